@@ -1,0 +1,25 @@
+//! The one vocabulary: ids, masks, calls, events, commands, and how bytes are made visible.
+//!
+//! Everything that crosses between the parts of the program is one of these types. This module
+//! imports nothing of ours, and knows no clock, file, socket, thread, or terminal.
+
+mod call;
+mod command;
+mod errno;
+mod ids;
+mod kind;
+mod mask;
+mod settings;
+mod visible;
+
+pub use call::{Call, CtlOp, Delivery, EdgeLog, HEAD, How, Output, Peer, Ret, SyscallRecord};
+pub use command::{Command, CommandError, GRAMMAR, Scope, View, parse_duration, print_duration};
+pub use errno::Errno;
+pub use ids::{Fd, FileId, LaneId, Nanos, Seq, WatchKey};
+pub use kind::{
+    CommandPhase, ConnState, Event, FdinfoEntry, FileKind, Kind, LaneChange, Pass, Queues, Refusal,
+    Wakeup,
+};
+pub use mask::{Arm, Mask, Trigger};
+pub use settings::{AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings};
+pub use visible::visible;

@@ -1,0 +1,342 @@
+//! System calls of the observed server: arguments, results, what they handed over.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Errno, Fd, FileId, Mask, Nanos};
+
+/// The operation of `epoll_ctl(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CtlOp {
+    /// `EPOLL_CTL_ADD`
+    Add,
+    /// `EPOLL_CTL_MOD`
+    Mod,
+    /// `EPOLL_CTL_DEL`
+    Del,
+}
+
+impl fmt::Display for CtlOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "EPOLL_CTL_ADD",
+            Self::Mod => "EPOLL_CTL_MOD",
+            Self::Del => "EPOLL_CTL_DEL",
+        })
+    }
+}
+
+/// The direction argument of `shutdown(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum How {
+    /// `SHUT_RD`
+    Rd,
+    /// `SHUT_WR`
+    Wr,
+    /// `SHUT_RDWR`
+    RdWr,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rd => "SHUT_RD",
+            Self::Wr => "SHUT_WR",
+            Self::RdWr => "SHUT_RDWR",
+        })
+    }
+}
+
+/// A call with its arguments, made or about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Call {
+    /// `epoll_create1(EPOLL_CLOEXEC)`
+    EpollCreate,
+    /// `epoll_ctl(2)`
+    EpollCtl {
+        /// The epoll instance.
+        ep: Fd,
+        /// What to do.
+        op: CtlOp,
+        /// The watched number.
+        fd: Fd,
+        /// `epoll_event.events`; empty for DEL.
+        mask: Mask,
+        /// `epoll_event.data`: the open file that the server means. For DEL the file that the
+        /// server believes to be registered.
+        file: FileId,
+    },
+    /// `epoll_wait(2)`
+    EpollWait {
+        /// The epoll instance.
+        ep: Fd,
+        /// `maxevents`
+        max: u32,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// `accept4(2)` with `SOCK_NONBLOCK | SOCK_CLOEXEC`
+    Accept {
+        /// The listening socket.
+        fd: Fd,
+    },
+    /// `read(2)`
+    Read {
+        /// The file.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `write(2)`
+    Write {
+        /// The file.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `sendto(2)` with `MSG_NOSIGNAL` and no address, which is what `send(2)` is
+    Send {
+        /// The socket.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `shutdown(2)`
+    Shutdown {
+        /// The socket.
+        fd: Fd,
+        /// Which direction.
+        how: How,
+    },
+    /// `close(2)`
+    Close {
+        /// The number.
+        fd: Fd,
+    },
+    /// `dup(2)`
+    Dup {
+        /// The number to copy.
+        fd: Fd,
+    },
+}
+
+impl Call {
+    /// The system call's name, as strace prints it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EpollCreate => "epoll_create1",
+            Self::EpollCtl { .. } => "epoll_ctl",
+            Self::EpollWait { .. } => "epoll_wait",
+            Self::Accept { .. } => "accept4",
+            Self::Read { .. } => "read",
+            Self::Write { .. } => "write",
+            Self::Send { .. } => "sendto",
+            Self::Shutdown { .. } => "shutdown",
+            Self::Close { .. } => "close",
+            Self::Dup { .. } => "dup",
+        }
+    }
+
+    /// The file that the call is about: for `epoll_ctl` the watched one, for `epoll_wait` the
+    /// epoll itself.
+    pub fn fd(&self) -> Option<Fd> {
+        match *self {
+            Self::EpollCreate => None,
+            Self::EpollWait { ep, .. } => Some(ep),
+            Self::EpollCtl { fd, .. }
+            | Self::Accept { fd }
+            | Self::Read { fd, .. }
+            | Self::Write { fd, .. }
+            | Self::Send { fd, .. }
+            | Self::Shutdown { fd, .. }
+            | Self::Close { fd }
+            | Self::Dup { fd } => Some(fd),
+        }
+    }
+
+    /// Whether the call can put the thread to sleep. The server's sockets are non-blocking, so
+    /// only `epoll_wait` can.
+    pub fn may_sleep(&self) -> bool {
+        matches!(self, Self::EpollWait { timeout_ms, .. } if *timeout_ms != 0)
+    }
+}
+
+impl fmt::Display for Call {
+    /// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::EpollCreate => f.write_str("epoll_create1(EPOLL_CLOEXEC)"),
+            Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
+                write!(f, "epoll_ctl({ep}, DEL, {fd})")
+            }
+            Self::EpollCtl { ep, op, fd, mask, .. } => {
+                let op = if op == CtlOp::Add { "ADD" } else { "MOD" };
+                write!(f, "epoll_ctl({ep}, {op}, {fd}, {mask})")
+            }
+            Self::EpollWait { ep, max, timeout_ms } => {
+                write!(f, "epoll_wait({ep}, max {max}, {timeout_ms})")
+            }
+            Self::Accept { fd } => write!(f, "accept4({fd})"),
+            Self::Read { fd, len } => write!(f, "read({fd}, {len})"),
+            Self::Write { fd, len } => write!(f, "write({fd}, {len})"),
+            Self::Send { fd, len } => write!(f, "send({fd}, {len})"),
+            Self::Shutdown { fd, how } => write!(f, "shutdown({fd}, {how})"),
+            Self::Close { fd } => write!(f, "close({fd})"),
+            Self::Dup { fd } => write!(f, "dup({fd})"),
+        }
+    }
+}
+
+/// What a call returned: a value, or an error number, in one word as the kernel's ABI has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ret(i64);
+
+impl Ret {
+    /// A successful result; negative values are taken as 0.
+    pub fn ok(value: i64) -> Self {
+        Self(value.max(0))
+    }
+
+    /// A failure.
+    pub fn err(errno: Errno) -> Self {
+        Self(-i64::from(errno.0.max(1)))
+    }
+
+    /// The raw word: a value, or a negated error number.
+    pub fn raw(self) -> i64 {
+        self.0
+    }
+
+    /// From the raw word.
+    pub fn from_raw(raw: i64) -> Self {
+        Self(raw)
+    }
+
+    /// The value, if the call succeeded.
+    pub fn value(self) -> Option<i64> {
+        (self.0 >= 0).then_some(self.0)
+    }
+
+    /// The value as a count of bytes or events, if the call succeeded.
+    pub fn count(self) -> Option<u32> {
+        u32::try_from(self.0).ok()
+    }
+
+    /// The value as a descriptor, if the call succeeded.
+    pub fn fd(self) -> Option<Fd> {
+        if self.0 < 0 { None } else { i32::try_from(self.0).ok().map(Fd) }
+    }
+
+    /// The error, if the call failed.
+    pub fn errno(self) -> Option<Errno> {
+        if self.0 >= 0 { None } else { i32::try_from(-self.0).ok().map(Errno) }
+    }
+
+    /// Whether the call failed with `errno`.
+    pub fn is(self, errno: Errno) -> bool {
+        self.errno() == Some(errno)
+    }
+}
+
+impl fmt::Display for Ret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errno() {
+            Some(errno) => write!(f, "{errno}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// One `epoll_event` as `epoll_wait` handed it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Delivery {
+    /// `epoll_event.data`
+    pub file: FileId,
+    /// The number under which the server knows that file.
+    pub fd: Fd,
+    /// `epoll_event.events`
+    pub mask: Mask,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Peer {
+    /// An internet address.
+    Inet(SocketAddr),
+    /// A UNIX socket: a path, `@name` for the abstract name space, or empty for an unnamed one;
+    /// with the process that connected (SO_PEERCRED, unix(7)), 0 if unknown.
+    Unix {
+        /// The address.
+        name: Box<str>,
+        /// The process id.
+        pid: u32,
+    },
+    /// The kernel did not say: the client was gone before `getpeername(2)`.
+    Unknown,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(addr) => write!(f, "{addr}"),
+            Self::Unix { name, pid: 0 } if name.is_empty() => f.write_str("unix"),
+            Self::Unix { name, pid } if name.is_empty() => write!(f, "pid {pid}"),
+            Self::Unix { name, .. } => f.write_str(name),
+            Self::Unknown => f.write_str("?"),
+        }
+    }
+}
+
+/// Whether the wake-ups before the return of an `epoll_wait` are all in the event stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EdgeLog {
+    /// Every wake-up up to this point has been read.
+    #[default]
+    Drained,
+    /// Another thread was reading: later wake-ups may belong before this point.
+    Skipped,
+    /// Wake-ups are not being recorded.
+    Off,
+}
+
+/// What a call handed over beside its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Output {
+    /// Nothing.
+    #[default]
+    None,
+    /// `epoll_wait`: the events in the order returned.
+    Events {
+        /// In the order returned.
+        events: Box<[Delivery]>,
+        /// What is known of the wake-ups before it.
+        log: EdgeLog,
+    },
+    /// `accept4`: the new connection.
+    Accepted {
+        /// The tool's number for it.
+        file: FileId,
+        /// Who connected.
+        peer: Peer,
+    },
+    /// `read`, `write`, `send`: the first [`HEAD`] bytes that were moved.
+    Data(Box<[u8]>),
+}
+
+/// How many bytes of each read and write are recorded.
+pub const HEAD: usize = 64;
+
+/// A call that has returned.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SyscallRecord {
+    /// The call and its arguments.
+    pub call: Call,
+    /// Its result.
+    pub ret: Ret,
+    /// What it handed over.
+    pub output: Output,
+    /// When it was made. The event's own time is when it returned.
+    pub started: Nanos,
+}

@@ -1,0 +1,97 @@
+//! Error numbers by the names of errno(3). A traced error is data, never a failure of the tool.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An error number as the kernel returned it (Linux, generic numbering).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Errno(pub i32);
+
+/// Numbers with their names; those that the observed calls can return (their manual pages, ERRORS).
+const NAMES: [(i32, &str); 46] = [
+    (1, "EPERM"),
+    (2, "ENOENT"),
+    (3, "ESRCH"),
+    (4, "EINTR"),
+    (5, "EIO"),
+    (6, "ENXIO"),
+    (9, "EBADF"),
+    (11, "EAGAIN"),
+    (12, "ENOMEM"),
+    (13, "EACCES"),
+    (14, "EFAULT"),
+    (16, "EBUSY"),
+    (17, "EEXIST"),
+    (20, "ENOTDIR"),
+    (21, "EISDIR"),
+    (22, "EINVAL"),
+    (23, "ENFILE"),
+    (24, "EMFILE"),
+    (25, "ENOTTY"),
+    (28, "ENOSPC"),
+    (32, "EPIPE"),
+    (40, "ELOOP"),
+    (71, "EPROTO"),
+    (88, "ENOTSOCK"),
+    (89, "EDESTADDRREQ"),
+    (90, "EMSGSIZE"),
+    (92, "ENOPROTOOPT"),
+    (94, "ESOCKTNOSUPPORT"),
+    (95, "EOPNOTSUPP"),
+    (97, "EAFNOSUPPORT"),
+    (98, "EADDRINUSE"),
+    (99, "EADDRNOTAVAIL"),
+    (100, "ENETDOWN"),
+    (101, "ENETUNREACH"),
+    (102, "ENETRESET"),
+    (103, "ECONNABORTED"),
+    (104, "ECONNRESET"),
+    (105, "ENOBUFS"),
+    (106, "EISCONN"),
+    (107, "ENOTCONN"),
+    (108, "ESHUTDOWN"),
+    (110, "ETIMEDOUT"),
+    (111, "ECONNREFUSED"),
+    (112, "EHOSTDOWN"),
+    (113, "EHOSTUNREACH"),
+    (115, "EINPROGRESS"),
+];
+
+impl Errno {
+    /// `EINTR`
+    pub const EINTR: Self = Self(4);
+    /// `EBADF`
+    pub const EBADF: Self = Self(9);
+    /// `EAGAIN`
+    pub const EAGAIN: Self = Self(11);
+    /// `EINVAL`
+    pub const EINVAL: Self = Self(22);
+    /// `ENFILE`
+    pub const ENFILE: Self = Self(23);
+    /// `EMFILE`
+    pub const EMFILE: Self = Self(24);
+    /// `EPIPE`
+    pub const EPIPE: Self = Self(32);
+    /// `ECONNRESET`
+    pub const ECONNRESET: Self = Self(104);
+
+    /// The symbolic name, if it is one that the observed calls return.
+    pub fn name(self) -> Option<&'static str> {
+        NAMES.iter().find(|(n, _)| *n == self.0).map(|(_, name)| *name)
+    }
+
+    /// Whether the process or the system is out of descriptors (`EMFILE`, `ENFILE`).
+    pub fn is_out_of_descriptors(self) -> bool {
+        self == Self::EMFILE || self == Self::ENFILE
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Numbers that cross functions, each with its own type.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Position of an event in the journal; the first event is 1.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The position after this one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The position before this one; 0 stays 0.
+    pub fn back(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC` since the program started.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    /// The time that passed since `earlier`; zero if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Seconds as a floating-point number, for display only.
+    #[expect(clippy::cast_precision_loss, reason = "display only: 2^53 ns is 104 days")]
+    pub fn secs(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+}
+
+impl fmt::Display for Nanos {
+    /// Seconds with three decimals, as the screen shows absolute times: `12.031`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0 / 1_000_000;
+        write!(f, "{}.{:03}", ms / 1000, ms % 1000)
+    }
+}
+
+/// A file descriptor number of the observed process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fd(pub i32);
+
+impl fmt::Display for Fd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The tool's own number for an open file description (struct file), never used twice in a run.
+///
+/// It is also the `epoll_event.data` of the file's registration, so that a line of fdinfo can be
+/// mapped to an open file although numbers are reused and anonymous inodes share one inode number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId(pub u32);
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What the kernel keys a registration by: the open file description *and* the number
+/// (struct `epoll_filefd`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WatchKey {
+    /// The open file description.
+    pub file: FileId,
+    /// The number it was registered under.
+    pub fd: Fd,
+}
+
+/// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct LaneId(pub u8);
+
+impl LaneId {
+    /// The tool's own observations and bookkeeping, which are no thread of the server.
+    pub const TOOL: Self = Self(0);
+    /// The largest number of server threads.
+    pub const MAX_WORKERS: u8 = 8;
+
+    /// Whether this is a thread of the server.
+    pub fn is_worker(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Parses `T1` to `T8`, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(['T', 't'])?;
+        let n: u8 = digits.parse().ok()?;
+        ((1..=Self::MAX_WORKERS).contains(&n) && digits.len() == 1).then_some(Self(n))
+    }
+}
+
+impl fmt::Display for LaneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_worker() { write!(f, "T{}", self.0) } else { f.write_str("tool") }
+    }
+}

@@ -1,0 +1,261 @@
+//! What can happen.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, SyscallRecord};
+
+/// Something that happened, once, at one time, in one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the one order of all events.
+    pub seq: Seq,
+    /// When. For a call that returned, the time of the return.
+    pub t: Nanos,
+    /// Whose: a server thread, or the tool itself.
+    pub lane: LaneId,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What a watched file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FileKind {
+    /// A listening TCP or UNIX socket.
+    Listener,
+    /// A connected TCP socket.
+    Tcp,
+    /// A connected AF_UNIX stream socket.
+    Unix,
+    /// An eventfd.
+    Eventfd,
+    /// The reading end of a pipe.
+    Pipe,
+}
+
+/// Queue lengths of a file as the kernel gave them; `None` where it gave none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Queues {
+    /// Bytes to read (FIONREAD); for a listener, connections to accept (`tcpi_unacked`).
+    pub unread: Option<u32>,
+    /// Bytes not yet acknowledged (SIOCOUTQ); for a listener, the backlog limit (`tcpi_sacked`).
+    pub unsent: Option<u32>,
+    /// The conditions that the connection's state implies (`TCP_INFO`): RDHUP after a FIN, HUP
+    /// when both directions are shut, ERR after a reset; `None` when it was not asked.
+    pub state: Option<Mask>,
+}
+
+/// One wake-up of a watched file, from the edge log (F_SETSIG, fcntl(2)): one call of
+/// `ep_poll_callback`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Wakeup {
+    /// The file (`si_fd`).
+    pub fd: Fd,
+    /// The key (`si_band`).
+    pub band: Mask,
+    /// Bytes to read right after it was noticed, if they were asked for; for a listener,
+    /// connections to accept.
+    pub unread: Option<u32>,
+    /// The previous look at the log: it happened after this and before the event's time.
+    pub after: Nanos,
+}
+
+/// A line of `/proc/self/fdinfo/EPFD` (proc(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FdinfoEntry {
+    /// `tfd`
+    pub fd: Fd,
+    /// `events`, the kernel's own bits included
+    pub mask: Mask,
+    /// `data`
+    pub file: FileId,
+}
+
+/// What a connection is doing that its queue lengths do not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ConnState {
+    /// Nothing special.
+    #[default]
+    Open,
+    /// The bound of a turn was reached: it is on the server's own list and is read next turn.
+    Carried,
+    /// Its output queue is full: it is not read until the peer has read some.
+    BackPressure,
+    /// The peer sent its end; what is still queued is being written before the close.
+    Flushing,
+}
+
+/// How far a command has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CommandPhase {
+    /// Understood and passed on.
+    Accepted,
+    /// Carried out; with a remark where there is something to say.
+    Done(Option<Box<str>>),
+    /// Could not be carried out.
+    Failed(Box<str>),
+}
+
+/// How a thread left the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Pass {
+    /// It runs on.
+    Run,
+    /// It makes one call.
+    Step,
+    /// It runs on to its next `epoll_wait`.
+    Turn,
+}
+
+/// The beginning and end of a server thread.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LaneChange {
+    /// It runs, as this task of the kernel (gettid(2)).
+    Started {
+        /// The task's id, as strace shows it.
+        tid: u32,
+    },
+    /// It was asked to end and did.
+    Ended,
+    /// It panicked, with this message.
+    Died(Box<str>),
+}
+
+/// Why a client was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No descriptor was left (EMFILE, ENFILE).
+    NoDescriptor,
+    /// The limit of clients in all.
+    Clients,
+    /// The limit of clients from one address.
+    Address,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoDescriptor => "no descriptor left",
+            Self::Clients => "too many clients",
+            Self::Address => "too many clients from one address",
+        })
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// A file became known other than by `accept4`: a listener, the control eventfd.
+    Open {
+        /// Its number.
+        fd: Fd,
+        /// The tool's number for it.
+        file: FileId,
+        /// What it is.
+        what: FileKind,
+        /// Its address or purpose.
+        name: Box<str>,
+    },
+    /// A call that may sleep was entered.
+    Enter(Call),
+    /// A call returned.
+    Return(SyscallRecord),
+    /// A watched file was woken.
+    Wakeup(Wakeup),
+    /// Queue lengths were read from the kernel.
+    Arrive {
+        /// The file.
+        fd: Fd,
+        /// What the kernel said.
+        queues: Queues,
+    },
+    /// The edge log was switched, or overflowed (`Skipped`): wake-ups were lost.
+    EdgeLog(EdgeLog),
+    /// A thread is held at the gate.
+    Park {
+        /// The call it is about to make.
+        next: Call,
+    },
+    /// A thread left the gate.
+    Unpark(Pass),
+    /// The whole interest list as fdinfo has it.
+    Resync {
+        /// The epoll instance.
+        ep: Fd,
+        /// Its registrations, in no particular order.
+        entries: Box<[FdinfoEntry]>,
+    },
+    /// The server's settings, at the start and after each change.
+    Settings(Settings),
+    /// A connection changed to another state.
+    Conn {
+        /// The connection.
+        fd: Fd,
+        /// Its state.
+        state: ConnState,
+        /// Bytes in the server's own output queue for it.
+        queued: u32,
+    },
+    /// The server turns to an event of the batch that its last `epoll_wait` returned.
+    Handle {
+        /// The number.
+        fd: Fd,
+        /// The open file that the event names.
+        file: FileId,
+    },
+    /// The server met an event of its batch whose file it had closed meanwhile.
+    Stale {
+        /// The number, which may name another file by now.
+        fd: Fd,
+        /// The open file that the event names.
+        file: FileId,
+        /// Whether the server believed it and acted on the number.
+        believed: bool,
+    },
+    /// A client was turned away.
+    Refused(Refusal),
+    /// A command moved on.
+    Command {
+        /// Its number, from 1.
+        id: u32,
+        /// Its text in the palette's grammar.
+        text: Box<str>,
+        /// How far it is.
+        phase: CommandPhase,
+    },
+    /// Observations of this lane were lost.
+    Gap {
+        /// How many records.
+        lost: u64,
+    },
+    /// A server thread began or ended.
+    Lane(LaneChange),
+    /// Something worth a line that changes no state.
+    Note(Box<str>),
+}
+
+impl Event {
+    /// The file that the event is about, if it is about one.
+    pub fn fd(&self) -> Option<Fd> {
+        match &self.kind {
+            Kind::Open { fd, .. }
+            | Kind::Arrive { fd, .. }
+            | Kind::Conn { fd, .. }
+            | Kind::Handle { fd, .. }
+            | Kind::Stale { fd, .. } => Some(*fd),
+            Kind::Enter(call) | Kind::Park { next: call } => call.fd(),
+            Kind::Return(record) => record.call.fd(),
+            Kind::Wakeup(wakeup) => Some(wakeup.fd),
+            _ => None,
+        }
+    }
+
+    /// The call that returned with this event.
+    pub fn record(&self) -> Option<&SyscallRecord> {
+        match &self.kind {
+            Kind::Return(record) => Some(record),
+            _ => None,
+        }
+    }
+}
