@@ -1,1 +1,3 @@
+//! The `epollscope` program.
+
 fn main() {}
