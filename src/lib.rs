@@ -18,3 +18,6 @@
 //! journal and a world meet), `tui` and `headless` (what people and programs see).
 
 pub mod event;
+pub mod journal;
+pub mod model;
+pub mod session;

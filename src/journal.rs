@@ -1,0 +1,305 @@
+//! The bounded history: every event, packed, with keyframes from which any moment is folded again.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::event::{Event, Kind, LaneId, Nanos, Seq};
+use crate::model::World;
+
+/// Events in a chunk.
+const CHUNK: usize = 4096;
+
+/// How much history is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events, at least one chunk (4,096).
+    pub events: u64,
+    /// Bytes of packed events and keyframes, at least one chunk.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { events: 1_000_000, bytes: 64 << 20 }
+    }
+}
+
+/// Packed events, and perhaps the world before the first of them.
+struct Chunk {
+    first: Seq,
+    last: Seq,
+    from: Nanos,
+    until: Nanos,
+    packed: Vec<u8>,
+    base: Option<Box<World>>,
+}
+
+impl Chunk {
+    fn bytes(&self) -> usize {
+        self.packed.len() + self.base.as_ref().map_or(0, |world| world.size())
+    }
+}
+
+/// The history of a run: `push` at one end, the oldest dropped at the other, `at` any point between.
+pub struct Journal {
+    limits: Limits,
+    chunks: VecDeque<Chunk>,
+    /// The world before the first event of `tail`.
+    tail_base: Box<World>,
+    tail: Vec<Event>,
+    bytes: usize,
+    since_base: usize,
+    dropped: u64,
+    unpacked: RefCell<Option<(Seq, Rc<Vec<Event>>)>>,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            chunks: VecDeque::new(),
+            tail_base: Box::default(),
+            tail: Vec::with_capacity(CHUNK),
+            bytes: 0,
+            since_base: 0,
+            dropped: 0,
+            unpacked: RefCell::new(None),
+        }
+    }
+
+    /// Appends an event that has just been folded into `world`.
+    pub fn push(&mut self, event: Event, world: &World) {
+        self.tail.push(event);
+        if self.tail.len() >= CHUNK {
+            self.seal(world);
+        }
+    }
+
+    /// The oldest event kept; `None` if there is none.
+    pub fn first(&self) -> Option<Seq> {
+        self.chunks.front().map(|c| c.first).or_else(|| self.tail.first().map(|e| e.seq))
+    }
+
+    /// The newest event; `None` if there is none.
+    pub fn last(&self) -> Option<Seq> {
+        self.tail.last().map(|e| e.seq).or_else(|| self.chunks.back().map(|c| c.last))
+    }
+
+    /// The time of the oldest event kept.
+    pub fn begins(&self) -> Option<Nanos> {
+        self.chunks.front().map(|c| c.from).or_else(|| self.tail.first().map(|e| e.t))
+    }
+
+    /// Events kept.
+    pub fn len(&self) -> u64 {
+        match (self.first(), self.last()) {
+            (Some(first), Some(last)) => last.0 - first.0 + 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Events dropped at the old end.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Bytes held by packed events and keyframes, an estimate for the latter.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.tail.len() * size_of::<Event>()
+    }
+
+    /// The event at `seq`, if it is kept.
+    pub fn get(&self, seq: Seq) -> Option<Event> {
+        self.with_chunk(seq, |events| {
+            let first = events.first()?.seq;
+            events.get(usize::try_from(seq.0.checked_sub(first.0)?).ok()?).cloned()
+        })
+        .flatten()
+    }
+
+    /// The world as it was after the event at `seq`. Before the first event kept it is the world
+    /// at the first one; after the last one, the world at the last.
+    pub fn at(&self, seq: Seq) -> World {
+        let seq = seq.max(self.first().unwrap_or(Seq(0)));
+        let holder = self.chunks.partition_point(|c| c.last < seq);
+        if holder == self.chunks.len() && self.chunks.back().is_none_or(|c| c.last < seq) {
+            let mut world = (*self.tail_base).clone();
+            self.tail.iter().take_while(|e| e.seq <= seq).for_each(|e| world.apply(e));
+            return world;
+        }
+        let keyed = (0..=holder).rev().find(|i| self.chunks[*i].base.is_some()).unwrap_or(0);
+        let mut world = self.chunks[keyed].base.as_deref().cloned().unwrap_or_default();
+        for chunk in self.chunks.range(keyed..=holder) {
+            unpack(chunk, |event| {
+                if event.seq <= seq {
+                    world.apply(&event);
+                }
+                event.seq < seq
+            });
+        }
+        world
+    }
+
+    /// The last event at or before `t`; the first one kept if all are later.
+    pub fn seq_at(&self, t: Nanos) -> Option<Seq> {
+        let holder = self.chunks.partition_point(|c| c.from <= t);
+        let in_tail = self.tail.partition_point(|e| e.t <= t);
+        if in_tail > 0 {
+            return Some(self.tail[in_tail - 1].seq);
+        }
+        let Some(chunk) = holder.checked_sub(1).map(|i| &self.chunks[i]) else {
+            return self.first();
+        };
+        self.with_chunk(chunk.first, |events| {
+            let n = events.partition_point(|e| e.t <= t);
+            events.get(n.saturating_sub(1)).map(|e| e.seq)
+        })
+        .flatten()
+    }
+
+    /// Visits events from `seq` towards the past until `visit` returns false.
+    pub fn back_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
+        let mut next = seq.min(self.last().unwrap_or(Seq(0)));
+        while let Some((first, goes_on)) = self
+            .with_chunk(next, |events| {
+                let first = events.first()?.seq;
+                let n = usize::try_from(next.0 - first.0 + 1).ok()?.min(events.len());
+                Some((first, events[..n].iter().rev().all(&mut visit)))
+            })
+            .flatten()
+        {
+            if !goes_on || first.0 <= 1 {
+                return;
+            }
+            next = first.back();
+        }
+    }
+
+    /// Visits events from `seq` towards the present until `visit` returns false.
+    pub fn forward_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
+        let mut next = seq.max(self.first().unwrap_or(Seq(0)));
+        while let Some((last, goes_on)) = self
+            .with_chunk(next, |events| {
+                let first = events.first()?.seq;
+                let n = usize::try_from(next.0 - first.0).ok()?.min(events.len());
+                Some((events.last()?.seq, events[n..].iter().all(&mut visit)))
+            })
+            .flatten()
+        {
+            if !goes_on {
+                return;
+            }
+            next = last.next();
+        }
+    }
+
+    /// Runs `f` on the events of the chunk that holds `seq`.
+    fn with_chunk<R>(&self, seq: Seq, f: impl FnOnce(&[Event]) -> R) -> Option<R> {
+        if self.tail.first().is_some_and(|e| e.seq <= seq) {
+            return (seq <= self.last()?).then(|| f(&self.tail));
+        }
+        let holder = self.chunks.partition_point(|c| c.last < seq);
+        let chunk = self.chunks.get(holder).filter(|c| c.first <= seq)?;
+        let cached = self.unpacked.borrow().as_ref().filter(|(s, _)| *s == chunk.first).cloned();
+        let events = if let Some((_, events)) = cached {
+            events
+        } else {
+            let mut events = Vec::with_capacity(CHUNK);
+            unpack(chunk, |event| {
+                events.push(event);
+                true
+            });
+            let events = Rc::new(events);
+            *self.unpacked.borrow_mut() = Some((chunk.first, Rc::clone(&events)));
+            events
+        };
+        Some(f(&events))
+    }
+
+    fn seal(&mut self, world: &World) {
+        let (Some(first), Some(last)) = (self.tail.first(), self.tail.last()) else { return };
+        let packed = pack(&self.tail);
+        let keyed = self.chunks.is_empty() || self.since_base >= self.tail_base.size();
+        let base = std::mem::replace(&mut self.tail_base, Box::new(world.clone()));
+        let chunk = Chunk {
+            first: first.seq,
+            last: last.seq,
+            from: first.t,
+            until: last.t,
+            base: keyed.then_some(base),
+            packed,
+        };
+        self.since_base = if keyed { 0 } else { self.since_base } + chunk.packed.len();
+        self.bytes += chunk.bytes();
+        self.chunks.push_back(chunk);
+        self.tail.clear();
+        while self.chunks.len() > 1
+            && (self.len() > self.limits.events || self.bytes > self.limits.bytes)
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// Drops the oldest chunk; the next one inherits a keyframe if it has none.
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.chunks.pop_front() else { return };
+        self.bytes -= oldest.bytes();
+        self.dropped += oldest.last.0 - oldest.first.0 + 1;
+        let Some(next) = self.chunks.front_mut() else { return };
+        if next.base.is_none() {
+            let mut world = oldest.base.as_deref().cloned().unwrap_or_default();
+            unpack(&oldest, |event| {
+                world.apply(&event);
+                true
+            });
+            self.bytes += world.size();
+            next.base = Some(Box::new(world));
+        }
+    }
+
+    /// The time of the newest event.
+    pub fn until(&self) -> Option<Nanos> {
+        self.tail.last().map(|e| e.t).or_else(|| self.chunks.back().map(|c| c.until))
+    }
+}
+
+/// An event as it is packed: without its position, which follows from its place, and with the
+/// time since the one before it.
+type Packed<K> = (i64, LaneId, K);
+
+fn pack(events: &[Event]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(events.len() * 12);
+    let mut before = events.first().map_or(0, |e| e.t.0);
+    for event in events {
+        let delta = event.t.0.cast_signed().wrapping_sub(before.cast_signed());
+        before = event.t.0;
+        let packed: Packed<&Kind> = (delta, event.lane, &event.kind);
+        // Packing into memory fails for no event: all its types are plain data.
+        if let Ok(more) = postcard::to_extend(&packed, std::mem::take(&mut bytes)) {
+            bytes = more;
+        }
+    }
+    bytes.shrink_to_fit();
+    bytes
+}
+
+/// Unpacks events in order while `visit` returns true.
+fn unpack(chunk: &Chunk, mut visit: impl FnMut(Event) -> bool) {
+    let mut rest: &[u8] = &chunk.packed;
+    let (mut seq, mut t) = (chunk.first, chunk.from.0);
+    while let Ok(((delta, lane, kind), left)) = postcard::take_from_bytes::<Packed<Kind>>(rest) {
+        t = t.wrapping_add_signed(delta);
+        if !visit(Event { seq, t: Nanos(t), lane, kind }) {
+            return;
+        }
+        seq = seq.next();
+        rest = left;
+    }
+}
