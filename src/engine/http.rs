@@ -199,12 +199,12 @@ impl Http {
             (true, 0) => "Connection: keep-alive\r\n",
             (true, _) => "",
         };
-        respond(out, "200 OK", connection, HELLO, request.is_head);
+        respond(out, "200 OK", connection, HELLO, request.bodiless);
     }
 
     fn refuse(&mut self, fault: Fault, out: &mut Vec<u8>) {
         let (status, why) = fault.words();
-        let without_body = self.head.starts_with(b"HEAD ") || self.request.is_head;
+        let without_body = self.head.starts_with(b"HEAD ") || self.request.bodiless;
         respond(out, status, "Connection: close\r\n", &format!("{why}\n"), without_body);
         self.head = Vec::new();
         self.state = State::Closed;

@@ -143,12 +143,11 @@ fn step(state: State, byte: u8, out: &mut Decoded) -> State {
         }
         State::SubOption => State::Sub(byte, 0),
         State::Sub(option, len) if byte == IAC => State::SubIac(option, len),
-        State::Sub(option, len) => State::Sub(option, longer(len)),
         State::SubIac(option, len) if byte == SE => {
             out.show(|| format!("{}]", sub_text(option, len)));
             State::Text
         }
-        State::SubIac(option, len) => State::Sub(option, longer(len)),
+        State::Sub(option, len) | State::SubIac(option, len) => State::Sub(option, longer(len)),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// The method is HEAD: the answer has no body.
-    pub(super) is_head: bool,
+    pub(super) bodiless: bool,
     /// HTTP/1.0 or HTTP/1.1.
     pub(super) minor: u8,
     /// More requests may follow.
@@ -29,7 +29,7 @@ pub(super) struct Head {
 impl Default for Head {
     fn default() -> Self {
         Self {
-            is_head: false,
+            bodiless: false,
             minor: 1,
             keep_alive: true,
             expects_continue: false,
@@ -53,7 +53,7 @@ impl Head {
     /// Parses a head with its line ends and the empty line after it.
     pub(super) fn parse(head: &[u8]) -> Result<Self, Fault> {
         let mut lines = head.split_inclusive(|&b| b == b'\n').map(without_end);
-        let (is_head, minor) = request_line(lines.next().unwrap_or_default())?;
+        let (bodiless, minor) = request_line(lines.next().unwrap_or_default())?;
         let mut fields = Fields::default();
         for line in lines.take_while(|line| !line.is_empty()) {
             fields.take(line)?;
@@ -68,7 +68,7 @@ impl Head {
             (_, Some(_)) => return Err(Fault::Bad("both Content-Length and Transfer-Encoding")),
         };
         Ok(Self {
-            is_head,
+            bodiless,
             minor,
             keep_alive: !fields.close && (minor > 0 || fields.keep_alive),
             expects_continue: fields.expects_continue && minor > 0 && body != Body::Length(0),

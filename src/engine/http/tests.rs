@@ -133,7 +133,7 @@ fn a_head_without_end_is_refused_and_forgotten() {
     let mut http = Http::new();
     let mut out = Vec::new();
     http.feed(b"GET / HTTP/1.1\r\nHost: ", &mut out);
-    assert_eq!(http.feed(&[b'a'; 20_000], &mut out), HttpState::CloseAfterFlush);
+    assert_eq!(http.feed(&vec![b'a'; 20_000], &mut out), HttpState::CloseAfterFlush);
     assert!(out.starts_with(b"HTTP/1.1 431 "));
     let before = out.len();
     assert_eq!(
