@@ -29,7 +29,7 @@ pub enum Error {
 
 impl Error {
     /// A failure of `operation`.
-    pub fn runtime(operation: impl Into<String>, reason: impl ToString) -> Self {
+    pub fn runtime(operation: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self::Runtime { operation: operation.into(), reason: reason.to_string() }
     }
 
@@ -51,7 +51,7 @@ mod tests {
     fn each_failure_has_its_line_and_its_status() {
         let bind = Error::Bind { address: "[::1]:80".into(), reason: "permission denied".into() };
         for (error, line, code) in [
-            (Error::runtime("epoll_create1", "EMFILE"), "epoll_create1: EMFILE", 1),
+            (Error::runtime("epoll_create1", &"EMFILE"), "epoll_create1: EMFILE", 1),
             (Error::Usage("no".into()), "no", 2),
             (bind, "cannot listen on [::1]:80: permission denied", 3),
         ] {
