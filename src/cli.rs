@@ -17,7 +17,7 @@ use clap::error::ErrorKind;
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::event::Settings;
+use crate::event::{Settings, visible};
 use options::Options;
 pub use values::{HistoryLimits, ThemeName};
 
@@ -79,7 +79,7 @@ Examples:
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
 /// every entry.
 #[derive(Debug, Parser)]
-#[command(name = "epollscope", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "epollscope", bin_name = "epollscope", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
 struct Line {
     #[command(flatten)]
@@ -134,8 +134,27 @@ fn not_parsed(error: &clap::Error) -> Result<Request, Error> {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Print(text)),
-        _ => Err(Error::Usage(text.trim_start_matches("error: ").trim_end().to_owned())),
+        _ => Err(Error::Usage(one_line(&text))),
     }
+}
+
+/// What clap says in several lines, with neither its title nor the usage.
+fn one_line(text: &str) -> String {
+    let lines = text.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .fold(String::new(), |message, line| match message.as_str() {
+            "" => line.to_owned(),
+            before if before.ends_with(':') || line.starts_with('[') => format!("{before} {line}"),
+            before => format!("{before}; {line}"),
+        });
+    format!("{} (see --help)", plain(&message))
+}
+
+/// The words of the user without what would act on the terminal.
+fn plain(text: &str) -> String {
+    text.split('"').map(|part| visible(part.as_bytes(), 400)).collect::<Vec<_>>().join("\"")
 }
 
 fn completions(shell: clap_complete::Shell) -> String {
@@ -148,7 +167,7 @@ fn manual() -> Result<String, Error> {
     let mut text = Vec::new();
     clap_mangen::Man::new(Line::command())
         .render(&mut text)
-        .map_err(|error| Error::runtime("render the manual page", error))?;
+        .map_err(|error| Error::runtime("render the manual page", &error))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

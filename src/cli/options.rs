@@ -36,7 +36,8 @@ struct Sockets {
     listen: Vec<SocketAddr>,
     /// Listen on a UNIX socket with this path; alone, there is no TCP listener. May be given
     /// several times
-    #[arg(long, value_name = "PATH", value_parser = values::unix_path, value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "PATH", value_parser = values::unix_path)]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
     unix: Vec<PathBuf>,
     /// Allow addresses that other machines can reach
     #[arg(long)]
@@ -119,7 +120,7 @@ struct Run {
     headless: bool,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
-    run_for: Option<Duration>,
+    duration: Option<Duration>,
 }
 
 /// `above`, or `below` if nothing is above.
@@ -152,7 +153,7 @@ impl Options {
         Self {
             sockets: self.sockets.over(below.sockets),
             server: self.server.over(below.server),
-            screen: self.screen.over(below.screen),
+            screen: self.screen.over(&below.screen),
             run: self.run.over(below.run),
         }
     }
@@ -176,7 +177,7 @@ impl Options {
                 bytes: self.run.history_bytes.unwrap_or(limits.bytes),
             },
             headless: self.run.headless,
-            run_for: self.run.run_for,
+            run_for: self.run.duration,
         })
     }
 }
@@ -245,7 +246,7 @@ impl Server {
 }
 
 impl Screen {
-    fn over(self, below: Self) -> Self {
+    fn over(self, below: &Self) -> Self {
         Self {
             ascii: self.ascii || below.ascii,
             theme: self.theme.or(below.theme),
@@ -261,7 +262,7 @@ impl Run {
             history_bytes: self.history_bytes.or(below.history_bytes),
             config: self.config.or(below.config),
             headless: self.headless || below.headless,
-            run_for: self.run_for.or(below.run_for),
+            duration: self.duration.or(below.duration),
         }
     }
 }
