@@ -17,6 +17,9 @@
 //! (where they come from), `kernel` (what the kernel itself says), `session` (where a source, a
 //! journal and a world meet), `tui` and `headless` (what people and programs see).
 
+pub mod cli;
+pub mod engine;
+pub mod error;
 pub mod event;
 pub mod journal;
 pub mod model;

@@ -1,0 +1,4 @@
+//! The live server.
+
+pub mod http;
+pub mod telnet;
