@@ -17,4 +17,7 @@
 //! (where they come from), `kernel` (what the kernel itself says), `session` (where a source, a
 //! journal and a world meet), `tui` and `headless` (what people and programs see).
 
+pub mod engine;
 pub mod event;
+pub mod kernel;
+pub mod sys;
