@@ -141,7 +141,11 @@ fn understand(line: &[u8]) -> Result<Option<Command>, CommandError> {
         return Err(wrong("a shorter line"));
     }
     let command = Command::parse(text)?;
-    if command.is_for_server() { Ok(Some(command)) } else { Err(wrong("a command for the server: there is no screen")) }
+    if command.is_for_server() {
+        Ok(Some(command))
+    } else {
+        Err(wrong("a command for the server: there is no screen"))
+    }
 }
 
 /// Reads lines on a thread of its own: standard input blocks.

@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
     if !headless {
-        crate::tui::check_terminal()?;
+        return Err(Error::NoTerminal);
     }
     // Before any thread starts, so that every thread inherits it.
     sys::signal::block_observer_signals().map_err(|e| Error::runtime("sigprocmask", &e))?;
@@ -48,25 +48,14 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         settings: options.settings,
         buffers: options.buffers,
     };
-    let engine = Engine::start(config, clock, Arc::clone(&doorbell)).map_err(failure)?;
+    let engine = Engine::start_with_clock(config, Arc::clone(&doorbell), clock).map_err(failure)?;
     let facts = facts(&engine, options, descriptors);
-    let limits =
-        Limits { events: options.history.events as u64, bytes: options.history.bytes };
+    let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let session = Session::new(engine, doorbell, clock, limits, facts);
     let token = CancellationToken::new();
     let ended_by = watch_signals(signals, token.clone());
-    if headless {
-        headless::run(session, options.run_for, &token, &bell)
-            .map_err(|e| Error::runtime("write to standard output", &e))?;
-    } else {
-        let look = crate::tui::Look {
-            theme: options.theme.map(theme),
-            ascii: options.ascii,
-            mouse: options.mouse,
-        };
-        crate::tui::run(session, look, options.run_for, token, bell)
-            .map_err(|e| Error::runtime("the terminal", &e))?;
-    }
+    headless::run(session, options.run_for, &token, &bell)
+        .map_err(|e| Error::runtime("write to standard output", &e))?;
     Ok(match ended_by.load(Ordering::SeqCst) {
         0 => 0,
         signal => 128 + u8::try_from(signal).unwrap_or(0),
@@ -107,7 +96,6 @@ fn watch_signals(signals: SigSet, token: CancellationToken) -> Arc<AtomicI32> {
         noted.store(signal as i32, Ordering::SeqCst);
         token.cancel();
         std::thread::sleep(GRACE);
-        crate::tui::rescue();
         std::process::exit(128 + signal as i32);
     });
     ended_by

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Doorbell, Engine};
-use crate::event::{
-    Call, Command, CommandPhase, Event, Fd, Kind, LaneId, Nanos, Output, Seq,
-};
+use crate::event::{Call, Command, CommandPhase, Event, Fd, Kind, LaneId, Nanos, Output, Seq};
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
 use crate::sys::clock::Clock;
@@ -81,13 +79,7 @@ struct Book {
 }
 
 impl Book {
-    fn write(
-        &mut self,
-        t: Nanos,
-        lane: LaneId,
-        kind: Kind,
-        visit: &mut dyn FnMut(&Event, &World),
-    ) {
+    fn write(&mut self, t: Nanos, lane: LaneId, kind: Kind, visit: &mut dyn FnMut(&Event, &World)) {
         self.seq = self.seq.next();
         // The order is that of the merge; a time can never step back on the screen.
         let event = Event { seq: self.seq, t: t.max(self.world.t), lane, kind };

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Output,
-    Pass, SyscallRecord, visible,
+    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Output, Pass,
+    SyscallRecord, visible,
 };
-use crate::model::{Divergence, Difference, Finding, ReadyEntry, Reason, World};
+use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
 /// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
 const DATA_COLUMNS: usize = HEAD * 8;

@@ -208,8 +208,7 @@ fn a_correct_server_has_no_findings() {
         let (slow, fd) = server.client();
         slow.reset();
         server.ever("the close", |l| is_call(l, "close", fd));
-        let found: Vec<_> =
-            server.lines().into_iter().filter(|l| l["kind"] == "finding").collect();
+        let found: Vec<_> = server.lines().into_iter().filter(|l| l["kind"] == "finding").collect();
         assert!(found.is_empty(), "{trigger}: {found:?}");
     }
 }

@@ -114,7 +114,8 @@ impl Terminal {
         self.screen.0.lock().unwrap().screen_mut().set_size(height, width);
         #[expect(unsafe_code, reason = "nix has no TIOCSWINSZ")]
         // SAFETY: ioctl_tty(2), TIOCSWINSZ reads a struct winsize.
-        let set = unsafe { nix::libc::ioctl(self.master.as_raw_fd(), nix::libc::TIOCSWINSZ, &window) };
+        let set =
+            unsafe { nix::libc::ioctl(self.master.as_raw_fd(), nix::libc::TIOCSWINSZ, &window) };
         assert_eq!(set, 0);
     }
 

@@ -93,8 +93,7 @@ fn the_interest_list_equals_fdinfo_after_any_actions() {
 #[test]
 fn the_accept_race_can_be_stepped() {
     let mut server = Server::start(&["--threads", "2", "--trigger", "edge"]);
-    let listener =
-        server.ever("the listener", |l| l["what"] == "listener")["fd"].as_i64().unwrap();
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].as_i64().unwrap();
     server.command("pause");
     server.mark();
     // Both go to sleep in epoll_wait.
@@ -189,12 +188,7 @@ fn told(line: &Value) -> Option<String> {
     let fd = match call {
         "epoll_create1" => String::new(),
         "epoll_wait" => line["epfd"].to_string(),
-        "epoll_ctl" => format!(
-            "{}, {}, {}",
-            line["epfd"],
-            line["op"].as_str()?,
-            line["fd"]
-        ),
+        "epoll_ctl" => format!("{}, {}, {}", line["epfd"], line["op"].as_str()?, line["fd"]),
         _ => line["fd"].to_string(),
     };
     let ret = match line["errno"].as_str() {
@@ -209,8 +203,16 @@ fn traced(line: &str) -> Option<String> {
     let open = line.find('(')?;
     let call = &line[..open];
     let compared = [
-        "epoll_create1", "epoll_ctl", "epoll_wait", "accept4", "read", "recvfrom", "write",
-        "sendto", "shutdown", "close",
+        "epoll_create1",
+        "epoll_ctl",
+        "epoll_wait",
+        "accept4",
+        "read",
+        "recvfrom",
+        "write",
+        "sendto",
+        "shutdown",
+        "close",
     ];
     if !compared.contains(&call) {
         return None;
