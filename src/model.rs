@@ -3,9 +3,11 @@
 //! This module knows no clock, file, socket, thread, or terminal: everything it depends on is in
 //! the event. The rules are the kernel's (fs/eventpoll.c), named after its functions.
 
+mod apply;
 mod check;
 mod file;
 mod findings;
+mod harvest;
 mod interest;
 mod lane;
 mod ready;
@@ -16,6 +18,7 @@ mod world;
 pub use check::{Check, Difference, Divergence, Sync};
 pub use file::{OpenFile, Poll};
 pub use findings::{Finding, FindingKind, Findings};
+pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
 pub use ready::{ReadyEntry, ReadyList, Reason};

@@ -64,6 +64,8 @@ pub struct Check {
     pub interest_agreed: u64,
     /// Whether the model follows.
     pub sync: Sync,
+    /// Calls were lost: the interest list has to be read from the kernel before it is right again.
+    pub wants_resync: bool,
     recent: VecDeque<Divergence>,
 }
 

@@ -48,6 +48,12 @@ pub struct OpenFile {
     pub room: Option<bool>,
     /// Of RDHUP, HUP and ERR those known to hold.
     pub state: Mask,
+    /// Whether [`OpenFile::state`] is complete: nothing has woken the file since it was learnt.
+    pub settled: bool,
+    /// When it was last woken.
+    pub woken: Option<Nanos>,
+    /// Whether other numbers were ever made to name it (dup(2)).
+    pub copied: bool,
     /// What the server is doing with it.
     pub conn: ConnState,
     /// Bytes in the server's own output queue.
@@ -76,6 +82,9 @@ impl OpenFile {
             // A fresh socket has an empty send buffer.
             room: matches!(what, FileKind::Tcp | FileKind::Unix).then_some(true),
             state: Mask::EMPTY,
+            settled: !matches!(what, FileKind::Tcp | FileKind::Unix),
+            woken: None,
+            copied: false,
             conn: ConnState::Open,
             queued: 0,
             unread_at: Seq(0),
@@ -93,7 +102,7 @@ impl OpenFile {
     /// file's manual page says: tcp(7), unix(7), pipe(7), eventfd(2)).
     pub fn poll(&self) -> Poll {
         let mut poll = Poll { set: self.state, unknown: Mask::EMPTY };
-        if self.what == FileKind::Tcp || self.what == FileKind::Unix {
+        if !self.settled {
             // An end or an error of the connection is learnt when it is reported, not before.
             poll.unknown = (Mask::RDHUP | Mask::HUP | Mask::ERR | Mask::PRI) - self.state;
         }
@@ -129,6 +138,7 @@ impl OpenFile {
         }
         if let Some(state) = queues.state {
             self.state = state;
+            self.settled = true;
         }
     }
 

@@ -23,8 +23,8 @@ pub struct InterestEntry {
     pub wakeups: u64,
     /// Whether it is on the ready list.
     pub listed: bool,
-    /// Wake-ups since the last `epoll_wait` of the thread that will harvest them was entered.
-    pub bracket: u32,
+    /// The wake-up before the last one.
+    pub woken_before: Option<Seq>,
 }
 
 impl InterestEntry {
@@ -39,7 +39,7 @@ impl InterestEntry {
             deliveries: 0,
             wakeups: 0,
             listed: false,
-            bracket: 0,
+            woken_before: None,
         }
     }
 
@@ -102,10 +102,6 @@ impl InterestList {
 
     pub(super) fn get_mut(&mut self, key: WatchKey) -> Option<&mut InterestEntry> {
         self.entries.get_mut(&key)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut InterestEntry> {
-        self.entries.values_mut()
     }
 
     pub(super) fn insert(&mut self, entry: InterestEntry) {

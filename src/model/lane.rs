@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Call, Delivery, LaneId, Nanos};
+use crate::event::{Call, Delivery, LaneId, Nanos, Seq};
 
 /// What a thread is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub struct Lane {
     pub turns: u64,
     /// Calls of any kind.
     pub calls: u64,
+    /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
+    /// later may have come before or after the harvest.
+    pub harvest_from: Seq,
 }
 
 impl Lane {

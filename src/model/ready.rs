@@ -42,6 +42,9 @@ pub struct ReadyEntry {
     pub since: Nanos,
     /// The event that put it here.
     pub seq: Seq,
+    /// Its place among its neighbours, or its being here at all, is not certain: it was woken
+    /// while a harvest ran, or observations were lost.
+    pub unsure: bool,
 }
 
 /// The ready list, head first.

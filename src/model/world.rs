@@ -157,16 +157,9 @@ impl World {
 }
 
 impl World {
-    /// Folds one event.
-    pub fn apply(&mut self, event: &crate::event::Event) {
-        self.delta = Delta::default();
-        self.seq = event.seq;
-        self.t = event.t;
-        self.counters.events += 1;
-    }
-
     /// Bytes that a copy takes, an estimate.
     pub fn size(&self) -> usize {
-        4096 + 256 * (self.files.len() + self.instance.interest.len())
+        let entries = self.instance.interest.len() + self.instance.ready.len();
+        4096 + 256 * (self.files.len() + entries)
     }
 }
