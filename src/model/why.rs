@@ -1,5 +1,15 @@
 //! The Why sentence: why a descriptor is or is not on the ready list, and what would change that.
 
+mod call;
+mod event;
+mod lane;
+mod predict;
+mod watch;
+pub(super) mod words;
+
+#[cfg(test)]
+mod tests;
+
 use crate::event::{Event, LaneId, WatchKey};
 
 use super::World;
@@ -16,6 +26,10 @@ pub enum Subject<'a> {
 }
 
 /// One or two plain sentences about the subject, computed from the model.
-pub fn why(_world: &World, _subject: Subject<'_>) -> String {
-    String::new()
+pub fn why(world: &World, subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Watch(key) => watch::sentence(world, key),
+        Subject::Lane(id) => lane::sentence(world, id),
+        Subject::Event(event) => event::sentence(world, event),
+    }
 }

@@ -110,7 +110,9 @@ impl Findings {
                 }
             }
             Kind::Arrive { fd, .. } | Kind::Conn { fd, .. } => self.recheck(*fd, event, world),
-            Kind::Handle { file, .. } => self.turn(event.lane).run.take_if(|run| run.0 != *file),
+            Kind::Handle { file, .. } => {
+                self.turn(event.lane).run.take_if(|run| run.0 != *file);
+            }
             Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
             Kind::Unpark(_) => self.turn(event.lane).run = None,
             Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
@@ -119,7 +121,7 @@ impl Findings {
             }
             Kind::Resync { .. } => self.sweep(event, world),
             _ => {}
-        };
+        }
     }
 
     fn turn(&mut self, lane: LaneId) -> &mut Turn {
@@ -383,6 +385,7 @@ impl Findings {
         }
         state.emfile = 0;
         state.emptied = record.ret.is(Errno::EAGAIN);
+        state.woken &= !state.emptied;
         if let (Some(new), Output::Accepted { file: client, .. }) =
             (record.ret.fd(), &record.output)
         {
@@ -414,6 +417,7 @@ impl Findings {
             }
             None => {
                 state.emptied = true;
+                state.woken = false;
                 if fresh && record.ret.is(Errno::EAGAIN) {
                     self.herd(key, event, world);
                 }

@@ -36,7 +36,7 @@ pub(super) fn harvest(world: &World, max: usize) -> Harvest {
         let mask = entry.mask - Mask::PRIVATE;
         if poll.surely(mask) {
             harvest.reported.push((ready.key, poll.set & mask));
-        } else if poll.perhaps(mask) && surprise(poll, mask) {
+        } else if poll.perhaps(mask) || ready.unsure {
             harvest.perhaps.push(ready.key);
         } else {
             harvest.dropped.push(ready.key);
@@ -45,21 +45,9 @@ pub(super) fn harvest(world: &World, max: usize) -> Harvest {
     harvest
 }
 
-/// Whether the unknown bits are such as must be reckoned with. Of a connection that shows no sign
-/// of its end, ERR, HUP and PRI are formally unknown; whether it holds data is what counts.
-fn surprise(poll: Poll, mask: Mask) -> bool {
-    let ends = Mask::ERR | Mask::HUP | Mask::RDHUP | Mask::PRI;
-    ((poll.unknown - ends) & mask) != Mask::EMPTY
-}
-
-/// Whether a registration on the list is known to be found not ready by the next harvest, as far
-/// as its queue goes.
+/// Whether a registration on the list is known to be found not ready by the next harvest.
 pub(super) fn is_spent(world: &World, key: WatchKey) -> bool {
-    let poll = poll(world, key);
-    world.instance.interest.get(key).is_some_and(|entry| {
-        let mask = entry.mask - Mask::PRIVATE;
-        !poll.surely(mask) && !surprise(poll, mask)
-    })
+    world.instance.interest.get(key).is_some() && !world.may_report(key)
 }
 
 /// The prediction in words, as what the call "will" do.

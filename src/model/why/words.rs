@@ -1,6 +1,6 @@
 //! Wording that the Why sentences and the findings share.
 
-use crate::event::{FileKind, Mask, Nanos, WatchKey, visible};
+use crate::event::{FileKind, LaneId, Mask, Nanos, WatchKey, visible};
 use crate::model::{OpenFile, World};
 
 /// Columns of a name in a sentence.
@@ -81,4 +81,9 @@ pub(in crate::model) fn list(items: &[String]) -> String {
         }
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// A thread that panicked; its message is shown as text only.
+pub(in crate::model) fn thread_died(id: LaneId, message: &str) -> String {
+    format!("{id} panicked: {}", visible(message.as_bytes(), 160))
 }
