@@ -8,6 +8,9 @@ mod detect;
 mod ledger;
 mod sentence;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

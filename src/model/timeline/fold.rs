@@ -204,11 +204,14 @@ impl Timeline {
         match world.instance.check.sync {
             Sync::Following if self.lost && !matches!(event.kind, Kind::Gap { .. }) => {
                 self.lost = false;
-                for entry in world.instance.interest.iter() {
-                    self.span(TrackId::Watch(entry.key), event, now(entry, world));
+                for ready in world.instance.ready.iter() {
+                    self.span(TrackId::Watch(ready.key), event, listed(ready.why));
+                }
+                for entry in world.instance.interest.iter().filter(|entry| !entry.listed) {
+                    self.span(TrackId::Watch(entry.key), event, quiet(entry, world));
                 }
             }
-            Sync::Lost if !self.lost => self.forget_spans(event),
+            Sync::Lost | Sync::Unknown if !self.lost => self.forget_spans(event),
             _ => {}
         }
         for ready in &world.delta.added {
