@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::event::{
     Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind,
-    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
-    SyscallRecord, Wakeup, WatchKey,
+    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings, SyscallRecord,
+    Wakeup, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Subject, Timeline, TrackId, World, why};
@@ -19,7 +19,6 @@ pub(super) const EDGE: Mask = Mask(0x1 | 0x2000 | 1 << 31);
 pub(super) const ONESHOT: Mask = Mask(0x1 | 0x2000 | 1 << 30);
 pub(super) const IN: Mask = Mask::IN;
 pub(super) const OUT: Mask = Mask::OUT;
-pub(super) const RDHUP: Mask = Mask::RDHUP;
 pub(super) const END: Mask = Mask(0x1 | 0x2000);
 
 const EP: Fd = Fd(3);
@@ -108,8 +107,12 @@ impl Scenario {
 
     pub(super) fn open(mut self, fd: i32, what: FileKind, name: &str, mask: Mask) -> Self {
         let file = self.fresh(fd);
-        self.tool(Kind::Open { fd: Fd(fd), file, what, name: name.into() })
-            .ctl(1, CtlOp::Add, fd, mask)
+        self.tool(Kind::Open { fd: Fd(fd), file, what, name: name.into() }).ctl(
+            1,
+            CtlOp::Add,
+            fd,
+            mask,
+        )
     }
 
     pub(super) fn listen(self, fd: i32, mask: Mask) -> Self {

@@ -2,6 +2,9 @@
 
 mod fold;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 

@@ -10,7 +10,7 @@ pub(super) mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::event::{Event, LaneId, WatchKey};
+use crate::event::{Event, Kind, LaneId, WatchKey};
 
 use super::World;
 
@@ -28,8 +28,11 @@ pub enum Subject<'a> {
 /// One or two plain sentences about the subject, computed from the model.
 pub fn why(world: &World, subject: Subject<'_>) -> String {
     match subject {
-        Subject::Watch(key) => watch::sentence(world, key),
-        Subject::Lane(id) => lane::sentence(world, id),
-        Subject::Event(event) => event::sentence(world, event),
+        Subject::Watch(key) => words::sentence(&watch::sentence(world, key)),
+        Subject::Lane(id) => words::sentence(&lane::sentence(world, id)),
+        Subject::Event(event) => match event.kind {
+            Kind::Command { .. } | Kind::Note(_) => event::sentence(world, event),
+            _ => words::sentence(&event::sentence(world, event)),
+        },
     }
 }

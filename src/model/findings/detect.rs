@@ -215,6 +215,12 @@ impl Findings {
         }
     }
 
+    fn end_all(&mut self, kinds: [FindingKind; 3], file: FileId) {
+        for kind in kinds {
+            self.end(kind, file);
+        }
+    }
+
     /// The whole interest list was read: whatever is not on it any more cannot be wrong.
     fn sweep(&mut self, event: &Event, world: &World) {
         let files: Vec<FileId> = self.files.keys().copied().collect();
@@ -316,9 +322,11 @@ impl Findings {
     fn check_ghost(&mut self, file: FileId, world: &World) {
         if let Some(state) = self.files.get(&file)
             && state.may(FindingKind::Ghost)
-            && !world.instance.interest.by_fd(state.fd).any(|e| {
-                e.key.file == file && world.is_ghost(e.key)
-            })
+            && !world
+                .instance
+                .interest
+                .by_fd(state.fd)
+                .any(|e| e.key.file == file && world.is_ghost(e.key))
         {
             self.end(FindingKind::Ghost, file);
         }
@@ -340,9 +348,9 @@ impl Findings {
         state.row = (kind, row);
         if state.active != 0 {
             if changed {
-                SPINS.into_iter().for_each(|kind| self.end(kind, key.file));
+                self.end_all(SPINS, key.file);
             }
-            LEFT.into_iter().for_each(|kind| self.end(kind, key.file));
+            self.end_all(LEFT, key.file);
         }
         if let Some(kind) = kind
             && row >= SPIN
@@ -362,7 +370,7 @@ impl Findings {
         if let Some(state) = self.files.get_mut(&file) {
             state.row = (None, 0);
             if state.active != 0 {
-                SPINS.into_iter().for_each(|kind| self.end(kind, file));
+                self.end_all(SPINS, file);
             }
         }
     }

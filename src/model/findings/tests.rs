@@ -250,3 +250,53 @@ fn findings_and_their_memory_are_bounded() {
     let last = s.finding(EdgeStranded).map(|f| f.last.0);
     assert!(last.is_some_and(|seq| seq < s.seq()));
 }
+
+/// A server that does everything right, with clients that send what and when they like.
+fn correct(trigger: Mask, mut dice: u64) -> Scenario {
+    let mut roll = move |n: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % n
+    };
+    let fds = [7, 8, 9];
+    let mut unread = [0_u32; 3];
+    let mut s = fds.iter().fold(start(), |s, fd| s.client(*fd, trigger)).enter(1);
+    for _ in 0..200 {
+        for _ in 0..=roll(3) {
+            let i = usize::try_from(roll(3)).expect("below 3");
+            unread[i] += u32::try_from(roll(9000)).expect("below 9000") + 1;
+            s = s.arrive(fds[i], unread[i]);
+        }
+        let max = s.world.settings.max_events;
+        let ready = s.world.predict(max).events;
+        let ready: Vec<(i32, Mask)> =
+            ready.iter().filter(|e| !e.1.is_empty()).map(|e| (e.0.fd.0, IN)).collect();
+        s = s.report(1, &ready);
+        for (fd, _) in ready {
+            s = s.handle(1, fd);
+            let i = usize::try_from(fd - 7).expect("7 to 9");
+            while unread[i] > 0 {
+                let n = unread[i].min(4096);
+                unread[i] -= n;
+                s = s.read(1, fd, 4096, n).send(1, fd, n, n.into());
+            }
+            s = s.again(1, fd);
+            if trigger.has(Mask::ONESHOT) {
+                s = s.rearm(1, fd, trigger);
+            }
+        }
+        s = s.enter(1);
+    }
+    s
+}
+
+#[test]
+fn correct_server_has_no_findings() {
+    for dice in 0..8 {
+        for trigger in [LEVEL, EDGE, ONESHOT] {
+            let s = correct(trigger, dice);
+            assert!(s.world.instance.check.agreed > 100);
+            let all: Vec<_> = s.world.findings.iter().map(|f| &f.sentence).collect();
+            assert!(all.is_empty(), "{all:#?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::event::{
     Call, CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, SyscallRecord,
     Trigger, WatchKey,
 };
-use crate::model::{OpenFile, World};
+use crate::model::{Lane, LaneState, OpenFile, World};
 
 /// The sentence for that call.
 pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> String {
@@ -20,7 +20,9 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
         }
         Call::Close { fd } => closed(world, fd, ret),
         Call::EpollCreate => match ret.fd() {
-            Some(fd) => format!("fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"),
+            Some(fd) => format!(
+                "fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"
+            ),
             None => format!("no epoll instance was made: {ret}"),
         },
         Call::Shutdown { fd, how } => match ret.errno() {
@@ -70,8 +72,7 @@ fn waited(
             ms => format!("nothing was ready within {ms} ms"),
         };
     }
-    let fds: Vec<String> =
-        events.iter().map(|e| format!("fd {} {}", e.fd, bits(e.mask))).collect();
+    let fds: Vec<String> = events.iter().map(|e| format!("fd {} {}", e.fd, bits(e.mask))).collect();
     let order = match events.len() {
         1 => "",
         _ => ", in the order in which they became ready",
@@ -85,13 +86,13 @@ fn waited(
     format!(
         "epoll_wait polled what was on the ready list and reported {}{order}. {}{full}{}",
         list(&fds),
-        fate(world, events),
-        ends(events)
+        fate(world, event, events),
+        ends(world, events)
     )
 }
 
 /// What became of the reported registrations.
-fn fate(world: &World, events: &[Delivery]) -> String {
+fn fate(world: &World, event: &Event, events: &[Delivery]) -> String {
     let (mut level, mut edge, mut oneshot) = (0, 0, 0);
     for event in events {
         let key = WatchKey { fd: event.fd, file: event.file };
@@ -102,27 +103,50 @@ fn fate(world: &World, events: &[Delivery]) -> String {
             None => {}
         }
     }
-    match (level, edge, oneshot) {
-        (_, 0, 0) => "Level-triggered, back at the tail to be polled again.".to_owned(),
-        (0, _, 0) => "Edge-triggered, off the list: read until EAGAIN.".to_owned(),
-        (0, 0, _) => "One-shot, disarmed until a MOD.".to_owned(),
-        _ => "Level ones went back to the tail, edge and one-shot ones left it.".to_owned(),
+    let fate = match (level, edge, oneshot) {
+        (_, 0, 0) => "Level-triggered, back at the tail to be polled again.",
+        (0, _, 0) => "Edge-triggered, off the list: read until EAGAIN.",
+        (0, 0, _) => "One-shot, disarmed until a MOD.",
+        _ => "Level ones went back to the tail, edge and one-shot ones left it.",
+    };
+    let woken = |lane: &&Lane| {
+        lane.id != event.lane
+            && lane.since == event.t
+            && matches!(lane.state, LaneState::Harvesting(_))
+    };
+    match world.lanes.iter().find(woken) {
+        Some(lane) => format!("{fate} The list is not empty, so {} was woken too.", lane.id),
+        None => fate.to_owned(),
     }
 }
 
 /// What the bits say of the peer.
-fn ends(events: &[Delivery]) -> String {
-    let Some(event) = events.iter().find(|e| e.mask.any(Mask::RDHUP | Mask::HUP | Mask::ERR))
-    else {
-        return String::new();
-    };
+fn ends(world: &World, events: &[Delivery]) -> String {
+    let over = |e: &&Delivery| e.mask.any(Mask::RDHUP | Mask::HUP | Mask::ERR);
+    let Some(event) = events.iter().find(over) else { return along(world, events) };
     let fd = event.fd;
     if event.mask.has(Mask::ERR) {
         format!(" ERR: fd {fd} was reset or failed; ERR and HUP come unasked.")
     } else if event.mask.has(Mask::HUP) {
         format!(" HUP: both directions of fd {fd} are shut.")
     } else {
-        format!(" RDHUP without HUP: fd {fd}'s peer will send no more, but can still be written to.")
+        let unread = world.file_at(fd).is_some_and(|file| file.unread.is_some_and(|n| n > 0));
+        let bytes = if unread { " What it sent before is still there." } else { "" };
+        format!(" RDHUP without HUP: fd {fd}'s peer sends no more, but may still read.{bytes}")
+    }
+}
+
+/// Edge-triggered IN with OUT: every poll answers for all watched bits.
+fn along(world: &World, events: &[Delivery]) -> String {
+    let both = Mask::IN | Mask::OUT;
+    let edge = |e: &&Delivery| e.mask.has(both) && trigger(world, e.fd) == Some(Trigger::Edge);
+    match events.iter().find(edge) {
+        Some(event) => format!(
+            " OUT of fd {} comes along: the poll answers for every watched bit, not for the one \
+             that woke it.",
+            event.fd
+        ),
+        None => String::new(),
     }
 }
 
@@ -138,7 +162,7 @@ fn accepted(world: &World, lane: LaneId, fd: Fd, record: &SyscallRecord) -> Stri
                 "{} still, and edge-triggered nobody will say so again: accept until EAGAIN",
                 clients(n)
             ),
-            Some(n) => format!("{} still; level-triggered, fd {fd} is reported again", clients(n)),
+            Some(n) => format!("{} still; level-triggered, that is reported again", clients(n)),
             None => "whether others wait only the next accept4 tells".to_owned(),
         };
         return format!("{lane} took {peer} from the queue of fd {fd} as fd {new}; {more}");
@@ -188,14 +212,18 @@ fn read(world: &World, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> String {
     match (ret.count(), ret.errno()) {
         (Some(0), _) => format!(
             "0 is the end of the stream: fd {fd}'s peer has closed or shut down its sending side. \
-             It stays readable for ever, so {} until it is closed",
-            if edge { "nothing more is reported" } else { "level-triggered it is reported" }
+             {}",
+            if edge {
+                "Edge-triggered, nothing repeats it: close it now"
+            } else {
+                "That stays true, so level-triggered it is reported for ever, until it is closed"
+            }
         ),
         (Some(n), _) => got(file, fd, n, len, edge),
         (_, Some(Errno::EAGAIN)) => match taker(world, lane, fd) {
-            Some(other) if file.is_some_and(|file| !file.drained) => format!(
-                "EAGAIN: nothing is left in fd {fd} for {lane}; {other} was told of it too"
-            ),
+            Some(other) if file.is_some_and(|file| !file.drained) => {
+                format!("EAGAIN: nothing is left in fd {fd} for {lane}; {other} was told of it too")
+            }
             _ => drained(world, fd, edge),
         },
         (_, Some(Errno::ECONNRESET)) => format!(
@@ -260,7 +288,9 @@ fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
         (Some(n), _) => format!(
             "{} went into the send buffer of {}; that the peer has read them it does not say",
             count(u64::from(n), "byte"),
-            world.file_at(fd).map_or_else(|| format!("fd {fd}"), |f| format!("fd {fd} ({})", name_of(f)))
+            world
+                .file_at(fd)
+                .map_or_else(|| format!("fd {fd}"), |f| format!("fd {fd} ({})", name_of(f)))
         ),
         (_, Some(Errno::EAGAIN)) => format!(
             "EAGAIN: the send buffer of fd {fd} is full. This arms OUT: it comes when the peer has \

@@ -4,7 +4,7 @@ use super::words::{bits, clients, count, name, thread_died};
 use super::{call, lane, predict, watch};
 use crate::event::{
     Arm, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, Mask, Pass,
-    Queues, Wakeup, WatchKey, visible,
+    Queues, Trigger, Wakeup, WatchKey, visible,
 };
 use crate::model::{InterestEntry, World};
 
@@ -21,7 +21,9 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
         Kind::Wakeup(wakeup) => woken(world, event, wakeup),
         Kind::Arrive { fd, queues } => queues_read(world, *fd, *queues),
         Kind::EdgeLog(state) => edge_log(*state).to_owned(),
-        Kind::Park { next } => format!("{id} is held before {next}: {}", lane::will(world, id, next)),
+        Kind::Park { next } => {
+            format!("{id} is held before {next}: {}", lane::will(world, id, next))
+        }
         Kind::Unpark(pass) => match pass {
             Pass::Run => format!("{id} is let go and runs on"),
             Pass::Step => format!("{id} is let go for one call"),
@@ -36,12 +38,12 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
                               it is changed by MOD"
             .to_owned(),
         Kind::Conn { fd, state, queued } => connection(world, *fd, *state, *queued),
-        Kind::Handle { fd, file } => {
-            watch::sentence(world, WatchKey { fd: *fd, file: *file })
-        }
+        Kind::Handle { fd, file } => watch::sentence(world, WatchKey { fd: *fd, file: *file }),
         Kind::Stale { fd, believed, .. } => stale(world, event, *fd, *believed),
         Kind::Refused(why) => {
-            format!("a client was turned away: {why}. Its connection was accepted and closed at once")
+            format!(
+                "a client was turned away: {why}. Its connection was accepted and closed at once"
+            )
         }
         Kind::Command { text, phase, .. } => command(text, phase),
         Kind::Gap { lost } => format!(
@@ -70,9 +72,13 @@ fn named(world: &World, fd: Fd) -> String {
 fn opened(world: &World, fd: Fd, what: FileKind) -> String {
     let name = named(world, fd);
     match what {
-        FileKind::Listener => format!("{name} accepts connections; epoll hears of them once it is added"),
+        FileKind::Listener => {
+            format!("{name} accepts connections; epoll hears of them once it is added")
+        }
         FileKind::Eventfd => {
-            format!("{name} is the tool's own: written to wake a thread in epoll_wait for a command")
+            format!(
+                "{name} is the tool's own: written to wake a thread in epoll_wait for a command"
+            )
         }
         _ => format!("{name} was opened"),
     }
@@ -117,13 +123,20 @@ fn woken(world: &World, event: &Event, wakeup: &Wakeup) -> String {
     }
     if added {
         let place = world.instance.ready.find(entry.key).map_or(0, |(place, _)| place + 1);
-        let sleeper = match world.lanes.iter().find(|lane| lane.since == event.t && lane_woke(lane)) {
+        let sleeper = match world.lanes.iter().find(|lane| lane.since == event.t && lane_woke(lane))
+        {
             Some(lane) => format!(" and woke {}, the head of wq", lane.id),
             None => "; nobody slept in epoll_wait".to_owned(),
         };
         return format!(
             "{what} for {name}: ep_poll_callback ({band}) appended it to the ready list (place \
-             {place}){sleeper}"
+             {place}){sleeper}{}",
+            unread_before(world, entry)
+        );
+    }
+    if !wakeup.band.is_empty() && !wakeup.band.any(entry.mask) {
+        return format!(
+            "{what} for {name}, but {band} is not in its mask: ep_poll_callback ignores it"
         );
     }
     if entry.listed {
@@ -132,10 +145,18 @@ fn woken(world: &World, event: &Event, wakeup: &Wakeup) -> String {
              arrivals are one report"
         );
     }
-    if !wakeup.band.is_empty() && !wakeup.band.any(entry.mask) {
-        return format!("{what} for {name}, but {band} is not in its mask: ep_poll_callback ignores it");
-    }
     format!("{what} for {name} ({band})")
+}
+
+/// An edge is a wake-up, not a change from not ready to ready.
+fn unread_before(world: &World, entry: &InterestEntry) -> &'static str {
+    let served = world.file_of(entry.key).and_then(|file| file.served).map(|(seq, _)| seq);
+    let reported = entry.delivered.map(|(seq, _, _)| seq);
+    if entry.trigger() == Trigger::Edge && reported.is_some() && served < reported {
+        ". Nobody has read since the last report, yet every arrival is an edge"
+    } else {
+        ""
+    }
 }
 
 fn lane_woke(lane: &crate::model::Lane) -> bool {

@@ -24,6 +24,7 @@ fn running(world: &World, lane: &Lane) -> String {
     let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
     let then = match rest.len() {
         0 => "then it goes back to epoll_wait".to_owned(),
+        1 => format!("then comes {} of the same batch", list(&rest)),
         _ => format!("then come {} of the same batch", list(&rest)),
     };
     match lane.current() {
@@ -53,9 +54,10 @@ fn asleep(world: &World, lane: &Lane, call: &Call) -> String {
     let place = queue.iter().position(|id| *id == lane.id);
     let until = match call {
         Call::EpollWait { timeout_ms, .. } if *timeout_ms > 0 => {
-            format!(", at most {}", duration(crate::event::Nanos(
-                u64::from(timeout_ms.unsigned_abs()) * 1_000_000
-            )))
+            format!(
+                ", at most {}",
+                duration(crate::event::Nanos(u64::from(timeout_ms.unsigned_abs()) * 1_000_000))
+            )
         }
         _ => String::new(),
     };
@@ -106,9 +108,8 @@ pub(super) fn will(world: &World, id: LaneId, call: &Call) -> String {
 
 fn accept(world: &World, id: LaneId, fd: Fd) -> String {
     let rival = world.lanes.iter().find(|other| {
-        let told = |b: &crate::model::BatchEntry| {
-            b.delivery.fd == fd && b.progress != Progress::Done
-        };
+        let told =
+            |b: &crate::model::BatchEntry| b.delivery.fd == fd && b.progress != Progress::Done;
         other.id != id && other.is_alive() && other.batch.iter().any(told)
     });
     let waits = match world.file_at(fd).and_then(|file| file.unread) {
@@ -136,8 +137,9 @@ fn read(world: &World, fd: Fd, len: u32) -> String {
     }
     match file.unread {
         Some(0) if file.ended() => "the peer has closed: it will return 0, the end".to_owned(),
-        Some(0) => "nothing is unread: EAGAIN is to be expected, the proof that fd is drained"
-            .replace("fd", &format!("fd {fd}")),
+        Some(0) => format!(
+            "nothing is unread: EAGAIN is to be expected, the proof that fd {fd} is drained"
+        ),
         Some(n) if n >= len => format!(
             "{} are unread: it fills its buffer of {}, and only EAGAIN will prove that nothing is \
              left",
@@ -145,12 +147,9 @@ fn read(world: &World, fd: Fd, len: u32) -> String {
             grouped(u64::from(len))
         ),
         Some(n) => format!(
-            "{} of {} unread: a short read, after which only EAGAIN proves that nothing is left",
-            match n {
-                1 => "it will return 1 byte".to_owned(),
-                n => format!("it will return {} bytes", grouped(u64::from(n))),
-            },
-            grouped(u64::from(n))
+            "it will return the {}: a short read, after which only EAGAIN proves that nothing is \
+             left",
+            count(u64::from(n), "unread byte")
         ),
         None => format!(
             "how much is unread is not known: at most {}, EAGAIN if nothing is there, 0 at the end",
@@ -186,7 +185,9 @@ fn control(world: &World, op: CtlOp, fd: Fd, mask: Mask, file: crate::event::Fil
             if listed { " and the ready list" } else { "" }
         ),
         _ if listed => {
-            format!("it changes the mask and polls fd {fd}, which keeps its place on the ready list")
+            format!(
+                "it changes the mask and polls fd {fd}, which keeps its place on the ready list"
+            )
         }
         _ if ready.surely(stored) => format!(
             "it polls fd {fd} and finds {}: appended to the ready list, and a sleeper is woken",
@@ -210,11 +211,17 @@ fn close(world: &World, fd: Fd) -> String {
         Some(file) => {
             let lost = match file.unread {
                 Some(n) if n > 0 && file.what != FileKind::Listener => {
-                    format!("; {} are thrown away, and the peer gets a reset", count(u64::from(n), "unread byte"))
+                    format!(
+                        "; {} are thrown away, and the peer gets a reset",
+                        count(u64::from(n), "unread byte")
+                    )
                 }
                 _ => String::new(),
             };
-            format!("the last descriptor of {}: the kernel forgets its registration{lost}", name_of(file))
+            format!(
+                "the last descriptor of {}: the kernel forgets its registration{lost}",
+                name_of(file)
+            )
         }
         None => "the number is not known to be open".to_owned(),
     }

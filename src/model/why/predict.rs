@@ -64,6 +64,7 @@ pub(super) fn sentence(world: &World, max: u32, timeout_ms: i32) -> String {
         let fds = harvest.reported.iter().map(|(k, mask)| format!("fd {} {}", k.fd, bits(*mask)));
         let left = match harvest.left {
             0 => String::new(),
+            1 => format!(" It stops at max {max}: the last one stays at the head."),
             n => format!(" It stops at max {max}: the other {n} stay at the head."),
         };
         let fds = list(&fds.collect::<Vec<_>>());

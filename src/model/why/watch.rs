@@ -182,15 +182,15 @@ impl Case<'_> {
             ),
             Reason::AtAdd => format!(
                 "is on the ready list: ADD polled it at {t} and found it ready; what came before \
-                 ADD counts, under edge-triggering too"
+                 ADD counts, even with edge"
             ),
             Reason::AtMod => format!(
                 "is on the ready list: MOD polled it at {t} and found it ready, {contents}; a MOD, \
                  even with the same mask, asks again"
             ),
             Reason::PutBack => format!(
-                "is on the ready list: level-triggered, it was put back at the tail when epoll_wait \
-                 reported it at {t}; {contents}"
+                "is on the ready list: level-triggered, epoll_wait reported it at {t} and put it back; \
+                 {contents}"
             ),
             Reason::Perhaps => format!(
                 "is perhaps on the ready list: it was woken twice around the epoll_wait of {t}, and \
@@ -221,8 +221,8 @@ impl Case<'_> {
         let is = |k: &WatchKey| *k == key;
         if harvest.dropped.iter().any(is) || predict::is_spent(self.world, key) {
             return format!(
-                "{stand}; it has been drained since, so the next epoll_wait polls it, finds \
-                 nothing, and drops it without a report"
+                "{stand}; drained since, it is polled by the next epoll_wait, found empty, and dropped \
+                 without a report"
             );
         }
         let reached = harvest.reported.iter().map(|(k, _)| k).chain(&harvest.perhaps).any(is);
@@ -237,7 +237,7 @@ impl Case<'_> {
         } else if self.edge() {
             "takes it off: edge-triggered, it is told once"
         } else {
-            "puts it back at the tail, to be polled again (level)"
+            "puts it back at the tail (level)"
         };
         match harvest.reported.iter().find(|(k, _)| *k == key) {
             Some((_, mask)) => {

@@ -48,7 +48,7 @@ pub(in crate::model) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -86,4 +86,21 @@ pub(in crate::model) fn list(items: &[String]) -> String {
 /// A thread that panicked; its message is shown as text only.
 pub(in crate::model) fn thread_died(id: LaneId, message: &str) -> String {
     format!("{id} panicked: {}", visible(message.as_bytes(), 160))
+}
+
+/// Text as a sentence: it begins with a capital, unless with a name of the system's, and ends with
+/// a full stop.
+pub(in crate::model) fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_word = first != "fd" && first.chars().all(|c| c.is_ascii_alphabetic() || c == '\'');
+    let mut sentence = String::with_capacity(text.len() + 1);
+    let mut chars = text.chars();
+    if let Some(c) = chars.next() {
+        sentence.push(if is_word { c.to_ascii_uppercase() } else { c });
+    }
+    sentence.push_str(chars.as_str());
+    if !sentence.is_empty() && !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
