@@ -6,7 +6,9 @@
 
 mod detect;
 mod ledger;
+mod left;
 mod sentence;
+mod told;
 
 #[cfg(test)]
 mod tests;
