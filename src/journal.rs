@@ -303,3 +303,103 @@ fn unpack(chunk: &Chunk, mut visit: impl FnMut(Event) -> bool) {
         rest = left;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Call, Fd, FileId, FileKind, Output, Peer, Ret, SyscallRecord};
+
+    /// Connections that come and go, with reads between.
+    fn event(n: u64) -> Event {
+        let lane = LaneId(1);
+        let started = Nanos(n * 10);
+        let fd = Fd(7 + i32::try_from(n / 3 % 40).expect("small"));
+        let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
+        let kind = match n % 3 {
+            0 if n == 0 => Kind::Open {
+                fd: Fd(4),
+                file: FileId(1),
+                what: FileKind::Listener,
+                name: "x".into(),
+            },
+            0 => {
+                let file = FileId(u32::try_from(n).expect("small"));
+                let output = Output::Accepted { file, peer: Peer::Unknown };
+                call(Call::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
+            }
+            1 => call(Call::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
+            _ if n % 2 == 0 => call(Call::Close { fd }, Ret::ok(0), Output::None),
+            _ => Kind::Note("a note".into()),
+        };
+        Event { seq: Seq(n + 1), t: Nanos(n * 10 + 5), lane, kind }
+    }
+
+    fn filled(count: u64, limits: Limits) -> (Journal, World) {
+        let (mut journal, mut world) = (Journal::new(limits), World::default());
+        for n in 0..count {
+            world.apply(&event(n));
+            journal.push(event(n), &world);
+        }
+        (journal, world)
+    }
+
+    #[test]
+    fn any_moment_is_folded_again_exactly() {
+        let (journal, live) = filled(20_000, Limits::default());
+        let mut world = World::default();
+        for n in 0..20_000 {
+            world.apply(&event(n));
+            if n % 1_777 == 0 || n % 4096 < 2 {
+                assert_eq!(journal.at(Seq(n + 1)), world, "event {n}");
+                assert_eq!(journal.get(Seq(n + 1)), Some(event(n)));
+            }
+        }
+        assert_eq!(journal.at(Seq(20_000)), live);
+        assert_eq!(journal.at(Seq(u64::MAX)), live);
+        assert_eq!(journal.get(Seq(20_001)), None);
+        assert_eq!(journal.get(Seq(0)), None);
+    }
+
+    #[test]
+    fn the_oldest_is_dropped_at_the_bound_and_the_rest_still_folds() {
+        let (journal, live) = filled(40_000, Limits { events: 10_000, bytes: usize::MAX });
+        assert!(journal.len() <= 10_000 + 4096, "{}", journal.len());
+        let first = journal.first().expect("some are left");
+        assert_eq!(journal.dropped(), first.0 - 1);
+        let mut world = World::default();
+        (0..first.0).for_each(|n| world.apply(&event(n)));
+        assert_eq!(journal.at(first), world);
+        assert_eq!(journal.at(Seq(1)), world, "before the first it is the first");
+        assert_eq!(journal.at(Seq(40_000)), live);
+    }
+
+    #[test]
+    fn the_bound_in_bytes_holds() {
+        let limits = Limits { events: u64::MAX, bytes: 100_000 };
+        let (journal, _) = filled(40_000, limits);
+        let tail = 4096 * size_of::<Event>();
+        assert!(journal.bytes() <= 100_000 + tail, "{}", journal.bytes());
+        assert!(journal.dropped() > 0);
+    }
+
+    #[test]
+    fn events_are_found_by_time_and_visited_both_ways() {
+        let (journal, _) = filled(10_000, Limits::default());
+        for (t, seq) in [(0, 1), (5, 1), (14, 1), (15, 2), (50_004, 5_000), (999_999, 10_000)] {
+            assert_eq!(journal.seq_at(Nanos(t)), Some(Seq(seq)), "at {t}");
+        }
+        let mut back = Vec::new();
+        journal.back_from(Seq(5_000), |e| {
+            back.push(e.seq.0);
+            back.len() < 3_000
+        });
+        assert_eq!(back, (2_001..=5_000).rev().collect::<Vec<_>>());
+        let mut forward = Vec::new();
+        journal.forward_from(Seq(4_000), |e| {
+            forward.push(e.seq.0);
+            true
+        });
+        assert_eq!(forward, (4_000..=10_000).collect::<Vec<_>>());
+        assert!(Journal::new(Limits::default()).is_empty());
+    }
+}

@@ -12,18 +12,7 @@ use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-/// A generator with a fixed sequence for each seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
-    }
-}
+use crate::dice::Dice;
 
 /// A watched end and the end that the test writes to.
 struct Ends {
@@ -273,7 +262,7 @@ fn operations() -> u64 {
 fn every_epoll_wait_returns_what_the_model_predicted() {
     let (mut done, mut waits, mut seed) = (0, 0, 0);
     while done < operations() {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let mut duel = Duel::new(seed);
         for _ in 0..500 {
             duel.step(&mut dice);

@@ -1,0 +1,358 @@
+//! The live server: real threads on one real epoll instance, observed.
+//!
+//! The engine knows nothing of screens, worlds or journals. What it sees comes out of
+//! [`Engine::drain`] as event kinds with their times; what a person wants goes in through
+//! [`Engine::send`].
+//!
+//! Threads: the server's own (T1 to T8), an observer of the edge log, one for the built-in clients,
+//! and a warden that starts, kicks and joins the server's threads.
+
+mod app;
+mod clients;
+mod control;
+mod doorbell;
+mod edge;
+mod failure;
+mod gate;
+pub mod http;
+mod listen;
+mod mailbox;
+mod shared;
+mod table;
+mod tap;
+pub mod telnet;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::event::{Command, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger};
+use crate::kernel::{edge_log, fdinfo};
+use crate::sys::clock::Clock;
+use crate::sys::signal;
+
+use self::clients::Clients;
+use self::edge::Edge;
+use self::gate::Chores;
+use self::listen::{Listening, SocketFile};
+use self::mailbox::{Mailbox, own_eventfd};
+use self::shared::{Parts, Shared};
+use self::table::Watched;
+use self::tap::{SLOTS, Side, Tap, channel};
+use self::worker::spare_descriptor;
+
+pub use self::control::Handle;
+pub use self::doorbell::Doorbell;
+pub use self::failure::EngineError;
+pub use self::listen::Address;
+pub use self::tap::Drained;
+
+/// The longest that a shutdown waits for clients to close their ends.
+const LINGER_MAX: Duration = Duration::from_millis(200);
+
+/// Locks, also after a panic of somebody who held the lock: a thread's panic is shown, and the
+/// others go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How the server is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct EngineConfig {
+    /// TCP addresses to listen on; port 0 lets the kernel choose.
+    pub listen: Vec<SocketAddr>,
+    /// Paths of UNIX sockets to listen on.
+    pub unix: Vec<PathBuf>,
+    /// Addresses that are not loopback may be listened on.
+    pub lan: bool,
+    /// How the server behaves at first.
+    pub settings: Settings,
+    /// Bytes of each socket buffer (SO_SNDBUF, SO_RCVBUF), set before listening; `None` leaves
+    /// them to the kernel.
+    pub buffers: Option<u32>,
+}
+
+/// The running server. Dropping it shuts it down without waiting for clients.
+pub struct Engine {
+    handle: Handle,
+    tap: Tap,
+    addresses: Vec<Address>,
+    /// Removed when the engine is gone.
+    files: Vec<SocketFile>,
+    /// Makes the observer end.
+    stop: Arc<OwnedFd>,
+    warden: Option<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Binds, and starts all threads. The wake-up signals must be blocked by then
+    /// ([`signal::block_observer_signals`]), in this thread and in all others of the process.
+    ///
+    /// # Errors
+    /// A `Bind` kind ([`EngineError::is_bind`]) with address and reason if an address cannot be
+    /// listened on; otherwise what kept the engine from starting.
+    pub fn start(config: EngineConfig, doorbell: Arc<Doorbell>) -> Result<Self, EngineError> {
+        Self::start_with_clock(config, doorbell, Clock::start())
+    }
+
+    /// As [`Engine::start`], telling the time by `clock`.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_with_clock(
+        config: EngineConfig,
+        doorbell: Arc<Doorbell>,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
+        if !signal::observer_signals_blocked() {
+            return Err(EngineError::SignalsNotBlocked);
+        }
+        let (listening, files) = bind_all(&config)?;
+        let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
+        signal::install_kick_handler().map_err(EngineError::call("sigaction"))?;
+        let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(LaneId).collect();
+        let (mut lanes, side, tap) = channel(clock, &doorbell, &lanes, SLOTS);
+        let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
+        let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;
+        let mut settings = config.settings;
+        settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
+        settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
+        let spare = spare_descriptor().map(crate::sys::descriptor::out_of_the_way);
+        let shared = Shared::new(Parts {
+            clock,
+            side,
+            mailbox,
+            edge,
+            lan: config.lan,
+            settings,
+            spare,
+            lanes,
+        });
+        let addresses = listening.iter().map(|l| l.address.clone()).collect();
+        introduce(&shared, listening, settings.trigger);
+        Self::launch(Arc::new(shared), tap, addresses, files)
+    }
+
+    fn launch(
+        shared: Arc<Shared>,
+        tap: Tap,
+        addresses: Vec<Address>,
+        files: Vec<SocketFile>,
+    ) -> Result<Self, EngineError> {
+        let wake = own_eventfd().map_err(EngineError::call("eventfd"))?;
+        let stop = Arc::new(own_eventfd().map_err(EngineError::call("eventfd"))?);
+        let clients = Arc::new(Clients::new(wake));
+        let target = addresses.first().cloned().ok_or(EngineError::NoAddress)?;
+        let handle = Handle::new(Arc::clone(&shared), Arc::clone(&clients));
+        let mut engine =
+            Self { handle, tap, addresses, files, stop, warden: None, helpers: Vec::new() };
+        let (own, stop) = (Arc::clone(&shared), Arc::clone(&engine.stop));
+        engine.helpers.push(spawn("edge-log", move || own.edge.observe(&stop))?);
+        let side = Arc::clone(&shared.side);
+        engine.helpers.push(spawn("clients", move || clients::run(&clients, target, side))?);
+        engine.warden = Some(spawn("warden", move || watch_over(&shared))?);
+        Ok(engine)
+    }
+
+    /// Where the server can be reached, in the order of the configuration, TCP first.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The epoll instance's number, once T1 has made it.
+    pub fn epoll_fd(&self) -> Option<Fd> {
+        self.handle.epoll_fd()
+    }
+
+    /// The clock of all events' times.
+    pub fn clock(&self) -> Clock {
+        self.handle.shared().clock
+    }
+
+    /// A copy of the way in, for other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Takes a command. The engine tells of its end by a `Kind::Command` with this `id`; that it
+    /// was accepted is for the caller to tell. Never blocks, held threads or not.
+    pub fn send(&self, id: u32, command: Command) {
+        self.handle.send(id, command);
+    }
+
+    /// The settings as they are now.
+    pub fn settings(&self) -> Settings {
+        self.handle.shared().settings()
+    }
+
+    /// Hands at most `max` events to `sink`, in the order of their times; each lane's times
+    /// strictly increase.
+    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
+        self.tap.drain(max, sink)
+    }
+
+    /// Switches the edge log, for all files that are open and those to come.
+    pub fn set_edge_log(&self, on: bool) {
+        let shared = self.handle.shared();
+        if shared.edge.is_on() == on {
+            return;
+        }
+        shared.edge.drain_surely();
+        shared.edge.set(on);
+        for watched in shared.table.all(Watched::is_socket) {
+            if let Some(fd) = &lock(&watched.state).fd {
+                let fd = std::os::fd::AsFd::as_fd(fd);
+                let _ = if on { edge_log::arm(fd) } else { edge_log::disarm(fd) };
+            }
+        }
+        let log = if on { EdgeLog::Drained } else { EdgeLog::Off };
+        shared.side.push(Kind::EdgeLog(log));
+    }
+
+    /// Reads the interest list and puts it among the events, as a `Kind::Resync`.
+    ///
+    /// # Errors
+    /// `NotFound` while there is no epoll instance; what reading `/proc` can return.
+    pub fn resync(&self) -> io::Result<()> {
+        let ep = self.epoll_fd().ok_or(io::ErrorKind::NotFound)?;
+        let entries = fdinfo::read(ep)?.into_boxed_slice();
+        self.handle.shared().side.push(Kind::Resync { ep, entries });
+        Ok(())
+    }
+
+    /// Starts the threads that panicked again; how many.
+    pub fn restart_dead(&self) -> usize {
+        self.handle.shared().gate.forgive()
+    }
+
+    /// Ends the server: every thread leaves the gate, each client gets a line (not over HTTP) and a
+    /// half-close, and has `grace` (at most 200 ms in all) to close its end. All threads are
+    /// joined. What they told last can still be drained.
+    pub fn shutdown(&mut self, grace: Duration) {
+        let Some(warden) = self.warden.take() else { return };
+        let shared = self.handle.shared();
+        *lock(&shared.linger) = grace.min(LINGER_MAX);
+        shared.gate.end();
+        let _panicked = warden.join();
+        // A first thread that died has left its connections open.
+        for watched in shared.table.all(Watched::is_socket) {
+            lock(&watched.state).fd = None;
+            shared.table.remove(&watched);
+        }
+        *lock(&shared.ep) = None;
+        self.handle.clients().end();
+        let _ = nix::unistd::write(&*self.stop, &1u64.to_ne_bytes());
+        for helper in self.helpers.drain(..) {
+            let _panicked = helper.join();
+        }
+        self.files.clear();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+fn bind_all(config: &EngineConfig) -> Result<(Vec<Listening>, Vec<SocketFile>), EngineError> {
+    let mut listening = Vec::new();
+    let mut files = Vec::new();
+    for address in &config.listen {
+        listening.push(listen::tcp(*address, config.lan, config.buffers)?);
+    }
+    for path in &config.unix {
+        let (listener, file) = listen::unix(path, config.buffers)?;
+        listening.push(listener);
+        files.push(file);
+    }
+    if listening.is_empty() {
+        return Err(EngineError::NoAddress);
+    }
+    Ok((listening, files))
+}
+
+/// Puts what is open before the first thread runs into the table, and tells of it.
+fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
+    shared.side.push(Kind::Settings(shared.settings()));
+    shared.side.push(Kind::EdgeLog(EdgeLog::Drained));
+    for Listening { fd, address } in listening {
+        let (file, number) = (shared.new_file(), Fd(fd.as_raw_fd()));
+        open(shared, number, file, FileKind::Listener, &address.to_string());
+        let what = FileKind::Listener;
+        let watched = Watched::new(file, number, what, Peer::Unknown, Some(fd));
+        lock(&watched.state).flags.trigger = trigger;
+        shared.table.insert(watched);
+    }
+    let (file, number) = (shared.new_file(), shared.mailbox.fd());
+    open(shared, number, file, FileKind::Eventfd, "control");
+    shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
+}
+
+fn open(shared: &Shared, fd: Fd, file: crate::event::FileId, what: FileKind, name: &str) {
+    shared.side.push(Kind::Open { fd, file, what, name: name.into() });
+}
+
+fn spawn(
+    name: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, EngineError> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(body).map_err(EngineError::call("clone"))
+}
+
+/// The warden's life: starts threads that are wanted, brings those that sleep where they are
+/// wanted, and joins them all at the end.
+fn watch_over(shared: &Arc<Shared>) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    loop {
+        let Chores { start, over } = shared.gate.watch(signal::kick);
+        if over {
+            break;
+        }
+        for lane in start {
+            let own = Arc::clone(shared);
+            match spawn_lane(lane, move || worker::run(&own, lane)) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => give_up(shared, &shared.side, lane, &error),
+            }
+        }
+        threads = join_finished(threads);
+    }
+    for thread in threads {
+        let _panicked = thread.join();
+    }
+}
+
+fn spawn_lane(lane: LaneId, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(lane.to_string()).spawn(body)
+}
+
+fn give_up(shared: &Shared, side: &Side, lane: LaneId, error: &io::Error) {
+    side.push(Kind::Note(format!("{lane} cannot be started: {error}").into()));
+    shared.gate.departed(lane, true);
+}
+
+fn join_finished(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
+    let (finished, running): (Vec<_>, Vec<_>) =
+        threads.into_iter().partition(JoinHandle::is_finished);
+    for thread in finished {
+        let _panicked = thread.join();
+    }
+    running
+}

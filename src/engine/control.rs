@@ -1,0 +1,165 @@
+//! Where commands go: to the gate, to the settings, to a server thread, to the built-in clients.
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clients::{Clients, Wish};
+use super::gate::Order;
+use super::lock;
+use super::mailbox::Job;
+use super::shared::Shared;
+use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Peer, Scope, Settings};
+
+/// The way in: for any thread, whatever the server's threads do at that moment.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    clients: Arc<Clients>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>, clients: Arc<Clients>) -> Self {
+        Self { shared, clients }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The epoll instance's number, once T1 has made it.
+    pub fn epoll_fd(&self) -> Option<Fd> {
+        lock(&self.shared.ep).as_ref().map(|ep| Fd(ep.0.as_raw_fd()))
+    }
+
+    /// As [`super::Engine::send`].
+    pub fn send(&self, id: u32, command: Command) {
+        let order = Order { id, text: command.to_string() };
+        match command {
+            Command::Pause
+            | Command::Run
+            | Command::Step(_)
+            | Command::Turn(_)
+            | Command::Delay(_)
+            | Command::Threads(_) => self.gate(order, &command),
+            Command::Read(_)
+            | Command::Accept(_)
+            | Command::MaxEvents(_)
+            | Command::Mistake(..) => self.set(order, &command),
+            Command::Trigger(Scope::Selected, _)
+            | Command::Oneshot(None, _)
+            | Command::Exclusive(None, _)
+            | Command::Watch(None, _)
+            | Command::Rearm(None)
+            | Command::Drop(None)
+            | Command::Send(None, _)
+            | Command::Close(None)
+            | Command::Reset(None) => self.fail(order, "needs fd=N"),
+            Command::Trigger(..)
+            | Command::Oneshot(..)
+            | Command::Exclusive(..)
+            | Command::Watch(..)
+            | Command::Rearm(_)
+            | Command::Drop(_) => self.post(order, command),
+            Command::Client => self.ask(order, Wish::Connect),
+            Command::Send(Some(fd), text) => {
+                self.ask_client(order, fd, |peer| Wish::Send(peer, format!("{text}\n").into()));
+            }
+            Command::Close(Some(fd)) => self.ask_client(order, fd, Wish::Close),
+            Command::Reset(Some(fd)) => self.ask_client(order, fd, Wish::Reset),
+            _ => self.fail(order, "not a command for the server"),
+        }
+    }
+
+    fn fail(&self, order: Order, why: &str) {
+        order.finish(&self.shared.side, CommandPhase::Failed(why.into()));
+    }
+
+    fn done(&self, order: Order) {
+        order.finish(&self.shared.side, CommandPhase::Done(None));
+    }
+
+    fn gate(&self, order: Order, command: &Command) {
+        let gate = &self.shared.gate;
+        match *command {
+            Command::Pause => {
+                self.shared.change(|s| s.paused = true);
+                gate.pause(Some(order));
+            }
+            Command::Run => {
+                self.shared.change(|s| s.paused = false);
+                gate.run();
+                self.done(order);
+            }
+            Command::Step(lane) => self.permit(order, lane, Pass::Step),
+            Command::Turn(lane) => self.permit(order, lane, Pass::Turn),
+            Command::Delay(ms) => {
+                let ms = ms.min(Settings::MAX_DELAY_MS);
+                self.shared.change(|s| s.delay_ms = ms);
+                gate.delay(Duration::from_millis(ms.into()));
+                self.done(order);
+            }
+            Command::Threads(count) => {
+                let count = count.clamp(1, LaneId::MAX_WORKERS);
+                self.shared.change(|s| s.threads = count);
+                gate.want(count, Some(order));
+            }
+            _ => self.fail(order, "not a command for the gate"),
+        }
+    }
+
+    fn permit(&self, order: Order, lane: Option<LaneId>, pass: Pass) {
+        if let Err((order, why)) = self.shared.gate.permit(lane.unwrap_or(LaneId(1)), pass, order) {
+            self.fail(order, &why);
+        }
+    }
+
+    fn set(&self, order: Order, command: &Command) {
+        let mut mistake_changed = false;
+        self.shared.change(|settings| match *command {
+            Command::Read(policy) => settings.read = policy,
+            Command::Accept(policy) => settings.accept = policy,
+            Command::MaxEvents(n) => settings.max_events = n.clamp(1, Settings::MAX_EVENTS),
+            Command::Mistake(mistake, on) => {
+                mistake_changed = set_mistake(settings, mistake, on);
+            }
+            _ => {}
+        });
+        self.done(order);
+        if mistake_changed {
+            // If the mailbox is full, the threads that empty it see the setting anyway.
+            let _ = self.shared.post(Job::Refresh);
+        }
+    }
+
+    fn post(&self, order: Order, command: Command) {
+        if let Err(Job::Command(order, _)) = self.shared.post(Job::Command(order, command)) {
+            self.fail(order, "too many commands are waiting");
+        }
+    }
+
+    fn ask(&self, order: Order, wish: Wish) {
+        if let Err(order) = self.clients.ask(order, wish) {
+            self.fail(order, "too many commands are waiting");
+        }
+    }
+
+    fn ask_client(&self, order: Order, fd: Fd, wish: impl FnOnce(Peer) -> Wish) {
+        match self.shared.table.at(fd) {
+            Some(watched) if watched.is_stream() => self.ask(order, wish(watched.peer.clone())),
+            Some(_) => self.fail(order, &format!("fd {fd} is not a built-in client")),
+            None => self.fail(order, &format!("fd {fd} is not registered")),
+        }
+    }
+}
+
+fn set_mistake(settings: &mut Settings, mistake: Mistake, on: Option<bool>) -> bool {
+    let before = settings.mistakes.has(mistake);
+    let after = on.unwrap_or(!before);
+    settings.mistakes.set(mistake, after);
+    before != after
+}

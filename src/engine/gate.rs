@@ -1,0 +1,651 @@
+//! The gate between any two system calls of a server thread: run, hold, step a call, step a turn,
+//! delay.
+//!
+//! Holding a thread holds a real thread: the kernel goes on filling the ready list meanwhile. A
+//! free run costs one relaxed load a call. The gate knows nothing of connections; no lock of
+//! theirs is ever held here.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::lock;
+use super::tap::{Lane, Side};
+use crate::event::{Call, CommandPhase, Kind, LaneId, Pass};
+
+/// Lanes by their number; 0 is unused.
+const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
+/// How long a thread that is asked to come to the gate is left alone between two kicks.
+const KICK_EVERY: Duration = Duration::from_millis(2);
+
+/// A command whose end the gate reports.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// Its number.
+    pub(crate) id: u32,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+impl Order {
+    /// Reports the end of the command.
+    pub(crate) fn finish(self, side: &Side, phase: CommandPhase) {
+        side.push(Kind::Command { id: self.id, text: self.text.into(), phase });
+    }
+
+    fn done(self, side: &Side) {
+        self.finish(side, CommandPhase::Done(None));
+    }
+}
+
+/// What a thread at the gate is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Make the call.
+    Go,
+    /// Carry out waiting commands, then ask again.
+    Commands,
+    /// End: the thread is between two turns and is no longer wanted.
+    Stop,
+}
+
+/// A thread's own note of how it stands at the gate before one call.
+#[derive(Debug, Default)]
+pub(crate) struct Passage {
+    parked: bool,
+    until: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permit {
+    Step { made: bool },
+    Turn { made: bool },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// No thread.
+    #[default]
+    Absent,
+    /// Between the gate and its next coming there.
+    Out,
+    /// Held or delayed at the gate.
+    Gate,
+    /// On its way to its end.
+    Leaving,
+    /// It panicked.
+    Dead,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    place: Place,
+    tid: u32,
+    permit: Option<Permit>,
+    order: Option<Order>,
+    poked: bool,
+    retire: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    hold: bool,
+    ending: bool,
+    delay: Duration,
+    pausers: Vec<Order>,
+    lanes: [LaneState; LANES],
+    /// How many lanes there are to be, and the commands that asked for it.
+    wanted: usize,
+    askers: Vec<Order>,
+    /// The first thread has made the epoll instance: others may start.
+    ready: bool,
+}
+
+/// The gate of all lanes.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Whether anybody has to look at the state at all.
+    attention: AtomicBool,
+    state: Mutex<State>,
+    lanes: [Condvar; LANES],
+    changed: Condvar,
+    side: Arc<Side>,
+}
+
+/// What the warden is to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chores {
+    /// Threads to start.
+    pub(crate) start: Vec<LaneId>,
+    /// All threads have ended and none is to start.
+    pub(crate) over: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(side: Arc<Side>, hold: bool, delay: Duration, wanted: u8) -> Self {
+        let wanted = usize::from(wanted.clamp(1, LaneId::MAX_WORKERS));
+        let gate = Self {
+            attention: AtomicBool::new(false),
+            state: Mutex::new(State { hold, delay, wanted, ..State::default() }),
+            lanes: std::array::from_fn(|_| Condvar::new()),
+            changed: Condvar::new(),
+            side,
+        };
+        gate.refresh(&lock(&gate.state));
+        gate
+    }
+
+    /// A thread's way through the gate before `next`. `waiting` tells whether commands wait that
+    /// any held thread may carry out.
+    pub(crate) fn pass(
+        &self,
+        lane: &mut Lane,
+        next: &Call,
+        passage: &mut Passage,
+        waiting: impl Fn() -> bool,
+    ) -> Verdict {
+        if !self.attention.load(Ordering::Relaxed) && !passage.parked {
+            return Verdict::Go;
+        }
+        let index = usize::from(lane.id().0);
+        let between_turns = matches!(next, Call::EpollWait { .. });
+        let mut state = lock(&self.state);
+        loop {
+            let ending = state.ending;
+            let me = &mut state.lanes[index];
+            if between_turns && (me.retire || ending) {
+                me.place = Place::Leaving;
+                self.leave(me, lane, passage, Pass::Run);
+                return Verdict::Stop;
+            }
+            if let Some(pass) = self.permitted(me, between_turns) {
+                me.place = Place::Out;
+                self.leave(me, lane, passage, pass);
+                return Verdict::Go;
+            }
+            let wait = if state.hold { None } else { state.delay_left(passage) };
+            if !state.hold && wait.is_none() {
+                let me = &mut state.lanes[index];
+                me.place = Place::Out;
+                self.leave(me, lane, passage, Pass::Run);
+                return Verdict::Go;
+            }
+            state = match self.stay(state, lane, next, passage, &waiting, wait) {
+                Ok(state) => state,
+                Err(verdict) => return verdict,
+            };
+        }
+    }
+
+    /// Stays at the gate until something changes, or for `wait`.
+    fn stay<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        lane: &mut Lane,
+        next: &Call,
+        passage: &mut Passage,
+        waiting: &impl Fn() -> bool,
+        wait: Option<Duration>,
+    ) -> Result<MutexGuard<'a, State>, Verdict> {
+        let index = usize::from(lane.id().0);
+        let me = &mut state.lanes[index];
+        me.place = Place::Gate;
+        if wait.is_none() && !passage.parked {
+            passage.parked = true;
+            lane.park(next);
+            self.changed.notify_all();
+        }
+        if std::mem::take(&mut me.poked) || waiting() {
+            return Err(Verdict::Commands);
+        }
+        let bell = &self.lanes[index];
+        Ok(match wait {
+            None => bell.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
+            Some(time) => {
+                let waited = bell.wait_timeout(state, time);
+                waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+            }
+        })
+    }
+
+    /// Whether a permit lets the thread through; a used one ends here, with its command.
+    fn permitted(&self, me: &mut LaneState, between_turns: bool) -> Option<Pass> {
+        match me.permit {
+            Some(Permit::Step { made: false }) => {
+                me.permit = Some(Permit::Step { made: true });
+                Some(Pass::Step)
+            }
+            Some(Permit::Turn { made: false }) => {
+                me.permit = Some(Permit::Turn { made: true });
+                Some(Pass::Turn)
+            }
+            Some(Permit::Turn { made: true }) if !between_turns => Some(Pass::Turn),
+            Some(_) => {
+                self.end_permit(me);
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn end_permit(&self, me: &mut LaneState) {
+        me.permit = None;
+        if let Some(order) = me.order.take() {
+            order.done(&self.side);
+        }
+    }
+
+    fn leave(&self, me: &mut LaneState, lane: &mut Lane, passage: &mut Passage, pass: Pass) {
+        if std::mem::take(&mut passage.parked) {
+            lane.unpark(pass);
+        }
+        if me.place == Place::Leaving {
+            self.end_permit(me);
+            self.changed.notify_all();
+        }
+    }
+
+    /// All threads are held from their next call on. The command is done once all are here.
+    pub(crate) fn pause(&self, order: Option<Order>) {
+        let mut state = lock(&self.state);
+        state.hold = true;
+        for me in &mut state.lanes {
+            self.end_permit(me);
+        }
+        state.pausers.extend(order);
+        self.refresh(&state);
+    }
+
+    /// All threads run.
+    pub(crate) fn run(&self) {
+        let mut state = lock(&self.state);
+        state.hold = false;
+        for me in &mut state.lanes {
+            self.end_permit(me);
+        }
+        self.finish_pausers(&mut state);
+        self.refresh(&state);
+    }
+
+    /// Time before each call.
+    pub(crate) fn delay(&self, delay: Duration) {
+        let mut state = lock(&self.state);
+        state.delay = delay;
+        self.refresh(&state);
+    }
+
+    /// One thread makes one call, or one turn.
+    ///
+    /// # Errors
+    /// The order, and why it cannot be.
+    pub(crate) fn permit(
+        &self,
+        lane: LaneId,
+        pass: Pass,
+        order: Order,
+    ) -> Result<(), (Order, String)> {
+        let mut state = lock(&self.state);
+        let hold = state.hold;
+        let Some(me) = state.lanes.get_mut(usize::from(lane.0)) else {
+            return Err((order, format!("{lane} does not run")));
+        };
+        let reason = match me.place {
+            Place::Absent | Place::Leaving => Some(format!("{lane} does not run")),
+            Place::Dead => Some(format!("{lane} died")),
+            _ if !hold => Some(format!("{lane} is not held: press space first")),
+            Place::Out => Some(format!("{lane} is still in its call")),
+            Place::Gate if me.permit.is_some() => Some(format!("{lane} has a step to make")),
+            Place::Gate => None,
+        };
+        if let Some(reason) = reason {
+            return Err((order, reason));
+        }
+        me.permit = Some(match pass {
+            Pass::Turn => Permit::Turn { made: false },
+            Pass::Run | Pass::Step => Permit::Step { made: false },
+        });
+        me.order = Some(order);
+        self.refresh(&state);
+        Ok(())
+    }
+
+    /// Asks a thread at the gate to carry out the waiting commands; whether there was one.
+    pub(crate) fn poke(&self) -> bool {
+        let mut state = lock(&self.state);
+        let at_gate = |me: &LaneState| me.place == Place::Gate;
+        let Some(index) = state.lanes.iter().position(at_gate) else { return false };
+        state.lanes[index].poked = true;
+        self.lanes[index].notify_all();
+        true
+    }
+
+    /// How many threads there are to be.
+    pub(crate) fn want(&self, threads: u8, order: Option<Order>) {
+        let mut state = lock(&self.state);
+        state.wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
+        state.askers.extend(order);
+        self.refresh(&state);
+    }
+
+    /// Dead threads may be started again; how many there are.
+    pub(crate) fn forgive(&self) -> usize {
+        let mut state = lock(&self.state);
+        let mut count = 0;
+        for me in state.lanes.iter_mut().filter(|me| me.place == Place::Dead) {
+            me.place = Place::Absent;
+            count += 1;
+        }
+        self.refresh(&state);
+        count
+    }
+
+    /// The first thread has made the epoll instance.
+    pub(crate) fn set_ready(&self) {
+        let mut state = lock(&self.state);
+        state.ready = true;
+        self.refresh(&state);
+    }
+
+    /// All threads leave the gate and end between two turns.
+    pub(crate) fn end(&self) {
+        let mut state = lock(&self.state);
+        state.ending = true;
+        state.hold = false;
+        state.delay = Duration::ZERO;
+        for me in &mut state.lanes {
+            self.end_permit(me);
+        }
+        self.finish_pausers(&mut state);
+        self.refresh(&state);
+    }
+
+    /// Whether [`Gate::end`] was called.
+    pub(crate) fn ending(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) && lock(&self.state).ending
+    }
+
+    /// Whether every thread is at the gate.
+    #[cfg(test)]
+    pub(crate) fn all_held(&self) -> bool {
+        lock(&self.state).all_held()
+    }
+
+    /// A thread has begun, as this task.
+    pub(crate) fn arrived(&self, lane: LaneId, tid: u32) {
+        let mut state = lock(&self.state);
+        state.lanes[usize::from(lane.0)].tid = tid;
+        self.changed.notify_all();
+    }
+
+    /// A thread has ended, by itself or by a panic.
+    pub(crate) fn departed(&self, lane: LaneId, died: bool) {
+        let mut state = lock(&self.state);
+        let me = &mut state.lanes[usize::from(lane.0)];
+        self.end_permit(me);
+        *me = LaneState::default();
+        if died {
+            me.place = Place::Dead;
+        }
+        self.refresh(&state);
+    }
+
+    /// Waits until every thread but `lane` has ended, for `limit` at most.
+    pub(crate) fn alone(&self, lane: LaneId, limit: Duration) {
+        let others = |state: &mut State| {
+            let lanes = state.lanes.iter().enumerate();
+            lanes.filter(|(i, _)| *i != usize::from(lane.0)).any(|(_, me)| me.runs())
+        };
+        let _unused = self.changed.wait_timeout_while(lock(&self.state), limit, others);
+    }
+
+    /// The warden's wait: brings threads to the gate or to their end by kicking those that sleep
+    /// in a call, reports what is done, and returns when there is a chore.
+    pub(crate) fn watch(&self, kick: impl Fn(u32)) -> Chores {
+        let mut state = lock(&self.state);
+        loop {
+            if state.hold && state.all_held() {
+                self.finish_pausers(&mut state);
+            }
+            let chores = state.chores();
+            if chores != Chores::default() {
+                return chores;
+            }
+            if state.askers_satisfied() {
+                for order in std::mem::take(&mut state.askers) {
+                    order.done(&self.side);
+                }
+            }
+            let sleepers = state.to_kick();
+            sleepers.iter().for_each(|tid| kick(*tid));
+            let poison = std::sync::PoisonError::into_inner;
+            state = if sleepers.is_empty() {
+                self.changed.wait(state).unwrap_or_else(poison)
+            } else {
+                let waited = self.changed.wait_timeout(state, KICK_EVERY);
+                waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+            };
+        }
+    }
+
+    fn finish_pausers(&self, state: &mut State) {
+        for order in std::mem::take(&mut state.pausers) {
+            order.done(&self.side);
+        }
+    }
+
+    /// Tells everybody that the state has changed.
+    fn refresh(&self, state: &State) {
+        let quiet = !state.hold
+            && !state.ending
+            && state.delay.is_zero()
+            && !state.lanes.iter().enumerate().any(|(i, me)| me.runs() && i > state.wanted);
+        self.attention.store(!quiet, Ordering::SeqCst);
+        for bell in &self.lanes {
+            bell.notify_all();
+        }
+        self.changed.notify_all();
+    }
+}
+
+impl LaneState {
+    fn runs(&self) -> bool {
+        !matches!(self.place, Place::Absent | Place::Dead)
+    }
+}
+
+impl State {
+    fn delay_left(&self, passage: &mut Passage) -> Option<Duration> {
+        if self.delay.is_zero() {
+            return None;
+        }
+        let now = Instant::now();
+        let until = *passage.until.get_or_insert(now + self.delay);
+        // A shorter delay takes effect at once.
+        let left = until.saturating_duration_since(now).min(self.delay);
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn all_held(&self) -> bool {
+        let runs = self.lanes.iter().filter(|me| me.runs() && me.place != Place::Leaving);
+        runs.into_iter().all(|me| me.place == Place::Gate && me.permit.is_none())
+    }
+
+    /// Threads that may sleep in a call while they are wanted elsewhere.
+    fn to_kick(&self) -> Vec<u32> {
+        let out = self.lanes.iter().filter(|me| me.place == Place::Out && me.tid != 0);
+        let wanted = out.filter(|me| self.ending || me.retire || self.hold && me.permit.is_none());
+        wanted.map(|me| me.tid).collect()
+    }
+
+    fn chores(&mut self) -> Chores {
+        let mut chores = Chores::default();
+        if self.ending {
+            chores.over = !self.lanes.iter().any(LaneState::runs);
+            return chores;
+        }
+        for index in 1..LANES {
+            let wanted = index <= self.wanted;
+            let me = &mut self.lanes[index];
+            me.retire = !wanted && me.runs();
+            if wanted && me.place == Place::Absent && (index == 1 || self.ready) {
+                me.place = Place::Out;
+                chores.start.push(LaneId(u8::try_from(index).unwrap_or(0)));
+            }
+        }
+        chores
+    }
+
+    fn askers_satisfied(&self) -> bool {
+        self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
+            (i <= self.wanted && (self.ready || i == 1)) == me.runs() || me.place == Place::Dead
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::engine::doorbell::Doorbell;
+    use crate::engine::tap::{Tap, channel};
+    use crate::event::Fd;
+    use crate::sys::clock::Clock;
+
+    const T1: LaneId = LaneId(1);
+    const LIMIT: Duration = Duration::from_secs(10);
+    const READ: Call = Call::Read { fd: Fd(7), len: 1 };
+    const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
+
+    /// A thread that makes READ, READ, WAIT, READ, READ, WAIT, ... and tells of each.
+    struct Rig {
+        gate: Arc<Gate>,
+        made: mpsc::Receiver<&'static str>,
+        tap: Tap,
+        thread: Option<std::thread::JoinHandle<()>>,
+    }
+
+    fn rig(hold: bool) -> Rig {
+        let bell = Arc::new(Doorbell::new(|| {}));
+        let (mut lanes, side, tap) = channel(Clock::start(), &bell, &[T1], 4096);
+        let gate = Arc::new(Gate::new(side, hold, Duration::ZERO, 1));
+        lock(&gate.state).lanes[1].place = Place::Out;
+        let mut lane = lanes.remove(0);
+        let (tell, made) = mpsc::sync_channel(0);
+        let door = Arc::clone(&gate);
+        let thread = std::thread::spawn(move || {
+            for call in [READ, READ, WAIT].iter().cycle() {
+                let mut passage = Passage::default();
+                match door.pass(&mut lane, call, &mut passage, || false) {
+                    Verdict::Stop => break,
+                    _ => {
+                        if tell.send(call.name()).is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+            door.departed(T1, false);
+        });
+        Rig { gate, made, tap, thread: Some(thread) }
+    }
+
+    impl Rig {
+        #[track_caller]
+        fn makes(&self, name: &str) {
+            assert_eq!(self.made.recv_timeout(LIMIT), Ok(name));
+        }
+
+        #[track_caller]
+        fn parks(&mut self) -> Call {
+            let deadline = Instant::now() + LIMIT;
+            let mut parked = None;
+            while parked.is_none() {
+                assert!(Instant::now() < deadline, "not parked");
+                self.tap.drain(1, &mut |_, _, kind| {
+                    if let Kind::Park { next } = kind {
+                        parked = Some(next);
+                    }
+                });
+            }
+            parked.expect("parked")
+        }
+
+        fn permit(&self, pass: Pass) -> Result<(), String> {
+            let order = Order { id: 1, text: "step".into() };
+            self.gate.permit(T1, pass, order).map_err(|(_, why)| why)
+        }
+    }
+
+    impl Drop for Rig {
+        fn drop(&mut self) {
+            self.gate.end();
+            while self.made.recv_timeout(LIMIT).is_ok() {}
+            if let Some(thread) = self.thread.take() {
+                assert!(thread.join().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn free_run_passes_without_an_event() {
+        let mut rig = rig(false);
+        for name in ["read", "read", "epoll_wait", "read"] {
+            rig.makes(name);
+        }
+        assert_eq!(rig.tap.drain(10, &mut |_, _, _| {}).events, 0);
+    }
+
+    #[test]
+    fn thread_held_from_the_start_makes_no_call() {
+        let mut rig = rig(true);
+        assert_eq!(rig.parks(), READ);
+        assert!(rig.gate.all_held());
+        assert!(rig.made.try_recv().is_err());
+        rig.gate.run();
+        rig.makes("read");
+    }
+
+    #[test]
+    fn step_makes_one_call() {
+        let mut rig = rig(true);
+        rig.parks();
+        assert_eq!(rig.permit(Pass::Step), Ok(()));
+        rig.makes("read");
+        assert_eq!(rig.parks(), READ);
+        assert!(rig.made.try_recv().is_err());
+    }
+
+    #[test]
+    fn turn_runs_to_the_next_wait() {
+        let mut rig = rig(true);
+        rig.parks();
+        assert_eq!(rig.permit(Pass::Turn), Ok(()));
+        rig.makes("read");
+        rig.makes("read");
+        assert_eq!(rig.parks(), WAIT);
+        assert_eq!(rig.permit(Pass::Turn), Ok(()));
+        for name in ["epoll_wait", "read", "read"] {
+            rig.makes(name);
+        }
+        assert_eq!(rig.parks(), WAIT);
+    }
+
+    #[test]
+    fn step_of_a_running_thread_is_refused() {
+        let rig = rig(false);
+        let why = "T1 is not held: press space first".to_owned();
+        assert_eq!(rig.permit(Pass::Step), Err(why));
+        rig.makes("read");
+    }
+
+    #[test]
+    fn delay_ends_when_it_is_taken_back() {
+        let rig = rig(true);
+        rig.gate.delay(Duration::from_secs(3600));
+        rig.gate.run();
+        assert!(rig.made.try_recv().is_err());
+        rig.gate.delay(Duration::ZERO);
+        rig.makes("read");
+    }
+}

@@ -1,0 +1,138 @@
+//! What all threads of the engine share.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::sys::epoll::Epoll;
+
+use super::edge::Edge;
+use super::gate::Gate;
+use super::lock;
+use super::mailbox::{Job, Mailbox};
+use super::table::Table;
+use super::tap::{Lane, Side};
+use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
+use crate::sys::clock::Clock;
+
+/// Copies of closed descriptors that the mistake of that name keeps.
+pub(crate) const COPIES_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) side: Arc<Side>,
+    pub(crate) gate: Gate,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) edge: Edge,
+    pub(crate) table: Table,
+    pub(crate) lan: bool,
+    settings: Mutex<Settings>,
+    changes: AtomicU64,
+    /// The epoll instance, once the first thread has made it.
+    pub(crate) ep: Mutex<Option<Arc<Epoll>>>,
+    /// Held around each call that makes or frees a descriptor, and its stamp: the order of
+    /// events is then the order in which a number changed hands.
+    pub(crate) numbers: Mutex<()>,
+    /// A descriptor to give up when there is no other.
+    pub(crate) spare: Mutex<Option<OwnedFd>>,
+    /// Listeners are muted because no descriptor is left.
+    pub(crate) muted: AtomicBool,
+    pub(crate) copies: Mutex<Vec<OwnedFd>>,
+    next_file: AtomicU32,
+    /// Where the lanes' producing ends are while no thread has them.
+    pub(crate) lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1],
+    /// How long the last thread may wait for clients to close their ends.
+    pub(crate) linger: Mutex<Duration>,
+    /// The next turn panics.
+    #[cfg(test)]
+    pub(crate) panic_next: AtomicBool,
+}
+
+/// What [`Shared`] is made of.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) side: Arc<Side>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) edge: Edge,
+    pub(crate) lan: bool,
+    pub(crate) settings: Settings,
+    pub(crate) spare: Option<OwnedFd>,
+    pub(crate) lanes: Vec<Lane>,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let settings = parts.settings;
+        let delay = Duration::from_millis(settings.delay_ms.into());
+        let gate = Gate::new(Arc::clone(&parts.side), settings.paused, delay, settings.threads);
+        let lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1] = Default::default();
+        for lane in parts.lanes {
+            let slot = usize::from(lane.id().0);
+            *lock(&lanes[slot]) = Some(lane);
+        }
+        Self {
+            clock: parts.clock,
+            side: parts.side,
+            gate,
+            mailbox: parts.mailbox,
+            edge: parts.edge,
+            table: Table::default(),
+            lan: parts.lan,
+            settings: Mutex::new(settings),
+            changes: AtomicU64::new(1),
+            ep: Mutex::new(None),
+            numbers: Mutex::new(()),
+            spare: Mutex::new(parts.spare),
+            muted: AtomicBool::new(false),
+            copies: Mutex::new(Vec::new()),
+            next_file: AtomicU32::new(1),
+            lanes,
+            linger: Mutex::new(Duration::ZERO),
+            #[cfg(test)]
+            panic_next: AtomicBool::new(false),
+        }
+    }
+
+    /// A number for an open file, never used before.
+    pub(crate) fn new_file(&self) -> FileId {
+        FileId(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        *lock(&self.settings)
+    }
+
+    /// How often the settings have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Changes the settings and tells of it, if anything is different.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = lock(&self.settings);
+        let before = *settings;
+        change(&mut settings);
+        if *settings != before {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+            self.side.push(Kind::Settings(*settings));
+        }
+    }
+
+    /// Hands a job to a server thread: to one at the gate if there is one, else through the
+    /// eventfd.
+    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
+        self.mailbox.put(job)?;
+        if !self.gate.poke() {
+            self.side.push(Kind::Wakeup(Wakeup {
+                fd: self.mailbox.fd(),
+                band: Mask::IN,
+                unread: None,
+                after: Nanos(self.clock.now()),
+            }));
+            self.mailbox.ring();
+        }
+        Ok(())
+    }
+}

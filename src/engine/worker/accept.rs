@@ -1,0 +1,177 @@
+//! A turn of a listener, and what a server does when no descriptor is left.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockaddrLike, SockaddrStorage, getpeername, getsockopt, setsockopt, sockopt,
+};
+
+use super::Worker;
+use crate::engine::app::{App, telnet_layer};
+use crate::engine::listen::socket_addr;
+use crate::engine::lock;
+use crate::engine::table::Watched;
+use crate::event::{
+    AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
+};
+
+/// Clients that a server open to the network takes.
+const LAN_CLIENTS: usize = 256;
+/// Clients that it takes from one address.
+const LAN_CLIENTS_EACH: usize = 16;
+
+/// Who connected.
+pub(super) fn peer(fd: &OwnedFd) -> Peer {
+    let Ok(name) = getpeername::<SockaddrStorage>(fd.as_raw_fd()) else { return Peer::Unknown };
+    if let Some(addr) = socket_addr(&name) {
+        return Peer::Inet(addr);
+    }
+    let pid = getsockopt(fd, sockopt::PeerCredentials).map_or(0, |c| c.pid().unsigned_abs());
+    Peer::Unix { name: unix_name(&name).into(), pid }
+}
+
+/// A path, `@name` for the abstract name space, or nothing.
+pub(crate) fn unix_name(name: &SockaddrStorage) -> String {
+    let Some(addr) = name.as_unix_addr() else { return String::new() };
+    if let Some(name) = addr.as_abstract() {
+        return format!("@{}", String::from_utf8_lossy(name));
+    }
+    addr.path().map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+impl Worker {
+    /// One event of a listener.
+    pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
+        loop {
+            self.gate(Call::Accept { fd: listener.fd });
+            let accepted = {
+                let state = lock(&listener.state);
+                self.accept4(listener, &state)
+            };
+            match accepted {
+                Ok((fd, file, peer)) => self.admit(fd, file, peer),
+                Err(Errno::EAGAIN | Errno::EBADF | Errno::EINVAL) => return,
+                Err(Errno::EMFILE | Errno::ENFILE) => {
+                    self.out_of_descriptors(listener);
+                    return;
+                }
+                // The client is gone, or the network is: the next may be well (accept(2)).
+                Err(_) => {}
+            }
+            let once = self.settings.accept == AcceptPolicy::Once;
+            if once || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a new connection into the table and the interest list.
+    fn admit(&mut self, fd: OwnedFd, file: FileId, peer: Peer) {
+        if let Some(refusal) = self.refusal(&peer) {
+            self.refuse(fd, refusal);
+            return;
+        }
+        let family = getpeername::<SockaddrStorage>(fd.as_raw_fd()).ok().and_then(|a| a.family());
+        let unix = matches!(peer, Peer::Unix { .. }) || family == Some(AddressFamily::Unix);
+        let what = if unix { FileKind::Unix } else { FileKind::Tcp };
+        prepare(&fd, what, &self.settings);
+        let number = Fd(fd.as_raw_fd());
+        let watched = Watched::new(file, number, what, peer, Some(fd));
+        {
+            let mut state = lock(&watched.state);
+            state.flags.trigger = self.settings.trigger;
+            state.app = App::new(&self.settings);
+        }
+        let watched = self.shared.table.insert(watched);
+        self.log_wakeups(&watched);
+        if let Some(errno) = self.settle(&watched) {
+            self.note(format!("fd {number} cannot be watched: {errno}"));
+            self.close(&watched);
+        }
+    }
+
+    fn refusal(&self, peer: &Peer) -> Option<Refusal> {
+        if !self.shared.lan {
+            return None;
+        }
+        let from = if let Peer::Inet(addr) = peer { Some(addr.ip()) } else { None };
+        let (all, same) = self.shared.table.clients(from);
+        if all >= LAN_CLIENTS {
+            return Some(Refusal::Clients);
+        }
+        (same >= LAN_CLIENTS_EACH).then_some(Refusal::Address)
+    }
+
+    fn refuse(&mut self, fd: OwnedFd, refusal: Refusal) {
+        self.gate(Call::Close { fd: Fd(fd.as_raw_fd()) });
+        self.close_fd(fd, || {});
+        self.lane.tell(Kind::Refused(refusal));
+    }
+
+    /// No descriptor is left. The spare one is given up, so that one client can be told by a
+    /// close; the others wait until there is room, and the listener is muted meanwhile, because it
+    /// would be reported without end.
+    fn out_of_descriptors(&mut self, listener: &Arc<Watched>) {
+        if self.mistake(Mistake::NoEmfileGuard) {
+            return;
+        }
+        let spare = lock(&self.shared.spare).take();
+        if let Some(spare) = spare {
+            self.gate(Call::Close { fd: Fd(spare.as_raw_fd()) });
+            self.close_fd(spare, || {});
+            self.gate(Call::Accept { fd: listener.fd });
+            let accepted = {
+                let state = lock(&listener.state);
+                self.accept4(listener, &state)
+            };
+            if let Ok((fd, ..)) = accepted {
+                self.refuse(fd, Refusal::NoDescriptor);
+            }
+            let shared = Arc::clone(&self.shared);
+            let _order = lock(&shared.numbers);
+            *lock(&shared.spare) = spare_descriptor();
+        }
+        lock(&listener.state).flags.muted = true;
+        self.shared.muted.store(true, Ordering::SeqCst);
+        self.settle(listener);
+    }
+
+    /// A descriptor may have become free: the muted listeners are tried again.
+    pub(super) fn unmute(&mut self) {
+        if !self.shared.muted.load(Ordering::Relaxed) {
+            return;
+        }
+        {
+            let mut spare = lock(&self.shared.spare);
+            if spare.is_none() {
+                *spare = spare_descriptor();
+            }
+        }
+        self.shared.muted.store(false, Ordering::SeqCst);
+        for listener in self.shared.table.all(|w| w.what == FileKind::Listener) {
+            lock(&listener.state).flags.muted = false;
+            self.settle(&listener);
+        }
+    }
+}
+
+/// A descriptor that is only there to be given up.
+pub(crate) fn spare_descriptor() -> Option<OwnedFd> {
+    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+/// Options of a new connection. A client that is gone already makes them fail, and its first read
+/// tells.
+fn prepare(fd: &OwnedFd, what: FileKind, settings: &Settings) {
+    if what != FileKind::Tcp {
+        return;
+    }
+    let _ = setsockopt(fd, sockopt::TcpNoDelay, &true);
+    if telnet_layer(settings) {
+        // Telnet's Synch has its mark in the urgent data (tcp(7), RFC 854).
+        let _ = setsockopt(fd, sockopt::OobInline, &true);
+    }
+}

@@ -1,0 +1,284 @@
+//! A turn of a connection: read, serve, send, and what follows from it.
+//!
+//! A connection's lock is held around {read, decode, append} and around {send, consume}, and never
+//! at the gate, so every step begins by looking whether the connection is still there.
+
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use super::Worker;
+use crate::engine::app::Served;
+use crate::engine::lock;
+use crate::engine::table::{QUEUE_CAP, State, Watched};
+use crate::event::{Call, ConnState, Kind, Mask, Mistake, ReadPolicy, Trigger};
+
+/// Bytes that one connection may be read in a turn.
+const TURN_BYTES: usize = 64 * 1024;
+
+/// How the reading of a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing is left, or the policy says that it is enough.
+    Enough,
+    /// More may be there, and no event will tell of it.
+    Bound,
+    /// The peer sent its end.
+    End,
+    /// The connection broke.
+    Broken,
+    /// It is not there any more.
+    Gone,
+}
+
+impl Worker {
+    /// One event of a connection.
+    pub(super) fn conn_turn(&mut self, watched: &Arc<Watched>, mask: Mask) {
+        let blocked = {
+            let state = lock(&watched.state);
+            matches!(state.conn, ConnState::BackPressure | ConnState::Flushing)
+        };
+        let reading = match blocked || !mask.any(!Mask::OUT) {
+            true => Reading::Enough,
+            false => self.read_turn(watched),
+        };
+        match reading {
+            Reading::Gone => return,
+            Reading::Broken => {
+                self.broken(watched);
+                return;
+            }
+            Reading::End => self.end_of_input(watched),
+            Reading::Enough | Reading::Bound => {}
+        }
+        if self.flush(watched) {
+            self.after_flush(watched, reading == Reading::Bound);
+        }
+    }
+
+    fn read_turn(&mut self, watched: &Arc<Watched>) -> Reading {
+        let mut total = 0;
+        loop {
+            let len = match self.settings.read {
+                ReadPolicy::Drain => ReadPolicy::DEFAULT_BYTES,
+                ReadPolicy::Once(bytes) => bytes.clamp(1, ReadPolicy::MAX_BYTES),
+            };
+            self.gate(Call::Read { fd: watched.fd, len });
+            let (reading, served) = self.read_once(watched, len, &mut total);
+            if let Some(served) = served {
+                self.after_serve(watched, served);
+            }
+            if let Some(reading) = reading {
+                return reading;
+            }
+            if self.settings.read != ReadPolicy::Drain {
+                return Reading::Enough;
+            }
+            let bounded = !self.mistake(Mistake::NoReadBound) || self.shared.gate.ending();
+            if bounded && total >= TURN_BYTES {
+                return Reading::Bound;
+            }
+        }
+    }
+
+    /// One read and the serving of what it brought; how reading ended, if it did.
+    fn read_once(
+        &mut self,
+        watched: &Watched,
+        len: u32,
+        total: &mut usize,
+    ) -> (Option<Reading>, Option<Served>) {
+        let mut guard = lock(&watched.state);
+        let state = &mut *guard;
+        let Some(fd) = &state.fd else { return (Some(Reading::Gone), None) };
+        match self.read(watched.fd, fd, len) {
+            Ok(0) => (Some(Reading::End), None),
+            Ok(got) => {
+                *total += got;
+                let served = state.app.serve(&self.buffer[..got], state.out.tail());
+                let full = state.out.len() >= QUEUE_CAP;
+                (full.then_some(Reading::Bound), Some(served))
+            }
+            Err(Errno::EAGAIN) => (Some(Reading::Enough), None),
+            Err(Errno::EINTR) => (None, None),
+            Err(_) => (Some(Reading::Broken), None),
+        }
+    }
+
+    fn after_serve(&mut self, watched: &Arc<Watched>, served: Served) {
+        if !served.commands.is_empty() {
+            self.note(format!("fd {}: telnet {}", watched.fd, served.commands.join(" ")));
+        }
+        if served.close {
+            let mut state = lock(&watched.state);
+            self.change_state(watched, &mut state, ConnState::Flushing);
+        }
+        if !served.lines.is_empty() {
+            self.broadcast(watched, &served.lines);
+        }
+    }
+
+    /// Puts chat lines on the queues of all other clients and sends them.
+    fn broadcast(&mut self, from: &Watched, lines: &[u8]) {
+        for other in self.shared.table.all(|w| w.is_stream() && w.file != from.file) {
+            {
+                let mut state = lock(&other.state);
+                if state.fd.is_none() || state.out.len() >= QUEUE_CAP {
+                    continue;
+                }
+                state.out.tail().extend_from_slice(lines);
+            }
+            if self.flush(&other) {
+                self.after_flush(&other, false);
+                self.settle(&other);
+            }
+        }
+    }
+
+    /// Sends what is queued until it is gone or the socket takes no more; whether the connection
+    /// is still there.
+    pub(super) fn flush(&mut self, watched: &Arc<Watched>) -> bool {
+        loop {
+            let queued = {
+                let state = lock(&watched.state);
+                if state.fd.is_none() {
+                    return false;
+                }
+                state.out.queued()
+            };
+            if queued == 0 {
+                return true;
+            }
+            self.gate(Call::Send { fd: watched.fd, len: queued });
+            let mut guard = lock(&watched.state);
+            let state = &mut *guard;
+            let Some(fd) = &state.fd else { return false };
+            if state.out.is_empty() {
+                return true;
+            }
+            match self.send(watched.fd, fd, state.out.bytes()) {
+                Ok(sent) => state.out.consume(sent),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return true,
+                Err(_) => {
+                    drop(guard);
+                    self.broken(watched);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// What the length of the queue and the end of the reading mean for the connection.
+    fn after_flush(&mut self, watched: &Arc<Watched>, more_to_read: bool) {
+        let mut guard = lock(&watched.state);
+        let state = &mut *guard;
+        if state.fd.is_none() {
+            return;
+        }
+        match state.conn {
+            ConnState::Flushing => {
+                let done = state.out.is_empty();
+                drop(guard);
+                if done {
+                    self.close(watched);
+                }
+                return;
+            }
+            ConnState::BackPressure if state.out.len() <= QUEUE_CAP / 2 => {
+                self.change_state(watched, state, ConnState::Open);
+            }
+            ConnState::Open | ConnState::Carried if state.out.len() >= QUEUE_CAP => {
+                self.change_state(watched, state, ConnState::BackPressure);
+            }
+            ConnState::Open | ConnState::Carried => {
+                // A level-triggered registration reports the rest by itself.
+                let carried = more_to_read && state.flags.trigger == Trigger::Edge;
+                let next = if carried { ConnState::Carried } else { ConnState::Open };
+                self.change_state(watched, state, next);
+                if carried && !self.unfinished.contains(&watched.file) {
+                    self.unfinished.push_back(watched.file);
+                }
+            }
+            ConnState::BackPressure => {}
+        }
+    }
+
+    fn change_state(&mut self, watched: &Watched, state: &mut State, to: ConnState) {
+        if state.conn != to {
+            state.conn = to;
+            let queued = state.out.queued();
+            self.lane.tell(Kind::Conn { fd: watched.fd, state: to, queued });
+        }
+    }
+
+    /// The peer sent its end: what is queued still goes out, then the connection is closed.
+    pub(super) fn end_of_input(&mut self, watched: &Arc<Watched>) {
+        if self.switch_off(watched) {
+            return;
+        }
+        let mut state = lock(&watched.state);
+        if self.mistake(Mistake::IgnoreEof) {
+            state.at_end = true;
+            return;
+        }
+        let empty = state.out.is_empty();
+        if !empty {
+            self.change_state(watched, &mut state, ConnState::Flushing);
+        }
+        drop(state);
+        if empty {
+            self.close(watched);
+        }
+    }
+
+    /// A read or a send failed: nothing more will come of this connection.
+    fn broken(&mut self, watched: &Arc<Watched>) {
+        if !self.switch_off(watched) {
+            self.close(watched);
+        }
+    }
+
+    /// The mistake of "switching off" a connection with mask 0; whether it is made.
+    fn switch_off(&mut self, watched: &Arc<Watched>) -> bool {
+        if !self.mistake(Mistake::MaskZero) {
+            return false;
+        }
+        let again = {
+            let mut state = lock(&watched.state);
+            state.at_end = true;
+            std::mem::replace(&mut state.off, true)
+        };
+        if !again {
+            self.settle(watched);
+        }
+        true
+    }
+
+    /// Closes the connection, which also ends its registration; the number may be given to
+    /// somebody else from then on.
+    pub(super) fn close(&mut self, watched: &Arc<Watched>) {
+        let shared = Arc::clone(&self.shared);
+        let copy = self.mistake(Mistake::CloseKeepsDup);
+        if copy {
+            self.gate(Call::Dup { fd: watched.fd });
+            if let Some(fd) = &lock(&watched.state).fd {
+                self.keep_copy(watched.fd, fd);
+            }
+        }
+        self.gate(Call::Close { fd: watched.fd });
+        {
+            let mut state = lock(&watched.state);
+            let Some(fd) = state.fd.take() else { return };
+            if shared.edge.is_on() {
+                if !copy {
+                    // No wake-up of this file may be read once the number is another's.
+                    let _ = crate::kernel::edge_log::disarm(std::os::fd::AsFd::as_fd(&fd));
+                }
+                shared.edge.drain_surely();
+            }
+            self.close_fd(fd, || shared.table.remove(watched));
+        }
+        self.unmute();
+    }
+}

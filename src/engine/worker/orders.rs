@@ -1,0 +1,166 @@
+//! Commands on registrations, carried out by a server thread with the calls that a server would
+//! make.
+
+use std::sync::Arc;
+
+use super::Worker;
+use crate::engine::gate::Order;
+use crate::engine::lock;
+use crate::engine::mailbox::Job;
+use crate::engine::table::{Flags, Watched};
+use crate::event::{
+    self, Command, CommandPhase, ConnState, CtlOp, Fd, FileKind, Mask, Mistake, Scope, Trigger,
+};
+
+/// A remark where there is something to say, or why it cannot be.
+type Outcome = Result<Option<String>, String>;
+
+impl Worker {
+    /// Carries out all waiting commands.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(job) = self.shared.mailbox.take() {
+            self.refresh();
+            match job {
+                Job::Refresh => self.settle_all(),
+                Job::Command(order, command) => {
+                    let phase = match self.order(&command) {
+                        Ok(remark) => CommandPhase::Done(remark.map(Into::into)),
+                        Err(why) => CommandPhase::Failed(why.into()),
+                    };
+                    let Order { id, text } = order;
+                    let kind = event::Kind::Command { id, text: text.into(), phase };
+                    self.lane.tell(kind);
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, command: &Command) -> Outcome {
+        match command {
+            Command::Trigger(Scope::All, to) => self.trigger_all(*to),
+            Command::Trigger(scope, to) => {
+                let fd = if let Scope::Fd(fd) = scope { Some(*fd) } else { None };
+                self.change_flags(fd, |flags| {
+                    flags.trigger = to.unwrap_or(flags.trigger.flipped());
+                    Ok(None)
+                })
+            }
+            Command::Oneshot(fd, on) => self.change_flags(*fd, |flags| {
+                let on = on.unwrap_or(!flags.oneshot);
+                if on && flags.exclusive {
+                    return Err("EPOLLEXCLUSIVE refuses EPOLLONESHOT".to_owned());
+                }
+                flags.oneshot = on;
+                Ok(None)
+            }),
+            Command::Exclusive(fd, on) => self.change_flags(*fd, |flags| {
+                flags.exclusive = on.unwrap_or(!flags.exclusive);
+                let dropped = if flags.oneshot { "RDHUP and ONESHOT" } else { "RDHUP" };
+                let remark = format!("dropped {dropped}; shows nothing on a single instance");
+                Ok(flags.exclusive.then_some(remark))
+            }),
+            Command::Watch(fd, on) => self.change_flags(*fd, |flags| {
+                flags.watch_out = on.unwrap_or(!flags.watch_out);
+                Ok(None)
+            }),
+            Command::Rearm(fd) => self.rearm(*fd),
+            Command::Drop(fd) => self.drop_connection(*fd),
+            _ => Err("not a command for a server thread".to_owned()),
+        }
+    }
+
+    fn find(&self, fd: Option<Fd>) -> Result<Arc<Watched>, String> {
+        let fd = fd.ok_or("needs fd=N")?;
+        let watched = self.shared.table.at(fd);
+        let watched = watched.ok_or_else(|| format!("fd {fd} is not registered"))?;
+        if watched.what == FileKind::Eventfd {
+            return Err(format!("fd {fd} is the server's own control eventfd"));
+        }
+        Ok(watched)
+    }
+
+    fn change_flags(
+        &mut self,
+        fd: Option<Fd>,
+        change: impl FnOnce(&mut Flags) -> Outcome,
+    ) -> Outcome {
+        let watched = self.find(fd)?;
+        let (remark, exclusive) = {
+            let mut state = lock(&watched.state);
+            let before = state.flags.exclusive;
+            let remark = change(&mut state.flags)?;
+            (remark, before && state.flags.exclusive)
+        };
+        match self.settle(&watched) {
+            Some(errno) => Err(errno.to_string()),
+            None if exclusive && remark.is_none() => {
+                Ok(Some("by DEL and ADD: an exclusive registration refuses MOD".to_owned()))
+            }
+            None => Ok(remark),
+        }
+    }
+
+    fn trigger_all(&mut self, to: Option<Trigger>) -> Outcome {
+        let mut next = Trigger::Level;
+        self.shared.change(|settings| {
+            settings.trigger = to.unwrap_or(settings.trigger.flipped());
+            next = settings.trigger;
+        });
+        self.refresh();
+        let mut failed = None;
+        for watched in self.shared.table.all(Watched::is_socket) {
+            lock(&watched.state).flags.trigger = next;
+            failed = self.settle(&watched).or(failed);
+        }
+        failed.map_or(Ok(None), |errno| Err(errno.to_string()))
+    }
+
+    fn rearm(&mut self, fd: Option<Fd>) -> Outcome {
+        let watched = self.find(fd)?;
+        let held = lock(&watched.state).held;
+        let mask = held.ok_or_else(|| format!("fd {} is not registered", watched.fd))?;
+        self.gate(self.ctl_call(&watched, CtlOp::Mod, mask));
+        let ret = {
+            let mut state = lock(&watched.state);
+            let Some(mask) = state.held.filter(|_| state.fd.is_some()) else {
+                return Err(format!("fd {} is not registered", watched.fd));
+            };
+            self.ctl(&watched, &mut state, CtlOp::Mod, mask)
+        };
+        match ret.errno() {
+            Some(errno) if mask.has(Mask::EXCLUSIVE) => {
+                Err(format!("{errno}: an exclusive registration refuses MOD"))
+            }
+            Some(errno) => Err(errno.to_string()),
+            None => Ok(None),
+        }
+    }
+
+    fn drop_connection(&mut self, fd: Option<Fd>) -> Outcome {
+        let watched = self.find(fd)?;
+        if !watched.is_stream() {
+            return Err(format!("fd {} is a listener", watched.fd));
+        }
+        self.close(&watched);
+        Ok(None)
+    }
+
+    /// A setting has changed: every registration is made what it should be, and a connection
+    /// that was kept by mistake is not kept any more.
+    fn settle_all(&mut self) {
+        for watched in self.shared.table.all(|_| true) {
+            let over = {
+                let mut state = lock(&watched.state);
+                let off = state.off && !self.mistake(Mistake::MaskZero);
+                let deaf = !state.off && !self.mistake(Mistake::IgnoreEof);
+                let over = state.at_end && (off || deaf) && state.conn != ConnState::Flushing;
+                state.off &= !over;
+                over
+            };
+            if over {
+                self.end_of_input(&watched);
+            }
+            self.settle(&watched);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the kernel itself says of an epoll instance and its files, without privilege.
+//!
+//! Nothing here changes what it looks at: no `poll(2)` on a watched file, no second
+//! `epoll_wait(2)`.
+
+pub mod edge_log;
+pub mod fdinfo;
+pub mod queues;

@@ -1,0 +1,61 @@
+//! The interest list as `/proc/self/fdinfo/EPFD` has it (proc(5)).
+
+use std::io;
+
+use crate::event::{Fd, FdinfoEntry, FileId, Mask};
+
+/// Reads the interest list of the epoll instance `ep` of this process, in no particular order.
+///
+/// # Errors
+/// What open(2) and read(2) list; `NotFound` if the number is closed.
+pub fn read(ep: Fd) -> io::Result<Vec<FdinfoEntry>> {
+    Ok(parse(&std::fs::read_to_string(format!("/proc/self/fdinfo/{ep}"))?))
+}
+
+/// Parses the text of such a file; lines that are no registrations are skipped.
+pub fn parse(text: &str) -> Vec<FdinfoEntry> {
+    text.lines().filter_map(parse_line).collect()
+}
+
+/// `tfd:        7 events: 80002019 data:        700000003  pos:0 ino:1f sdev:8`; all but the number
+/// is hexadecimal. The low half of the data is the server's number for the open file.
+fn parse_line(line: &str) -> Option<FdinfoEntry> {
+    let mut words = line.strip_prefix("tfd:")?.split_whitespace();
+    let fd = words.next()?.parse().ok()?;
+    let events = words.next().filter(|w| *w == "events:").and(words.next())?;
+    let data = words.next().filter(|w| *w == "data:").and(words.next())?;
+    let data = u64::from_str_radix(data, 16).ok()?;
+    Some(FdinfoEntry {
+        fd: Fd(fd),
+        mask: Mask(u32::from_str_radix(events, 16).ok()?),
+        file: FileId(u32::try_from(data & 0xffff_ffff).ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registrations_are_found_between_the_other_lines() {
+        let text = "pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1057\n\
+            tfd:        7 events: 80002019 data:        700000003  pos:0 ino:1f sdev:8\n\
+            tfd:       12 events: 40000000 data:        c0000000a  pos:0 ino:20 sdev:8\n";
+        let expected = [
+            FdinfoEntry {
+                fd: Fd(7),
+                mask: Mask::IN | Mask::ALWAYS | Mask::RDHUP | Mask::ET,
+                file: FileId(3),
+            },
+            FdinfoEntry { fd: Fd(12), mask: Mask::ONESHOT, file: FileId(10) },
+        ];
+        assert_eq!(parse(text), expected);
+    }
+
+    #[test]
+    fn broken_lines_are_skipped() {
+        for text in ["", "tfd:", "tfd: x events: 1 data: 1", "tfd: 7 events: 1", "tfd: 7 1 2 3"] {
+            assert_eq!(parse(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Typed wrappers for the system calls that nix has no safe form of: the only unsafe code.
+//!
+//! It knows nothing of the rest of the program.
+
+pub mod clock;
+pub mod descriptor;
+pub mod limits;
+pub mod signal;
+pub mod socket;

@@ -1,0 +1,64 @@
+//! Descriptors: numbers out of the way, queue lengths.
+#![expect(unsafe_code, reason = "ioctl(2) takes a pointer, which nix leaves to its caller")]
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use self::raw::owned;
+
+/// The first number for the tool's own descriptors, so that the observed ones are small.
+const OUT_OF_THE_WAY: i32 = 200;
+
+/// Moves `fd` to a number that does not sit between those of the observed server; where there is
+/// no room for that, it keeps its number.
+#[must_use]
+pub fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+    match fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+        Ok(number) => owned(number),
+        Err(_) => fd,
+    }
+}
+
+/// Bytes that can be read from descriptor number `fd` (FIONREAD).
+///
+/// # Errors
+/// What ioctl_tty(2) and tcp(7) say: EINVAL for a listening socket, EBADF if the number is gone.
+pub fn unread_bytes(fd: i32) -> io::Result<u32> {
+    get_int(fd, libc::FIONREAD)
+}
+
+/// Bytes sent from descriptor number `fd` that the peer has not acknowledged, or for AF_UNIX not
+/// read (SIOCOUTQ).
+///
+/// # Errors
+/// What tcp(7) and unix(7) say: EINVAL for a listening socket, EBADF if the number is gone.
+pub fn unsent_bytes(fd: i32) -> io::Result<u32> {
+    get_int(fd, libc::TIOCOUTQ)
+}
+
+fn get_int(fd: i32, request: libc::Ioctl) -> io::Result<u32> {
+    let mut value: libc::c_int = 0;
+    // SAFETY: FIONREAD and SIOCOUTQ (TIOCOUTQ) store one int (ioctl_tty(2), tcp(7)), and
+    // `value` is one; the kernel checks the number.
+    let done = unsafe { libc::ioctl(fd, request, &raw mut value) };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u32::try_from(value).unwrap_or(0))
+}
+
+pub(super) mod raw {
+    //! Numbers that a call has just handed over.
+
+    use std::os::fd::{FromRawFd, OwnedFd};
+
+    /// Takes a number that a call has just returned.
+    pub(crate) fn owned(number: i32) -> OwnedFd {
+        // SAFETY: every caller passes a number that a system call returned just before, which
+        // nobody else owns (fcntl(2), accept(2), signalfd(2)).
+        unsafe { OwnedFd::from_raw_fd(number) }
+    }
+}

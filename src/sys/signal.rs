@@ -1,0 +1,170 @@
+//! Realtime signals, which nix's `Signal` has no names for.
+#![expect(unsafe_code, reason = "signal sets and handlers of realtime signals")]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::ptr;
+
+use nix::libc;
+
+use super::descriptor::raw::owned;
+
+/// The signal that a wake-up of a watched file sends (F_SETSIG).
+pub fn wakeup_signal() -> i32 {
+    libc::SIGRTMIN() + 1
+}
+
+/// The signal that brings a thread out of a sleeping call.
+fn kick_signal() -> i32 {
+    libc::SIGRTMIN() + 2
+}
+
+/// The number of `SIGIO`, which comes in place of the wake-up signal when the queue is full.
+pub const OVERFLOW_SIGNAL: i32 = libc::SIGIO;
+
+/// Blocks the wake-up signals in the calling thread and in all that it will start. To be called
+/// before any thread is started: the signals are directed to the process, and their default
+/// action is to end it.
+///
+/// # Errors
+/// What pthread_sigmask(3) lists.
+pub fn block_observer_signals() -> io::Result<()> {
+    let set = observer_set();
+    // SAFETY: both pointers may be what they are (pthread_sigmask(3)): a valid set, no old set.
+    let done = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
+    if done == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(done)) }
+}
+
+/// Whether the calling thread has the wake-up signals blocked.
+pub fn observer_signals_blocked() -> bool {
+    let mut set = empty_set();
+    // SAFETY: with no new set the first argument is ignored and the old one is stored in `set`
+    // (pthread_sigmask(3)).
+    let done = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &raw mut set) };
+    done == 0 && holds(&set, wakeup_signal()) && holds(&set, OVERFLOW_SIGNAL)
+}
+
+/// Gives the kick signal a handler that does nothing, without SA_RESTART: a sleeping call returns
+/// EINTR (signal(7)).
+///
+/// # Errors
+/// What sigaction(2) lists.
+pub fn install_kick_handler() -> io::Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    let action = libc::sigaction {
+        sa_sigaction: handler as libc::sighandler_t,
+        sa_mask: empty_set(),
+        sa_flags: 0,
+        sa_restorer: None,
+    };
+    // SAFETY: `action` is a valid struct sigaction and its handler touches nothing
+    // (sigaction(2), signal-safety(7)).
+    let done = unsafe { libc::sigaction(kick_signal(), &raw const action, ptr::null_mut()) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Brings the task `tid` of this process out of a sleeping call; a task that is gone is nothing.
+pub fn kick(tid: u32) {
+    let pid = libc::c_long::from(nix::unistd::getpid().as_raw());
+    let (tid, signo) = (libc::c_long::from(tid), libc::c_long::from(kick_signal()));
+    // SAFETY: tgkill(2) takes three numbers and touches no memory; the handler is empty.
+    let _ = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
+}
+
+/// A descriptor from which the wake-up signals are read (signalfd(2)).
+///
+/// # Errors
+/// What signalfd(2) lists.
+pub fn wakeup_descriptor() -> io::Result<OwnedFd> {
+    let set = observer_set();
+    let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
+    // SAFETY: -1 asks for a new descriptor and `set` is a valid set (signalfd(2)).
+    let number = unsafe { libc::signalfd(-1, &raw const set, flags) };
+    if number < 0 { Err(io::Error::last_os_error()) } else { Ok(owned(number)) }
+}
+
+/// Bytes of one `struct signalfd_siginfo`.
+pub const SIGINFO_LEN: usize = 128;
+
+/// What one record of a signalfd says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigInfo {
+    /// `ssi_signo`
+    pub signo: u32,
+    /// `ssi_fd`
+    pub fd: i32,
+    /// `ssi_band`
+    pub band: u32,
+}
+
+impl SigInfo {
+    /// Parses one record; `None` if it is too short.
+    pub fn parse(record: &[u8]) -> Option<Self> {
+        let word = |at: usize| record.get(at..at + 4)?.try_into().ok();
+        Some(Self {
+            signo: u32::from_ne_bytes(word(0)?),
+            fd: i32::from_ne_bytes(word(20)?),
+            band: u32::from_ne_bytes(word(28)?),
+        })
+    }
+}
+
+fn observer_set() -> libc::sigset_t {
+    let mut set = empty_set();
+    for signo in [wakeup_signal(), OVERFLOW_SIGNAL] {
+        // SAFETY: `set` is an initialised set (sigsetops(3)).
+        let _ = unsafe { libc::sigaddset(&raw mut set, signo) };
+    }
+    set
+}
+
+fn empty_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset(3) initialises the set that it is given.
+    let _ = unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: sigemptyset(3) has just initialised it.
+    unsafe { set.assume_init() }
+}
+
+fn holds(set: &libc::sigset_t, signo: i32) -> bool {
+    // SAFETY: `set` is an initialised set (sigsetops(3)).
+    unsafe { libc::sigismember(set, signo) == 1 }
+}
+
+#[cfg(test)]
+mod before_main {
+    //! The harness starts threads before any test can block a signal; this runs before it.
+
+    extern "C" fn block() {
+        let _ = super::block_observer_signals();
+    }
+
+    #[used]
+    // SAFETY: the loader calls each function of this section once before main (elf(5)).
+    #[unsafe(link_section = ".init_array")]
+    static BLOCK: extern "C" fn() = block;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observer_signals_are_blocked_in_threads_started_later() {
+        assert!(observer_signals_blocked());
+        let inherited = std::thread::spawn(observer_signals_blocked).join();
+        assert!(inherited.is_ok_and(|blocked| blocked));
+    }
+
+    #[test]
+    fn siginfo_is_read_at_its_offsets() {
+        let mut record = [0u8; SIGINFO_LEN];
+        record[0..4].copy_from_slice(&35u32.to_ne_bytes());
+        record[20..24].copy_from_slice(&7i32.to_ne_bytes());
+        record[28..32].copy_from_slice(&0x41u32.to_ne_bytes());
+        assert_eq!(SigInfo::parse(&record), Some(SigInfo { signo: 35, fd: 7, band: 0x41 }));
+        assert_eq!(SigInfo::parse(&record[..20]), None);
+    }
+}

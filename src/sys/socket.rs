@@ -1,0 +1,91 @@
+//! Sockets: `accept4`, `TCP_INFO`, and the signal that each wake-up of a socket sends.
+#![expect(unsafe_code, reason = "getsockopt(2) and fcntl(2) in forms that nix lacks")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{SockFlag, accept4};
+
+use super::descriptor::raw::owned;
+
+/// Accepts a connection, non-blocking and close-on-exec.
+///
+/// # Errors
+/// What accept(2) lists.
+pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    accept4(listener.as_raw_fd(), flags).map(owned)
+}
+
+/// The part of `struct tcp_info` that is of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// `tcpi_state`, one of the `TCP_*` states of `<netinet/tcp.h>`.
+    pub state: u8,
+    /// `tcpi_unacked`; for a listener, connections waiting to be accepted.
+    pub unacked: u32,
+    /// `tcpi_sacked`; for a listener, the limit of its queue.
+    pub sacked: u32,
+}
+
+/// Where `tcpi_unacked` is in `struct tcp_info`; `tcpi_sacked` follows it.
+const UNACKED: usize = 24;
+/// Up to the end of `tcpi_sacked`.
+const INFO_LEN: usize = 32;
+
+/// What `TCP_INFO` says of descriptor number `fd`.
+///
+/// # Errors
+/// What getsockopt(2) lists: EOPNOTSUPP for a socket that is not TCP, EBADF if the number is gone.
+pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
+    let mut info = [0u8; INFO_LEN];
+    let mut len = libc::socklen_t::try_from(INFO_LEN).unwrap_or(0);
+    // SAFETY: getsockopt(2) writes at most `len` bytes, which `info` has; the kernel checks the
+    // number.
+    let done = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let word = |at: usize| u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    Ok(TcpInfo { state: info[0], unacked: word(UNACKED), sacked: word(UNACKED + 4) })
+}
+
+/// `F_SETSIG` of `<asm-generic/fcntl.h>`, the same on every architecture.
+const F_SETSIG: i32 = 10;
+
+/// Makes each wake-up of `fd` send signal number `signo` to the process.
+///
+/// # Errors
+/// What fcntl(2) lists; EINVAL for a bad signal number.
+pub fn signal_wakeups(fd: BorrowedFd<'_>, signo: i32) -> io::Result<()> {
+    let pid = nix::unistd::getpid().as_raw();
+    control(fd, libc::F_SETOWN, pid)?;
+    control(fd, F_SETSIG, signo)?;
+    let flags = control(fd, libc::F_GETFL, 0)?;
+    control(fd, libc::F_SETFL, flags | libc::O_ASYNC).map(drop)
+}
+
+/// Wake-ups of `fd` send no signal any more.
+///
+/// # Errors
+/// What fcntl(2) lists.
+pub fn silence_wakeups(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = control(fd, libc::F_GETFL, 0)?;
+    control(fd, libc::F_SETFL, flags & !libc::O_ASYNC).map(drop)
+}
+
+fn control(fd: BorrowedFd<'_>, command: i32, argument: i32) -> io::Result<i32> {
+    // SAFETY: F_SETOWN, F_SETSIG, F_GETFL and F_SETFL take an int and touch no memory (fcntl(2)).
+    let value = unsafe { libc::fcntl(fd.as_raw_fd(), command, argument) };
+    if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
