@@ -328,7 +328,7 @@ mod tests {
                 call(Call::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
             }
             1 => call(Call::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
-            _ if n % 2 == 0 => call(Call::Close { fd }, Ret::ok(0), Output::None),
+            _ if n.is_multiple_of(2) => call(Call::Close { fd }, Ret::ok(0), Output::None),
             _ => Kind::Note("a note".into()),
         };
         Event { seq: Seq(n + 1), t: Nanos(n * 10 + 5), lane, kind }

@@ -136,8 +136,10 @@ impl Session {
             self.engine.send(id, command);
             drained.events += 1;
         }
-        if !drained.more {
-            drained.events += self.ask_kernel(visit);
+        if self.ask_kernel() && !drained.more {
+            let answered = self.drain(visit);
+            drained.events += answered.events;
+            drained.more = answered.more;
         }
         drained.again = self.probe.due(self.now());
         drained
@@ -145,29 +147,22 @@ impl Session {
 
     fn drain(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
         let (book, probe) = (&mut self.book, &mut self.probe);
+        let mut answers = 0;
         let merged = self.engine.drain(PER_TICK, &mut |t, lane, kind| {
+            answers += fold_answers(book, probe, t, visit);
             probe.note(t, &kind, &book.world);
             book.write(t, lane, kind, visit);
         });
-        probe.merged_until(merged.watermark);
-        Drained { events: merged.events, more: merged.more, again: None }
+        probe.losing(merged.losing);
+        answers += fold_answers(book, probe, merged.watermark, visit);
+        Drained { events: merged.events + answers, more: merged.more, again: None }
     }
 
-    /// Reads the interest list and queue lengths from the kernel when that is due, and folds the
-    /// answers if nothing happened meanwhile that could make them wrong.
-    fn ask_kernel(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> usize {
+    /// Reads the interest list and queue lengths from the kernel when that is due. The answers are
+    /// folded in their place in time, when everything before them has been.
+    fn ask_kernel(&mut self) -> bool {
         let now = self.now();
-        if !self.probe.ask(now, &self.book.world, || Nanos(self.clock.now())) {
-            return 0;
-        }
-        let drained = self.drain(visit);
-        let asked = self.probe.answers(&self.book.world);
-        let count = asked.len();
-        for kind in asked {
-            self.book.write(self.now(), LaneId::TOOL, kind, visit);
-        }
-        self.probe.settle(self.now(), &self.book.world);
-        drained.events + count
+        self.probe.ask(now, &self.book.world, || Nanos(self.clock.now()))
     }
 
     fn now(&self) -> Nanos {
@@ -215,6 +210,21 @@ impl Session {
             facts: &self.facts,
         }
     }
+}
+
+/// Folds the kernel's answers if everything before `t` has been folded and `t` is later than them.
+fn fold_answers(
+    book: &mut Book,
+    probe: &mut Probe,
+    t: Nanos,
+    visit: &mut dyn FnMut(&Event, &World),
+) -> usize {
+    let answers = probe.answers(t, &book.world);
+    let count = answers.len();
+    for (at, kind) in answers {
+        book.write(at, LaneId::TOOL, kind, visit);
+    }
+    count
 }
 
 /// Whether an event can change the interest list of `world`.

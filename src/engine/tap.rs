@@ -122,12 +122,14 @@ impl Lane {
     }
 
     /// If records were lost before, puts the gap in front of the next one, provided that both
-    /// have room. Whether the next one may be pushed.
+    /// have room. Whether the next one may be pushed. A ring that has run full first drains to
+    /// three quarters: one long gap says more than thousands of short ones.
     fn close_gap(&mut self, t: u64) -> bool {
         if self.bounds.lost.load(Ordering::Relaxed) == 0 {
             return true;
         }
-        if self.ring.slots() <= self.scratch.len() {
+        let room = (self.ring.buffer().capacity() / 4).max(self.scratch.len() + 1);
+        if self.ring.slots() < room {
             return false;
         }
         let lost = self.bounds.lost.swap(0, Ordering::SeqCst);
@@ -197,6 +199,8 @@ pub struct Drained {
     pub more: bool,
     /// No later drain hands over an event older than this.
     pub watermark: Nanos,
+    /// A lane is losing records right now; its gap is still to come.
+    pub losing: bool,
 }
 
 struct Ring {
@@ -294,6 +298,11 @@ impl Tap {
             }
         }
         drained.more = !self.waiting.is_empty() || self.rings.iter().any(|r| !r.ring.is_empty());
+        drained.losing = self.rings.iter().any(|r| r.bounds.lost.load(Ordering::Relaxed) > 0);
+        if drained.events == max && drained.more {
+            // Older events than the watermark may still be waiting.
+            drained.watermark = Nanos(self.last);
+        }
         drained
     }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Output, Pass,
-    SyscallRecord, visible,
+    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Mistake,
+    Output, Pass, SyscallRecord, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
@@ -258,7 +258,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("delay_ms", &settings.delay_ms)?;
             map.serialize_entry("threads", &settings.threads)?;
             map.serialize_entry("paused", &settings.paused)?;
-            let mistakes: Vec<_> = settings.mistakes.iter().map(|m| m.word()).collect();
+            let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
             map.serialize_entry("mistakes", &mistakes)
         }
         Kind::Conn { fd, state, queued } => {

@@ -21,10 +21,11 @@ const QUEUES_AT_ONCE: usize = 64;
 const SHARE: u64 = 100;
 
 /// A question that has been put to the kernel and whose answer is not folded yet.
-#[derive(Default)]
 struct Question {
     asked: Nanos,
     answered: Nanos,
+    /// Observations were lost around it: its answers repair, but accuse nobody.
+    spoilt: bool,
     interest: Option<(Fd, Vec<FdinfoEntry>)>,
     queues: Vec<(Fd, FileId, Queues)>,
 }
@@ -42,8 +43,7 @@ pub(super) struct Probe {
     uncertain: BTreeSet<FileId>,
     queues_read: Nanos,
     last_event: Nanos,
-    merged: Nanos,
-    question: Question,
+    question: Option<Question>,
 }
 
 impl Probe {
@@ -56,6 +56,7 @@ impl Probe {
         }
         if let Kind::Gap { .. } = kind {
             self.unchecked = true;
+            self.losing(true);
             let connections = world.files.keys().copied().take(QUEUES_AT_ONCE * 16);
             self.uncertain.extend(connections);
         }
@@ -66,9 +67,12 @@ impl Probe {
         }
     }
 
-    /// Everything up to this time has been folded.
-    pub(super) fn merged_until(&mut self, watermark: Nanos) {
-        self.merged = watermark;
+    /// Whether a lane is losing records at this moment: then nothing that it did since its last
+    /// event is known.
+    pub(super) fn losing(&mut self, losing: bool) {
+        if losing && let Some(question) = &mut self.question {
+            question.spoilt = true;
+        }
     }
 
     /// How long until something is due; `None` if nothing is to be asked.
@@ -93,21 +97,24 @@ impl Probe {
         let urgent = world.instance.check.wants_resync && now >= self.rest_until;
         let interest = self.unchecked && (urgent || now >= self.interest_due());
         let queues = !self.uncertain.is_empty() && now >= self.queues_due();
-        if !interest && !queues {
+        if self.question.is_some() || !(interest || queues) {
             return false;
         }
-        self.question = Question { asked: clock(), ..Question::default() };
+        let asked = clock();
+        let mut question =
+            Question { asked, answered: asked, spoilt: false, interest: None, queues: Vec::new() };
         if queues {
-            self.question.queues = self.read_queues(world);
+            question.queues = self.read_queues(world);
             self.queues_read = now;
         }
         if interest && let Some(ep) = world.instance.fd {
             let begun = clock();
-            self.question.interest = kernel::fdinfo::read(ep).ok().map(|entries| (ep, entries));
+            question.interest = kernel::fdinfo::read(ep).ok().map(|entries| (ep, entries));
             let cost = clock().since(begun);
             self.rest_until = Nanos(clock().0 + cost.0 * SHARE);
         }
-        self.question.answered = clock();
+        question.answered = clock();
+        self.question = Some(question);
         true
     }
 
@@ -122,34 +129,35 @@ impl Probe {
         queues
     }
 
-    /// The answers that still hold, as events. Everything up to their time has to be folded first;
-    /// if it is not, they are put off.
-    pub(super) fn answers(&mut self, world: &World) -> Vec<Kind> {
-        let question = std::mem::take(&mut self.question);
+    /// The answers that hold, as events with their time, once everything before `t` has been
+    /// folded and `t` is later than the answers.
+    pub(super) fn answers(&mut self, t: Nanos, world: &World) -> Vec<(Nanos, Kind)> {
+        let Some(question) = self.question.take_if(|question| question.answered < t) else {
+            return Vec::new();
+        };
         let mut kinds = Vec::new();
-        if self.merged < question.answered {
-            return kinds;
-        }
         for (fd, id, queues) in question.queues {
             let Some(file) = world.files.get(&id) else { continue };
             let same = world.fds.get(&fd) == Some(&id);
             let news = queues.unread != file.unread || queues.unsent != file.unsent;
             if same && news && file.last_active() < question.asked {
-                kinds.push(Kind::Arrive { fd, queues });
+                kinds.push((question.answered, Kind::Arrive { fd, queues }));
             }
         }
+        let repairs = world.instance.check.wants_resync;
         if let Some((ep, entries)) = question.interest
-            && self.changed < question.asked
+            && (self.changed < question.asked && !question.spoilt || repairs)
         {
-            self.unchecked = false;
-            kinds.push(Kind::Resync { ep, entries: entries.into() });
+            self.unchecked = question.spoilt || self.changed >= question.asked;
+            kinds.push((question.answered, Kind::Resync { ep, entries: entries.into() }));
         }
+        self.settle(question.answered, world);
         kinds
     }
 
     /// Forgets the files whose lengths are known and at rest, and those that have not moved for
     /// a while: nobody needs to be woken for them.
-    pub(super) fn settle(&mut self, now: Nanos, world: &World) {
+    fn settle(&mut self, now: Nanos, world: &World) {
         self.uncertain.retain(|id| {
             let Some(file) = world.files.get(id) else { return false };
             let quiet = now.since(file.last_active()).0;

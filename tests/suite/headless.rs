@@ -203,7 +203,7 @@ fn every_line_keeps_to_the_schema_and_the_readme_names_every_kind() {
     let (mut client, fd) = server.client();
     client.send("\u{1b}[31mred\u{202e}\n");
     server.command("pause");
-    server.command("step T1");
+    server.tell("step T1");
     server.command("run");
     server.command(&format!("oneshot fd={fd} on"));
     server.tell("nonsense");
