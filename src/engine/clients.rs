@@ -140,7 +140,8 @@ impl Crowd {
         let mut fds = vec![PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.clients.iter().map(|client| {
             let out = client.asked.is_some() || !client.out.is_empty();
-            let flags = if out { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+            let flags =
+                if out { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
             PollFd::new(client.fd.as_fd(), flags)
         }));
         let _interrupted = poll(&mut fds, PollTimeout::NONE);

@@ -9,9 +9,7 @@ use super::gate::Order;
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
-use crate::event::{
-    Command, CommandPhase, Fd, LaneId, Mistake, Pass, Scope, Settings,
-};
+use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Scope, Settings};
 
 /// The way in: for any thread, whatever the server's threads do at that moment.
 #[derive(Clone, Debug)]

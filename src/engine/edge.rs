@@ -146,8 +146,7 @@ impl Log {
             let last = !self.batch[index + 1..].iter().any(|(later, _)| *later == fd);
             let ask = last && asked < ASK_MAX;
             asked += usize::from(ask);
-            let what =
-                if listeners.contains(&fd) { FileKind::Listener } else { FileKind::Pipe };
+            let what = if listeners.contains(&fd) { FileKind::Listener } else { FileKind::Pipe };
             let unread = if ask { queues::of(fd, what).unread } else { None };
             self.lane.wakeup(&Wakeup { fd, band, unread, after: self.looked });
         }

@@ -38,7 +38,12 @@ impl Mailbox {
     pub(crate) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         let event = EventFd::from_flags(flags)?;
-        Ok(Self { queue: Mutex::default(), closed: AtomicBool::new(false), waiting: AtomicUsize::new(0), event })
+        Ok(Self {
+            queue: Mutex::default(),
+            closed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            event,
+        })
     }
 
     /// The eventfd's number.

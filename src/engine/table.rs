@@ -83,6 +83,7 @@ impl Watched {
 
 /// What a person or the server asked of a registration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch")]
 pub(crate) struct Flags {
     pub(crate) trigger: Trigger,
     pub(crate) oneshot: bool,
@@ -265,7 +266,8 @@ mod tests {
     #[test]
     fn exclusive_goes_by_del_and_add() {
         let (watched, settings) = (stream(), Settings::default());
-        let mut state = State { held: Some(Mask::IN | Mask::RDHUP), armed: true, ..State::default() };
+        let mut state =
+            State { held: Some(Mask::IN | Mask::RDHUP), armed: true, ..State::default() };
         assert_eq!(watched.next_ctl(&state, &settings), None);
         state.flags.exclusive = true;
         assert_eq!(watched.next_ctl(&state, &settings), Some((CtlOp::Del, Mask::EMPTY)));

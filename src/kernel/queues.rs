@@ -34,9 +34,7 @@ pub fn stream(fd: Fd) -> Queues {
 /// The accept queue of a listening socket: its length, and its limit. AF_UNIX tells neither.
 pub fn listener(fd: Fd) -> Queues {
     match socket::tcp_info(fd.0) {
-        Ok(info) => {
-            Queues { unread: Some(info.unacked), unsent: Some(info.sacked), state: None }
-        }
+        Ok(info) => Queues { unread: Some(info.unacked), unsent: Some(info.sacked), state: None },
         Err(_) => Queues::default(),
     }
 }

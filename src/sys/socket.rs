@@ -56,9 +56,7 @@ pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
     if done < 0 {
         return Err(io::Error::last_os_error());
     }
-    let word = |at: usize| {
-        u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]])
-    };
+    let word = |at: usize| u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
     Ok(TcpInfo { state: info[0], unacked: word(UNACKED), sacked: word(UNACKED + 4) })
 }
 

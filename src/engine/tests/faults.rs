@@ -107,7 +107,8 @@ fn client_beyond_the_last_descriptor_is_told_and_the_rest_wait() {
         rig.find("refusal", |k| matches!(k, Kind::Refused(Refusal::NoDescriptor)).then_some(()));
         let muted = rig.find("muted listener", |k| match k {
             Kind::Return(SyscallRecord {
-                call: Call::EpollCtl { op: CtlOp::Mod, fd, mask, .. }, ..
+                call: Call::EpollCtl { op: CtlOp::Mod, fd, mask, .. },
+                ..
             }) if (*mask - Mask::ET).is_empty() => Some(*fd),
             _ => None,
         });

@@ -17,9 +17,7 @@ fn ignored_end_is_reported_again_and_again_until_the_mistake_ends() {
     let fd = rig.accepted();
     drop(client);
     for _ in 0..3 {
-        rig.returned("end", |r| {
-            matches!(r.call, Call::Read { .. }) && r.ret == Ret::ok(0)
-        });
+        rig.returned("end", |r| matches!(r.call, Call::Read { .. }) && r.ret == Ret::ok(0));
     }
     rig.done("mistake ignore-eof off");
     rig.closed(fd);

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    SockaddrLike, SockaddrStorage, AddressFamily, getpeername, getsockopt, setsockopt, sockopt,
+    AddressFamily, SockaddrLike, SockaddrStorage, getpeername, getsockopt, setsockopt, sockopt,
 };
 
 use super::Worker;
+use crate::engine::app::{App, telnet_layer};
 use crate::engine::listen::socket_addr;
 use crate::engine::lock;
-use crate::engine::app::{App, telnet_layer};
 use crate::engine::table::Watched;
 use crate::event::{
     AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
