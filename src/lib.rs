@@ -17,7 +17,14 @@
 //! (where they come from), `kernel` (what the kernel itself says), `session` (where a source, a
 //! journal and a world meet), `tui` and `headless` (what people and programs see).
 
+pub mod cli;
 pub mod engine;
+pub mod error;
 pub mod event;
+pub mod headless;
+pub mod journal;
 pub mod kernel;
+pub mod model;
+pub mod serve;
+pub mod session;
 pub mod sys;

@@ -1,3 +1,30 @@
-//! The `epollscope` program.
+//! The `epollscope` program: parse, run, print the error, exit code.
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use epollscope::cli::{Request, parse};
+use epollscope::error::Error;
+use epollscope::serve;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            // A program whose standard error is gone too has nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "epollscope: {error:#}");
+            let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    match parse(std::env::args_os())? {
+        Request::Print(text) => {
+            std::io::stdout().write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
+    }
+}

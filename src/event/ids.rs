@@ -12,11 +12,13 @@ pub struct Seq(pub u64);
 
 impl Seq {
     /// The position after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
     /// The position before this one; 0 stays 0.
+    #[must_use]
     pub fn back(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
@@ -36,6 +38,7 @@ pub struct Nanos(pub u64);
 
 impl Nanos {
     /// The time that passed since `earlier`; zero if `earlier` is later.
+    #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
@@ -82,10 +85,10 @@ impl fmt::Display for FileId {
 /// (struct `epoll_filefd`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WatchKey {
-    /// The open file description.
-    pub file: FileId,
     /// The number it was registered under.
     pub fd: Fd,
+    /// The open file description.
+    pub file: FileId,
 }
 
 /// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8.

@@ -1,0 +1,186 @@
+//! What the user asked for: the command line and the configuration file.
+//!
+//! There is one definition of every option ([`options`]), from which the parser, `--help`, the
+//! manual page, the completions and the keys of the configuration file are made. The words of the
+//! values are those of the commands. This module starts nothing: it says what is to be done.
+
+mod config;
+mod options;
+mod values;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::event::{Settings, visible};
+use options::Options;
+pub use values::{HistoryLimits, ThemeName};
+
+/// The address of the server unless the user says otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Run the server and watch it.
+    Serve(Box<ServeOptions>),
+    /// Print this text and end: help, version, completions, the manual page.
+    Print(String),
+}
+
+/// How to run the server and how to show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub struct ServeOptions {
+    /// TCP addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// UNIX sockets to listen on.
+    pub unix: Vec<PathBuf>,
+    /// Other machines may connect.
+    pub lan: bool,
+    /// What can be switched while it runs.
+    pub settings: Settings,
+    /// `SO_SNDBUF` and `SO_RCVBUF` of the sockets, if not the system's.
+    pub buffers: Option<u32>,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// The colours, if not chosen by the terminal.
+    pub theme: Option<ThemeName>,
+    /// Take the mouse from the terminal.
+    pub mouse: bool,
+    /// How far one can go back.
+    pub history: HistoryLimits,
+    /// Events as lines instead of a screen.
+    pub headless: bool,
+    /// End after that time.
+    pub run_for: Option<Duration>,
+}
+
+/// The examples at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  epollscope                      watch an echo server on 127.0.0.1:8000, ...
+  telnet 127.0.0.1 8000           ... and talk to it from another terminal
+
+  epollscope --trigger edge --read once:4 --paused
+                                  step through edge-triggered reads of 4 bytes
+  epollscope --app http --threads 2
+                                  one epoll instance, two threads; try: curl 127.0.0.1:8000
+  epollscope --headless --for 10s --listen 127.0.0.1:0
+                                  events as lines of JSON, for 10 seconds, on a free port
+  epollscope --config class.toml  options from a file: trigger = \"edge\", mistake = [\"ignore-eof\"]
+";
+
+/// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
+/// every entry.
+#[derive(Debug, Parser)]
+#[command(name = "epollscope", bin_name = "epollscope", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_value_name = "COMMAND", disable_help_subcommand = true)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the server and watch it; this is what happens without a command, too.
+    #[command(after_help = EXAMPLES)]
+    Serve(Box<Options>),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff.
+    Man,
+}
+
+/// Finds out what `args`, the first of which is the program's name, ask for.
+///
+/// # Errors
+/// [`Error::Usage`] if they, or the configuration file they name, ask for what cannot be.
+pub fn parse<I>(args: I) -> Result<Request, Error>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => return not_parsed(&error),
+    };
+    let options = match line.verb {
+        None => line.options,
+        Some(Verb::Serve(options)) => options.with(line.options),
+        Some(Verb::Completions { .. } | Verb::Man) if line.options != Options::default() => {
+            return Err(Error::Usage("the options of serve mean nothing to this command".into()));
+        }
+        Some(Verb::Completions { shell }) => return Ok(Request::Print(completions(shell))),
+        Some(Verb::Man) => return manual().map(Request::Print),
+    };
+    let file = options.config().map(config::read).transpose()?;
+    let options = options.over(file.unwrap_or_default());
+    options.resolve().map(|options| Request::Serve(Box::new(options)))
+}
+
+/// Help and version are no failures, though clap says so.
+fn not_parsed(error: &clap::Error) -> Result<Request, Error> {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Print(text)),
+        _ => Err(Error::Usage(one_line(&text))),
+    }
+}
+
+/// What clap says in several lines, with neither its title nor the usage.
+fn one_line(text: &str) -> String {
+    let lines = text.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .fold(String::new(), |message, line| match message.as_str() {
+            "" => line.to_owned(),
+            before if before.ends_with(':') || line.starts_with('[') => format!("{before} {line}"),
+            before => format!("{before}; {line}"),
+        });
+    format!("{} (see --help)", plain(&message))
+}
+
+/// The words of the user without what would act on the terminal.
+fn plain(text: &str) -> String {
+    text.split('"').map(|part| visible(part.as_bytes(), 400)).collect::<Vec<_>>().join("\"")
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Line::command(), "epollscope", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn manual() -> Result<String, Error> {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(Line::command())
+        .render(&mut text)
+        .map_err(|error| Error::runtime("render the manual page", &error))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The definitions of the options alone, for the configuration file.
+fn definitions() -> clap::Command {
+    let command = clap::Command::new("config").no_binary_name(true);
+    Options::augment_args(command).disable_help_flag(true).disable_version_flag(true)
+}
+
+/// One option of the configuration file, written as on the command line.
+fn parse_one(argument: String) -> Result<Options, clap::Error> {
+    Options::from_arg_matches(&definitions().try_get_matches_from([argument])?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Each option on the command line and in a file, their precedence, and what is said when wrong.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::{AcceptPolicy, Application, Mistake, ReadPolicy, Trigger};
+
+#[track_caller]
+fn serve(line: &str) -> ServeOptions {
+    let args = std::iter::once("epollscope").chain(line.split_whitespace());
+    match parse(args) {
+        Ok(Request::Serve(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(line: &str) -> String {
+    let args = std::iter::once("epollscope").chain(line.split_whitespace());
+    match parse(args) {
+        Err(error @ Error::Usage(_)) => error.to_string(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn printed(line: &str) -> String {
+    match parse(std::iter::once("epollscope").chain(line.split_whitespace())) {
+        Ok(Request::Print(text)) => text,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn from_file(text: &str) -> ServeOptions {
+    match config::parse("f.toml", text).and_then(Options::resolve) {
+        Ok(options) => options,
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+#[track_caller]
+fn check_wrong_file(text: &str, message: &str) {
+    let error = config::parse("f.toml", text).expect_err(text).to_string();
+    assert!(error.contains(message), "{text:?} gives\n{error}\ninstead of\n{message}");
+}
+
+fn defaults() -> ServeOptions {
+    serve("")
+}
+
+/// One row an option: on the command line, in a file, and what it changes.
+type Row = (&'static str, &'static str, fn(&mut ServeOptions));
+
+const ROWS: [Row; 20] = [
+    ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
+        o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
+    }),
+    ("--unix /tmp/s", "unix = '/tmp/s'", |o| {
+        o.unix = vec![PathBuf::from("/tmp/s")];
+        o.listen.clear();
+    }),
+    ("--lan", "lan = true", |o| o.lan = true),
+    ("--buffers 4K", "buffers = 4096", |o| o.buffers = Some(4096)),
+    ("--app http", "app = 'http'", |o| o.settings.app = Application::Http),
+    ("--trigger edge", "trigger = 'edge'", |o| o.settings.trigger = Trigger::Edge),
+    ("--read once:4", "read = 'once:4'", |o| o.settings.read = ReadPolicy::Once(4)),
+    ("--accept once", "accept = 'once'", |o| o.settings.accept = AcceptPolicy::Once),
+    ("--max-events 2", "max-events = 2", |o| o.settings.max_events = 2),
+    ("--threads 8", "threads = 8", |o| o.settings.threads = 8),
+    ("--paused", "paused = true", |o| o.settings.paused = true),
+    ("--delay 200", "delay = 200", |o| o.settings.delay_ms = 200),
+    ("--mistake ignore-eof", "mistake = ['ignore-eof']", |o| {
+        o.settings.mistakes.set(Mistake::IgnoreEof, true);
+    }),
+    ("--raw", "raw = true", |o| o.settings.raw = true),
+    ("--ascii", "ascii = true", |o| o.ascii = true),
+    ("--theme projector", "theme = 'projector'", |o| o.theme = Some(ThemeName::Projector)),
+    ("--mouse", "mouse = true", |o| o.mouse = true),
+    ("--history-events 5000", "history-events = 5_000", |o| o.history.events = 5000),
+    ("--history-bytes 2MiB", "history-bytes = '2M'", |o| o.history.bytes = 2 << 20),
+    ("--for 500ms", "for = '500ms'", |o| o.run_for = Some(Duration::from_millis(500))),
+];
+
+#[test]
+fn every_option_works_with_and_without_the_word_serve_and_in_a_file() {
+    for (line, file, change) in ROWS {
+        let mut expected = defaults();
+        change(&mut expected);
+        assert_ne!(expected, defaults(), "{line}");
+        assert_eq!(serve(line), expected, "{line}");
+        assert_eq!(serve(&format!("serve {line}")), expected, "serve {line}");
+        assert_eq!(serve(&format!("{line} serve")), expected, "{line} serve");
+        assert_eq!(from_file(file), expected, "{file}");
+    }
+}
+
+#[test]
+fn the_rows_above_are_all_options() {
+    for arg in definitions().get_arguments().filter_map(clap::Arg::get_long) {
+        let known = ["config", "headless"].contains(&arg)
+            || ROWS
+                .iter()
+                .any(|(line, ..)| line.trim_start_matches('-').split(' ').next() == Some(arg));
+        assert!(known, "--{arg} has no row");
+    }
+    assert!(serve("--headless").headless);
+    assert!(from_file("headless = true").headless);
+}
+
+#[test]
+fn nothing_given_is_the_default() {
+    let options = defaults();
+    assert_eq!(options.listen, ["127.0.0.1:8000".parse().expect("an address")]);
+    assert_eq!(options.settings, Settings::default());
+    assert_eq!(options, serve("serve"));
+    assert_eq!(options, from_file(""));
+    assert_eq!(options.history, HistoryLimits { events: 1_000_000, bytes: 64 << 20 });
+}
+
+#[test]
+fn listeners_and_mistakes_add_up() {
+    let options = serve("--listen 127.0.0.1:1 --unix a serve --listen [::1]:2 --mistake no-rearm");
+    assert_eq!(options.listen.len(), 2);
+    assert_eq!(options.listen[0].port(), 1);
+    assert_eq!(options.unix, [PathBuf::from("a")]);
+    let file =
+        from_file("mistake = ['no-rearm', 'mask-zero']\nlisten = ['[::1]:1', '127.0.0.1:2']");
+    assert_eq!(file.settings.mistakes.iter().count(), 2);
+    assert_eq!(file.listen.iter().map(SocketAddr::port).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn the_last_value_wins_after_the_word_serve() {
+    assert_eq!(serve("--threads 2 serve --threads 3").settings.threads, 3);
+}
+
+#[test]
+fn other_machines_need_a_word() {
+    for line in ["--listen 0.0.0.0:1", "--listen [::]:1", "--listen 192.168.1.2:80"] {
+        let message = refused(line);
+        assert!(message.contains("--lan"), "{message}");
+        assert_eq!(serve(&format!("{line} --lan")).listen.len(), 1);
+    }
+    serve("--listen 127.9.9.9:1 --listen [::ffff:127.0.0.1]:1");
+}
+
+#[test]
+fn a_wrong_value_says_what_was_expected() {
+    for (line, message) in [
+        ("--listen 8000", "expected an address and a port"),
+        ("--listen localhost:8000", "expected an address and a port"),
+        ("--app ftp", "[possible values: echo, chat, discard, http]"),
+        ("--trigger both", "[possible values: level, edge]"),
+        ("--read once:0", "expected bytes, 1 to 65536"),
+        ("--read twice", "expected drain or once"),
+        ("--read drain:4", "expected nothing more"),
+        ("--max-events 1025", "expected events, 1 to 1024"),
+        ("--threads 9", "expected threads, 1 to 8"),
+        ("--delay 60001", "expected milliseconds, 0 to 60000"),
+        ("--mistake typo", "ignore-eof"),
+        ("--buffers 1K", "expected bytes, 4K to 64M"),
+        ("--history-bytes 64MB", "expected bytes, 1M to 64G"),
+        ("--history-events 3", "expected events, 1000 to 1000000000"),
+        ("--for soon", "expected a time such as"),
+        ("--theme pink", "[possible values: dark, light, projector, mono]"),
+        ("--nonsense", "unexpected argument '--nonsense' found"),
+        ("watch", "unrecognized subcommand 'watch' (see --help)"),
+        ("--lisen x", "found; tip: a similar argument exists: '--listen' (see --help)"),
+        ("a\u{202e}b", "unrecognized subcommand 'a<U+202E>b'"),
+        ("--app echo man", "mean nothing"),
+        ("--app echo --app http", "cannot be used multiple times"),
+        ("--config /nonexistent/x", "cannot read the configuration /nonexistent/x: No such file"),
+        ("completions", "were not provided: <SHELL> (see --help)"),
+    ] {
+        let text = refused(line);
+        assert!(text.contains(message), "{line} gives\n{text}");
+        assert!(!text.starts_with("error") && !text.contains('\n'), "{text}");
+    }
+    assert!(refused(&format!("--unix {}", "x".repeat(108))).contains("1 to 107 bytes"));
+}
+
+#[test]
+fn a_wrong_file_says_where_and_what_was_expected() {
+    for (text, message) in [
+        ("\n  tigger = 'edge'", "f.toml:2:3: unknown key `tigger`: expected one of accept, app, "),
+        ("config = 'x'", "f.toml:1:1: unknown key `config`"),
+        ("help = true", "f.toml:1:1: unknown key `help`"),
+        ("trigger = 'both'", "f.toml:1:11: `trigger`: found `both`, expected one of level, edge"),
+        ("threads = 9", "f.toml:1:11: `threads`: found `9`, expected threads, 1 to 8"),
+        ("paused = 'yes'", "f.toml:1:10: `paused`: expected true or false"),
+        ("delay = true", "f.toml:1:9: `delay`: expected a string or a decimal number"),
+        ("delay = 1.5", "f.toml:1:9: `delay`: expected a string or a decimal number"),
+        ("app = ['echo']", "f.toml:1:7: `app`: expected one value"),
+        ("mistake = ['no-rearm',\n 'x']", "f.toml:2:2: `mistake`: found `x`, expected one of "),
+        ("listen = [['x']]", "f.toml:1:11: `listen`: expected a string"),
+        ("listen = 'x'", "f.toml:1:10: `listen`: found `x`, expected an address and a port"),
+        ("[server]\napp = 'echo'", "f.toml:1:2: unknown key `server`"),
+        ("raw = true\nraw = true", "f.toml:2:1: duplicate key"),
+        ("\n\u{e9} = 1", "f.toml:2:1: "),
+        ("app = ", "f.toml:1:"),
+        ("\"a\\u001bb\" = 1", "unknown key `a^[b`"),
+    ] {
+        check_wrong_file(text, message);
+    }
+}
+
+#[test]
+fn the_command_line_wins_over_the_file() {
+    let path = std::env::temp_dir().join(format!("epollscope-cli-{}.toml", std::process::id()));
+    let text = "app = 'chat'\nthreads = 4\nunix = 'u'\nmistake = 'no-rearm'\nascii = true\n";
+    std::fs::write(&path, text).expect("a file in the temporary directory");
+    let file = path.display();
+    let plain = serve(&format!("--config {file}"));
+    assert_eq!(plain, from_file(text));
+    let options = serve(&format!("serve --config {file} --threads 2 --listen [::1]:1"));
+    assert_eq!((options.settings.app, options.settings.threads), (Application::Chat, 2));
+    assert_eq!((options.listen.len(), options.unix.len()), (1, 0));
+    assert!(options.ascii);
+    let options = serve(&format!("--mistake mask-zero serve --config {file}"));
+    assert_eq!(options.settings.mistakes.iter().collect::<Vec<_>>(), [Mistake::MaskZero]);
+    let _gone = std::fs::remove_file(&path);
+}
+
+#[test]
+fn help_manual_and_completions_have_every_option() {
+    let bash = printed("completions bash");
+    let zsh = printed("completions zsh");
+    let fish = printed("completions fish");
+    let help = printed("--help");
+    let serve_help = printed("serve --help");
+    let manual = printed("man").replace("\\-", "-");
+    for name in definitions().get_arguments().filter_map(clap::Arg::get_long) {
+        let long = format!("--{name}");
+        for text in [&bash, &zsh, &help, &serve_help, &manual] {
+            assert!(text.contains(&long), "{long} is not in\n{text}");
+        }
+        assert!(fish.contains(&format!("-l {name}")), "{name}");
+    }
+    assert!(bash.contains("no-emfile-guard"));
+    assert!(manual.starts_with(".ie") || manual.starts_with(".TH"));
+}
+
+#[test]
+fn help_is_plain_text_with_headings_and_examples() {
+    let help = printed("--help");
+    for part in ["Sockets:", "Server:", "Screen:", "Run:", "Examples:", "telnet 127.0.0.1 8000"] {
+        assert!(help.contains(part), "{part} is not in\n{help}");
+    }
+    assert!(!help.contains('\x1b'));
+    assert!(printed("-h").contains("--listen"));
+    assert_eq!(printed("--version").trim(), concat!("epollscope ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_definitions_are_sound() {
+    Line::command().debug_assert();
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_read_or_refused(text in any::<String>()) {
+        let _either = config::parse("f", &text);
+    }
+
+    #[test]
+    fn any_entry_is_read_or_refused_with_a_place(
+        key in prop::sample::select(vec!["listen", "app", "read", "delay", "for", "raw", "mistake"]),
+        value in "[-'\"a-z0-9:.\\[\\]_, é\n]{0,12}",
+    ) {
+        if let Err(error) = config::parse("f", &format!("# é\n{key} = {value}\n")) {
+            prop_assert!(error.to_string().starts_with("f:"), "{}", error);
+        }
+    }
+
+    #[test]
+    fn any_line_is_parsed_or_refused(words in proptest::collection::vec("[-a-z:0-9=]{0,12}", 0..5)) {
+        let line = std::iter::once("epollscope".to_owned()).chain(words);
+        if let Err(error) = parse(line) {
+            prop_assert_eq!(error.exit_code(), 2);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The server without a screen: one JSON object a line on standard output, commands on standard
+//! input.
+
+mod line;
+
+use std::io::{self, BufRead, BufWriter, StdoutLock, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Command, CommandError, Event, visible};
+use crate::model::World;
+use crate::session::Session;
+
+pub use line::{LISTED, Line};
+
+/// How long to gather events under load before they are written: the reader is not woken by each.
+const GATHER: Duration = Duration::from_millis(5);
+/// The longest line of standard input, bytes.
+const LONGEST: u64 = 4096;
+
+/// Serves until the token is cancelled, `quit` is read, the time is over, or standard output is
+/// closed.
+///
+/// # Errors
+/// If standard output cannot be written for another reason than that its reader went away.
+pub fn run(
+    mut session: Session,
+    run_for: Option<Duration>,
+    token: &CancellationToken,
+    bell: &Arc<Notify>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut out = Writer::new();
+    let served = runtime.block_on(serve(&mut session, &mut out, run_for, token, bell));
+    let mut finished = Ok(());
+    session.finish(Duration::from_millis(300), &mut |event, world| {
+        if finished.is_ok() {
+            finished = out.event(event, world);
+        }
+    });
+    quietly(served.and(finished).and_then(|()| out.flush()))
+}
+
+/// A reader that went away is the ordinary end of a pipe.
+fn quietly(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+async fn serve(
+    session: &mut Session,
+    out: &mut Writer,
+    run_for: Option<Duration>,
+    token: &CancellationToken,
+    bell: &Arc<Notify>,
+) -> io::Result<()> {
+    out.listening(session)?;
+    let (sender, mut input) = mpsc::channel(64);
+    spawn_reader(sender);
+    spawn_hangup_watch(token.clone());
+    let end = async {
+        match run_for {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(end);
+    loop {
+        let mut written = Ok(());
+        let mut visit = |event: &Event, world: &World| {
+            if written.is_ok() {
+                written = out.event(event, world);
+            }
+        };
+        let mut drained = session.tick_with(&mut visit);
+        if drained.events == 0 && !drained.more {
+            session.arm();
+            drained = session.tick_with(&mut visit);
+        }
+        written?;
+        out.flush_with_list(session.world())?;
+        let pause = match (drained.more, drained.events) {
+            (true, _) => Some(Duration::ZERO),
+            (_, 0) => drained.again,
+            _ => Some(GATHER),
+        };
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = &mut end => return Ok(()),
+            () = bell.notified(), if drained.events == 0 => {}
+            Some(line) = input.recv() => {
+                if take(session, out, &line)? {
+                    return Ok(());
+                }
+            }
+            () = sleep_for(pause) => {}
+        }
+    }
+}
+
+async fn sleep_for(pause: Option<Duration>) {
+    match pause {
+        Some(Duration::ZERO) => tokio::task::yield_now().await,
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Carries out a line of standard input. Whether it asked for the end.
+fn take(session: &mut Session, out: &mut Writer, line: &[u8]) -> io::Result<bool> {
+    match understand(line) {
+        Ok(None) => {}
+        Ok(Some(Command::Quit)) => return Ok(true),
+        Ok(Some(command)) => session.send(command),
+        Err(error) => {
+            let message = error.to_string();
+            out.line(&Line::Error { message: &message, input: &visible(line, 200) })?;
+        }
+    }
+    Ok(false)
+}
+
+/// The command in a line of input; `None` for a blank one.
+fn understand(line: &[u8]) -> Result<Option<Command>, CommandError> {
+    let wrong = |expected: &str| CommandError {
+        found: String::from_utf8_lossy(line).into_owned(),
+        expected: expected.to_owned(),
+    };
+    let text = std::str::from_utf8(line).map_err(|_| wrong("a line of UTF-8"))?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    if line.len() >= usize::try_from(LONGEST).unwrap_or(usize::MAX) {
+        return Err(wrong("a shorter line"));
+    }
+    let command = Command::parse(text)?;
+    if command.is_for_server() {
+        Ok(Some(command))
+    } else {
+        Err(wrong("a command for the server: there is no screen"))
+    }
+}
+
+/// Reads lines on a thread of its own: standard input blocks.
+fn spawn_reader(sender: mpsc::Sender<Vec<u8>>) {
+    // The thread lives until the end of input; the program does not wait for it.
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        while let Ok(Some(line)) = read_line(&mut input) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// One line without its end, cut at [`LONGEST`]; `None` at the end of input.
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let mut any = false;
+    loop {
+        let chunk = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        if chunk.is_empty() {
+            return Ok(any.then_some(line));
+        }
+        any = true;
+        let end = chunk.iter().position(|b| *b == b'\n');
+        let used = end.map_or(chunk.len(), |at| at + 1);
+        let room = usize::try_from(LONGEST).unwrap_or(0).saturating_sub(line.len());
+        line.extend_from_slice(&chunk[..end.unwrap_or(used).min(room)]);
+        input.consume(used);
+        if end.is_some() {
+            return Ok(Some(line));
+        }
+    }
+}
+
+/// Notices that the reader of standard output went away while there is nothing to write.
+fn spawn_hangup_watch(token: CancellationToken) {
+    std::thread::spawn(move || {
+        let out = io::stdout();
+        loop {
+            let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
+            let polled = poll(&mut fds, PollTimeout::NONE);
+            let gone = fds[0].revents().is_some_and(|r| !r.is_empty());
+            if polled.is_ok() && gone {
+                token.cancel();
+                return;
+            }
+            if polled.is_err_and(|errno| errno != nix::errno::Errno::EINTR) {
+                return;
+            }
+        }
+    });
+}
+
+/// Lines to standard output, gathered and flushed together.
+struct Writer {
+    out: BufWriter<StdoutLock<'static>>,
+    list_changed: bool,
+}
+
+impl Writer {
+    fn new() -> Self {
+        Self { out: BufWriter::with_capacity(1 << 16, io::stdout().lock()), list_changed: false }
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line).map_err(io::Error::from)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn listening(&mut self, session: &Session) -> io::Result<()> {
+        let facts = session.facts();
+        let (_, descriptors) = facts.descriptors;
+        self.line(&Line::Listening { addresses: &facts.addresses, pid: facts.pid, descriptors })?;
+        self.flush()
+    }
+
+    fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
+        self.line(&Line::Event(event))?;
+        let delta = &world.delta;
+        if !delta.added.is_empty() || !delta.removed.is_empty() {
+            self.line(&Line::ReadyChange(world))?;
+            self.list_changed = true;
+        }
+        for divergence in &delta.divergences {
+            self.line(&Line::Divergence(divergence))?;
+        }
+        let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
+        for finding in findings.iter().rev() {
+            self.line(&Line::Finding(world, finding))?;
+        }
+        Ok(())
+    }
+
+    fn flush_with_list(&mut self, world: &World) -> io::Result<()> {
+        if self.list_changed {
+            self.list_changed = false;
+            self.line(&Line::ReadyList(world))?;
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,405 @@
+//! Events as JSON objects, one a line. The schema is in the README and held by a test.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::event::{
+    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Output, Pass,
+    SyscallRecord, visible,
+};
+use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
+
+/// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
+const DATA_COLUMNS: usize = HEAD * 8;
+
+/// How many entries of the ready list a `ready` line holds.
+pub const LISTED: usize = 64;
+
+/// One line of output.
+pub enum Line<'a> {
+    /// An event.
+    Event(&'a Event),
+    /// What an event changed in the ready list.
+    ReadyChange(&'a World),
+    /// The whole ready list.
+    ReadyList(&'a World),
+    /// A finding that is new.
+    Finding(&'a World, &'a Finding),
+    /// A difference between model and kernel.
+    Divergence(&'a Divergence),
+    /// The first line.
+    Listening {
+        /// Where clients can connect.
+        addresses: &'a [String],
+        /// The process id.
+        pid: u32,
+        /// Soft limit of descriptors.
+        descriptors: u64,
+    },
+    /// A line of standard input that was no command.
+    Error {
+        /// What was wrong.
+        message: &'a str,
+        /// The line, made visible.
+        input: &'a str,
+    },
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Event(event) => {
+                stamp(&mut map, event.seq.0, event.t.0, &event.lane.to_string())?;
+                kind(&mut map, event)?;
+            }
+            Self::ReadyChange(world) => {
+                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
+                map.serialize_entry("kind", "ready")?;
+                let added: Vec<_> = world.delta.added.iter().map(Listed::of).collect();
+                let removed: Vec<_> = world.delta.removed.iter().map(|key| key.fd.0).collect();
+                map.serialize_entry("added", &added)?;
+                map.serialize_entry("removed", &removed)?;
+                map.serialize_entry("source", "model")?;
+            }
+            Self::ReadyList(world) => {
+                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
+                map.serialize_entry("kind", "ready")?;
+                let ready = &world.instance.ready;
+                let list: Vec<_> = ready.iter().take(LISTED).map(Listed::of).collect();
+                map.serialize_entry("list", &list)?;
+                map.serialize_entry("length", &ready.len())?;
+                map.serialize_entry("source", "model")?;
+                map.serialize_entry("sync", sync_word(world))?;
+            }
+            Self::Finding(world, finding) => {
+                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
+                map.serialize_entry("kind", "finding")?;
+                map.serialize_entry("finding", finding.kind.word())?;
+                if let Some(fd) = finding.fd {
+                    map.serialize_entry("fd", &fd.0)?;
+                }
+                map.serialize_entry("text", &finding.sentence)?;
+            }
+            Self::Divergence(divergence) => {
+                let lane = divergence.lane.to_string();
+                stamp(&mut map, divergence.seq.0, divergence.t.0, &lane)?;
+                map.serialize_entry("kind", "divergence")?;
+                let (what, key) = difference(&divergence.what);
+                map.serialize_entry("what", what)?;
+                map.serialize_entry("fd", &key)?;
+            }
+            Self::Listening { addresses, pid, descriptors } => {
+                stamp(&mut map, 0, 0, "tool")?;
+                map.serialize_entry("kind", "listening")?;
+                map.serialize_entry("addresses", addresses)?;
+                map.serialize_entry("pid", pid)?;
+                map.serialize_entry("descriptors", descriptors)?;
+            }
+            Self::Error { message, input } => {
+                map.serialize_entry("kind", "error")?;
+                map.serialize_entry("message", message)?;
+                map.serialize_entry("input", input)?;
+            }
+        }
+        map.end()
+    }
+}
+
+fn stamp<M: SerializeMap>(map: &mut M, seq: u64, t_ns: u64, lane: &str) -> Result<(), M::Error> {
+    map.serialize_entry("seq", &seq)?;
+    map.serialize_entry("t_ns", &t_ns)?;
+    map.serialize_entry("lane", lane)
+}
+
+/// An entry of the ready list.
+#[derive(Serialize)]
+struct Listed {
+    fd: i32,
+    why: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsure: bool,
+}
+
+impl Listed {
+    fn of(entry: &ReadyEntry) -> Self {
+        let bytes = match entry.why {
+            Reason::Arrived(bytes) => bytes,
+            _ => None,
+        };
+        Self { fd: entry.key.fd.0, why: reason(entry.why), bytes, unsure: entry.unsure }
+    }
+}
+
+/// The word for a reason.
+fn reason(why: Reason) -> &'static str {
+    match why {
+        Reason::Arrived(_) => "arrived",
+        Reason::Connection(_) => "connection",
+        Reason::Room => "room",
+        Reason::PeerClosed => "peer-closed",
+        Reason::Signalled => "signalled",
+        Reason::AtAdd => "ready-at-add",
+        Reason::AtMod => "ready-at-mod",
+        Reason::PutBack => "put-back",
+        Reason::Perhaps => "perhaps",
+        Reason::Woken(_) => "woken",
+        Reason::Returned => "returned",
+    }
+}
+
+fn sync_word(world: &World) -> &'static str {
+    match world.instance.check.sync {
+        crate::model::Sync::Following => "following",
+        crate::model::Sync::Lost => "lost",
+        crate::model::Sync::Unknown => "unknown",
+    }
+}
+
+fn difference(what: &Difference) -> (&'static str, i32) {
+    match what {
+        Difference::NotListed(key) => ("not-listed", key.fd.0),
+        Difference::NotReported(key) => ("not-reported", key.fd.0),
+        Difference::Order(key) => ("order", key.fd.0),
+        Difference::Bits { key, .. } => ("bits", key.fd.0),
+        Difference::Interest(key) => ("interest", key.fd.0),
+    }
+}
+
+fn kind<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
+    match &event.kind {
+        Kind::Return(record) => {
+            map.serialize_entry("kind", "call")?;
+            call(map, &record.call)?;
+            result(map, record)
+        }
+        Kind::Enter(entered) => {
+            map.serialize_entry("kind", "enter")?;
+            call(map, entered)
+        }
+        Kind::Park { next } => {
+            map.serialize_entry("kind", "park")?;
+            call(map, next)
+        }
+        Kind::Unpark(pass) => {
+            map.serialize_entry("kind", "unpark")?;
+            let word = match pass {
+                Pass::Run => "run",
+                Pass::Step => "step",
+                Pass::Turn => "turn",
+            };
+            map.serialize_entry("pass", word)
+        }
+        Kind::Wakeup(wakeup) => {
+            map.serialize_entry("kind", "wakeup")?;
+            map.serialize_entry("fd", &wakeup.fd.0)?;
+            map.serialize_entry("band", &wakeup.band.to_string())?;
+            map.serialize_entry("after_ns", &wakeup.after.0)?;
+            optional(map, "unread", wakeup.unread)
+        }
+        Kind::Arrive { fd, queues } => {
+            map.serialize_entry("kind", "queues")?;
+            map.serialize_entry("fd", &fd.0)?;
+            optional(map, "unread", queues.unread)?;
+            optional(map, "unsent", queues.unsent)?;
+            optional(map, "state", queues.state.map(|mask| mask.to_string()))
+        }
+        Kind::Command { id, text, phase } => {
+            map.serialize_entry("kind", "command")?;
+            map.serialize_entry("id", id)?;
+            map.serialize_entry("command", &visible(text.as_bytes(), 200))?;
+            let (state, note) = match phase {
+                CommandPhase::Accepted => ("accepted", None),
+                CommandPhase::Done(note) => ("done", note.as_deref()),
+                CommandPhase::Failed(why) => ("failed", Some(&**why)),
+            };
+            map.serialize_entry("state", state)?;
+            optional(map, "note", note)
+        }
+        Kind::Gap { lost } => {
+            map.serialize_entry("kind", "gap")?;
+            map.serialize_entry("lost", lost)
+        }
+        _ => rare(map, event),
+    }
+}
+
+/// The kinds that say something of the server or the tool rather than of a call.
+fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
+    match &event.kind {
+        Kind::Open { fd, file, what, name } => {
+            map.serialize_entry("kind", "open")?;
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("file", &file.0)?;
+            map.serialize_entry("what", file_word(*what))?;
+            map.serialize_entry("name", &visible(name.as_bytes(), 200))
+        }
+        Kind::EdgeLog(state) => {
+            map.serialize_entry("kind", "edge-log")?;
+            map.serialize_entry("state", log_word(*state))
+        }
+        Kind::Resync { ep, entries } => {
+            map.serialize_entry("kind", "interest")?;
+            map.serialize_entry("epfd", &ep.0)?;
+            let list: Vec<_> =
+                entries.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
+            map.serialize_entry("list", &list)?;
+            map.serialize_entry("source", "kernel")
+        }
+        Kind::Settings(settings) => {
+            map.serialize_entry("kind", "settings")?;
+            map.serialize_entry("app", settings.app.word())?;
+            map.serialize_entry("trigger", &settings.trigger.to_string())?;
+            map.serialize_entry("read", &settings.read.to_string())?;
+            map.serialize_entry("accept", &settings.accept.to_string())?;
+            map.serialize_entry("max_events", &settings.max_events)?;
+            map.serialize_entry("delay_ms", &settings.delay_ms)?;
+            map.serialize_entry("threads", &settings.threads)?;
+            map.serialize_entry("paused", &settings.paused)?;
+            let mistakes: Vec<_> = settings.mistakes.iter().map(|m| m.word()).collect();
+            map.serialize_entry("mistakes", &mistakes)
+        }
+        Kind::Conn { fd, state, queued } => {
+            map.serialize_entry("kind", "connection")?;
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("state", conn_word(*state))?;
+            map.serialize_entry("queued", queued)
+        }
+        Kind::Handle { fd, file } => {
+            map.serialize_entry("kind", "handle")?;
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("file", &file.0)
+        }
+        Kind::Stale { fd, file, believed } => {
+            map.serialize_entry("kind", "stale")?;
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("file", &file.0)?;
+            map.serialize_entry("believed", believed)
+        }
+        Kind::Refused(why) => {
+            map.serialize_entry("kind", "refused")?;
+            map.serialize_entry("why", &why.to_string())
+        }
+        Kind::Lane(change) => {
+            map.serialize_entry("kind", "thread")?;
+            match change {
+                LaneChange::Started { tid } => {
+                    map.serialize_entry("state", "started")?;
+                    map.serialize_entry("tid", tid)
+                }
+                LaneChange::Ended => map.serialize_entry("state", "ended"),
+                LaneChange::Died(message) => {
+                    map.serialize_entry("state", "died")?;
+                    map.serialize_entry("note", message)
+                }
+            }
+        }
+        Kind::Note(text) => {
+            map.serialize_entry("kind", "note")?;
+            map.serialize_entry("text", text)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[derive(Serialize)]
+struct FdMask {
+    fd: i32,
+    events: String,
+}
+
+fn optional<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    key: &str,
+    value: Option<T>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(key, &value))
+}
+
+/// The call's name and its arguments by their names in the manual pages.
+fn call<M: SerializeMap>(map: &mut M, call: &Call) -> Result<(), M::Error> {
+    map.serialize_entry("call", call.name())?;
+    match call {
+        Call::EpollCreate => map.serialize_entry("flags", "EPOLL_CLOEXEC"),
+        Call::EpollCtl { ep, op, fd, mask, .. } => {
+            map.serialize_entry("epfd", &ep.0)?;
+            map.serialize_entry("op", &op.to_string())?;
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("events", &mask.to_string())
+        }
+        Call::EpollWait { ep, max, timeout_ms } => {
+            map.serialize_entry("epfd", &ep.0)?;
+            map.serialize_entry("maxevents", max)?;
+            map.serialize_entry("timeout", timeout_ms)
+        }
+        Call::Accept { fd } => {
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("flags", "SOCK_CLOEXEC|SOCK_NONBLOCK")
+        }
+        Call::Read { fd, len } | Call::Write { fd, len } => {
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("len", len)
+        }
+        Call::Send { fd, len } => {
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("len", len)?;
+            map.serialize_entry("flags", "MSG_NOSIGNAL")
+        }
+        Call::Shutdown { fd, how } => {
+            map.serialize_entry("fd", &fd.0)?;
+            map.serialize_entry("how", &how.to_string())
+        }
+        Call::Close { fd } | Call::Dup { fd } => map.serialize_entry("fd", &fd.0),
+    }
+}
+
+fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M::Error> {
+    match record.ret.errno() {
+        Some(errno) => map.serialize_entry("errno", &errno.to_string())?,
+        None => map.serialize_entry("ret", &record.ret.raw())?,
+    }
+    map.serialize_entry("started_ns", &record.started.0)?;
+    match &record.output {
+        Output::None => Ok(()),
+        Output::Events { events, log } => {
+            let list: Vec<_> =
+                events.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
+            map.serialize_entry("events", &list)?;
+            map.serialize_entry("edge_log", log_word(*log))
+        }
+        Output::Accepted { file, peer } => {
+            map.serialize_entry("file", &file.0)?;
+            map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
+        }
+        Output::Data(bytes) => map.serialize_entry("data", &visible(bytes, DATA_COLUMNS)),
+    }
+}
+
+fn file_word(what: FileKind) -> &'static str {
+    match what {
+        FileKind::Listener => "listener",
+        FileKind::Tcp => "tcp",
+        FileKind::Unix => "unix",
+        FileKind::Eventfd => "eventfd",
+        FileKind::Pipe => "pipe",
+    }
+}
+
+fn log_word(state: EdgeLog) -> &'static str {
+    match state {
+        EdgeLog::Drained => "drained",
+        EdgeLog::Skipped => "skipped",
+        EdgeLog::Off => "off",
+    }
+}
+
+fn conn_word(state: ConnState) -> &'static str {
+    match state {
+        ConnState::Open => "open",
+        ConnState::Carried => "carried",
+        ConnState::BackPressure => "back-pressure",
+        ConnState::Flushing => "flushing",
+    }
+}

@@ -1,0 +1,405 @@
+//! The bounded history: every event, packed, with keyframes from which any moment is folded again.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::event::{Event, Kind, LaneId, Nanos, Seq};
+use crate::model::World;
+
+/// Events in a chunk.
+const CHUNK: usize = 4096;
+
+/// How much history is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Events, at least one chunk (4,096).
+    pub events: u64,
+    /// Bytes of packed events and keyframes, at least one chunk.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { events: 1_000_000, bytes: 64 << 20 }
+    }
+}
+
+/// Packed events, and perhaps the world before the first of them.
+struct Chunk {
+    first: Seq,
+    last: Seq,
+    from: Nanos,
+    until: Nanos,
+    packed: Vec<u8>,
+    base: Option<Box<World>>,
+}
+
+impl Chunk {
+    fn bytes(&self) -> usize {
+        self.packed.len() + self.base.as_ref().map_or(0, |world| world.size())
+    }
+}
+
+/// The history of a run: `push` at one end, the oldest dropped at the other, `at` any point between.
+pub struct Journal {
+    limits: Limits,
+    chunks: VecDeque<Chunk>,
+    /// The world before the first event of `tail`.
+    tail_base: Box<World>,
+    tail: Vec<Event>,
+    bytes: usize,
+    since_base: usize,
+    dropped: u64,
+    unpacked: RefCell<Option<(Seq, Rc<Vec<Event>>)>>,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            chunks: VecDeque::new(),
+            tail_base: Box::default(),
+            tail: Vec::with_capacity(CHUNK),
+            bytes: 0,
+            since_base: 0,
+            dropped: 0,
+            unpacked: RefCell::new(None),
+        }
+    }
+
+    /// Appends an event that has just been folded into `world`.
+    pub fn push(&mut self, event: Event, world: &World) {
+        self.tail.push(event);
+        if self.tail.len() >= CHUNK {
+            self.seal(world);
+        }
+    }
+
+    /// The oldest event kept; `None` if there is none.
+    pub fn first(&self) -> Option<Seq> {
+        self.chunks.front().map(|c| c.first).or_else(|| self.tail.first().map(|e| e.seq))
+    }
+
+    /// The newest event; `None` if there is none.
+    pub fn last(&self) -> Option<Seq> {
+        self.tail.last().map(|e| e.seq).or_else(|| self.chunks.back().map(|c| c.last))
+    }
+
+    /// The time of the oldest event kept.
+    pub fn begins(&self) -> Option<Nanos> {
+        self.chunks.front().map(|c| c.from).or_else(|| self.tail.first().map(|e| e.t))
+    }
+
+    /// Events kept.
+    pub fn len(&self) -> u64 {
+        match (self.first(), self.last()) {
+            (Some(first), Some(last)) => last.0 - first.0 + 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Events dropped at the old end.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Bytes held by packed events and keyframes, an estimate for the latter.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.tail.len() * size_of::<Event>()
+    }
+
+    /// The event at `seq`, if it is kept.
+    pub fn get(&self, seq: Seq) -> Option<Event> {
+        self.with_chunk(seq, |events| {
+            let first = events.first()?.seq;
+            events.get(usize::try_from(seq.0.checked_sub(first.0)?).ok()?).cloned()
+        })
+        .flatten()
+    }
+
+    /// The world as it was after the event at `seq`. Before the first event kept it is the world
+    /// at the first one; after the last one, the world at the last.
+    pub fn at(&self, seq: Seq) -> World {
+        let seq = seq.max(self.first().unwrap_or(Seq(0)));
+        let holder = self.chunks.partition_point(|c| c.last < seq);
+        if holder == self.chunks.len() && self.chunks.back().is_none_or(|c| c.last < seq) {
+            let mut world = (*self.tail_base).clone();
+            self.tail.iter().take_while(|e| e.seq <= seq).for_each(|e| world.apply(e));
+            return world;
+        }
+        let keyed = (0..=holder).rev().find(|i| self.chunks[*i].base.is_some()).unwrap_or(0);
+        let mut world = self.chunks[keyed].base.as_deref().cloned().unwrap_or_default();
+        for chunk in self.chunks.range(keyed..=holder) {
+            unpack(chunk, |event| {
+                if event.seq <= seq {
+                    world.apply(&event);
+                }
+                event.seq < seq
+            });
+        }
+        world
+    }
+
+    /// The last event at or before `t`; the first one kept if all are later.
+    pub fn seq_at(&self, t: Nanos) -> Option<Seq> {
+        let holder = self.chunks.partition_point(|c| c.from <= t);
+        let in_tail = self.tail.partition_point(|e| e.t <= t);
+        if in_tail > 0 {
+            return Some(self.tail[in_tail - 1].seq);
+        }
+        let Some(chunk) = holder.checked_sub(1).map(|i| &self.chunks[i]) else {
+            return self.first();
+        };
+        self.with_chunk(chunk.first, |events| {
+            let n = events.partition_point(|e| e.t <= t);
+            events.get(n.saturating_sub(1)).map(|e| e.seq)
+        })
+        .flatten()
+    }
+
+    /// Visits events from `seq` towards the past until `visit` returns false.
+    pub fn back_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
+        let mut next = seq.min(self.last().unwrap_or(Seq(0)));
+        while let Some((first, goes_on)) = self
+            .with_chunk(next, |events| {
+                let first = events.first()?.seq;
+                let n = usize::try_from(next.0 - first.0 + 1).ok()?.min(events.len());
+                Some((first, events[..n].iter().rev().all(&mut visit)))
+            })
+            .flatten()
+        {
+            if !goes_on || first.0 <= 1 {
+                return;
+            }
+            next = first.back();
+        }
+    }
+
+    /// Visits events from `seq` towards the present until `visit` returns false.
+    pub fn forward_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
+        let mut next = seq.max(self.first().unwrap_or(Seq(0)));
+        while let Some((last, goes_on)) = self
+            .with_chunk(next, |events| {
+                let first = events.first()?.seq;
+                let n = usize::try_from(next.0 - first.0).ok()?.min(events.len());
+                Some((events.last()?.seq, events[n..].iter().all(&mut visit)))
+            })
+            .flatten()
+        {
+            if !goes_on {
+                return;
+            }
+            next = last.next();
+        }
+    }
+
+    /// Runs `f` on the events of the chunk that holds `seq`.
+    fn with_chunk<R>(&self, seq: Seq, f: impl FnOnce(&[Event]) -> R) -> Option<R> {
+        if self.tail.first().is_some_and(|e| e.seq <= seq) {
+            return (seq <= self.last()?).then(|| f(&self.tail));
+        }
+        let holder = self.chunks.partition_point(|c| c.last < seq);
+        let chunk = self.chunks.get(holder).filter(|c| c.first <= seq)?;
+        let cached = self.unpacked.borrow().as_ref().filter(|(s, _)| *s == chunk.first).cloned();
+        let events = if let Some((_, events)) = cached {
+            events
+        } else {
+            let mut events = Vec::with_capacity(CHUNK);
+            unpack(chunk, |event| {
+                events.push(event);
+                true
+            });
+            let events = Rc::new(events);
+            *self.unpacked.borrow_mut() = Some((chunk.first, Rc::clone(&events)));
+            events
+        };
+        Some(f(&events))
+    }
+
+    fn seal(&mut self, world: &World) {
+        let (Some(first), Some(last)) = (self.tail.first(), self.tail.last()) else { return };
+        let packed = pack(&self.tail);
+        let keyed = self.chunks.is_empty() || self.since_base >= self.tail_base.size();
+        let base = std::mem::replace(&mut self.tail_base, Box::new(world.clone()));
+        let chunk = Chunk {
+            first: first.seq,
+            last: last.seq,
+            from: first.t,
+            until: last.t,
+            base: keyed.then_some(base),
+            packed,
+        };
+        self.since_base = if keyed { 0 } else { self.since_base } + chunk.packed.len();
+        self.bytes += chunk.bytes();
+        self.chunks.push_back(chunk);
+        self.tail.clear();
+        while self.chunks.len() > 1
+            && (self.len() > self.limits.events || self.bytes > self.limits.bytes)
+        {
+            self.drop_oldest();
+        }
+    }
+
+    /// Drops the oldest chunk; the next one inherits a keyframe if it has none.
+    fn drop_oldest(&mut self) {
+        let Some(oldest) = self.chunks.pop_front() else { return };
+        self.bytes -= oldest.bytes();
+        self.dropped += oldest.last.0 - oldest.first.0 + 1;
+        let Some(next) = self.chunks.front_mut() else { return };
+        if next.base.is_none() {
+            let mut world = oldest.base.as_deref().cloned().unwrap_or_default();
+            unpack(&oldest, |event| {
+                world.apply(&event);
+                true
+            });
+            self.bytes += world.size();
+            next.base = Some(Box::new(world));
+        }
+    }
+
+    /// The time of the newest event.
+    pub fn until(&self) -> Option<Nanos> {
+        self.tail.last().map(|e| e.t).or_else(|| self.chunks.back().map(|c| c.until))
+    }
+}
+
+/// An event as it is packed: without its position, which follows from its place, and with the
+/// time since the one before it.
+type Packed<K> = (i64, LaneId, K);
+
+fn pack(events: &[Event]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(events.len() * 12);
+    let mut before = events.first().map_or(0, |e| e.t.0);
+    for event in events {
+        let delta = event.t.0.cast_signed().wrapping_sub(before.cast_signed());
+        before = event.t.0;
+        let packed: Packed<&Kind> = (delta, event.lane, &event.kind);
+        // Packing into memory fails for no event: all its types are plain data.
+        if let Ok(more) = postcard::to_extend(&packed, std::mem::take(&mut bytes)) {
+            bytes = more;
+        }
+    }
+    bytes.shrink_to_fit();
+    bytes
+}
+
+/// Unpacks events in order while `visit` returns true.
+fn unpack(chunk: &Chunk, mut visit: impl FnMut(Event) -> bool) {
+    let mut rest: &[u8] = &chunk.packed;
+    let (mut seq, mut t) = (chunk.first, chunk.from.0);
+    while let Ok(((delta, lane, kind), left)) = postcard::take_from_bytes::<Packed<Kind>>(rest) {
+        t = t.wrapping_add_signed(delta);
+        if !visit(Event { seq, t: Nanos(t), lane, kind }) {
+            return;
+        }
+        seq = seq.next();
+        rest = left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Call, Fd, FileId, FileKind, Output, Peer, Ret, SyscallRecord};
+
+    /// Connections that come and go, with reads between.
+    fn event(n: u64) -> Event {
+        let lane = LaneId(1);
+        let started = Nanos(n * 10);
+        let fd = Fd(7 + i32::try_from(n / 3 % 40).expect("small"));
+        let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
+        let kind = match n % 3 {
+            0 if n == 0 => Kind::Open {
+                fd: Fd(4),
+                file: FileId(1),
+                what: FileKind::Listener,
+                name: "x".into(),
+            },
+            0 => {
+                let file = FileId(u32::try_from(n).expect("small"));
+                let output = Output::Accepted { file, peer: Peer::Unknown };
+                call(Call::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
+            }
+            1 => call(Call::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
+            _ if n % 2 == 0 => call(Call::Close { fd }, Ret::ok(0), Output::None),
+            _ => Kind::Note("a note".into()),
+        };
+        Event { seq: Seq(n + 1), t: Nanos(n * 10 + 5), lane, kind }
+    }
+
+    fn filled(count: u64, limits: Limits) -> (Journal, World) {
+        let (mut journal, mut world) = (Journal::new(limits), World::default());
+        for n in 0..count {
+            world.apply(&event(n));
+            journal.push(event(n), &world);
+        }
+        (journal, world)
+    }
+
+    #[test]
+    fn any_moment_is_folded_again_exactly() {
+        let (journal, live) = filled(20_000, Limits::default());
+        let mut world = World::default();
+        for n in 0..20_000 {
+            world.apply(&event(n));
+            if n % 1_777 == 0 || n % 4096 < 2 {
+                assert_eq!(journal.at(Seq(n + 1)), world, "event {n}");
+                assert_eq!(journal.get(Seq(n + 1)), Some(event(n)));
+            }
+        }
+        assert_eq!(journal.at(Seq(20_000)), live);
+        assert_eq!(journal.at(Seq(u64::MAX)), live);
+        assert_eq!(journal.get(Seq(20_001)), None);
+        assert_eq!(journal.get(Seq(0)), None);
+    }
+
+    #[test]
+    fn the_oldest_is_dropped_at_the_bound_and_the_rest_still_folds() {
+        let (journal, live) = filled(40_000, Limits { events: 10_000, bytes: usize::MAX });
+        assert!(journal.len() <= 10_000 + 4096, "{}", journal.len());
+        let first = journal.first().expect("some are left");
+        assert_eq!(journal.dropped(), first.0 - 1);
+        let mut world = World::default();
+        (0..first.0).for_each(|n| world.apply(&event(n)));
+        assert_eq!(journal.at(first), world);
+        assert_eq!(journal.at(Seq(1)), world, "before the first it is the first");
+        assert_eq!(journal.at(Seq(40_000)), live);
+    }
+
+    #[test]
+    fn the_bound_in_bytes_holds() {
+        let limits = Limits { events: u64::MAX, bytes: 100_000 };
+        let (journal, _) = filled(40_000, limits);
+        let tail = 4096 * size_of::<Event>();
+        assert!(journal.bytes() <= 100_000 + tail, "{}", journal.bytes());
+        assert!(journal.dropped() > 0);
+    }
+
+    #[test]
+    fn events_are_found_by_time_and_visited_both_ways() {
+        let (journal, _) = filled(10_000, Limits::default());
+        for (t, seq) in [(0, 1), (5, 1), (14, 1), (15, 2), (50_004, 5_000), (999_999, 10_000)] {
+            assert_eq!(journal.seq_at(Nanos(t)), Some(Seq(seq)), "at {t}");
+        }
+        let mut back = Vec::new();
+        journal.back_from(Seq(5_000), |e| {
+            back.push(e.seq.0);
+            back.len() < 3_000
+        });
+        assert_eq!(back, (2_001..=5_000).rev().collect::<Vec<_>>());
+        let mut forward = Vec::new();
+        journal.forward_from(Seq(4_000), |e| {
+            forward.push(e.seq.0);
+            true
+        });
+        assert_eq!(forward, (4_000..=10_000).collect::<Vec<_>>());
+        assert!(Journal::new(Limits::default()).is_empty());
+    }
+}

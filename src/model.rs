@@ -1,0 +1,29 @@
+//! What the events mean: one pure function folds them into a [`World`].
+//!
+//! This module knows no clock, file, socket, thread, or terminal: everything it depends on is in
+//! the event. The rules are the kernel's (fs/eventpoll.c), named after its functions.
+
+mod apply;
+mod check;
+mod file;
+mod findings;
+mod harvest;
+mod interest;
+mod lane;
+mod ready;
+#[cfg(test)]
+mod scenario;
+mod timeline;
+mod why;
+mod world;
+
+pub use check::{Check, Difference, Divergence, Sync};
+pub use file::{OpenFile, Poll};
+pub use findings::{Finding, FindingKind, Findings};
+pub use harvest::Prediction;
+pub use interest::{InterestEntry, InterestList};
+pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
+pub use ready::{ReadyEntry, ReadyList, Reason};
+pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
+pub use why::{Subject, why};
+pub use world::{Counters, Delta, EpollInstance, World};

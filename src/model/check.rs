@@ -1,0 +1,88 @@
+//! How well the model follows the kernel.
+
+use std::collections::VecDeque;
+
+use crate::event::{LaneId, Mask, Nanos, Seq, WatchKey};
+
+/// Where the model and the kernel did not agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Reported, but not on the modelled ready list.
+    NotListed(WatchKey),
+    /// Known to be ready and listed, but passed over.
+    NotReported(WatchKey),
+    /// Reported in another order.
+    Order(WatchKey),
+    /// Reported with bits that the model knew not to hold, or without bits it knew to hold.
+    Bits {
+        /// Whose.
+        key: WatchKey,
+        /// What the model expected at least.
+        expected: Mask,
+        /// What the kernel reported.
+        reported: Mask,
+    },
+    /// The interest list differs from fdinfo in this registration.
+    Interest(WatchKey),
+}
+
+/// A difference, and where to look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The event at which it was noticed.
+    pub seq: Seq,
+    /// When.
+    pub t: Nanos,
+    /// In which lane.
+    pub lane: LaneId,
+    /// What differed.
+    pub what: Difference,
+}
+
+/// Whether the model has what it needs to follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Nothing has been observed yet, or wake-ups are not recorded: the list is unknown.
+    #[default]
+    Unknown,
+    /// It follows.
+    Following,
+    /// Observations were lost; it follows again once the list is known again.
+    Lost,
+}
+
+/// The comparison of the model with the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Check {
+    /// Returns of `epoll_wait` that agreed with the model.
+    pub agreed: u64,
+    /// Differences found.
+    pub diverged: u64,
+    /// Returns that could not be judged: another thread was reading the edge log, or sync was lost.
+    pub unjudged: u64,
+    /// Comparisons of the interest list with fdinfo that agreed.
+    pub interest_agreed: u64,
+    /// Whether the model follows.
+    pub sync: Sync,
+    /// Calls were lost: the interest list has to be read from the kernel before it is right again.
+    pub wants_resync: bool,
+    recent: VecDeque<Divergence>,
+}
+
+impl Check {
+    /// How many divergences are kept.
+    pub const KEPT: usize = 64;
+
+    /// The latest divergences, oldest first.
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Divergence> {
+        self.recent.iter()
+    }
+
+    pub(super) fn differ(&mut self, divergence: Divergence) {
+        self.diverged += 1;
+        if self.recent.len() == Self::KEPT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(divergence);
+    }
+}

@@ -1,0 +1,153 @@
+//! Open file descriptions as far as the server's calls and the kernel's answers tell of them.
+
+use crate::event::{ConnState, Fd, FileId, FileKind, Mask, Nanos, Peer, Queues, Seq};
+
+/// What polling a file would answer now: some bits are known, some are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Poll {
+    /// Bits known to be set.
+    pub set: Mask,
+    /// Bits of which nothing is known.
+    pub unknown: Mask,
+}
+
+impl Poll {
+    /// Whether a registration with `mask` is known to be found ready.
+    pub fn surely(self, mask: Mask) -> bool {
+        self.set.any(mask)
+    }
+
+    /// Whether a registration with `mask` might be found ready.
+    pub fn perhaps(self, mask: Mask) -> bool {
+        (self.set | self.unknown).any(mask)
+    }
+}
+
+/// An open file description (struct file).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFile {
+    /// The tool's number for it.
+    pub id: FileId,
+    /// The number under which the server opened it.
+    pub fd: Fd,
+    /// What it is.
+    pub what: FileKind,
+    /// A listener's address, a connection's peer, the control eventfd's purpose.
+    pub name: Box<str>,
+    /// The other end, for a connection.
+    pub peer: Option<Peer>,
+    /// Descriptors that point to it. It lives until the last one is closed.
+    pub refs: u32,
+    /// When it was opened.
+    pub opened: Nanos,
+    /// Bytes to read, or connections to accept; `None` if not known.
+    pub unread: Option<u32>,
+    /// Bytes written and not yet acknowledged; for a listener the backlog limit.
+    pub unsent: Option<u32>,
+    /// Whether there is room to write; `None` if not known.
+    pub room: Option<bool>,
+    /// Of RDHUP, HUP and ERR those known to hold.
+    pub state: Mask,
+    /// Whether [`OpenFile::state`] is complete: nothing has woken the file since it was learnt.
+    pub settled: bool,
+    /// When it was last woken.
+    pub woken: Option<Nanos>,
+    /// Whether other numbers were ever made to name it (dup(2)).
+    pub copied: bool,
+    /// What the server is doing with it.
+    pub conn: ConnState,
+    /// Bytes in the server's own output queue.
+    pub queued: u32,
+    /// The last event that says how much is to be read.
+    pub unread_at: Seq,
+    /// The last read, accept or write on it, and when.
+    pub served: Option<(Seq, Nanos)>,
+    /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
+    pub drained: bool,
+}
+
+impl OpenFile {
+    /// A file of which nothing is known but that it exists.
+    pub fn new(id: FileId, fd: Fd, what: FileKind, name: Box<str>, opened: Nanos) -> Self {
+        Self {
+            id,
+            fd,
+            what,
+            name,
+            peer: None,
+            refs: 1,
+            opened,
+            unread: None,
+            unsent: None,
+            // A fresh socket has an empty send buffer.
+            room: matches!(what, FileKind::Tcp | FileKind::Unix).then_some(true),
+            state: Mask::EMPTY,
+            settled: !matches!(what, FileKind::Tcp | FileKind::Unix),
+            woken: None,
+            copied: false,
+            conn: ConnState::Open,
+            queued: 0,
+            unread_at: Seq(0),
+            served: None,
+            drained: false,
+        }
+    }
+
+    /// Whether the peer has sent its end of stream.
+    pub fn ended(&self) -> bool {
+        self.state.has(Mask::RDHUP)
+    }
+
+    /// What polling it would answer (the files' poll methods, by the last column of what each
+    /// file's manual page says: tcp(7), unix(7), pipe(7), eventfd(2)).
+    pub fn poll(&self) -> Poll {
+        let mut poll = Poll { set: self.state, unknown: Mask::EMPTY };
+        if !self.settled {
+            // An end or an error of the connection is learnt when it is reported, not before.
+            poll.unknown = (Mask::RDHUP | Mask::HUP | Mask::ERR | Mask::PRI) - self.state;
+        }
+        match self.unread {
+            _ if self.state.has(Mask::RDHUP) => poll.set |= Mask::IN | Mask::RDNORM,
+            Some(0) => {}
+            Some(_) => poll.set |= Mask::IN | Mask::RDNORM,
+            None => poll.unknown |= Mask::IN | Mask::RDNORM,
+        }
+        let out = Mask::OUT | Mask::WRNORM;
+        match self.what {
+            FileKind::Tcp | FileKind::Unix => match self.room {
+                Some(true) => poll.set |= out,
+                Some(false) => {}
+                None => poll.unknown |= out,
+            },
+            FileKind::Eventfd => poll.set |= out,
+            FileKind::Listener | FileKind::Pipe => {}
+        }
+        poll
+    }
+
+    /// Takes over what the kernel said of the queues.
+    pub fn learn(&mut self, queues: &Queues, seq: Seq) {
+        if let Some(unread) = queues.unread {
+            self.set_unread(unread, seq);
+        }
+        if let Some(unsent) = queues.unsent {
+            self.unsent = Some(unsent);
+            if unsent == 0 && self.what != FileKind::Listener {
+                self.room = Some(true);
+            }
+        }
+        if let Some(state) = queues.state {
+            self.state = state;
+            self.settled = true;
+        }
+    }
+
+    /// Sets what is known to be unread.
+    pub fn set_unread(&mut self, unread: u32, seq: Seq) {
+        self.unread = Some(unread);
+        self.unread_at = seq;
+        if unread > 0 {
+            self.drained = false;
+        }
+    }
+}

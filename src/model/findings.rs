@@ -1,0 +1,154 @@
+//! Findings: states that are bugs in real servers.
+
+//!
+//! The detectors are called for every event, so each does a bounded amount of work and keeps a few
+//! words a file and a thread; times are the events' own.
+
+mod detect;
+mod ledger;
+mod left;
+mod sentence;
+mod told;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::event::{Event, Fd, FileId, LaneId, Nanos, Seq};
+
+use super::World;
+use detect::{FileState, Turn};
+use ledger::Ledger;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingKind {
+    /// Edge-triggered, left unread (or unaccepted), and nothing will report it.
+    EdgeStranded,
+    /// Level-triggered spin: OUT is always ready and nothing is written.
+    OutSpin,
+    /// Level-triggered spin: the end of stream is reported and not acted upon.
+    EofSpin,
+    /// Level-triggered spin: mask 0, yet ERR and HUP are always reported.
+    MaskZeroSpin,
+    /// Level-triggered spin of the accept loop: EMFILE.
+    EmfileSpin,
+    /// EMFILE in an edge-triggered accept loop: the waiting clients are stranded.
+    EmfileStranded,
+    /// A one-shot registration that fired, with bytes left and nobody to arm it.
+    OneshotDisarmed,
+    /// A registration that outlived its descriptor: a copy keeps the open file alive.
+    Ghost,
+    /// Several threads were woken for one event; the others found nothing.
+    ThunderingHerd,
+    /// A stale event of a batch was believed: its file had been closed meanwhile.
+    StaleEvent,
+    /// A client waits while the server reads another one without end.
+    Starving,
+    /// `epoll_wait` with timeout 0 returns nothing, over and over.
+    TimeoutZeroSpin,
+}
+
+impl FindingKind {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::EdgeStranded,
+        Self::OutSpin,
+        Self::EofSpin,
+        Self::MaskZeroSpin,
+        Self::EmfileSpin,
+        Self::EmfileStranded,
+        Self::OneshotDisarmed,
+        Self::Ghost,
+        Self::ThunderingHerd,
+        Self::StaleEvent,
+        Self::Starving,
+        Self::TimeoutZeroSpin,
+    ];
+
+    /// The name by which it is called on the screen and in headless output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::EdgeStranded => "edge-stranded",
+            Self::OutSpin => "out-spin",
+            Self::EofSpin => "eof-spin",
+            Self::MaskZeroSpin => "mask-zero-spin",
+            Self::EmfileSpin => "emfile-spin",
+            Self::EmfileStranded => "emfile-stranded",
+            Self::OneshotDisarmed => "oneshot-disarmed",
+            Self::Ghost => "ghost",
+            Self::ThunderingHerd => "thundering-herd",
+            Self::StaleEvent => "stale-event",
+            Self::Starving => "starving",
+            Self::TimeoutZeroSpin => "timeout-zero-spin",
+        }
+    }
+}
+
+/// Something found, from its first sight to its last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// The descriptor, if it is about one.
+    pub fd: Option<Fd>,
+    /// The open file, if it is about one.
+    pub file: Option<FileId>,
+    /// The thread, if it is about one.
+    pub lane: Option<LaneId>,
+    /// When it was first seen.
+    pub first: (Seq, Nanos),
+    /// When it was last seen.
+    pub last: (Seq, Nanos),
+    /// How often it was seen.
+    pub count: u64,
+    /// Whether it holds now.
+    pub active: bool,
+    /// The sentence: what is wrong, with which fd and numbers, and what would mend it.
+    pub sentence: String,
+}
+
+/// All findings so far, and what the detectors remember.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    ledger: Ledger,
+    files: BTreeMap<FileId, FileState>,
+    /// Which file each open number names, for the event that closes it.
+    numbers: BTreeMap<Fd, FileId>,
+    turns: [Turn; Findings::LANES],
+}
+
+impl Findings {
+    /// The findings, oldest first; at most [`Findings::KEPT`].
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Finding> {
+        self.ledger.iter()
+    }
+
+    /// How many findings are kept; older inactive ones are dropped first.
+    pub const KEPT: usize = 256;
+
+    /// The tool's lane and the server's.
+    const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
+
+    /// Those that hold now for that open file.
+    pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {
+        self.iter().filter(move |f| f.active && f.file == Some(file))
+    }
+
+    /// Looks at an event that has just been folded into `world`, and returns how many findings are
+    /// new (the last ones of [`Findings::iter`]).
+    pub(super) fn observe(&mut self, event: &Event, world: &World) -> usize {
+        let before = self.ledger.created();
+        self.detect(event, world);
+        self.ledger.fade(event.t);
+        usize::try_from(self.ledger.created() - before).unwrap_or(Self::KEPT).min(Self::KEPT)
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

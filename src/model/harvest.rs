@@ -1,0 +1,348 @@
+//! What `epoll_wait` will return, what it did return, and whether the two agree
+//! (`ep_send_events`, `ep_done_scan`).
+
+use crate::event::{Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Seq, WatchKey};
+
+use super::check::{Difference, Divergence, Sync};
+use super::file::OpenFile;
+use super::interest::{InterestEntry, InterestList};
+use super::lane::{BatchEntry, Progress};
+use super::ready::{ReadyEntry, Reason};
+use super::world::World;
+
+/// What `epoll_wait` would return now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prediction {
+    /// The registrations that would be reported, in order, with the bits that are known to be set.
+    pub events: Vec<(WatchKey, Mask)>,
+    /// Whether all of that is certain: nothing that the kernel would poll is unknown.
+    pub certain: bool,
+}
+
+/// A harvest being compared with the modelled list.
+struct Comparison<'a> {
+    events: &'a [Delivery],
+    /// The event that set the harvest off.
+    from: Seq,
+    /// Whether `maxevents` was reached, so that the rest of the list was not looked at.
+    full: bool,
+    judged: bool,
+    differences: Vec<Difference>,
+    /// Listed entries that were reported.
+    taken: Vec<ReadyEntry>,
+    /// Listed entries that were woken too late to be seen by the harvest.
+    later: Vec<ReadyEntry>,
+}
+
+impl World {
+    /// Whether polling the file would, or might, make that registration be reported.
+    pub(super) fn may_report(&self, key: WatchKey) -> bool {
+        let Some(entry) = self.instance.interest.get(key) else { return false };
+        self.files.get(&key.file).is_none_or(|file| file.poll().perhaps(entry.mask))
+    }
+
+    /// What `epoll_wait` with that `maxevents` would return now: each listed file is polled in
+    /// turn, from the head, until the events are out.
+    pub fn predict(&self, max: u32) -> Prediction {
+        let mut prediction =
+            Prediction { events: Vec::new(), certain: self.instance.check.sync == Sync::Following };
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        for ready in self.instance.ready.iter() {
+            if prediction.events.len() >= max {
+                break;
+            }
+            let Some(entry) = self.instance.interest.get(ready.key) else { continue };
+            let Some(file) = self.files.get(&ready.key.file) else { continue };
+            let poll = file.poll();
+            prediction.certain &= !poll.unknown.any(entry.mask) && !ready.unsure;
+            if poll.perhaps(entry.mask) {
+                prediction.events.push((ready.key, poll.set & entry.mask));
+            }
+        }
+        prediction
+    }
+
+    /// `epoll_wait` returned `events`: compares them with the list, then corrects the list by them.
+    pub(super) fn harvested(&mut self, id: LaneId, max: u32, events: &[Delivery], log: EdgeLog) {
+        self.instance.wq.remove(id);
+        let seq = self.seq;
+        let from = self.lane_mut(id).map_or(seq, |lane| {
+            lane.turns += 1;
+            let batch = events
+                .iter()
+                .map(|event| BatchEntry { delivery: *event, progress: Progress::Waiting });
+            lane.batch = batch.collect();
+            lane.harvest_from
+        });
+        let mut c = Comparison {
+            events,
+            from,
+            full: u32::try_from(events.len()).is_ok_and(|n| n >= max),
+            judged: self.instance.check.sync == Sync::Following && log == EdgeLog::Drained,
+            differences: Vec::new(),
+            taken: Vec::with_capacity(events.len()),
+            later: Vec::new(),
+        };
+        self.walk(&mut c);
+        self.learn_bits(&mut c);
+        self.put_back(&c);
+        self.settle_check(id, &c, log);
+        if !self.instance.ready.is_empty() {
+            self.wake_one(from);
+        }
+    }
+
+    /// Walks the list from the head as the kernel did, taking entries off; what it did not reach
+    /// stays in place.
+    fn walk(&mut self, c: &mut Comparison<'_>) {
+        let mut next = 0;
+        while !(c.full && next == c.events.len()) {
+            let Some(entry) = self.instance.ready.entries.pop_front() else { break };
+            if let Some(listed) = self.instance.interest.get_mut(entry.key) {
+                listed.listed = false;
+            }
+            self.delta.removed.push(entry.key);
+            let same = |event: &Delivery| InterestList::key_of(event) == entry.key;
+            if c.events[next..].first().is_some_and(same) {
+                c.taken.push(entry);
+                next += 1;
+                // Those that were met too early are behind us.
+                while c.events[next..].first().is_some_and(|e| c.took(InterestList::key_of(e))) {
+                    next += 1;
+                }
+            } else if c.events[next..].iter().any(same) {
+                // Reported in another place than expected.
+                if !entry.unsure && entry.seq <= c.from {
+                    c.differences.push(Difference::Order(entry.key));
+                }
+                c.taken.push(entry);
+            } else {
+                self.passed_over(entry, c);
+            }
+        }
+        for event in c.events {
+            let key = InterestList::key_of(event);
+            if !c.took(key) && self.instance.interest.get(key).is_some() {
+                c.differences.push(Difference::NotListed(key));
+                if let Some(at) = self.instance.ready.find(key).map(|(at, _)| at) {
+                    // It stood behind the end of the harvest: the order was another one.
+                    self.instance.ready.entries.remove(at);
+                    self.delta.removed.push(key);
+                }
+            }
+        }
+    }
+
+    /// A listed entry that was not reported although there was room: the kernel polled it and
+    /// found nothing, or it was woken after the harvest.
+    fn passed_over(&mut self, entry: ReadyEntry, c: &mut Comparison<'_>) {
+        let handled = self.being_handled(entry.key).is_some();
+        let Some(watch) = self.instance.interest.get(entry.key) else { return };
+        let woken_late = watch.woken.is_some_and(|(seq, _)| seq > c.from);
+        if entry.seq > c.from || woken_late {
+            c.later.push(ReadyEntry { unsure: true, ..entry });
+            return;
+        }
+        let mask = watch.mask;
+        let Some(file) = self.files.get_mut(&entry.key.file) else { return };
+        if file.poll().surely(mask) && !entry.unsure && !handled {
+            c.differences.push(Difference::NotReported(entry.key));
+            file.unread = None;
+            file.room = None;
+        }
+    }
+
+    /// Compares the reported bits with what was known, and takes over what they say.
+    fn learn_bits(&mut self, c: &mut Comparison<'_>) {
+        let (seq, t) = (self.seq, self.t);
+        for event in c.events {
+            let key = InterestList::key_of(event);
+            let handled = self.handlers(key) > 1;
+            let Some(entry) = self.instance.interest.get_mut(key) else { continue };
+            let mask = entry.mask;
+            let late = entry.woken.is_some_and(|(woken, _)| woken > c.from);
+            entry.delivered = Some((seq, t, event.mask));
+            entry.deliveries += 1;
+            let Some(file) = self.files.get_mut(&key.file) else { continue };
+            let poll = file.poll();
+            let expected = poll.set & mask;
+            let impossible = event.mask - poll.set - poll.unknown;
+            if !late && !handled && (!event.mask.has(expected) || !impossible.is_empty()) {
+                c.differences.push(Difference::Bits { key, expected, reported: event.mask });
+            }
+            file.learn_report(event.mask, mask, late, seq);
+        }
+    }
+
+    /// How many threads have that registration in an unfinished part of their batch.
+    fn handlers(&self, key: WatchKey) -> usize {
+        let unfinished = |entry: &BatchEntry| {
+            InterestList::key_of(&entry.delivery) == key && entry.progress != Progress::Done
+        };
+        self.lanes.iter().filter(|lane| lane.batch.iter().any(unfinished)).count()
+    }
+
+    /// After the unharvested rest come the level-triggered entries in the order reported, then
+    /// what was woken meanwhile. A one-shot registration is disarmed, an edge-triggered one is
+    /// gone, unless a second wake-up around the harvest may have listed it again.
+    fn put_back(&mut self, c: &Comparison<'_>) {
+        let (seq, since) = (self.seq, self.t);
+        for event in c.events {
+            let key = InterestList::key_of(event);
+            let Some(entry) = self.instance.interest.get_mut(key) else { continue };
+            if entry.mask.has(Mask::ONESHOT) {
+                entry.mask = entry.mask & Mask::PRIVATE;
+            } else if !entry.mask.has(Mask::ET) {
+                self.relist(ReadyEntry { key, why: Reason::PutBack, since, seq, unsure: false });
+            } else if c.woken_again(entry) {
+                self.relist(ReadyEntry { key, why: Reason::Perhaps, since, seq, unsure: true });
+            }
+        }
+        for entry in &c.later {
+            self.relist(*entry);
+        }
+    }
+
+    fn relist(&mut self, ready: ReadyEntry) {
+        let Some(entry) = self.instance.interest.get_mut(ready.key) else { return };
+        if !entry.listed {
+            entry.listed = true;
+            self.instance.ready.entries.push_back(ready);
+            self.delta.added.push(ready);
+        }
+    }
+
+    fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
+        let (seq, t) = (self.seq, self.t);
+        let check = &mut self.instance.check;
+        if !c.judged {
+            check.unjudged += 1;
+            let whole = !c.full && log == EdgeLog::Drained && !check.wants_resync;
+            if check.sync == Sync::Lost && whole {
+                check.sync = Sync::Following;
+            }
+            return;
+        }
+        if c.differences.is_empty() {
+            check.agreed += 1;
+        }
+        for what in &c.differences {
+            let divergence = Divergence { seq, t, lane: id, what: *what };
+            check.differ(divergence);
+            self.delta.divergences.push(divergence);
+        }
+    }
+
+    /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
+    pub(super) fn resynced(&mut self, entries: &[FdinfoEntry]) {
+        let at = (self.seq, self.t);
+        let following = !self.instance.check.wants_resync;
+        let mut differing = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for line in entries {
+            let key = WatchKey { fd: line.fd, file: line.file };
+            seen.insert(key);
+            match self.instance.interest.get_mut(key) {
+                Some(entry) if entry.mask == line.mask => {}
+                Some(entry) => {
+                    entry.mask = line.mask;
+                    entry.changed = at;
+                    differing.push(key);
+                }
+                None => {
+                    self.adopt(key, line.mask);
+                    differing.push(key);
+                }
+            }
+        }
+        let gone: Vec<_> = self
+            .instance
+            .interest
+            .iter()
+            .map(|e| e.key)
+            .filter(|key| !seen.contains(key))
+            .collect();
+        for key in gone {
+            self.forget(key);
+            differing.push(key);
+        }
+        let check = &mut self.instance.check;
+        check.wants_resync = false;
+        if differing.is_empty() {
+            check.interest_agreed += 1;
+        } else if following {
+            for key in differing {
+                let what = Difference::Interest(key);
+                let divergence = Divergence { seq: at.0, t: at.1, lane: LaneId::TOOL, what };
+                check.differ(divergence);
+                self.delta.divergences.push(divergence);
+            }
+        }
+    }
+
+    /// A registration that was made while observations were lost.
+    fn adopt(&mut self, key: WatchKey, mask: Mask) {
+        let at = (self.seq, self.t);
+        let mut entry = InterestEntry::new(key, mask, at);
+        entry.mask = mask;
+        self.instance.interest.insert(entry);
+        self.fds.insert(key.fd, key.file);
+        self.files.entry(key.file).or_insert_with(|| {
+            let mut file = OpenFile::new(key.file, key.fd, FileKind::Tcp, "?".into(), at.1);
+            file.room = None;
+            file.peer = Some(crate::event::Peer::Unknown);
+            file
+        });
+    }
+
+    /// A registration that went while observations were lost.
+    fn forget(&mut self, key: WatchKey) {
+        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
+            self.unlist(key);
+        }
+        self.instance.interest.remove(key);
+        if self.fds.get(&key.fd) == Some(&key.file) {
+            self.fds.remove(&key.fd);
+        }
+        self.files.remove(&key.file);
+    }
+}
+
+impl Comparison<'_> {
+    fn took(&self, key: WatchKey) -> bool {
+        self.taken.iter().any(|entry| entry.key == key)
+    }
+
+    /// Whether a wake-up of that registration may have come after the harvest: there was one
+    /// after its beginning, and an earlier one explains the report.
+    fn woken_again(&self, entry: &InterestEntry) -> bool {
+        let late = entry.woken.is_some_and(|(seq, _)| seq > self.from);
+        let both_late = entry.woken_before.is_some_and(|seq| seq > self.from);
+        let listed_before = || {
+            let listed = self.taken.iter().find(|ready| ready.key == entry.key);
+            listed.is_some_and(|ready| ready.seq <= self.from)
+        };
+        late && (both_late || listed_before())
+    }
+}
+
+impl OpenFile {
+    /// Takes over what a report says: the state at the harvest, unless it was woken after that.
+    fn learn_report(&mut self, reported: Mask, mask: Mask, late: bool, seq: Seq) {
+        let ends = Mask::RDHUP | Mask::HUP | Mask::ERR;
+        self.state |= reported & ends;
+        if mask.has(Mask::RDHUP) && !late {
+            self.state = reported & ends;
+            self.settled = true;
+        }
+        if mask.has(Mask::OUT) {
+            self.room = Some(reported.has(Mask::OUT));
+        }
+        if mask.has(Mask::IN) && !reported.any(Mask::IN) && !late {
+            self.set_unread(0, seq);
+        }
+        if reported.any(Mask::IN) && self.unread == Some(0) {
+            self.unread = None;
+        }
+    }
+}

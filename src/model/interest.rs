@@ -1,0 +1,119 @@
+//! The interest list (rbr): the registrations of an epoll instance.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKey};
+
+/// One registration (struct epitem).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterestEntry {
+    /// The open file description and the number.
+    pub key: WatchKey,
+    /// `events` as the kernel keeps them: ERR and HUP included.
+    pub mask: Mask,
+    /// When it was added, or last modified.
+    pub changed: (Seq, Nanos),
+    /// When it was last reported, and with which mask.
+    pub delivered: Option<(Seq, Nanos, Mask)>,
+    /// When it was last woken.
+    pub woken: Option<(Seq, Nanos)>,
+    /// How often it was reported.
+    pub deliveries: u64,
+    /// How often it was woken.
+    pub wakeups: u64,
+    /// Whether it is on the ready list.
+    pub listed: bool,
+    /// The wake-up before the last one.
+    pub woken_before: Option<Seq>,
+}
+
+impl InterestEntry {
+    /// A new registration.
+    pub fn new(key: WatchKey, mask: Mask, at: (Seq, Nanos)) -> Self {
+        Self {
+            key,
+            mask: mask | Mask::ALWAYS,
+            changed: at,
+            delivered: None,
+            woken: None,
+            deliveries: 0,
+            wakeups: 0,
+            listed: false,
+            woken_before: None,
+        }
+    }
+
+    /// Whether it can report: a one-shot registration that has fired cannot (`ep_send_events`).
+    pub fn arm(&self) -> Arm {
+        if (self.mask - Mask::PRIVATE).is_empty() { Arm::Disarmed } else { Arm::Armed }
+    }
+
+    /// Level- or edge-triggered.
+    pub fn trigger(&self) -> Trigger {
+        self.mask.trigger()
+    }
+}
+
+/// The registrations of one epoll instance, by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterestList {
+    entries: BTreeMap<WatchKey, InterestEntry>,
+}
+
+impl InterestList {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The registrations in order of their numbers.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &InterestEntry> {
+        self.entries.values()
+    }
+
+    /// The registrations from the one after `key` (or from the first), in order.
+    pub fn after(&self, key: Option<WatchKey>) -> impl Iterator<Item = &InterestEntry> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = key.map_or(Unbounded, Excluded);
+        self.entries.range((from, Unbounded)).map(|(_, entry)| entry)
+    }
+
+    /// The registration of that file under that number.
+    pub fn get(&self, key: WatchKey) -> Option<&InterestEntry> {
+        self.entries.get(&key)
+    }
+
+    /// The registrations under that number: several if a number outlived its file.
+    pub fn by_fd(&self, fd: Fd) -> impl Iterator<Item = &InterestEntry> {
+        let low = WatchKey { fd, file: FileId(0) };
+        let high = WatchKey { fd, file: FileId(u32::MAX) };
+        self.entries.range(low..=high).map(|(_, entry)| entry)
+    }
+
+    /// The registrations of that file, under whatever number.
+    pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &InterestEntry> {
+        self.entries.values().filter(move |entry| entry.key.file == file)
+    }
+
+    pub(super) fn get_mut(&mut self, key: WatchKey) -> Option<&mut InterestEntry> {
+        self.entries.get_mut(&key)
+    }
+
+    pub(super) fn insert(&mut self, entry: InterestEntry) {
+        self.entries.insert(entry.key, entry);
+    }
+
+    pub(super) fn remove(&mut self, key: WatchKey) -> Option<InterestEntry> {
+        self.entries.remove(&key)
+    }
+
+    /// The key of a delivery: its data names the file, and the number is the one that was given.
+    pub fn key_of(delivery: &Delivery) -> WatchKey {
+        WatchKey { fd: delivery.fd, file: delivery.file }
+    }
+}

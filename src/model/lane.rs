@@ -1,0 +1,118 @@
+//! Server threads: what each is doing, and the batch it is working through.
+
+use std::collections::VecDeque;
+
+use crate::event::{Call, Delivery, LaneId, Nanos, Seq};
+
+/// What a thread is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LaneState {
+    /// It has not begun.
+    #[default]
+    Unstarted,
+    /// It runs, between two calls.
+    Running,
+    /// It is held at the gate, before this call.
+    Held(Call),
+    /// It is inside `epoll_wait`, harvesting what is on the ready list.
+    Harvesting(Call),
+    /// It is asleep in `epoll_wait`, on the wait queue (wq).
+    Asleep(Call),
+    /// It ended.
+    Ended,
+    /// It panicked.
+    Died(Box<str>),
+}
+
+/// How far the thread is with an event of its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not yet looked at.
+    Waiting,
+    /// Being handled.
+    Current,
+    /// Handled.
+    Done,
+}
+
+/// An event of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchEntry {
+    /// As `epoll_wait` returned it.
+    pub delivery: Delivery,
+    /// How far the thread is with it.
+    pub progress: Progress,
+}
+
+/// A server thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// Which.
+    pub id: LaneId,
+    /// The kernel's number for it.
+    pub tid: u32,
+    /// What it is doing.
+    pub state: LaneState,
+    /// Since when.
+    pub since: Nanos,
+    /// A step or turn was asked for and the thread has not come back to the gate: the call sleeps.
+    pub step_pending: bool,
+    /// The events of its last `epoll_wait`, in the order returned.
+    pub batch: Vec<BatchEntry>,
+    /// Returns of `epoll_wait`.
+    pub turns: u64,
+    /// Calls of any kind.
+    pub calls: u64,
+    /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
+    /// later may have come before or after the harvest.
+    pub harvest_from: Seq,
+}
+
+impl Lane {
+    /// Whether the thread exists and can make calls.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.state, LaneState::Unstarted | LaneState::Ended | LaneState::Died(_))
+    }
+
+    /// The event being handled.
+    pub fn current(&self) -> Option<&BatchEntry> {
+        self.batch.iter().find(|entry| entry.progress == Progress::Current)
+    }
+}
+
+/// The threads asleep in `epoll_wait` (wq), in the order in which the kernel wakes them: last in,
+/// first out (`ep_poll` puts each at the head).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaitQueue {
+    lanes: VecDeque<LaneId>,
+}
+
+impl WaitQueue {
+    /// The sleepers, head first: the first one is woken next.
+    pub fn iter(&self) -> impl Iterator<Item = LaneId> {
+        self.lanes.iter().copied()
+    }
+
+    /// How many sleep.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether nobody sleeps.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    pub(super) fn push_head(&mut self, lane: LaneId) {
+        self.remove(lane);
+        self.lanes.push_front(lane);
+    }
+
+    pub(super) fn pop_head(&mut self) -> Option<LaneId> {
+        self.lanes.pop_front()
+    }
+
+    pub(super) fn remove(&mut self, lane: LaneId) {
+        self.lanes.retain(|l| *l != lane);
+    }
+}

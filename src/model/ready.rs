@@ -1,0 +1,76 @@
+//! The ready list (rdllist): candidates that the next `epoll_wait` will poll, head first.
+
+use std::collections::VecDeque;
+
+use crate::event::{Mask, Nanos, Seq, WatchKey};
+
+/// Why an entry stands on the ready list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Bytes arrived; how many were unread then, if known.
+    Arrived(Option<u32>),
+    /// A connection waits to be accepted; how many waited then, if known.
+    Connection(Option<u32>),
+    /// There is room to write again.
+    Room,
+    /// The peer closed or reset its end.
+    PeerClosed,
+    /// The control eventfd was written.
+    Signalled,
+    /// The file was found ready by the poll that ADD makes.
+    AtAdd,
+    /// The file was found ready by the poll that MOD makes.
+    AtMod,
+    /// Level-triggered: put back at the tail when it was reported.
+    PutBack,
+    /// Woken twice around one harvest: it is listed if the later one came after it.
+    Perhaps,
+    /// Woken with a key that fits none of the above.
+    Woken(Mask),
+    /// Not seen to arrive; known because `epoll_wait` reported it.
+    Returned,
+}
+
+/// An entry of the ready list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyEntry {
+    /// The registration.
+    pub key: WatchKey,
+    /// Why it is here.
+    pub why: Reason,
+    /// Since when it has been here without interruption.
+    pub since: Nanos,
+    /// The event that put it here.
+    pub seq: Seq,
+    /// Its place among its neighbours, or its being here at all, is not certain: it was woken
+    /// while a harvest ran, or observations were lost.
+    pub unsure: bool,
+}
+
+/// The ready list, head first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadyList {
+    pub(super) entries: VecDeque<ReadyEntry>,
+}
+
+impl ReadyList {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries, head first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &ReadyEntry> {
+        self.entries.iter()
+    }
+
+    /// The entry of that registration and its place, 0 being the head.
+    pub fn find(&self, key: WatchKey) -> Option<(usize, &ReadyEntry)> {
+        self.entries.iter().enumerate().find(|(_, entry)| entry.key == key)
+    }
+}

@@ -1,0 +1,38 @@
+//! The Why sentence: why a descriptor is or is not on the ready list, and what would change that.
+
+mod call;
+mod event;
+mod lane;
+mod predict;
+mod watch;
+pub(super) mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::event::{Event, Kind, LaneId, WatchKey};
+
+use super::World;
+
+/// What is selected.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A registration.
+    Watch(WatchKey),
+    /// A thread.
+    Lane(LaneId),
+    /// An event, in the world as it was after it.
+    Event(&'a Event),
+}
+
+/// One or two plain sentences about the subject, computed from the model.
+pub fn why(world: &World, subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Watch(key) => words::sentence(&watch::sentence(world, key)),
+        Subject::Lane(id) => words::sentence(&lane::sentence(world, id)),
+        Subject::Event(event) => match event.kind {
+            Kind::Command { .. } | Kind::Note(_) => event::sentence(world, event),
+            _ => words::sentence(&event::sentence(world, event)),
+        },
+    }
+}

@@ -1,0 +1,165 @@
+//! The picture: everything that is known at one event.
+
+use std::collections::BTreeMap;
+
+use crate::event::{EdgeLog, Fd, FileId, LaneId, Nanos, Seq, Settings, WatchKey};
+
+use super::check::{Check, Divergence};
+use super::file::OpenFile;
+use super::findings::Findings;
+use super::interest::{InterestEntry, InterestList};
+use super::lane::{Lane, WaitQueue};
+use super::ready::{ReadyEntry, ReadyList};
+
+/// An epoll instance (struct eventpoll).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EpollInstance {
+    /// Its descriptor, once it has been created.
+    pub fd: Option<Fd>,
+    /// The interest list (rbr).
+    pub interest: InterestList,
+    /// The ready list (rdllist), as the model has it.
+    pub ready: ReadyList,
+    /// The threads asleep in `epoll_wait` (wq).
+    pub wq: WaitQueue,
+    /// How well the model follows the kernel.
+    pub check: Check,
+}
+
+/// Totals since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events folded.
+    pub events: u64,
+    /// Records lost in gaps.
+    pub lost: u64,
+    /// Gaps.
+    pub gaps: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Clients turned away.
+    pub refused: u64,
+    /// Wake-ups seen.
+    pub wakeups: u64,
+}
+
+/// What the last event changed in the ready list, and what it brought to light.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Entries that were put on the ready list, in order.
+    pub added: Vec<ReadyEntry>,
+    /// Registrations that left it.
+    pub removed: Vec<WatchKey>,
+    /// Divergences that were noticed.
+    pub divergences: Vec<Divergence>,
+    /// How many findings are new: the last ones of the list.
+    pub findings: usize,
+}
+
+impl Delta {
+    /// Whether the event changed nothing of that.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.divergences.is_empty()
+            && self.findings == 0
+    }
+}
+
+/// Everything that is known after one event. [`World::apply`] is the only way in which it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// The last event folded.
+    pub seq: Seq,
+    /// Its time.
+    pub t: Nanos,
+    /// How the server behaves.
+    pub settings: Settings,
+    /// The server's epoll instance.
+    pub instance: EpollInstance,
+    /// Open file descriptions.
+    pub files: BTreeMap<FileId, OpenFile>,
+    /// Which file each open number names.
+    pub fds: BTreeMap<Fd, FileId>,
+    /// The server's threads, T1 first; those that never started are absent.
+    pub lanes: Vec<Lane>,
+    /// What would be a bug in a real server.
+    pub findings: Findings,
+    /// Totals.
+    pub counters: Counters,
+    /// Whether wake-ups are recorded.
+    pub edge_log: EdgeLog,
+    /// What the last event changed.
+    pub delta: Delta,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            seq: Seq(0),
+            t: Nanos(0),
+            settings: Settings::default(),
+            instance: EpollInstance::default(),
+            files: BTreeMap::new(),
+            fds: BTreeMap::new(),
+            lanes: Vec::new(),
+            findings: Findings::default(),
+            counters: Counters::default(),
+            edge_log: EdgeLog::Off,
+            delta: Delta::default(),
+        }
+    }
+}
+
+impl World {
+    /// The open file that a number names now.
+    pub fn file_at(&self, fd: Fd) -> Option<&OpenFile> {
+        self.files.get(self.fds.get(&fd)?)
+    }
+
+    /// The open file of a registration.
+    pub fn file_of(&self, key: WatchKey) -> Option<&OpenFile> {
+        self.files.get(&key.file)
+    }
+
+    /// The registration of the file that a number names now; failing that, one that outlived the
+    /// number.
+    pub fn entry_at(&self, fd: Fd) -> Option<&InterestEntry> {
+        let now = self.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
+        now.and_then(|key| self.instance.interest.get(key))
+            .or_else(|| self.instance.interest.by_fd(fd).next())
+    }
+
+    /// Whether a registration outlived its descriptor: the number is closed, or names another file.
+    pub fn is_ghost(&self, key: WatchKey) -> bool {
+        self.instance.interest.get(key).is_some() && self.fds.get(&key.fd) != Some(&key.file)
+    }
+
+    /// A server thread.
+    pub fn lane(&self, id: LaneId) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.id == id)
+    }
+
+    /// Whether some thread has that registration in its batch and has not finished with it.
+    pub fn being_handled(&self, key: WatchKey) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| {
+            lane.batch.iter().any(|entry| {
+                InterestList::key_of(&entry.delivery) == key
+                    && entry.progress != super::lane::Progress::Done
+            })
+        })
+    }
+
+    /// Connected clients: open files that are connections.
+    pub fn clients(&self) -> usize {
+        self.files.values().filter(|file| file.peer.is_some() && file.refs > 0).count()
+    }
+}
+
+impl World {
+    /// Bytes that a copy takes, an estimate.
+    pub fn size(&self) -> usize {
+        let entries = self.instance.interest.len() + self.instance.ready.len();
+        4096 + 256 * (self.files.len() + entries)
+    }
+}

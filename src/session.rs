@@ -1,0 +1,248 @@
+//! Where a source, a journal and a world meet.
+
+mod probe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{Doorbell, Engine};
+use crate::event::{
+    Call, Command, CommandPhase, Delivery, Event, Fd, Kind, LaneId, Mask, Nanos, Output, Seq,
+};
+use crate::journal::{Journal, Limits};
+use crate::model::{InterestList, Timeline, World};
+use crate::sys::clock::Clock;
+
+use probe::Probe;
+
+/// Events folded in one tick at the most, so that keys are answered meanwhile.
+const PER_TICK: usize = 32_768;
+
+/// What does not change during a run and is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Where clients can connect: `127.0.0.1:8000`, `/tmp/echo.sock`.
+    pub addresses: Vec<String>,
+    /// What to type in another window: `telnet 127.0.0.1 8000`.
+    pub invitation: String,
+    /// The process id.
+    pub pid: u32,
+    /// Soft limit of descriptors before and after it was raised.
+    pub descriptors: (u64, u64),
+    /// Reachable from other machines.
+    pub lan: bool,
+}
+
+/// What the screen is drawn from: the world at the viewed event, and the history around it.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The world at the viewed event (live, or in the past).
+    pub world: &'a World,
+    /// The world as it is now.
+    pub live: &'a World,
+    /// All tracks up to now.
+    pub timeline: &'a Timeline,
+    /// The history.
+    pub journal: &'a Journal,
+    /// What does not change.
+    pub facts: &'a Facts,
+}
+
+/// What a [`Session::tick`] brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Events folded.
+    pub events: usize,
+    /// There is more to fold at once.
+    pub more: bool,
+    /// The next tick is wanted after this time even if nothing happens: something is to be asked
+    /// of the kernel. `None` when nothing is.
+    pub again: Option<Duration>,
+}
+
+/// A run: its source of events, its history, its picture.
+pub struct Session {
+    engine: Engine,
+    doorbell: Arc<Doorbell>,
+    clock: Clock,
+    book: Book,
+    facts: Facts,
+    commands: Vec<Command>,
+    last_command: u32,
+    probe: Probe,
+}
+
+/// The three things that every event goes through, in one order.
+struct Book {
+    seq: Seq,
+    world: World,
+    timeline: Timeline,
+    journal: Journal,
+}
+
+impl Book {
+    fn write(&mut self, t: Nanos, lane: LaneId, kind: Kind, visit: &mut dyn FnMut(&Event, &World)) {
+        self.seq = self.seq.next();
+        // The order is that of the merge; a time can never step back on the screen.
+        let event = Event { seq: self.seq, t: t.max(self.world.t), lane, kind };
+        self.world.apply(&event);
+        self.timeline.apply(&event, &self.world);
+        visit(&event, &self.world);
+        self.journal.push(event, &self.world);
+    }
+}
+
+impl Session {
+    /// A session of a running engine.
+    pub fn new(
+        engine: Engine,
+        doorbell: Arc<Doorbell>,
+        clock: Clock,
+        limits: Limits,
+        facts: Facts,
+    ) -> Self {
+        let book = Book {
+            seq: Seq(0),
+            world: World::default(),
+            timeline: Timeline::default(),
+            journal: Journal::new(limits),
+        };
+        Self {
+            engine,
+            doorbell,
+            clock,
+            book,
+            facts,
+            commands: Vec::new(),
+            last_command: 0,
+            probe: Probe::default(),
+        }
+    }
+
+    /// Takes over what the source has produced, up to a bound, and returns at once.
+    pub fn tick(&mut self) -> Drained {
+        self.tick_with(&mut |_, _| {})
+    }
+
+    /// As [`Session::tick`]; `visit` sees each event with the world after it.
+    pub fn tick_with(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
+        let mut drained = self.drain(visit);
+        for command in std::mem::take(&mut self.commands) {
+            self.last_command += 1;
+            let id = self.last_command;
+            let text = command.to_string().into();
+            let kind = Kind::Command { id, text, phase: CommandPhase::Accepted };
+            self.book.write(self.now(), LaneId::TOOL, kind, visit);
+            self.engine.send(id, command);
+            drained.events += 1;
+        }
+        if !drained.more {
+            drained.events += self.ask_kernel(visit);
+        }
+        drained.again = self.probe.due(self.now());
+        drained
+    }
+
+    fn drain(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
+        let (book, probe) = (&mut self.book, &mut self.probe);
+        let merged = self.engine.drain(PER_TICK, &mut |t, lane, kind| {
+            probe.note(t, &kind, &book.world);
+            book.write(t, lane, kind, visit);
+        });
+        probe.merged_until(merged.watermark);
+        Drained { events: merged.events, more: merged.more, again: None }
+    }
+
+    /// Reads the interest list and queue lengths from the kernel when that is due, and folds the
+    /// answers if nothing happened meanwhile that could make them wrong.
+    fn ask_kernel(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> usize {
+        let now = self.now();
+        if !self.probe.ask(now, &self.book.world, || Nanos(self.clock.now())) {
+            return 0;
+        }
+        let drained = self.drain(visit);
+        let asked = self.probe.answers(&self.book.world);
+        let count = asked.len();
+        for kind in asked {
+            self.book.write(self.now(), LaneId::TOOL, kind, visit);
+        }
+        self.probe.settle(self.now(), &self.book.world);
+        drained.events + count
+    }
+
+    fn now(&self) -> Nanos {
+        Nanos(self.clock.now())
+    }
+
+    /// Passes a command to the server at the next tick; its progress comes back as events.
+    pub fn send(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Asks to be woken by the next event. The caller ticks once more before it sleeps.
+    pub fn arm(&self) {
+        self.doorbell.arm();
+    }
+
+    /// Ends the server: every client gets a last line and a close. Folds what that brings.
+    pub fn finish(&mut self, grace: Duration, visit: &mut dyn FnMut(&Event, &World)) {
+        self.engine.shutdown(grace);
+        while self.drain(visit).more {}
+    }
+
+    /// The world as it is now.
+    pub fn world(&self) -> &World {
+        &self.book.world
+    }
+
+    /// The history.
+    pub fn journal(&self) -> &Journal {
+        &self.book.journal
+    }
+
+    /// What does not change.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The live scene.
+    pub fn scene(&self) -> Scene<'_> {
+        Scene {
+            world: &self.book.world,
+            live: &self.book.world,
+            timeline: &self.book.timeline,
+            journal: &self.book.journal,
+            facts: &self.facts,
+        }
+    }
+}
+
+/// Whether an event can change the interest list of `world`.
+fn changes_interest(kind: &Kind, world: &World) -> bool {
+    let one_shot = |event: &Delivery| {
+        let entry = world.instance.interest.get(InterestList::key_of(event));
+        entry.is_none_or(|entry| entry.mask.has(Mask::ONESHOT))
+    };
+    match kind {
+        Kind::Return(record) => match (&record.call, &record.output) {
+            (Call::EpollCtl { .. } | Call::Close { .. } | Call::Dup { .. }, _) => true,
+            // A one-shot registration loses its bits when it is reported.
+            (_, Output::Events { events, .. }) => events.iter().any(one_shot),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The file whose queue lengths an event makes uncertain.
+fn makes_uncertain(kind: &Kind) -> Option<Fd> {
+    match kind {
+        Kind::Return(record) => match record.call {
+            Call::Send { fd, .. } => Some(fd),
+            Call::Read { fd, .. } if record.ret.count().is_some_and(|n| n > 0) => Some(fd),
+            _ => None,
+        },
+        Kind::Wakeup(wakeup) if wakeup.unread.is_none() => Some(wakeup.fd),
+        _ => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! When to ask the kernel for the interest list and for queue lengths, and whether its answers
+//! still hold once every event up to them has been folded.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::event::{Fd, FdinfoEntry, FileId, Kind, Nanos, Queues};
+use crate::kernel;
+use crate::model::World;
+
+/// How long nothing must have changed before the kernel is asked.
+const CALM: u64 = 100_000_000;
+/// How often queue lengths that are still moving are read.
+const QUEUES_EVERY: u64 = 250_000_000;
+/// How long queue lengths are read after the last call on the file.
+const GIVE_UP: u64 = 10_000_000_000;
+/// Files whose queue lengths are read at once.
+const QUEUES_AT_ONCE: usize = 64;
+/// The longest part of the time that reading fdinfo may take: one part in this many. The read
+/// holds the epoll's mutex, so it would disturb what it looks at.
+const SHARE: u64 = 100;
+
+/// A question that has been put to the kernel and whose answer is not folded yet.
+#[derive(Default)]
+struct Question {
+    asked: Nanos,
+    answered: Nanos,
+    interest: Option<(Fd, Vec<FdinfoEntry>)>,
+    queues: Vec<(Fd, FileId, Queues)>,
+}
+
+/// What is to be asked, and when.
+#[derive(Default)]
+pub(super) struct Probe {
+    /// The interest list changed since it was last compared.
+    unchecked: bool,
+    /// When it last changed.
+    changed: Nanos,
+    /// Not before this time: the last read was expensive.
+    rest_until: Nanos,
+    /// Files whose queue lengths are uncertain.
+    uncertain: BTreeSet<FileId>,
+    queues_read: Nanos,
+    last_event: Nanos,
+    merged: Nanos,
+    question: Question,
+}
+
+impl Probe {
+    /// Takes note of an event that is about to be folded.
+    pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
+        self.last_event = t;
+        if super::changes_interest(kind, world) {
+            self.unchecked = true;
+            self.changed = t;
+        }
+        if let Kind::Gap { .. } = kind {
+            self.unchecked = true;
+            let connections = world.files.keys().copied().take(QUEUES_AT_ONCE * 16);
+            self.uncertain.extend(connections);
+        }
+        if self.uncertain.len() < QUEUES_AT_ONCE * 16
+            && let Some(file) = super::makes_uncertain(kind).and_then(|fd| world.fds.get(&fd))
+        {
+            self.uncertain.insert(*file);
+        }
+    }
+
+    /// Everything up to this time has been folded.
+    pub(super) fn merged_until(&mut self, watermark: Nanos) {
+        self.merged = watermark;
+    }
+
+    /// How long until something is due; `None` if nothing is to be asked.
+    pub(super) fn due(&self, now: Nanos) -> Option<Duration> {
+        let interest = self.unchecked.then(|| self.interest_due());
+        let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
+        let at = [interest, queues].into_iter().flatten().min()?;
+        Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
+    }
+
+    fn interest_due(&self) -> Nanos {
+        Nanos(self.changed.0 + CALM).max(self.rest_until)
+    }
+
+    fn queues_due(&self) -> Nanos {
+        Nanos((self.last_event.0 + CALM / 4).min(self.queues_read.0 + 2 * QUEUES_EVERY))
+            .max(Nanos(self.queues_read.0 + QUEUES_EVERY))
+    }
+
+    /// Asks what is due. Whether anything was asked.
+    pub(super) fn ask(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
+        let urgent = world.instance.check.wants_resync && now >= self.rest_until;
+        let interest = self.unchecked && (urgent || now >= self.interest_due());
+        let queues = !self.uncertain.is_empty() && now >= self.queues_due();
+        if !interest && !queues {
+            return false;
+        }
+        self.question = Question { asked: clock(), ..Question::default() };
+        if queues {
+            self.question.queues = self.read_queues(world);
+            self.queues_read = now;
+        }
+        if interest && let Some(ep) = world.instance.fd {
+            let begun = clock();
+            self.question.interest = kernel::fdinfo::read(ep).ok().map(|entries| (ep, entries));
+            let cost = clock().since(begun);
+            self.rest_until = Nanos(clock().0 + cost.0 * SHARE);
+        }
+        self.question.answered = clock();
+        true
+    }
+
+    fn read_queues(&mut self, world: &World) -> Vec<(Fd, FileId, Queues)> {
+        let mut queues = Vec::new();
+        for id in self.uncertain.iter().take(QUEUES_AT_ONCE) {
+            let Some(file) = world.files.get(id) else { continue };
+            if world.fds.get(&file.fd) == Some(id) {
+                queues.push((file.fd, *id, kernel::queues::of(file.fd, file.what)));
+            }
+        }
+        queues
+    }
+
+    /// The answers that still hold, as events. Everything up to their time has to be folded first;
+    /// if it is not, they are put off.
+    pub(super) fn answers(&mut self, world: &World) -> Vec<Kind> {
+        let question = std::mem::take(&mut self.question);
+        let mut kinds = Vec::new();
+        if self.merged < question.answered {
+            return kinds;
+        }
+        for (fd, id, queues) in question.queues {
+            let Some(file) = world.files.get(&id) else { continue };
+            let same = world.fds.get(&fd) == Some(&id);
+            let news = queues.unread != file.unread || queues.unsent != file.unsent;
+            if same && news && file.last_active() < question.asked {
+                kinds.push(Kind::Arrive { fd, queues });
+            }
+        }
+        if let Some((ep, entries)) = question.interest
+            && self.changed < question.asked
+        {
+            self.unchecked = false;
+            kinds.push(Kind::Resync { ep, entries: entries.into() });
+        }
+        kinds
+    }
+
+    /// Forgets the files whose lengths are known and at rest, and those that have not moved for
+    /// a while: nobody needs to be woken for them.
+    pub(super) fn settle(&mut self, now: Nanos, world: &World) {
+        self.uncertain.retain(|id| {
+            let Some(file) = world.files.get(id) else { return false };
+            let quiet = now.since(file.last_active()).0;
+            let known = file.unread.is_some() && file.unsent == Some(0);
+            quiet < CALM / 4 || (!known && quiet < GIVE_UP)
+        });
+    }
+}

@@ -1,0 +1,259 @@
+//! The program as a child process: its lines as they come, its commands, its clients.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// How long anything may take before a test gives up: far more than it takes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+type Lines = Arc<(Mutex<(Vec<Value>, bool)>, Condvar)>;
+
+/// A running program without a screen.
+pub struct Server {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Lines,
+    /// Lines before this one have been waited for.
+    seen: usize,
+}
+
+/// The command that runs the program.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
+    command.env_remove("EPOLLSCOPE_CONFIG").stdin(Stdio::piped());
+    command
+}
+
+impl Server {
+    /// Starts the program headless on a free port.
+    pub fn start(args: &[&str]) -> Self {
+        Self::spawn(program().args(["--headless", "--listen", "127.0.0.1:0"]).args(args))
+    }
+
+    /// Starts a prepared command and waits for its first line.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let out = child.stdout.take().unwrap();
+        let lines = Lines::default();
+        let shared = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            let mut out = BufReader::new(out);
+            let mut line = Vec::new();
+            // A line without its end was cut off when the program was killed.
+            while out.read_until(b'\n', &mut line).is_ok_and(|_| line.ends_with(b"\n")) {
+                assert!(line.iter().all(|b| *b >= 0x20 || *b == b'\n'), "a control byte: {line:?}");
+                let value = serde_json::from_slice(&line).unwrap_or_else(|error| {
+                    panic!("no JSON: {error}: {}", String::from_utf8_lossy(&line))
+                });
+                shared.0.lock().unwrap().0.push(value);
+                shared.1.notify_all();
+                line.clear();
+            }
+            shared.0.lock().unwrap().1 = true;
+            shared.1.notify_all();
+        });
+        let stdin = child.stdin.take();
+        let mut server = Self { child, stdin, lines, seen: 0 };
+        server.wait("listening", |line| line["kind"] == "listening");
+        server
+    }
+
+    /// Waits for a line after the last one waited for.
+    #[track_caller]
+    pub fn wait(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let (at, line) = self.find(self.seen, what, is);
+        self.seen = at + 1;
+        line
+    }
+
+    /// Waits for a line anywhere.
+    #[track_caller]
+    pub fn ever(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        self.find(0, what, is).1
+    }
+
+    #[track_caller]
+    fn find(&self, from: usize, what: &str, is: impl Fn(&Value) -> bool) -> (usize, Value) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut at = from;
+        let mut lines = self.lines.0.lock().unwrap();
+        loop {
+            while let Some(line) = lines.0.get(at) {
+                if is(line) {
+                    return (at, line.clone());
+                }
+                at += 1;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || lines.1 {
+                let tail: Vec<_> = lines.0.iter().skip(from).map(Value::to_string).collect();
+                let skip = tail.len().saturating_sub(60);
+                panic!("{what} did not come; the last lines:\n{}", tail[skip..].join("\n"));
+            }
+            lines = self.lines.1.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// All lines so far.
+    pub fn lines(&self) -> Vec<Value> {
+        self.lines.0.lock().unwrap().0.clone()
+    }
+
+    /// How many lines there are so far: a place to look from.
+    pub fn mark(&mut self) {
+        self.seen = self.lines.0.lock().unwrap().0.len();
+    }
+
+    /// Gives a command without waiting for anything.
+    pub fn tell(&mut self, command: &str) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        writeln!(stdin, "{command}").unwrap();
+    }
+
+    /// Gives a command and waits until it is done.
+    #[track_caller]
+    pub fn command(&mut self, command: &str) -> Value {
+        self.mark();
+        self.tell(command);
+        self.wait(command, |line| {
+            line["kind"] == "command" && line["command"] == command && line["state"] != "accepted"
+        })
+    }
+
+    /// Waits for a finding.
+    #[track_caller]
+    pub fn finding(&self, name: &str) -> Value {
+        self.ever(name, |line| line["kind"] == "finding" && line["finding"] == name)
+    }
+
+    /// The address of the first listener.
+    pub fn address(&self) -> SocketAddr {
+        let line = self.ever("listening", |line| line["kind"] == "listening");
+        line["addresses"][0].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The epoll instance's descriptor.
+    pub fn epoll(&self) -> i64 {
+        self.ever("epoll_create1", |l| l["call"] == "epoll_create1")["ret"].as_i64().unwrap()
+    }
+
+    /// Connects a client and returns it with the server's descriptor for it.
+    #[track_caller]
+    pub fn client(&self) -> (Client, i64) {
+        let stream = TcpStream::connect(self.address()).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let me = stream.local_addr().unwrap().to_string();
+        let line = self.ever("accept4", |l| l["call"] == "accept4" && l["peer"] == me.as_str());
+        (Client(stream), line["ret"].as_i64().unwrap())
+    }
+
+    /// Connects a client without waiting for the server.
+    pub fn silent_client(&self) -> Client {
+        let stream = TcpStream::connect(self.address()).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client(stream)
+    }
+
+    /// Closes standard input.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends a signal and waits for the end.
+    pub fn signal(mut self, signal: Signal) -> ExitStatus {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+        self.ended()
+    }
+
+    /// Asks the program to end and waits for it.
+    pub fn quit(mut self) -> ExitStatus {
+        self.tell("quit");
+        self.ended()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the program does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client of the server under test.
+pub struct Client(pub TcpStream);
+
+impl Client {
+    /// Sends text.
+    pub fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Reads exactly as many bytes as `text` has and compares.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) {
+        let mut got = vec![0; text.len()];
+        self.0.read_exact(&mut got).expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&got), text);
+    }
+
+    /// Sends the end of the stream.
+    pub fn half_close(&self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Closes with a reset.
+    pub fn reset(self) {
+        let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+        nix::sys::socket::setsockopt(&self.0, nix::sys::socket::sockopt::Linger, &linger).unwrap();
+    }
+
+    /// Reads until the end.
+    pub fn rest(&mut self) -> String {
+        let mut text = Vec::new();
+        let _ = self.0.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// Whether a line is that call on that descriptor.
+pub fn is_call(line: &Value, call: &str, fd: i64) -> bool {
+    line["kind"] == "call" && line["call"] == call && line["fd"] == fd
+}
+
+/// Whether a line is a whole ready list of exactly these descriptors.
+pub fn is_list(line: &Value, fds: &[i64]) -> bool {
+    line["kind"] == "ready"
+        && line["list"].as_array().is_some_and(|list| {
+            list.iter().map(|entry| entry["fd"].as_i64().unwrap_or(-1)).eq(fds.iter().copied())
+        })
+}

@@ -1,0 +1,108 @@
+//! The rules of the house: who may import whom, and what each part may not name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with the rooms it may import.
+const TABLE: [(&str, &[&str]); 12] = [
+    ("event", &[]),
+    ("model", &["event"]),
+    ("journal", &["event", "model"]),
+    ("sys", &[]),
+    ("error", &[]),
+    ("kernel", &["event", "sys"]),
+    ("engine", &["event", "sys", "kernel"]),
+    ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
+    ("cli", &["event", "error", "journal"]),
+    ("headless", &["event", "model", "journal", "session", "error", "sys"]),
+    ("tui", &["event", "model", "journal", "session", "error", "sys"]),
+    ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
+];
+
+/// Words that a room may not name, because they would make it impure.
+const IMPURE: [&str; 8] =
+    ["std::time", "std::fs", "std::thread", "std::io", "nix::", "ratatui", "crossterm", "tokio"];
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn room(path: &Path, src: &Path) -> String {
+    let inside = path.strip_prefix(src).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The product's code of a file: without its tests and comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn every_file(mut check: impl FnMut(&str, &str, &str)) {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&src, &mut found);
+    assert!(found.len() > 20, "the sources were not found");
+    for path in found {
+        let room = room(&path, &src);
+        check(&room, &path.display().to_string(), &code(&path));
+    }
+}
+
+#[test]
+fn rooms_import_only_what_lies_below_them() {
+    every_file(|room, path, code| {
+        if room == "main" || room == "lib" {
+            return;
+        }
+        let (_, below) = TABLE
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("{path}: the room `{room}` is not in the table"));
+        for (at, _) in code.match_indices("crate::") {
+            let rest = &code[at + "crate::".len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let target = &rest[..end];
+            assert!(
+                target == room || below.contains(&target),
+                "{path}: `{room}` may not import `{target}`"
+            );
+        }
+    });
+}
+
+#[test]
+fn event_model_and_journal_name_nothing_impure() {
+    every_file(|room, path, code| {
+        if ["event", "model", "journal"].contains(&room) {
+            for word in IMPURE {
+                assert!(!code.contains(word), "{path} names `{word}`");
+            }
+        }
+    });
+}
+
+#[test]
+fn only_the_tui_names_the_terminal_libraries() {
+    every_file(|room, path, code| {
+        for word in ["ratatui", "crossterm"] {
+            assert!(room == "tui" || !code.contains(word), "{path} names `{word}`");
+        }
+    });
+}
+
+#[test]
+fn only_sys_is_unsafe() {
+    every_file(|room, path, code| {
+        assert!(room == "sys" || !code.contains("unsafe "), "{path} is unsafe");
+    });
+}

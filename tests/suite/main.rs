@@ -1,0 +1,10 @@
+//! Tests of the whole: the model against the kernel, the program against real clients.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+mod dice;
+mod findings;
+mod harness;
+mod headless;
+mod house;
+mod terminal;
+mod truth;

@@ -1,0 +1,339 @@
+//! What the program says against what the kernel and strace say.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::dice::Dice;
+use crate::harness::{Client, PATIENCE, Server, is_call, program};
+
+/// The interest list as the kernel has it: number and mask of each registration, sorted.
+fn fdinfo(pid: u32, epoll: i64) -> Vec<(i64, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{epoll}")).unwrap();
+    let mut list: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("tfd:"))
+        .map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            (words[1].parse().unwrap(), u32::from_str_radix(words[3], 16).unwrap())
+        })
+        .collect();
+    list.sort_unstable();
+    list
+}
+
+/// The interest list as the program's own calls imply it, folded by this test anew.
+fn folded(lines: &[Value]) -> Vec<i64> {
+    let mut list = BTreeMap::new();
+    for line in lines.iter().filter(|l| l["kind"] == "call" && l["errno"].is_null()) {
+        let fd = line["fd"].as_i64();
+        match (line["call"].as_str().unwrap(), line["op"].as_str()) {
+            ("epoll_ctl", Some("EPOLL_CTL_ADD")) => {
+                list.insert(fd.unwrap(), ());
+            }
+            ("epoll_ctl", Some("EPOLL_CTL_DEL")) | ("close", _) => {
+                list.remove(&fd.unwrap());
+            }
+            _ => {}
+        }
+    }
+    list.into_keys().collect()
+}
+
+#[test]
+fn the_interest_list_equals_fdinfo_after_any_actions() {
+    for seed in 0..3 {
+        let mut dice = Dice::new(seed);
+        let mut server = Server::start(&["--threads", if seed == 2 { "2" } else { "1" }]);
+        let mut clients: Vec<(Client, i64)> = Vec::new();
+        for _ in 0..80 {
+            let which = dice.roll(clients.len().max(1));
+            match dice.roll(12) {
+                0..=2 if clients.len() < 12 => clients.push(server.client()),
+                3 if !clients.is_empty() => drop(clients.swap_remove(which)),
+                4 if !clients.is_empty() => clients.swap_remove(which).0.reset(),
+                5 if !clients.is_empty() => clients[which].0.send("some text\n"),
+                6 => {
+                    server.command("trigger all");
+                }
+                n if !clients.is_empty() => {
+                    let fd = clients[which].1;
+                    let words = ["trigger", "oneshot", "exclusive", "watch", "rearm", "drop"];
+                    let word = words[(n + dice.roll(6)) % words.len()];
+                    server.command(&format!("{word} fd={fd}"));
+                    if word == "drop" {
+                        clients.swap_remove(which);
+                    }
+                }
+                _ => {}
+            }
+        }
+        server.mark();
+        let line = server.wait("the calm comparison", |l| l["kind"] == "interest");
+        let kernel = fdinfo(server.pid(), server.epoll());
+        let told = line["list"].as_array().unwrap().len();
+        assert_eq!(told, kernel.len(), "seed {seed}");
+        assert_eq!(
+            folded(&server.lines()),
+            kernel.iter().map(|(fd, _)| *fd).collect::<Vec<_>>(),
+            "seed {seed}"
+        );
+        let differ: Vec<_> = server
+            .lines()
+            .into_iter()
+            .filter(|l| l["kind"] == "divergence" && l["what"] == "interest")
+            .collect();
+        assert!(differ.is_empty(), "seed {seed}: {differ:?}");
+    }
+}
+
+/// The accept race at will: both threads are woken for connections, one takes them all.
+#[test]
+fn the_accept_race_can_be_stepped() {
+    let mut server = Server::start(&["--threads", "2", "--trigger", "edge"]);
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].as_i64().unwrap();
+    server.command("pause");
+    server.mark();
+    // Both go to sleep in epoll_wait.
+    for lane in ["T1", "T2"] {
+        server.tell(&format!("step {lane}"));
+        server.wait("asleep", |l| {
+            l["kind"] == "enter" && l["call"] == "epoll_wait" && l["lane"] == lane
+        });
+    }
+    std::thread::sleep(Duration::from_millis(30));
+    let woken = |server: &mut Server| {
+        server.wait("a thread is woken", |l| {
+            l["kind"] == "call" && l["call"] == "epoll_wait" && l["events"][0]["fd"] == listener
+        })["lane"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let _first = server.silent_client();
+    let a = woken(&mut server);
+    let _second = server.silent_client();
+    let b = woken(&mut server);
+    assert_ne!(a, b);
+    assert_eq!((a.as_str(), b.as_str()), ("T2", "T1"), "last in, first out");
+    let accepts = |server: &Server| {
+        let lines = server.lines();
+        let of = |l: &Value| l["lane"] == a.as_str() && is_call(l, "accept4", listener);
+        lines.iter().filter(|l| of(l)).count()
+    };
+    while accepts(&server) < 3 {
+        server.command(&format!("step {a}"));
+    }
+    // The first thread took both; the other finds nothing.
+    server.mark();
+    server.tell(&format!("step {b}"));
+    let line = server.wait("the other accept", |l| is_call(l, "accept4", listener));
+    assert_eq!((&line["lane"], &line["errno"]), (&b.as_str().into(), &"EAGAIN".into()));
+    server.command("run");
+    server.finding("thundering-herd");
+}
+
+/// Echo clients hammering the server from threads of this process; afterwards the server is calm.
+fn hammer(server: &Server, clients: usize, rounds: usize) {
+    std::thread::scope(|scope| {
+        for n in 0..clients {
+            scope.spawn(move || {
+                let (mut client, _) = (server.silent_client(), ());
+                client.0.set_nodelay(true).unwrap();
+                for round in 0..rounds {
+                    let line = format!("client {n} round {round}\n");
+                    client.send(&line);
+                    client.expect(&line);
+                }
+            });
+        }
+    });
+}
+
+/// Counts of `epoll_wait` returns with events, and of divergences.
+fn judged(server: &Server) -> (usize, usize, usize) {
+    let lines = server.lines();
+    let count = |is: &dyn Fn(&Value) -> bool| lines.iter().filter(|l| is(l)).count();
+    (
+        count(&|l| l["kind"] == "call" && l["call"] == "epoll_wait"),
+        count(&|l| l["kind"] == "divergence"),
+        count(&|l| l["kind"] == "gap"),
+    )
+}
+
+#[test]
+fn on_loopback_tcp_the_model_follows_and_the_rate_is_printed() {
+    for (trigger, threads) in [("level", "1"), ("edge", "1"), ("level", "2"), ("edge", "2")] {
+        let mut server = Server::start(&["--trigger", trigger, "--threads", threads]);
+        hammer(&server, 4, 250);
+        server.command("pause");
+        let (waits, divergences, gaps) = judged(&server);
+        println!(
+            "{trigger}, {threads} threads: {divergences} divergences in {waits} waits, {gaps} gaps"
+        );
+        assert!(waits > 100, "{waits}");
+        // Racing threads may reorder what is seen; more than this is a defect of the model.
+        assert!(divergences * 10 < waits, "{trigger} {threads}: {divergences} of {waits}");
+    }
+}
+
+/// One call in the notation in which strace and the program are compared.
+fn told(line: &Value) -> Option<String> {
+    if line["kind"] != "call" || line["call"] == "dup" {
+        return None;
+    }
+    let call = line["call"].as_str()?;
+    let fd = match call {
+        "epoll_create1" => String::new(),
+        "epoll_wait" => line["epfd"].to_string(),
+        "epoll_ctl" => format!("{}, {}, {}", line["epfd"], line["op"].as_str()?, line["fd"]),
+        _ => line["fd"].to_string(),
+    };
+    let ret = match line["errno"].as_str() {
+        Some(errno) => errno.to_owned(),
+        None => line["ret"].to_string(),
+    };
+    Some(format!("{call}({fd}) = {ret}"))
+}
+
+/// The same of a line of strace, if it is one of the compared calls.
+fn traced(line: &str) -> Option<String> {
+    let open = line.find('(')?;
+    let call = &line[..open];
+    let compared = [
+        "epoll_create1",
+        "epoll_ctl",
+        "epoll_wait",
+        "accept4",
+        "read",
+        "recvfrom",
+        "write",
+        "sendto",
+        "shutdown",
+        "close",
+    ];
+    if !compared.contains(&call) {
+        return None;
+    }
+    let equals = line.rfind(" = ")?;
+    let result = line[equals + 3..].split_whitespace().collect::<Vec<_>>();
+    let ret = if result.first() == Some(&"-1") { result.get(1)? } else { result.first()? };
+    let inside: Vec<_> = line[open + 1..].split([',', ')']).map(str::trim).collect();
+    let arguments = match call {
+        "epoll_create1" => String::new(),
+        "epoll_ctl" => inside[..3].join(", "),
+        _ => inside[0].to_owned(),
+    };
+    Some(format!("{call}({arguments}) = {ret}"))
+}
+
+/// strace's lines of one thread, with calls that were interrupted by another thread's line joined.
+fn by_thread(text: &str) -> BTreeMap<u64, Vec<String>> {
+    let mut open: BTreeMap<u64, String> = BTreeMap::new();
+    let mut threads: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let Some((tid, rest)) = line.split_once(' ') else { continue };
+        let Ok(tid) = tid.parse() else { continue };
+        let rest = rest.trim_start();
+        if let Some(begun) = rest.strip_suffix("<unfinished ...>") {
+            open.insert(tid, begun.to_owned());
+        } else if let Some(at) = rest.find(" resumed>") {
+            let begun = open.remove(&tid).unwrap_or_default();
+            let whole = format!("{begun}{}", &rest[at + " resumed>".len()..]);
+            threads.entry(tid).or_default().push(whole);
+        } else {
+            threads.entry(tid).or_default().push(rest.to_owned());
+        }
+    }
+    threads
+}
+
+fn compare_with_strace(trigger: &str) {
+    let path = std::env::temp_dir().join(format!("epollscope-{trigger}-{}", std::process::id()));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(&path).arg("--");
+    command.arg(env!("CARGO_BIN_EXE_epollscope"));
+    command.args(["--headless", "--listen", "127.0.0.1:0", "--trigger", trigger, "--threads", "2"]);
+    let mut server = Server::spawn(&mut command);
+    let (mut a, fd_a) = server.client();
+    let (mut b, _) = server.client();
+    for n in 0..20 {
+        let line = format!("line {n}\n");
+        a.send(&line);
+        a.expect(&line);
+        b.send(&line);
+        b.expect(&line);
+    }
+    server.command(&format!("trigger fd={fd_a}"));
+    server.command("pause");
+    a.send("held");
+    server.command("step T1");
+    server.command("run");
+    a.expect("held");
+    b.half_close();
+    b.rest();
+    drop(a);
+    server.wait("the close", |l| is_call(l, "close", fd_a));
+    server.tell("quit");
+    assert!(server.ended().success());
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let threads = by_thread(&text);
+    let lines = server.lines();
+    let mut compared = 0;
+    for started in lines.iter().filter(|l| l["kind"] == "thread" && l["state"] == "started") {
+        let lane = started["lane"].as_str().unwrap();
+        let mine: Vec<_> = lines.iter().filter(|l| l["lane"] == lane).filter_map(told).collect();
+        let theirs: Vec<_> = threads[&started["tid"].as_u64().unwrap()]
+            .iter()
+            .filter_map(|line| traced(line))
+            .collect();
+        for (n, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
+            assert_eq!(mine, theirs, "{trigger}: call {n} of {lane}");
+        }
+        assert_eq!(mine.len(), theirs.len(), "{trigger}: {lane}");
+        compared += mine.len();
+    }
+    assert!(compared > 100, "{trigger}: only {compared} calls were compared");
+    println!("{trigger}: {compared} calls agree with strace");
+}
+
+#[test]
+fn strace_and_the_program_agree_call_for_call() {
+    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED strace_and_the_program_agree_call_for_call: strace is not installed");
+        return;
+    }
+    let may = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !may.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED strace_and_the_program_agree_call_for_call: strace may not trace here");
+        return;
+    }
+    compare_with_strace("level");
+    compare_with_strace("edge");
+}
+
+#[test]
+fn a_unix_socket_is_served_and_its_file_removed() {
+    use std::io::{Read, Write};
+    let path = std::env::temp_dir().join(format!("epollscope-{}.sock", std::process::id()));
+    // A stale file: bound once, nobody answers.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let mut command = program();
+    command.arg("--headless").arg("--unix").arg(&path);
+    let server = Server::spawn(&mut command);
+    let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"by path\n").unwrap();
+    let mut got = [0; 8];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"by path\n");
+    // A second server does not take over a socket that answers.
+    let second = program().arg("--headless").arg("--unix").arg(&path).output().unwrap();
+    assert_eq!(second.status.code(), Some(3));
+    assert!(server.quit().success());
+    assert!(!path.exists());
+}
