@@ -116,27 +116,18 @@ impl Engine {
         if !signal::observer_signals_blocked() {
             return Err(EngineError::SignalsNotBlocked);
         }
-        let (listening, files) = bind_all(&config)?;
+        let (lan, mut settings) = (config.lan, config.settings);
+        let (listening, files) = bind_all(config)?;
         let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
         signal::install_kick_handler().map_err(EngineError::call("sigaction"))?;
         let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(LaneId).collect();
-        let (mut lanes, side, tap) = channel(clock, &doorbell, &lanes, SLOTS);
+        let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
         let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;
-        let mut settings = config.settings;
         settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
         settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
         let spare = spare_descriptor().map(crate::sys::descriptor::out_of_the_way);
-        let shared = Shared::new(Parts {
-            clock,
-            side,
-            mailbox,
-            edge,
-            lan: config.lan,
-            settings,
-            spare,
-            lanes,
-        });
+        let shared = Shared::new(Parts { clock, side, mailbox, edge, lan, settings, spare, lanes });
         let addresses = listening.iter().map(|l| l.address.clone()).collect();
         introduce(&shared, listening, settings.trigger);
         Self::launch(Arc::new(shared), tap, addresses, files)
@@ -270,14 +261,14 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-fn bind_all(config: &EngineConfig) -> Result<(Vec<Listening>, Vec<SocketFile>), EngineError> {
+fn bind_all(config: EngineConfig) -> Result<(Vec<Listening>, Vec<SocketFile>), EngineError> {
     let mut listening = Vec::new();
     let mut files = Vec::new();
-    for address in &config.listen {
-        listening.push(listen::tcp(*address, config.lan, config.buffers)?);
+    for address in config.listen {
+        listening.push(listen::tcp(address, config.lan, config.buffers)?);
     }
-    for path in &config.unix {
-        let (listener, file) = listen::unix(path, config.buffers)?;
+    for path in config.unix {
+        let (listener, file) = listen::unix(&path, config.buffers)?;
         listening.push(listener);
         files.push(file);
     }

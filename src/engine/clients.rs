@@ -20,7 +20,7 @@ use super::listen::{Address, socket_addr};
 use super::lock;
 use super::tap::Side;
 use super::worker::unix_name;
-use crate::event::{CommandPhase, Peer};
+use crate::event::{CommandPhase, Fd, Peer};
 
 /// Clients at a time.
 const CLIENTS_MAX: usize = 256;
@@ -29,13 +29,20 @@ const WAITING_MAX: usize = 1024;
 /// Bytes that may wait to be sent by one client.
 const OUT_MAX: usize = 1 << 20;
 
-/// What a client is asked to do. Clients are named as the server sees them.
+/// A client as the server sees it.
+#[derive(Debug)]
+pub(crate) struct Who {
+    pub(crate) fd: Fd,
+    pub(crate) peer: Peer,
+}
+
+/// What a client is asked to do.
 #[derive(Debug)]
 pub(crate) enum Wish {
     Connect,
-    Send(Peer, Vec<u8>),
-    Close(Peer),
-    Reset(Peer),
+    Send(Who, Vec<u8>),
+    Close(Who),
+    Reset(Who),
 }
 
 /// The way to the thread.
@@ -146,9 +153,9 @@ impl Crowd {
                 Ok(()) => return,
                 Err((order, why)) => (order, Err(why)),
             },
-            Wish::Send(peer, bytes) => (order, self.send(&peer, &bytes)),
-            Wish::Close(peer) => (order, self.leave(&peer, false)),
-            Wish::Reset(peer) => (order, self.leave(&peer, true)),
+            Wish::Send(who, bytes) => (order, self.send(&who, &bytes)),
+            Wish::Close(who) => (order, self.leave(&who, false)),
+            Wish::Reset(who) => (order, self.leave(&who, true)),
         };
         let (order, result) = outcome;
         let phase = match result {
@@ -172,14 +179,14 @@ impl Crowd {
         }
     }
 
-    fn find(&self, peer: &Peer) -> Result<usize, String> {
-        let name = name_of(peer);
+    fn find(&self, who: &Who) -> Result<usize, String> {
+        let name = name_of(&who.peer);
         let found = self.clients.iter().position(|c| c.name.is_some() && c.name == name);
-        found.ok_or_else(|| "not a built-in client".to_owned())
+        found.ok_or_else(|| format!("fd {} is not a built-in client", who.fd))
     }
 
-    fn send(&mut self, peer: &Peer, bytes: &[u8]) -> Result<(), String> {
-        let index = self.find(peer)?;
+    fn send(&mut self, who: &Who, bytes: &[u8]) -> Result<(), String> {
+        let index = self.find(who)?;
         let client = &mut self.clients[index];
         if client.out.len() + bytes.len() > OUT_MAX {
             return Err("the client has too much to send already".to_owned());
@@ -188,8 +195,8 @@ impl Crowd {
         Ok(())
     }
 
-    fn leave(&mut self, peer: &Peer, reset: bool) -> Result<(), String> {
-        let client = self.clients.swap_remove(self.find(peer)?);
+    fn leave(&mut self, who: &Who, reset: bool) -> Result<(), String> {
+        let client = self.clients.swap_remove(self.find(who)?);
         if reset {
             let linger = libc::linger { l_onoff: 1, l_linger: 0 };
             setsockopt(&client.fd, sockopt::Linger, &linger).map_err(|e| e.to_string())?;

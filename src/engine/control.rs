@@ -4,12 +4,12 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clients::{Clients, Wish};
+use super::clients::{Clients, Who, Wish};
 use super::gate::Order;
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
-use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Peer, Scope, Settings};
+use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Scope, Settings};
 
 /// The way in: for any thread, whatever the server's threads do at that moment.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Handle {
             | Command::Drop(_) => self.post(order, command),
             Command::Client => self.ask(order, Wish::Connect),
             Command::Send(Some(fd), text) => {
-                self.ask_client(order, fd, |peer| Wish::Send(peer, format!("{text}\n").into()));
+                self.ask_client(order, fd, |who| Wish::Send(who, format!("{text}\n").into()));
             }
             Command::Close(Some(fd)) => self.ask_client(order, fd, Wish::Close),
             Command::Reset(Some(fd)) => self.ask_client(order, fd, Wish::Reset),
@@ -148,9 +148,11 @@ impl Handle {
         }
     }
 
-    fn ask_client(&self, order: Order, fd: Fd, wish: impl FnOnce(Peer) -> Wish) {
+    fn ask_client(&self, order: Order, fd: Fd, wish: impl FnOnce(Who) -> Wish) {
         match self.shared.table.at(fd) {
-            Some(watched) if watched.is_stream() => self.ask(order, wish(watched.peer.clone())),
+            Some(watched) if watched.is_stream() => {
+                self.ask(order, wish(Who { fd, peer: watched.peer.clone() }));
+            }
             Some(_) => self.fail(order, &format!("fd {fd} is not a built-in client")),
             None => self.fail(order, &format!("fd {fd} is not registered")),
         }

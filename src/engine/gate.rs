@@ -322,7 +322,11 @@ impl Gate {
     /// How many threads there are to be.
     pub(crate) fn want(&self, threads: u8, order: Option<Order>) {
         let mut state = lock(&self.state);
-        state.wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
+        let wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
+        state.wanted = wanted;
+        for (index, me) in state.lanes.iter_mut().enumerate() {
+            me.retire = index > wanted && me.runs();
+        }
         state.askers.extend(order);
         self.refresh(&state);
     }
@@ -416,7 +420,9 @@ impl Gate {
                 }
             }
             let sleepers = state.to_kick();
-            sleepers.iter().for_each(|tid| kick(*tid));
+            for tid in &sleepers {
+                kick(*tid);
+            }
             let poison = std::sync::PoisonError::into_inner;
             state = if sleepers.is_empty() {
                 self.changed.wait(state).unwrap_or_else(poison)
@@ -486,7 +492,6 @@ impl State {
         for index in 1..LANES {
             let wanted = index <= self.wanted;
             let me = &mut self.lanes[index];
-            me.retire = !wanted && me.runs();
             if wanted && me.place == Place::Absent && (index == 1 || self.ready) {
                 me.place = Place::Out;
                 chores.start.push(LaneId(u8::try_from(index).unwrap_or(0)));
@@ -497,7 +502,9 @@ impl State {
 
     fn askers_satisfied(&self) -> bool {
         self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
-            (i <= self.wanted && (self.ready || i == 1)) == me.runs() || me.place == Place::Dead
+            let wanted = i <= self.wanted && (self.ready || i == 1);
+            let there = me.runs() && me.tid != 0;
+            me.place == Place::Dead || if wanted { there } else { !me.runs() }
         })
     }
 }
@@ -527,7 +534,7 @@ mod tests {
 
     fn rig(hold: bool) -> Rig {
         let bell = Arc::new(Doorbell::new(|| {}));
-        let (mut lanes, side, tap) = channel(Clock::start(), &bell, &[T1], 4096);
+        let (mut lanes, side, tap) = channel(Clock::start(), bell, &[T1], 4096);
         let gate = Arc::new(Gate::new(side, hold, Duration::ZERO, 1));
         lock(&gate.state).lanes[1].place = Place::Out;
         let mut lane = lanes.remove(0);

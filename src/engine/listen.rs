@@ -122,30 +122,33 @@ fn is_stale(path: &Path, name: &dyn SockaddrLike) -> io::Result<bool> {
     Ok(connect(probe.as_raw_fd(), name) == Err(Errno::ECONNREFUSED))
 }
 
+/// Device, inode, and time of making: inode numbers alone are used again at once.
+type Identity = (u64, u64, (i64, i64));
+
 /// A socket file of ours; removed when dropped, if the path still names it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    inode: (u64, u64),
+    identity: Identity,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), inode: inode(path)? })
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if inode(&self.path).is_ok_and(|now| now == self.inode) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-fn inode(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let meta = std::fs::symlink_metadata(path)?;
-    Ok((meta.dev(), meta.ino()))
+    Ok((meta.dev(), meta.ino(), (meta.mtime(), meta.mtime_nsec())))
 }
 
 #[cfg(test)]

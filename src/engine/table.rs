@@ -83,6 +83,7 @@ impl Watched {
 
 /// What a person or the server asked of a registration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch")]
 pub(crate) struct Flags {
     pub(crate) trigger: Trigger,
     pub(crate) oneshot: bool,

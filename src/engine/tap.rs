@@ -48,7 +48,6 @@ pub(crate) struct Lane {
     last: u64,
     clock: Clock,
     side: Arc<Side>,
-    doorbell: Arc<Doorbell>,
 }
 
 impl Lane {
@@ -118,7 +117,7 @@ impl Lane {
             self.bounds.lost.fetch_add(1, Ordering::SeqCst);
         }
         self.bounds.stamping.store(IDLE, Ordering::SeqCst);
-        self.doorbell.pushed();
+        self.side.doorbell.pushed();
     }
 
     /// If records were lost before, puts the gap in front of the next one, provided that both
@@ -205,7 +204,7 @@ pub struct Drained {
 
 struct Ring {
     lane: LaneId,
-    ring: Consumer<Record>,
+    records: Consumer<Record>,
     bounds: Arc<Bounds>,
 }
 
@@ -224,21 +223,17 @@ pub(crate) struct Tap {
 /// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer.
 pub(crate) fn channel(
     clock: Clock,
-    doorbell: &Arc<Doorbell>,
+    doorbell: Arc<Doorbell>,
     lanes: &[LaneId],
     slots: usize,
 ) -> (Vec<Lane>, Arc<Side>, Tap) {
-    let side = Arc::new(Side {
-        clock,
-        doorbell: Arc::clone(doorbell),
-        queue: Mutex::new(SideQueue::default()),
-    });
+    let side = Arc::new(Side { clock, doorbell, queue: Mutex::new(SideQueue::default()) });
     let mut producers = Vec::new();
     let mut rings = Vec::new();
     for &id in lanes {
         let (producer, consumer) = RingBuffer::new(slots);
         let bounds = Arc::new(Bounds { stamping: AtomicU64::new(IDLE), lost: AtomicU64::new(0) });
-        rings.push(Ring { lane: id, ring: consumer, bounds: Arc::clone(&bounds) });
+        rings.push(Ring { lane: id, records: consumer, bounds: Arc::clone(&bounds) });
         producers.push(Lane {
             id,
             ring: producer,
@@ -247,7 +242,6 @@ pub(crate) fn channel(
             last: 0,
             clock,
             side: Arc::clone(&side),
-            doorbell: Arc::clone(doorbell),
         });
     }
     let tap = Tap {
@@ -297,7 +291,7 @@ impl Tap {
                 }
             }
         }
-        drained.more = !self.waiting.is_empty() || self.rings.iter().any(|r| !r.ring.is_empty());
+        drained.more = !self.waiting.is_empty() || self.rings.iter().any(|r| !r.records.is_empty());
         drained.losing = self.rings.iter().any(|r| r.bounds.lost.load(Ordering::Relaxed) > 0);
         if drained.events == max && drained.more {
             // Older events than the watermark may still be waiting.
@@ -315,7 +309,7 @@ impl Tap {
 
     fn oldest(&self, watermark: u64) -> Option<Oldest> {
         let rings = self.rings.iter().enumerate().filter_map(|(index, ring)| {
-            ring.ring.peek().ok().map(|head| (head.time(), Oldest::Ring(index)))
+            ring.records.peek().ok().map(|head| (head.time(), Oldest::Ring(index)))
         });
         let side = self.waiting.front().map(|(t, ..)| (t.0, Oldest::Side));
         let (t, at) = rings.chain(side).min_by_key(|(t, _)| *t)?;
@@ -323,7 +317,7 @@ impl Tap {
     }
 
     fn take(&mut self, index: usize) -> Option<(Nanos, Kind)> {
-        let ring = &mut self.rings[index].ring;
+        let ring = &mut self.rings[index].records;
         let count = ring.peek().ok()?.following() + 1;
         let records = self.scratch.get_mut(..count)?;
         ring.pop_entire_slice(records).ok()?;
@@ -335,7 +329,7 @@ impl Tap {
     fn silent_gaps(&mut self, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> u64 {
         let mut total = 0;
         for ring in &self.rings {
-            if ring.ring.is_empty() && ring.bounds.lost.load(Ordering::Relaxed) > 0 {
+            if ring.records.is_empty() && ring.bounds.lost.load(Ordering::Relaxed) > 0 {
                 let lost = ring.bounds.lost.swap(0, Ordering::SeqCst);
                 total += lost;
                 sink(Nanos(self.last), ring.lane, Kind::Gap { lost });
@@ -372,7 +366,7 @@ mod tests {
 
     fn tap(lanes: &[u8], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
         let lanes: Vec<_> = lanes.iter().map(|n| LaneId(*n)).collect();
-        channel(Clock::start(), &Arc::new(Doorbell::new(|| {})), &lanes, slots)
+        channel(Clock::start(), Arc::new(Doorbell::new(|| {})), &lanes, slots)
     }
 
     fn all(tap: &mut Tap) -> Vec<(Nanos, LaneId, Kind)> {

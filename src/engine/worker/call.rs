@@ -27,8 +27,9 @@ fn ret<T>(result: &Result<T, Errno>, value: impl FnOnce(&T) -> i64) -> Ret {
     }
 }
 
-fn count(bytes: &usize) -> i64 {
-    i64::try_from(*bytes).unwrap_or(0)
+/// The result of a call that returns a count.
+fn count(result: Result<usize, Errno>) -> Ret {
+    ret(&result, |n| i64::try_from(*n).unwrap_or(0))
 }
 
 fn length(bytes: &[u8]) -> u32 {
@@ -79,7 +80,7 @@ impl Worker {
         self.batch.clear();
         self.batch.extend(self.raw[..got.unwrap_or(0)].iter().map(delivery));
         let events = Handed::Events(&self.batch, log);
-        self.lane.returned(&call, ret(&got, count), started, events);
+        self.lane.returned(&call, count(got), started, events);
     }
 
     /// The `epoll_ctl` that `watched` would need next.
@@ -163,7 +164,7 @@ impl Worker {
         let got = read(file, &mut self.buffer[..room]);
         let bytes = &self.buffer[..got.unwrap_or(0)];
         let handed = if bytes.is_empty() { Handed::None } else { Handed::Data(bytes) };
-        self.lane.returned(&Call::Read { fd, len }, ret(&got, count), started, handed);
+        self.lane.returned(&Call::Read { fd, len }, count(got), started, handed);
         got
     }
 
@@ -176,7 +177,7 @@ impl Worker {
         let started = self.lane.now();
         let got = read(self.shared.mailbox.event(), &mut value);
         let handed = if got.is_ok() { Handed::Data(&value) } else { Handed::None };
-        self.record(call, ret(&got, count), started, handed);
+        self.record(call, count(got), started, handed);
     }
 
     /// `send` with `MSG_NOSIGNAL`.
@@ -186,7 +187,7 @@ impl Worker {
         let sent = send(file.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL);
         let moved = bytes.get(..sent.unwrap_or(0)).unwrap_or_default();
         let handed = if moved.is_empty() { Handed::None } else { Handed::Data(moved) };
-        self.record(call, ret(&sent, count), started, handed);
+        self.record(call, count(sent), started, handed);
         sent
     }
 

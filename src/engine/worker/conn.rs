@@ -38,10 +38,8 @@ impl Worker {
             let state = lock(&watched.state);
             matches!(state.conn, ConnState::BackPressure | ConnState::Flushing)
         };
-        let reading = match blocked || !mask.any(!Mask::OUT) {
-            true => Reading::Enough,
-            false => self.read_turn(watched),
-        };
+        let deaf = blocked || !mask.any(!Mask::OUT);
+        let reading = if deaf { Reading::Enough } else { self.read_turn(watched) };
         match reading {
             Reading::Gone => return,
             Reading::Broken => {
@@ -66,7 +64,7 @@ impl Worker {
             self.gate(Call::Read { fd: watched.fd, len });
             let (reading, served) = self.read_once(watched, len, &mut total);
             if let Some(served) = served {
-                self.after_serve(watched, served);
+                self.after_serve(watched, &served);
             }
             if let Some(reading) = reading {
                 return reading;
@@ -105,7 +103,7 @@ impl Worker {
         }
     }
 
-    fn after_serve(&mut self, watched: &Arc<Watched>, served: Served) {
+    fn after_serve(&mut self, watched: &Arc<Watched>, served: &Served) {
         if !served.commands.is_empty() {
             self.note(format!("fd {}: telnet {}", watched.fd, served.commands.join(" ")));
         }
@@ -183,7 +181,6 @@ impl Worker {
                 if done {
                     self.close(watched);
                 }
-                return;
             }
             ConnState::BackPressure if state.out.len() <= QUEUE_CAP / 2 => {
                 self.change_state(watched, state, ConnState::Open);
