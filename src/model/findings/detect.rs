@@ -101,6 +101,10 @@ impl Findings {
             Kind::Resync { .. } => self.sweep(event, world),
             _ => {}
         }
+        // What left the ready list, or turned out not to have been on it, may be left behind.
+        for key in &world.delta.removed {
+            self.check_left(key.file, event, world);
+        }
     }
 
     pub(super) fn turn(&mut self, lane: LaneId) -> &mut Turn {

@@ -19,22 +19,22 @@ pub(super) fn left(world: &World, kind: FindingKind, key: WatchKey) -> String {
              (press m)"
         ),
         FindingKind::EmfileStranded => format!(
-            "{name} is edge-triggered, {holds}; accept4 failed with EMFILE and the server went \
+            "{name} is edge-triggered and {holds}; accept4 failed with EMFILE and the server went \
              back to epoll_wait, so nothing will report them, even when descriptors are free \
              again, until another client connects; a spare descriptor to turn them away mends it"
         ),
         _ if listener => format!(
-            "{name} is edge-triggered, {holds}; the server accepted only some of them and went \
+            "{name} is edge-triggered and {holds}; the server accepted only some of them and went \
              back to epoll_wait, so nothing will report the rest until another client connects or \
              a MOD polls it (press m); accept until EAGAIN"
         ),
         _ if unread(file) == 0 => format!(
-            "{name} is edge-triggered, {holds}, and the server went back to epoll_wait without \
+            "{name} is edge-triggered and {holds}, and the server went back to epoll_wait without \
              reading the end: a short read is no proof of drained, and no edge will repeat it; \
              read until 0 or EAGAIN, or MOD it (press m)"
         ),
         _ => format!(
-            "{name} is edge-triggered, {holds}; the server went back to epoll_wait without \
+            "{name} is edge-triggered and {holds}; the server went back to epoll_wait without \
              draining it, so nothing will report it until the peer sends again or a MOD polls it \
              (press m); read until EAGAIN"
         ),
@@ -77,12 +77,17 @@ pub(super) fn spin(
              reports of {bits} in a row, and the loop spins; mask 0 turns nothing off: DEL it or \
              close it"
         ),
-        FindingKind::EofSpin => format!(
-            "{name} was reported {times} times in a row with {bits}: its peer has closed, the end \
-             of stream does not go away, and level-triggered it is reported until the server \
-             closes fd {}",
-            key.fd
-        ),
+        FindingKind::EofSpin => {
+            let until = if world.is_ghost(key) {
+                "the last copy of its descriptor is closed: the number alone was".to_owned()
+            } else {
+                format!("the server closes fd {}", key.fd)
+            };
+            format!(
+                "{name} was reported {times} times in a row with {bits}: its peer has closed, the \
+                 end of stream does not go away, and level-triggered it is reported until {until}"
+            )
+        }
         _ => format!(
             "{name} was reported {times} times in a row with {bits} and nothing was written: there \
              is nearly always room to write, so level-triggered OUT spins; watch OUT only while \

@@ -300,3 +300,13 @@ fn correct_server_has_no_findings() {
         }
     }
 }
+
+#[test]
+fn perhaps_listed_is_stranded_as_soon_as_a_wait_passes_it_over() {
+    let s = Scenario::new().listen(4, EDGE).client(7, LEVEL).arrive(4, 1);
+    let s = s.enter(1).arrive(4, 2).report(1, &[(4, IN)]);
+    let s = s.accept_fails(1, 4, Errno::EMFILE).enter(1);
+    check(&s, &[], &[]);
+    let s = s.arrive(7, 5).report(1, &[(7, IN)]);
+    check(&s, &[EmfileStranded], &["2 connections still wait"]);
+}

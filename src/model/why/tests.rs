@@ -311,3 +311,13 @@ fn every_kind_of_event_has_a_sentence() {
     check(&level().queues(7, 3).why_last(), &["3 unread bytes"]);
     assert_eq!(Nanos(12_031_000_000).to_string(), "12.031");
 }
+
+#[test]
+fn woken_around_a_wait_is_perhaps_listed_until_the_next_wait_sleeps() {
+    let s = Scenario::new().listen(4, EDGE).client(7, EDGE).arrive(4, 1);
+    let s = s.enter(1).arrive(4, 2).report(1, &[(4, IN)]);
+    let s = s.accept_fails(1, 4, Errno::EMFILE).enter(1);
+    check(&s.why_fd(4), &["perhaps on the ready list", "cannot be seen"]);
+    let s = s.every(1_000_000_000).queues(7, 0);
+    check(&s.why_fd(4), &["hardly on the ready list", "T1 has been in epoll_wait since"]);
+}
