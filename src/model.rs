@@ -11,6 +11,8 @@ mod harvest;
 mod interest;
 mod lane;
 mod ready;
+#[cfg(test)]
+mod scenario;
 mod timeline;
 mod why;
 mod world;

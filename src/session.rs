@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Doorbell, Engine};
-use crate::event::{Call, Command, CommandPhase, Event, Fd, Kind, LaneId, Nanos, Output, Seq};
+use crate::event::{
+    Call, Command, CommandPhase, Delivery, Event, Fd, Kind, LaneId, Mask, Nanos, Output, Seq,
+};
 use crate::journal::{Journal, Limits};
-use crate::model::{Timeline, World};
+use crate::model::{InterestList, Timeline, World};
 use crate::sys::clock::Clock;
 
 use probe::Probe;
@@ -215,13 +217,17 @@ impl Session {
     }
 }
 
-/// Whether an event can change the interest list.
-fn changes_interest(kind: &Kind) -> bool {
+/// Whether an event can change the interest list of `world`.
+fn changes_interest(kind: &Kind, world: &World) -> bool {
+    let one_shot = |event: &Delivery| {
+        let entry = world.instance.interest.get(InterestList::key_of(event));
+        entry.is_none_or(|entry| entry.mask.has(Mask::ONESHOT))
+    };
     match kind {
         Kind::Return(record) => match (&record.call, &record.output) {
             (Call::EpollCtl { .. } | Call::Close { .. } | Call::Dup { .. }, _) => true,
             // A one-shot registration loses its bits when it is reported.
-            (_, Output::Events { events, .. }) => !events.is_empty(),
+            (_, Output::Events { events, .. }) => events.iter().any(one_shot),
             _ => false,
         },
         _ => false,

@@ -1,10 +1,26 @@
 //! Findings: states that are bugs in real servers.
 
+//!
+//! The detectors are called for every event, so each does a bounded amount of work and keeps a few
+//! words a file and a thread; times are the events' own.
+
+mod detect;
+mod ledger;
+mod left;
+mod sentence;
+mod told;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::event::{Event, Fd, FileId, LaneId, Nanos, Seq};
 
 use super::World;
+use detect::{FileState, Turn};
+use ledger::Ledger;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,27 +113,37 @@ pub struct Finding {
 /// All findings so far, and what the detectors remember.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    list: Vec<Finding>,
+    ledger: Ledger,
+    files: BTreeMap<FileId, FileState>,
+    /// Which file each open number names, for the event that closes it.
+    numbers: BTreeMap<Fd, FileId>,
+    turns: [Turn; Findings::LANES],
 }
 
 impl Findings {
     /// The findings, oldest first; at most [`Findings::KEPT`].
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Finding> {
-        self.list.iter()
+        self.ledger.iter()
     }
 
     /// How many findings are kept; older inactive ones are dropped first.
     pub const KEPT: usize = 256;
 
+    /// The tool's lane and the server's.
+    const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
+
     /// Those that hold now for that open file.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {
-        self.list.iter().filter(move |f| f.active && f.file == Some(file))
+        self.iter().filter(move |f| f.active && f.file == Some(file))
     }
 
     /// Looks at an event that has just been folded into `world`, and returns how many findings are
     /// new (the last ones of [`Findings::iter`]).
-    pub(super) fn observe(&mut self, _event: &Event, _world: &World) -> usize {
-        0
+    pub(super) fn observe(&mut self, event: &Event, world: &World) -> usize {
+        let before = self.ledger.created();
+        self.detect(event, world);
+        self.ledger.fade(event.t);
+        usize::try_from(self.ledger.created() - before).unwrap_or(Self::KEPT).min(Self::KEPT)
     }
 }
 

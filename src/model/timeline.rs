@@ -1,11 +1,14 @@
 //! Tracks over time: one a thread and one a registration, bounded.
 
+mod fold;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
-use crate::event::{Event, LaneId, Nanos, Seq, Trigger, WatchKey};
-
-use super::World;
+use crate::event::{LaneId, Nanos, Seq, Trigger, WatchKey};
 
 /// Whose track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +83,10 @@ pub struct Mark {
 pub struct Track {
     marks: VecDeque<Mark>,
     dropped_until: Nanos,
+    /// The last span among the dropped marks.
+    base: Option<Span>,
+    /// The last span.
+    span: Option<Span>,
 }
 
 impl Track {
@@ -92,15 +99,27 @@ impl Track {
     /// The span that holds just before `t`; `None` before the track begins or where it was dropped.
     pub fn span_before(&self, t: Nanos) -> Option<Span> {
         let end = self.marks.partition_point(|m| m.t < t);
-        self.marks.range(..end).rev().find_map(|m| match m.what {
+        let kept = self.marks.range(..end).rev().find_map(|m| match m.what {
             Moment::Span(span) => Some(span),
             _ => None,
-        })
+        });
+        kept.or_else(|| self.base.filter(|_| t > self.dropped_until))
     }
 
     /// Before this time marks were dropped because of the bound.
     pub fn dropped_until(&self) -> Nanos {
         self.dropped_until
+    }
+
+    fn push(&mut self, mark: Mark, cap: usize) {
+        self.marks.push_back(mark);
+        while self.marks.len() > cap {
+            let Some(dropped) = self.marks.pop_front() else { break };
+            self.dropped_until = dropped.t;
+            if let Moment::Span(span) = dropped.what {
+                self.base = Some(span);
+            }
+        }
     }
 }
 
@@ -108,11 +127,20 @@ impl Track {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     tracks: BTreeMap<TrackId, Track>,
+    /// Registrations that are gone, in the order of their going.
+    gone: VecDeque<WatchKey>,
+    /// The last span of each lane, so that an event that changes none costs no search.
+    lanes: [Option<Span>; Timeline::LANES],
+    /// Some tracks are unknown, until the model follows the kernel again.
+    lost: bool,
 }
 
 impl Timeline {
-    /// Folds an event that has just been folded into `world`.
-    pub fn apply(&mut self, _event: &Event, _world: &World) {}
+    /// Marks of all tracks together, about.
+    pub const MARKS: usize = 262_144;
+    /// How many tracks of registrations that are gone are kept.
+    pub const GONE: usize = 64;
+    const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
@@ -122,5 +150,10 @@ impl Timeline {
     /// One track.
     pub fn track(&self, id: TrackId) -> Option<&Track> {
         self.tracks.get(&id)
+    }
+
+    /// The bound of one track.
+    fn cap(&self) -> usize {
+        (Self::MARKS / self.tracks.len().max(1)).clamp(64, 4096)
     }
 }

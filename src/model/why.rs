@@ -1,6 +1,16 @@
 //! The Why sentence: why a descriptor is or is not on the ready list, and what would change that.
 
-use crate::event::{Event, LaneId, WatchKey};
+mod call;
+mod event;
+mod lane;
+mod predict;
+mod watch;
+pub(super) mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::event::{Event, Kind, LaneId, WatchKey};
 
 use super::World;
 
@@ -16,6 +26,13 @@ pub enum Subject<'a> {
 }
 
 /// One or two plain sentences about the subject, computed from the model.
-pub fn why(_world: &World, _subject: Subject<'_>) -> String {
-    String::new()
+pub fn why(world: &World, subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Watch(key) => words::sentence(&watch::sentence(world, key)),
+        Subject::Lane(id) => words::sentence(&lane::sentence(world, id)),
+        Subject::Event(event) => match event.kind {
+            Kind::Command { .. } | Kind::Note(_) => event::sentence(world, event),
+            _ => words::sentence(&event::sentence(world, event)),
+        },
+    }
 }

@@ -50,7 +50,7 @@ impl Probe {
     /// Takes note of an event that is about to be folded.
     pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
         self.last_event = t;
-        if super::changes_interest(kind) {
+        if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
         }

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod dice;
-mod differential;
 mod findings;
 mod harness;
 mod headless;

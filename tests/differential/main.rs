@@ -1,5 +1,12 @@
 //! The model against the kernel: random operations on one epoll instance, every `epoll_wait`
 //! predicted before it is made.
+//!
+//! A binary of its own: a test beside it that starts a process would copy descriptors between
+//! fork and exec, and a closed file with a copy stays registered.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+#[path = "../suite/dice.rs"]
+mod dice;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -12,7 +19,7 @@ use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::dice::Dice;
+use dice::Dice;
 
 /// A watched end and the end that the test writes to.
 struct Ends {

@@ -1,0 +1,219 @@
+//! The detectors: what each event means for each of them.
+
+use crate::event::{
+    Call, CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Nanos, SyscallRecord, WatchKey,
+};
+
+use super::ledger::{About, Shown};
+use super::{FindingKind, Findings, sentence};
+use crate::model::World;
+
+/// What the detectors remember of an open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileState {
+    /// The number it was opened under.
+    pub(super) fd: Fd,
+    /// The thread that last got something out of it, and when.
+    pub(super) served: Option<(LaneId, Nanos)>,
+    /// Nothing was left behind: the last word of a read or accept was EAGAIN or the end.
+    pub(super) emptied: bool,
+    /// A read returned 0.
+    pub(super) ended: bool,
+    /// It was woken since it was last reported.
+    pub(super) woken: bool,
+    /// Accepts in a row that failed for want of a descriptor.
+    pub(super) emfile: u32,
+    /// Reports in a row of that kind of spin.
+    pub(super) row: (Option<FindingKind>, u32),
+    /// The threads (a bit each) that were told of it or touched it since they last waited.
+    pub(super) touched: u16,
+    /// The threads that were told of it and have not yet called read or accept on it.
+    pub(super) fresh: u16,
+    /// The findings (a bit each) that may be active.
+    pub(super) active: u16,
+}
+
+impl FileState {
+    pub(super) fn new(fd: Fd) -> Self {
+        Self {
+            fd,
+            served: None,
+            emptied: true,
+            ended: false,
+            woken: false,
+            emfile: 0,
+            row: (None, 0),
+            touched: 0,
+            fresh: 0,
+            active: 0,
+        }
+    }
+
+    pub(super) fn may(&self, kind: FindingKind) -> bool {
+        self.active & (1 << kind as u16) != 0
+    }
+}
+
+/// What the detectors remember of a thread, since its last `epoll_wait`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// When it returned.
+    pub(super) returned: Nanos,
+    /// What it was told of or touched.
+    pub(super) touched: Vec<FileId>,
+    /// Reads in a row of one file, since when.
+    pub(super) run: Option<(FileId, u32, Nanos)>,
+    /// Empty returns in a row with timeout 0.
+    pub(super) empty: u32,
+}
+
+pub(super) fn bit(lane: LaneId) -> u16 {
+    1 << u16::from(lane.0).min(15)
+}
+
+impl Findings {
+    pub(super) fn detect(&mut self, event: &Event, world: &World) {
+        match &event.kind {
+            Kind::Return(record) => self.returned(event, record, world),
+            Kind::Enter(Call::EpollWait { timeout_ms, .. }) => {
+                if *timeout_ms != 0 {
+                    self.sleeps(event.lane);
+                }
+                self.rest(event, world);
+            }
+            Kind::Open { fd, file, .. } => self.name(*fd, *file, world),
+            Kind::Wakeup(wakeup) => {
+                if let Some(file) = world.entry_at(wakeup.fd).map(|entry| entry.key.file) {
+                    self.state(file, wakeup.fd).woken = true;
+                    self.check_left(file, event, world);
+                }
+            }
+            Kind::Arrive { fd, .. } | Kind::Conn { fd, .. } => self.recheck(*fd, event, world),
+            Kind::Handle { file, .. } => {
+                self.turn(event.lane).run.take_if(|run| run.0 != *file);
+            }
+            Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
+            Kind::Unpark(_) => self.turn(event.lane).run = None,
+            Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
+                self.sleeps(event.lane);
+                self.rest(event, world);
+            }
+            Kind::Resync { .. } => self.sweep(event, world),
+            _ => {}
+        }
+    }
+
+    pub(super) fn turn(&mut self, lane: LaneId) -> &mut Turn {
+        &mut self.turns[usize::from(lane.0).min(Self::LANES - 1)]
+    }
+
+    pub(super) fn state(&mut self, file: FileId, fd: Fd) -> &mut FileState {
+        self.files.entry(file).or_insert_with(|| FileState::new(fd))
+    }
+
+    fn returned(&mut self, event: &Event, record: &SyscallRecord, world: &World) {
+        let ret = record.ret;
+        match record.call {
+            Call::EpollWait { timeout_ms, .. } => self.waited(event, record, timeout_ms, world),
+            Call::Accept { fd } => self.accepted(fd, event, record, world),
+            Call::Read { fd, .. } => self.read(fd, event, record, world),
+            Call::Write { fd, .. } | Call::Send { fd, .. } if ret.value() > Some(0) => {
+                if let Some(file) = world.fds.get(&fd) {
+                    self.progress(*file);
+                }
+            }
+            Call::EpollCtl { op, fd, file, .. } if ret.value().is_some() => {
+                self.progress(file);
+                self.state(file, fd).emfile = 0;
+                self.end(FindingKind::EmfileSpin, file);
+                if op == CtlOp::Del {
+                    self.state(file, fd).emptied = true;
+                }
+                self.check_left(file, event, world);
+                self.check_ghost(file, world);
+            }
+            Call::Close { fd } if ret.value().is_some() => self.closed(fd, event, world),
+            Call::Dup { fd } => {
+                if let (Some(copy), Some(file)) = (ret.fd(), world.fds.get(&fd)) {
+                    self.name(copy, *file, world);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A number came to name a file.
+    pub(super) fn name(&mut self, fd: Fd, file: FileId, world: &World) {
+        if let Some(old) = self.numbers.insert(fd, file)
+            && old != file
+            && is_gone(old, world)
+        {
+            self.forget(old);
+        }
+    }
+
+    fn closed(&mut self, fd: Fd, event: &Event, world: &World) {
+        for entry in world.instance.interest.by_fd(fd).filter(|e| world.is_ghost(e.key)) {
+            let key = entry.key;
+            self.see(FindingKind::Ghost, key, event, |_| sentence::ghost(world, key));
+        }
+        if let Some(file) = self.numbers.remove(&fd) {
+            if is_gone(file, world) {
+                self.forget(file);
+            } else {
+                self.check_ghost(file, world);
+            }
+        }
+    }
+
+    /// The file is no more: nothing holds of it.
+    fn forget(&mut self, file: FileId) {
+        if let Some(state) = self.files.remove(&file) {
+            for kind in FindingKind::ALL.into_iter().filter(|kind| state.may(*kind)) {
+                self.ledger.end(About::file(kind, file));
+            }
+        }
+    }
+
+    pub(super) fn see(
+        &mut self,
+        kind: FindingKind,
+        key: WatchKey,
+        event: &Event,
+        sentence: impl FnOnce(u64) -> String,
+    ) {
+        self.state(key.file, key.fd).active |= 1 << kind as u16;
+        let shown = Shown { fd: Some(key.fd), lane: None };
+        self.ledger.see(About::file(kind, key.file), shown, event, sentence);
+    }
+
+    pub(super) fn end(&mut self, kind: FindingKind, file: FileId) {
+        if let Some(state) = self.files.get_mut(&file).filter(|state| state.may(kind)) {
+            state.active &= !(1 << kind as u16);
+            self.ledger.end(About::file(kind, file));
+        }
+    }
+
+    pub(super) fn end_all(&mut self, kinds: [FindingKind; 3], file: FileId) {
+        for kind in kinds {
+            self.end(kind, file);
+        }
+    }
+
+    /// The whole interest list was read: whatever is not on it any more cannot be wrong.
+    fn sweep(&mut self, event: &Event, world: &World) {
+        let files: Vec<FileId> = self.files.keys().copied().collect();
+        for file in files {
+            if is_gone(file, world) {
+                self.forget(file);
+            } else {
+                self.check_ghost(file, world);
+                self.check_left(file, event, world);
+            }
+        }
+    }
+}
+
+fn is_gone(file: FileId, world: &World) -> bool {
+    world.files.get(&file).is_none_or(|open| open.refs == 0)
+}

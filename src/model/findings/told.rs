@@ -1,0 +1,218 @@
+//! What a thread does about that of which it is told: spins, herds, floods.
+
+use crate::event::{
+    Arm, Delivery, Errno, Event, Fd, FileId, FileKind, LaneId, Mask, Nanos, Output, SyscallRecord,
+    Trigger, WatchKey,
+};
+
+use super::detect::{FileState, bit};
+use super::ledger::{About, Shown};
+use super::left::LEFT;
+use super::{FindingKind, Findings, sentence};
+use crate::model::{InterestEntry, Progress, World};
+
+/// Deliveries, or failed accepts, in a row without progress that make a spin.
+const SPIN: u32 = 32;
+/// Reads of one file in one turn that starve the others.
+const FLOOD_READS: u32 = 256;
+/// The same in time, if there are at least [`FLOOD_FEW`] reads.
+const FLOOD_TIME: Nanos = Nanos(64_000_000);
+/// See [`FLOOD_TIME`].
+const FLOOD_FEW: u32 = 32;
+/// How long before a thread's `epoll_wait` returned another thread may have taken what it found.
+const HERD_BEFORE: Nanos = Nanos(10_000_000);
+
+/// The level-triggered spins.
+pub(super) const SPINS: [FindingKind; 3] =
+    [FindingKind::OutSpin, FindingKind::EofSpin, FindingKind::MaskZeroSpin];
+
+/// Being told, and what is done about it.
+impl Findings {
+    pub(super) fn delivered(&mut self, delivery: &Delivery, event: &Event, world: &World) {
+        let key = WatchKey { fd: delivery.fd, file: delivery.file };
+        let entry = world.instance.interest.get(key);
+        let state = self.touch(event.lane, key.file, key.fd);
+        state.emptied = false;
+        state.woken = false;
+        state.fresh |= bit(event.lane);
+        let kind = entry.and_then(|entry| spin(state, entry, delivery.mask));
+        let row = if state.row.0 == kind { state.row.1.saturating_add(1) } else { 1 };
+        let changed = state.row.0 != kind;
+        state.row = (kind, row);
+        if state.active != 0 {
+            if changed {
+                self.end_all(SPINS, key.file);
+            }
+            self.end_all(LEFT, key.file);
+        }
+        if let Some(kind) = kind
+            && row >= SPIN
+        {
+            let mask = delivery.mask;
+            self.see(kind, key, event, |n| {
+                sentence::spin(world, kind, key, mask, n.saturating_add(u64::from(SPIN) - 1))
+            });
+        }
+        if self.files.get(&key.file).is_some_and(|state| state.may(FindingKind::Ghost)) {
+            self.see(FindingKind::Ghost, key, event, |_| sentence::ghost(world, key));
+        }
+    }
+
+    /// Something was moved or changed: whatever spun goes forward.
+    pub(super) fn progress(&mut self, file: FileId) {
+        if let Some(state) = self.files.get_mut(&file) {
+            state.row = (None, 0);
+            if state.active != 0 {
+                self.end_all(SPINS, file);
+            }
+        }
+    }
+
+    pub(super) fn accepted(
+        &mut self,
+        fd: Fd,
+        event: &Event,
+        record: &SyscallRecord,
+        world: &World,
+    ) {
+        let Some(file) = world.fds.get(&fd).copied() else { return };
+        let key = WatchKey { fd, file };
+        let edge = world.instance.interest.get(key).map(InterestEntry::trigger);
+        let state = self.touch(event.lane, file, fd);
+        let fresh = state.fresh & bit(event.lane) != 0;
+        state.fresh &= !bit(event.lane);
+        if record.ret.errno().is_some_and(Errno::is_out_of_descriptors) {
+            state.emfile = state.emfile.saturating_add(1);
+            if state.emfile >= SPIN && edge == Some(Trigger::Level) {
+                self.see(FindingKind::EmfileSpin, key, event, |n| {
+                    sentence::emfile_spin(world, key, n.saturating_add(u64::from(SPIN) - 1))
+                });
+            }
+            return;
+        }
+        state.emfile = 0;
+        state.emptied = record.ret.is(Errno::EAGAIN);
+        state.woken &= !state.emptied;
+        if let (Some(new), Output::Accepted { file: client, .. }) =
+            (record.ret.fd(), &record.output)
+        {
+            state.served = Some((event.lane, event.t));
+            self.name(new, *client, world);
+            self.turn(event.lane).run = None;
+        } else if fresh && record.ret.is(Errno::EAGAIN) {
+            self.herd(key, event, world);
+        }
+        self.end(FindingKind::EmfileSpin, file);
+        self.check_left(file, event, world);
+    }
+
+    pub(super) fn read(&mut self, fd: Fd, event: &Event, record: &SyscallRecord, world: &World) {
+        let Some(file) = world.fds.get(&fd).copied() else { return };
+        let key = WatchKey { fd, file };
+        let state = self.touch(event.lane, file, fd);
+        let fresh = state.fresh & bit(event.lane) != 0;
+        state.fresh &= !bit(event.lane);
+        match record.ret.value() {
+            Some(0) => {
+                state.ended = true;
+                state.emptied = true;
+            }
+            Some(_) => {
+                state.emptied = false;
+                state.served = Some((event.lane, event.t));
+                self.progress(file);
+            }
+            None => {
+                state.emptied = true;
+                state.woken = false;
+                if fresh && record.ret.is(Errno::EAGAIN) {
+                    self.herd(key, event, world);
+                }
+            }
+        }
+        self.flood(key, event, record, world);
+        if self.files.get(&file).is_some_and(|state| state.active != 0) {
+            self.check_left(file, event, world);
+        }
+    }
+
+    /// A thread was told of something and found nothing: perhaps another one took it.
+    fn herd(&mut self, key: WatchKey, event: &Event, world: &World) {
+        let returned = self.turn(event.lane).returned;
+        let Some((taker, t)) = self.files.get(&key.file).and_then(|state| state.served) else {
+            return;
+        };
+        if taker == event.lane || t.0.saturating_add(HERD_BEFORE.0) < returned.0 {
+            return;
+        }
+        // Every client of a server has the same finding: it is shown once for all of them.
+        let what = world.files.get(&key.file).map(|open| open.what);
+        let about = if what == Some(FileKind::Listener) {
+            self.state(key.file, key.fd).active |= 1 << FindingKind::ThunderingHerd as u16;
+            About::file(FindingKind::ThunderingHerd, key.file)
+        } else {
+            About::all(FindingKind::ThunderingHerd)
+        };
+        let shown = Shown { fd: Some(key.fd), lane: Some(event.lane) };
+        let lanes = (taker, event.lane);
+        self.ledger.see(about, shown, event, |n| sentence::herd(world, key, lanes, n));
+    }
+
+    /// Counts the reads of a turn.
+    fn flood(&mut self, key: WatchKey, event: &Event, record: &SyscallRecord, world: &World) {
+        let turn = self.turn(event.lane);
+        let fresh = (key.file, 0, record.started);
+        let (file, reads, since) = turn.run.filter(|run| run.0 == key.file).unwrap_or(fresh);
+        let reads = reads.saturating_add(1);
+        turn.run = Some((file, reads, since));
+        let held_up = world.settings.delay_ms > 0 || world.settings.paused;
+        let long = !held_up && reads >= FLOOD_FEW && event.t.since(since) >= FLOOD_TIME;
+        if reads % FLOOD_READS != 0 && !(long && reads % FLOOD_FEW == 0) {
+            return;
+        }
+        if let Some(victim) = starved(world, event.lane, key.file, since) {
+            let took = event.t.since(since);
+            self.see(FindingKind::Starving, key, event, |_| {
+                sentence::starving(world, event.lane, key, victim, (reads, took))
+            });
+        }
+    }
+
+    pub(super) fn stale(&mut self, fd: Fd, file: FileId, event: &Event, world: &World) {
+        let about = About::file(FindingKind::StaleEvent, file);
+        let shown = Shown { fd: Some(fd), lane: Some(event.lane) };
+        let lane = event.lane;
+        self.ledger.see(about, shown, event, |_| sentence::stale(world, lane, fd));
+    }
+}
+
+/// The spin to which one more report of that file belongs.
+fn spin(state: &FileState, entry: &InterestEntry, mask: Mask) -> Option<FindingKind> {
+    let over = Mask::RDHUP | Mask::HUP | Mask::ERR;
+    if entry.trigger() == Trigger::Edge || entry.arm() == Arm::Disarmed {
+        None
+    } else if entry.mask.asked().is_empty() {
+        mask.any(Mask::ALWAYS).then_some(FindingKind::MaskZeroSpin)
+    } else if state.ended || mask.any(over) {
+        Some(FindingKind::EofSpin)
+    } else {
+        mask.has(Mask::OUT).then_some(FindingKind::OutSpin)
+    }
+}
+
+/// Another file that has been ready ever since: in the thread's own batch, or on the ready list.
+fn starved(world: &World, lane: LaneId, flooder: FileId, since: Nanos) -> Option<WatchKey> {
+    let batch = world.lane(lane).into_iter().flat_map(|lane| &lane.batch);
+    let waiting = batch
+        .filter(|entry| entry.progress == Progress::Waiting)
+        .map(|entry| WatchKey { fd: entry.delivery.fd, file: entry.delivery.file });
+    let listed = world.instance.ready.iter().filter(|entry| entry.since <= since).map(|e| e.key);
+    let ready = |key: &WatchKey| {
+        let entry = world.instance.interest.get(*key);
+        key.file != flooder
+            && entry.zip(world.files.get(&key.file)).is_some_and(|(entry, open)| {
+                open.what != FileKind::Eventfd && open.poll().surely(entry.mask)
+            })
+    };
+    waiting.chain(listed).find(ready)
+}

@@ -1,0 +1,319 @@
+//! Event sequences for tests, written as what happens: `client(7, EDGE).arrive(7, 12).wait(1)`.
+//!
+//! Each step makes one event, 1 ms after the one before it, and folds it into a world and a
+//! timeline. The epoll instance is fd 3; the file of a number is numbered after it until the
+//! number is used again.
+
+use std::collections::BTreeMap;
+
+use crate::event::{
+    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind,
+    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings, SyscallRecord,
+    Wakeup, WatchKey,
+};
+
+use super::{Finding, FindingKind, Moment, Span, Subject, Timeline, TrackId, World, why};
+
+pub(super) const LEVEL: Mask = Mask(0x1 | 0x2000);
+pub(super) const EDGE: Mask = Mask(0x1 | 0x2000 | 1 << 31);
+pub(super) const ONESHOT: Mask = Mask(0x1 | 0x2000 | 1 << 30);
+pub(super) const IN: Mask = Mask::IN;
+pub(super) const OUT: Mask = Mask::OUT;
+pub(super) const END: Mask = Mask(0x1 | 0x2000);
+
+const EP: Fd = Fd(3);
+
+pub(super) struct Scenario {
+    pub(super) world: World,
+    pub(super) timeline: Timeline,
+    pub(super) last: Option<Event>,
+    files: BTreeMap<i32, FileId>,
+    next_file: u32,
+    timeout_ms: i32,
+    step: u64,
+}
+
+impl Scenario {
+    /// One thread, the epoll instance, a recorded edge log.
+    pub(super) fn new() -> Self {
+        let mut scenario = Self {
+            world: World::default(),
+            timeline: Timeline::default(),
+            last: None,
+            files: BTreeMap::new(),
+            next_file: 100,
+            timeout_ms: -1,
+            step: 1_000_000,
+        };
+        scenario = scenario.tool(Kind::EdgeLog(EdgeLog::Drained)).thread(1);
+        scenario.call(1, Call::EpollCreate, Ret::ok(3), Output::None)
+    }
+
+    pub(super) fn push(mut self, lane: u8, kind: Kind) -> Self {
+        let event = Event {
+            seq: self.world.seq.next(),
+            t: Nanos(self.world.t.0 + self.step),
+            lane: LaneId(lane),
+            kind,
+        };
+        self.world.apply(&event);
+        self.timeline.apply(&event, &self.world);
+        self.last = Some(event);
+        self
+    }
+
+    pub(super) fn tool(self, kind: Kind) -> Self {
+        self.push(0, kind)
+    }
+
+    /// Time between events, in nanoseconds.
+    pub(super) fn every(mut self, step: u64) -> Self {
+        self.step = step;
+        self
+    }
+
+    pub(super) fn repeat(self, times: usize, step: impl Fn(Self) -> Self) -> Self {
+        (0..times).fold(self, |scenario, _| step(scenario))
+    }
+
+    pub(super) fn thread(self, lane: u8) -> Self {
+        self.push(lane, Kind::Lane(LaneChange::Started { tid: 1000 + u32::from(lane) }))
+    }
+
+    pub(super) fn settings(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.world.settings;
+        change(&mut settings);
+        self.tool(Kind::Settings(settings))
+    }
+
+    fn call(self, lane: u8, call: Call, ret: Ret, output: Output) -> Self {
+        let started = Nanos(self.world.t.0 + self.step / 2);
+        self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
+    }
+
+    fn file(&self, fd: i32) -> FileId {
+        self.files.get(&fd).copied().unwrap_or(FileId(0))
+    }
+
+    pub(super) fn key(&self, fd: i32) -> WatchKey {
+        WatchKey { fd: Fd(fd), file: self.file(fd) }
+    }
+
+    fn fresh(&mut self, fd: i32) -> FileId {
+        self.next_file += 1;
+        self.files.insert(fd, FileId(self.next_file));
+        FileId(self.next_file)
+    }
+
+    pub(super) fn open(mut self, fd: i32, what: FileKind, name: &str, mask: Mask) -> Self {
+        let file = self.fresh(fd);
+        self.tool(Kind::Open { fd: Fd(fd), file, what, name: name.into() }).ctl(
+            1,
+            CtlOp::Add,
+            fd,
+            mask,
+        )
+    }
+
+    pub(super) fn listen(self, fd: i32, mask: Mask) -> Self {
+        self.open(fd, FileKind::Listener, "127.0.0.1:8000", mask - Mask::RDHUP)
+    }
+
+    pub(super) fn control(self, fd: i32) -> Self {
+        self.open(fd, FileKind::Eventfd, "control", IN)
+    }
+
+    /// A connection that is there already: accepted from fd 4 and added by T1.
+    pub(super) fn client(self, fd: i32, mask: Mask) -> Self {
+        self.accept(1, 4, fd).ctl(1, CtlOp::Add, fd, mask).queues(fd, 0)
+    }
+
+    pub(super) fn accept(mut self, lane: u8, listener: i32, fd: i32) -> Self {
+        let file = self.fresh(fd);
+        let port = 51_000 + u16::try_from(fd).expect("a small number");
+        let peer = Peer::Inet(([127, 0, 0, 1], port).into());
+        let output = Output::Accepted { file, peer };
+        self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::ok(fd.into()), output)
+    }
+
+    pub(super) fn accept_fails(self, lane: u8, listener: i32, errno: Errno) -> Self {
+        self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::err(errno), Output::None)
+    }
+
+    pub(super) fn ctl(self, lane: u8, op: CtlOp, fd: i32, mask: Mask) -> Self {
+        let file = self.file(fd);
+        let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
+        self.call(lane, call, Ret::ok(0), Output::None)
+    }
+
+    pub(super) fn rearm(self, lane: u8, fd: i32, mask: Mask) -> Self {
+        self.ctl(lane, CtlOp::Mod, fd, mask)
+    }
+
+    pub(super) fn wakeup(self, fd: i32, band: Mask, unread: Option<u32>) -> Self {
+        let after = self.world.t;
+        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
+    }
+
+    /// Data, or for a listener connections: so much is unread now.
+    pub(super) fn arrive(self, fd: i32, unread: u32) -> Self {
+        self.wakeup(fd, Mask(0x1 | 0x40), Some(unread))
+    }
+
+    pub(super) fn queues(self, fd: i32, unread: u32) -> Self {
+        let queues = Queues { unread: Some(unread), unsent: None, state: None };
+        self.tool(Kind::Arrive { fd: Fd(fd), queues })
+    }
+
+    pub(super) fn timeout(mut self, ms: i32) -> Self {
+        self.timeout_ms = ms;
+        self
+    }
+
+    fn wait_call(&self) -> Call {
+        let max = self.world.settings.max_events;
+        Call::EpollWait { ep: EP, max, timeout_ms: self.timeout_ms }
+    }
+
+    pub(super) fn enter(self, lane: u8) -> Self {
+        let call = self.wait_call();
+        self.push(lane, Kind::Enter(call))
+    }
+
+    /// `epoll_wait` returns these events.
+    pub(super) fn report(self, lane: u8, events: &[(i32, Mask)]) -> Self {
+        let call = self.wait_call();
+        let delivery =
+            |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
+        let events: Box<[Delivery]> = events.iter().map(delivery).collect();
+        let ret = Ret::ok(i64::try_from(events.len()).expect("a small number"));
+        self.call(lane, call, ret, Output::Events { events, log: EdgeLog::Drained })
+    }
+
+    /// `epoll_wait` is entered and returns these events.
+    pub(super) fn turn(self, lane: u8, events: &[(i32, Mask)]) -> Self {
+        self.enter(lane).report(lane, events)
+    }
+
+    pub(super) fn handle(self, lane: u8, fd: i32) -> Self {
+        let file = self.file(fd);
+        self.push(lane, Kind::Handle { fd: Fd(fd), file })
+    }
+
+    pub(super) fn read(self, lane: u8, fd: i32, len: u32, got: u32) -> Self {
+        let call = Call::Read { fd: Fd(fd), len };
+        self.call(lane, call, Ret::ok(got.into()), Output::Data(Box::default()))
+    }
+
+    pub(super) fn again(self, lane: u8, fd: i32) -> Self {
+        self.read_fails(lane, fd, Errno::EAGAIN)
+    }
+
+    pub(super) fn read_fails(self, lane: u8, fd: i32, errno: Errno) -> Self {
+        let call = Call::Read { fd: Fd(fd), len: 4096 };
+        self.call(lane, call, Ret::err(errno), Output::None)
+    }
+
+    pub(super) fn send(self, lane: u8, fd: i32, len: u32, sent: i64) -> Self {
+        let ret = if sent < 0 { Ret::err(Errno::EAGAIN) } else { Ret::ok(sent) };
+        self.call(lane, Call::Send { fd: Fd(fd), len }, ret, Output::None)
+    }
+
+    pub(super) fn dup(self, lane: u8, fd: i32, copy: i32) -> Self {
+        self.call(lane, Call::Dup { fd: Fd(fd) }, Ret::ok(copy.into()), Output::None)
+    }
+
+    pub(super) fn close(self, lane: u8, fd: i32) -> Self {
+        self.call(lane, Call::Close { fd: Fd(fd) }, Ret::ok(0), Output::None)
+    }
+
+    pub(super) fn wait_fails(self, lane: u8, errno: Errno) -> Self {
+        let call = self.wait_call();
+        self.call(lane, call, Ret::err(errno), Output::None)
+    }
+
+    pub(super) fn conn(self, lane: u8, fd: i32, state: ConnState, queued: u32) -> Self {
+        self.push(lane, Kind::Conn { fd: Fd(fd), state, queued })
+    }
+
+    pub(super) fn park(self, lane: u8, next: Call) -> Self {
+        self.push(lane, Kind::Park { next })
+    }
+
+    pub(super) fn park_wait(self, lane: u8) -> Self {
+        let call = self.wait_call();
+        self.park(lane, call)
+    }
+
+    pub(super) fn unpark(self, lane: u8) -> Self {
+        self.push(lane, Kind::Unpark(Pass::Step))
+    }
+
+    pub(super) fn stale(self, lane: u8, fd: i32, believed: bool) -> Self {
+        let file = self.file(fd);
+        self.push(lane, Kind::Stale { fd: Fd(fd), file, believed })
+    }
+
+    pub(super) fn gap(self, lane: u8) -> Self {
+        self.push(lane, Kind::Gap { lost: 7 })
+    }
+
+    // --- what is seen
+
+    /// The kinds that hold now.
+    pub(super) fn active(&self) -> Vec<FindingKind> {
+        self.world.findings.iter().filter(|f| f.active).map(|f| f.kind).collect()
+    }
+
+    pub(super) fn finding(&self, kind: FindingKind) -> Option<&Finding> {
+        self.world.findings.iter().find(|f| f.kind == kind)
+    }
+
+    pub(super) fn why_fd(&self, fd: i32) -> String {
+        why(&self.world, Subject::Watch(self.key(fd)))
+    }
+
+    pub(super) fn why_lane(&self, lane: u8) -> String {
+        why(&self.world, Subject::Lane(LaneId(lane)))
+    }
+
+    pub(super) fn why_last(&self) -> String {
+        self.last.as_ref().map(|event| why(&self.world, Subject::Event(event))).unwrap_or_default()
+    }
+
+    /// A track's marks as letters, spans in capitals.
+    pub(super) fn track(&self, id: TrackId) -> String {
+        let track = self.timeline.track(id);
+        let marks = track.into_iter().flat_map(|t| t.window(Nanos(0), Nanos(u64::MAX)));
+        marks.map(|mark| letter(mark.what)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The position of the last event.
+    pub(super) fn seq(&self) -> Seq {
+        self.world.seq
+    }
+}
+
+fn letter(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Span(Span::Running) => "RUNNING",
+        Moment::Span(Span::Asleep) => "ASLEEP",
+        Moment::Span(Span::Held) => "HELD",
+        Moment::Span(Span::Quiet(crate::event::Trigger::Level)) => "LEVEL",
+        Moment::Span(Span::Quiet(crate::event::Trigger::Edge)) => "EDGE",
+        Moment::Span(Span::Ready) => "READY",
+        Moment::Span(Span::PutBack) => "BACK",
+        Moment::Span(Span::Gone) => "GONE",
+        Moment::Span(Span::Unknown) => "UNKNOWN",
+        Moment::Accept => "accept",
+        Moment::Arrive => "arrive",
+        Moment::Report => "report",
+        Moment::Read => "read",
+        Moment::Write => "write",
+        Moment::Again => "again",
+        Moment::End => "end",
+        Moment::Close => "close",
+        Moment::Changed => "changed",
+        Moment::Lost => "lost",
+    }
+}

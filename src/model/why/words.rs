@@ -1,0 +1,106 @@
+//! Wording that the Why sentences and the findings share.
+
+use crate::event::{FileKind, LaneId, Mask, Nanos, WatchKey, visible};
+use crate::model::{OpenFile, World};
+
+/// Columns of a name in a sentence.
+const NAME: usize = 48;
+
+/// `fd 7 (127.0.0.1:51234)`.
+pub(in crate::model) fn name(world: &World, key: WatchKey) -> String {
+    match world.file_of(key) {
+        Some(file) => format!("fd {} ({})", key.fd, name_of(file)),
+        None => format!("fd {}", key.fd),
+    }
+}
+
+/// What a file is called without its number.
+pub(in crate::model) fn name_of(file: &OpenFile) -> String {
+    let name = visible(file.name.as_bytes(), NAME);
+    match file.what {
+        FileKind::Listener => format!("listener {name}"),
+        FileKind::Eventfd => "control eventfd".to_owned(),
+        FileKind::Pipe => "pipe".to_owned(),
+        FileKind::Tcp | FileKind::Unix => match &file.peer {
+            _ if !name.is_empty() => name,
+            Some(peer) => visible(peer.to_string().as_bytes(), NAME),
+            None => "?".to_owned(),
+        },
+    }
+}
+
+/// `1 byte`, `12 bytes`.
+pub(in crate::model) fn count(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(n)) }
+}
+
+/// `1 client waits`, `2 clients wait`.
+pub(in crate::model) fn clients(n: u32) -> String {
+    if n == 1 {
+        "1 client waits".to_owned()
+    } else {
+        format!("{} clients wait", grouped(u64::from(n)))
+    }
+}
+
+/// `4,096`.
+pub(in crate::model) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `IN RDHUP`.
+pub(in crate::model) fn bits(mask: Mask) -> String {
+    mask.join(" ")
+}
+
+/// `12.031 s`, `340 ms`, `15 us`.
+pub(in crate::model) fn duration(t: Nanos) -> String {
+    match t.0 {
+        0..1_000_000 => format!("{} us", t.0 / 1000),
+        1_000_000..1_000_000_000 => format!("{} ms", t.0 / 1_000_000),
+        _ => format!("{t} s"),
+    }
+}
+
+/// `fd 7, fd 9 and fd 11`; of many only the first.
+pub(in crate::model) fn list(items: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match items {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        _ if items.len() > SHOWN => {
+            format!("{} and {} more", items[..SHOWN].join(", "), items.len() - SHOWN)
+        }
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A thread that panicked; its message is shown as text only.
+pub(in crate::model) fn thread_died(id: LaneId, message: &str) -> String {
+    format!("{id} panicked: {}", visible(message.as_bytes(), 160))
+}
+
+/// Text as a sentence: it begins with a capital, unless with a name of the system's, and ends with
+/// a full stop.
+pub(in crate::model) fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_word = first != "fd" && first.chars().all(|c| c.is_ascii_alphabetic() || c == '\'');
+    let mut sentence = String::with_capacity(text.len() + 1);
+    let mut chars = text.chars();
+    if let Some(c) = chars.next() {
+        sentence.push(if is_word { c.to_ascii_uppercase() } else { c });
+    }
+    sentence.push_str(chars.as_str());
+    if !sentence.is_empty() && !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
