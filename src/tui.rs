@@ -30,5 +30,5 @@ mod scenes;
 mod tests;
 
 pub use keymap::readme_rows;
-pub use run::{Exit, TuiOptions, run};
+pub use run::{Exit, Marks, TuiOptions, run};
 pub use theme::ThemeName;

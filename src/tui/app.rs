@@ -256,8 +256,6 @@ impl App {
             self.ui.say(format!("back to now, then: {command}"));
         } else if matches!(command, Command::Exclusive(..)) {
             self.ui.say("EPOLLEXCLUSIVE chooses among epoll instances: with one it shows nothing");
-        } else {
-            self.ui.say(command.to_string());
         }
         Some(command)
     }

@@ -13,7 +13,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Gap { .. }
         | Kind::Lane(_)
         | Kind::Note(_) => true,
-        Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(None)),
+        Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         _ => false,
     }
 }

@@ -30,6 +30,9 @@ const BUSY: Duration = Duration::from_millis(33);
 /// More events than this between two frames are a load.
 const LOAD: usize = 500;
 
+/// How long the server may take to say goodbye to its clients.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How the screen is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TuiOptions {
@@ -83,16 +86,17 @@ impl TuiOptions {
 /// # Errors
 /// If the terminal cannot be taken or drawn to.
 pub fn run(
-    session: &mut Session,
-    options: &TuiOptions,
-    token: &CancellationToken,
-    wake: &Arc<Notify>,
+    mut session: Session,
+    options: TuiOptions,
+    token: CancellationToken,
+    wake: Arc<Notify>,
 ) -> io::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let terminal = Terminal::enter(options.mouse)?;
     let mut screen = Screen::new(terminal, options.theme());
-    let ended = runtime.block_on(screen.show(session, token, wake));
+    let ended = runtime.block_on(screen.show(&mut session, &token, &wake));
     drop(screen);
+    session.finish(FAREWELL, &mut |_, _| {});
     match watchdog::caught() {
         // A terminal that is gone cannot be drawn to; the signal is the reason.
         Some(signal) => Ok(Exit::Signal(signal)),

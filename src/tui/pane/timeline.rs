@@ -20,7 +20,7 @@ use crate::tui::words;
 pub struct TimelinePane<'a>(pub Look<'a>);
 
 /// Columns of a track's label.
-const LABEL: u16 = 10;
+const LABEL: u16 = 11;
 /// How far a mark may be moved to the right so as not to hide another one.
 const SPILL: u16 = 4;
 /// From this height on the marks are explained below the axis.
