@@ -79,10 +79,12 @@ pub fn moment(event: &Event) -> String {
         }
         Kind::Handle { fd, .. } => format!("{} turns to fd {fd}", event.lane),
         Kind::Enter(call) => format!("{} enters {call}", event.lane),
-        _ => {
-            let (call, _) = parts(event);
-            format!("{} {call}", event.lane)
+        Kind::Command { text, phase, .. } => {
+            let text = visible(text.as_bytes(), 60);
+            format!("command: {text} {}", phase_words(phase))
         }
+        _ if event.lane.is_worker() => format!("{} {}", event.lane, parts(event).0),
+        _ => parts(event).0,
     }
 }
 

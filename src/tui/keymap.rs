@@ -127,14 +127,14 @@ pub static BINDINGS: &[Binding] = &[
     row(Group::Time, LIVE, &[ch('g')], Action::Live, ["", "follow the newest event", ""]),
     row(
         Group::Time,
-        VIEW,
+        PAST,
         &[ch('[')],
         Action::Seek(Step::Back),
-        ["seek -1", "one event back in time; the whole screen shows it", "back"],
+        ["seek -1", "one event further back", "back"],
     ),
     row(
         Group::Time,
-        VIEW,
+        PAST,
         &[ch(']')],
         Action::Seek(Step::On),
         ["seek 1", "one event forward in time", "on"],
@@ -403,6 +403,20 @@ pub static BINDINGS: &[Binding] = &[
         &[ch(':')],
         Action::AskCommand,
         ["", "type a command; some have no key: accept, max-events, drop, mistake", "command"],
+    ),
+    row(
+        Group::Time,
+        LIVE,
+        &[ch('[')],
+        Action::Seek(Step::Back),
+        ["seek -1", "one event back in time; the whole screen shows it", "back in time"],
+    ),
+    row(
+        Group::Time,
+        LIVE,
+        &[ch(']')],
+        Action::Seek(Step::On),
+        ["", "one event forward (when back in time)", ""],
     ),
     row(
         Group::Program,

@@ -9,7 +9,7 @@ use crate::event::View;
 /// The smallest screen that is drawn.
 pub const SMALLEST: (u16, u16) = (80, 24);
 /// From this width on the ready list stands beside the interest list.
-const WIDE: u16 = 110;
+pub const WIDE: u16 = 110;
 /// From this height on the overview has a timeline.
 const TALL: u16 = 34;
 

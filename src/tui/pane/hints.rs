@@ -66,12 +66,11 @@ impl Widget for Hints<'_> {
                 Tone::Plain => ("", Role::Title),
                 Tone::Bad => ("! ", Role::Bad),
             };
-            row.put(mark, look.style(role)).put(&text, look.style(role));
-        } else {
-            for (key, word) in self.fitting(inner.width - 1) {
-                row.put(&key, look.style(Role::Key)).put(" ", border);
-                row.put(word, look.style(Role::Text)).put("  ", border);
-            }
+            row.put(mark, look.style(role)).put(&text, look.style(role)).put("   ", border);
+        }
+        for (key, word) in self.fitting(row.left()) {
+            row.put(&key, look.style(Role::Key)).put(" ", border);
+            row.put(word, look.style(Role::Text)).put("  ", border);
         }
         let corner = Rect { x: area.right() - 1, width: 1, ..area };
         Row::new(buf, corner, 0).put(glyphs.bottom_right, border);

@@ -8,6 +8,7 @@ use super::Look;
 use crate::event::{Call, visible};
 use crate::model::{Lane, LaneState};
 use crate::tui::draw::{Row, cells, first_row};
+use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 
 /// Draws the threads.
@@ -19,7 +20,8 @@ impl Waiting<'_> {
         let world = look.scene.world;
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
-        vec!["Waiting in epoll_wait (wq)".to_owned(), format!("{asleep} of {alive}")]
+        let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
+        vec![name.to_owned(), format!("{asleep} of {alive}")]
     }
 
     /// The lines: sleepers in their order, then the held, then the others.
@@ -40,7 +42,7 @@ impl Waiting<'_> {
         }
         let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
         for lane in world.lanes.iter().filter(asleep) {
-            let (text, role, hint) = words(lane);
+            let (text, role, hint) = words(lane, self.0.ui.size.0 < WIDE);
             lines.push((Some(lane), text, role));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
@@ -50,17 +52,20 @@ impl Waiting<'_> {
     }
 }
 
-fn words(lane: &Lane) -> (String, Role, Option<&'static str>) {
+fn words(lane: &Lane, narrow: bool) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
         LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
-            let hint = match call {
-                Call::EpollWait { .. } => "press . to make the call",
-                _ => "press . to make the call, > to go on to epoll_wait",
+            let to_wait = matches!(call, Call::EpollWait { .. });
+            let hint = match (to_wait, narrow) {
+                (true, _) => "press . to make the call",
+                (false, true) => ". makes it, > goes on to epoll_wait",
+                (false, false) => "press . to make the call, > to go on to epoll_wait",
             };
-            (format!("held before {call}"), Role::Title, Some(hint))
+            let before = if narrow { "next:" } else { "held before" };
+            (format!("{before} {call}"), Role::Title, Some(hint))
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::Asleep(_) if lane.step_pending => {

@@ -40,20 +40,34 @@ impl Why<'_> {
     }
 }
 
+impl Why<'_> {
+    /// How to connect, as long as nobody is.
+    fn invitation(&self) -> Option<String> {
+        let scene = &self.0.scene;
+        let line = &scene.facts.invitation;
+        (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == Topic::Watch).then(
+            || {
+                format!(
+                    "Nobody is connected. Type `{line}` in another window, or press c for a \
+                     built-in client."
+                )
+            },
+        )
+    }
+}
+
 impl Widget for Why<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let mut text = self.sentence();
-        if look.scene.world.clients() == 0 && !look.scene.facts.invitation.is_empty() {
-            let invitation = format!(
-                "Nobody is connected. Type `{}` in another window, or press c for a built-in client.",
-                look.scene.facts.invitation
-            );
-            text = if text.is_empty() { invitation } else { format!("{invitation} {text}") };
-        }
         let columns = usize::from(area.width.saturating_sub(2));
         let inner =
             Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
+        let mut text = self.sentence();
+        if let Some(invitation) = self.invitation() {
+            let both = format!("{invitation} {text}");
+            let fits = words::wrap(&both, columns).len() <= usize::from(area.height);
+            text = if fits { both } else { invitation };
+        }
         for (n, line) in words::wrap(&text, columns).iter().enumerate() {
             Row::new(buf, inner, cells(n)).put(line, look.style(Role::Text));
         }
