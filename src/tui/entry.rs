@@ -116,12 +116,14 @@ impl Entry {
         *self = Self::new(self.purpose, text);
     }
 
-    /// The grammar of the command being typed: its usage and what it does.
-    pub fn usage(&self) -> Option<(String, &'static str)> {
-        let Purpose::Command = self.purpose else { return None };
-        let typed = self.text.split_whitespace().next()?;
-        let (word, arguments, help) = GRAMMAR.iter().find(|(word, ..)| *word == typed)?;
-        Some((format!("{word} {arguments}").trim_end().to_owned(), help))
+    /// The grammar's lines for the command being typed, or for those it could become.
+    pub fn usages(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let typed = self.text.trim_start();
+        let fits = |word: &str| match typed.split_once(' ') {
+            Some((name, _)) => word == name,
+            None => word.starts_with(typed),
+        };
+        GRAMMAR.into_iter().filter(|(word, ..)| fits(word)).collect()
     }
 
     /// The command that the line is, if it is one.

@@ -80,7 +80,7 @@ pub struct Binding {
     pub action: Action,
     /// The same in the palette; empty if there is none.
     pub palette: &'static str,
-    /// What it does.
+    /// What it does; empty if it repeats another mode's.
     pub help: &'static str,
     /// What the hint bar says; empty if it is not there.
     pub hint: &'static str,
@@ -124,21 +124,9 @@ pub static BINDINGS: &[Binding] = &[
         Action::Live,
         ["live", "back to now; follow the newest event", "now"],
     ),
-    row(Group::Time, LIVE, &[ch('g')], Action::Live, ["", "follow the newest event", ""]),
-    row(
-        Group::Time,
-        PAST,
-        &[ch('[')],
-        Action::Seek(Step::Back),
-        ["seek -1", "one event further back", "back"],
-    ),
-    row(
-        Group::Time,
-        PAST,
-        &[ch(']')],
-        Action::Seek(Step::On),
-        ["seek 1", "one event forward in time", "on"],
-    ),
+    row(Group::Time, LIVE, &[ch('g')], Action::Live, ["", "", ""]),
+    row(Group::Time, PAST, &[ch('[')], Action::Seek(Step::Back), ["seek -1", "", "back"]),
+    row(Group::Time, PAST, &[ch(']')], Action::Seek(Step::On), ["", "", "on"]),
     row(
         Group::Server,
         VIEW,
@@ -416,7 +404,7 @@ pub static BINDINGS: &[Binding] = &[
         LIVE,
         &[ch(']')],
         Action::Seek(Step::On),
-        ["", "one event forward (when back in time)", ""],
+        ["seek 1", "one event forward in time", ""],
     ),
     row(
         Group::Program,
@@ -498,6 +486,11 @@ pub fn hints(mode: Mode) -> impl Iterator<Item = &'static Binding> {
     BINDINGS.iter().filter(move |b| b.modes.contains(&mode) && !b.hint.is_empty())
 }
 
+/// The bindings under a heading of the help; those that only repeat another mode's are left out.
+pub fn rows(group: Group) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| b.group == group && !b.help.is_empty())
+}
+
 /// The keys of a binding as text: `+ =`.
 pub fn keys(binding: &Binding) -> String {
     binding.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -508,7 +501,7 @@ pub fn readme_rows() -> String {
     let mut text = String::from("| key | does | palette |\n| --- | --- | --- |\n");
     let code = |t: &str| if t.is_empty() { String::new() } else { format!("`{t}`") };
     for group in Group::ALL {
-        for binding in BINDINGS.iter().filter(|b| b.group == group) {
+        for binding in rows(group) {
             let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
             let words: Vec<_> = binding.palette.split(", ").map(code).collect();
             // Writing to a string cannot fail.
@@ -575,7 +568,8 @@ mod tests {
     #[test]
     fn readme_has_a_row_a_binding() {
         let rows = readme_rows();
-        assert_eq!(rows.lines().count(), 2 + BINDINGS.len() + 4);
+        let shown = BINDINGS.iter().filter(|b| !b.help.is_empty()).count();
+        assert_eq!(rows.lines().count(), 2 + shown + 4);
         assert!(
             rows.contains("| `t` | level-triggered <-> edge-triggered | `trigger fd=7 edge` |")
         );

@@ -6,7 +6,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::Look;
 use crate::tui::draw::{Align, Joint, Row, cells, frame, inside};
-use crate::tui::keymap::{self, BINDINGS, Group};
+use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -27,8 +27,9 @@ impl Help<'_> {
         let mut lines = Vec::new();
         for group in Group::ALL {
             lines.push(Line::Heading(group.title()));
-            let rows = BINDINGS.iter().filter(|b| b.group == group);
-            lines.extend(rows.map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)));
+            lines.extend(
+                keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
+            );
             lines.push(Line::Blank);
         }
         lines.push(Line::Heading("Commands without a key (press : first)"));

@@ -56,12 +56,21 @@ impl Prompt<'_> {
                 ));
             }
             Purpose::Command => {
-                if let Some((usage, help)) = entry.usage() {
-                    lines.push((format!("{usage}   {help}"), Role::Text));
+                let usages = entry.usages();
+                if usages.len() > usize::from(ROWS) {
+                    let words: Vec<_> = usages.iter().map(|(word, ..)| *word).collect();
+                    let wrapped = words::wrap(&words.join("  "), columns);
+                    lines.extend(wrapped.into_iter().map(|line| (line, Role::Text)));
+                } else {
+                    lines.extend(usages.iter().map(|(word, arguments, help)| {
+                        (format!("{word} {arguments}   {help}"), Role::Text)
+                    }));
                 }
-                let candidates = entry.candidates(self.0.scene.live).join("  ");
-                let wrapped = words::wrap(&candidates, columns);
-                lines.extend(wrapped.into_iter().map(|line| (line, Role::Dim)));
+                if entry.text.trim_start().contains(' ') {
+                    let candidates = entry.candidates(self.0.scene.live).join("  ");
+                    let wrapped = words::wrap(&candidates, columns);
+                    lines.extend(wrapped.into_iter().map(|line| (line, Role::Dim)));
+                }
             }
         }
         lines

@@ -121,9 +121,7 @@ fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<
     let key = InterestList::key_of(&entry.delivery);
     let (glyph, text) = match entry.progress {
         Progress::Current => (glyphs.handled, format!("being handled by {lane}")),
-        Progress::Waiting | Progress::Done => {
-            (glyphs.idle, format!("handed to {lane}, not yet looked at"))
-        }
+        Progress::Waiting | Progress::Done => (glyphs.idle, format!("waits for {lane}")),
     };
     row.column(glyph, 4, Align::Right, look.style(Role::Handled));
     let name = if look.ui.watch == Some(key) { Role::Title } else { Role::Text };

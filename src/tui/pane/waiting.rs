@@ -61,8 +61,8 @@ fn words(lane: &Lane, narrow: bool) -> (String, Role, Option<&'static str>) {
             let to_wait = matches!(call, Call::EpollWait { .. });
             let hint = match (to_wait, narrow) {
                 (true, _) => "press . to make the call",
-                (false, true) => ". makes it, > goes on to epoll_wait",
-                (false, false) => "press . to make the call, > to go on to epoll_wait",
+                (false, true) => "press . to make it, > for a turn",
+                (false, false) => "press . to make it, > for the next wait",
             };
             let before = if narrow { "next:" } else { "held before" };
             (format!("{before} {call}"), Role::Title, Some(hint))
