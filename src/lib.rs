@@ -28,3 +28,4 @@ pub mod model;
 pub mod serve;
 pub mod session;
 pub mod sys;
+pub mod tui;

@@ -3,14 +3,11 @@
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::ServeOptions;
+use crate::cli::{ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::headless;
@@ -18,9 +15,8 @@ use crate::journal::Limits;
 use crate::session::{Facts, Session};
 use crate::sys;
 use crate::sys::clock::Clock;
-
-/// How long an orderly end may take after a signal before the process ends anyway.
-const GRACE: Duration = Duration::from_secs(1);
+use crate::tui::terminal::Mouse;
+use crate::tui::{self, Marks, TuiOptions};
 
 /// Serves until the user, a signal, or the time ends it. Returns the exit status.
 ///
@@ -30,11 +26,11 @@ const GRACE: Duration = Duration::from_secs(1);
 pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
     if !headless {
-        return Err(Error::NoTerminal);
+        tui::terminal::require()?;
     }
     // Before any thread starts, so that every thread inherits it.
     sys::signal::block_observer_signals().map_err(|e| Error::runtime("sigprocmask", &e))?;
-    let signals = block_ends()?;
+    tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
     let descriptors = sys::limits::raise_descriptor_limit()
         .map_err(|e| Error::runtime("setrlimit(RLIMIT_NOFILE)", &e))?;
     let bell = Arc::new(Notify::new());
@@ -53,13 +49,29 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let session = Session::new(engine, doorbell, clock, limits, facts);
     let token = CancellationToken::new();
-    let ended_by = watch_signals(signals, token.clone());
-    headless::run(session, options.run_for, &token, &bell)
-        .map_err(|e| Error::runtime("write to standard output", &e))?;
-    Ok(match ended_by.load(Ordering::SeqCst) {
-        0 => 0,
-        signal => 128 + u8::try_from(signal).unwrap_or(0),
-    })
+    tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("signalfd", &e))?;
+    if headless {
+        headless::run(session, options.run_for, &token, &bell)
+            .map_err(|e| Error::runtime("write to standard output", &e))?;
+    } else {
+        tui::run(session, screen(options), token, bell)
+            .map_err(|e| Error::runtime("draw on the terminal", &e))?;
+    }
+    Ok(tui::watchdog::caught().map_or(0, |signal| 128 + u8::try_from(signal).unwrap_or(0)))
+}
+
+/// How the screen is to look.
+fn screen(options: &ServeOptions) -> TuiOptions {
+    TuiOptions {
+        theme: options.theme.map(|theme| match theme {
+            ThemeName::Dark => tui::ThemeName::Dark,
+            ThemeName::Light => tui::ThemeName::Light,
+            ThemeName::Projector => tui::ThemeName::Projector,
+            ThemeName::Mono => tui::ThemeName::Mono,
+        }),
+        marks: if options.ascii { Marks::Ascii } else { Marks::Unicode },
+        mouse: if options.mouse { Mouse::Captured } else { Mouse::Terminal },
+    }
 }
 
 fn failure(error: EngineError) -> Error {
@@ -73,32 +85,6 @@ fn failure(error: EngineError) -> Error {
         EngineError::NotLoopback(_) => Error::Usage(error.to_string()),
         other => Error::runtime("starting the server", &other),
     }
-}
-
-/// The signals that end the program, blocked in every thread and taken by one of them.
-fn block_ends() -> Result<SigSet, Error> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        signals.add(signal);
-    }
-    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)
-        .map_err(|e| Error::runtime("sigprocmask", &e))?;
-    Ok(signals)
-}
-
-/// A thread of its own takes the signals, because a stalled terminal or pipe blocks the front end:
-/// it cancels the token, and after a grace ends the process itself.
-fn watch_signals(signals: SigSet, token: CancellationToken) -> Arc<AtomicI32> {
-    let ended_by = Arc::new(AtomicI32::new(0));
-    let noted = Arc::clone(&ended_by);
-    std::thread::spawn(move || {
-        let Ok(signal) = signals.wait() else { return };
-        noted.store(signal as i32, Ordering::SeqCst);
-        token.cancel();
-        std::thread::sleep(GRACE);
-        std::process::exit(128 + signal as i32);
-    });
-    ended_by
 }
 
 fn facts(engine: &Engine, options: &ServeOptions, descriptors: (u64, u64)) -> Facts {

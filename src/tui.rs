@@ -1,0 +1,34 @@
+//! What people see: panes drawn from a scene, and keys that become commands.
+//!
+//! Keys go one way (`input` -> `key` -> `keymap` -> `action` -> `app` -> a command for the
+//! session), pictures the other (`Scene` + `ui` + `theme` -> `pane` -> `screen` -> `terminal`).
+//! Nothing but `run`, `terminal` and `watchdog` touches the outer world; `app` and the panes are
+//! pure. Only this room names ratatui and crossterm.
+
+pub mod action;
+pub mod app;
+pub mod draw;
+pub mod entry;
+pub mod filter;
+pub mod gloss;
+pub mod input;
+pub mod key;
+pub mod keymap;
+pub mod layout;
+pub mod pane;
+pub mod run;
+pub mod screen;
+pub mod terminal;
+pub mod theme;
+pub mod ui;
+pub mod watchdog;
+pub mod words;
+
+#[cfg(test)]
+mod scenes;
+#[cfg(test)]
+mod tests;
+
+pub use keymap::readme_rows;
+pub use run::{Exit, Marks, TuiOptions, run};
+pub use theme::ThemeName;

@@ -1,0 +1,90 @@
+//! What a key or a palette line asks the screen to do.
+
+use crate::event::{Command, View};
+
+/// A direction: less or more, back or on, up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Towards the beginning, or less.
+    Back,
+    /// Towards the end, or more.
+    On,
+}
+
+/// How far a selection moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// One row.
+    Row,
+    /// Ten rows.
+    Page,
+    /// To the end.
+    End,
+}
+
+/// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Hold the server if it runs, let it run if it is held.
+    Hold,
+    /// One call of the selected lane.
+    StepCall,
+    /// On to the next `epoll_wait` of the selected lane.
+    StepTurn,
+    /// Less or more delay before each call.
+    Delay(Step),
+    /// The other trigger for all registrations and those to come.
+    TriggerAll,
+    /// Drain, or one read an event.
+    ReadPolicy,
+    /// Fewer or more threads.
+    Threads(Step),
+    /// A command as it stands; what it leaves open is filled in from the selection.
+    Do(Command),
+    /// Ask for a line that the selected built-in client sends.
+    AskSend,
+    /// Ask for a filter.
+    AskFilter,
+    /// Ask for a command.
+    AskCommand,
+    /// Move the selection.
+    Move(Reach, Step),
+    /// The next pane.
+    Focus(Step),
+    /// Another view.
+    View(View),
+    /// The mark before or after the viewed event on the selected track.
+    Track(Step),
+    /// Narrower or wider timeline.
+    Zoom(Step),
+    /// One event back or forward in time.
+    Seek(Step),
+    /// Back to now.
+    Live,
+    /// Forget the filter and the message.
+    Clear,
+    /// Keep the view still, or go on.
+    Still,
+    /// Copy what is selected.
+    Copy,
+    /// Show or hide the help.
+    Help,
+    /// End the program.
+    Quit,
+    /// Stop the process until the shell continues it.
+    Suspend,
+    /// Text entry: carry the line out.
+    Submit,
+    /// Text entry: give up.
+    Cancel,
+    /// Text entry: complete the word.
+    Complete,
+    /// Text entry: delete before (`Back`) or under (`On`) the cursor.
+    Erase(Step),
+    /// Text entry: delete the whole line.
+    EraseAll,
+    /// Text entry: move the cursor.
+    Caret(Reach, Step),
+    /// Text entry: a character.
+    Insert(char),
+}

@@ -1,0 +1,381 @@
+//! What keys and palette lines do: the screen's state changes here, and commands for the server
+//! come out. Pure: everything it depends on is in the action, the scene and the state.
+
+mod moves;
+mod time;
+
+use super::action::{Action, Step};
+use super::entry::{Entry, Purpose};
+use super::filter::Filter;
+use super::gloss;
+use super::key::KeyPress;
+use super::keymap;
+use super::ui::{Choice, Request, Topic, Ui};
+use crate::event::{
+    Command, CommandPhase, Fd, FileKind, Kind, LaneId, Nanos, ReadPolicy, Scope, Seq, Settings,
+    WatchKey,
+};
+use crate::model::{Subject, World, why};
+use crate::session::Scene;
+
+/// Delays that `-` and `+` step through, in milliseconds.
+const DELAYS: [u32; 10] = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+
+/// Widths that `z` and `Z` step through.
+pub const ZOOMS: [Nanos; 20] = [
+    Nanos(500_000),
+    Nanos(1_000_000),
+    Nanos(2_000_000),
+    Nanos(5_000_000),
+    Nanos(10_000_000),
+    Nanos(20_000_000),
+    Nanos(50_000_000),
+    Nanos(100_000_000),
+    Nanos(200_000_000),
+    Nanos(500_000_000),
+    Nanos(1_000_000_000),
+    Nanos(2_000_000_000),
+    Nanos(5_000_000_000),
+    Nanos(10_000_000_000),
+    Nanos(20_000_000_000),
+    Nanos(30_000_000_000),
+    Nanos(60_000_000_000),
+    Nanos(120_000_000_000),
+    Nanos(300_000_000_000),
+    Nanos(600_000_000_000),
+];
+
+/// How many new events are looked at for what they have to say to the person.
+const LOOKED_AT: u64 = 4096;
+
+/// The screen's state and how it changes.
+#[derive(Clone, Debug, Default)]
+pub struct App {
+    /// The state.
+    pub ui: Ui,
+    /// The last event that was looked at.
+    seen: Seq,
+}
+
+impl App {
+    /// The scene as it is to be drawn: at the viewed event.
+    pub fn view<'a>(&'a self, live: Scene<'a>) -> Scene<'a> {
+        match &self.ui.past {
+            Some(past) => Scene { world: &past.world, ..live },
+            None => live,
+        }
+    }
+
+    /// The world that is viewed.
+    fn world<'a>(&'a self, scene: &Scene<'a>) -> &'a World {
+        self.ui.past.as_ref().map_or(scene.live, |past| &past.world)
+    }
+
+    /// Takes a key; a command for the server may come out.
+    pub fn key(&mut self, press: KeyPress, scene: &Scene<'_>) -> Option<Command> {
+        self.ui.message = None;
+        let action = keymap::action(self.ui.mode(), press)?;
+        self.update(action, scene)
+    }
+
+    /// Takes pasted text; it goes to the line being typed, and nowhere else.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.ui.entry {
+            Some(entry) => entry.insert(text),
+            None => self.ui.say("to paste, open a line first: i, / or :"),
+        }
+    }
+
+    /// Looks at what is new: a first selection, and what commands had to say.
+    pub fn observe(&mut self, scene: &Scene<'_>) {
+        let from = self.seen.0.max(scene.live.seq.0.saturating_sub(LOOKED_AT));
+        let ui = &mut self.ui;
+        scene.journal.forward_from(Seq(from + 1), |event| {
+            if let Kind::Command { text, phase, .. } = &event.kind {
+                match phase {
+                    CommandPhase::Failed(reason) => ui.warn(format!("{text}: {reason}")),
+                    CommandPhase::Done(Some(remark)) => ui.say(format!("{text}: {remark}")),
+                    CommandPhase::Done(None) | CommandPhase::Accepted => {}
+                }
+            }
+            true
+        });
+        self.seen = scene.live.seq;
+        self.settle(scene);
+    }
+
+    /// Selects something if nothing is, or if what was selected is gone.
+    fn settle(&mut self, scene: &Scene<'_>) {
+        let world = self.ui.past.as_ref().map_or(scene.live, |past| &past.world);
+        let interest = &world.instance.interest;
+        let is_client = |key: &WatchKey| world.file_of(*key).is_some_and(|f| f.peer.is_some());
+        let kept = self.ui.watch.filter(|key| interest.get(*key).is_some());
+        let kept = kept.filter(|key| self.ui.chosen || is_client(key));
+        if kept.is_none() {
+            let mut keys = interest.iter().map(|entry| entry.key);
+            let first = keys.find(is_client).or_else(|| interest.iter().next().map(|e| e.key));
+            self.ui.watch = first;
+            self.ui.chosen = false;
+        }
+        let alive = |id: LaneId| world.lane(id).is_some_and(crate::model::Lane::is_alive);
+        if !alive(self.ui.lane) {
+            let first = world.lanes.iter().find(|lane| lane.is_alive());
+            self.ui.lane = first.map_or(LaneId(1), |lane| lane.id);
+        }
+    }
+
+    /// Does what an action asks for; a command for the server may come out.
+    pub fn update(&mut self, action: Action, scene: &Scene<'_>) -> Option<Command> {
+        let settings = scene.live.settings;
+        match action {
+            Action::Hold => {
+                let command = if settings.paused { Command::Run } else { Command::Pause };
+                return self.server(command, scene);
+            }
+            Action::StepCall => return self.server(Command::Step(None), scene),
+            Action::StepTurn => return self.server(Command::Turn(None), scene),
+            Action::Delay(step) => {
+                let command = self.delay(settings.delay_ms, step)?;
+                return self.server(command, scene);
+            }
+            Action::TriggerAll => {
+                let to = Some(settings.trigger.flipped());
+                return self.server(Command::Trigger(Scope::All, to), scene);
+            }
+            Action::ReadPolicy => {
+                let policy = match settings.read {
+                    ReadPolicy::Drain => ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES),
+                    ReadPolicy::Once(_) => ReadPolicy::Drain,
+                };
+                return self.server(Command::Read(policy), scene);
+            }
+            Action::Threads(step) => {
+                let command = self.threads(settings, step)?;
+                return self.server(command, scene);
+            }
+            Action::Do(command) => return self.command(command, scene),
+            Action::Submit => return self.submit(scene),
+            other => self.look(other, scene),
+        }
+        None
+    }
+
+    /// Actions that change nothing but the screen.
+    fn look(&mut self, action: Action, scene: &Scene<'_>) {
+        match action {
+            Action::AskSend => self.ask_send(scene),
+            Action::AskFilter => {
+                self.ui.entry = Some(Entry::new(Purpose::Filter, self.ui.filter.text()));
+            }
+            Action::AskCommand => {
+                self.ui.entry = Some(Entry::new(Purpose::Command, String::new()));
+            }
+            Action::Move(reach, step) => self.go(reach, step, scene),
+            Action::Focus(step) => self.focus(step),
+            Action::View(view) => self.show(view),
+            Action::Track(step) => self.along_track(step, scene),
+            Action::Zoom(step) => self.zoom(step),
+            Action::Seek(step) => self.seek(step, scene),
+            Action::Live => self.live(scene),
+            Action::Clear => self.ui.filter = Filter::All,
+            Action::Still => self.still(None, scene),
+            Action::Copy => self.ui.request = Some(Request::Copy(self.copied(scene))),
+            Action::Help => {
+                self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
+            }
+            Action::Quit => self.ui.request = Some(Request::Quit),
+            Action::Suspend => self.ui.request = Some(Request::Suspend),
+            other => self.edit(&other, scene),
+        }
+    }
+
+    /// Actions on the line being typed.
+    fn edit(&mut self, action: &Action, scene: &Scene<'_>) {
+        let Some(entry) = &mut self.ui.entry else { return };
+        match action {
+            Action::Cancel => self.ui.entry = None,
+            Action::Complete => entry.complete(scene.live),
+            Action::Erase(step) => entry.erase(*step),
+            Action::EraseAll => *entry = Entry::new(entry.purpose, String::new()),
+            Action::Caret(reach, step) => entry.go(*reach, *step),
+            Action::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
+            _ => {}
+        }
+    }
+
+    fn submit(&mut self, scene: &Scene<'_>) -> Option<Command> {
+        let entry = self.ui.entry.as_mut()?;
+        if entry.purpose == Purpose::Command && entry.text.trim().is_empty() {
+            self.ui.entry = None;
+            return None;
+        }
+        match entry.command() {
+            Ok(command) => {
+                self.ui.entry = None;
+                self.command(command, scene)
+            }
+            Err(error) => {
+                entry.error = Some(error);
+                None
+            }
+        }
+    }
+
+    /// Carries out a command of the palette or of a key.
+    fn command(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
+        match command {
+            Command::Zoom(width) => self.set_zoom(width),
+            Command::At(t) => self.at(t, scene),
+            Command::Seek(by) => self.seek(if by < 0 { Step::Back } else { Step::On }, scene),
+            Command::Live => self.live(scene),
+            Command::Filter(text) => self.ui.filter = Filter::parse(&text),
+            Command::Still(on) => self.still(on, scene),
+            Command::Select(fd) => self.select_fd(fd, scene),
+            Command::Lane(lane) => self.select_lane(lane, scene),
+            Command::View(view) => self.show(view),
+            Command::Copy => self.look(Action::Copy, scene),
+            Command::Help => self.look(Action::Help, scene),
+            Command::Quit => self.ui.request = Some(Request::Quit),
+            command => return self.server(command, scene),
+        }
+        None
+    }
+
+    /// Passes a command on to the server, if it can mean something; from the past it first returns
+    /// to now and says so.
+    fn server(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
+        let returned = self.ui.past.take().is_some();
+        self.settle(scene);
+        let fd = self.ui.watch.map(|key| key.fd);
+        let command = command.resolved(fd, Some(self.ui.lane));
+        if let Err(reason) = sensible(&command, scene.live) {
+            self.ui.warn(reason);
+            return None;
+        }
+        if returned {
+            self.ui.say(format!("back to now, then: {command}"));
+        } else if matches!(command, Command::Exclusive(..)) {
+            self.ui.say("EPOLLEXCLUSIVE chooses among epoll instances: with one it shows nothing");
+        }
+        Some(command)
+    }
+
+    fn ask_send(&mut self, scene: &Scene<'_>) {
+        if self.ui.past.take().is_some() {
+            self.ui.say("back to now");
+            self.settle(scene);
+        }
+        let client = self.ui.watch.map(|key| key.fd).filter(|fd| is_client(scene.live, *fd));
+        match client {
+            Some(fd) => self.ui.entry = Some(Entry::new(Purpose::Send(fd), String::new())),
+            None => self.ui.warn("no client is selected: press c to connect one, j and k select"),
+        }
+    }
+
+    fn delay(&mut self, now: u32, step: Step) -> Option<Command> {
+        let next = match step {
+            Step::Back => DELAYS.iter().rev().find(|ms| **ms < now),
+            Step::On => DELAYS.iter().find(|ms| **ms > now),
+        };
+        if next.is_none() {
+            self.ui.say(format!("the delay is {now} ms; type :delay for any other"));
+        }
+        next.map(|ms| Command::Delay(*ms))
+    }
+
+    fn threads(&mut self, settings: Settings, step: Step) -> Option<Command> {
+        let next = match step {
+            Step::Back => settings.threads.checked_sub(1).filter(|n| *n > 0),
+            Step::On => Some(settings.threads + 1).filter(|n| *n <= LaneId::MAX_WORKERS),
+        };
+        if next.is_none() {
+            self.ui.say(format!("threads: 1 to {}", LaneId::MAX_WORKERS));
+        }
+        next.map(Command::Threads)
+    }
+
+    fn zoom(&mut self, step: Step) {
+        let now = self.ui.zoom;
+        let next = match step {
+            Step::Back => ZOOMS.iter().rev().find(|width| **width < now),
+            Step::On => ZOOMS.iter().find(|width| **width > now),
+        };
+        self.ui.zoom = *next.unwrap_or(&now);
+    }
+
+    fn set_zoom(&mut self, width: Nanos) {
+        self.ui.zoom = width.clamp(ZOOMS[0], ZOOMS[ZOOMS.len() - 1]);
+    }
+
+    /// What `y` copies: the viewed call, or the Why sentence.
+    fn copied(&self, scene: &Scene<'_>) -> String {
+        let world = self.world(scene);
+        let event = scene.journal.get(world.seq);
+        match (self.ui.topic, event, self.ui.watch) {
+            (Topic::Event, Some(event), _) if gloss::is_row(&event) => gloss::text(&event),
+            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)),
+            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
+            (_, _, Some(key)) => why(world, Subject::Watch(key)),
+            (_, _, None) => scene.facts.invitation.clone(),
+        }
+    }
+
+    fn select(&mut self, key: WatchKey) {
+        self.ui.watch = Some(key);
+        self.ui.chosen = true;
+        self.ui.topic = Topic::Watch;
+        self.ui.track = Choice::Watch;
+    }
+
+    fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
+        match self.world(scene).entry_at(fd).map(|entry| entry.key) {
+            Some(key) => self.select(key),
+            None => self.ui.warn(format!("fd {fd} is not on the interest list")),
+        }
+    }
+
+    fn select_lane(&mut self, lane: LaneId, scene: &Scene<'_>) {
+        if self.world(scene).lane(lane).is_none() {
+            self.ui.warn(format!("{lane} does not exist"));
+            return;
+        }
+        self.ui.lane = lane;
+        self.ui.topic = Topic::Lane;
+        self.ui.track = Choice::Lane;
+    }
+}
+
+fn is_client(world: &World, fd: Fd) -> bool {
+    world.file_at(fd).is_some_and(|f| matches!(f.what, FileKind::Tcp | FileKind::Unix))
+}
+
+/// Whether a command can mean something now.
+fn sensible(command: &Command, live: &World) -> Result<(), String> {
+    let about = match command {
+        Command::Step(_) | Command::Turn(_) if !live.settings.paused => {
+            return Err("the server runs: press space to hold it, then step".to_owned());
+        }
+        Command::Trigger(Scope::Selected, _) => None,
+        Command::Trigger(Scope::Fd(fd), _) => Some(*fd),
+        Command::Oneshot(fd, _)
+        | Command::Exclusive(fd, _)
+        | Command::Watch(fd, _)
+        | Command::Rearm(fd)
+        | Command::Send(fd, _)
+        | Command::Close(fd)
+        | Command::Reset(fd)
+        | Command::Drop(fd) => *fd,
+        _ => return Ok(()),
+    };
+    let Some(fd) = about else {
+        return Err("no descriptor is selected: j and k select one".to_owned());
+    };
+    let client_only = matches!(
+        command,
+        Command::Send(..) | Command::Close(_) | Command::Reset(_) | Command::Drop(_)
+    );
+    if client_only && !is_client(live, fd) {
+        return Err(format!("fd {fd} is not a client: j and k select one, c connects one"));
+    }
+    Ok(())
+}

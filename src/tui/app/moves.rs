@@ -1,0 +1,174 @@
+//! Moving the selection and the focus.
+
+use super::App;
+use crate::event::{View, WatchKey};
+use crate::model::TrackId;
+use crate::session::Scene;
+use crate::tui::action::{Reach, Step};
+use crate::tui::layout;
+use crate::tui::pane::{Interest, Look};
+use crate::tui::theme::PLAIN;
+use crate::tui::ui::{Choice, Pane};
+
+/// Rows of a page.
+const PAGE: usize = 10;
+
+/// Where a selection among `len` rows goes; the first row if none was selected.
+fn moved(at: Option<usize>, len: usize, reach: Reach, step: Step) -> Option<usize> {
+    let last = len.checked_sub(1)?;
+    let Some(at) = at else {
+        return Some(if reach == Reach::End && step == Step::On { last } else { 0 });
+    };
+    let by = match reach {
+        Reach::Row => 1,
+        Reach::Page => PAGE,
+        Reach::End => len,
+    };
+    Some(match step {
+        Step::Back => at.saturating_sub(by),
+        Step::On => (at + by).min(last),
+    })
+}
+
+impl App {
+    pub(super) fn show(&mut self, view: View) {
+        self.ui.view = view;
+        self.ui.focus = match view {
+            View::Overview => Pane::Interest,
+            View::Timeline => Pane::Timeline,
+            View::Calls => Pane::Calls,
+            View::Findings => Pane::Findings,
+        };
+    }
+
+    pub(super) fn focus(&mut self, step: Step) {
+        let panes = layout::panes(self.ui.size, self.ui.view);
+        let at = panes.iter().position(|pane| *pane == self.ui.focus).unwrap_or(0);
+        let len = panes.len().max(1);
+        let next = match step {
+            Step::Back => (at + len - 1) % len,
+            Step::On => (at + 1) % len,
+        };
+        self.ui.focus = panes.get(next).copied().unwrap_or(Pane::Interest);
+    }
+
+    pub(super) fn go(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        if let Some(top) = &mut self.ui.help {
+            *top = moved(Some(*top), 200, reach, step).unwrap_or(0);
+            return;
+        }
+        match self.ui.focus {
+            Pane::Interest => self.go_interest(reach, step, scene),
+            Pane::Ready => self.go_ready(reach, step, scene),
+            Pane::Waiting => self.go_waiting(reach, step, scene),
+            Pane::Timeline => self.go_timeline(reach, step, scene),
+            Pane::Calls => self.go_calls(reach, step, scene),
+            Pane::Findings => self.go_findings(reach, step, scene),
+        }
+    }
+
+    /// A click moves the focus; on a row of the interest list it selects too.
+    pub fn click(&mut self, at: (u16, u16), scene: &Scene<'_>) {
+        if self.ui.entry.is_some() || self.ui.help.is_some() {
+            return;
+        }
+        let Some((pane, row)) = layout::hit(self.ui.size, self.ui.view, scene, at) else { return };
+        self.ui.focus = pane;
+        if let (Pane::Interest, Some(row)) = (pane, row) {
+            let look = Look { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+            if let Some(key) = Interest(look).key_at(row.0, row.1) {
+                self.select(key);
+            }
+        }
+    }
+
+    fn go_among(&mut self, keys: &[WatchKey], reach: Reach, step: Step) {
+        let at = self.ui.watch.and_then(|key| keys.iter().position(|k| *k == key));
+        if let Some(next) = moved(at, keys.len(), reach, step) {
+            self.select(keys[next]);
+        }
+    }
+
+    fn go_interest(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let world = self.world(scene);
+        let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
+        let keys: Vec<_> = world.instance.interest.iter().map(|e| e.key).filter(shown).collect();
+        self.go_among(&keys, reach, step);
+    }
+
+    fn go_ready(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let keys: Vec<_> = self.world(scene).instance.ready.iter().map(|e| e.key).collect();
+        self.go_among(&keys, reach, step);
+    }
+
+    fn go_waiting(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let lanes: Vec<_> = self.world(scene).lanes.iter().map(|lane| lane.id).collect();
+        let at = lanes.iter().position(|id| *id == self.ui.lane);
+        if let Some(next) = moved(at, lanes.len(), reach, step) {
+            self.select_lane(lanes[next], scene);
+        }
+    }
+
+    fn go_timeline(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let world = self.world(scene);
+        let tracks: Vec<_> = scene
+            .timeline
+            .tracks()
+            .map(|(id, _)| id)
+            .filter(|id| match id {
+                TrackId::Lane(lane) => lane.is_worker(),
+                TrackId::Watch(key) => self.ui.filter.shows(world, *key),
+            })
+            .collect();
+        let now = match (self.ui.track, self.ui.watch) {
+            (Choice::Watch, Some(key)) => Some(TrackId::Watch(key)),
+            (Choice::Lane, _) => Some(TrackId::Lane(self.ui.lane)),
+            (Choice::Watch, None) => None,
+        };
+        let at = now.and_then(|now| tracks.iter().position(|id| *id == now));
+        match moved(at, tracks.len(), reach, step).map(|next| tracks[next]) {
+            Some(TrackId::Watch(key)) => self.select(key),
+            Some(TrackId::Lane(lane)) => self.select_lane(lane, scene),
+            None => {}
+        }
+    }
+
+    fn go_findings(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let world = self.world(scene);
+        let findings = world.findings.iter().rev();
+        let found: Vec<_> = findings
+            .map(|f| f.fd.zip(f.file).map(|(fd, file)| WatchKey { fd, file }))
+            .map(|key| key.filter(|key| world.instance.interest.get(*key).is_some()))
+            .collect();
+        if let Some(next) = moved(Some(self.ui.finding), found.len(), reach, step) {
+            self.ui.finding = next;
+            if let Some(key) = found[next] {
+                self.select(key);
+            }
+        }
+    }
+
+    fn go_calls(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        match (reach, step) {
+            (Reach::End, Step::On) => self.live(scene),
+            (Reach::End, Step::Back) => self.oldest_row(scene),
+            (Reach::Row, step) => self.rows(1, step, scene),
+            (Reach::Page, step) => self.rows(PAGE, step, scene),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_stays_inside_its_list() {
+        assert_eq!(moved(None, 0, Reach::Row, Step::On), None);
+        assert_eq!(moved(None, 3, Reach::Row, Step::Back), Some(0));
+        assert_eq!(moved(Some(2), 3, Reach::Row, Step::On), Some(2));
+        assert_eq!(moved(Some(2), 3, Reach::Page, Step::Back), Some(0));
+        assert_eq!(moved(Some(0), 3, Reach::End, Step::On), Some(2));
+        assert_eq!(moved(Some(9), 3, Reach::Row, Step::On), Some(2));
+    }
+}

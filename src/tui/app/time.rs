@@ -1,0 +1,158 @@
+//! Going back in time and returning.
+
+use super::App;
+use crate::event::{Nanos, Seq};
+use crate::model::{Mark, Track, TrackId};
+use crate::session::Scene;
+use crate::tui::action::Step;
+use crate::tui::gloss;
+use crate::tui::ui::{Choice, Hold, Past, Topic};
+
+impl App {
+    /// The viewed event.
+    fn viewed(&self, scene: &Scene<'_>) -> Seq {
+        self.ui.past.as_ref().map_or(scene.live.seq, |past| past.seq)
+    }
+
+    /// Shows the screen as it was at `seq`.
+    pub(super) fn go_to(&mut self, seq: Seq, scene: &Scene<'_>) {
+        let (Some(first), Some(last)) = (scene.journal.first(), scene.journal.last()) else {
+            self.ui.say("nothing has happened yet");
+            return;
+        };
+        let seq = seq.clamp(first, last);
+        self.ui.topic = Topic::Event;
+        if let Some(past) = &mut self.ui.past
+            && past.seq.next() == seq
+            && let Some(event) = scene.journal.get(seq)
+        {
+            past.world.apply(&event);
+            past.seq = seq;
+            past.hold = Hold::Past;
+        } else {
+            let world = scene.journal.at(seq);
+            self.ui.past = Some(Past { seq, hold: Hold::Past, world });
+        }
+        self.settle(scene);
+    }
+
+    pub(super) fn seek(&mut self, step: Step, scene: &Scene<'_>) {
+        let now = self.viewed(scene);
+        match step {
+            Step::Back if scene.journal.first().is_none_or(|first| now <= first) => {
+                self.ui.say("history begins here");
+            }
+            Step::Back => self.go_to(now.back(), scene),
+            Step::On if self.ui.past.is_none() => self.ui.say("this is now: [ goes back in time"),
+            Step::On if now >= scene.live.seq => self.live(scene),
+            Step::On => self.go_to(now.next(), scene),
+        }
+    }
+
+    pub(super) fn at(&mut self, t: Nanos, scene: &Scene<'_>) {
+        match scene.journal.seq_at(t) {
+            Some(seq) => self.go_to(seq, scene),
+            None => self.ui.say("nothing has happened yet"),
+        }
+    }
+
+    pub(super) fn live(&mut self, scene: &Scene<'_>) {
+        if self.ui.past.take().is_some() {
+            self.ui.say("back to now");
+        }
+        if self.ui.topic == Topic::Event {
+            self.ui.topic = match self.ui.track {
+                Choice::Watch => Topic::Watch,
+                Choice::Lane => Topic::Lane,
+            };
+        }
+        self.settle(scene);
+    }
+
+    pub(super) fn still(&mut self, on: Option<bool>, scene: &Scene<'_>) {
+        let is = self.ui.past.is_some();
+        match (is, on) {
+            (true, None | Some(false)) => self.live(scene),
+            (false, None | Some(true)) => {
+                let world = scene.live.clone();
+                self.ui.past = Some(Past { seq: world.seq, hold: Hold::Still, world });
+            }
+            (true, Some(true)) | (false, Some(false)) => {}
+        }
+    }
+
+    /// Goes `n` rows of the calls pane back or on.
+    pub(super) fn rows(&mut self, n: usize, step: Step, scene: &Scene<'_>) {
+        let now = self.viewed(scene);
+        let live = self.ui.past.is_none();
+        let mut left = n;
+        let mut found = None;
+        {
+            let world = self.world(scene);
+            let mut visit = |event: &crate::event::Event| {
+                if gloss::is_row(event) && self.ui.filter.shows_event(world, event) {
+                    found = Some(event.seq);
+                    left -= 1;
+                }
+                left > 0
+            };
+            match step {
+                Step::On if live => {}
+                Step::On => scene.journal.forward_from(now.next(), &mut visit),
+                Step::Back if live => scene.journal.back_from(now, &mut visit),
+                Step::Back => scene.journal.back_from(now.back(), &mut visit),
+            }
+        }
+        match (found, step) {
+            (Some(seq), _) => self.go_to(seq, scene),
+            (None, Step::On) => self.live(scene),
+            (None, Step::Back) => self.ui.say("no earlier call is kept"),
+        }
+    }
+
+    /// Goes to the oldest row of the calls pane.
+    pub(super) fn oldest_row(&mut self, scene: &Scene<'_>) {
+        let mut found = None;
+        let first = scene.journal.first().unwrap_or(Seq(1));
+        scene.journal.forward_from(first, |event| {
+            let shown = gloss::is_row(event) && self.ui.filter.shows_event(scene.live, event);
+            found = shown.then_some(event.seq);
+            !shown
+        });
+        match found {
+            Some(seq) => self.go_to(seq, scene),
+            None => self.ui.say("no call is kept"),
+        }
+    }
+
+    /// Goes to the mark before or after the viewed event on the selected track.
+    pub(super) fn along_track(&mut self, step: Step, scene: &Scene<'_>) {
+        let now = self.viewed(scene);
+        let id = match (self.ui.track, self.ui.watch) {
+            (Choice::Watch, Some(key)) => TrackId::Watch(key),
+            _ => TrackId::Lane(self.ui.lane),
+        };
+        let Some(track) = scene.timeline.track(id) else {
+            self.ui.say("this track has no marks: j and k select another in the timeline");
+            return;
+        };
+        let found = match step {
+            Step::Back if self.ui.past.is_none() => mark_before(track, now.next()),
+            Step::Back => mark_before(track, now),
+            Step::On => track.window(Nanos(0), Nanos(u64::MAX)).map(seq).find(|s| *s > now),
+        };
+        match (found, step) {
+            (Some(seq), _) => self.go_to(seq, scene),
+            (None, Step::On) => self.live(scene),
+            (None, Step::Back) => self.ui.say("no earlier mark is kept"),
+        }
+    }
+}
+
+fn seq(mark: &Mark) -> Seq {
+    mark.seq
+}
+
+fn mark_before(track: &Track, now: Seq) -> Option<Seq> {
+    track.window(Nanos(0), Nanos(u64::MAX)).map(seq).take_while(|s| *s < now).last()
+}

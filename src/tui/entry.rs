@@ -1,0 +1,209 @@
+//! The line being typed: editing, and completion of commands.
+
+use crate::event::{Command, Fd, GRAMMAR, LaneId, Mistake};
+use crate::model::World;
+
+use super::action::{Reach, Step};
+
+/// What the line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A command.
+    Command,
+    /// A filter.
+    Filter,
+    /// What the built-in client behind this descriptor sends.
+    Send(Fd),
+}
+
+/// A line with a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What has been typed.
+    pub text: String,
+    /// The cursor, in characters.
+    pub caret: usize,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+impl Entry {
+    /// The longest line, in characters.
+    pub const MAX: usize = 1000;
+
+    /// A line that begins as `text`.
+    pub fn new(purpose: Purpose, text: String) -> Self {
+        Self { purpose, caret: text.chars().count(), text, error: None }
+    }
+
+    /// What stands before the line.
+    pub fn prompt(&self) -> String {
+        match self.purpose {
+            Purpose::Command => ":".to_owned(),
+            Purpose::Filter => "/".to_owned(),
+            Purpose::Send(fd) => format!("client of fd {fd} sends> "),
+        }
+    }
+
+    fn byte(&self, caret: usize) -> usize {
+        self.text.char_indices().nth(caret).map_or(self.text.len(), |(at, _)| at)
+    }
+
+    /// Inserts `text` at the cursor, without what could act on a terminal or end the line.
+    pub fn insert(&mut self, text: &str) {
+        let room = Self::MAX.saturating_sub(self.text.chars().count());
+        let fit: String = text
+            .chars()
+            .map(|c| if c == '\t' { ' ' } else { c })
+            .filter(|c| !c.is_control() && super::words::width(c.encode_utf8(&mut [0; 4])) > 0)
+            .take(room)
+            .collect();
+        self.text.insert_str(self.byte(self.caret), &fit);
+        self.caret += fit.chars().count();
+        self.error = None;
+    }
+
+    /// Deletes a character.
+    pub fn erase(&mut self, step: Step) {
+        self.error = None;
+        let at = match step {
+            Step::Back if self.caret == 0 => return,
+            Step::Back => self.caret - 1,
+            Step::On => self.caret,
+        };
+        let byte = self.byte(at);
+        if byte < self.text.len() {
+            self.text.remove(byte);
+            self.caret = at;
+        }
+    }
+
+    /// Moves the cursor.
+    pub fn go(&mut self, reach: Reach, step: Step) {
+        let end = self.text.chars().count();
+        self.caret = match (reach, step) {
+            (Reach::End, Step::Back) => 0,
+            (Reach::End, Step::On) => end,
+            (_, Step::Back) => self.caret.saturating_sub(1),
+            (_, Step::On) => (self.caret + 1).min(end),
+        };
+    }
+
+    /// The words that could stand where the last word is being typed.
+    pub fn candidates(&self, world: &World) -> Vec<String> {
+        let Purpose::Command = self.purpose else { return Vec::new() };
+        let text = self.text.trim_start();
+        let last = text.rsplit(' ').next().unwrap_or("");
+        let all = match text.split_once(' ') {
+            None => GRAMMAR.iter().map(|(word, ..)| (*word).to_owned()).collect(),
+            Some((word, rest)) => arguments(word, rest, world),
+        };
+        all.into_iter().filter(|word| word.starts_with(last)).collect()
+    }
+
+    /// Completes the last word as far as it is certain.
+    pub fn complete(&mut self, world: &World) {
+        let candidates = self.candidates(world);
+        let Some(first) = candidates.first() else { return };
+        let sure = candidates.iter().fold(first.as_str(), |sure, word| common(sure, word));
+        let from = self.text.rfind(' ').map_or(0, |at| at + 1);
+        let mut text = format!("{}{sure}", &self.text[..from]);
+        if candidates.len() == 1 {
+            text.push(' ');
+        }
+        *self = Self::new(self.purpose, text);
+    }
+
+    /// The grammar's lines for the command being typed, or for those it could become.
+    pub fn usages(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let typed = self.text.trim_start();
+        let fits = |word: &str| match typed.split_once(' ') {
+            Some((name, _)) => word == name,
+            None => word.starts_with(typed),
+        };
+        GRAMMAR.into_iter().filter(|(word, ..)| fits(word)).collect()
+    }
+
+    /// The command that the line is, if it is one.
+    ///
+    /// # Errors
+    /// What was wrong with it, in words.
+    pub fn command(&self) -> Result<Command, String> {
+        match self.purpose {
+            Purpose::Command => Command::parse(&self.text).map_err(|e| e.to_string()),
+            Purpose::Filter => Ok(Command::Filter(self.text.trim().to_owned())),
+            Purpose::Send(fd) => Ok(Command::Send(Some(fd), self.text.clone())),
+        }
+    }
+}
+
+fn common<'a>(one: &'a str, other: &str) -> &'a str {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    &one[..same.map(|(c, _)| c.len_utf8()).sum()]
+}
+
+/// The words that the grammar allows among the arguments of `word` and that are not yet there.
+fn arguments(word: &str, typed: &str, world: &World) -> Vec<String> {
+    let Some((_, usage, _)) = GRAMMAR.iter().find(|(name, ..)| *name == word) else {
+        return Vec::new();
+    };
+    let mut words = Vec::new();
+    for part in usage.split([' ', '|']).map(|p| p.trim_matches(['[', ']'])) {
+        match part {
+            "fd=N" => words.extend(world.fds.keys().map(|fd| format!("fd={fd}"))),
+            "T1" => words.extend(
+                world.lanes.iter().filter(|l| l.id != LaneId::TOOL).map(|l| l.id.to_string()),
+            ),
+            "NAME" => words.extend(Mistake::ALL.iter().map(|m| m.word().to_owned())),
+            _ if part.chars().all(|c| c.is_ascii_lowercase()) => words.push(part.to_owned()),
+            _ => {}
+        }
+    }
+    let done: Vec<_> = typed.rsplit_once(' ').map_or("", |(done, _)| done).split(' ').collect();
+    words.retain(|word| !done.contains(&word.as_str()));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn completes(text: &str, to: &str) {
+        let mut entry = Entry::new(Purpose::Command, text.to_owned());
+        entry.complete(&World::default());
+        assert_eq!(entry.text, to);
+    }
+
+    #[test]
+    fn words_are_completed_as_far_as_certain() {
+        completes("tri", "trigger ");
+        completes("re", "re");
+        completes("trigger all e", "trigger all edge ");
+        completes("mistake ig", "mistake ignore-eof ");
+        completes("mistake ignore-eof o", "mistake ignore-eof o");
+        completes("nonsense", "nonsense");
+    }
+
+    #[test]
+    fn a_paste_cannot_act() {
+        let mut entry = Entry::new(Purpose::Command, "ab".to_owned());
+        entry.caret = 1;
+        entry.insert("x\u{1b}[2J\r\n\u{202e}y");
+        assert_eq!((entry.text.as_str(), entry.caret), ("ax[2Jyb", 6));
+    }
+
+    #[test]
+    fn editing_keeps_the_caret_in_the_line() {
+        let mut entry = Entry::new(Purpose::Filter, "é7".to_owned());
+        entry.erase(Step::On);
+        entry.erase(Step::Back);
+        assert_eq!(entry.text, "é");
+        entry.go(Reach::End, Step::Back);
+        entry.erase(Step::Back);
+        entry.erase(Step::On);
+        assert_eq!((entry.text.as_str(), entry.caret), ("", 0));
+    }
+}

@@ -1,0 +1,96 @@
+//! Which registrations and events are shown.
+
+use super::words;
+use crate::event::{Event, Fd, Kind, Output, WatchKey};
+use crate::model::World;
+
+/// A filter, parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// Everything is shown.
+    #[default]
+    All,
+    /// What is about this descriptor.
+    Fd(Fd),
+    /// What has this text in its peer, kind or call, without regard to case.
+    Text(String),
+}
+
+impl Filter {
+    /// Parses `fd=7` or any text; empty shows all.
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        match text.strip_prefix("fd=").and_then(|n| n.parse().ok()) {
+            Some(number) => Self::Fd(Fd(number)),
+            None if text.is_empty() => Self::All,
+            None => Self::Text(text.to_lowercase()),
+        }
+    }
+
+    /// Whether everything is shown.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// The filter as it is typed.
+    pub fn text(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Fd(fd) => format!("fd={fd}"),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    /// Whether a registration is shown.
+    pub fn shows(&self, world: &World, key: WatchKey) -> bool {
+        match self {
+            Self::All => true,
+            Self::Fd(fd) => key.fd == *fd,
+            Self::Text(text) => world.file_of(key).is_some_and(|file| {
+                words::kind(file).contains(text.as_str())
+                    || words::peer(file).to_lowercase().contains(text)
+            }),
+        }
+    }
+
+    /// Whether an event is shown.
+    pub fn shows_event(&self, world: &World, event: &Event) -> bool {
+        match self {
+            Self::All => true,
+            Self::Fd(fd) => event.fd() == Some(*fd) || delivers(event, *fd),
+            Self::Text(text) => {
+                let named = match &event.kind {
+                    Kind::Enter(call) | Kind::Park { next: call } => call.name().contains(text),
+                    Kind::Return(record) => {
+                        record.call.name().contains(text)
+                            || record.ret.to_string().to_lowercase().contains(text)
+                    }
+                    _ => false,
+                };
+                let file = || event.fd().and_then(|fd| world.entry_at(fd));
+                named || file().is_some_and(|entry| self.shows(world, entry.key))
+            }
+        }
+    }
+}
+
+/// Whether the event hands over an event of that descriptor.
+fn delivers(event: &Event, fd: Fd) -> bool {
+    match event.record().map(|record| (&record.output, record.ret)) {
+        Some((Output::Events { events, .. }, _)) => events.iter().any(|e| e.fd == fd),
+        Some((Output::Accepted { .. }, ret)) => ret.fd() == Some(fd),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_print_as_they_parse() {
+        for text in ["", "fd=7", "127.0.0.1", "fd=x"] {
+            assert_eq!(Filter::parse(text).text(), text);
+        }
+    }
+}

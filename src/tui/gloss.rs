@@ -1,0 +1,142 @@
+//! Events in words: strace's notation with a short gloss.
+
+use crate::event::{
+    Call, CommandPhase, CtlOp, Errno, Event, HEAD, Kind, LaneChange, Output, SyscallRecord, visible,
+};
+
+/// Whether the calls pane has a row for such an event.
+pub fn is_row(event: &Event) -> bool {
+    match &event.kind {
+        Kind::Return(_)
+        | Kind::Stale { .. }
+        | Kind::Refused(_)
+        | Kind::Gap { .. }
+        | Kind::Lane(_)
+        | Kind::Note(_) => true,
+        Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
+        _ => false,
+    }
+}
+
+/// What the row says, its time and thread left out: the call, and the gloss.
+pub fn parts(event: &Event) -> (String, String) {
+    match &event.kind {
+        Kind::Enter(call) => (call.to_string(), "<asleep>".to_owned()),
+        Kind::Return(record) => (format!("{} = {}", record.call, record.ret), gloss(event, record)),
+        Kind::Park { next } => (format!("held before {next}"), String::new()),
+        Kind::Stale { fd, believed: true, .. } => (
+            format!("stale event of the batch for fd {fd}"),
+            "its file was closed; the server believed it".to_owned(),
+        ),
+        Kind::Stale { fd, .. } => {
+            (format!("stale event of the batch for fd {fd}"), "skipped".to_owned())
+        }
+        Kind::Refused(why) => (format!("a client was turned away: {why}"), String::new()),
+        Kind::Gap { lost } => (format!("{lost} records were lost"), String::new()),
+        Kind::Lane(LaneChange::Started { tid }) => (format!("thread {tid} begins"), String::new()),
+        Kind::Lane(LaneChange::Ended) => ("the thread ends".to_owned(), String::new()),
+        Kind::Lane(LaneChange::Died(message)) => {
+            (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
+        }
+        Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
+        Kind::Command { text, phase, .. } => {
+            let text = visible(text.as_bytes(), 100);
+            (format!("command: {text}"), phase_words(phase))
+        }
+        _ => (moment(event), String::new()),
+    }
+}
+
+fn phase_words(phase: &CommandPhase) -> String {
+    match phase {
+        CommandPhase::Accepted => String::new(),
+        CommandPhase::Done(remark) => remark.as_deref().unwrap_or("done").to_owned(),
+        CommandPhase::Failed(reason) => format!("failed: {reason}"),
+    }
+}
+
+/// The row as one line of text.
+pub fn text(event: &Event) -> String {
+    let (call, gloss) = parts(event);
+    let line = format!("{} {} {call}   {gloss}", event.t, event.lane);
+    line.trim_end().to_owned()
+}
+
+/// Any event in a few words, for the header of the past.
+pub fn moment(event: &Event) -> String {
+    match &event.kind {
+        Kind::Open { fd, name, .. } => format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)),
+        Kind::Wakeup(wakeup) => format!("fd {} woken: {}", wakeup.fd, wakeup.band),
+        Kind::Arrive { fd, .. } => format!("queues of fd {fd} read"),
+        Kind::EdgeLog(_) => "edge log switched".to_owned(),
+        Kind::Park { next } => format!("{} held before {next}", event.lane),
+        Kind::Unpark(_) => format!("{} leaves the gate", event.lane),
+        Kind::Resync { entries, .. } => format!("fdinfo read: {} registrations", entries.len()),
+        Kind::Settings(_) => "settings".to_owned(),
+        Kind::Conn { fd, state, .. } => {
+            let state = super::words::conn(*state).unwrap_or("open");
+            format!("fd {fd} is {state}")
+        }
+        Kind::Handle { fd, .. } => format!("{} turns to fd {fd}", event.lane),
+        Kind::Enter(call) => format!("{} enters {call}", event.lane),
+        Kind::Command { text, phase, .. } => {
+            let text = visible(text.as_bytes(), 60);
+            format!("command: {text} {}", phase_words(phase))
+        }
+        _ if event.lane.is_worker() => format!("{} {}", event.lane, parts(event).0),
+        _ => parts(event).0,
+    }
+}
+
+fn gloss(event: &Event, record: &SyscallRecord) -> String {
+    match (&record.output, record.ret.errno()) {
+        (Output::Events { events, .. }, None) if !events.is_empty() => {
+            let all: Vec<_> =
+                events.iter().map(|e| format!("[fd {} {}]", e.fd, e.mask.join(" "))).collect();
+            all.join(" ")
+        }
+        (Output::Accepted { peer, .. }, None) => {
+            format!("{} connected", visible(peer.to_string().as_bytes(), 60))
+        }
+        (Output::Data(bytes), None) if !bytes.is_empty() => {
+            let cut = record.ret.count().is_some_and(|n| n as usize > bytes.len().min(HEAD));
+            format!("\"{}\"{}", visible(bytes, 80), if cut { "..." } else { "" })
+        }
+        (_, Some(errno)) => failure(&record.call, errno).to_owned(),
+        (_, None) => success(event, record).to_owned(),
+    }
+}
+
+fn failure(call: &Call, errno: Errno) -> &'static str {
+    match (call, errno) {
+        (Call::Read { .. }, Errno::EAGAIN) => "drained: nothing is left to read",
+        (Call::Accept { .. }, Errno::EAGAIN) => "nobody is left to accept",
+        (Call::Write { .. } | Call::Send { .. }, Errno::EAGAIN) => {
+            "no room: the peer does not read"
+        }
+        (_, Errno::EMFILE | Errno::ENFILE) => "no descriptor left",
+        (_, Errno::ECONNRESET) => "the peer reset the connection",
+        (_, Errno::EPIPE) => "the peer is gone",
+        (Call::EpollWait { .. }, Errno::EINTR) => "interrupted by a signal",
+        (Call::EpollCtl { op: CtlOp::Add, .. }, Errno(17)) => "already registered",
+        (Call::EpollCtl { .. }, Errno(2)) => "not registered",
+        (_, Errno::EBADF) => "no such descriptor",
+        (_, Errno::EINVAL) => "not allowed with these arguments",
+        _ => "",
+    }
+}
+
+fn success(event: &Event, record: &SyscallRecord) -> &'static str {
+    match (&record.call, record.ret.value()) {
+        (Call::Read { .. }, Some(0)) => "the peer sent its end",
+        (Call::EpollWait { timeout_ms: 0, .. }, Some(0)) => "nothing is ready; it did not wait",
+        (Call::EpollWait { .. }, Some(0)) if event.t > record.started => "timed out",
+        (Call::EpollCtl { op: CtlOp::Add, .. }, _) => "watched from now on",
+        (Call::EpollCtl { op: CtlOp::Mod, .. }, _) => "changed, and polled at once",
+        (Call::EpollCtl { op: CtlOp::Del, .. }, _) => "no longer watched",
+        (Call::Close { .. }, _) => "the number is free again",
+        (Call::Dup { .. }, _) => "another number for the same open file",
+        (Call::EpollCreate, _) => "the epoll instance",
+        _ => "",
+    }
+}

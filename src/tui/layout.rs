@@ -1,0 +1,154 @@
+//! Where the panes stand, for a size and a view. Pure arithmetic.
+
+use ratatui::layout::Rect;
+
+use super::draw::Joint;
+use super::ui::Pane;
+use crate::event::View;
+
+/// The smallest screen that is drawn.
+pub const SMALLEST: (u16, u16) = (80, 24);
+/// From this width on the ready list stands beside the interest list.
+pub const WIDE: u16 = 110;
+/// From this height on the overview has a timeline.
+const TALL: u16 = 34;
+
+/// What stands in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A pane that the keys can move in.
+    Pane(Pane),
+    /// The Why sentence.
+    Why,
+}
+
+/// A part of the screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// What stands there.
+    pub part: Part,
+    /// Where, with its frame.
+    pub area: Rect,
+    /// How its frame joins those around it.
+    pub joint: Joint,
+}
+
+/// The whole screen.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The first row.
+    pub header: Rect,
+    /// The panes.
+    pub slots: Vec<Slot>,
+    /// The last row.
+    pub hints: Rect,
+}
+
+/// The panes of a view, in the order of Tab.
+pub fn panes(size: (u16, u16), view: View) -> Vec<Pane> {
+    match view {
+        View::Overview if size.1 >= TALL => {
+            vec![Pane::Interest, Pane::Ready, Pane::Waiting, Pane::Timeline, Pane::Calls]
+        }
+        View::Overview => vec![Pane::Interest, Pane::Ready, Pane::Waiting, Pane::Calls],
+        View::Timeline => vec![Pane::Timeline],
+        View::Calls => vec![Pane::Calls],
+        View::Findings => vec![Pane::Findings],
+    }
+}
+
+/// The layout; `None` if the screen is too small.
+pub fn layout(size: (u16, u16), view: View, lanes: usize) -> Option<Layout> {
+    let (width, height) = size;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let why = if height >= 50 { 5 } else { 4 };
+    let body = Rect::new(0, 1, width, height - 2 - why);
+    let mut slots = match view {
+        View::Overview if width >= WIDE => wide(body, lanes),
+        View::Overview => narrow(body),
+        View::Timeline => vec![slot(Pane::Timeline, body, Joint::First)],
+        View::Calls => vec![slot(Pane::Calls, body, Joint::First)],
+        View::Findings => vec![slot(Pane::Findings, body, Joint::First)],
+    };
+    let below = Rect::new(0, body.bottom(), width, why);
+    slots.push(Slot { part: Part::Why, area: below, joint: Joint::Next });
+    let header = Rect::new(0, 0, width, 1);
+    Some(Layout { header, slots, hints: Rect::new(0, height - 1, width, 1) })
+}
+
+fn slot(pane: Pane, area: Rect, joint: Joint) -> Slot {
+    Slot { part: Part::Pane(pane), area, joint }
+}
+
+/// A strip of `area` from row `from` on, and the row below it.
+fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
+    (Rect { y: from, height: rows, ..area }, from + rows)
+}
+
+fn wide(body: Rect, lanes: usize) -> Vec<Slot> {
+    let timeline = body.height + 6 >= TALL;
+    let top_rows = if timeline { body.height * 2 / 5 } else { body.height * 3 / 5 };
+    let (top, next) = strip(body, body.y, top_rows);
+    let right_width = 44 + (body.width - WIDE) / 3;
+    let left = Rect { width: body.width - right_width, ..top };
+    let right = Rect { x: left.right(), width: right_width, ..top };
+    let wanted = super::draw::cells(lanes).saturating_add(3).clamp(4, 11);
+    let waiting_rows = (wanted + 1).min(top_rows / 2);
+    let (ready, below) = strip(right, right.y, top_rows - waiting_rows);
+    let (waiting, _) = strip(right, below, waiting_rows);
+    let mut slots = vec![
+        slot(Pane::Interest, left, Joint::Alone),
+        slot(Pane::Ready, ready, Joint::First),
+        slot(Pane::Waiting, waiting, Joint::Last),
+    ];
+    let rest = body.height - top_rows;
+    if timeline {
+        let (area, next) = strip(body, next, rest / 2);
+        slots.push(slot(Pane::Timeline, area, Joint::First));
+        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0, Joint::Next));
+    } else {
+        slots.push(slot(Pane::Calls, strip(body, next, rest).0, Joint::First));
+    }
+    slots
+}
+
+fn narrow(body: Rect) -> Vec<Slot> {
+    let timeline = body.height + 6 >= TALL;
+    let interest_rows = if timeline { body.height * 3 / 10 } else { body.height * 4 / 9 };
+    let list_rows = (body.height / 5).max(5);
+    let (interest, next) = strip(body, body.y, interest_rows);
+    let (lists, next) = strip(body, next, list_rows);
+    let ready = Rect { width: body.width / 2 + 2, ..lists };
+    let waiting = Rect { x: ready.right(), width: body.width - ready.width, ..lists };
+    let mut slots = vec![
+        slot(Pane::Interest, interest, Joint::First),
+        slot(Pane::Ready, ready, Joint::Next),
+        slot(Pane::Waiting, waiting, Joint::Next),
+    ];
+    let rest = body.height - interest_rows - list_rows;
+    if timeline {
+        let (area, next) = strip(body, next, rest / 2);
+        slots.push(slot(Pane::Timeline, area, Joint::Next));
+        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0, Joint::Next));
+    } else {
+        slots.push(slot(Pane::Calls, strip(body, next, rest).0, Joint::Next));
+    }
+    slots
+}
+
+/// The pane at a cell, and there the row below the heading and the rows there are.
+pub fn hit(
+    size: (u16, u16),
+    view: View,
+    scene: &crate::session::Scene<'_>,
+    (x, y): (u16, u16),
+) -> Option<(Pane, Option<(usize, usize)>)> {
+    let layout = layout(size, view, scene.live.lanes.len())?;
+    let slot = layout.slots.iter().find(|s| s.area.contains((x, y).into()))?;
+    let Part::Pane(pane) = slot.part else { return None };
+    let inner = super::draw::inside(slot.area, slot.joint);
+    let row = y.checked_sub(inner.y + 1).filter(|_| inner.contains((x, y).into()));
+    Some((pane, row.map(|row| (row.into(), inner.height.saturating_sub(1).into()))))
+}

@@ -1,0 +1,59 @@
+//! The panes: each a pure function of a scene, the screen's state and a theme, drawn straight into
+//! cells, visible rows only.
+
+mod calls;
+mod findings;
+mod header;
+mod help;
+mod hints;
+mod interest;
+mod prompt;
+mod ready;
+mod timeline;
+mod too_small;
+mod waiting;
+mod why;
+
+pub use calls::Calls;
+pub use findings::FindingsPane;
+pub use header::Header;
+pub use help::Help;
+pub use hints::Hints;
+pub use interest::Interest;
+pub use prompt::Prompt;
+pub use ready::Ready;
+pub use timeline::TimelinePane;
+pub use too_small::TooSmall;
+pub use waiting::Waiting;
+pub use why::Why;
+
+use ratatui::style::Style;
+
+use super::theme::{Role, Theme};
+use super::ui::Ui;
+use crate::session::Scene;
+
+/// What a pane is drawn from.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// What is to be seen.
+    pub scene: Scene<'a>,
+    /// Where the view stands.
+    pub ui: &'a Ui,
+    /// How it looks.
+    pub theme: &'a Theme,
+}
+
+impl Look<'_> {
+    fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    /// The filter, for a title, if there is one.
+    fn filtered(&self, title: &mut Vec<String>) {
+        if !self.ui.filter.is_all() {
+            let text = crate::event::visible(self.ui.filter.text().as_bytes(), 30);
+            title.push(format!("only {text}"));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The calls: every system call of the server, in strace's notation, with a short gloss.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{CommandPhase, Event, Kind, LaneId, Nanos, View};
+use crate::model::LaneState;
+use crate::tui::draw::{Row, cells};
+use crate::tui::gloss;
+use crate::tui::theme::Role;
+
+/// Draws the calls.
+pub struct Calls<'a>(pub Look<'a>);
+
+/// How many events are searched for rows that the filter shows.
+const SEARCHED: usize = 65_536;
+
+impl Calls<'_> {
+    /// The pane's title.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let mut title = vec![
+            "Calls".to_owned(),
+            "what the server asked the kernel".to_owned(),
+            "seen".to_owned(),
+        ];
+        look.filtered(&mut title);
+        title
+    }
+
+    /// The visible events, oldest first. In the view of its own a past event stands in the middle
+    /// with what came after it; in the overview it is the last.
+    fn events(&self, rows: usize) -> Vec<Event> {
+        let Look { scene, ui, .. } = self.0;
+        let now = scene.world.seq;
+        let shown = |e: &Event| gloss::is_row(e) && ui.filter.shows_event(scene.world, e);
+        let mut after = Vec::new();
+        if ui.past.is_some() && ui.view == View::Calls {
+            let mut left = SEARCHED;
+            scene.journal.forward_from(now.next(), |event| {
+                if shown(event) {
+                    after.push(event.clone());
+                }
+                left -= 1;
+                after.len() < rows / 2 && left > 0
+            });
+        }
+        let room = rows - after.len().min(rows);
+        let mut events = Vec::new();
+        let mut left = SEARCHED;
+        scene.journal.back_from(now, |event| {
+            if events.len() < room && shown(event) {
+                events.push(event.clone());
+            }
+            left -= 1;
+            events.len() < room && left > 0
+        });
+        events.reverse();
+        events.append(&mut after);
+        events
+    }
+
+    /// The waits that have not returned: whose, since when, and the call.
+    fn unfinished(&self) -> Vec<(LaneId, Nanos, String)> {
+        let lanes = self.0.scene.world.lanes.iter();
+        lanes
+            .filter_map(|lane| match &lane.state {
+                LaneState::Asleep(call) => Some((lane.id, lane.since, call.to_string())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn draw(&self, event: &Event, row: &mut Row<'_>) {
+        let look = &self.0;
+        let viewed = look.ui.past.is_some() && event.seq == look.scene.world.seq;
+        let marker = if viewed { look.theme.glyphs.selected } else { " " };
+        let later = event.seq > look.scene.world.seq;
+        let text = if later { Role::Dim } else { Role::Text };
+        row.put(marker, look.style(Role::Focus));
+        row.put(&format!("{} ", event.t), look.style(Role::Dim));
+        let lane = if event.lane.is_worker() { event.lane.to_string() } else { "  ".to_owned() };
+        row.put(&format!("{lane} "), look.style(if later { Role::Dim } else { Role::Title }));
+        let (call, gloss) = gloss::parts(event);
+        row.put(&call, look.style(if is_bad(event) { Role::Bad } else { text }));
+        if !gloss.is_empty() {
+            let role = if event.record().is_some_and(|r| r.ret.errno().is_none()) {
+                Role::Data
+            } else {
+                text
+            };
+            row.put("   ", look.style(text))
+                .put(&gloss, look.style(if later { Role::Dim } else { role }));
+        }
+    }
+}
+
+/// Whether the row tells of a failure of the server or of the tool.
+fn is_bad(event: &Event) -> bool {
+    use crate::event::Errno;
+    match &event.kind {
+        Kind::Return(record) => {
+            record.ret.errno().is_some_and(|e| e != Errno::EAGAIN && e != Errno::EINTR)
+        }
+        Kind::Stale { believed, .. } => *believed,
+        Kind::Gap { .. } | Kind::Refused(_) => true,
+        Kind::Command { phase, .. } => matches!(phase, CommandPhase::Failed(_)),
+        _ => false,
+    }
+}
+
+impl Widget for Calls<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let height = usize::from(area.height);
+        let mut waits = if look.ui.filter.is_all() { self.unfinished() } else { Vec::new() };
+        waits.truncate(height / 3);
+        let events = self.events(height - waits.len());
+        let mut y = 0;
+        for event in &events {
+            self.draw(event, &mut Row::new(buf, area, y));
+            y += 1;
+        }
+        for (lane, since, call) in waits {
+            let mut row = Row::new(buf, area, y);
+            row.put(&format!(" {since} "), look.style(Role::Dim));
+            row.put(&format!("{lane} "), look.style(Role::Title));
+            row.put(&format!("{call} <asleep>"), look.style(Role::Asleep));
+            y += 1;
+        }
+        if y == 0 {
+            let text =
+                if look.ui.filter.is_all() { " none yet" } else { " none that the filter shows" };
+            Row::new(buf, area, cells(0)).put(text, look.style(Role::Dim));
+        }
+    }
+}

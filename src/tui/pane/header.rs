@@ -1,0 +1,157 @@
+//! The first row: what is served, how, whether it is held, and where in time the view stands.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{Nanos, ReadPolicy, Seq};
+use crate::tui::draw::Row;
+use crate::tui::gloss;
+use crate::tui::theme::Role;
+use crate::tui::ui::{Hold, Past};
+use crate::tui::words::{self, plural};
+
+/// Draws the first row.
+pub struct Header<'a>(pub Look<'a>);
+
+/// A piece of the header; those with a high rank are left out first.
+struct Piece {
+    text: String,
+    role: Role,
+    rank: u8,
+}
+
+fn piece(rank: u8, role: Role, text: impl Into<String>) -> Piece {
+    Piece { text: text.into(), role, rank }
+}
+
+impl Header<'_> {
+    fn live(&self) -> Vec<Piece> {
+        let look = &self.0;
+        let world = look.scene.world;
+        let settings = &world.settings;
+        let dot = look.theme.glyphs.dot;
+        let address = look.scene.facts.addresses.first().map_or("", String::as_str);
+        let read = match settings.read {
+            ReadPolicy::Drain => "drain".to_owned(),
+            ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES) => "once".to_owned(),
+            ReadPolicy::Once(n) => format!("once {n}"),
+        };
+        let threads = plural(settings.threads.into(), "thread");
+        let how = format!("epoll{dot}{}{dot}{read}{dot}{threads}", settings.trigger);
+        let mut pieces = vec![
+            piece(6, Role::Title, "epollscope"),
+            piece(2, Role::Text, format!("{} {address}", settings.app.word())),
+            piece(1, Role::Text, how),
+        ];
+        if settings.paused {
+            pieces.push(piece(0, Role::Badge, format!(" {} held ", look.theme.glyphs.held)));
+        } else {
+            pieces.push(piece(3, Role::Good, "running"));
+        }
+        if settings.delay_ms > 0 {
+            pieces.push(piece(2, Role::Text, format!("delay {} ms", settings.delay_ms)));
+        }
+        self.warnings(&mut pieces);
+        self.numbers(&mut pieces);
+        pieces
+    }
+
+    fn warnings(&self, pieces: &mut Vec<Piece>) {
+        let look = &self.0;
+        let world = look.scene.world;
+        for mistake in world.settings.mistakes.iter() {
+            pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
+        }
+        let active = world.findings.iter().filter(|f| f.active).count() as u64;
+        if active > 0 {
+            let found = format!("{} {}", look.theme.glyphs.stuck, plural(active, "finding"));
+            pieces.push(piece(1, Role::Bad, found));
+        }
+        if look.scene.facts.lan {
+            pieces.push(piece(0, Role::Badge, " LAN "));
+        }
+    }
+
+    fn numbers(&self, pieces: &mut Vec<Piece>) {
+        let look = &self.0;
+        let world = look.scene.world;
+        let clients = world.clients() as u64;
+        pieces.push(piece(3, Role::Text, plural(clients, "client")));
+        pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
+        let lost = world.counters.lost;
+        let (rank, role) = if lost > 0 { (0, Role::Bad) } else { (5, Role::Dim) };
+        pieces.push(piece(rank, role, format!("lost {}", words::count(lost))));
+        let rank = if clients == 0 { 3 } else { 7 };
+        pieces.push(piece(rank, Role::Key, look.scene.facts.invitation.as_str()));
+    }
+
+    /// Events in the last second of event time.
+    fn rate(&self) -> u64 {
+        let scene = &self.0.scene;
+        let Some(before) = scene.world.t.0.checked_sub(1_000_000_000) else {
+            return scene.world.seq.0;
+        };
+        let before = scene.journal.seq_at(Nanos(before)).unwrap_or(Seq(0));
+        scene.world.seq.0.saturating_sub(before.0)
+    }
+
+    fn past(&self, past: &Past) -> Vec<Piece> {
+        let scene = &self.0.scene;
+        let dot = self.0.theme.glyphs.dot;
+        let t = past.world.t;
+        let title = match past.hold {
+            Hold::Past => format!(" PAST {t} "),
+            Hold::Still => format!(" STILL {t} "),
+        };
+        let seq = words::count(past.seq.0);
+        let newest = words::count(scene.live.seq.0);
+        let leave = match past.hold {
+            Hold::Past => "g returns",
+            Hold::Still => "f goes on",
+        };
+        let mut pieces = vec![
+            piece(0, Role::Badge, title),
+            piece(1, Role::Title, format!("event {seq} of {newest}")),
+        ];
+        let first = scene.journal.first().unwrap_or(Seq(0));
+        if past.seq < first {
+            let gone = "this event has been dropped from the history: it is shown as it was";
+            pieces.push(piece(2, Role::Bad, gone));
+        } else {
+            let what = scene.journal.get(past.seq).map(|event| gloss::moment(&event));
+            pieces.push(piece(3, Role::Data, what.unwrap_or_default()));
+            let begins = scene.journal.begins().unwrap_or(Nanos(0));
+            pieces.push(piece(4, Role::Dim, format!("{dot} history back to {begins}")));
+        }
+        pieces.push(piece(0, Role::Key, format!("{dot} {leave}")));
+        pieces
+    }
+}
+
+impl Widget for Header<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let mut pieces = match &self.0.ui.past {
+            Some(past) => self.past(past),
+            None => self.live(),
+        };
+        pieces.retain(|piece| !piece.text.is_empty());
+        let total = |pieces: &[Piece]| -> usize {
+            pieces.iter().map(|p| words::width(&p.text) + 2).sum::<usize>()
+        };
+        while total(&pieces) > usize::from(area.width) + 1 && pieces.len() > 1 {
+            let most = pieces.iter().map(|p| p.rank).max().unwrap_or(0);
+            let Some(at) = pieces.iter().rposition(|p| p.rank == most) else { break };
+            pieces.remove(at);
+        }
+        let mut row = Row::new(buf, area, 0);
+        row.put(" ", self.0.style(Role::Text));
+        for (n, piece) in pieces.iter().enumerate() {
+            if n > 0 {
+                row.put("  ", self.0.style(Role::Text));
+            }
+            row.put(&piece.text, self.0.style(piece.role));
+        }
+    }
+}

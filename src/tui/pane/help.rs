@@ -1,0 +1,110 @@
+//! The help: all keys and what they do, made from the table of keys.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+
+use super::Look;
+use crate::tui::draw::{Align, Joint, Row, cells, frame, inside};
+use crate::tui::keymap::{self, Group};
+use crate::tui::theme::Role;
+use crate::tui::words;
+
+/// Draws the help over everything; the number is its first row.
+pub struct Help<'a>(pub Look<'a>, pub usize);
+
+enum Line {
+    Heading(&'static str),
+    Keys(String, &'static str, &'static str),
+    Word(String, &'static str),
+    Mark(&'static str, &'static str),
+    Blank,
+}
+
+impl Help<'_> {
+    fn lines(&self) -> Vec<Line> {
+        let g = self.0.theme.glyphs;
+        let mut lines = Vec::new();
+        for group in Group::ALL {
+            lines.push(Line::Heading(group.title()));
+            lines.extend(
+                keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
+            );
+            lines.push(Line::Blank);
+        }
+        lines.push(Line::Heading("Commands without a key (press : first)"));
+        for (word, arguments, help) in keymap::keyless() {
+            lines.push(Line::Word(format!("{word} {arguments}"), help));
+        }
+        lines.push(Line::Blank);
+        lines.push(Line::Heading("Marks"));
+        let marks = [
+            (g.ready, "ready: on the ready list; on a track: reported by epoll_wait"),
+            (g.idle, "idle"),
+            (g.handled, "being handled"),
+            (g.stuck, "stuck, or a finding"),
+            (g.asleep, "asleep in epoll_wait"),
+            (g.held, "held at the gate, before a call"),
+            (g.accept, "accept"),
+            (g.arrive, "data or a connection arrived"),
+            (g.listed, "on the ready list"),
+            (g.put_back, "put back on the ready list (level-triggered)"),
+            (g.level, "level-triggered, not on the ready list"),
+            (g.edge, "edge-triggered, not on the ready list"),
+            (g.read, "read"),
+            (g.write, "write"),
+            (g.again, "EAGAIN"),
+            (g.end, "end of stream"),
+            (g.close, "close or reset"),
+            (g.changed, "mask or trigger changed"),
+            (g.lost, "observations were lost"),
+        ];
+        lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
+        lines
+    }
+}
+
+impl Widget for Help<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let width = area.width.min(110);
+        let area = Rect { x: area.x + (area.width - width) / 2, width, ..area };
+        Clear.render(area.intersection(buf.area), buf);
+        buf.set_style(area.intersection(buf.area), look.theme.base());
+        let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
+        frame(buf, area, Joint::Alone, &title, look.theme, true);
+        let inner = inside(area, Joint::Alone);
+        let lines = self.lines();
+        let rows = usize::from(inner.height);
+        let first = self.1.min(lines.len().saturating_sub(rows));
+        let palette = inner.width >= 100;
+        for (n, line) in lines.iter().skip(first).take(rows).enumerate() {
+            let mut row = Row::new(buf, inner, cells(n));
+            row.put(" ", look.style(Role::Text));
+            match line {
+                Line::Heading(text) => row.put(text, look.style(Role::Title)),
+                Line::Keys(keys, help, word) => {
+                    row.column(keys, 10, Align::Left, look.style(Role::Key));
+                    row.put(help, look.style(Role::Text));
+                    if palette {
+                        row.end(&format!("{word} "), look.style(Role::Dim));
+                    }
+                    &mut row
+                }
+                Line::Word(usage, help) => row
+                    .column(usage, 24, Align::Left, look.style(Role::Key))
+                    .put(help, look.style(Role::Text)),
+                Line::Mark(glyph, what) => row
+                    .column(glyph, 10, Align::Left, look.style(Role::Key))
+                    .put(what, look.style(Role::Text)),
+                Line::Blank => &mut row,
+            };
+        }
+        let left = lines.len().saturating_sub(first + rows);
+        if left > 0 && area.height > 0 {
+            let foot = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
+            let more = format!(" {} ", words::plural(left as u64, "more row"));
+            Row::new(buf, foot, area.height - 1).end(&more, look.style(Role::Title));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The last row: a message if there is one, else the keys that matter now.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::tui::action::Action;
+use crate::tui::draw::{Row, cells};
+use crate::tui::keymap::{self, Binding};
+use crate::tui::theme::Role;
+use crate::tui::ui::Tone;
+use crate::tui::words;
+
+/// Draws the last row.
+pub struct Hints<'a>(pub Look<'a>);
+
+impl Hints<'_> {
+    /// What the hint of a key says now.
+    fn word(&self, binding: &Binding) -> &'static str {
+        match binding.action {
+            Action::Hold if self.0.scene.live.settings.paused => "run",
+            _ => binding.hint,
+        }
+    }
+
+    /// The hints that fit, in order; leaving is always told.
+    fn fitting(&self, room: u16) -> Vec<(String, &'static str)> {
+        let all: Vec<_> = keymap::hints(self.0.ui.mode())
+            .filter_map(|b| {
+                Some((b.keys.first()?.to_string(), self.word(b), b.action == Action::Quit))
+            })
+            .collect();
+        let width = |key: &str, word: &str| cells(words::width(key) + words::width(word) + 3);
+        let quit: u16 = all.iter().filter(|h| h.2).map(|(k, w, _)| width(k, w)).sum();
+        let mut left = room.saturating_sub(quit);
+        let mut kept = Vec::new();
+        for (key, word, leaves) in all {
+            let needs = width(&key, word);
+            if leaves {
+                kept.push((key, word));
+            } else if needs <= left {
+                left -= needs;
+                kept.push((key, word));
+            }
+        }
+        kept
+    }
+}
+
+impl Widget for Hints<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        if area.width < 2 {
+            return;
+        }
+        let glyphs = look.theme.glyphs;
+        let border = look.style(Role::Border);
+        let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
+        Row::new(buf, area, 0).put(glyphs.bottom_left, border);
+        let mut row = Row::new(buf, inner, 0);
+        row.put(" ", border);
+        if let Some(message) = &look.ui.message {
+            let text = crate::event::visible(message.text.as_bytes(), usize::from(area.width));
+            let (mark, role) = match message.tone {
+                Tone::Plain => ("", Role::Title),
+                Tone::Bad => ("! ", Role::Bad),
+            };
+            row.put(mark, look.style(role)).put(&text, look.style(role)).put("   ", border);
+        }
+        for (key, word) in self.fitting(row.left()) {
+            row.put(&key, look.style(Role::Key)).put(" ", border);
+            row.put(word, look.style(Role::Text)).put("  ", border);
+        }
+        let corner = Rect { x: area.right() - 1, width: 1, ..area };
+        Row::new(buf, corner, 0).put(glyphs.bottom_right, border);
+    }
+}

@@ -1,0 +1,168 @@
+//! The interest list (rbr): every registration as the kernel has it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
+use crate::model::{InterestEntry, OpenFile};
+use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::theme::Role;
+use crate::tui::words;
+
+/// Draws the interest list.
+pub struct Interest<'a>(pub Look<'a>);
+
+/// Columns beside the peer, with their blanks: marker, fd, what, trigger, unread, unsent, state.
+const FIXED: u16 = 1 + 4 + 9 + 8 + 7 + 7 + 10;
+/// The widest column of watched bits.
+const WATCHING: u16 = 15;
+
+impl Interest<'_> {
+    /// The pane's title: how many there are, and how that is known.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let instance = &look.scene.world.instance;
+        let known = if instance.check.interest_agreed > 0 { "kernel" } else { "seen" };
+        let len = words::count(instance.interest.len() as u64);
+        let mut title = vec!["Interest list (rbr)".to_owned(), len, known.to_owned()];
+        look.filtered(&mut title);
+        title
+    }
+
+    /// The registration in a row of a pane with so many rows.
+    pub fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
+        self.keys(rows).get(row).copied()
+    }
+
+    /// The visible keys.
+    fn keys(&self, rows: usize) -> Vec<WatchKey> {
+        let Look { scene, ui, .. } = self.0;
+        let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
+        let entries = || scene.world.instance.interest.iter().filter(shown);
+        let chosen = ui.watch.and_then(|key| entries().position(|e| e.key == key)).unwrap_or(0);
+        let first = if chosen < rows / 2 { 0 } else { first_row(chosen, entries().count(), rows) };
+        entries().skip(first).take(rows).map(|e| e.key).collect()
+    }
+}
+
+impl Widget for Interest<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let watching = area.width.saturating_sub(FIXED + 16).clamp(8, WATCHING);
+        let peer = area.width.saturating_sub(FIXED + watching + 1);
+        let dim = look.style(Role::Dim);
+        let mut head = Row::new(buf, area, 0);
+        head.put(" ", dim).column("fd", 3, Align::Right, dim);
+        head.column("what", 8, Align::Left, dim).column("peer", peer, Align::Left, dim);
+        head.column("watching", watching, Align::Left, dim).column("trigger", 7, Align::Left, dim);
+        head.column("unread", 6, Align::Right, dim).column("unsent", 6, Align::Right, dim);
+        head.put("state", dim);
+        let rows = usize::from(area.height.saturating_sub(1));
+        for (n, key) in self.keys(rows).into_iter().enumerate() {
+            let Some(entry) = look.scene.world.instance.interest.get(key) else { continue };
+            let chosen = look.ui.watch == Some(key);
+            if chosen {
+                Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
+            }
+            let mut row = Row::new(buf, area, cells(n) + 1);
+            draw(&look, entry, &mut row, [peer, watching], chosen);
+        }
+        if look.scene.world.instance.interest.is_empty() {
+            Row::new(buf, area, 1).put(" nothing is registered yet", dim);
+        }
+    }
+}
+
+fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 2], chosen: bool) {
+    let theme = look.theme;
+    let plain = Style::new();
+    let [peer_width, watching_width] = widths;
+    let world = look.scene.world;
+    let file = world.file_of(entry.key);
+    let marker = if chosen { theme.glyphs.selected } else { " " };
+    row.put(marker, theme.style(Role::Focus));
+    row.column(&entry.key.fd.to_string(), 3, Align::Right, theme.style(Role::Title));
+    let what = if world.is_ghost(entry.key) { "ghost" } else { file.map_or("?", words::kind) };
+    let peer = file.map_or_else(|| "?".to_owned(), words::peer);
+    let peer = words::tail(&peer, usize::from(peer_width), theme.glyphs.ellipsis);
+    row.column(what, 8, Align::Left, plain).column(&peer, peer_width, Align::Left, plain);
+    row.column(&watching(entry), watching_width, Align::Left, plain);
+    match entry.trigger() {
+        Trigger::Level => row.column("level", 7, Align::Left, plain),
+        Trigger::Edge => row.column("EDGE", 7, Align::Left, theme.style(Role::Edge)),
+    };
+    let [unread, unsent] = queues(file);
+    let data =
+        if unread.chars().any(|c| ('1'..='9').contains(&c)) { Role::Data } else { Role::Text };
+    row.column(&unread, 6, Align::Right, theme.style(data));
+    row.column(&unsent, 6, Align::Right, plain);
+    let (glyph, word, role) = state(look, entry, file);
+    row.put(glyph, theme.style(role)).put(" ", plain).put(word, theme.style(role));
+}
+
+/// The bits that the program asked for, and how.
+fn watching(entry: &InterestEntry) -> String {
+    let asked = entry.mask.asked();
+    let mut text = if asked.is_empty() { "none".to_owned() } else { asked.join(" ") };
+    if entry.mask.has(Mask::ONESHOT) {
+        text.push_str(" 1SHOT");
+    }
+    if entry.mask.has(Mask::EXCLUSIVE) {
+        text.push_str(" EXCL");
+    }
+    text
+}
+
+/// Unread and unsent as text; what is not known is `?`, what does not exist is a dash.
+fn queues(file: Option<&OpenFile>) -> [String; 2] {
+    let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
+    let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
+    match file.what {
+        FileKind::Listener => {
+            let waiting = number(file.unread);
+            let limit = file.unsent.map_or_else(String::new, |n| format!("/{n}"));
+            [format!("{waiting}{limit}"), "-".to_owned()]
+        }
+        FileKind::Eventfd | FileKind::Pipe => ["-".to_owned(), "-".to_owned()],
+        FileKind::Tcp | FileKind::Unix if file.queued > 0 => [
+            number(file.unread),
+            words::bytes(file.queued.saturating_add(file.unsent.unwrap_or(0))),
+        ],
+        FileKind::Tcp | FileKind::Unix => [number(file.unread), number(file.unsent)],
+    }
+}
+
+/// The state of a registration: glyph, word, role. The first that holds is shown:
+/// a finding, being handled, disarmed, on the ready list, the server's own state, idle.
+fn state(
+    look: &Look<'_>,
+    entry: &InterestEntry,
+    file: Option<&OpenFile>,
+) -> (&'static str, &'static str, Role) {
+    let glyphs = look.theme.glyphs;
+    let world = look.scene.world;
+    if world.findings.of_file(entry.key.file).next().is_some() {
+        (glyphs.stuck, "stuck", Role::Bad)
+    } else if world.being_handled(entry.key).is_some() {
+        (glyphs.handled, "handled", Role::Handled)
+    } else if entry.arm() == Arm::Disarmed || disarmed(entry) {
+        (glyphs.idle, "disarmed", Role::Dim)
+    } else if entry.listed {
+        (glyphs.ready, "ready", Role::Ready)
+    } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {
+        let carried = file.is_some_and(|f| f.conn == ConnState::Carried);
+        (glyphs.idle, word, if carried { Role::Handled } else { Role::Text })
+    } else if file.is_some_and(OpenFile::ended) {
+        (glyphs.end, "ended", Role::Text)
+    } else {
+        (glyphs.idle, "idle", Role::Text)
+    }
+}
+
+/// A one-shot registration that fired keeps only its private bits (and what the kernel adds is
+/// gone with them).
+fn disarmed(entry: &InterestEntry) -> bool {
+    entry.mask.has(Mask::ONESHOT) && entry.mask.asked().is_empty()
+}

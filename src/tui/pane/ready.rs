@@ -1,0 +1,131 @@
+//! The ready list (rdllist): what the next epoll_wait will poll, head first, and why it is there.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{EdgeLog, LaneId};
+use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync};
+use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::theme::Role;
+use crate::tui::words;
+
+/// Draws the ready list.
+pub struct Ready<'a>(pub Look<'a>);
+
+/// How the ready list is known.
+fn provenance(check: &Check, ok: &str) -> String {
+    match (check.sync, check.diverged) {
+        (Sync::Unknown, _) => "unknown".to_owned(),
+        (Sync::Lost, _) => "lost sync".to_owned(),
+        (Sync::Following, 0) => format!("model {ok} {}", words::count(check.agreed)),
+        (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
+    }
+}
+
+impl Ready<'_> {
+    /// The pane's title: how many there are, and how that is known.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let instance = &look.scene.world.instance;
+        let known = instance.check.sync == Sync::Following;
+        let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
+        let source = provenance(&instance.check, look.theme.glyphs.check);
+        vec!["Ready list (rdllist)".to_owned(), len, source]
+    }
+
+    /// What is said instead of the list where it is not known.
+    fn unknown(&self) -> Option<&'static str> {
+        let world = self.0.scene.world;
+        match world.instance.check.sync {
+            Sync::Following => None,
+            Sync::Lost => Some(
+                "unknown: observations were lost; known again after an epoll_wait that returns nothing",
+            ),
+            Sync::Unknown if world.edge_log == EdgeLog::Off && world.seq.0 > 0 => Some(
+                "unknown: wake-ups are not being recorded (too many a second, or switched off)",
+            ),
+            Sync::Unknown => Some("unknown: nothing has been observed yet"),
+        }
+    }
+}
+
+impl Widget for Ready<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let world = look.scene.world;
+        let dim = look.style(Role::Dim);
+        if let Some(text) = self.unknown() {
+            for (n, line) in words::wrap(text, usize::from(area.width)).iter().enumerate() {
+                Row::new(buf, area, cells(n)).put(line, look.style(Role::Bad));
+            }
+            return;
+        }
+        let handed: Vec<_> = world
+            .lanes
+            .iter()
+            .flat_map(|lane| lane.batch.iter().map(|entry| (lane.id, entry)))
+            .filter(|(_, entry)| entry.progress != Progress::Done)
+            .collect();
+        let list = &world.instance.ready;
+        let foot = usize::from(area.height > 3);
+        let room = usize::from(area.height).saturating_sub(foot);
+        let shared =
+            handed.len().min(room / 2).max(room.saturating_sub(list.len() + 1).min(handed.len()));
+        let rows = room - shared;
+        let chosen = look.ui.watch.and_then(|key| list.find(key)).map_or(0, |(at, _)| at);
+        let first = first_row(chosen, list.len(), rows);
+        let mut y = 0;
+        for (place, entry) in list.iter().enumerate().skip(first).take(rows) {
+            draw(&look, place, entry, &mut Row::new(buf, area, y));
+            y += 1;
+        }
+        if list.is_empty() {
+            Row::new(buf, area, 0).put("empty: epoll_wait would sleep", dim);
+            y = 1;
+        } else if usize::from(y) < rows {
+            Row::new(buf, area, y).put("tail", dim);
+            y += 1;
+        }
+        for (lane, entry) in handed.into_iter().take(shared) {
+            draw_handed(&look, lane, entry, &mut Row::new(buf, area, y));
+            y += 1;
+        }
+        if foot > 0 {
+            let last = area.height - 1;
+            Row::new(buf, area, last).put("ovflist          unknown without eBPF", dim);
+        }
+    }
+}
+
+fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
+    let world = look.scene.world;
+    let chosen = look.ui.watch == Some(entry.key);
+    let dim = look.style(Role::Dim);
+    let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
+    row.put(if place == 0 { "head" } else { "    " }, dim);
+    row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
+    row.put(&format!("{} ", place + 1), dim);
+    row.put(&format!("fd {}", entry.key.fd), name).put("  ", dim);
+    let bits = words::ready_bits(world, entry);
+    if !bits.is_empty() {
+        row.put(&bits.join(" "), look.style(Role::Data)).put("  ", dim);
+    }
+    let unsure = if entry.unsure { "? " } else { "" };
+    let text = format!("{unsure}{}", words::reason(world, entry));
+    row.put(&text, look.style(Role::Text));
+}
+
+fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {
+    let glyphs = look.theme.glyphs;
+    let key = InterestList::key_of(&entry.delivery);
+    let (glyph, text) = match entry.progress {
+        Progress::Current => (glyphs.handled, format!("being handled by {lane}")),
+        Progress::Waiting | Progress::Done => (glyphs.idle, format!("waits for {lane}")),
+    };
+    row.column(glyph, 4, Align::Right, look.style(Role::Handled));
+    let name = if look.ui.watch == Some(key) { Role::Title } else { Role::Text };
+    row.put(&format!("  fd {}  ", key.fd), look.style(name));
+    row.put(&entry.delivery.mask.join(" "), look.style(Role::Data));
+    row.put("  ", look.style(Role::Text)).put(&text, look.style(Role::Handled));
+}

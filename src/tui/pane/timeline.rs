@@ -1,0 +1,274 @@
+//! The timeline: a track a thread and a registration; how long it stood on the ready list, when it
+//! was reported, what was called.
+//!
+//! The axis ends at the newest (or viewed) event, rounded up to an eighth of its width, so that it
+//! sweeps and moves on a slow beat instead of scrolling with every event.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{Nanos, Trigger, print_duration};
+use crate::model::{Moment, Span, Track, TrackId};
+use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::theme::{Glyphs, Role};
+use crate::tui::ui::Choice;
+use crate::tui::words;
+
+/// Draws the tracks.
+pub struct TimelinePane<'a>(pub Look<'a>);
+
+/// Columns of a track's label.
+const LABEL: u16 = 11;
+/// How far a mark may be moved to the right so as not to hide another one.
+const SPILL: u16 = 4;
+/// From this height on the marks are explained below the axis.
+const LEGEND_FROM: u16 = 16;
+
+/// The stretch of time that is shown.
+#[derive(Clone, Copy)]
+struct Window {
+    from: Nanos,
+    /// The newest event shown.
+    until: Nanos,
+    width: Nanos,
+    columns: u16,
+}
+
+impl Window {
+    fn new(until: Nanos, width: Nanos, columns: u16) -> Self {
+        let beat = (width.0 / 8).max(1);
+        let end = ((until.0 / beat + 1) * beat).max(width.0);
+        Self { from: Nanos(end - width.0), until, width, columns }
+    }
+
+    /// The column of a time inside the window.
+    fn column(&self, t: Nanos) -> u16 {
+        let place = u128::from(t.since(self.from).0) * u128::from(self.columns);
+        let place = u16::try_from(place / u128::from(self.width.0.max(1))).unwrap_or(u16::MAX);
+        place.min(self.columns.saturating_sub(1))
+    }
+}
+
+/// A cell: its glyph and role.
+type Cell = (&'static str, Role);
+
+fn span_cell(glyphs: &Glyphs, span: Option<Span>) -> Cell {
+    match span {
+        None | Some(Span::Gone) => (" ", Role::Dim),
+        Some(Span::Running) => (glyphs.running, Role::Text),
+        Some(Span::Asleep) => (glyphs.asleep, Role::Asleep),
+        Some(Span::Held) => (glyphs.held, Role::Title),
+        Some(Span::Quiet(Trigger::Level)) => (glyphs.level, Role::Dim),
+        Some(Span::Quiet(Trigger::Edge)) => (glyphs.edge, Role::Edge),
+        Some(Span::Ready) => (glyphs.listed, Role::Ready),
+        Some(Span::PutBack) => (glyphs.put_back, Role::Ready),
+        Some(Span::Unknown) => ("?", Role::Bad),
+    }
+}
+
+fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: Moment) -> Option<Cell> {
+    Some(match moment {
+        Moment::Span(_) => return None,
+        Moment::Accept => (glyphs.accept, Role::Good),
+        Moment::Arrive => (glyphs.arrive, Role::Data),
+        Moment::Report if matches!(id, TrackId::Lane(_)) => ("W", Role::Title),
+        Moment::Report => (glyphs.report, Role::Title),
+        Moment::Read => (glyphs.read, Role::Data),
+        Moment::Write => (glyphs.write, Role::Data),
+        Moment::Again => (glyphs.again, Role::Text),
+        Moment::End => (glyphs.end, Role::Title),
+        Moment::Close => (glyphs.close, Role::Bad),
+        Moment::Changed => (glyphs.changed, Role::Edge),
+        Moment::Lost => (glyphs.lost, Role::Bad),
+    })
+}
+
+/// A track as cells: the spans, with the marks on top. Marks that fall into one cell follow each
+/// other to the right as long as they are not moved far.
+fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> Vec<Cell> {
+    let mut line = vec![(" ", Role::Dim); usize::from(window.columns)];
+    let mut marks: Vec<(u16, Cell)> = Vec::new();
+    let mut span = track.span_before(window.from);
+    let mut at = 0;
+    for mark in track.window(window.from, window.until) {
+        let column = window.column(mark.t);
+        if let Moment::Span(next) = mark.what {
+            line[usize::from(at)..usize::from(column)].fill(span_cell(glyphs, span));
+            (span, at) = (Some(next), column);
+        } else if let Some(cell) = moment_cell(glyphs, id, mark.what) {
+            marks.push((column, cell));
+        }
+    }
+    let last = usize::from(window.column(window.until));
+    if let Some(rest) = line.get_mut(usize::from(at)..=last) {
+        rest.fill(span_cell(glyphs, span));
+    }
+    let mut free = 0;
+    for (column, cell) in marks {
+        let place = column.max(free);
+        if place - column <= SPILL && place < window.columns {
+            line[usize::from(place)] = cell;
+            free = place + 1;
+        }
+    }
+    line
+}
+
+impl TimelinePane<'_> {
+    /// The pane's title: how much time is shown, and up to when.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let until = look.scene.world.t;
+        let span = format!("{} up to {until}", print_duration(look.ui.zoom));
+        let mut title = vec!["Timeline".to_owned(), span, "seen, model".to_owned()];
+        look.filtered(&mut title);
+        title
+    }
+
+    /// The tracks that have something to show in the window.
+    fn tracks(&self, window: &Window) -> Vec<(TrackId, &Track)> {
+        let Look { scene, ui, .. } = self.0;
+        scene
+            .timeline
+            .tracks()
+            .filter(|(id, track)| {
+                let shown = match id {
+                    TrackId::Lane(lane) => lane.is_worker(),
+                    TrackId::Watch(key) => ui.filter.shows(scene.world, *key),
+                };
+                let there = || {
+                    let before = track.span_before(window.from);
+                    before.is_some_and(|span| span != Span::Gone)
+                        || track.window(window.from, window.until).next().is_some()
+                };
+                shown && there()
+            })
+            .collect()
+    }
+
+    fn is_chosen(&self, id: TrackId) -> bool {
+        let ui = self.0.ui;
+        match (id, ui.track) {
+            (TrackId::Lane(lane), Choice::Lane) => lane == ui.lane,
+            (TrackId::Watch(key), Choice::Watch) => ui.watch == Some(key),
+            _ => false,
+        }
+    }
+
+    fn label(&self, id: TrackId) -> (String, Role) {
+        let world = self.0.scene.world;
+        match id {
+            TrackId::Lane(lane) => (format!("{lane}"), Role::Title),
+            TrackId::Watch(key) => match world.instance.interest.get(key).map(|e| e.trigger()) {
+                Some(Trigger::Level) => (format!("{:>3} level", key.fd.0), Role::Text),
+                Some(Trigger::Edge) => (format!("{:>3} EDGE", key.fd.0), Role::Edge),
+                None => (format!("{:>3} gone", key.fd.0), Role::Dim),
+            },
+        }
+    }
+
+    fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
+        const STEPS: [u64; 3] = [1, 2, 5];
+        let least = window.width.0 * 12 / u64::from(window.columns.max(1));
+        let scales = (0..14).map(|power| 10_u64.pow(power));
+        let mut steps = scales.flat_map(|scale| STEPS.map(|step| step * scale));
+        let step = steps.find(|step| *step >= least.max(1)).unwrap_or(window.width.0.max(1));
+        let decimals = match step {
+            1_000_000_000.. => 0,
+            100_000_000.. => 1,
+            1_000_000.. => 3,
+            _ => 6,
+        };
+        let end = window.from.0 + window.width.0;
+        let mut t = window.from.0.div_ceil(step) * step;
+        while t <= end {
+            let column = window.column(Nanos(t));
+            let at = Rect {
+                x: area.x + LABEL + column,
+                width: area.width.saturating_sub(LABEL + column),
+                ..area
+            };
+            let mark = self.0.theme.glyphs.vertical;
+            let text = format!("{mark}{:.decimals$}", Nanos(t).secs());
+            if at.width >= cells(words::width(&text)) {
+                Row::new(buf, at, y).put(&text, self.0.style(Role::Dim));
+            }
+            t += step;
+        }
+        Row::new(buf, area, y).column("seconds", LABEL, Align::Left, self.0.style(Role::Dim));
+    }
+
+    fn legend(&self, area: Rect, buf: &mut Buffer) {
+        let g = self.0.theme.glyphs;
+        let marks = [
+            (g.asleep, "asleep"),
+            (g.running, "runs"),
+            (g.held, "held"),
+            ("W", "epoll_wait returned"),
+            (g.listed, "on the ready list"),
+            (g.put_back, "put back"),
+            (g.level, "level, quiet"),
+            (g.edge, "edge, quiet"),
+            (g.arrive, "arrived"),
+            (g.report, "reported"),
+            (g.read, "read"),
+            (g.again, "EAGAIN"),
+            (g.write, "write"),
+            (g.accept, "accept"),
+            (g.changed, "added, changed"),
+            (g.end, "end"),
+            (g.close, "close, reset"),
+            (g.lost, "lost"),
+        ];
+        let mut y = 0;
+        let mut used = 0;
+        for (glyph, what) in marks {
+            let width = cells(words::width(what)) + 4;
+            if used + width > area.width {
+                (y, used) = (y + 1, 0);
+            }
+            let at = Rect { x: area.x + used, width: area.width - used, ..area };
+            Row::new(buf, at, y)
+                .put(glyph, self.0.style(Role::Title))
+                .put(" ", self.0.style(Role::Dim))
+                .put(what, self.0.style(Role::Dim));
+            used += width;
+        }
+    }
+}
+
+impl Widget for TimelinePane<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        if area.height == 0 || area.width <= LABEL + 10 {
+            return;
+        }
+        let look = self.0;
+        let window = Window::new(look.scene.world.t, look.ui.zoom, area.width - LABEL);
+        let legend = if area.height >= LEGEND_FROM { 4 } else { 0 };
+        let rows = usize::from(area.height.saturating_sub(1 + legend));
+        let tracks = self.tracks(&window);
+        let chosen = tracks.iter().position(|(id, _)| self.is_chosen(*id)).unwrap_or(0);
+        let first = first_row(chosen, tracks.len(), rows);
+        for (n, (id, track)) in tracks.iter().skip(first).take(rows).enumerate() {
+            let mut row = Row::new(buf, area, cells(n));
+            let marker = if self.is_chosen(*id) { look.theme.glyphs.selected } else { " " };
+            let (label, role) = self.label(*id);
+            row.put(marker, look.style(Role::Focus));
+            row.column(&label, LABEL - 2, Align::Left, look.style(role));
+            for (glyph, role) in track_cells(look.theme.glyphs, *id, track, &window) {
+                row.put(glyph, look.style(role));
+            }
+        }
+        let axis = area.height - 1 - legend;
+        self.axis(area, axis, &window, buf);
+        if look.ui.past.is_some() {
+            let x = area.x + LABEL + window.column(window.until);
+            let line = Rect::new(x, area.y, 1, axis + 1).intersection(buf.area);
+            buf.set_style(line, look.style(Role::Cursor));
+        }
+        if legend > 0 {
+            self.legend(Rect { y: area.y + axis + 1, height: legend, ..area }, buf);
+        }
+    }
+}

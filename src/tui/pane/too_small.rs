@@ -1,0 +1,28 @@
+//! The card below 80x24: which size is needed and which there is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use crate::tui::draw::{Row, cells};
+use crate::tui::layout::SMALLEST;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::words;
+
+/// Draws the card.
+pub struct TooSmall<'a>(pub &'a Theme);
+
+impl Widget for TooSmall<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let (width, height) = SMALLEST;
+        let needs = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
+        let lines = ["epollscope", &needs, "the server goes on; q quits"];
+        let top = area.height.saturating_sub(cells(lines.len())) / 2;
+        for (n, line) in lines.iter().enumerate() {
+            let indent = area.width.saturating_sub(cells(words::width(line))) / 2;
+            let at = Rect { x: area.x + indent, width: area.width - indent, ..area };
+            let role = if n == 1 { Role::Title } else { Role::Text };
+            Row::new(buf, at, top + cells(n)).put(line, self.0.style(role));
+        }
+    }
+}

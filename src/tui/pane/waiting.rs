@@ -1,0 +1,110 @@
+//! The wait queue (wq) in the order in which the kernel wakes it, and the threads held at the gate.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::event::{Call, visible};
+use crate::model::{Lane, LaneState};
+use crate::tui::draw::{Row, cells, first_row};
+use crate::tui::layout::WIDE;
+use crate::tui::theme::Role;
+
+/// Draws the threads.
+pub struct Waiting<'a>(pub Look<'a>);
+
+impl Waiting<'_> {
+    /// The pane's title: how many of the threads sleep.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let world = look.scene.world;
+        let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
+        let asleep = world.instance.wq.len();
+        let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
+        vec![name.to_owned(), format!("{asleep} of {alive}")]
+    }
+
+    /// The lines: sleepers in their order, then the held, then the others.
+    fn lines(&self) -> Vec<(Option<&Lane>, String, Role)> {
+        let world = self.0.scene.world;
+        let mut lines = Vec::new();
+        for (place, id) in world.instance.wq.iter().enumerate() {
+            if let Some(lane) = world.lane(id) {
+                let next =
+                    if place == 0 && world.instance.wq.len() > 1 { ", woken next" } else { "" };
+                let text = if lane.step_pending {
+                    format!("step pending: the call sleeps since {}", lane.since)
+                } else {
+                    format!("asleep since {}{next}", lane.since)
+                };
+                lines.push((Some(lane), text, Role::Asleep));
+            }
+        }
+        let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
+        for lane in world.lanes.iter().filter(asleep) {
+            let (text, role, hint) = words(lane, self.0.ui.size.0 < WIDE);
+            lines.push((Some(lane), text, role));
+            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane) {
+                lines.push((None, format!("   {hint}"), Role::Dim));
+            }
+        }
+        lines
+    }
+}
+
+fn words(lane: &Lane, narrow: bool) -> (String, Role, Option<&'static str>) {
+    match &lane.state {
+        LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
+        LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
+        LaneState::Running => ("runs".to_owned(), Role::Text, None),
+        LaneState::Held(call) => {
+            let to_wait = matches!(call, Call::EpollWait { .. });
+            let hint = match (to_wait, narrow) {
+                (true, _) => "press . to make the call",
+                (false, true) => "press . to make it, > for a turn",
+                (false, false) => "press . to make it, > for the next wait",
+            };
+            let before = if narrow { "next:" } else { "held before" };
+            (format!("{before} {call}"), Role::Title, Some(hint))
+        }
+        LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
+        LaneState::Asleep(_) if lane.step_pending => {
+            ("step pending: the call sleeps".to_owned(), Role::Asleep, None)
+        }
+        LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
+        LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
+        LaneState::Died(message) => {
+            (format!("panicked: {}", visible(message.as_bytes(), 100)), Role::Bad, None)
+        }
+    }
+}
+
+impl Widget for Waiting<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let lines = self.lines();
+        let at = |lane: &Lane| lane.id == look.ui.lane;
+        let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
+        // A hint stands below its thread, and is to be seen with it.
+        let first = first_row(chosen + 1, lines.len(), usize::from(area.height));
+        for (n, (lane, text, role)) in lines.iter().skip(first).enumerate() {
+            let mut row = Row::new(buf, area, cells(n));
+            if let Some(lane) = lane {
+                let marker = if at(lane) { look.theme.glyphs.selected } else { " " };
+                let glyph = match role {
+                    Role::Asleep => look.theme.glyphs.asleep,
+                    Role::Title => look.theme.glyphs.held,
+                    Role::Bad => look.theme.glyphs.stuck,
+                    _ => look.theme.glyphs.idle,
+                };
+                row.put(marker, look.style(Role::Focus));
+                row.put(&format!("{} ", lane.id), look.style(Role::Title));
+                row.put(glyph, look.style(*role)).put(" ", look.style(Role::Text));
+            }
+            row.put(text, look.style(*role));
+        }
+        if lines.is_empty() {
+            Row::new(buf, area, 0).put(" no thread has begun", look.style(Role::Dim));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The Why sentence: the product. It is computed from the model, never canned.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::Look;
+use crate::model::{Subject, why};
+use crate::tui::draw::{Row, cells};
+use crate::tui::theme::Role;
+use crate::tui::ui::Topic;
+use crate::tui::words;
+
+/// Draws the sentence about what is selected.
+pub struct Why<'a>(pub Look<'a>);
+
+impl Why<'_> {
+    /// The pane's title: what the sentence is about.
+    pub fn title(look: &Look<'_>) -> Vec<String> {
+        let about = match (look.ui.topic, look.ui.watch) {
+            (Topic::Event, _) => format!("event {}", words::count(look.scene.world.seq.0)),
+            (Topic::Lane, _) => look.ui.lane.to_string(),
+            (Topic::Watch, Some(key)) => format!("fd {}", key.fd),
+            (Topic::Watch, None) => return vec!["Why".to_owned()],
+        };
+        vec!["Why".to_owned(), about]
+    }
+
+    fn sentence(&self) -> String {
+        let Look { scene, ui, .. } = self.0;
+        match (ui.topic, ui.watch) {
+            (Topic::Event, _) => match scene.journal.get(scene.world.seq) {
+                Some(event) => why(scene.world, Subject::Event(&event)),
+                None => "This event has been dropped from the history.".to_owned(),
+            },
+            (Topic::Lane, _) => why(scene.world, Subject::Lane(ui.lane)),
+            (Topic::Watch, Some(key)) => why(scene.world, Subject::Watch(key)),
+            (Topic::Watch, None) => String::new(),
+        }
+    }
+}
+
+impl Why<'_> {
+    /// How to connect, as long as nobody is.
+    fn invitation(&self) -> Option<String> {
+        let scene = &self.0.scene;
+        let line = &scene.facts.invitation;
+        (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == Topic::Watch).then(
+            || {
+                format!(
+                    "Nobody is connected. Type `{line}` in another window, or press c for a \
+                     built-in client."
+                )
+            },
+        )
+    }
+}
+
+impl Widget for Why<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
+        let columns = usize::from(area.width.saturating_sub(2));
+        let inner =
+            Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
+        let mut text = self.sentence();
+        if let Some(invitation) = self.invitation() {
+            let both = format!("{invitation} {text}");
+            let fits = words::wrap(&both, columns).len() <= usize::from(area.height);
+            text = if fits { both } else { invitation };
+        }
+        for (n, line) in words::wrap(&text, columns).iter().enumerate() {
+            Row::new(buf, inner, cells(n)).put(line, look.style(Role::Text));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The loop: it waits for keys, for events of the server, for the next frame, and for the end.
+//!
+//! It draws at once on the first change, then at most at the frame rate; when nothing happens it
+//! sleeps without any tick.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::EventStream;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::app::App;
+use super::input::Input;
+use super::pane::Look;
+use super::screen;
+use super::terminal::{Mouse, Terminal};
+use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
+use super::ui::Request;
+use super::watchdog;
+use crate::session::{Drained, Scene, Session};
+
+/// Between two frames when little happens.
+const CALM: Duration = Duration::from_millis(16);
+/// Between two frames under load.
+const BUSY: Duration = Duration::from_millis(33);
+/// More events than this between two frames are a load.
+const LOAD: usize = 500;
+
+/// How long the server may take to say goodbye to its clients.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How the screen is to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TuiOptions {
+    /// The colours; `None` chooses by the environment (NO_COLOR).
+    pub theme: Option<ThemeName>,
+    /// The marks.
+    pub marks: Marks,
+    /// Whether a click selects.
+    pub mouse: Mouse,
+}
+
+/// The set of marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Marks {
+    /// Unicode.
+    #[default]
+    Unicode,
+    /// Only ASCII.
+    Ascii,
+}
+
+/// How the screen ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The person ended it, or another part of the program did.
+    Quit,
+    /// A signal did; the exit status is 128 and its number.
+    Signal(i32),
+}
+
+impl TuiOptions {
+    /// The theme for this environment.
+    fn theme(&self) -> Theme {
+        let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+        let has = |name: &str, part: &str| std::env::var(name).is_ok_and(|v| v.contains(part));
+        // An explicit choice of a theme wins over NO_COLOR (no-color.org).
+        let chosen = if set("NO_COLOR") { ThemeName::Mono } else { ThemeName::Dark };
+        let many = has("TERM", "256color") || set("COLORTERM") || has("TERM", "direct");
+        let depth = if many { Depth::Indexed } else { Depth::Sixteen };
+        let glyphs = if self.marks == Marks::Ascii { &ASCII } else { &UNICODE };
+        Theme::new(self.theme.unwrap_or(chosen), depth, glyphs)
+    }
+}
+
+/// Shows a session until the person quits or the token is cancelled.
+///
+/// The signals that end the program must be blocked before any thread starts, and the watchdog be
+/// started ([`watchdog::block`], [`watchdog::start`]); [`super::terminal::require`] says beforehand
+/// whether there is a terminal.
+///
+/// # Errors
+/// If the terminal cannot be taken or drawn to.
+pub fn run(
+    mut session: Session,
+    options: TuiOptions,
+    token: CancellationToken,
+    wake: Arc<Notify>,
+) -> io::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let terminal = Terminal::enter(options.mouse)?;
+    let mut screen = Screen::new(terminal, options.theme());
+    let ended = runtime.block_on(screen.show(&mut session, &token, &wake));
+    drop(screen);
+    session.finish(FAREWELL, &mut |_, _| {});
+    match watchdog::caught() {
+        // A terminal that is gone cannot be drawn to; the signal is the reason.
+        Some(signal) => Ok(Exit::Signal(signal)),
+        None => ended.map(|()| Exit::Quit),
+    }
+}
+
+/// Paints a scene as the app sees it.
+pub fn paint(app: &App, live: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
+    let look = Look { scene: app.view(live), ui: &app.ui, theme };
+    screen::draw(&look, buf);
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Go,
+    Stop,
+}
+
+struct Screen {
+    terminal: Terminal,
+    theme: Theme,
+    app: App,
+    /// Something has changed since the last frame.
+    dirty: bool,
+    /// The next frame may be drawn from here on.
+    due: Instant,
+    /// Events since the last frame.
+    events: usize,
+}
+
+impl Screen {
+    fn new(terminal: Terminal, theme: Theme) -> Self {
+        let mut app = App::default();
+        app.ui.size = terminal.size();
+        Self { terminal, theme, app, dirty: true, due: Instant::now(), events: 0 }
+    }
+
+    async fn show(
+        &mut self,
+        session: &mut Session,
+        token: &CancellationToken,
+        wake: &Notify,
+    ) -> io::Result<()> {
+        let mut inputs = EventStream::new();
+        loop {
+            let drained = self.take_events(session);
+            self.draw(session)?;
+            let pause = self.pause(&drained);
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                input = inputs.next() => match input {
+                    Some(Ok(event)) => {
+                        if self.input(event.into(), session)? == Next::Stop {
+                            return Ok(());
+                        }
+                    }
+                    // The terminal is gone: the watchdog ends the program; nothing spins here.
+                    Some(Err(error)) => return Err(error),
+                    None => return Ok(()),
+                },
+                () = wake.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Folds what the server did; if that is nothing, asks to be woken and looks once more.
+    fn take_events(&mut self, session: &mut Session) -> Drained {
+        let mut drained = session.tick();
+        if drained.events == 0 && !drained.more {
+            session.arm();
+            drained = session.tick();
+        }
+        if drained.events > 0 {
+            self.events += drained.events;
+            self.app.observe(&session.scene());
+            self.dirty = true;
+        }
+        drained
+    }
+
+    fn draw(&mut self, session: &Session) -> io::Result<()> {
+        let now = Instant::now();
+        if !self.dirty || now < self.due {
+            return Ok(());
+        }
+        let (app, theme) = (&self.app, &self.theme);
+        self.terminal.draw(|buf| paint(app, session.scene(), theme, buf))?;
+        let load = self.events > LOAD;
+        self.due = now + if load { BUSY } else { CALM };
+        (self.dirty, self.events) = (false, 0);
+        Ok(())
+    }
+
+    /// How long to sleep if nothing happens; `None` is for ever.
+    fn pause(&self, drained: &Drained) -> Option<Duration> {
+        if drained.more {
+            return Some(Duration::ZERO);
+        }
+        // While events come they are fetched once a frame: to be woken for each would make the
+        // server pay for it.
+        let frame = (self.dirty || drained.events > 0)
+            .then(|| self.due.saturating_duration_since(Instant::now()));
+        match (frame, drained.again) {
+            (Some(frame), Some(again)) => Some(frame.min(again)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn input(&mut self, input: Input, session: &mut Session) -> io::Result<Next> {
+        match input {
+            Input::Key(press) => {
+                if let Some(command) = self.app.key(press, &session.scene()) {
+                    session.send(command);
+                }
+            }
+            Input::Paste(text) => self.app.paste(&text),
+            Input::Click(x, y) => self.app.click((x, y), &session.scene()),
+            Input::Resize(width, height) => {
+                self.terminal.resize(width, height);
+                self.app.ui.size = (width, height);
+            }
+            Input::Nothing => return Ok(Next::Go),
+        }
+        self.dirty = true;
+        match self.app.ui.request.take() {
+            None => Ok(Next::Go),
+            Some(Request::Quit) => Ok(Next::Stop),
+            Some(Request::Suspend) => {
+                self.terminal.suspend()?;
+                self.app.ui.size = self.terminal.size();
+                Ok(Next::Go)
+            }
+            Some(Request::Copy(text)) => {
+                match self.terminal.copy(&text)? {
+                    true => self.app.ui.say("copied, if the terminal allows it (OSC 52)"),
+                    false => self.app.ui.warn("too long to copy"),
+                }
+                Ok(Next::Go)
+            }
+        }
+    }
+}
+
+async fn sleep(pause: Option<Duration>) {
+    match pause {
+        Some(Duration::ZERO) => tokio::task::yield_now().await,
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,260 @@
+//! Scenes for tests: literal events, folded as a session folds them.
+
+use super::app::App;
+use super::key::{Key, KeyPress, ch, ctrl, plain};
+use crate::event::{
+    Call, Command, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Kind,
+    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq, Settings,
+    SyscallRecord, Wakeup,
+};
+use crate::journal::{Journal, Limits};
+use crate::model::{Timeline, World};
+use crate::session::{Facts, Scene};
+
+/// A run made by hand.
+pub(super) struct Stage {
+    world: World,
+    timeline: Timeline,
+    journal: Journal,
+    facts: Facts,
+    t: Nanos,
+}
+
+const EP: Fd = Fd(3);
+const LISTENER: Fd = Fd(4);
+const CONTROL: Fd = Fd(5);
+const T1: LaneId = LaneId(1);
+const WAIT: Call = Call::EpollWait { ep: EP, max: 64, timeout_ms: -1 };
+const WATCHED: Mask = Mask(0x2001);
+
+fn file(fd: Fd) -> FileId {
+    FileId(u32::try_from(fd.0).unwrap_or(0))
+}
+
+impl Stage {
+    /// A server that waits for its first client.
+    pub(super) fn start() -> Self {
+        let facts = Facts {
+            addresses: vec!["127.0.0.1:8000".to_owned()],
+            invitation: "telnet 127.0.0.1 8000".to_owned(),
+            ..Facts::default()
+        };
+        let mut stage = Self {
+            world: World::default(),
+            timeline: Timeline::default(),
+            journal: Journal::new(Limits::default()),
+            facts,
+            t: Nanos(1_000_000),
+        };
+        stage.tool(Kind::Settings(Settings::default()));
+        stage.push(T1, Kind::Lane(LaneChange::Started { tid: 4711 }));
+        let listener = Kind::Open {
+            fd: LISTENER,
+            file: file(LISTENER),
+            what: FileKind::Listener,
+            name: "127.0.0.1:8000".into(),
+        };
+        stage.tool(listener);
+        let control = Kind::Open {
+            fd: CONTROL,
+            file: file(CONTROL),
+            what: FileKind::Eventfd,
+            name: "control".into(),
+        };
+        stage.tool(control);
+        stage.returns(Call::EpollCreate, Ret::ok(3), Output::None);
+        stage.tool(Kind::EdgeLog(EdgeLog::Drained));
+        stage.ctl(CtlOp::Add, LISTENER, Mask::IN);
+        stage.ctl(CtlOp::Add, CONTROL, Mask::IN);
+        let queues = Queues { unread: Some(0), unsent: Some(128), state: None };
+        stage.tool(Kind::Arrive { fd: LISTENER, queues });
+        stage.resync();
+        stage.push(T1, Kind::Enter(WAIT));
+        stage
+    }
+
+    /// Three clients, level and edge, and a held thread.
+    pub(super) fn three_clients() -> Self {
+        let mut stage = Self::start();
+        for fd in [7, 8, 9] {
+            stage.after_ms(3500);
+            stage.connect(Fd(fd));
+        }
+        stage.after_ms(900);
+        stage.interrupt();
+        stage.ctl(CtlOp::Mod, Fd(7), WATCHED | Mask::ET);
+        stage.push(T1, Kind::Enter(WAIT));
+        stage.after_ms(200);
+        stage.arrive(Fd(9), 7);
+        stage.wait_returns(&[Fd(9)]);
+        stage.read(Fd(9), b"wor");
+        stage.tool(Kind::Settings(Settings { paused: true, ..stage.world.settings }));
+        stage.push(T1, Kind::Park { next: WAIT });
+        stage.after_ms(300);
+        stage.arrive(Fd(7), 12);
+        stage
+    }
+
+    /// An edge-triggered client that was read once: the rest is stranded.
+    pub(super) fn stranded() -> Self {
+        let mut stage = Self::start();
+        let once = Settings { read: ReadPolicy::Once(4), ..stage.world.settings };
+        stage.tool(Kind::Settings(once));
+        stage.after_ms(1500);
+        stage.connect(Fd(7));
+        stage.interrupt();
+        stage.ctl(CtlOp::Mod, Fd(7), WATCHED | Mask::ET);
+        stage.push(T1, Kind::Enter(WAIT));
+        stage.after_ms(400);
+        stage.arrive(Fd(7), 12);
+        stage.wait_returns(&[Fd(7)]);
+        stage.read(Fd(7), b"hell");
+        stage.push(T1, Kind::Enter(WAIT));
+        stage.after_ms(500);
+        let queues = Queues { unread: Some(8), unsent: Some(0), state: None };
+        stage.tool(Kind::Arrive { fd: Fd(7), queues });
+        stage
+    }
+
+    pub(super) fn scene(&self) -> Scene<'_> {
+        Scene {
+            world: &self.world,
+            live: &self.world,
+            timeline: &self.timeline,
+            journal: &self.journal,
+            facts: &self.facts,
+        }
+    }
+
+    /// An app that has looked at the scene.
+    pub(super) fn app(&self, size: (u16, u16)) -> App {
+        let mut app = App::default();
+        app.ui.size = size;
+        app.observe(&self.scene());
+        app
+    }
+
+    /// Keys pressed one after the other; the commands that came out.
+    pub(super) fn press(&self, app: &mut App, text: &str) -> Vec<Command> {
+        keys(text).into_iter().filter_map(|key| app.key(key, &self.scene())).collect()
+    }
+
+    pub(super) fn after_ms(&mut self, ms: u64) {
+        self.t = Nanos(self.t.0 + ms * 1_000_000);
+    }
+
+    pub(super) fn push(&mut self, lane: LaneId, kind: Kind) {
+        self.t = Nanos(self.t.0 + 20_000);
+        let event = Event { seq: self.world.seq.next(), t: self.t, lane, kind };
+        self.world.apply(&event);
+        self.timeline.apply(&event, &self.world);
+        self.journal.push(event, &self.world);
+    }
+
+    pub(super) fn tool(&mut self, kind: Kind) {
+        self.push(LaneId::TOOL, kind);
+    }
+
+    fn returns(&mut self, call: Call, ret: Ret, output: Output) {
+        let started = self.t;
+        self.push(T1, Kind::Return(SyscallRecord { call, ret, output, started }));
+    }
+
+    fn ctl(&mut self, op: CtlOp, fd: Fd, mask: Mask) {
+        let call = Call::EpollCtl { ep: EP, op, fd, mask, file: file(fd) };
+        self.returns(call, Ret::ok(0), Output::None);
+    }
+
+    fn resync(&mut self) {
+        let entries = self.world.instance.interest.iter();
+        let entries =
+            entries.map(|e| FdinfoEntry { fd: e.key.fd, mask: e.mask, file: e.key.file }).collect();
+        self.tool(Kind::Resync { ep: EP, entries });
+    }
+
+    fn interrupt(&mut self) {
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained };
+        self.returns(WAIT, Ret::err(Errno::EINTR), none);
+    }
+
+    pub(super) fn arrive(&mut self, fd: Fd, unread: u32) {
+        let after = self.t;
+        let band = Mask::IN | Mask::RDNORM;
+        self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(unread), after }));
+    }
+
+    fn wait_returns(&mut self, fds: &[Fd]) {
+        let events: Box<[_]> =
+            fds.iter().map(|fd| Delivery { file: file(*fd), fd: *fd, mask: Mask::IN }).collect();
+        let ret = Ret::ok(i64::try_from(fds.len()).unwrap_or(0));
+        self.returns(WAIT, ret, Output::Events { events, log: EdgeLog::Drained });
+        for fd in fds {
+            self.push(T1, Kind::Handle { fd: *fd, file: file(*fd) });
+        }
+    }
+
+    fn read(&mut self, fd: Fd, bytes: &[u8]) {
+        let len = u32::try_from(bytes.len()).unwrap_or(0);
+        let call = Call::Read { fd, len };
+        self.returns(call, Ret::ok(len.into()), Output::Data(bytes.into()));
+    }
+
+    fn connect(&mut self, fd: Fd) {
+        self.arrive(LISTENER, 1);
+        self.wait_returns(&[LISTENER]);
+        let port = 51_234 + u16::try_from(fd.0).unwrap_or(0);
+        let peer = Peer::Inet(([127, 0, 0, 1], port).into());
+        let output = Output::Accepted { file: file(fd), peer };
+        self.returns(Call::Accept { fd: LISTENER }, Ret::ok(fd.0.into()), output);
+        self.ctl(CtlOp::Add, fd, WATCHED);
+        self.returns(Call::Accept { fd: LISTENER }, Ret::err(Errno::EAGAIN), Output::None);
+        let queues = Queues { unread: Some(0), unsent: Some(0), state: None };
+        self.tool(Kind::Arrive { fd, queues });
+        self.push(T1, Kind::Enter(WAIT));
+    }
+
+    /// The server goes on while a test looks at the past.
+    pub(super) fn goes_on(&mut self) {
+        self.push(T1, Kind::Unpark(Pass::Run));
+    }
+
+    pub(super) fn last(&self) -> Seq {
+        self.world.seq
+    }
+}
+
+/// Keys from text: each character is a key, `<Esc>`, `<Tab>`, `<C-c>` and the like are named.
+pub(super) fn keys(text: &str) -> Vec<KeyPress> {
+    let mut keys = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((name, after)) =
+            rest.strip_prefix('<').and_then(|r| r.split_once('>')).filter(|(n, _)| n.len() > 1)
+        {
+            keys.push(named(name));
+            rest = after;
+        } else {
+            keys.push(ch(c));
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    keys
+}
+
+fn named(name: &str) -> KeyPress {
+    match name {
+        "Esc" => plain(Key::Esc),
+        "Tab" => plain(Key::Tab),
+        "S-Tab" => plain(Key::BackTab),
+        "Enter" => plain(Key::Enter),
+        "Home" => plain(Key::Home),
+        "End" => plain(Key::End),
+        "PgUp" => plain(Key::PageUp),
+        "PgDn" => plain(Key::PageDown),
+        "BS" => plain(Key::Backspace),
+        "C-c" => ctrl('c'),
+        "C-z" => ctrl('z'),
+        "C-u" => ctrl('u'),
+        other => panic!("no key is named {other}"),
+    }
+}

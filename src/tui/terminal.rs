@@ -1,0 +1,271 @@
+//! The terminal: entered and left exactly once, whatever happens, and drawn to in one write a frame.
+//!
+//! ratatui's own `Terminal` is not used: it prints when it is dropped, which aborts on a dead
+//! terminal, and it asks the terminal for the cursor, which may never answer.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use ratatui::crossterm::style::ResetColor;
+use ratatui::crossterm::terminal::{
+    self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen,
+};
+use ratatui::crossterm::{Command, queue};
+use ratatui::layout::Rect;
+
+use crate::error::Error;
+
+/// The longest text that is put on the clipboard, in bytes.
+const MAX_COPY: usize = 65_536;
+
+/// Whether the terminal is the program's, and with the mouse.
+static ENTERED: AtomicU8 = AtomicU8::new(OUT);
+const OUT: u8 = 0;
+const IN: u8 = 1;
+const IN_WITH_MOUSE: u8 = 2;
+
+thread_local! {
+    /// Set on the thread that draws: only its panics concern the terminal.
+    static IS_UI: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the mouse is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mouse {
+    /// The terminal keeps it, so that text can be selected.
+    #[default]
+    Terminal,
+    /// A click selects.
+    Captured,
+}
+
+/// Checks that somebody can look at a screen and type.
+///
+/// # Errors
+/// `NoTerminal` if standard input or output is no terminal, or TERM is dumb.
+pub fn require() -> Result<(), Error> {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Error::NoTerminal);
+    }
+    Ok(())
+}
+
+/// Takes the terminal; does nothing if it is taken.
+fn enter(mouse: Mouse) -> io::Result<()> {
+    let state = if mouse == Mouse::Captured { IN_WITH_MOUSE } else { IN };
+    if ENTERED.swap(state, Ordering::SeqCst) != OUT {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+    if mouse == Mouse::Captured {
+        queue!(bytes, EnableMouseCapture)?;
+    }
+    let entered = terminal::enable_raw_mode().and_then(|()| output()?.write_all(&bytes));
+    if entered.is_err() {
+        leave();
+    }
+    entered
+}
+
+/// Gives the terminal back; does nothing if it is not taken. Failures are ignored: a terminal that
+/// is gone needs nothing back.
+pub fn leave() {
+    if let Some(bytes) = farewell() {
+        let _ = output().and_then(|mut tty| tty.write_all(&bytes));
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// As [`leave`], for a terminal that may not take a single byte: nothing here can block.
+pub fn leave_stalled() {
+    if let Some(bytes) = farewell() {
+        // An open file of its own, so that O_NONBLOCK is nobody else's.
+        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+        let tty = File::options().write(true).custom_flags(flags).open("/dev/tty");
+        let _ = tty.and_then(|mut tty| tty.write_all(&bytes));
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// What undoes [`enter`], once.
+fn farewell() -> Option<Vec<u8>> {
+    let state = ENTERED.swap(OUT, Ordering::SeqCst);
+    if state == OUT {
+        return None;
+    }
+    let mut text = String::new();
+    let mut add = |command: &dyn Fn(&mut String) -> std::fmt::Result| {
+        // Writing to a string cannot fail.
+        let _ = command(&mut text);
+    };
+    add(&|t| EndSynchronizedUpdate.write_ansi(t));
+    if state == IN_WITH_MOUSE {
+        add(&|t| DisableMouseCapture.write_ansi(t));
+    }
+    add(&|t| DisableBracketedPaste.write_ansi(t));
+    add(&|t| ResetColor.write_ansi(t));
+    add(&|t| Show.write_ansi(t));
+    add(&|t| LeaveAlternateScreen.write_ansi(t));
+    Some(text.into_bytes())
+}
+
+/// Standard output without its lock and its buffer, which a panic may have left in any state.
+fn output() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// On a panic of the drawing thread gives the terminal back before the message is printed. Panics
+/// of other threads are left to those who catch and report them while the screen is up.
+fn install_panic_hook() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let ui = IS_UI.with(Cell::get);
+            if ui {
+                leave();
+            }
+            if ui || ENTERED.load(Ordering::SeqCst) == OUT {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Bytes of a frame, kept until they are flushed in one write.
+struct Frame {
+    bytes: Vec<u8>,
+    tty: File,
+}
+
+impl Write for Frame {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.tty.write_all(&self.bytes);
+        self.bytes.clear();
+        written
+    }
+}
+
+/// The terminal while it is the program's. Dropping it gives it back.
+pub struct Terminal {
+    backend: CrosstermBackend<Frame>,
+    shown: Buffer,
+    next: Buffer,
+    mouse: Mouse,
+    /// The next frame is drawn in full.
+    fresh: bool,
+}
+
+impl Terminal {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// If the terminal refuses.
+    pub fn enter(mouse: Mouse) -> io::Result<Self> {
+        install_panic_hook();
+        IS_UI.with(|ui| ui.set(true));
+        enter(mouse)?;
+        let frame = Frame { bytes: Vec::new(), tty: output()? };
+        let mut terminal = Self {
+            backend: CrosstermBackend::new(frame),
+            shown: Buffer::default(),
+            next: Buffer::default(),
+            mouse,
+            fresh: true,
+        };
+        let (width, height) = terminal::size()?;
+        terminal.resize(width, height);
+        Ok(terminal)
+    }
+
+    /// Takes over a new size; the next frame is drawn in full.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        let area = Rect::new(0, 0, width, height);
+        self.shown = Buffer::empty(area);
+        self.next = Buffer::empty(area);
+        self.fresh = true;
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (u16, u16) {
+        (self.next.area.width, self.next.area.height)
+    }
+
+    /// Draws a frame and writes what differs from the one before, inside a synchronized update.
+    ///
+    /// # Errors
+    /// If the terminal does not take it.
+    pub fn draw(&mut self, paint: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        self.next.reset();
+        paint(&mut self.next);
+        let diff = self.shown.diff(&self.next);
+        if diff.is_empty() && !self.fresh {
+            return Ok(());
+        }
+        queue!(self.backend, BeginSynchronizedUpdate)?;
+        if self.fresh {
+            queue!(self.backend, ResetColor, Clear(ClearType::All))?;
+        }
+        self.backend.draw(diff.into_iter())?;
+        queue!(self.backend, EndSynchronizedUpdate)?;
+        Write::flush(&mut self.backend)?;
+        self.fresh = false;
+        std::mem::swap(&mut self.shown, &mut self.next);
+        Ok(())
+    }
+
+    /// Puts text on the clipboard by OSC 52; says whether it was short enough.
+    ///
+    /// # Errors
+    /// If the terminal does not take it.
+    pub fn copy(&mut self, text: &str) -> io::Result<bool> {
+        if text.len() > MAX_COPY {
+            return Ok(false);
+        }
+        write!(self.backend, "\x1b]52;c;{}\x07", STANDARD.encode(text))?;
+        Write::flush(&mut self.backend)?;
+        Ok(true)
+    }
+
+    /// Gives the terminal back, stops the process until the shell continues it, and takes the
+    /// terminal again.
+    ///
+    /// # Errors
+    /// If the terminal refuses.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        leave();
+        nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
+        enter(self.mouse)?;
+        let (width, height) = terminal::size()?;
+        self.resize(width, height);
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        leave();
+        IS_UI.with(|ui| ui.set(false));
+    }
+}

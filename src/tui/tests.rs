@@ -1,0 +1,308 @@
+//! Key strings through the real app, and whole screens as text.
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::app::App;
+use super::key::{Key, KeyPress, ch, ctrl, plain};
+use super::run::paint;
+use super::scenes::Stage;
+use super::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+use super::ui::{Hold, Pane, Request};
+use crate::event::{Command, Fd, Kind, LaneId, Nanos, Scope, Seq, View};
+
+/// The text of a buffer, without blanks at the ends of its lines.
+pub(super) fn text(buf: &Buffer) -> String {
+    let mut lines = Vec::new();
+    for y in 0..buf.area.height {
+        let line: String = (0..buf.area.width).map(|x| buf[(x, y)].symbol()).collect();
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+fn shown(app: &App, stage: &Stage, glyphs: &'static Glyphs) -> String {
+    let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, glyphs);
+    let (width, height) = app.ui.size;
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+    paint(app, stage.scene(), &theme, &mut buf);
+    text(&buf)
+}
+
+#[track_caller]
+fn snapshot(name: &str, stage: &Stage, keys: &str) {
+    for size in [(80, 24), (120, 40), (240, 70)] {
+        let mut app = stage.app(size);
+        stage.press(&mut app, keys);
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, shown(&app, stage, &UNICODE));
+    }
+}
+
+#[test]
+fn screen_at_the_start() {
+    snapshot("start", &Stage::start(), "");
+}
+
+#[test]
+fn screen_of_three_clients_held() {
+    snapshot("three_clients", &Stage::three_clients(), "");
+}
+
+#[test]
+fn screen_in_the_past() {
+    snapshot("past", &Stage::three_clients(), "[[[");
+}
+
+#[test]
+fn screen_with_a_finding() {
+    snapshot("finding", &Stage::stranded(), "");
+}
+
+#[test]
+fn other_views() {
+    let stage = Stage::three_clients();
+    for (name, keys) in [
+        ("timeline", "2"),
+        ("calls_past", "3kk"),
+        ("findings_none", "4"),
+        ("help", "?"),
+        ("palette", ":trigger all "),
+        ("palette_error", ":read twice<Enter>"),
+        ("send", "ihello"),
+        ("still", "f"),
+    ] {
+        let mut app = stage.app((120, 40));
+        stage.press(&mut app, keys);
+        insta::assert_snapshot!(format!("view_{name}"), shown(&app, &stage, &UNICODE));
+    }
+    let stage = Stage::stranded();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "4");
+    insta::assert_snapshot!("view_findings", shown(&app, &stage, &UNICODE));
+}
+
+#[test]
+fn screen_in_ascii() {
+    let stage = Stage::three_clients();
+    let app = stage.app((120, 40));
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.is_ascii(), "{screen}");
+    insta::assert_snapshot!("ascii", screen);
+}
+
+#[test]
+fn small_screens_say_what_is_needed() {
+    let stage = Stage::start();
+    let mut app = stage.app((40, 5));
+    insta::assert_snapshot!("too_small", shown(&app, &stage, &UNICODE));
+    for size in [(1, 1), (0, 0), (2, 1), (1, 200), (200, 1), (79, 24), (80, 23)] {
+        app.ui.size = size;
+        shown(&app, &stage, &UNICODE);
+    }
+}
+
+#[track_caller]
+fn sends(stage: &Stage, keys: &str, commands: &[&str]) -> App {
+    let mut app = stage.app((120, 40));
+    let sent = stage.press(&mut app, keys);
+    let sent: Vec<_> = sent.iter().map(ToString::to_string).collect();
+    assert_eq!(sent, commands, "{keys}: {:?}", app.ui.message);
+    app
+}
+
+#[test]
+fn keys_make_commands_for_the_selected_descriptor() {
+    let stage = Stage::three_clients();
+    sends(&stage, "t", &["trigger fd=7"]);
+    sends(&stage, "jt", &["trigger fd=8"]);
+    sends(&stage, "oxwm", &["oneshot fd=7", "exclusive fd=7", "watch fd=7", "rearm fd=7"]);
+    sends(&stage, "KX", &["close fd=7", "reset fd=7"]);
+    sends(&stage, "Tdc", &["trigger all edge", "read once", "client"]);
+    sends(&stage, "=-nN", &["delay 10", "threads 2"]);
+    sends(&stage, " .>", &["run", "step T1", "turn T1"]);
+    sends(&stage, "ihi there<Enter>", &["send fd=7 hi there"]);
+    sends(&stage, ":mistake ig<Tab>on<Enter>", &["mistake ignore-eof on"]);
+}
+
+#[test]
+fn what_cannot_mean_anything_is_said_and_not_sent() {
+    let stage = Stage::start();
+    for (keys, says) in [
+        (".", "the server runs: press space to hold it, then step"),
+        ("K", "fd 4 is not a client: j and k select one, c connects one"),
+        ("i", "no client is selected: press c to connect one, j and k select"),
+        ("-", "the delay is 0 ms; type :delay for any other"),
+        ("N", "threads: 1 to 8"),
+    ] {
+        let app = sends(&stage, keys, &[]);
+        assert_eq!(app.ui.message.map(|m| m.text).as_deref(), Some(says), "{keys}");
+    }
+}
+
+#[test]
+fn keys_that_act_first_return_to_now_and_say_so() {
+    let stage = Stage::three_clients();
+    let app = sends(&stage, "[[t", &["trigger fd=7"]);
+    assert!(app.ui.past.is_none());
+    let message = app.ui.message.map(|m| m.text);
+    assert_eq!(message.as_deref(), Some("back to now, then: trigger fd=7"));
+}
+
+#[test]
+fn time_goes_back_and_forward_by_one_event() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    let last = stage.last();
+    stage.press(&mut app, "[[[");
+    assert_eq!(app.ui.past.as_ref().map(|p| p.seq), Some(Seq(last.0 - 3)));
+    stage.press(&mut app, "]");
+    let past = app.ui.past.as_ref().expect("still in the past");
+    assert_eq!(past.world, stage.scene().journal.at(past.seq));
+    stage.press(&mut app, "]]]");
+    assert!(app.ui.past.is_none());
+    stage.press(&mut app, ":at 3.6<Enter>");
+    assert!(app.ui.past.as_ref().is_some_and(|p| p.world.t <= Nanos(3_600_000_000)));
+    stage.press(&mut app, "g");
+    assert!(app.ui.past.is_none());
+}
+
+#[test]
+fn moving_in_the_calls_stops_following_until_the_end() {
+    let mut stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "3kk");
+    let seq = app.ui.past.as_ref().map(|p| p.seq);
+    assert!(seq.is_some());
+    stage.goes_on();
+    app.observe(&stage.scene());
+    assert_eq!(app.ui.past.as_ref().map(|p| p.seq), seq);
+    stage.press(&mut app, "<End>");
+    assert!(app.ui.past.is_none());
+    stage.press(&mut app, "<Home>");
+    assert_eq!(app.ui.past.as_ref().map(|p| p.seq), Some(Seq(2)));
+}
+
+#[test]
+fn still_keeps_the_view_while_the_server_goes_on() {
+    let mut stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "f");
+    let before = stage.last();
+    stage.goes_on();
+    assert_eq!(app.view(stage.scene()).world.seq, before);
+    assert!(app.ui.past.as_ref().is_some_and(|p| p.hold == Hold::Still));
+    stage.press(&mut app, "f");
+    assert_eq!(app.view(stage.scene()).world.seq, stage.last());
+}
+
+#[test]
+fn the_timeline_is_walked_along_the_selected_track() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "h");
+    let event = app.ui.past.as_ref().and_then(|p| stage.scene().journal.get(p.seq));
+    assert!(matches!(event.map(|e| e.kind), Some(Kind::Wakeup(w)) if w.fd == Fd(7)));
+    stage.press(&mut app, "hl");
+    assert!(app.ui.past.is_some());
+}
+
+#[test]
+fn a_filter_leaves_only_what_it_names() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "/fd=8<Enter>");
+    let screen = shown(&app, &stage, &UNICODE);
+    assert!(screen.contains("only fd=8") && !screen.contains("listener"), "{screen}");
+    stage.press(&mut app, "<Esc>");
+    assert!(app.ui.filter.is_all());
+}
+
+#[test]
+fn views_tabs_and_requests() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "<Tab><Tab>");
+    assert_eq!(app.ui.focus, Pane::Waiting);
+    stage.press(&mut app, "j<S-Tab>");
+    assert_eq!((app.ui.focus, app.ui.lane), (Pane::Ready, LaneId(1)));
+    stage.press(&mut app, "2zzZ");
+    assert_eq!((app.ui.view, app.ui.zoom), (View::Timeline, Nanos(1_000_000_000)));
+    stage.press(&mut app, "1q");
+    assert_eq!(app.ui.request.take(), Some(Request::Quit));
+    stage.press(&mut app, "y");
+    assert!(matches!(app.ui.request.take(), Some(Request::Copy(text)) if text.contains("fd 7")));
+    stage.press(&mut app, ":<C-c>");
+    assert_eq!(app.ui.request.take(), Some(Request::Quit));
+}
+
+#[test]
+fn a_paste_goes_to_the_line_and_nowhere_else() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    app.paste("q");
+    assert!(app.ui.request.is_none());
+    stage.press(&mut app, "i");
+    app.paste("a\u{1b}[31mb\n");
+    let sent = stage.press(&mut app, "<Enter>");
+    assert_eq!(sent, [Command::Send(Some(Fd(7)), "a[31mb".to_owned())]);
+}
+
+#[test]
+fn a_click_selects() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    app.click((5, 6), &stage.scene());
+    let sent = stage.press(&mut app, "t");
+    assert_eq!(sent, [Command::Trigger(Scope::Fd(Fd(8)), None)]);
+}
+
+fn any_key() -> impl Strategy<Value = KeyPress> {
+    let named = [
+        Key::Enter,
+        Key::Esc,
+        Key::Tab,
+        Key::BackTab,
+        Key::Backspace,
+        Key::Delete,
+        Key::Up,
+        Key::Down,
+        Key::Left,
+        Key::Right,
+        Key::PageUp,
+        Key::PageDown,
+        Key::Home,
+        Key::End,
+    ];
+    prop_oneof![
+        4 => proptest::char::range(' ', '~').prop_map(ch),
+        2 => proptest::sample::select(named.to_vec()).prop_map(plain),
+        1 => proptest::sample::select(&['c', 'z', 'u', 'a', 'e', 'h'][..]).prop_map(ctrl),
+        1 => any::<char>().prop_map(ch),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_keys_and_no_size_panic(
+        keys in prop::collection::vec(any_key(), 0..60),
+        sizes in prop::collection::vec((0_u16..250, 0_u16..80), 1..4),
+        which in 0..3,
+    ) {
+        let stage = match which {
+            0 => Stage::start(),
+            1 => Stage::three_clients(),
+            _ => Stage::stranded(),
+        };
+        let mut app = stage.app((120, 40));
+        for (n, key) in keys.into_iter().enumerate() {
+            app.ui.size = sizes[n % sizes.len()];
+            app.key(key, &stage.scene());
+            app.click((7, 5), &stage.scene());
+            shown(&app, &stage, if n % 2 == 0 { &UNICODE } else { &ASCII });
+        }
+    }
+}

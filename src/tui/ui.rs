@@ -1,0 +1,180 @@
+//! The state of the screen: what is selected, where the view stands, what is being typed.
+//!
+//! No type of the terminal library is in here, so that it can be tested as plain data.
+
+use super::entry::Entry;
+use super::filter::Filter;
+use super::keymap::Mode;
+use crate::event::{LaneId, Nanos, Seq, View, WatchKey};
+use crate::model::World;
+
+/// A pane that the keys can move in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pane {
+    /// The interest list.
+    Interest,
+    /// The ready list.
+    Ready,
+    /// The wait queue and the gate.
+    Waiting,
+    /// The timeline.
+    Timeline,
+    /// The calls.
+    Calls,
+    /// The findings.
+    Findings,
+}
+
+/// What the Why pane speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// The selected registration.
+    Watch,
+    /// The selected thread.
+    Lane,
+    /// The viewed event.
+    Event,
+}
+
+/// One of the two selections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The registration.
+    Watch,
+    /// The thread.
+    Lane,
+}
+
+/// Why the view does not follow the newest event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The person went back in time.
+    Past,
+    /// The person keeps the view still.
+    Still,
+}
+
+/// A view of an earlier event.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// The viewed event.
+    pub seq: Seq,
+    /// Why.
+    pub hold: Hold,
+    /// The world at that event.
+    pub world: World,
+}
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// For information.
+    Plain,
+    /// Something did not work.
+    Bad,
+}
+
+/// A line for the person, shown until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The text.
+    pub text: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+/// Something that only the run loop can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// End the program.
+    Quit,
+    /// Stop the process until the shell continues it.
+    Suspend,
+    /// Put this on the clipboard.
+    Copy(String),
+}
+
+/// The state of the screen.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    /// The view.
+    pub view: View,
+    /// The pane that the keys move in.
+    pub focus: Pane,
+    /// The selected registration.
+    pub watch: Option<WatchKey>,
+    /// Whether the person selected it, or it was selected for want of another.
+    pub chosen: bool,
+    /// The selected thread.
+    pub lane: LaneId,
+    /// Which of the two selections the timeline's keys move on.
+    pub track: Choice,
+    /// The selected finding, 0 being the newest.
+    pub finding: usize,
+    /// What the Why pane speaks of.
+    pub topic: Topic,
+    /// The earlier event that is viewed; `None` follows the newest.
+    pub past: Option<Past>,
+    /// The timeline's width.
+    pub zoom: Nanos,
+    /// What is shown.
+    pub filter: Filter,
+    /// The line being typed.
+    pub entry: Option<Entry>,
+    /// The help's first row, if it is shown.
+    pub help: Option<usize>,
+    /// A message.
+    pub message: Option<Message>,
+    /// What the run loop is to do.
+    pub request: Option<Request>,
+    /// The columns and rows of the terminal.
+    pub size: (u16, u16),
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self {
+            view: View::Overview,
+            focus: Pane::Interest,
+            watch: None,
+            chosen: false,
+            lane: LaneId(1),
+            track: Choice::Watch,
+            finding: 0,
+            topic: Topic::Watch,
+            past: None,
+            zoom: Nanos(2_000_000_000),
+            filter: Filter::All,
+            entry: None,
+            help: None,
+            message: None,
+            request: None,
+            size: (80, 24),
+        }
+    }
+}
+
+impl Ui {
+    /// What the keyboard is for.
+    pub fn mode(&self) -> Mode {
+        if self.entry.is_some() {
+            Mode::Entry
+        } else if self.help.is_some() {
+            Mode::Help
+        } else if self.past.is_some() {
+            Mode::Past
+        } else {
+            Mode::Live
+        }
+    }
+
+    /// Says something.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), tone: Tone::Plain });
+    }
+
+    /// Says that something did not work.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), tone: Tone::Bad });
+    }
+}

@@ -1,0 +1,203 @@
+//! Numbers, times and texts as the screen words them.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::event::{ConnState, FileKind, Mask, Peer};
+use crate::model::{OpenFile, ReadyEntry, Reason, World};
+
+/// Columns that a text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A count with its thousands apart: `4,812`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and its noun: `1 client`, `4 clients`.
+pub fn plural(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
+}
+
+/// Bytes in at most five columns: `0`, `999`, `4.0K`, `12M`.
+pub fn bytes(n: u32) -> String {
+    let scaled = |unit: u32, name: char| {
+        let tenths = u64::from(n) * 10 / u64::from(unit);
+        if tenths < 100 {
+            format!("{}.{}{name}", tenths / 10, tenths % 10)
+        } else {
+            format!("{}{name}", tenths / 10)
+        }
+    };
+    match n {
+        0..=999 => n.to_string(),
+        1000..=1_023_999 => scaled(1024, 'K'),
+        1_024_000..=1_048_575_999 => scaled(1 << 20, 'M'),
+        _ => scaled(1 << 30, 'G'),
+    }
+}
+
+/// Bytes in a sentence: `12 B`, `4.0 KiB`.
+pub fn size(n: u32) -> String {
+    let short = bytes(n);
+    match short.strip_suffix(['K', 'M', 'G']) {
+        Some(number) => format!("{number} {}iB", &short[number.len()..]),
+        None => format!("{short} B"),
+    }
+}
+
+/// The text cut to `max` columns at its beginning, which is the less telling end of an address.
+pub fn tail(text: &str, max: usize, ellipsis: &str) -> String {
+    if width(text) <= max {
+        return text.to_owned();
+    }
+    let room = max.saturating_sub(width(ellipsis));
+    let mut kept: Vec<char> = Vec::new();
+    let mut used = 0;
+    for c in text.chars().rev() {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        if used > room {
+            break;
+        }
+        kept.push(c);
+    }
+    if room == 0 {
+        return String::new();
+    }
+    format!("{ellipsis}{}", kept.iter().rev().collect::<String>())
+}
+
+/// The text broken at blanks into lines of at most `columns`.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        let wide = width(line) + 1 + width(word) > columns;
+        if line.is_empty() {
+            line.push_str(word);
+        } else if wide {
+            lines.push(word.to_owned());
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// What a file is, in a word.
+pub fn kind(file: &OpenFile) -> &'static str {
+    match file.what {
+        FileKind::Listener => "listener",
+        FileKind::Tcp | FileKind::Unix => "client",
+        FileKind::Eventfd => "control",
+        FileKind::Pipe => "pipe",
+    }
+}
+
+/// The other end, made fit to be shown.
+pub fn peer(file: &OpenFile) -> String {
+    match &file.peer {
+        Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
+        Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
+        None if file.what == FileKind::Eventfd => "eventfd".to_owned(),
+        None => crate::event::visible(file.name.as_bytes(), 120),
+    }
+}
+
+/// What the server is doing with a connection, if that is anything special.
+pub fn conn(state: ConnState) -> Option<&'static str> {
+    match state {
+        ConnState::Open => None,
+        ConnState::Carried => Some("carried"),
+        ConnState::BackPressure => Some("full"),
+        ConnState::Flushing => Some("flushing"),
+    }
+}
+
+/// Which of the watched conditions are known to hold.
+pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
+    let watched = world.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
+    let set = world.file_of(entry.key).map_or(Mask::EMPTY, |file| file.poll().set);
+    set & (watched - Mask::PRIVATE)
+}
+
+/// Why an entry stands on the ready list, in words.
+pub fn reason(world: &World, entry: &ReadyEntry) -> String {
+    let file = world.file_of(entry.key);
+    let at = entry.since;
+    let bits = ready_bits(world, entry);
+    let stale = file.is_some() && bits.is_empty() && file.is_some_and(|f| f.unread == Some(0));
+    let text = match entry.why {
+        Reason::Arrived(Some(n)) => format!("{} arrived at {at}", size(n)),
+        Reason::Arrived(None) => format!("bytes arrived at {at}"),
+        Reason::Connection(Some(n)) if n > 1 => format!("{n} connections waiting since {at}"),
+        Reason::Connection(_) => format!("connection waiting since {at}"),
+        Reason::Room => format!("room to write since {at}"),
+        Reason::PeerClosed => format!("peer closed at {at}"),
+        Reason::Signalled => format!("written by the tool at {at}"),
+        Reason::AtAdd => format!("polled ready at ADD, {at}"),
+        Reason::AtMod => format!("polled ready at MOD, {at}"),
+        Reason::PutBack if stale => format!("put back at {at}"),
+        Reason::PutBack => put_back(file, bits, at),
+        Reason::Perhaps => "perhaps: woken twice around one harvest".to_owned(),
+        Reason::Woken(mask) => format!("woken with {mask} at {at}"),
+        Reason::Returned => "reported; its arrival was not seen".to_owned(),
+    };
+    if stale { format!("{text}, drained since: leaves at the next epoll_wait") } else { text }
+}
+
+fn put_back(file: Option<&OpenFile>, bits: Mask, at: crate::event::Nanos) -> String {
+    match file {
+        Some(file) if file.what == FileKind::Listener && file.unread.is_some_and(|n| n > 0) => {
+            format!("put back: {} not accepted", file.unread.unwrap_or(0))
+        }
+        Some(file) if file.ended() => "put back: the peer has closed".to_owned(),
+        Some(file) => match file.unread {
+            Some(n) if n > 0 => format!("put back: {} left unread", size(n)),
+            _ if bits.any(Mask::OUT) => "put back: room to write".to_owned(),
+            _ => format!("put back at {at}"),
+        },
+        None => format!("put back at {at}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_sizes_are_short() {
+        assert_eq!(
+            [count(0), count(999), count(4812), count(1_000_000)],
+            ["0", "999", "4,812", "1,000,000"]
+        );
+        assert_eq!(
+            [bytes(12), bytes(4096), bytes(65_536), bytes(2 << 20)],
+            ["12", "4.0K", "64K", "2.0M"]
+        );
+        assert_eq!([size(12), size(4096)], ["12 B", "4.0 KiB"]);
+    }
+
+    #[test]
+    fn addresses_keep_their_ends() {
+        assert_eq!(tail("127.0.0.1:51234", 8, "…"), "…1:51234");
+        assert_eq!(tail("short", 8, "…"), "short");
+        assert_eq!(tail("longer", 0, "…"), "");
+    }
+
+    #[test]
+    fn words_wrap_at_blanks() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+    }
+}
