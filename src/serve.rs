@@ -54,7 +54,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         headless::run(session, options.run_for, &token, &bell)
             .map_err(|e| Error::runtime("write to standard output", &e))?;
     } else {
-        tui::run(session, screen(options), token, bell)
+        tui::run(session, screen(options), &token, &bell)
             .map_err(|e| Error::runtime("draw on the terminal", &e))?;
     }
     Ok(tui::watchdog::caught().map_or(0, |signal| 128 + u8::try_from(signal).unwrap_or(0)))

@@ -142,7 +142,7 @@ pub fn frame(
     Row::new(buf, area, 0).put(left, border).put(&line, border).put(right, border);
     let heading = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
     let mut row = Row::new(buf, heading, 0);
-    row.put(" ", border);
+    row.put(if focused { glyphs.selected } else { " " }, border);
     for (n, part) in title.iter().enumerate() {
         if n > 0 {
             row.put(" ", border).put(glyphs.horizontal, border).put(" ", border);

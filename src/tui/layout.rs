@@ -91,9 +91,10 @@ fn wide(body: Rect, lanes: usize) -> Vec<Slot> {
     let timeline = body.height + 6 >= TALL;
     let top_rows = if timeline { body.height * 2 / 5 } else { body.height * 3 / 5 };
     let (top, next) = strip(body, body.y, top_rows);
-    let right_width = 44 + (body.width - WIDE) / 3;
-    let left = Rect { width: body.width - right_width, ..top };
-    let right = Rect { x: left.right(), width: right_width, ..top };
+    // Beyond the longest address the interest list gains nothing by more room.
+    let left_width = (body.width - 44 - (body.width - WIDE) / 3).min(116);
+    let left = Rect { width: left_width, ..top };
+    let right = Rect { x: left.right(), width: body.width - left_width, ..top };
     let wanted = super::draw::cells(lanes).saturating_add(3).clamp(4, 11);
     let waiting_rows = (wanted + 1).min(top_rows / 2);
     let (ready, below) = strip(right, right.y, top_rows - waiting_rows);

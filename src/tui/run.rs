@@ -65,7 +65,7 @@ pub enum Exit {
 
 impl TuiOptions {
     /// The theme for this environment.
-    fn theme(&self) -> Theme {
+    fn theme(self) -> Theme {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
         let has = |name: &str, part: &str| std::env::var(name).is_ok_and(|v| v.contains(part));
         // An explicit choice of a theme wins over NO_COLOR (no-color.org).
@@ -88,13 +88,13 @@ impl TuiOptions {
 pub fn run(
     mut session: Session,
     options: TuiOptions,
-    token: CancellationToken,
-    wake: Arc<Notify>,
+    token: &CancellationToken,
+    wake: &Arc<Notify>,
 ) -> io::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let terminal = Terminal::enter(options.mouse)?;
     let mut screen = Screen::new(terminal, options.theme());
-    let ended = runtime.block_on(screen.show(&mut session, &token, &wake));
+    let ended = runtime.block_on(screen.show(&mut session, token, wake));
     drop(screen);
     session.finish(FAREWELL, &mut |_, _| {});
     match watchdog::caught() {
@@ -233,9 +233,10 @@ impl Screen {
                 Ok(Next::Go)
             }
             Some(Request::Copy(text)) => {
-                match self.terminal.copy(&text)? {
-                    true => self.app.ui.say("copied, if the terminal allows it (OSC 52)"),
-                    false => self.app.ui.warn("too long to copy"),
+                if self.terminal.copy(&text)? {
+                    self.app.ui.say("copied, if the terminal allows it (OSC 52)");
+                } else {
+                    self.app.ui.warn("too long to copy");
                 }
                 Ok(Next::Go)
             }

@@ -46,6 +46,7 @@ impl Stage {
             facts,
             t: Nanos(1_000_000),
         };
+        stage.tool(Kind::EdgeLog(EdgeLog::Drained));
         stage.tool(Kind::Settings(Settings::default()));
         stage.push(T1, Kind::Lane(LaneChange::Started { tid: 4711 }));
         let listener = Kind::Open {
@@ -63,7 +64,6 @@ impl Stage {
         };
         stage.tool(control);
         stage.returns(Call::EpollCreate, Ret::ok(3), Output::None);
-        stage.tool(Kind::EdgeLog(EdgeLog::Drained));
         stage.ctl(CtlOp::Add, LISTENER, Mask::IN);
         stage.ctl(CtlOp::Add, CONTROL, Mask::IN);
         let queues = Queues { unread: Some(0), unsent: Some(128), state: None };

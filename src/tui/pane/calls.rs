@@ -7,13 +7,15 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::{CommandPhase, Event, Kind, LaneId, Nanos, View};
 use crate::model::LaneState;
-use crate::tui::draw::{Row, cells};
+use crate::tui::draw::{Align, Row, cells};
 use crate::tui::gloss;
 use crate::tui::theme::Role;
 
 /// Draws the calls.
 pub struct Calls<'a>(pub Look<'a>);
 
+/// Columns of a time.
+const TIME: u16 = 7;
 /// How many events are searched for rows that the filter shows.
 const SEARCHED: usize = 65_536;
 
@@ -79,7 +81,7 @@ impl Calls<'_> {
         let later = event.seq > look.scene.world.seq;
         let text = if later { Role::Dim } else { Role::Text };
         row.put(marker, look.style(Role::Focus));
-        row.put(&format!("{} ", event.t), look.style(Role::Dim));
+        row.column(&event.t.to_string(), TIME, Align::Right, look.style(Role::Dim));
         let lane = if event.lane.is_worker() { event.lane.to_string() } else { "  ".to_owned() };
         row.put(&format!("{lane} "), look.style(if later { Role::Dim } else { Role::Title }));
         let (call, gloss) = gloss::parts(event);
@@ -124,7 +126,8 @@ impl Widget for Calls<'_> {
         }
         for (lane, since, call) in waits {
             let mut row = Row::new(buf, area, y);
-            row.put(&format!(" {since} "), look.style(Role::Dim));
+            row.put(" ", look.style(Role::Dim));
+            row.column(&since.to_string(), TIME, Align::Right, look.style(Role::Dim));
             row.put(&format!("{lane} "), look.style(Role::Title));
             row.put(&format!("{call} <asleep>"), look.style(Role::Asleep));
             y += 1;

@@ -51,10 +51,10 @@ impl FindingsPane<'_> {
         row.column(&about, 8, Align::Left, look.style(Role::Title));
         row.column(word, 5, Align::Left, look.style(role));
         let times = plural_times(finding.count);
-        row.put(
-            &format!("{} to {}, {times}", finding.first.1, finding.last.1),
-            look.style(Role::Dim),
-        );
+        let (first, last) = (finding.first.1, finding.last.1);
+        let when =
+            if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
+        row.put(&format!("{when}, {times}"), look.style(Role::Dim));
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
         for (n, line) in
             words::wrap(&finding.sentence, usize::from(below.width)).iter().take(2).enumerate()

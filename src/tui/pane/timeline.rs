@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Nanos, Trigger, print_duration};
-use crate::model::{Moment, Span, Track, TrackId};
+use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::Choice;
@@ -160,11 +160,13 @@ impl TimelinePane<'_> {
         let world = self.0.scene.world;
         match id {
             TrackId::Lane(lane) => (format!("{lane}"), Role::Title),
-            TrackId::Watch(key) => match world.instance.interest.get(key).map(|e| e.trigger()) {
-                Some(Trigger::Level) => (format!("{:>3} level", key.fd.0), Role::Text),
-                Some(Trigger::Edge) => (format!("{:>3} EDGE", key.fd.0), Role::Edge),
-                None => (format!("{:>3} gone", key.fd.0), Role::Dim),
-            },
+            TrackId::Watch(key) => {
+                match world.instance.interest.get(key).map(InterestEntry::trigger) {
+                    Some(Trigger::Level) => (format!("{:>3} level", key.fd.0), Role::Text),
+                    Some(Trigger::Edge) => (format!("{:>3} EDGE", key.fd.0), Role::Edge),
+                    None => (format!("{:>3} gone", key.fd.0), Role::Dim),
+                }
+            }
         }
     }
 
@@ -199,7 +201,8 @@ impl TimelinePane<'_> {
         Row::new(buf, area, y).column("seconds", LABEL, Align::Left, self.0.style(Role::Dim));
     }
 
-    fn legend(&self, area: Rect, buf: &mut Buffer) {
+    /// The marks explained, broken into rows.
+    fn legend(&self, columns: u16) -> Vec<Vec<(&'static str, &'static str)>> {
         let g = self.0.theme.glyphs;
         let marks = [
             (g.asleep, "asleep"),
@@ -221,19 +224,34 @@ impl TimelinePane<'_> {
             (g.close, "close, reset"),
             (g.lost, "lost"),
         ];
-        let mut y = 0;
+        let mut rows = vec![Vec::new()];
         let mut used = 0;
         for (glyph, what) in marks {
             let width = cells(words::width(what)) + 4;
-            if used + width > area.width {
-                (y, used) = (y + 1, 0);
+            if used + width > columns {
+                rows.push(Vec::new());
+                used = 0;
             }
-            let at = Rect { x: area.x + used, width: area.width - used, ..area };
-            Row::new(buf, at, y)
-                .put(glyph, self.0.style(Role::Title))
-                .put(" ", self.0.style(Role::Dim))
-                .put(what, self.0.style(Role::Dim));
             used += width;
+            if let Some(row) = rows.last_mut() {
+                row.push((glyph, what));
+            }
+        }
+        rows
+    }
+
+    fn draw_legend(
+        &self,
+        rows: &[Vec<(&'static str, &'static str)>],
+        area: Rect,
+        buf: &mut Buffer,
+    ) {
+        for (n, marks) in rows.iter().enumerate() {
+            let mut row = Row::new(buf, area, cells(n));
+            for (glyph, what) in marks {
+                row.put(glyph, self.0.style(Role::Title)).put(" ", self.0.style(Role::Dim));
+                row.put(what, self.0.style(Role::Dim)).put("  ", self.0.style(Role::Dim));
+            }
         }
     }
 }
@@ -245,7 +263,9 @@ impl Widget for TimelinePane<'_> {
         }
         let look = self.0;
         let window = Window::new(look.scene.world.t, look.ui.zoom, area.width - LABEL);
-        let legend = if area.height >= LEGEND_FROM { 4 } else { 0 };
+        let explained =
+            if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
+        let legend = cells(explained.len());
         let rows = usize::from(area.height.saturating_sub(1 + legend));
         let tracks = self.tracks(&window);
         let chosen = tracks.iter().position(|(id, _)| self.is_chosen(*id)).unwrap_or(0);
@@ -268,7 +288,11 @@ impl Widget for TimelinePane<'_> {
             buf.set_style(line, look.style(Role::Cursor));
         }
         if legend > 0 {
-            self.legend(Rect { y: area.y + axis + 1, height: legend, ..area }, buf);
+            self.draw_legend(
+                &explained,
+                Rect { y: area.y + axis + 1, height: legend, ..area },
+                buf,
+            );
         }
     }
 }
