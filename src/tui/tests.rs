@@ -181,7 +181,7 @@ fn moving_in_the_calls_stops_following_until_the_end() {
     stage.press(&mut app, "<End>");
     assert!(app.ui.past.is_none());
     stage.press(&mut app, "<Home>");
-    assert_eq!(app.ui.past.as_ref().map(|p| p.seq), Some(Seq(2)));
+    assert_eq!(app.ui.past.as_ref().map(|p| p.seq), Some(Seq(3)));
 }
 
 #[test]
