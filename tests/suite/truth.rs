@@ -97,6 +97,9 @@ fn the_interest_list_equals_fdinfo_after_any_actions() {
 fn the_accept_race_can_be_stepped() {
     let mut server = Server::start(&["--threads", "2", "--trigger", "edge"]);
     let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].as_i64().unwrap();
+    for lane in ["T1", "T2"] {
+        server.ever("its first wait", |l| l["kind"] == "enter" && l["lane"] == lane);
+    }
     server.command("pause");
     server.mark();
     // Both go to sleep in epoll_wait.
