@@ -399,6 +399,7 @@ impl World {
                 self.unlist(key);
             }
         }
+        self.instance.check.harvested_by(id, seq);
         let sleeps = idle && call.may_sleep();
         if sleeps {
             self.instance.wq.push_head(id);

@@ -58,8 +58,12 @@ pub struct Check {
     pub agreed: u64,
     /// Differences found.
     pub diverged: u64,
-    /// Returns that could not be judged: another thread was reading the edge log, or sync was lost.
+    /// Returns that could not be judged: another thread was reading the edge log, another harvest
+    /// overlapped, or sync was lost.
     pub unjudged: u64,
+    /// The last harvests, by which thread and at which event they were seen: a harvest that began
+    /// before one of another thread was seen may have come before or after it.
+    pub(super) harvests: [(LaneId, Seq); 2],
     /// Comparisons of the interest list with fdinfo that agreed.
     pub interest_agreed: u64,
     /// Whether the model follows.
@@ -76,6 +80,15 @@ impl Check {
     /// The latest divergences, oldest first.
     pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Divergence> {
         self.recent.iter()
+    }
+
+    /// Notes a look of a thread at the list: a harvest, or finding it stale before going to sleep.
+    pub(super) fn harvested_by(&mut self, lane: LaneId, at: Seq) {
+        // The last one of this thread, and the last one of any other.
+        if self.harvests[0].0 != lane {
+            self.harvests[1] = self.harvests[0];
+        }
+        self.harvests[0] = (lane, at);
     }
 
     pub(super) fn differ(&mut self, divergence: Divergence) {

@@ -215,7 +215,9 @@ impl World {
     fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
         let (seq, t) = (self.seq, self.t);
         let check = &mut self.instance.check;
-        if !c.judged {
+        let overlapped = check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
+        check.harvested_by(id, seq);
+        if !c.judged || (overlapped && !c.differences.is_empty()) {
             check.unjudged += 1;
             let whole = !c.full && log == EdgeLog::Drained && !check.wants_resync;
             if check.sync == Sync::Lost && whole {
