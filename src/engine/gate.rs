@@ -69,8 +69,10 @@ enum Place {
     Absent,
     /// Between the gate and its next coming there.
     Out,
-    /// Held or delayed at the gate.
+    /// Held at the gate.
     Gate,
+    /// Delayed at the gate.
+    Delayed,
     /// On its way to its end.
     Leaving,
     /// It panicked.
@@ -158,7 +160,7 @@ impl Gate {
                 self.leave(me, lane, passage, Pass::Run);
                 return Verdict::Stop;
             }
-            if let Some(pass) = self.permitted(me, between_turns) {
+            if let Some(pass) = permitted(me, between_turns) {
                 me.place = Place::Out;
                 self.leave(me, lane, passage, pass);
                 return Verdict::Go;
@@ -189,10 +191,11 @@ impl Gate {
     ) -> Result<MutexGuard<'a, State>, Verdict> {
         let index = usize::from(lane.id().0);
         let me = &mut state.lanes[index];
-        me.place = Place::Gate;
+        me.place = if wait.is_none() { Place::Gate } else { Place::Delayed };
         if wait.is_none() && !passage.parked {
             passage.parked = true;
             lane.park(next);
+            self.end_permit(me);
             self.changed.notify_all();
         }
         if std::mem::take(&mut me.poked) || waiting() {
@@ -206,26 +209,6 @@ impl Gate {
                 waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
             }
         })
-    }
-
-    /// Whether a permit lets the thread through; a used one ends here, with its command.
-    fn permitted(&self, me: &mut LaneState, between_turns: bool) -> Option<Pass> {
-        match me.permit {
-            Some(Permit::Step { made: false }) => {
-                me.permit = Some(Permit::Step { made: true });
-                Some(Pass::Step)
-            }
-            Some(Permit::Turn { made: false }) => {
-                me.permit = Some(Permit::Turn { made: true });
-                Some(Pass::Turn)
-            }
-            Some(Permit::Turn { made: true }) if !between_turns => Some(Pass::Turn),
-            Some(_) => {
-                self.end_permit(me);
-                None
-            }
-            None => None,
-        }
     }
 
     fn end_permit(&self, me: &mut LaneState) {
@@ -293,7 +276,7 @@ impl Gate {
             Place::Absent | Place::Leaving => Some(format!("{lane} does not run")),
             Place::Dead => Some(format!("{lane} died")),
             _ if !hold => Some(format!("{lane} is not held: press space first")),
-            Place::Out => Some(format!("{lane} is still in its call")),
+            Place::Out | Place::Delayed => Some(format!("{lane} is still in its call")),
             Place::Gate if me.permit.is_some() => Some(format!("{lane} has a step to make")),
             Place::Gate => None,
         };
@@ -312,7 +295,7 @@ impl Gate {
     /// Asks a thread at the gate to carry out the waiting commands; whether there was one.
     pub(crate) fn poke(&self) -> bool {
         let mut state = lock(&self.state);
-        let at_gate = |me: &LaneState| me.place == Place::Gate;
+        let at_gate = |me: &LaneState| matches!(me.place, Place::Gate | Place::Delayed);
         let Some(index) = state.lanes.iter().position(at_gate) else { return false };
         state.lanes[index].poked = true;
         self.lanes[index].notify_all();
@@ -450,6 +433,27 @@ impl Gate {
             bell.notify_all();
         }
         self.changed.notify_all();
+    }
+}
+
+/// Whether a permit lets the thread through; a used one ends here, with its command.
+fn permitted(me: &mut LaneState, between_turns: bool) -> Option<Pass> {
+    match me.permit {
+        Some(Permit::Step { made: false }) => {
+            me.permit = Some(Permit::Step { made: true });
+            Some(Pass::Step)
+        }
+        Some(Permit::Turn { made: false }) => {
+            me.permit = Some(Permit::Turn { made: true });
+            Some(Pass::Turn)
+        }
+        Some(Permit::Turn { made: true }) if !between_turns => Some(Pass::Turn),
+        // The command ends when the thread is parked again.
+        Some(_) => {
+            me.permit = None;
+            None
+        }
+        None => None,
     }
 }
 
