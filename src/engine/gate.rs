@@ -505,11 +505,11 @@ impl State {
     }
 
     fn askers_satisfied(&self) -> bool {
-        self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
-            let wanted = i <= self.wanted && (self.ready || i == 1);
+        let settled = self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
             let there = me.runs() && me.tid != 0;
-            me.place == Place::Dead || if wanted { there } else { !me.runs() }
-        })
+            me.place == Place::Dead || if i <= self.wanted { there } else { !me.runs() }
+        });
+        self.ready && settled
     }
 }
 
