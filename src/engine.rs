@@ -119,6 +119,7 @@ impl Engine {
         let (lan, mut settings) = (config.lan, config.settings);
         let (listening, files) = bind_all(config)?;
         let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
+        crate::sys::limits::settle_allocator();
         signal::install_kick_handler().map_err(EngineError::call("sigaction"))?;
         let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(LaneId).collect();
         let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);

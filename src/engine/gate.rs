@@ -5,16 +5,18 @@
 //! free run costs one relaxed load a call. The gate knows nothing of connections; no lock of
 //! theirs is ever held here.
 
+mod state;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::state::Chores;
+use self::state::{LANES, LaneState, Permit, Place, State, permitted};
 use super::lock;
 use super::tap::{Lane, Side};
 use crate::event::{Call, CommandPhase, Kind, LaneId, Pass};
 
-/// Lanes by their number; 0 is unused.
-const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
 
@@ -56,51 +58,6 @@ pub(crate) struct Passage {
     until: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Permit {
-    Step { made: bool },
-    Turn { made: bool },
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    /// No thread.
-    #[default]
-    Absent,
-    /// Between the gate and its next coming there.
-    Out,
-    /// Held or delayed at the gate.
-    Gate,
-    /// On its way to its end.
-    Leaving,
-    /// It panicked.
-    Dead,
-}
-
-#[derive(Debug, Default)]
-struct LaneState {
-    place: Place,
-    tid: u32,
-    permit: Option<Permit>,
-    order: Option<Order>,
-    poked: bool,
-    retire: bool,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    hold: bool,
-    ending: bool,
-    delay: Duration,
-    pausers: Vec<Order>,
-    lanes: [LaneState; LANES],
-    /// How many lanes there are to be, and the commands that asked for it.
-    wanted: usize,
-    askers: Vec<Order>,
-    /// The first thread has made the epoll instance: others may start.
-    ready: bool,
-}
-
 /// The gate of all lanes.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -110,15 +67,6 @@ pub(crate) struct Gate {
     lanes: [Condvar; LANES],
     changed: Condvar,
     side: Arc<Side>,
-}
-
-/// What the warden is to do next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Chores {
-    /// Threads to start.
-    pub(crate) start: Vec<LaneId>,
-    /// All threads have ended and none is to start.
-    pub(crate) over: bool,
 }
 
 impl Gate {
@@ -158,7 +106,7 @@ impl Gate {
                 self.leave(me, lane, passage, Pass::Run);
                 return Verdict::Stop;
             }
-            if let Some(pass) = self.permitted(me, between_turns) {
+            if let Some(pass) = permitted(me, between_turns) {
                 me.place = Place::Out;
                 self.leave(me, lane, passage, pass);
                 return Verdict::Go;
@@ -189,10 +137,11 @@ impl Gate {
     ) -> Result<MutexGuard<'a, State>, Verdict> {
         let index = usize::from(lane.id().0);
         let me = &mut state.lanes[index];
-        me.place = Place::Gate;
+        me.place = if wait.is_none() { Place::Gate } else { Place::Delayed };
         if wait.is_none() && !passage.parked {
             passage.parked = true;
             lane.park(next);
+            self.end_permit(me);
             self.changed.notify_all();
         }
         if std::mem::take(&mut me.poked) || waiting() {
@@ -206,26 +155,6 @@ impl Gate {
                 waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
             }
         })
-    }
-
-    /// Whether a permit lets the thread through; a used one ends here, with its command.
-    fn permitted(&self, me: &mut LaneState, between_turns: bool) -> Option<Pass> {
-        match me.permit {
-            Some(Permit::Step { made: false }) => {
-                me.permit = Some(Permit::Step { made: true });
-                Some(Pass::Step)
-            }
-            Some(Permit::Turn { made: false }) => {
-                me.permit = Some(Permit::Turn { made: true });
-                Some(Pass::Turn)
-            }
-            Some(Permit::Turn { made: true }) if !between_turns => Some(Pass::Turn),
-            Some(_) => {
-                self.end_permit(me);
-                None
-            }
-            None => None,
-        }
     }
 
     fn end_permit(&self, me: &mut LaneState) {
@@ -293,7 +222,7 @@ impl Gate {
             Place::Absent | Place::Leaving => Some(format!("{lane} does not run")),
             Place::Dead => Some(format!("{lane} died")),
             _ if !hold => Some(format!("{lane} is not held: press space first")),
-            Place::Out => Some(format!("{lane} is still in its call")),
+            Place::Out | Place::Delayed => Some(format!("{lane} is still in its call")),
             Place::Gate if me.permit.is_some() => Some(format!("{lane} has a step to make")),
             Place::Gate => None,
         };
@@ -312,7 +241,7 @@ impl Gate {
     /// Asks a thread at the gate to carry out the waiting commands; whether there was one.
     pub(crate) fn poke(&self) -> bool {
         let mut state = lock(&self.state);
-        let at_gate = |me: &LaneState| me.place == Place::Gate;
+        let at_gate = |me: &LaneState| matches!(me.place, Place::Gate | Place::Delayed);
         let Some(index) = state.lanes.iter().position(at_gate) else { return false };
         state.lanes[index].poked = true;
         self.lanes[index].notify_all();
@@ -450,62 +379,6 @@ impl Gate {
             bell.notify_all();
         }
         self.changed.notify_all();
-    }
-}
-
-impl LaneState {
-    fn runs(&self) -> bool {
-        !matches!(self.place, Place::Absent | Place::Dead)
-    }
-}
-
-impl State {
-    fn delay_left(&self, passage: &mut Passage) -> Option<Duration> {
-        if self.delay.is_zero() {
-            return None;
-        }
-        let now = Instant::now();
-        let until = *passage.until.get_or_insert(now + self.delay);
-        // A shorter delay takes effect at once.
-        let left = until.saturating_duration_since(now).min(self.delay);
-        (!left.is_zero()).then_some(left)
-    }
-
-    fn all_held(&self) -> bool {
-        let runs = self.lanes.iter().filter(|me| me.runs() && me.place != Place::Leaving);
-        runs.into_iter().all(|me| me.place == Place::Gate && me.permit.is_none())
-    }
-
-    /// Threads that may sleep in a call while they are wanted elsewhere.
-    fn to_kick(&self) -> Vec<u32> {
-        let out = self.lanes.iter().filter(|me| me.place == Place::Out && me.tid != 0);
-        let wanted = out.filter(|me| self.ending || me.retire || self.hold && me.permit.is_none());
-        wanted.map(|me| me.tid).collect()
-    }
-
-    fn chores(&mut self) -> Chores {
-        let mut chores = Chores::default();
-        if self.ending {
-            chores.over = !self.lanes.iter().any(LaneState::runs);
-            return chores;
-        }
-        for index in 1..LANES {
-            let wanted = index <= self.wanted;
-            let me = &mut self.lanes[index];
-            if wanted && me.place == Place::Absent && (index == 1 || self.ready) {
-                me.place = Place::Out;
-                chores.start.push(LaneId(u8::try_from(index).unwrap_or(0)));
-            }
-        }
-        chores
-    }
-
-    fn askers_satisfied(&self) -> bool {
-        self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
-            let wanted = i <= self.wanted && (self.ready || i == 1);
-            let there = me.runs() && me.tid != 0;
-            me.place == Place::Dead || if wanted { there } else { !me.runs() }
-        })
     }
 }
 

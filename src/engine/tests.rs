@@ -14,6 +14,7 @@ use crate::event::{
 
 mod faults;
 mod mistakes;
+mod storm;
 
 const LIMIT: Duration = Duration::from_secs(5);
 

@@ -233,7 +233,10 @@ impl Worker {
         }
         match self.shared.table.at(fd).filter(|w| w.is_stream()) {
             Some(other) if mask.any(Mask::ERR | Mask::HUP) => self.close(&other),
-            Some(other) => self.conn_turn(&other, mask),
+            Some(other) => {
+                self.conn_turn(&other, mask);
+                self.settle(&other);
+            }
             None => {}
         }
     }

@@ -1,15 +1,21 @@
 //! The interest list as `/proc/self/fdinfo/EPFD` has it (proc(5)).
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use crate::event::{Fd, FdinfoEntry, FileId, Mask};
+
+/// Bytes that some two hundred registrations take: one read is enough for most.
+const ROOM: usize = 16_384;
 
 /// Reads the interest list of the epoll instance `ep` of this process, in no particular order.
 ///
 /// # Errors
 /// What open(2) and read(2) list; `NotFound` if the number is closed.
 pub fn read(ep: Fd) -> io::Result<Vec<FdinfoEntry>> {
-    Ok(parse(&std::fs::read_to_string(format!("/proc/self/fdinfo/{ep}"))?))
+    let mut text = String::with_capacity(ROOM);
+    File::open(format!("/proc/self/fdinfo/{ep}"))?.read_to_string(&mut text)?;
+    Ok(parse(&text))
 }
 
 /// Parses the text of such a file; lines that are no registrations are skipped.

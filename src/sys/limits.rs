@@ -1,5 +1,7 @@
 //! Resource limits.
 
+#![expect(unsafe_code, reason = "mallopt(3) is not in nix")]
+
 use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,3 +18,18 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     }
     Ok((soft, hard))
 }
+
+/// Fixes how many arenas the allocator may have. glibc otherwise counts the processors when it
+/// first wants more than eight, by reading a file, in whatever thread that is (mallopt(3),
+/// M_ARENA_MAX): an observed thread would make calls that are not its own.
+pub fn settle_allocator() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: mallopt(3) takes two numbers and locks the allocator by itself.
+        let _ = unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, ARENAS) };
+    }
+}
+
+/// Enough for every thread of the server and the tool's own.
+#[cfg(target_env = "gnu")]
+const ARENAS: nix::libc::c_int = 16;

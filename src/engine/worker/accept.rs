@@ -23,6 +23,9 @@ const LAN_CLIENTS: usize = 256;
 /// Clients that it takes from one address.
 const LAN_CLIENTS_EACH: usize = 16;
 
+/// Failed accepts after which the turn ends.
+const FAILURES_MAX: u32 = 16;
+
 /// Who connected.
 pub(super) fn peer(fd: &OwnedFd) -> Peer {
     let Ok(name) = getpeername::<SockaddrStorage>(fd.as_raw_fd()) else { return Peer::Unknown };
@@ -45,6 +48,7 @@ pub(crate) fn unix_name(name: &SockaddrStorage) -> String {
 impl Worker {
     /// One event of a listener.
     pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
+        let mut failures = 0;
         loop {
             self.gate(Call::Accept { fd: listener.fd });
             let accepted = {
@@ -59,10 +63,11 @@ impl Worker {
                     return;
                 }
                 // The client is gone, or the network is: the next may be well (accept(2)).
-                Err(_) => {}
+                Err(_) => failures += 1,
             }
             let once = self.settings.accept == AcceptPolicy::Once;
-            if once || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
+            let hopeless = failures > FAILURES_MAX;
+            if once || hopeless || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
                 return;
             }
         }

@@ -11,7 +11,7 @@ use super::Worker;
 use crate::engine::app::Served;
 use crate::engine::lock;
 use crate::engine::table::{QUEUE_CAP, State, Watched};
-use crate::event::{Call, ConnState, Kind, Mask, Mistake, ReadPolicy, Trigger};
+use crate::event::{Application, Call, ConnState, Kind, Mask, Mistake, ReadPolicy, Trigger};
 
 /// Bytes that one connection may be read in a turn.
 const TURN_BYTES: usize = 64 * 1024;
@@ -65,6 +65,9 @@ impl Worker {
             let (reading, served) = self.read_once(watched, len, &mut total);
             if let Some(served) = served {
                 self.after_serve(watched, &served);
+                if served.close {
+                    return Reading::Enough;
+                }
             }
             if let Some(reading) = reading {
                 return reading;
@@ -187,6 +190,10 @@ impl Worker {
             }
             ConnState::Open | ConnState::Carried if state.out.len() >= QUEUE_CAP => {
                 self.change_state(watched, state, ConnState::BackPressure);
+                if self.settings.app == Application::Chat {
+                    let fd = watched.fd;
+                    self.note(format!("fd {fd} does not read: lines to it are dropped"));
+                }
             }
             ConnState::Open | ConnState::Carried => {
                 // A level-triggered registration reports the rest by itself.

@@ -1,0 +1,143 @@
+//! The gate's state: who stands where, who may go, who is to come. It neither waits nor wakes.
+
+use std::time::{Duration, Instant};
+
+use super::{Order, Passage};
+use crate::event::{LaneId, Pass};
+
+/// Lanes by their number; 0 is unused.
+pub(super) const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
+
+/// What lets one thread pass while all are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permit {
+    Step { made: bool },
+    Turn { made: bool },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// No thread.
+    #[default]
+    Absent,
+    /// Between the gate and its next coming there.
+    Out,
+    /// Held at the gate.
+    Gate,
+    /// Delayed at the gate.
+    Delayed,
+    /// On its way to its end.
+    Leaving,
+    /// It panicked.
+    Dead,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LaneState {
+    pub(super) place: Place,
+    pub(super) tid: u32,
+    pub(super) permit: Option<Permit>,
+    pub(super) order: Option<Order>,
+    pub(super) poked: bool,
+    pub(super) retire: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) hold: bool,
+    pub(super) ending: bool,
+    pub(super) delay: Duration,
+    pub(super) pausers: Vec<Order>,
+    pub(super) lanes: [LaneState; LANES],
+    /// How many lanes there are to be, and the commands that asked for it.
+    pub(super) wanted: usize,
+    pub(super) askers: Vec<Order>,
+    /// The first thread has made the epoll instance: others may start.
+    pub(super) ready: bool,
+}
+
+/// What the warden is to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chores {
+    /// Threads to start.
+    pub(crate) start: Vec<LaneId>,
+    /// All threads have ended and none is to start.
+    pub(crate) over: bool,
+}
+
+/// Whether a permit lets the thread through; a used one ends here, with its command.
+pub(super) fn permitted(me: &mut LaneState, between_turns: bool) -> Option<Pass> {
+    match me.permit {
+        Some(Permit::Step { made: false }) => {
+            me.permit = Some(Permit::Step { made: true });
+            Some(Pass::Step)
+        }
+        Some(Permit::Turn { made: false }) => {
+            me.permit = Some(Permit::Turn { made: true });
+            Some(Pass::Turn)
+        }
+        Some(Permit::Turn { made: true }) if !between_turns => Some(Pass::Turn),
+        // The command ends when the thread is parked again.
+        Some(_) => {
+            me.permit = None;
+            None
+        }
+        None => None,
+    }
+}
+
+impl LaneState {
+    pub(super) fn runs(&self) -> bool {
+        !matches!(self.place, Place::Absent | Place::Dead)
+    }
+}
+
+impl State {
+    pub(super) fn delay_left(&self, passage: &mut Passage) -> Option<Duration> {
+        if self.delay.is_zero() {
+            return None;
+        }
+        let now = Instant::now();
+        let until = *passage.until.get_or_insert(now + self.delay);
+        // A shorter delay takes effect at once.
+        let left = until.saturating_duration_since(now).min(self.delay);
+        (!left.is_zero()).then_some(left)
+    }
+
+    pub(super) fn all_held(&self) -> bool {
+        let runs = self.lanes.iter().filter(|me| me.runs() && me.place != Place::Leaving);
+        runs.into_iter().all(|me| me.place == Place::Gate && me.permit.is_none())
+    }
+
+    /// Threads that may sleep in a call while they are wanted elsewhere.
+    pub(super) fn to_kick(&self) -> Vec<u32> {
+        let out = self.lanes.iter().filter(|me| me.place == Place::Out && me.tid != 0);
+        let wanted = out.filter(|me| self.ending || me.retire || self.hold && me.permit.is_none());
+        wanted.map(|me| me.tid).collect()
+    }
+
+    pub(super) fn chores(&mut self) -> Chores {
+        let mut chores = Chores::default();
+        if self.ending {
+            chores.over = !self.lanes.iter().any(LaneState::runs);
+            return chores;
+        }
+        for index in 1..LANES {
+            let wanted = index <= self.wanted;
+            let me = &mut self.lanes[index];
+            if wanted && me.place == Place::Absent && (index == 1 || self.ready) {
+                me.place = Place::Out;
+                chores.start.push(LaneId(u8::try_from(index).unwrap_or(0)));
+            }
+        }
+        chores
+    }
+
+    pub(super) fn askers_satisfied(&self) -> bool {
+        let settled = self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
+            let there = me.runs() && me.tid != 0;
+            me.place == Place::Dead || if i <= self.wanted { there } else { !me.runs() }
+        });
+        self.ready && settled
+    }
+}
