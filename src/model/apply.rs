@@ -277,6 +277,10 @@ impl World {
             self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
         let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
         let Some(key) = registered.or_else(ghost) else { return };
+        if self.last_look.0 != wakeup.after {
+            self.last_look = (wakeup.after, seq);
+        }
+        let look_began = self.last_look.1;
         let mut copied = false;
         let mut why = Reason::Woken(wakeup.band);
         if let Some(file) = self.files.get_mut(&key.file) {
@@ -289,8 +293,21 @@ impl World {
             for key in keys {
                 self.callback(key, wakeup.band, why);
             }
-        } else {
+        } else if !self.instance.check.paid(key, wakeup.after) {
             self.callback(key, wakeup.band, why);
+        }
+        self.doubt_order(look_began);
+    }
+
+    /// Two files listed by one look at the edge log: their signals need not be in the order of the
+    /// callbacks.
+    fn doubt_order(&mut self, look_began: Seq) {
+        let seq = self.seq;
+        let Some(last) = self.instance.ready.entries.len().checked_sub(1) else { return };
+        let entries = &mut self.instance.ready.entries;
+        if last > 0 && entries[last].seq == seq && entries[last - 1].seq >= look_began {
+            entries[last].unsure = true;
+            entries[last - 1].unsure = true;
         }
     }
 

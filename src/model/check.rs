@@ -39,6 +39,16 @@ pub struct Divergence {
     pub what: Difference,
 }
 
+/// A report whose wake-up has still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owed {
+    pub(super) key: WatchKey,
+    /// The return of `epoll_wait` that reported it, and in which lane.
+    pub(super) seq: Seq,
+    pub(super) t: Nanos,
+    pub(super) lane: LaneId,
+}
+
 /// Whether the model has what it needs to follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
@@ -61,6 +71,9 @@ pub struct Check {
     /// Returns that could not be judged: another thread was reading the edge log, another harvest
     /// overlapped, or sync was lost.
     pub unjudged: u64,
+    /// Reports whose wake-up has not been seen yet: the kernel queues the signal just after it calls
+    /// `ep_poll_callback`, so a quick harvest can come before it.
+    pub(super) owed: Vec<Owed>,
     /// The last harvests, by which thread and at which event they were seen: a harvest that began
     /// before one of another thread was seen may have come before or after it.
     pub(super) harvests: [(LaneId, Seq); 2],
@@ -90,6 +103,21 @@ impl Check {
         }
         self.harvests[0] = (lane, at);
     }
+
+    /// Takes the debt of a registration, if a look at the edge log that began at `after` may have
+    /// brought the wake-up that it waits for.
+    pub(super) fn paid(&mut self, key: WatchKey, after: Nanos) -> bool {
+        let found = self.owed.iter().position(|owed| owed.key == key && after <= owed.t);
+        found.map(|at| self.owed.swap_remove(at)).is_some()
+    }
+
+    /// Debts that are too old to be paid: the wake-up is not coming.
+    pub(super) fn unpaid(&mut self, now: Nanos) -> Vec<Owed> {
+        self.owed.extract_if(.., |owed| now.since(owed.t) > Self::PATIENCE).collect()
+    }
+
+    /// How long a wake-up may be late.
+    const PATIENCE: Nanos = Nanos(5_000_000);
 
     pub(super) fn differ(&mut self, divergence: Divergence) {
         self.diverged += 1;

@@ -3,7 +3,7 @@
 
 use crate::event::{Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Seq, WatchKey};
 
-use super::check::{Difference, Divergence, Sync};
+use super::check::{Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{BatchEntry, Progress};
@@ -30,6 +30,8 @@ struct Comparison<'a> {
     differences: Vec<Difference>,
     /// Listed entries that were reported.
     taken: Vec<ReadyEntry>,
+    /// Reported before their wake-up was seen.
+    early: Vec<WatchKey>,
     /// Listed entries that were woken too late to be seen by the harvest.
     later: Vec<ReadyEntry>,
 }
@@ -81,6 +83,7 @@ impl World {
             judged: self.instance.check.sync == Sync::Following && log == EdgeLog::Drained,
             differences: Vec::new(),
             taken: Vec::with_capacity(events.len()),
+            early: Vec::new(),
             later: Vec::new(),
         };
         self.walk(&mut c);
@@ -112,7 +115,10 @@ impl World {
                 }
             } else if c.events[next..].iter().any(same) {
                 // Reported in another place than expected.
-                if !entry.unsure && entry.seq <= c.from {
+                let instead = c.events[next..].first().map(InterestList::key_of);
+                let sure = |ready: &ReadyEntry| !ready.unsure && ready.seq <= c.from;
+                let other = instead.and_then(|key| self.instance.ready.find(key));
+                if sure(&entry) && other.is_some_and(|(_, other)| sure(other)) {
                     c.differences.push(Difference::Order(entry.key));
                 }
                 c.taken.push(entry);
@@ -123,7 +129,7 @@ impl World {
         for event in c.events {
             let key = InterestList::key_of(event);
             if !c.took(key) && self.instance.interest.get(key).is_some() {
-                c.differences.push(Difference::NotListed(key));
+                c.early.push(key);
                 if let Some(at) = self.instance.ready.find(key).map(|(at, _)| at) {
                     // It stood behind the end of the harvest: the order was another one.
                     self.instance.ready.entries.remove(at);
@@ -167,8 +173,12 @@ impl World {
             let poll = file.poll();
             let expected = poll.set & mask;
             let impossible = event.mask - poll.set - poll.unknown;
-            if !late && !handled && (!event.mask.has(expected) || !impossible.is_empty()) {
+            // What only a wake-up can have brought: it is on its way.
+            let news = Mask::IN | Mask::RDHUP | Mask::HUP | Mask::ERR;
+            if !late && !handled && (!event.mask.has(expected) || !(impossible - news).is_empty()) {
                 c.differences.push(Difference::Bits { key, expected, reported: event.mask });
+            } else if !late && !handled && !impossible.is_empty() && !c.early.contains(&key) {
+                c.early.push(key);
             }
             file.learn_report(event.mask, mask, late, seq);
         }
@@ -217,7 +227,18 @@ impl World {
         let check = &mut self.instance.check;
         let overlapped = check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
         check.harvested_by(id, seq);
-        if !c.judged || (overlapped && !c.differences.is_empty()) {
+        if c.judged && !overlapped {
+            let owed = c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id });
+            check.owed.extend(owed);
+        }
+        for owed in check.unpaid(t) {
+            let what = Difference::NotListed(owed.key);
+            let divergence = Divergence { seq: owed.seq, t: owed.t, lane: owed.lane, what };
+            check.differ(divergence);
+            self.delta.divergences.push(divergence);
+        }
+        let clear = c.differences.is_empty() && c.early.is_empty();
+        if !c.judged || (overlapped && !clear) || (c.differences.is_empty() && !clear) {
             check.unjudged += 1;
             let whole = !c.full && log == EdgeLog::Drained && !check.wants_resync;
             if check.sync == Sync::Lost && whole {

@@ -91,6 +91,9 @@ pub struct World {
     pub edge_log: EdgeLog,
     /// What the last event changed.
     pub delta: Delta,
+    /// The look at the edge log that brought the last wake-up, by the time of the one before it,
+    /// and its first event.
+    pub(super) last_look: (Nanos, Seq),
 }
 
 impl Default for World {
@@ -107,6 +110,7 @@ impl Default for World {
             counters: Counters::default(),
             edge_log: EdgeLog::Off,
             delta: Delta::default(),
+            last_look: (Nanos(0), Seq(0)),
         }
     }
 }
