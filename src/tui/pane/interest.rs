@@ -143,11 +143,12 @@ fn state(
 ) -> (&'static str, &'static str, Role) {
     let glyphs = look.theme.glyphs;
     let world = look.scene.world;
+    let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
     if world.findings.of_file(entry.key.file).next().is_some() {
-        (glyphs.stuck, "stuck", Role::Bad)
+        (glyphs.stuck, if disarmed { "disarmed" } else { "stuck" }, Role::Bad)
     } else if world.being_handled(entry.key).is_some() {
         (glyphs.handled, "handled", Role::Handled)
-    } else if entry.arm() == Arm::Disarmed || disarmed(entry) {
+    } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)

@@ -108,11 +108,13 @@ fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
     row.put(if place == 0 { "head" } else { "    " }, dim);
     row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
-    row.put(&format!("{} ", place + 1), dim);
-    row.put(&format!("fd {}", entry.key.fd), name).put("  ", dim);
+    // The place is also told by the row; in a narrow pane the reason needs its columns.
+    let (number, gap) =
+        if row.left() < 40 { (String::new(), " ") } else { (format!("{} ", place + 1), "  ") };
+    row.put(&number, dim).put(&format!("fd {}", entry.key.fd), name).put(gap, dim);
     let bits = words::ready_bits(world, entry);
     if !bits.is_empty() {
-        row.put(&bits.join(" "), look.style(Role::Data)).put("  ", dim);
+        row.put(&bits.join(" "), look.style(Role::Data)).put(gap, dim);
     }
     let unsure = if entry.unsure { "? " } else { "" };
     let text = format!("{unsure}{}", words::reason(world, entry));
