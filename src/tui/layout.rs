@@ -9,7 +9,7 @@ use crate::event::View;
 /// The smallest screen that is drawn.
 pub const SMALLEST: (u16, u16) = (80, 24);
 /// From this width on the ready list stands beside the interest list.
-pub const WIDE: u16 = 110;
+pub const WIDE: u16 = 118;
 /// From this height on the overview has a timeline.
 const TALL: u16 = 34;
 
@@ -98,7 +98,7 @@ fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
     let top_rows = if timeline { body.height * 2 / 5 } else { body.height * 3 / 5 };
     let (top, next) = strip(body, body.y, top_rows);
     // Beyond the longest address the interest list gains nothing by more room.
-    let left_width = (body.width - 44 - (body.width - WIDE) / 3).min(116);
+    let left_width = (body.width - 45 - (body.width - WIDE) / 3).min(116);
     let left = Rect { width: left_width, ..top };
     let right = Rect { x: left.right(), width: body.width - left_width, ..top };
     let wanted = super::draw::cells(lanes).saturating_add(3).clamp(4, 11);

@@ -332,11 +332,11 @@ fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
         Interest(look(&stage, &app)),
         (72, 5),
         &[
-            "  fd what     peer            watching   trigger unread unsent state",
-            "   4 listener 127.0.0.1:8000  IN         level    0/128      - . idle",
-            "   5 control  eventfd         IN         level        -      - . idle",
-            ">  7 client   127.0.0.1:51241 none 1SHOT level        3      0 ! disarmed",
-            "   8 ghost    127.0.0.1:51242 IN RDHUP   level        0      0 ! stuck",
+            "  fd what     peer            watching    trig  unread unsent state",
+            "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
+            "   5 control  eventfd         IN          level      -      - . idle",
+            ">  7 client   127.0.0.1:51241 none 1SHOT  level      3      0 ! disarmed",
+            "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! stuck",
         ],
     );
 }
@@ -367,10 +367,14 @@ fn a_drained_entry_says_that_it_stays_until_the_next_wait() {
     let app = stage.app((240, 70));
     draws(
         Ready(look(&stage, &app)),
-        (100, 2),
+        (43, 6),
         &[
-            "head>1 fd 7  put back at 0.001, drained since: leaves at the next epoll_wait",
+            "head>1 fd 7 put back at 0.001, drained",
+            "            since: leaves at the next",
+            "            epoll_wait",
+            "tail",
             "   o   fd 7  IN  being handled by T1",
+            "ovflist          unknown without eBPF",
         ],
     );
 }
