@@ -213,6 +213,12 @@ impl Stage {
         self.push(T1, Kind::Enter(WAIT));
     }
 
+    /// Begins a new history that keeps few events.
+    pub(super) fn keep(&mut self, events: u64) {
+        self.journal = Journal::new(Limits { events, ..Limits::default() });
+        self.tool(Kind::Note("here it begins".into()));
+    }
+
     /// A client connects.
     pub(super) fn client(&mut self, fd: Fd) {
         self.connect(fd);

@@ -260,6 +260,25 @@ fn a_click_selects() {
     assert_eq!(sent, [Command::Trigger(Scope::Fd(Fd(8)), None)]);
 }
 
+#[test]
+fn an_event_that_left_the_history_is_said_to_have_gone() {
+    let mut stage = Stage::start();
+    stage.keep(1);
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, ":at 0.001<Enter>");
+    for _ in 0..9000 {
+        stage.tool(Kind::Note("a line".into()));
+    }
+    app.observe(&stage.scene());
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("this event has been dropped from the history"), "{screen}");
+    assert!(screen.contains("g returns"), "{screen}");
+    stage.press(&mut app, "[");
+    shown(&app, &stage, &ASCII);
+    stage.press(&mut app, "g");
+    assert!(app.ui.past.is_none());
+}
+
 fn any_key() -> impl Strategy<Value = KeyPress> {
     let named = [
         Key::Enter,

@@ -19,7 +19,7 @@ fn provenance(check: &Check, ok: &str) -> String {
     match (check.sync, check.diverged) {
         (Sync::Unknown, _) => "unknown".to_owned(),
         (Sync::Lost, _) => "lost sync".to_owned(),
-        (Sync::Following, 0) => format!("model {ok} {}", words::count(check.agreed)),
+        (Sync::Following, 0) => format!("model {ok} {}", words::rough(check.agreed)),
         (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
     }
 }

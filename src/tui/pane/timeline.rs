@@ -105,6 +105,11 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
     if let Some(rest) = line.get_mut(usize::from(at)..=last) {
         rest.fill(span_cell(glyphs, span));
     }
+    if track.dropped_until() > window.from {
+        // What is no longer kept is not drawn as if nothing had been.
+        let until = usize::from(window.column(track.dropped_until()));
+        line[..until].fill(("?", Role::Dim));
+    }
     let mut free = 0;
     for (column, cell) in marks {
         let place = column.max(free);
