@@ -147,7 +147,9 @@ impl World {
             (Call::EpollCtl { op, fd, mask, file, .. }, _) if record.ret.value().is_some() => {
                 self.controlled(op, WatchKey { fd, file }, mask);
             }
-            (Call::EpollWait { max, .. }, Output::Events { events, log }) => {
+            (Call::EpollWait { max, .. }, Output::Events { events, log })
+                if record.ret.value().is_some() =>
+            {
                 self.harvested(lane, max, events, *log);
             }
             (Call::EpollWait { .. }, _) => self.instance.wq.remove(lane),

@@ -109,10 +109,9 @@ impl OpenFile {
         match self.unread {
             _ if self.state.has(Mask::RDHUP) => poll.set |= Mask::IN | Mask::RDNORM,
             Some(0) if self.settled => {}
-            // Nothing to read, but woken since: it may be the end of the stream.
-            Some(0) => poll.unknown |= Mask::IN | Mask::RDNORM,
-            Some(_) => poll.set |= Mask::IN | Mask::RDNORM,
-            None => poll.unknown |= Mask::IN | Mask::RDNORM,
+            Some(1..) => poll.set |= Mask::IN | Mask::RDNORM,
+            // Nothing to read but woken since: it may be the end of the stream.
+            Some(0) | None => poll.unknown |= Mask::IN | Mask::RDNORM,
         }
         let out = Mask::OUT | Mask::WRNORM;
         match self.what {

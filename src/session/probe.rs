@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::event::{Fd, FdinfoEntry, FileId, Kind, Nanos, Queues};
+use crate::event::{Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
 use crate::model::World;
 
@@ -139,7 +139,8 @@ impl Probe {
         for (fd, id, queues) in question.queues {
             let Some(file) = world.files.get(&id) else { continue };
             let same = world.fds.get(&fd) == Some(&id);
-            let news = queues.unread != file.unread || queues.unsent != file.unsent;
+            let told = |told: Option<u32>, known| told.is_some() && told != known;
+            let news = told(queues.unread, file.unread) || told(queues.unsent, file.unsent);
             if same && news && file.last_active() < question.asked {
                 kinds.push((question.answered, Kind::Arrive { fd, queues }));
             }
@@ -161,7 +162,8 @@ impl Probe {
         self.uncertain.retain(|id| {
             let Some(file) = world.files.get(id) else { return false };
             let quiet = now.since(file.last_active()).0;
-            let known = file.unread.is_some() && file.unsent == Some(0);
+            let known =
+                file.unread.is_some() && file.unsent == Some(0) || file.what == FileKind::Eventfd;
             quiet < CALM / 4 || (!known && quiet < GIVE_UP)
         });
     }

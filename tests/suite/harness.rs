@@ -11,12 +11,12 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// How long anything may take before a test gives up: far more than it takes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 type Lines = Arc<(Mutex<(Vec<Value>, bool)>, Condvar)>;
 
 /// A running program without a screen.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines,
@@ -25,7 +25,7 @@ pub struct Server {
 }
 
 /// The command that runs the program.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
     command.env_remove("EPOLLSCOPE_CONFIG").stdin(Stdio::piped());
     command
@@ -33,12 +33,12 @@ pub fn program() -> Command {
 
 impl Server {
     /// Starts the program headless on a free port.
-    pub fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::spawn(program().args(["--headless", "--listen", "127.0.0.1:0"]).args(args))
     }
 
     /// Starts a prepared command and waits for its first line.
-    pub fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -71,7 +71,7 @@ impl Server {
 
     /// Waits for a line after the last one waited for.
     #[track_caller]
-    pub fn wait(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let (at, line) = self.find(self.seen, what, is);
         self.seen = at + 1;
         line
@@ -79,7 +79,7 @@ impl Server {
 
     /// Waits for a line anywhere.
     #[track_caller]
-    pub fn ever(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn ever(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         self.find(0, what, is).1
     }
 
@@ -106,24 +106,24 @@ impl Server {
     }
 
     /// All lines so far.
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         self.lines.0.lock().unwrap().0.clone()
     }
 
     /// How many lines there are so far: a place to look from.
-    pub fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.seen = self.lines.0.lock().unwrap().0.len();
     }
 
     /// Gives a command without waiting for anything.
-    pub fn tell(&mut self, command: &str) {
+    pub(crate) fn tell(&mut self, command: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         writeln!(stdin, "{command}").unwrap();
     }
 
     /// Gives a command and waits until it is done.
     #[track_caller]
-    pub fn command(&mut self, command: &str) -> Value {
+    pub(crate) fn command(&mut self, command: &str) -> Value {
         self.mark();
         self.tell(command);
         self.wait(command, |line| {
@@ -133,29 +133,29 @@ impl Server {
 
     /// Waits for a finding.
     #[track_caller]
-    pub fn finding(&self, name: &str) -> Value {
+    pub(crate) fn finding(&self, name: &str) -> Value {
         self.ever(name, |line| line["kind"] == "finding" && line["finding"] == name)
     }
 
     /// The address of the first listener.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let line = self.ever("listening", |line| line["kind"] == "listening");
         line["addresses"][0].as_str().unwrap().parse().unwrap()
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The epoll instance's descriptor.
-    pub fn epoll(&self) -> i64 {
+    pub(crate) fn epoll(&self) -> i64 {
         self.ever("epoll_create1", |l| l["call"] == "epoll_create1")["ret"].as_i64().unwrap()
     }
 
     /// Connects a client and returns it with the server's descriptor for it.
     #[track_caller]
-    pub fn client(&self) -> (Client, i64) {
+    pub(crate) fn client(&self) -> (Client, i64) {
         let stream = TcpStream::connect(self.address()).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -165,32 +165,32 @@ impl Server {
     }
 
     /// Connects a client without waiting for the server.
-    pub fn silent_client(&self) -> Client {
+    pub(crate) fn silent_client(&self) -> Client {
         let stream = TcpStream::connect(self.address()).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Client(stream)
     }
 
     /// Closes standard input.
-    pub fn close_stdin(&mut self) {
+    pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
     }
 
     /// Sends a signal and waits for the end.
-    pub fn signal(mut self, signal: Signal) -> ExitStatus {
+    pub(crate) fn signal(mut self, signal: Signal) -> ExitStatus {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
         self.ended()
     }
 
     /// Asks the program to end and waits for it.
-    pub fn quit(mut self) -> ExitStatus {
+    pub(crate) fn quit(mut self) -> ExitStatus {
         self.tell("quit");
         self.ended()
     }
 
     /// Waits for the end.
     #[track_caller]
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -210,35 +210,35 @@ impl Drop for Server {
 }
 
 /// A client of the server under test.
-pub struct Client(pub TcpStream);
+pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
     /// Sends text.
-    pub fn send(&mut self, text: &str) {
+    pub(crate) fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
     }
 
     /// Reads exactly as many bytes as `text` has and compares.
     #[track_caller]
-    pub fn expect(&mut self, text: &str) {
+    pub(crate) fn expect(&mut self, text: &str) {
         let mut got = vec![0; text.len()];
         self.0.read_exact(&mut got).expect("an answer");
         assert_eq!(String::from_utf8_lossy(&got), text);
     }
 
     /// Sends the end of the stream.
-    pub fn half_close(&self) {
+    pub(crate) fn half_close(&self) {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Closes with a reset.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
         nix::sys::socket::setsockopt(&self.0, nix::sys::socket::sockopt::Linger, &linger).unwrap();
     }
 
     /// Reads until the end.
-    pub fn rest(&mut self) -> String {
+    pub(crate) fn rest(&mut self) -> String {
         let mut text = Vec::new();
         let _ = self.0.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
@@ -246,12 +246,12 @@ impl Client {
 }
 
 /// Whether a line is that call on that descriptor.
-pub fn is_call(line: &Value, call: &str, fd: i64) -> bool {
+pub(crate) fn is_call(line: &Value, call: &str, fd: i64) -> bool {
     line["kind"] == "call" && line["call"] == call && line["fd"] == fd
 }
 
 /// Whether a line is a whole ready list of exactly these descriptors.
-pub fn is_list(line: &Value, fds: &[i64]) -> bool {
+pub(crate) fn is_list(line: &Value, fds: &[i64]) -> bool {
     line["kind"] == "ready"
         && line["list"].as_array().is_some_and(|list| {
             list.iter().map(|entry| entry["fd"].as_i64().unwrap_or(-1)).eq(fds.iter().copied())

@@ -59,7 +59,7 @@ impl Terminal {
         let master = std::fs::File::from(pty.master);
         let (shared, mut reader) = (Arc::clone(&screen), master.try_clone().unwrap());
         std::thread::spawn(move || {
-            let mut buffer = [0; 65_536];
+            let mut buffer = [0; 8_192];
             while let Ok(n @ 1..) = reader.read(&mut buffer) {
                 shared.0.lock().unwrap().process(&buffer[..n]);
                 shared.1.notify_all();

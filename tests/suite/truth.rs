@@ -1,6 +1,6 @@
 //! What the program says against what the kernel and strace say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ fn fdinfo(pid: u32, epoll: i64) -> Vec<(i64, u32)> {
 
 /// The interest list as the program's own calls imply it, folded by this test anew.
 fn folded(lines: &[Value]) -> Vec<i64> {
-    let mut list = BTreeMap::new();
+    let mut list = BTreeSet::new();
     for line in lines.iter().filter(|l| l["kind"] == "call" && l["errno"].is_null()) {
         let fd = line["fd"].as_i64();
         match (line["call"].as_str().unwrap(), line["op"].as_str()) {
             ("epoll_ctl", Some("EPOLL_CTL_ADD")) => {
-                list.insert(fd.unwrap(), ());
+                list.insert(fd.unwrap());
             }
             ("epoll_ctl", Some("EPOLL_CTL_DEL")) | ("close", _) => {
                 list.remove(&fd.unwrap());
@@ -39,7 +39,7 @@ fn folded(lines: &[Value]) -> Vec<i64> {
             _ => {}
         }
     }
-    list.into_keys().collect()
+    list.into_iter().collect()
 }
 
 #[test]
@@ -97,6 +97,9 @@ fn the_interest_list_equals_fdinfo_after_any_actions() {
 fn the_accept_race_can_be_stepped() {
     let mut server = Server::start(&["--threads", "2", "--trigger", "edge"]);
     let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].as_i64().unwrap();
+    for lane in ["T1", "T2"] {
+        server.ever("its first wait", |l| l["kind"] == "enter" && l["lane"] == lane);
+    }
     server.command("pause");
     server.mark();
     // Both go to sleep in epoll_wait.
