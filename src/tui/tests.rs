@@ -355,7 +355,7 @@ fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
             "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
             "   5 control  eventfd         IN          level      -      - . idle",
             ">  7 client   127.0.0.1:51241 none 1SHOT  level      3      0 ! disarmed",
-            "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! stuck",
+            "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! ghost",
         ],
     );
 }

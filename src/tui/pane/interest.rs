@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
-use crate::model::{InterestEntry, OpenFile};
+use crate::model::{FindingKind, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -156,8 +156,8 @@ fn state(
     let glyphs = look.theme.glyphs;
     let world = look.scene.world;
     let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
-    if world.findings.of_file(entry.key.file).next().is_some() {
-        (glyphs.stuck, if disarmed { "disarmed" } else { "stuck" }, Role::Bad)
+    if let Some(finding) = world.findings.of_file(entry.key.file).next() {
+        (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
     } else if world.being_handled(entry.key).is_some() {
         (glyphs.handled, "handled", Role::Handled)
     } else if disarmed {
@@ -171,6 +171,24 @@ fn state(
         (glyphs.end, "ended", Role::Text)
     } else {
         (glyphs.idle, "idle", Role::Text)
+    }
+}
+
+/// A finding in one short word.
+fn ailment(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::EdgeStranded | FindingKind::EmfileStranded | FindingKind::OneshotDisarmed => {
+            "stuck"
+        }
+        FindingKind::OutSpin
+        | FindingKind::EofSpin
+        | FindingKind::MaskZeroSpin
+        | FindingKind::EmfileSpin
+        | FindingKind::TimeoutZeroSpin => "spins",
+        FindingKind::Ghost => "ghost",
+        FindingKind::ThunderingHerd => "herd",
+        FindingKind::StaleEvent => "stale",
+        FindingKind::Starving => "starves",
     }
 }
 

@@ -39,7 +39,9 @@ struct Window {
 impl Window {
     fn new(until: Nanos, width: Nanos, columns: u16) -> Self {
         let beat = (width.0 / 8).max(1);
-        let end = ((until.0 / beat + 1) * beat).max(width.0);
+        // Marks of one moment follow each other to the right: the newest ones need room there.
+        let room = width.0 * u64::from(SPILL + 2) / u64::from(columns.max(1));
+        let end = (((until.0 + room) / beat + 1) * beat).max(width.0);
         Self { from: Nanos(end - width.0), until, width, columns }
     }
 
