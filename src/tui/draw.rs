@@ -143,7 +143,11 @@ pub fn frame(
     let heading = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
     let mut row = Row::new(buf, heading, 0);
     row.put(if focused { glyphs.selected } else { " " }, border);
+    let whole: usize = title.iter().map(|part| super::words::width(part) + 3).sum();
+    let fits = whole <= usize::from(heading.width) + 1;
     for (n, part) in title.iter().enumerate() {
+        // The kernel's own name of the thing is what can be spared.
+        let part = if fits { part } else { part.split(" (").next().unwrap_or(part) };
         if n > 0 {
             row.put(" ", border).put(glyphs.horizontal, border).put(" ", border);
         }

@@ -9,7 +9,7 @@ use crate::event::View;
 /// The smallest screen that is drawn.
 pub const SMALLEST: (u16, u16) = (80, 24);
 /// From this width on the ready list stands beside the interest list.
-pub const WIDE: u16 = 110;
+pub const WIDE: u16 = 118;
 /// From this height on the overview has a timeline.
 const TALL: u16 = 34;
 
@@ -63,11 +63,12 @@ pub fn layout(size: (u16, u16), view: View, lanes: usize) -> Option<Layout> {
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }
-    let why = if height >= 50 { 5 } else { 4 };
+    // The sentence is what the screen is for: it has room for four lines where they are short.
+    let why = if height >= 50 || width < WIDE { 5 } else { 4 };
     let body = Rect::new(0, 1, width, height - 2 - why);
     let mut slots = match view {
-        View::Overview if width >= WIDE => wide(body, lanes),
-        View::Overview => narrow(body),
+        View::Overview if width >= WIDE => wide(body, why, lanes),
+        View::Overview => narrow(body, why),
         View::Timeline => vec![slot(Pane::Timeline, body, Joint::First)],
         View::Calls => vec![slot(Pane::Calls, body, Joint::First)],
         View::Findings => vec![slot(Pane::Findings, body, Joint::First)],
@@ -82,17 +83,22 @@ fn slot(pane: Pane, area: Rect, joint: Joint) -> Slot {
     Slot { part: Part::Pane(pane), area, joint }
 }
 
+/// Whether the overview has room for a timeline: by the screen's height, as [`panes`] says.
+fn has_timeline(body: Rect, why: u16) -> bool {
+    body.height + why + 2 >= TALL
+}
+
 /// A strip of `area` from row `from` on, and the row below it.
 fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
     (Rect { y: from, height: rows, ..area }, from + rows)
 }
 
-fn wide(body: Rect, lanes: usize) -> Vec<Slot> {
-    let timeline = body.height + 6 >= TALL;
+fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
+    let timeline = has_timeline(body, why);
     let top_rows = if timeline { body.height * 2 / 5 } else { body.height * 3 / 5 };
     let (top, next) = strip(body, body.y, top_rows);
     // Beyond the longest address the interest list gains nothing by more room.
-    let left_width = (body.width - 44 - (body.width - WIDE) / 3).min(116);
+    let left_width = (body.width - 45 - (body.width - WIDE) / 3).min(116);
     let left = Rect { width: left_width, ..top };
     let right = Rect { x: left.right(), width: body.width - left_width, ..top };
     let wanted = super::draw::cells(lanes).saturating_add(3).clamp(4, 11);
@@ -115,13 +121,13 @@ fn wide(body: Rect, lanes: usize) -> Vec<Slot> {
     slots
 }
 
-fn narrow(body: Rect) -> Vec<Slot> {
-    let timeline = body.height + 6 >= TALL;
+fn narrow(body: Rect, why: u16) -> Vec<Slot> {
+    let timeline = has_timeline(body, why);
     let interest_rows = if timeline { body.height * 3 / 10 } else { body.height * 4 / 9 };
     let list_rows = (body.height / 5).max(5);
     let (interest, next) = strip(body, body.y, interest_rows);
     let (lists, next) = strip(body, next, list_rows);
-    let ready = Rect { width: body.width / 2 + 2, ..lists };
+    let ready = Rect { width: body.width / 2 + 1, ..lists };
     let waiting = Rect { x: ready.right(), width: body.width - ready.width, ..lists };
     let mut slots = vec![
         slot(Pane::Interest, interest, Joint::First),

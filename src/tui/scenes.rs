@@ -213,6 +213,44 @@ impl Stage {
         self.push(T1, Kind::Enter(WAIT));
     }
 
+    /// Begins a new history that keeps few events.
+    pub(super) fn keep(&mut self, events: u64) {
+        self.journal = Journal::new(Limits { events, ..Limits::default() });
+        self.tool(Kind::Note("here it begins".into()));
+    }
+
+    /// A client connects.
+    pub(super) fn client(&mut self, fd: Fd) {
+        self.connect(fd);
+    }
+
+    /// A registration becomes one-shot and fires; its bytes stay unread.
+    pub(super) fn one_shot_fires(&mut self, fd: Fd) {
+        self.interrupt();
+        self.ctl(CtlOp::Mod, fd, WATCHED | Mask::ONESHOT);
+        self.push(T1, Kind::Enter(WAIT));
+        self.arrive(fd, 3);
+        self.wait_returns(&[fd]);
+        self.push(T1, Kind::Enter(WAIT));
+    }
+
+    /// A copy keeps the registration alive when its number is closed.
+    pub(super) fn outlives_its_number(&mut self, fd: Fd, copy: Fd) {
+        self.interrupt();
+        self.returns(Call::Dup { fd }, Ret::ok(copy.0.into()), Output::None);
+        self.returns(Call::Close { fd }, Ret::ok(0), Output::None);
+        self.push(T1, Kind::Enter(WAIT));
+    }
+
+    /// A level-triggered client is reported, put back, and read until EAGAIN.
+    pub(super) fn drained_while_listed(&mut self, fd: Fd) {
+        self.arrive(fd, 3);
+        self.wait_returns(&[fd]);
+        self.read(fd, b"abc");
+        let call = Call::Read { fd, len: 4096 };
+        self.returns(call, Ret::err(Errno::EAGAIN), Output::None);
+    }
+
     /// The server goes on while a test looks at the past.
     pub(super) fn goes_on(&mut self) {
         self.push(T1, Kind::Unpark(Pass::Run));

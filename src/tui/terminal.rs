@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nix::sys::termios::{FlushArg, tcflush};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -97,8 +98,12 @@ pub fn leave_stalled() {
     if let Some(bytes) = farewell() {
         // An open file of its own, so that O_NONBLOCK is nobody else's.
         let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-        let tty = File::options().write(true).custom_flags(flags).open("/dev/tty");
-        let _ = tty.and_then(|mut tty| tty.write_all(&bytes));
+        if let Ok(mut tty) = File::options().write(true).custom_flags(flags).open("/dev/tty") {
+            // What the terminal has not taken is thrown away, to make room; CAN ends a sequence
+            // that was cut.
+            let _ = tcflush(&tty, FlushArg::TCOFLUSH);
+            let _ = tty.write_all(b"\x18").and_then(|()| tty.write_all(&bytes));
+        }
         let _ = terminal::disable_raw_mode();
     }
 }

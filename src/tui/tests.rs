@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
 
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
+use super::pane::{Interest, Look, Ready, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
-use super::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
 use crate::event::{Command, Fd, Kind, LaneId, Nanos, Scope, Seq, View};
 
@@ -258,6 +260,25 @@ fn a_click_selects() {
     assert_eq!(sent, [Command::Trigger(Scope::Fd(Fd(8)), None)]);
 }
 
+#[test]
+fn an_event_that_left_the_history_is_said_to_have_gone() {
+    let mut stage = Stage::start();
+    stage.keep(1);
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, ":at 0.001<Enter>");
+    for _ in 0..9000 {
+        stage.tool(Kind::Note("a line".into()));
+    }
+    app.observe(&stage.scene());
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("this event has been dropped from the history"), "{screen}");
+    assert!(screen.contains("g returns"), "{screen}");
+    stage.press(&mut app, "[");
+    shown(&app, &stage, &ASCII);
+    stage.press(&mut app, "g");
+    assert!(app.ui.past.is_none());
+}
+
 fn any_key() -> impl Strategy<Value = KeyPress> {
     let named = [
         Key::Enter,
@@ -305,4 +326,112 @@ proptest! {
             shown(&app, &stage, if n % 2 == 0 { &UNICODE } else { &ASCII });
         }
     }
+}
+
+#[track_caller]
+fn draws(pane: impl Widget, size: (u16, u16), lines: &[&str]) {
+    let mut buf = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+    pane.render(buf.area, &mut buf);
+    assert_eq!(text(&buf).lines().map(str::trim_end).collect::<Vec<_>>(), lines);
+}
+
+fn look<'a>(stage: &'a Stage, app: &'a App) -> Look<'a> {
+    Look { scene: stage.scene(), ui: &app.ui, theme: &PLAIN }
+}
+
+#[test]
+fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.one_shot_fires(Fd(7));
+    stage.client(Fd(8));
+    stage.outlives_its_number(Fd(8), Fd(9));
+    let app = stage.app((120, 40));
+    draws(
+        Interest(look(&stage, &app)),
+        (72, 5),
+        &[
+            "  fd what     peer            watching    trig  unread unsent state",
+            "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
+            "   5 control  eventfd         IN          level      -      - . idle",
+            ">  7 client   127.0.0.1:51241 none 1SHOT  level      3      0 ! disarmed",
+            "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! ghost",
+        ],
+    );
+}
+
+#[test]
+fn a_list_that_is_not_known_is_not_drawn_as_empty() {
+    let mut stage = Stage::three_clients();
+    stage.push(LaneId(1), Kind::Gap { lost: 12 });
+    let app = stage.app((120, 40));
+    assert!(Ready::title(&look(&stage, &app)).contains(&"lost sync".to_owned()));
+    draws(
+        Ready(look(&stage, &app)),
+        (44, 2),
+        &[
+            "unknown: observations were lost; known again",
+            "after an epoll_wait that returns nothing",
+        ],
+    );
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("lost 12"), "{screen}");
+}
+
+#[test]
+fn a_drained_entry_says_that_it_stays_until_the_next_wait() {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.drained_while_listed(Fd(7));
+    let app = stage.app((240, 70));
+    draws(
+        Ready(look(&stage, &app)),
+        (43, 6),
+        &[
+            "head>1 fd 7 put back at 0.001, drained",
+            "            since: leaves at the next",
+            "            epoll_wait",
+            "tail",
+            "   o   fd 7  IN  being handled by T1",
+            "ovflist          unknown without eBPF",
+        ],
+    );
+}
+
+#[test]
+fn held_threads_show_the_call_they_are_about_to_make() {
+    let stage = Stage::three_clients();
+    let app = stage.app((120, 40));
+    draws(
+        Waiting(look(&stage, &app)),
+        (44, 2),
+        &[">T1 | held before epoll_wait(3, max 64, -1)", "   press . to make the call"],
+    );
+}
+
+#[test]
+fn the_timeline_zooms_from_microseconds_to_minutes() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    for zoom in super::app::ZOOMS {
+        app.ui.zoom = zoom;
+        let screen = shown(&app, &stage, &ASCII);
+        assert!(screen.contains("Timeline"), "{screen}");
+    }
+    app.ui.zoom = Nanos(500_000);
+    stage.press(&mut app, ":at 11.601<Enter>");
+    draws(
+        TimelinePane(app_look(&app, &stage)),
+        (72, 4),
+        &[
+            "   5 level -------------------------------------------------------",
+            ">  7 EDGE  ----------------------------------------------------m::",
+            "   8 level -------------------------------------------------------",
+            "seconds              |11.401400  |11.401500   |11.401600  |11.401700",
+        ],
+    );
+}
+
+fn app_look<'a>(app: &'a App, stage: &'a Stage) -> Look<'a> {
+    Look { scene: app.view(stage.scene()), ui: &app.ui, theme: &PLAIN }
 }

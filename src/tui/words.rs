@@ -23,6 +23,15 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A count that has little room: exact up to 9,999, then `18k`.
+pub fn rough(n: u64) -> String {
+    match n {
+        0..=9_999 => count(n),
+        10_000..=9_999_999 => format!("{}k", count(n / 1000)),
+        _ => format!("{}M", count(n / 1_000_000)),
+    }
+}
+
 /// A number and its noun: `1 client`, `4 clients`.
 pub fn plural(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }

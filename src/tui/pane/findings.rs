@@ -14,8 +14,8 @@ use crate::tui::words;
 /// Draws the findings.
 pub struct FindingsPane<'a>(pub Look<'a>);
 
-/// Rows of a finding: its name and two lines of its sentence.
-const ROWS: usize = 4;
+/// Rows of a finding: its name, its sentence, a blank.
+const ROWS: usize = 5;
 
 impl FindingsPane<'_> {
     /// The pane's title: how many hold now, of how many.
@@ -56,8 +56,10 @@ impl FindingsPane<'_> {
             if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
         row.put(&format!("{when}, {times}"), look.style(Role::Dim));
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
-        for (n, line) in
-            words::wrap(&finding.sentence, usize::from(below.width)).iter().take(2).enumerate()
+        for (n, line) in words::wrap(&finding.sentence, usize::from(below.width))
+            .iter()
+            .take(ROWS - 2)
+            .enumerate()
         {
             Row::new(buf, below, cells(n) + 1).put(line, look.style(Role::Text));
         }

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
-use crate::model::{InterestEntry, OpenFile};
+use crate::model::{FindingKind, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -15,8 +15,13 @@ use crate::tui::words;
 /// Draws the interest list.
 pub struct Interest<'a>(pub Look<'a>);
 
-/// Columns beside the peer, with their blanks: marker, fd, what, trigger, unread, unsent, state.
-const FIXED: u16 = 1 + 4 + 9 + 8 + 7 + 7 + 10;
+/// Columns of all but peer, watched bits and trigger, with the blanks between all of them: marker,
+/// fd, what, unread, unsent, state.
+const FIXED: u16 = 1 + 4 + 9 + 7 + 7 + 10 + 3;
+/// The shortest column of peers: an IPv4 address with its port.
+const PEER: u16 = 15;
+/// From this width on the trigger's heading is written out.
+const ROOMY: u16 = 78;
 /// The widest column of watched bits.
 const WATCHING: u16 = 15;
 
@@ -50,13 +55,20 @@ impl Interest<'_> {
 impl Widget for Interest<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let watching = area.width.saturating_sub(FIXED + 16).clamp(8, WATCHING);
-        let peer = area.width.saturating_sub(FIXED + watching + 1);
+        let trigger = if area.width < ROOMY { 5 } else { 7 };
+        let rest = area.width.saturating_sub(FIXED + trigger);
+        let watching = rest.saturating_sub(PEER).clamp(8, WATCHING);
+        let peer = rest.saturating_sub(watching);
         let dim = look.style(Role::Dim);
         let mut head = Row::new(buf, area, 0);
         head.put(" ", dim).column("fd", 3, Align::Right, dim);
         head.column("what", 8, Align::Left, dim).column("peer", peer, Align::Left, dim);
-        head.column("watching", watching, Align::Left, dim).column("trigger", 7, Align::Left, dim);
+        head.column("watching", watching, Align::Left, dim).column(
+            if trigger < 7 { "trig" } else { "trigger" },
+            trigger,
+            Align::Left,
+            dim,
+        );
         head.column("unread", 6, Align::Right, dim).column("unsent", 6, Align::Right, dim);
         head.put("state", dim);
         let rows = usize::from(area.height.saturating_sub(1));
@@ -67,7 +79,7 @@ impl Widget for Interest<'_> {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
             }
             let mut row = Row::new(buf, area, cells(n) + 1);
-            draw(&look, entry, &mut row, [peer, watching], chosen);
+            draw(&look, entry, &mut row, [peer, watching, trigger], chosen);
         }
         if look.scene.world.instance.interest.is_empty() {
             Row::new(buf, area, 1).put(" nothing is registered yet", dim);
@@ -75,10 +87,10 @@ impl Widget for Interest<'_> {
     }
 }
 
-fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 2], chosen: bool) {
+fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 3], chosen: bool) {
     let theme = look.theme;
     let plain = Style::new();
-    let [peer_width, watching_width] = widths;
+    let [peer_width, watching_width, trigger_width] = widths;
     let world = look.scene.world;
     let file = world.file_of(entry.key);
     let marker = if chosen { theme.glyphs.selected } else { " " };
@@ -90,8 +102,8 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
     row.column(what, 8, Align::Left, plain).column(&peer, peer_width, Align::Left, plain);
     row.column(&watching(entry), watching_width, Align::Left, plain);
     match entry.trigger() {
-        Trigger::Level => row.column("level", 7, Align::Left, plain),
-        Trigger::Edge => row.column("EDGE", 7, Align::Left, theme.style(Role::Edge)),
+        Trigger::Level => row.column("level", trigger_width, Align::Left, plain),
+        Trigger::Edge => row.column("EDGE", trigger_width, Align::Left, theme.style(Role::Edge)),
     };
     let [unread, unsent] = queues(file);
     let data =
@@ -143,11 +155,12 @@ fn state(
 ) -> (&'static str, &'static str, Role) {
     let glyphs = look.theme.glyphs;
     let world = look.scene.world;
-    if world.findings.of_file(entry.key.file).next().is_some() {
-        (glyphs.stuck, "stuck", Role::Bad)
+    let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
+    if let Some(finding) = world.findings.of_file(entry.key.file).next() {
+        (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
     } else if world.being_handled(entry.key).is_some() {
         (glyphs.handled, "handled", Role::Handled)
-    } else if entry.arm() == Arm::Disarmed || disarmed(entry) {
+    } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)
@@ -158,6 +171,24 @@ fn state(
         (glyphs.end, "ended", Role::Text)
     } else {
         (glyphs.idle, "idle", Role::Text)
+    }
+}
+
+/// A finding in one short word.
+fn ailment(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::EdgeStranded | FindingKind::EmfileStranded | FindingKind::OneshotDisarmed => {
+            "stuck"
+        }
+        FindingKind::OutSpin
+        | FindingKind::EofSpin
+        | FindingKind::MaskZeroSpin
+        | FindingKind::EmfileSpin
+        | FindingKind::TimeoutZeroSpin => "spins",
+        FindingKind::Ghost => "ghost",
+        FindingKind::ThunderingHerd => "herd",
+        FindingKind::StaleEvent => "stale",
+        FindingKind::Starving => "starves",
     }
 }
 

@@ -19,7 +19,7 @@ fn provenance(check: &Check, ok: &str) -> String {
     match (check.sync, check.diverged) {
         (Sync::Unknown, _) => "unknown".to_owned(),
         (Sync::Lost, _) => "lost sync".to_owned(),
-        (Sync::Following, 0) => format!("model {ok} {}", words::count(check.agreed)),
+        (Sync::Following, 0) => format!("model {ok} {}", words::rough(check.agreed)),
         (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
     }
 }
@@ -78,10 +78,13 @@ impl Widget for Ready<'_> {
         let rows = room - shared;
         let chosen = look.ui.watch.and_then(|key| list.find(key)).map_or(0, |(at, _)| at);
         let first = first_row(chosen, list.len(), rows);
+        // Reasons that are too long go on below where rows are free; one is kept for the tail.
+        let mut spare = rows.saturating_sub(list.len() + 1);
         let mut y = 0;
         for (place, entry) in list.iter().enumerate().skip(first).take(rows) {
-            draw(&look, place, entry, &mut Row::new(buf, area, y));
-            y += 1;
+            let more = draw(&look, (place, entry), area, y, spare, buf);
+            spare -= more;
+            y += 1 + cells(more);
         }
         if list.is_empty() {
             Row::new(buf, area, 0).put("empty: epoll_wait would sleep", dim);
@@ -101,22 +104,44 @@ impl Widget for Ready<'_> {
     }
 }
 
-fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
+/// Draws an entry in row `y`, and in at most `spare` rows below it. How many of those it took.
+fn draw(
+    look: &Look<'_>,
+    (place, entry): (usize, &ReadyEntry),
+    area: Rect,
+    y: u16,
+    spare: usize,
+    buf: &mut Buffer,
+) -> usize {
     let world = look.scene.world;
     let chosen = look.ui.watch == Some(entry.key);
     let dim = look.style(Role::Dim);
     let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
+    let mut row = Row::new(buf, area, y);
     row.put(if place == 0 { "head" } else { "    " }, dim);
     row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
-    row.put(&format!("{} ", place + 1), dim);
-    row.put(&format!("fd {}", entry.key.fd), name).put("  ", dim);
+    // The place is also told by the row; in a narrow pane the reason needs its columns.
+    let left = row.left();
+    let number = if left < 36 { String::new() } else { format!("{} ", place + 1) };
+    let gap = if left < 42 { " " } else { "  " };
+    row.put(&number, dim).put(&format!("fd {}", entry.key.fd), name).put(gap, dim);
     let bits = words::ready_bits(world, entry);
     if !bits.is_empty() {
-        row.put(&bits.join(" "), look.style(Role::Data)).put("  ", dim);
+        row.put(&bits.join(" "), look.style(Role::Data)).put(gap, dim);
     }
     let unsure = if entry.unsure { "? " } else { "" };
     let text = format!("{unsure}{}", words::reason(world, entry));
-    row.put(&text, look.style(Role::Text));
+    let room = row.left();
+    let lines = words::wrap(&text, usize::from(room));
+    if lines.len() - 1 > spare {
+        row.put(&text, look.style(Role::Text));
+        return 0;
+    }
+    let column = Rect { x: area.right().saturating_sub(room), width: room, ..area };
+    for (n, line) in lines.iter().enumerate() {
+        Row::new(buf, column, y + cells(n)).put(line, look.style(Role::Text));
+    }
+    lines.len() - 1
 }
 
 fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {

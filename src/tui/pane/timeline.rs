@@ -39,7 +39,9 @@ struct Window {
 impl Window {
     fn new(until: Nanos, width: Nanos, columns: u16) -> Self {
         let beat = (width.0 / 8).max(1);
-        let end = ((until.0 / beat + 1) * beat).max(width.0);
+        // Marks of one moment follow each other to the right: the newest ones need room there.
+        let room = width.0 * u64::from(SPILL + 2) / u64::from(columns.max(1));
+        let end = (((until.0 + room) / beat + 1) * beat).max(width.0);
         Self { from: Nanos(end - width.0), until, width, columns }
     }
 
@@ -104,6 +106,11 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
     let last = usize::from(window.column(window.until));
     if let Some(rest) = line.get_mut(usize::from(at)..=last) {
         rest.fill(span_cell(glyphs, span));
+    }
+    if track.dropped_until() > window.from {
+        // What is no longer kept is not drawn as if nothing had been.
+        let until = usize::from(window.column(track.dropped_until()));
+        line[..until].fill(("?", Role::Dim));
     }
     let mut free = 0;
     for (column, cell) in marks {

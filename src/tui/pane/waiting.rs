@@ -25,7 +25,7 @@ impl Waiting<'_> {
     }
 
     /// The lines: sleepers in their order, then the held, then the others.
-    fn lines(&self) -> Vec<(Option<&Lane>, String, Role)> {
+    fn lines(&self, columns: usize) -> Vec<(Option<&Lane>, String, Role)> {
         let world = self.0.scene.world;
         let mut lines = Vec::new();
         for (place, id) in world.instance.wq.iter().enumerate() {
@@ -42,7 +42,7 @@ impl Waiting<'_> {
         }
         let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
         for lane in world.lanes.iter().filter(asleep) {
-            let (text, role, hint) = words(lane, self.0.ui.size.0 < WIDE);
+            let (text, role, hint) = words(lane, columns);
             lines.push((Some(lane), text, role));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
@@ -52,20 +52,21 @@ impl Waiting<'_> {
     }
 }
 
-fn words(lane: &Lane, narrow: bool) -> (String, Role, Option<&'static str>) {
+fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
         LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = matches!(call, Call::EpollWait { .. });
-            let hint = match (to_wait, narrow) {
-                (true, _) => "press . to make the call",
-                (false, true) => "press . to make it, > for a turn",
-                (false, false) => "press . to make it, > for the next wait",
+            let hint = if to_wait {
+                "press . to make the call"
+            } else {
+                "press . to make it, > for a turn"
             };
-            let before = if narrow { "next:" } else { "held before" };
-            (format!("{before} {call}"), Role::Title, Some(hint))
+            let text = format!("held before {call}");
+            let fits = super::super::words::width(&text) <= columns;
+            (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::Asleep(_) if lane.step_pending => {
@@ -82,7 +83,8 @@ fn words(lane: &Lane, narrow: bool) -> (String, Role, Option<&'static str>) {
 impl Widget for Waiting<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let lines = self.lines();
+        // The marker, the thread's name and the mark stand before the words.
+        let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         // A hint stands below its thread, and is to be seen with it.
