@@ -233,6 +233,8 @@ pub enum Kind {
     Lane(LaneChange),
     /// Something worth a line that changes no state.
     Note(Box<str>),
+    /// Nothing happened up to this time: whoever was about to return would have.
+    Quiet,
 }
 
 impl Event {

@@ -300,6 +300,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("kind", "note")?;
             map.serialize_entry("text", text)
         }
+        Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
 }

@@ -12,6 +12,9 @@ use super::lane::{Lane, LaneState, Progress};
 use super::ready::{ReadyEntry, Reason};
 use super::world::{Delta, World};
 
+/// A harvest is over after this time: a thread that has not returned by then sleeps.
+const HARVEST_TAKES: Nanos = Nanos(2_000_000);
+
 impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
@@ -19,6 +22,7 @@ impl World {
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
+        self.back_to_sleep();
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
         self.delta.findings = findings.observe(event, self);
@@ -55,7 +59,7 @@ impl World {
                 self.instance.check.wants_resync = true;
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
-            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) => {}
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
         }
     }
 
@@ -277,7 +281,7 @@ impl World {
             self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
         let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
         let Some(key) = registered.or_else(ghost) else { return };
-        if self.last_look.0 != wakeup.after {
+        if self.last_look.0 != wakeup.after || wakeup.after == Nanos(0) {
             self.last_look = (wakeup.after, seq);
         }
         let look_began = self.last_look.1;
@@ -426,6 +430,44 @@ impl World {
         lane.since = t;
         lane.harvest_from = seq;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
+    }
+
+    /// A thread that was woken and has not returned for a while found nothing: it sleeps again, at
+    /// the head of the wait queue, and what it polled has left the list (`ep_poll`).
+    fn back_to_sleep(&mut self) {
+        let t = self.t;
+        let slow = |lane: &Lane| match lane.state {
+            LaneState::Harvesting(call) if call.may_sleep() => {
+                (t.since(lane.since) > HARVEST_TAKES).then_some((lane.since, lane.id, call))
+            }
+            _ => None,
+        };
+        let mut sleepers: Vec<_> = self.lanes.iter().filter_map(slow).collect();
+        if sleepers.is_empty() {
+            return;
+        }
+        sleepers.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        for (since, id, call) in sleepers {
+            self.instance.wq.push_head(id);
+            if let Some(lane) = self.lane_mut(id) {
+                lane.state = LaneState::Asleep(call);
+                self.drop_stale(since);
+            }
+        }
+    }
+
+    /// Takes off the list what was there at `since` and is not known to be listed and ready: it was
+    /// polled, or it was not there.
+    fn drop_stale(&mut self, since: Nanos) {
+        let stale = |entry: &&ReadyEntry| {
+            let mask = self.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
+            let ready = self.files.get(&entry.key.file).is_some_and(|f| f.poll().surely(mask));
+            entry.since <= since && (entry.unsure || !ready)
+        };
+        let stale: Vec<_> = self.instance.ready.iter().filter(stale).map(|e| e.key).collect();
+        for key in stale {
+            self.unlist(key);
+        }
     }
 
     fn handling(&mut self, id: LaneId, fd: Fd, file: FileId) {

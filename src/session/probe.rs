@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use crate::event::{Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
-use crate::model::World;
+use crate::model::{Lane, LaneState, World};
 
 /// How long nothing must have changed before the kernel is asked.
 const CALM: u64 = 100_000_000;
 /// How often queue lengths that are still moving are read.
 const QUEUES_EVERY: u64 = 250_000_000;
+/// How long a harvest may take before the thread is taken to be asleep again.
+const HARVEST_TAKES: u64 = 4_000_000;
 /// How long queue lengths are read after the last call on the file.
 const GIVE_UP: u64 = 10_000_000_000;
 /// Files whose queue lengths are read at once.
@@ -43,6 +45,8 @@ pub(super) struct Probe {
     uncertain: BTreeSet<FileId>,
     queues_read: Nanos,
     last_event: Nanos,
+    /// Since when the longest harvest lasts.
+    harvesting: Option<Nanos>,
     question: Option<Question>,
 }
 
@@ -75,11 +79,22 @@ impl Probe {
         }
     }
 
+    /// Whether a thread is taken to be harvesting although it would have returned by now.
+    pub(super) fn is_overdue(&mut self, now: Nanos, world: &World) -> bool {
+        let harvesting = |lane: &Lane| match lane.state {
+            LaneState::Harvesting(call) if call.may_sleep() => Some(lane.since),
+            _ => None,
+        };
+        self.harvesting = world.lanes.iter().filter_map(harvesting).min();
+        self.harvesting.is_some_and(|since| now.since(since).0 > HARVEST_TAKES)
+    }
+
     /// How long until something is due; `None` if nothing is to be asked.
     pub(super) fn due(&self, now: Nanos) -> Option<Duration> {
         let interest = self.unchecked.then(|| self.interest_due());
         let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
-        let at = [interest, queues].into_iter().flatten().min()?;
+        let harvest = self.harvesting.map(|since| Nanos(since.0 + HARVEST_TAKES));
+        let at = [interest, queues, harvest].into_iter().flatten().min()?;
         Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
     }
 

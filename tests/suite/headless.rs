@@ -187,7 +187,7 @@ const SCHEMA: [(&str, &[&str]); 24] = [
     ("refused", &["why"]),
     ("thread", &["state"]),
     ("note", &["text"]),
-    ("kind", &[]),
+    ("quiet", &[]),
 ];
 
 #[test]

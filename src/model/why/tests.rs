@@ -318,6 +318,7 @@ fn woken_around_a_wait_is_perhaps_listed_until_the_next_wait_sleeps() {
     let s = s.enter(1).arrive(4, 2).report(1, &[(4, IN)]);
     let s = s.accept_fails(1, 4, Errno::EMFILE).enter(1);
     check(&s.why_fd(4), &["perhaps on the ready list", "cannot be seen"]);
+    // A thread that stays in epoll_wait was not told: it is not listed after all.
     let s = s.every(1_000_000_000).queues(7, 0);
-    check(&s.why_fd(4), &["hardly on the ready list", "T1 has been in epoll_wait since"]);
+    check(&s.why_fd(4), &["is not on the ready list"]);
 }

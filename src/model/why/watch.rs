@@ -2,9 +2,9 @@
 
 use super::predict;
 use super::words::{bits, clients, count, grouped, name, name_of};
-use crate::event::{Arm, ConnState, FileKind, Mask, Nanos, Trigger, WatchKey};
+use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
 use crate::model::{
-    InterestEntry, InterestList, Lane, LaneState, OpenFile, Progress, ReadyEntry, Reason, World,
+    InterestEntry, InterestList, Lane, OpenFile, Progress, ReadyEntry, Reason, World,
 };
 
 /// A registration with what belongs to it.
@@ -196,17 +196,10 @@ impl Case<'_> {
                 "is on the ready list: level-triggered, epoll_wait reported it at {t} and put it back; \
                  {contents}"
             ),
-            Reason::Perhaps => match self.sleeper_since() {
-                Some(lane) => format!(
-                    "is hardly on the ready list: it was woken twice around the epoll_wait of {t}, \
-                     but {} has been in epoll_wait since {} without being told of it",
-                    lane.id, lane.since
-                ),
-                None => format!(
-                    "is perhaps on the ready list: it was woken twice around the epoll_wait of \
-                     {t}, and whether the last one came after it cannot be seen"
-                ),
-            },
+            Reason::Perhaps => format!(
+                "is perhaps on the ready list: it was woken twice around the epoll_wait of {t}, and \
+                 whether the last one came after it cannot be seen"
+            ),
             Reason::Woken(key) if key.is_empty() => format!(
                 "is on the ready list: it was woken without a key at {t}, which passes every mask"
             ),
@@ -217,15 +210,6 @@ impl Case<'_> {
                 "is on the ready list: epoll_wait reported it at {t}, its wake-up was not seen"
             ),
         }
-    }
-
-    /// A thread that has been in `epoll_wait` for so long that it must be asleep.
-    fn sleeper_since(&self) -> Option<&Lane> {
-        let long = |lane: &&Lane| {
-            matches!(lane.state, LaneState::Harvesting(_))
-                && self.world.t.since(lane.since) > Nanos(20_000_000)
-        };
-        self.world.lanes.iter().find(long)
     }
 
     /// What the next `epoll_wait` does with it.
