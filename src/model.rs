@@ -13,6 +13,7 @@ mod lane;
 mod ready;
 #[cfg(test)]
 mod scenario;
+mod threads;
 mod timeline;
 mod why;
 mod world;

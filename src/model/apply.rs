@@ -1,19 +1,16 @@
 //! `World::apply`: one match arm an event, one small function a rule.
 
 use crate::event::{
-    Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId,
-    Mask, Nanos, Output, Pass, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
+    Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos,
+    Output, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::check::Sync;
 use super::file::OpenFile;
 use super::interest::InterestEntry;
-use super::lane::{Lane, LaneState, Progress};
+use super::lane::LaneState;
 use super::ready::{ReadyEntry, Reason};
 use super::world::{Delta, World};
-
-/// A harvest is over after this time: a thread that has not returned by then sleeps.
-const HARVEST_TAKES: Nanos = Nanos(2_000_000);
 
 impl World {
     /// Folds one event: the only way in which a world changes.
@@ -390,141 +387,6 @@ impl World {
             file.unread = None;
             file.settled = false;
             file.drained = false;
-        }
-    }
-
-    // --- threads
-
-    pub(super) fn lane_mut(&mut self, id: LaneId) -> Option<&mut Lane> {
-        if !id.is_worker() {
-            return None;
-        }
-        let place = match self.lanes.binary_search_by_key(&id, |lane| lane.id) {
-            Ok(place) => place,
-            Err(place) => {
-                self.lanes.insert(place, Lane { id, ..Lane::default() });
-                place
-            }
-        };
-        self.lanes.get_mut(place)
-    }
-
-    /// `epoll_wait` was entered: it harvests at once if something may be ready, else it drops what
-    /// is stale and sleeps (`ep_poll`).
-    fn entered(&mut self, id: LaneId, call: Call) {
-        let (seq, t) = (self.seq, self.t);
-        let idle = !self.instance.ready.iter().any(|entry| self.may_report(entry.key));
-        if idle && self.instance.check.sync == Sync::Following {
-            let stale: Vec<_> = self.instance.ready.iter().map(|entry| entry.key).collect();
-            for key in stale {
-                self.unlist(key);
-            }
-        }
-        self.instance.check.harvested_by(id, seq);
-        let sleeps = idle && call.may_sleep();
-        if sleeps {
-            self.instance.wq.push_head(id);
-        }
-        let Some(lane) = self.lane_mut(id) else { return };
-        lane.batch.clear();
-        lane.since = t;
-        lane.harvest_from = seq;
-        lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
-    }
-
-    /// A thread that was woken and has not returned for a while found nothing: it sleeps again, at
-    /// the head of the wait queue, and what it polled has left the list (`ep_poll`).
-    fn back_to_sleep(&mut self) {
-        let t = self.t;
-        let slow = |lane: &Lane| match lane.state {
-            LaneState::Harvesting(call) if call.may_sleep() => {
-                (t.since(lane.since) > HARVEST_TAKES).then_some((lane.since, lane.id, call))
-            }
-            _ => None,
-        };
-        let mut sleepers: Vec<_> = self.lanes.iter().filter_map(slow).collect();
-        if sleepers.is_empty() {
-            return;
-        }
-        sleepers.sort_unstable_by_key(|(since, id, _)| (*since, *id));
-        for (since, id, call) in sleepers {
-            self.instance.wq.push_head(id);
-            if let Some(lane) = self.lane_mut(id) {
-                lane.state = LaneState::Asleep(call);
-                self.drop_stale(since);
-            }
-        }
-    }
-
-    /// Takes off the list what was there at `since` and is not known to be listed and ready: it was
-    /// polled, or it was not there.
-    fn drop_stale(&mut self, since: Nanos) {
-        let stale = |entry: &&ReadyEntry| {
-            let mask = self.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
-            let ready = self.files.get(&entry.key.file).is_some_and(|f| f.poll().surely(mask));
-            entry.since <= since && (entry.unsure || !ready)
-        };
-        let stale: Vec<_> = self.instance.ready.iter().filter(stale).map(|e| e.key).collect();
-        for key in stale {
-            self.unlist(key);
-        }
-    }
-
-    fn handling(&mut self, id: LaneId, fd: Fd, file: FileId) {
-        let Some(lane) = self.lane_mut(id) else { return };
-        finish_current(lane);
-        let found = lane.batch.iter_mut().find(|entry| {
-            entry.progress == Progress::Waiting
-                && entry.delivery.file == file
-                && entry.delivery.fd == fd
-        });
-        if let Some(entry) = found {
-            entry.progress = Progress::Current;
-        }
-    }
-
-    fn parked(&mut self, id: LaneId, next: Call) {
-        let t = self.t;
-        self.instance.wq.remove(id);
-        let Some(lane) = self.lane_mut(id) else { return };
-        if matches!(next, Call::EpollWait { .. }) {
-            lane.batch.iter_mut().for_each(|entry| entry.progress = Progress::Done);
-        }
-        lane.state = LaneState::Held(next);
-        lane.step_pending = false;
-        lane.since = t;
-    }
-
-    fn unparked(&mut self, id: LaneId, pass: Pass) {
-        let t = self.t;
-        let Some(lane) = self.lane_mut(id) else { return };
-        lane.state = LaneState::Running;
-        lane.step_pending = pass != Pass::Run;
-        lane.since = t;
-    }
-
-    fn lane_changed(&mut self, id: LaneId, change: &LaneChange) {
-        let t = self.t;
-        if !matches!(change, LaneChange::Started { .. }) {
-            self.instance.wq.remove(id);
-        }
-        let Some(lane) = self.lane_mut(id) else { return };
-        lane.since = t;
-        match change {
-            LaneChange::Started { tid } => {
-                *lane = Lane { id, tid: *tid, since: t, ..Lane::default() };
-                lane.state = LaneState::Running;
-            }
-            LaneChange::Ended => lane.state = LaneState::Ended,
-            LaneChange::Died(message) => lane.state = LaneState::Died(message.clone()),
-        }
-    }
-}
-
-fn finish_current(lane: &mut Lane) {
-    for entry in &mut lane.batch {
-        if entry.progress == Progress::Current {
-            entry.progress = Progress::Done;
         }
     }
 }

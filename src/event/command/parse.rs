@@ -1,0 +1,220 @@
+//! From text to a command.
+
+use super::super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Settings, Trigger};
+use super::{Command, CommandError, GRAMMAR, Scope, UNITS, View};
+
+pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
+    if let Some(after) = rest.strip_prefix("fd=") {
+        let (number, text) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+        return Ok(Command::Send(Some(descriptor(number)?), text.trim_start().to_owned()));
+    }
+    Ok(Command::Send(None, rest.to_owned()))
+}
+
+fn descriptor(number: &str) -> Result<Fd, CommandError> {
+    match number.parse::<i32>() {
+        Ok(n) if n >= 0 => Ok(Fd(n)),
+        _ => Err(wrong(number, "a descriptor number")),
+    }
+}
+
+fn wrong(found: &str, expected: impl Into<String>) -> CommandError {
+    CommandError { found: found.to_owned(), expected: expected.into() }
+}
+
+/// The words of a command that are not yet used.
+pub(super) struct Words<'a>(std::collections::VecDeque<&'a str>);
+
+impl<'a> Words<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        Self(text.split_whitespace().collect())
+    }
+
+    pub(super) fn finish(&self) -> Result<(), CommandError> {
+        match self.0.front() {
+            Some(extra) => Err(wrong(extra, "nothing more")),
+            None => Ok(()),
+        }
+    }
+
+    /// `fd=N`, if it comes next.
+    fn fd(&mut self) -> Result<Option<Fd>, CommandError> {
+        let Some(number) = self.0.front().and_then(|w| w.strip_prefix("fd=")) else {
+            return Ok(None);
+        };
+        let fd = descriptor(number)?;
+        self.0.pop_front();
+        Ok(Some(fd))
+    }
+
+    fn lane(&mut self) -> Result<Option<LaneId>, CommandError> {
+        self.0
+            .pop_front()
+            .map(|word| LaneId::parse(word).ok_or_else(|| wrong(word, "a thread, T1 to T8")))
+            .transpose()
+    }
+
+    fn on_off(&mut self) -> Result<Option<bool>, CommandError> {
+        match self.0.pop_front() {
+            None => Ok(None),
+            Some("on") => Ok(Some(true)),
+            Some("off") => Ok(Some(false)),
+            Some(other) => Err(wrong(other, "on or off")),
+        }
+    }
+
+    fn number(&mut self, low: u32, high: u32, what: &str) -> Result<u32, CommandError> {
+        let word = self.0.pop_front().unwrap_or("");
+        match word.parse::<u32>() {
+            Ok(n) if (low..=high).contains(&n) => Ok(n),
+            _ => Err(wrong(word, format!("{what}, {low} to {high}"))),
+        }
+    }
+
+    fn word(&mut self) -> &'a str {
+        self.0.pop_front().unwrap_or("")
+    }
+}
+
+pub(super) fn word(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
+    Ok(match word {
+        "pause" => Command::Pause,
+        "run" => Command::Run,
+        "live" => Command::Live,
+        "client" => Command::Client,
+        "copy" => Command::Copy,
+        "help" => Command::Help,
+        "quit" => Command::Quit,
+        "step" => Command::Step(words.lane()?),
+        "turn" => Command::Turn(words.lane()?),
+        "rearm" => Command::Rearm(words.fd()?),
+        "close" => Command::Close(words.fd()?),
+        "reset" => Command::Reset(words.fd()?),
+        "drop" => Command::Drop(words.fd()?),
+        "oneshot" => Command::Oneshot(words.fd()?, words.on_off()?),
+        "exclusive" => Command::Exclusive(words.fd()?, words.on_off()?),
+        "watch" => Command::Watch(words.fd()?, words.on_off()?),
+        "still" => Command::Still(words.on_off()?),
+        "delay" => Command::Delay(words.number(0, Settings::MAX_DELAY_MS, "milliseconds")?),
+        "max-events" => Command::MaxEvents(words.number(1, Settings::MAX_EVENTS, "events")?),
+        "threads" => {
+            let n = words.number(1, LaneId::MAX_WORKERS.into(), "threads")?;
+            Command::Threads(u8::try_from(n).unwrap_or(1))
+        }
+        _ => return choice(word, words),
+    })
+}
+
+fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
+    match word {
+        "trigger" => trigger(words),
+        "read" => match words.word() {
+            "drain" => Ok(Command::Read(ReadPolicy::Drain)),
+            "once" if words.0.is_empty() => {
+                Ok(Command::Read(ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES)))
+            }
+            "once" => {
+                let bytes = words.number(1, ReadPolicy::MAX_BYTES, "bytes")?;
+                Ok(Command::Read(ReadPolicy::Once(bytes)))
+            }
+            other => Err(wrong(other, "drain or once")),
+        },
+        "accept" => match words.word() {
+            "drain" => Ok(Command::Accept(AcceptPolicy::Drain)),
+            "once" => Ok(Command::Accept(AcceptPolicy::Once)),
+            other => Err(wrong(other, "drain or once")),
+        },
+        "mistake" => {
+            let name = words.word();
+            let Some(mistake) = Mistake::parse(name) else {
+                let all: Vec<_> = Mistake::ALL.iter().map(|m| m.word()).collect();
+                return Err(wrong(name, format!("one of {}", all.join(", "))));
+            };
+            Ok(Command::Mistake(mistake, words.on_off()?))
+        }
+        "zoom" => parse_duration(words.word()).map(Command::Zoom),
+        "at" => seconds(words.word()).map(Command::At),
+        "seek" => match words.word() {
+            "-1" => Ok(Command::Seek(-1)),
+            "1" => Ok(Command::Seek(1)),
+            other => Err(wrong(other, "-1 or 1")),
+        },
+        "select" => match words.fd()? {
+            Some(fd) => Ok(Command::Select(fd)),
+            None => Err(wrong(words.word(), "fd=N")),
+        },
+        "lane" => match words.lane()? {
+            Some(lane) => Ok(Command::Lane(lane)),
+            None => Err(wrong("", "a thread, T1 to T8")),
+        },
+        "view" => {
+            let name = words.word();
+            View::ALL
+                .into_iter()
+                .find(|v| v.word() == name)
+                .map(Command::View)
+                .ok_or_else(|| wrong(name, "overview, timeline, calls or findings"))
+        }
+        other => Err(unknown_word(other)),
+    }
+}
+
+fn unknown_word(word: &str) -> CommandError {
+    let near = GRAMMAR.iter().map(|(name, ..)| *name).find(|name| {
+        let first = word.get(..2.min(word.len()));
+        first.is_some_and(|p| !p.is_empty() && name.starts_with(p))
+    });
+    match near {
+        Some(name) => wrong(word, format!("a command (`{name}`?)")),
+        None => wrong(word, "a command, such as pause, trigger, client, help"),
+    }
+}
+
+fn trigger(words: &mut Words<'_>) -> Result<Command, CommandError> {
+    let scope = match words.fd()? {
+        Some(fd) => Scope::Fd(fd),
+        None if words.0.front() == Some(&"all") => {
+            words.0.pop_front();
+            Scope::All
+        }
+        None => Scope::Selected,
+    };
+    let to = match words.0.pop_front() {
+        None => None,
+        Some("level") => Some(Trigger::Level),
+        Some("edge") => Some(Trigger::Edge),
+        Some(other) => return Err(wrong(other, "fd=N, all, level or edge")),
+    };
+    Ok(Command::Trigger(scope, to))
+}
+
+/// Parses a whole number with a unit: `500us`, `20ms`, `1s`, `2m`.
+///
+/// # Errors
+/// If it is no such text, is zero, or is longer than a day.
+pub fn parse_duration(text: &str) -> Result<Nanos, CommandError> {
+    let bad = || wrong(text, "a time such as 500us, 20ms, 1s or 2m");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?;
+    let ns = number.checked_mul(*scale).ok_or_else(bad)?;
+    if ns == 0 || ns > 86_400_000_000_000 {
+        return Err(bad());
+    }
+    Ok(Nanos(ns))
+}
+
+/// Parses seconds with up to nine decimals, exactly: `12.031`.
+fn seconds(text: &str) -> Result<Nanos, CommandError> {
+    let bad = || wrong(text, "seconds since the start, such as 12.031");
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 9 {
+        return Err(bad());
+    }
+    let whole: u64 = whole.parse().map_err(|_| bad())?;
+    let part: u64 = format!("{part:0<9}").parse().map_err(|_| bad())?;
+    let ns = whole.checked_mul(1_000_000_000).and_then(|ns| ns.checked_add(part));
+    ns.map(Nanos).ok_or_else(bad)
+}

@@ -1,0 +1,105 @@
+//! From a command to text: the inverse of parsing.
+
+use std::fmt;
+
+use super::super::{Fd, LaneId, Nanos, Trigger};
+use super::{Command, Scope, UNITS};
+
+/// Prints a time as [`parse_duration`] reads it, in the largest unit that divides it.
+pub fn print_duration(time: Nanos) -> String {
+    let (unit, scale) =
+        UNITS.iter().find(|(_, scale)| time.0.is_multiple_of(*scale)).unwrap_or(&UNITS[4]);
+    format!("{}{unit}", time.0 / scale)
+}
+
+/// Prints nanoseconds as `at` reads them, without trailing zeros.
+fn print_seconds(t: Nanos) -> String {
+    let text = format!("{}.{:09}", t.0 / 1_000_000_000, t.0 % 1_000_000_000);
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    short.to_owned()
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pause => f.write_str("pause"),
+            Self::Run => f.write_str("run"),
+            Self::Step(lane) => with(f, "step", lane.as_ref()),
+            Self::Turn(lane) => with(f, "turn", lane.as_ref()),
+            Self::Delay(ms) => write!(f, "delay {ms}"),
+            Self::Trigger(scope, to) => print_trigger(f, *scope, *to),
+            Self::Read(policy) => write!(f, "read {policy}"),
+            Self::Accept(policy) => write!(f, "accept {policy}"),
+            Self::MaxEvents(n) => write!(f, "max-events {n}"),
+            Self::Oneshot(fd, on) => with_fd(f, "oneshot", *fd, *on),
+            Self::Exclusive(fd, on) => with_fd(f, "exclusive", *fd, *on),
+            Self::Watch(fd, on) => with_fd(f, "watch", *fd, *on),
+            Self::Rearm(fd) => with_fd(f, "rearm", *fd, None),
+            Self::Client => f.write_str("client"),
+            Self::Send(fd, text) => {
+                with_fd(f, "send", *fd, None)?;
+                if text.is_empty() { Ok(()) } else { write!(f, " {text}") }
+            }
+            Self::Close(fd) => with_fd(f, "close", *fd, None),
+            Self::Reset(fd) => with_fd(f, "reset", *fd, None),
+            Self::Drop(fd) => with_fd(f, "drop", *fd, None),
+            Self::Mistake(mistake, on) => {
+                write!(f, "mistake {}", mistake.word())?;
+                print_on(f, *on)
+            }
+            Self::Threads(n) => write!(f, "threads {n}"),
+            Self::Zoom(time) => write!(f, "zoom {}", print_duration(*time)),
+            Self::At(t) => write!(f, "at {}", print_seconds(*t)),
+            Self::Seek(by) => write!(f, "seek {by}"),
+            Self::Live => f.write_str("live"),
+            Self::Filter(text) if text.is_empty() => f.write_str("filter"),
+            Self::Filter(text) => write!(f, "filter {text}"),
+            Self::Still(on) => {
+                f.write_str("still")?;
+                print_on(f, *on)
+            }
+            Self::Select(fd) => write!(f, "select fd={fd}"),
+            Self::Lane(lane) => write!(f, "lane {lane}"),
+            Self::View(view) => write!(f, "view {}", view.word()),
+            Self::Copy => f.write_str("copy"),
+            Self::Help => f.write_str("help"),
+            Self::Quit => f.write_str("quit"),
+        }
+    }
+}
+
+fn with(f: &mut fmt::Formatter<'_>, word: &str, lane: Option<&LaneId>) -> fmt::Result {
+    f.write_str(word)?;
+    lane.map_or(Ok(()), |lane| write!(f, " {lane}"))
+}
+
+fn with_fd(
+    f: &mut fmt::Formatter<'_>,
+    word: &str,
+    fd: Option<Fd>,
+    on: Option<bool>,
+) -> fmt::Result {
+    f.write_str(word)?;
+    if let Some(fd) = fd {
+        write!(f, " fd={fd}")?;
+    }
+    print_on(f, on)
+}
+
+fn print_on(f: &mut fmt::Formatter<'_>, on: Option<bool>) -> fmt::Result {
+    match on {
+        None => Ok(()),
+        Some(true) => f.write_str(" on"),
+        Some(false) => f.write_str(" off"),
+    }
+}
+
+fn print_trigger(f: &mut fmt::Formatter<'_>, scope: Scope, to: Option<Trigger>) -> fmt::Result {
+    f.write_str("trigger")?;
+    match scope {
+        Scope::Selected => {}
+        Scope::Fd(fd) => write!(f, " fd={fd}")?,
+        Scope::All => f.write_str(" all")?,
+    }
+    to.map_or(Ok(()), |to| write!(f, " {to}"))
+}
