@@ -3,6 +3,7 @@
 
 mod dice;
 mod findings;
+mod gaps;
 mod harness;
 mod headless;
 mod house;

@@ -1,0 +1,69 @@
+//! Losing observations is allowed; hiding it, or making the server wait, is not.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::harness::{PATIENCE, program};
+
+#[test]
+fn a_reader_that_stalls_costs_a_gap_and_never_the_server() {
+    let mut child = program()
+        .args(["--headless", "--listen", "127.0.0.1:0", "--mistake", "out-always"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let first: Value = serde_json::from_str(&line).unwrap();
+    let address: SocketAddr = first["addresses"][0].as_str().unwrap().parse().unwrap();
+    // The server spins on OUT; nobody reads what is written about it.
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    for n in 0..2000 {
+        let text = format!("still served {n}\n");
+        client.write_all(text.as_bytes()).unwrap();
+        let mut echo = vec![0; text.len()];
+        client.read_exact(&mut echo).expect("the server does not wait for its reader");
+        assert_eq!(echo, text.as_bytes());
+    }
+    let mut stdin = child.stdin.take().unwrap();
+    // Now somebody reads: the loss is told, the interest list is read again, and once the spin
+    // has ended the model follows again.
+    writeln!(stdin, "mistake out-always off").unwrap();
+    let (mut lost, mut interest, mut following) = (0, false, false);
+    let mut last = 0;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let mut said = 0;
+    while !(lost > 0 && interest && following) {
+        assert!(std::time::Instant::now() < deadline, "{lost} {interest} {following}");
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "the server ended");
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let seq = value["seq"].as_u64().unwrap();
+        assert!(seq >= last);
+        last = seq;
+        if value["kind"] == "gap" {
+            lost += value["lost"].as_u64().unwrap();
+            (interest, following) = (false, false);
+        }
+        if lost > 0 && value["kind"] == "interest" {
+            interest = true;
+        }
+        if interest && value["sync"] == "following" {
+            following = true;
+        }
+        // A word now and then, so that there is something to follow.
+        if value["kind"] == "command" && value["state"] == "done" || interest && said < 10 {
+            said += 1;
+            client.write_all(b"x").unwrap();
+        }
+    }
+    writeln!(stdin, "quit").unwrap();
+    std::io::copy(&mut lines, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
