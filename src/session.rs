@@ -141,7 +141,7 @@ impl Session {
             drained.events += answered.events;
             drained.more = answered.more;
         }
-        if !drained.more && self.probe.is_overdue(self.now(), &self.book.world) {
+        if !drained.more && self.probe.is_quiet(self.now(), &self.book.world) {
             self.book.write(self.now(), LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }

@@ -14,6 +14,8 @@ const CALM: u64 = 100_000_000;
 const QUEUES_EVERY: u64 = 250_000_000;
 /// How long a harvest may take before the thread is taken to be asleep again.
 const HARVEST_TAKES: u64 = 4_000_000;
+/// After a second without events one more is made, so that rates come to rest at zero.
+const CALM_SECOND: u64 = 1_050_000_000;
 /// How long queue lengths are read after the last call on the file.
 const GIVE_UP: u64 = 10_000_000_000;
 /// Files whose queue lengths are read at once.
@@ -45,6 +47,8 @@ pub(super) struct Probe {
     uncertain: BTreeSet<FileId>,
     queues_read: Nanos,
     last_event: Nanos,
+    /// Something has happened since it was last noted that nothing happens.
+    restless: bool,
     /// Since when the longest harvest lasts.
     harvesting: Option<Nanos>,
     question: Option<Question>,
@@ -54,6 +58,7 @@ impl Probe {
     /// Takes note of an event that is about to be folded.
     pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
         self.last_event = t;
+        self.restless = true;
         if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
@@ -79,14 +84,20 @@ impl Probe {
         }
     }
 
-    /// Whether a thread is taken to be harvesting although it would have returned by now.
-    pub(super) fn is_overdue(&mut self, now: Nanos, world: &World) -> bool {
+    /// Whether it is to be noted that nothing happens: a thread is taken to be harvesting although
+    /// it would have returned by now, or the last second brought nothing.
+    pub(super) fn is_quiet(&mut self, now: Nanos, world: &World) -> bool {
         let harvesting = |lane: &Lane| match lane.state {
             LaneState::Harvesting(call) if call.may_sleep() => Some(lane.since),
             _ => None,
         };
         self.harvesting = world.lanes.iter().filter_map(harvesting).min();
-        self.harvesting.is_some_and(|since| now.since(since).0 > HARVEST_TAKES)
+        let overdue = self.harvesting.is_some_and(|since| now.since(since).0 > HARVEST_TAKES);
+        let calm = self.restless && now.since(self.last_event).0 > CALM_SECOND;
+        if calm {
+            self.restless = false;
+        }
+        overdue || calm
     }
 
     /// How long until something is due; `None` if nothing is to be asked.
@@ -94,7 +105,8 @@ impl Probe {
         let interest = self.unchecked.then(|| self.interest_due());
         let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
         let harvest = self.harvesting.map(|since| Nanos(since.0 + HARVEST_TAKES));
-        let at = [interest, queues, harvest].into_iter().flatten().min()?;
+        let calm = self.restless.then_some(Nanos(self.last_event.0 + CALM_SECOND));
+        let at = [interest, queues, harvest, calm].into_iter().flatten().min()?;
         Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
     }
 
