@@ -62,9 +62,12 @@ impl World {
 
     // --- files and numbers
 
-    fn open(&mut self, file: OpenFile) {
+    pub(super) fn open(&mut self, file: OpenFile) {
         self.fds.insert(file.fd, file.id);
-        self.files.insert(file.id, file);
+        self.counters.clients += usize::from(file.peer.is_some());
+        if let Some(before) = self.files.insert(file.id, file) {
+            self.counters.clients -= usize::from(before.peer.is_some());
+        }
     }
 
     pub(super) fn file_at_mut(&mut self, fd: Fd) -> Option<&mut OpenFile> {
@@ -115,7 +118,13 @@ impl World {
         for key in keys {
             self.unregister(key);
         }
-        self.files.remove(&id);
+        self.remove_file(id);
+    }
+
+    pub(super) fn remove_file(&mut self, id: FileId) {
+        if let Some(file) = self.files.remove(&id) {
+            self.counters.clients -= usize::from(file.peer.is_some());
+        }
     }
 
     fn copied(&mut self, fd: Fd, copy: Fd) {

@@ -1,7 +1,11 @@
 //! What `epoll_wait` will return, what it did return, and whether the two agree
 //! (`ep_send_events`, `ep_done_scan`).
 
-use crate::event::{Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Seq, WatchKey};
+use std::collections::BTreeSet;
+
+use crate::event::{
+    Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Nanos, Peer, Seq, WatchKey,
+};
 
 use super::check::{Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
@@ -9,6 +13,9 @@ use super::interest::{InterestEntry, InterestList};
 use super::lane::{BatchEntry, Progress};
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
+
+/// A connection is watched by this time after its accept, unless its thread is held.
+const ACCEPT_TO_ADD: Nanos = Nanos(1_000_000_000);
 
 /// What `epoll_wait` would return now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -261,7 +268,7 @@ impl World {
         let at = (self.seq, self.t);
         let following = !self.instance.check.wants_resync;
         let mut differing = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for line in entries {
             let key = WatchKey { fd: line.fd, file: line.file };
             seen.insert(key);
@@ -289,6 +296,9 @@ impl World {
             self.forget(key);
             differing.push(key);
         }
+        if !following {
+            self.forget_unwatched(&seen);
+        }
         let check = &mut self.instance.check;
         check.wants_resync = false;
         if differing.is_empty() {
@@ -303,19 +313,39 @@ impl World {
         }
     }
 
+    /// Connections whose close was lost with other observations: the server watches every one
+    /// that it has, from soon after its accept.
+    fn forget_unwatched(&mut self, watched: &BTreeSet<WatchKey>) {
+        let watched: BTreeSet<_> = watched.iter().map(|key| key.file).collect();
+        let t = self.t;
+        let gone = |file: &&OpenFile| {
+            let old = t.since(file.opened) > ACCEPT_TO_ADD;
+            file.peer.is_some() && old && !watched.contains(&file.id)
+        };
+        let gone: Vec<_> =
+            self.files.values().filter(gone).map(|file| (file.id, file.fd)).collect();
+        for (id, fd) in gone {
+            if self.fds.get(&fd) == Some(&id) {
+                self.fds.remove(&fd);
+            }
+            self.remove_file(id);
+        }
+    }
+
     /// A registration that was made while observations were lost.
     fn adopt(&mut self, key: WatchKey, mask: Mask) {
         let at = (self.seq, self.t);
         let mut entry = InterestEntry::new(key, mask, at);
         entry.mask = mask;
         self.instance.interest.insert(entry);
-        self.fds.insert(key.fd, key.file);
-        self.files.entry(key.file).or_insert_with(|| {
-            let mut file = OpenFile::new(key.file, key.fd, FileKind::Tcp, "?".into(), at.1);
-            file.room = None;
-            file.peer = Some(crate::event::Peer::Unknown);
-            file
-        });
+        if self.files.contains_key(&key.file) {
+            self.fds.insert(key.fd, key.file);
+            return;
+        }
+        let mut file = OpenFile::new(key.file, key.fd, FileKind::Tcp, "?".into(), at.1);
+        file.room = None;
+        file.peer = Some(Peer::Unknown);
+        self.open(file);
     }
 
     /// A registration that went while observations were lost.
@@ -327,7 +357,7 @@ impl World {
         if self.fds.get(&key.fd) == Some(&key.file) {
             self.fds.remove(&key.fd);
         }
-        self.files.remove(&key.file);
+        self.remove_file(key.file);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Counters {
     pub lost: u64,
     /// Gaps.
     pub gaps: u64,
+    /// Connections that are open now.
+    pub clients: usize,
     /// Connections accepted.
     pub accepted: u64,
     /// Clients turned away.
@@ -156,7 +158,7 @@ impl World {
 
     /// Connected clients: open files that are connections.
     pub fn clients(&self) -> usize {
-        self.files.values().filter(|file| file.peer.is_some() && file.refs > 0).count()
+        self.counters.clients
     }
 }
 
