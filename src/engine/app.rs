@@ -48,6 +48,21 @@ impl App {
         Self { telnet, serve, decoded: Decoded::default() }
     }
 
+    /// The input has ended: what was kept back because more might follow is served.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Served {
+        let mut served = Served::default();
+        if let Some(telnet) = &mut self.telnet {
+            self.decoded.clear();
+            telnet.finish(&mut self.decoded);
+            served.commands = std::mem::take(&mut self.decoded.commands);
+            self.serve.feed(&self.decoded.data, out, &mut served);
+        }
+        if let Serve::Chat(line) = &mut self.serve {
+            served.lines.append(line);
+        }
+        served
+    }
+
     /// Serves `input`; what the client is to get goes to the end of `out`.
     pub(crate) fn serve(&mut self, input: &[u8], out: &mut Vec<u8>) -> Served {
         let mut served = Served::default();
@@ -55,8 +70,7 @@ impl App {
             self.serve.feed(input, out, &mut served);
             return served;
         };
-        self.decoded.data.clear();
-        self.decoded.reply.clear();
+        self.decoded.clear();
         telnet.feed(input, &mut self.decoded);
         out.extend_from_slice(&self.decoded.reply);
         served.commands = std::mem::take(&mut self.decoded.commands);
@@ -101,6 +115,19 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(app(Application::Echo).serve(b"hi\r\n", &mut out), Served::default());
         assert_eq!(out, b"hi\r\n");
+    }
+
+    #[test]
+    fn end_of_input_lets_go_what_was_kept_back() {
+        let (mut echo, mut out) = (app(Application::Echo), Vec::new());
+        assert_eq!(echo.serve(b"a\xff", &mut out), Served::default());
+        assert_eq!(echo.finish(&mut out), Served::default());
+        assert_eq!(out, b"a\xff");
+        let mut chat = app(Application::Chat);
+        assert_eq!(chat.serve(b"no newline", &mut out).lines, b"");
+        assert_eq!(chat.finish(&mut out).lines, b"no newline");
+        assert_eq!(chat.finish(&mut out), Served::default());
+        assert_eq!(out, b"a\xff");
     }
 
     #[test]

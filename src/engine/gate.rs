@@ -54,6 +54,8 @@ pub(crate) enum Verdict {
 /// A thread's own note of how it stands at the gate before one call.
 #[derive(Debug, Default)]
 pub(crate) struct Passage {
+    /// The state has the thread here: it may be poked.
+    here: bool,
     parked: bool,
     until: Option<Instant>,
 }
@@ -92,7 +94,7 @@ impl Gate {
         passage: &mut Passage,
         waiting: impl Fn() -> bool,
     ) -> Verdict {
-        if !self.attention.load(Ordering::Relaxed) && !passage.parked {
+        if !self.attention.load(Ordering::Relaxed) && !passage.here {
             return Verdict::Go;
         }
         let index = usize::from(lane.id().0);
@@ -101,6 +103,10 @@ impl Gate {
         loop {
             let ending = state.ending;
             let me = &mut state.lanes[index];
+            // Whoever poked counts on this thread: it may not leave before it has looked.
+            if std::mem::take(&mut me.poked) {
+                return Verdict::Commands;
+            }
             if between_turns && (me.retire || ending) {
                 me.place = Place::Leaving;
                 self.leave(me, lane, passage, Pass::Run);
@@ -138,13 +144,14 @@ impl Gate {
         let index = usize::from(lane.id().0);
         let me = &mut state.lanes[index];
         me.place = if wait.is_none() { Place::Gate } else { Place::Delayed };
+        passage.here = true;
         if wait.is_none() && !passage.parked {
             passage.parked = true;
             lane.park(next);
             self.end_permit(me);
             self.changed.notify_all();
         }
-        if std::mem::take(&mut me.poked) || waiting() {
+        if waiting() {
             return Err(Verdict::Commands);
         }
         let bell = &self.lanes[index];
@@ -165,6 +172,7 @@ impl Gate {
     }
 
     fn leave(&self, me: &mut LaneState, lane: &mut Lane, passage: &mut Passage, pass: Pass) {
+        passage.here = false;
         if std::mem::take(&mut passage.parked) {
             lane.unpark(pass);
         }
@@ -416,13 +424,16 @@ mod tests {
         let thread = std::thread::spawn(move || {
             for call in [READ, READ, WAIT].iter().cycle() {
                 let mut passage = Passage::default();
-                match door.pass(&mut lane, call, &mut passage, || false) {
-                    Verdict::Stop => break,
-                    _ => {
-                        if tell.send(call.name()).is_err() {
-                            break;
-                        }
+                let mut verdict = Verdict::Commands;
+                while verdict == Verdict::Commands {
+                    verdict = door.pass(&mut lane, call, &mut passage, || false);
+                    let made = if verdict == Verdict::Commands { "commands" } else { call.name() };
+                    if verdict != Verdict::Stop && tell.send(made).is_err() {
+                        verdict = Verdict::Stop;
                     }
+                }
+                if verdict == Verdict::Stop {
+                    break;
                 }
             }
             door.departed(T1, false);
@@ -527,5 +538,47 @@ mod tests {
         assert!(rig.made.try_recv().is_err());
         rig.gate.delay(Duration::ZERO);
         rig.makes("read");
+    }
+
+    #[test]
+    fn poked_thread_looks_for_commands_before_it_goes() {
+        let mut rig = rig(true);
+        rig.parks();
+        {
+            let mut state = lock(&rig.gate.state);
+            state.lanes[1].poked = true;
+            state.hold = false;
+            rig.gate.refresh(&state);
+        }
+        rig.makes("commands");
+        rig.makes("read");
+    }
+
+    #[test]
+    fn thread_poked_while_it_carries_out_commands_looks_again() {
+        for delay in [Duration::ZERO, Duration::from_secs(3600)] {
+            let mut rig = rig(true);
+            rig.parks();
+            rig.gate.delay(delay);
+            if !delay.is_zero() {
+                rig.gate.run();
+            }
+            let deadline = Instant::now() + LIMIT;
+            while !rig.gate.poke() {
+                assert!(Instant::now() < deadline, "nobody at the gate");
+            }
+            while lock(&rig.gate.state).lanes[1].poked {
+                assert!(Instant::now() < deadline, "not seen");
+            }
+            // It is about to tell of the first look.
+            rig.gate.run();
+            rig.gate.delay(Duration::ZERO);
+            assert!(rig.gate.poke(), "it is still here");
+            rig.makes("commands");
+            rig.makes("commands");
+            rig.makes("read");
+            rig.makes("read");
+            assert!(!rig.gate.poke(), "it has gone");
+        }
     }
 }

@@ -125,14 +125,19 @@ impl Shared {
     pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
         self.mailbox.put(job)?;
         if !self.gate.poke() {
-            self.side.push(Kind::Wakeup(Wakeup {
-                fd: self.mailbox.fd(),
-                band: Mask::IN,
-                unread: None,
-                after: Nanos(self.clock.now()),
-            }));
-            self.mailbox.ring();
+            self.ring();
         }
         Ok(())
+    }
+
+    /// Wakes a server thread by the eventfd, and tells of it.
+    pub(crate) fn ring(&self) {
+        self.side.push(Kind::Wakeup(Wakeup {
+            fd: self.mailbox.fd(),
+            band: Mask::IN,
+            unread: None,
+            after: Nanos(self.clock.now()),
+        }));
+        self.mailbox.ring();
     }
 }

@@ -91,6 +91,21 @@ pub(crate) struct Flags {
     pub(crate) watch_out: bool,
     /// A listener without a descriptor to accept with.
     pub(crate) muted: bool,
+    /// A client was turned away since then: the others of its queue wait.
+    pub(crate) refused: bool,
+}
+
+/// Whether the server ends a connection of its own accord.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LastWord {
+    /// It does not.
+    #[default]
+    None,
+    /// It does, once the queue is empty.
+    Due,
+    /// It has shut its side down, and forgets what still comes until the client does the same: a
+    /// close with unread data would be a reset, which can overtake the answer.
+    Said,
 }
 
 /// What changes about an open file.
@@ -104,6 +119,7 @@ pub(crate) struct State {
     /// A one-shot registration that has fired is not armed.
     pub(crate) armed: bool,
     pub(crate) conn: ConnState,
+    pub(crate) last_word: LastWord,
     pub(crate) out: Outgoing,
     pub(crate) app: App,
     /// The peer sent its end, and the server made the mistake of keeping the connection.
@@ -113,11 +129,21 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether input is left where it is.
+    pub(crate) fn is_deaf(&self) -> bool {
+        match self.conn {
+            ConnState::BackPressure => true,
+            ConnState::Flushing => self.last_word != LastWord::Said,
+            ConnState::Open | ConnState::Carried => false,
+        }
+    }
+
     fn stream_mask(&self, settings: &Settings) -> Mask {
         if self.off {
             return Mask::EMPTY;
         }
         match self.conn {
+            ConnState::Flushing if self.last_word == LastWord::Said => Mask::IN | Mask::RDHUP,
             ConnState::BackPressure | ConnState::Flushing => Mask::OUT,
             ConnState::Open | ConnState::Carried => {
                 let out = !self.out.is_empty() || settings.mistakes.has(Mistake::OutAlways);
@@ -252,6 +278,8 @@ mod tests {
         check(|s| s.out.tail().push(1), &plain, "IN|OUT|RDHUP");
         check(|s| s.conn = ConnState::BackPressure, &plain, "OUT");
         check(|s| s.conn = ConnState::Flushing, &plain, "OUT");
+        let said = |s: &mut State| (s.conn, s.last_word) = (ConnState::Flushing, LastWord::Said);
+        check(said, &plain, "IN|RDHUP");
         check(|s| s.off = true, &plain, "0");
         check(|s| s.flags.watch_out = true, &plain, "IN|OUT|RDHUP");
         check(|s| s.flags.trigger = Trigger::Edge, &plain, "IN|RDHUP|ET");

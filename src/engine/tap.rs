@@ -26,6 +26,16 @@ pub(crate) use self::record::Handed;
 pub(crate) const SLOTS: usize = 65_536;
 /// Events that the side channel holds.
 const SIDE_SLOTS: usize = 4096;
+
+/// How full the side channel may be for another event: clients can cause notes without end, and
+/// somebody waits for the end of each command.
+fn side_room(kind: &Kind) -> usize {
+    match kind {
+        Kind::Note(_) => SIDE_SLOTS / 2,
+        Kind::Command { .. } => SIDE_SLOTS * 2,
+        _ => SIDE_SLOTS,
+    }
+}
 /// The lower bound of a producer that is not between stamping and having pushed.
 const IDLE: u64 = u64::MAX;
 
@@ -167,7 +177,7 @@ impl Side {
         let mut queue = lock(&self.queue);
         let t = self.clock.now().max(queue.last + 1).max(after + 1);
         queue.last = t;
-        if queue.events.len() < SIDE_SLOTS {
+        if queue.events.len() < side_room(&kind) {
             queue.events.push_back((Nanos(t), lane, kind));
         } else {
             queue.lost += 1;
@@ -429,14 +439,20 @@ mod tests {
     }
 
     #[test]
-    fn side_channel_counts_what_it_drops() {
+    fn side_channel_counts_what_it_drops_and_keeps_room_for_commands() {
         let (_lanes, side, mut tap) = tap(&[1], 4);
-        for _ in 0..SIDE_SLOTS + 3 {
+        let command = |phase| Kind::Command { id: 1, text: "run".into(), phase };
+        for _ in 0..SIDE_SLOTS {
             side.push(Kind::Note("x".into()));
         }
+        for _ in 0..SIDE_SLOTS {
+            side.push(Kind::Refused(crate::event::Refusal::Clients));
+        }
+        side.push(command(crate::event::CommandPhase::Done(None)));
         let seen = all(&mut tap);
-        assert_eq!(seen.len(), SIDE_SLOTS + 1);
-        assert_eq!(seen[SIDE_SLOTS].2, Kind::Gap { lost: 3 });
+        assert_eq!(seen.len(), SIDE_SLOTS + 2);
+        assert!(matches!(seen[SIDE_SLOTS].2, Kind::Command { .. }));
+        assert_eq!(seen[SIDE_SLOTS + 1].2, Kind::Gap { lost: SIDE_SLOTS as u64 });
     }
 
     #[test]

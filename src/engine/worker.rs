@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollEvent};
 
@@ -21,6 +21,7 @@ pub(crate) use self::accept::{spare_descriptor, unix_name};
 
 use super::gate::{Passage, Verdict};
 use super::lock;
+use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
 use super::tap::Lane;
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     at_gate: bool,
     /// Connections whose turn ended before their input did.
     unfinished: VecDeque<FileId>,
+    /// When to try the muted listeners again.
+    retry: Option<Instant>,
     batch: Vec<Delivery>,
     raw: Vec<EpollEvent>,
     buffer: Vec<u8>,
@@ -58,6 +61,9 @@ pub(crate) fn run(shared: &Arc<Shared>, id: LaneId) {
     worker.lane.tell(Kind::Lane(LaneChange::Started { tid }));
     shared.gate.arrived(id, tid);
     let ended = catch_unwind(AssertUnwindSafe(|| worker.live()));
+    if ended.is_err() {
+        worker.bequeath();
+    }
     let Worker { mut lane, shared: own, .. } = worker;
     drop(own);
     let change = match &ended {
@@ -71,6 +77,10 @@ pub(crate) fn run(shared: &Arc<Shared>, id: LaneId) {
     lane.tell(Kind::Lane(change));
     *lock(slot) = Some(lane);
     shared.gate.departed(id, !matches!(ended, Ok(true)));
+    if shared.mailbox.waiting() || shared.muted.load(Ordering::Relaxed) {
+        // Somebody else has to see to it, or the next thread.
+        shared.ring();
+    }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> Box<str> {
@@ -90,6 +100,7 @@ impl Worker {
             changes: 0,
             at_gate: false,
             unfinished: VecDeque::new(),
+            retry: None,
             batch: Vec::with_capacity(max),
             raw: vec![EpollEvent::empty(); max],
             buffer: vec![0; 65_536],
@@ -140,10 +151,13 @@ impl Worker {
         self.wait(ep, call);
         #[cfg(test)]
         assert!(!self.shared.panic_next.swap(false, Ordering::SeqCst), "asked to panic");
-        if self.batch.is_empty() && self.shared.muted.load(Ordering::Relaxed) {
+        if self.is_retry_due() {
             self.unmute();
         }
         for index in 0..self.batch.len() {
+            if self.shared.gate.ending() {
+                return true;
+            }
             let delivery = self.batch[index];
             self.handle(delivery);
         }
@@ -260,6 +274,19 @@ impl Worker {
         while !self.unfinished.is_empty() && !self.shared.gate.ending() {
             self.carry_on();
         }
+    }
+
+    /// A thread that died had events in hand that nobody will hear of again if they were edges:
+    /// each of its connections is registered anew, which makes the kernel look.
+    fn bequeath(&mut self) {
+        let batch = self.batch.drain(..).map(|delivery| delivery.file);
+        for file in batch.chain(self.unfinished.drain(..)) {
+            if let Some(watched) = self.shared.table.get(file) {
+                lock(&watched.state).armed = false;
+            }
+        }
+        // If the mailbox is full, the registrations wait for their next event.
+        let _ = self.shared.post(Job::Refresh);
     }
 
     /// Puts the wake-ups of a new file into the edge log, if that is on.

@@ -3,13 +3,14 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockaddrLike, SockaddrStorage, getpeername, getsockopt, setsockopt, sockopt,
 };
 
-use super::Worker;
+use super::{RETRY_MS, Worker};
 use crate::engine::app::{App, telnet_layer};
 use crate::engine::listen::socket_addr;
 use crate::engine::lock;
@@ -17,11 +18,15 @@ use crate::engine::table::Watched;
 use crate::event::{
     AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
 };
+use crate::kernel::queues;
 
 /// Clients that a server open to the network takes.
 const LAN_CLIENTS: usize = 256;
 /// Clients that it takes from one address.
 const LAN_CLIENTS_EACH: usize = 16;
+
+/// [`RETRY_MS`] as a time.
+const RETRY: Duration = Duration::from_millis(RETRY_MS.unsigned_abs() as u64);
 
 /// Failed accepts after which the turn ends.
 const FAILURES_MAX: u32 = 16;
@@ -56,8 +61,15 @@ impl Worker {
                 self.accept4(listener, &state)
             };
             match accepted {
-                Ok((fd, file, peer)) => self.admit(fd, file, peer),
-                Err(Errno::EAGAIN | Errno::EBADF | Errno::EINVAL) => return,
+                Ok((fd, file, peer)) => {
+                    self.admit(fd, file, peer);
+                    self.all_served(listener, false);
+                }
+                Err(Errno::EAGAIN) => {
+                    self.all_served(listener, true);
+                    return;
+                }
+                Err(Errno::EBADF | Errno::EINVAL) => return,
                 Err(Errno::EMFILE | Errno::ENFILE) => {
                     self.out_of_descriptors(listener);
                     return;
@@ -65,9 +77,12 @@ impl Worker {
                 // The client is gone, or the network is: the next may be well (accept(2)).
                 Err(_) => failures += 1,
             }
+            if failures > FAILURES_MAX {
+                self.mute(listener);
+                return;
+            }
             let once = self.settings.accept == AcceptPolicy::Once;
-            let hopeless = failures > FAILURES_MAX;
-            if once || hopeless || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
+            if once || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
                 return;
             }
         }
@@ -116,15 +131,26 @@ impl Worker {
         self.lane.tell(Kind::Refused(refusal));
     }
 
-    /// No descriptor is left. The spare one is given up, so that one client can be told by a
+    /// Ends the time in which clients wait for descriptors, if the queue is empty again.
+    fn all_served(&self, listener: &Watched, empty: bool) {
+        let mut state = lock(&listener.state);
+        if state.flags.refused {
+            let waiting = || queues::of(listener.fd, listener.what).unread;
+            state.flags.refused = !empty && waiting() != Some(0);
+        }
+    }
+
+    /// No descriptor is left. The spare one is given up once, so that one client can be told by a
     /// close; the others wait until there is room, and the listener is muted meanwhile, because it
     /// would be reported without end.
     fn out_of_descriptors(&mut self, listener: &Arc<Watched>) {
         if self.mistake(Mistake::NoEmfileGuard) {
             return;
         }
-        let spare = lock(&self.shared.spare).take();
+        let refused = lock(&listener.state).flags.refused;
+        let spare = if refused { None } else { lock(&self.shared.spare).take() };
         if let Some(spare) = spare {
+            lock(&listener.state).flags.refused = true;
             self.gate(Call::Close { fd: Fd(spare.as_raw_fd()) });
             self.close_fd(spare, || {});
             self.gate(Call::Accept { fd: listener.fd });
@@ -139,13 +165,31 @@ impl Worker {
             let _order = lock(&shared.numbers);
             *lock(&shared.spare) = spare_descriptor();
         }
+        self.mute(listener);
+    }
+
+    /// The listener is not watched for a while.
+    fn mute(&mut self, listener: &Watched) {
         lock(&listener.state).flags.muted = true;
         self.shared.muted.store(true, Ordering::SeqCst);
+        self.retry = Some(Instant::now() + RETRY);
         self.settle(listener);
+    }
+
+    /// Whether it is time to try the muted listeners again.
+    pub(super) fn is_retry_due(&mut self) -> bool {
+        if !self.shared.muted.load(Ordering::Relaxed) {
+            self.retry = None;
+            return false;
+        }
+        // Another thread may have muted them, and may be gone.
+        let due = *self.retry.get_or_insert_with(|| Instant::now() + RETRY);
+        Instant::now() >= due
     }
 
     /// A descriptor may have become free: the muted listeners are tried again.
     pub(super) fn unmute(&mut self) {
+        self.retry = None;
         if !self.shared.muted.load(Ordering::Relaxed) {
             return;
         }

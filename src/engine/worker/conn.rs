@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use super::Worker;
 use crate::engine::app::Served;
 use crate::engine::lock;
-use crate::engine::table::{QUEUE_CAP, State, Watched};
-use crate::event::{Application, Call, ConnState, Kind, Mask, Mistake, ReadPolicy, Trigger};
+use crate::engine::table::{LastWord, QUEUE_CAP, State, Watched};
+use crate::event::{Application, Call, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Trigger};
 
 /// Bytes that one connection may be read in a turn.
 const TURN_BYTES: usize = 64 * 1024;
@@ -34,11 +34,7 @@ enum Reading {
 impl Worker {
     /// One event of a connection.
     pub(super) fn conn_turn(&mut self, watched: &Arc<Watched>, mask: Mask) {
-        let blocked = {
-            let state = lock(&watched.state);
-            matches!(state.conn, ConnState::BackPressure | ConnState::Flushing)
-        };
-        let deaf = blocked || !mask.any(!Mask::OUT);
+        let deaf = lock(&watched.state).is_deaf() || !mask.any(!Mask::OUT);
         let reading = if deaf { Reading::Enough } else { self.read_turn(watched) };
         match reading {
             Reading::Gone => return,
@@ -65,7 +61,7 @@ impl Worker {
             let (reading, served) = self.read_once(watched, len, &mut total);
             if let Some(served) = served {
                 self.after_serve(watched, &served);
-                if served.close {
+                if served.close && reading != Some(Reading::End) {
                     return Reading::Enough;
                 }
             }
@@ -93,9 +89,12 @@ impl Worker {
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return (Some(Reading::Gone), None) };
         match self.read(watched.fd, fd, len) {
-            Ok(0) => (Some(Reading::End), None),
+            Ok(0) => (Some(Reading::End), Some(state.app.finish(state.out.tail()))),
             Ok(got) => {
                 *total += got;
+                if state.last_word == LastWord::Said {
+                    return (None, None);
+                }
                 let served = state.app.serve(&self.buffer[..got], state.out.tail());
                 let full = state.out.len() >= QUEUE_CAP;
                 (full.then_some(Reading::Bound), Some(served))
@@ -112,6 +111,9 @@ impl Worker {
         }
         if served.close {
             let mut state = lock(&watched.state);
+            if state.last_word == LastWord::None {
+                state.last_word = LastWord::Due;
+            }
             self.change_state(watched, &mut state, ConnState::Flushing);
         }
         if !served.lines.is_empty() {
@@ -178,14 +180,22 @@ impl Worker {
             return;
         }
         match state.conn {
+            ConnState::Flushing if !state.out.is_empty() => {}
             ConnState::Flushing => {
-                let done = state.out.is_empty();
+                let (last_word, edge) = (state.last_word, state.flags.trigger == Trigger::Edge);
                 drop(guard);
-                if done {
-                    self.close(watched);
+                match last_word {
+                    LastWord::None => self.close(watched),
+                    LastWord::Due => {
+                        self.say_last_word(watched);
+                        self.carry(watched, edge);
+                    }
+                    LastWord::Said => self.carry(watched, edge && more_to_read),
                 }
             }
             ConnState::BackPressure if state.out.len() <= QUEUE_CAP / 2 => {
+                // What came meanwhile was an edge that nobody followed: the next MOD asks again.
+                state.armed = false;
                 self.change_state(watched, state, ConnState::Open);
             }
             ConnState::Open | ConnState::Carried if state.out.len() >= QUEUE_CAP => {
@@ -200,11 +210,28 @@ impl Worker {
                 let carried = more_to_read && state.flags.trigger == Trigger::Edge;
                 let next = if carried { ConnState::Carried } else { ConnState::Open };
                 self.change_state(watched, state, next);
-                if carried && !self.unfinished.contains(&watched.file) {
-                    self.unfinished.push_back(watched.file);
-                }
+                self.carry(watched, carried);
             }
             ConnState::BackPressure => {}
+        }
+    }
+
+    /// Puts a connection on the list of those that the next turn goes on with.
+    fn carry(&mut self, watched: &Watched, carried: bool) {
+        if carried && !self.unfinished.contains(&watched.file) {
+            self.unfinished.push_back(watched.file);
+        }
+    }
+
+    /// Ends the server's side of a connection whose answers have all been sent.
+    fn say_last_word(&mut self, watched: &Watched) {
+        self.gate(Call::Shutdown { fd: watched.fd, how: How::Wr });
+        let mut guard = lock(&watched.state);
+        let state = &mut *guard;
+        let Some(fd) = &state.fd else { return };
+        if state.last_word == LastWord::Due {
+            state.last_word = LastWord::Said;
+            self.shut_down(watched.fd, fd);
         }
     }
 

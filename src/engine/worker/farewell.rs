@@ -9,7 +9,7 @@ use nix::sys::epoll::Epoll;
 use super::Worker;
 use crate::engine::lock;
 use crate::engine::table::Watched;
-use crate::event::{Application, Call, Fd, FileKind, LaneId};
+use crate::event::{Application, Call, Delivery, Fd, FileKind, LaneId};
 
 /// What each client is told.
 const GOODBYE: &[u8] = b"\r\nepollscope is shutting down, goodbye\r\n";
@@ -20,6 +20,9 @@ impl Worker {
     pub(super) fn farewell(&mut self) {
         self.shared.gate.alone(LaneId(1), OTHERS);
         let until = Instant::now() + self.linger();
+        for listener in self.shared.table.all(|w| w.what == FileKind::Listener) {
+            self.close(&listener);
+        }
         for watched in self.shared.table.all(Watched::is_stream) {
             self.say_goodbye(&watched);
         }
@@ -42,10 +45,14 @@ impl Worker {
     }
 
     fn say_goodbye(&mut self, watched: &Watched) {
-        let state = lock(&watched.state);
+        let mut guard = lock(&watched.state);
+        let state = &mut *guard;
         let Some(fd) = &state.fd else { return };
         if self.settings.app != Application::Http {
-            let _too_late_to_matter = self.send(watched.fd, fd, GOODBYE);
+            state.out.tail().extend_from_slice(GOODBYE);
+        }
+        if !state.out.is_empty() {
+            let _too_late_to_matter = self.send(watched.fd, fd, state.out.bytes());
         }
         self.shut_down(watched.fd, fd);
     }
@@ -63,7 +70,13 @@ impl Worker {
             self.wait(ep, Call::EpollWait { ep: ep_fd, max, timeout_ms });
             let mut over = true;
             for index in 0..self.batch.len() {
-                over &= !self.drain_last(self.batch[index].file);
+                let Delivery { file, fd, .. } = self.batch[index];
+                if fd == self.shared.mailbox.fd() {
+                    self.read_control();
+                    over = false;
+                } else {
+                    over &= !self.drain_last(file);
+                }
             }
             if over && !self.batch.is_empty() {
                 // Only what cannot be helped is reported now; it would be reported for ever.
