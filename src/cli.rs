@@ -17,9 +17,9 @@ use clap::error::ErrorKind;
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::event::{Settings, visible};
+use crate::event::{EdgeLogMode, Settings, visible};
 use options::Options;
-pub use values::{HistoryLimits, ThemeName};
+pub use values::{HistoryLimits, Output, ThemeName};
 
 /// The address of the server unless the user says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -53,6 +53,10 @@ pub struct ServeOptions {
     pub theme: Option<ThemeName>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
+    /// When wake-ups are recorded.
+    pub edge_log: EdgeLogMode,
+    /// What is written without a screen.
+    pub output: Output,
     /// How far one can go back.
     pub history: HistoryLimits,
     /// Events as lines instead of a screen.

@@ -21,5 +21,7 @@ pub use kind::{
     Wakeup,
 };
 pub use mask::{Arm, Mask, Trigger};
-pub use settings::{AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings};
+pub use settings::{
+    AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
+};
 pub use visible::visible;

@@ -18,6 +18,16 @@ use crate::session::Session;
 
 pub use line::{LISTED, Line};
 
+/// What is written to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// A JSON object a line.
+    #[default]
+    Json,
+    /// Nothing: every event is folded, as for a screen, and forgotten.
+    None,
+}
+
 /// How long to gather events under load before they are written: the reader is not woken by each.
 const GATHER: Duration = Duration::from_millis(5);
 /// The longest line of standard input, bytes.
@@ -30,12 +40,13 @@ const LONGEST: u64 = 4096;
 /// If standard output cannot be written for another reason than that its reader went away.
 pub fn run(
     mut session: Session,
+    output: Output,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut out = Writer::new();
+    let mut out = Writer::new(output);
     let served = runtime.block_on(serve(&mut session, &mut out, run_for, token, bell));
     let mut finished = Ok(());
     session.finish(Duration::from_millis(300), &mut |event, world| {
@@ -207,15 +218,23 @@ fn spawn_hangup_watch(token: CancellationToken) {
 /// Lines to standard output, gathered and flushed together.
 struct Writer {
     out: BufWriter<StdoutLock<'static>>,
+    output: Output,
     list_changed: bool,
 }
 
 impl Writer {
-    fn new() -> Self {
-        Self { out: BufWriter::with_capacity(1 << 16, io::stdout().lock()), list_changed: false }
+    fn new(output: Output) -> Self {
+        Self {
+            output,
+            out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+            list_changed: false,
+        }
     }
 
     fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        if self.output == Output::None {
+            return Ok(());
+        }
         serde_json::to_writer(&mut self.out, line).map_err(io::Error::from)?;
         self.out.write_all(b"\n")
     }
@@ -228,6 +247,9 @@ impl Writer {
     }
 
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
+        if self.output == Output::None {
+            return Ok(());
+        }
         self.line(&Line::Event(event))?;
         let delta = &world.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {

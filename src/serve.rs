@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{ServeOptions, ThemeName};
+use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::headless;
@@ -47,11 +47,15 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let engine = Engine::start_with_clock(config, Arc::clone(&doorbell), clock).map_err(failure)?;
     let facts = facts(&engine, options, descriptors);
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
-    let session = Session::new(engine, doorbell, clock, limits, facts);
+    let session = Session::new(engine, doorbell, clock, limits, facts, options.edge_log);
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("signalfd", &e))?;
     if headless {
-        headless::run(session, options.run_for, &token, &bell)
+        let output = match options.output {
+            Output::Json => headless::Output::Json,
+            Output::None => headless::Output::None,
+        };
+        headless::run(session, output, options.run_for, &token, &bell)
             .map_err(|e| Error::runtime("write to standard output", &e))?;
     } else {
         tui::run(session, screen(options), &token, &bell)

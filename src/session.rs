@@ -1,5 +1,6 @@
 //! Where a source, a journal and a world meet.
 
+mod pace;
 mod probe;
 
 use std::sync::Arc;
@@ -7,12 +8,14 @@ use std::time::Duration;
 
 use crate::engine::{Doorbell, Engine};
 use crate::event::{
-    Call, Command, CommandPhase, Delivery, Event, Fd, Kind, LaneId, Mask, Nanos, Output, Seq,
+    Call, Command, CommandPhase, Delivery, EdgeLogMode, Event, Fd, Kind, LaneId, Mask, Nanos,
+    Output, Seq,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{InterestList, Timeline, World};
 use crate::sys::clock::Clock;
 
+use pace::Pace;
 use probe::Probe;
 
 /// Events folded in one tick at the most, so that keys are answered meanwhile.
@@ -70,6 +73,7 @@ pub struct Session {
     commands: Vec<Command>,
     last_command: u32,
     probe: Probe,
+    pace: Pace,
 }
 
 /// The three things that every event goes through, in one order.
@@ -93,13 +97,14 @@ impl Book {
 }
 
 impl Session {
-    /// A session of a running engine.
+    /// A session of a running engine. `edge_log` says when wake-ups are recorded.
     pub fn new(
         engine: Engine,
         doorbell: Arc<Doorbell>,
         clock: Clock,
         limits: Limits,
         facts: Facts,
+        edge_log: EdgeLogMode,
     ) -> Self {
         let book = Book {
             seq: Seq(0),
@@ -116,6 +121,7 @@ impl Session {
             commands: Vec::new(),
             last_command: 0,
             probe: Probe::default(),
+            pace: Pace::new(edge_log),
         }
     }
 
@@ -145,15 +151,20 @@ impl Session {
             self.book.write(self.now(), LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }
-        drained.again = self.probe.due(self.now());
+        if let Some(on) = self.pace.decide(self.now()) {
+            self.engine.set_edge_log(on);
+        }
+        let pace = self.pace.due().map(|at| Duration::from_nanos(at.since(self.now()).0));
+        drained.again = [self.probe.due(self.now()), pace].into_iter().flatten().min();
         drained
     }
 
     fn drain(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
-        let (book, probe) = (&mut self.book, &mut self.probe);
+        let (book, probe, pace) = (&mut self.book, &mut self.probe, &mut self.pace);
         let mut answers = 0;
         let merged = self.engine.drain(PER_TICK, &mut |t, lane, kind| {
             answers += fold_answers(book, probe, t, visit);
+            pace.note(&kind);
             probe.note(t, &kind, &book.world);
             book.write(t, lane, kind, visit);
         });

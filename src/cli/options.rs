@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{self, HistoryLimits, ThemeName};
+use super::values::{self, HistoryLimits, Output, ThemeName};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
-use crate::event::{AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, Trigger};
+use crate::event::{
+    AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
+};
 
 /// The options as given in one place: on the command line, or in the configuration file.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -118,6 +120,12 @@ struct Run {
     /// Print events as lines of JSON instead of showing a screen
     #[arg(long)]
     headless: bool,
+    /// Write this to standard output without a screen [default: json]
+    #[arg(long, value_name = "OUTPUT", value_enum)]
+    output: Option<Output>,
+    /// Record every wake-up, none, or as long as somebody could follow them [default: auto]
+    #[arg(long, value_name = "MODE", value_parser = values::edge_log())]
+    edge_log: Option<EdgeLogMode>,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -177,6 +185,8 @@ impl Options {
                 bytes: self.run.history_bytes.unwrap_or(limits.bytes),
             },
             headless: self.run.headless,
+            output: self.run.output.unwrap_or_default(),
+            edge_log: self.run.edge_log.unwrap_or_default(),
             run_for: self.run.duration,
         })
     }
@@ -262,6 +272,8 @@ impl Run {
             history_bytes: self.history_bytes.or(below.history_bytes),
             config: self.config.or(below.config),
             headless: self.headless || below.headless,
+            output: self.output.or(below.output),
+            edge_log: self.edge_log.or(below.edge_log),
             duration: self.duration.or(below.duration),
         }
     }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 
 use crate::event::{
-    AcceptPolicy, Application, Command, Mistake, ReadPolicy, Trigger, parse_duration,
+    AcceptPolicy, Application, Command, EdgeLogMode, Mistake, ReadPolicy, Trigger, parse_duration,
 };
 
 /// A set of colours.
@@ -22,6 +22,16 @@ pub enum ThemeName {
     Projector,
     /// No colours at all.
     Mono,
+}
+
+/// What is written to standard output without a screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Output {
+    /// A JSON object a line.
+    #[default]
+    Json,
+    /// Nothing: events are folded, as for a screen, and forgotten.
+    None,
 }
 
 /// How many events are kept, and in how much memory: the first bound that is met counts.
@@ -97,6 +107,10 @@ pub(super) fn trigger() -> ValueParser {
 
 pub(super) fn accept_policy() -> ValueParser {
     one_of([AcceptPolicy::Drain, AcceptPolicy::Once], |p| PossibleValue::new(p.to_string()))
+}
+
+pub(super) fn edge_log() -> ValueParser {
+    one_of(EdgeLogMode::ALL, |mode| PossibleValue::new(mode.word()))
 }
 
 pub(super) fn mistake() -> ValueParser {

@@ -196,6 +196,32 @@ impl Mistakes {
     }
 }
 
+/// When wake-ups are recorded, one signal each (F_SETSIG, fcntl(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EdgeLogMode {
+    /// While somebody could follow them: not above some thousands a second.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never: the ready list is then unknown.
+    Off,
+}
+
+impl EdgeLogMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::On, Self::Off];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Everything about the server that can be switched while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {

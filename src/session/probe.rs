@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::event::{Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
+use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
 use crate::model::{Lane, LaneState, World};
 
@@ -63,9 +63,10 @@ impl Probe {
             self.unchecked = true;
             self.changed = t;
         }
-        if let Kind::Gap { .. } = kind {
+        let resumed = matches!(kind, Kind::EdgeLog(EdgeLog::Drained));
+        if resumed || matches!(kind, Kind::Gap { .. }) {
             self.unchecked = true;
-            self.losing(true);
+            self.losing(!resumed);
             let connections = world.files.keys().copied().take(QUEUES_AT_ONCE * 16);
             self.uncertain.extend(connections);
         }

@@ -172,7 +172,8 @@ fn judged(server: &Server) -> (usize, usize, usize) {
 #[test]
 fn on_loopback_tcp_the_model_follows_and_the_rate_is_printed() {
     for (trigger, threads) in [("level", "1"), ("edge", "1"), ("level", "2"), ("edge", "2")] {
-        let mut server = Server::start(&["--trigger", trigger, "--threads", threads]);
+        let args = ["--trigger", trigger, "--threads", threads, "--edge-log", "on"];
+        let mut server = Server::start(&args);
         hammer(&server, 4, 250);
         server.command("pause");
         let (waits, divergences, gaps) = judged(&server);

@@ -1,0 +1,110 @@
+//! Whether wake-ups are worth recording: a signal for each costs the server a tenth of its speed,
+//! and above some rate nobody can follow them.
+
+use crate::event::{EdgeLogMode, Kind, Nanos};
+
+/// Over which time rates are taken.
+const WINDOW: Nanos = Nanos(100_000_000);
+/// Wake-ups in a window above which recording ends: 5,000 a second.
+const FAST: u32 = 500;
+/// Calls in a window below which the server is calm: 1,000 a second.
+const SLOW: u32 = 100;
+/// Calm windows after which recording begins again.
+const CALM_WINDOWS: u32 = 5;
+
+/// The rates of late, and what follows from them.
+pub(super) struct Pace {
+    mode: EdgeLogMode,
+    recording: bool,
+    since: Nanos,
+    wakeups: u32,
+    calls: u32,
+    calm: u32,
+}
+
+impl Pace {
+    /// Recording is on at the start.
+    pub(super) fn new(mode: EdgeLogMode) -> Self {
+        Self { mode, recording: true, since: Nanos(0), wakeups: 0, calls: 0, calm: 0 }
+    }
+
+    /// Counts an event.
+    pub(super) fn note(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Wakeup(_) => self.wakeups += 1,
+            Kind::Return(_) => self.calls += 1,
+            Kind::Gap { lost } => {
+                self.calls = self.calls.saturating_add(u32::try_from(*lost).unwrap_or(u32::MAX));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether recording is to be switched, and to what.
+    pub(super) fn decide(&mut self, now: Nanos) -> Option<bool> {
+        let wanted = match self.mode {
+            EdgeLogMode::On => true,
+            EdgeLogMode::Off => false,
+            EdgeLogMode::Auto => self.worth_it(now),
+        };
+        (wanted != self.recording).then(|| {
+            self.recording = wanted;
+            wanted
+        })
+    }
+
+    fn worth_it(&mut self, now: Nanos) -> bool {
+        if now.since(self.since) < WINDOW {
+            return self.recording;
+        }
+        // A window that the front end was late for is longer: rates, not counts, decide.
+        let windows = u32::try_from(now.since(self.since).0 / WINDOW.0).unwrap_or(u32::MAX);
+        let (wakeups, calls) = (self.wakeups / windows, self.calls / windows);
+        (self.since, self.wakeups, self.calls) = (now, 0, 0);
+        self.calm = if calls < SLOW { self.calm + 1 } else { 0 };
+        if self.recording { wakeups <= FAST } else { self.calm >= CALM_WINDOWS }
+    }
+
+    /// When to decide again although nothing happens: while recording is off by its own decision.
+    pub(super) fn due(&self) -> Option<Nanos> {
+        let waits = self.mode == EdgeLogMode::Auto && !self.recording;
+        waits.then_some(Nanos(self.since.0 + WINDOW.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Fd, Mask, Wakeup};
+
+    fn wakeups(pace: &mut Pace, count: u32) {
+        let wakeup = Wakeup { fd: Fd(7), band: Mask::IN, unread: None, after: Nanos(0) };
+        (0..count).for_each(|_| pace.note(&Kind::Wakeup(wakeup)));
+    }
+
+    /// What is decided in each window of so many wake-ups.
+    fn decisions(mode: EdgeLogMode, windows: &[u32]) -> Vec<Option<bool>> {
+        let mut pace = Pace::new(mode);
+        let decide = |(n, count): (usize, &u32)| {
+            wakeups(&mut pace, *count);
+            (0..*count).for_each(|_| pace.note(&Kind::Gap { lost: 1 }));
+            pace.decide(Nanos((n as u64 + 1) * WINDOW.0))
+        };
+        windows.iter().enumerate().map(decide).collect()
+    }
+
+    #[test]
+    fn recording_ends_above_the_rate_and_begins_again_when_calm() {
+        let told = decisions(EdgeLogMode::Auto, &[10, 499, 900, 900, 0, 0, 0, 0, 0, 0]);
+        let mut expected = [None; 10];
+        expected[2] = Some(false);
+        expected[8] = Some(true);
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_other_modes_stay_as_they_are() {
+        assert_eq!(decisions(EdgeLogMode::On, &[9000, 9000]), [None, None]);
+        assert_eq!(decisions(EdgeLogMode::Off, &[0, 0]), [Some(false), None]);
+    }
+}
