@@ -1,0 +1,168 @@
+//! What being watched costs the server: the same engine unobserved, folded, written as JSON, and
+//! drawn, each serving 100 busy connections in turn, in slices of one run.
+//!
+//! `cargo bench --bench ratio` prints requests a second and server CPU a request, as ratios to the
+//! unobserved engine. Absolute figures move from machine to machine and are not printed as results.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::pty::{Winsize, openpty};
+
+/// Connections to each server.
+const CONNECTIONS: usize = 100;
+/// How long each server is driven before the next one's turn.
+const SLICE: Duration = Duration::from_millis(40);
+/// Turns of each server.
+const TURNS: usize = 60;
+/// Bytes of a request and of its answer.
+const REQUEST: usize = 64;
+
+/// A way of being watched.
+struct Variant {
+    name: &'static str,
+    goal: &'static str,
+    args: &'static [&'static str],
+    screen: bool,
+}
+
+const VARIANTS: [Variant; 4] = [
+    Variant { name: "unobserved", goal: "", args: &["--headless", "--unobserved"], screen: false },
+    Variant {
+        name: "folded, no output",
+        goal: ">= 0.95",
+        args: &["--headless", "--output", "none"],
+        screen: false,
+    },
+    Variant { name: "screen 120x40", goal: ">= 0.90", args: &[], screen: true },
+    Variant { name: "JSON lines", goal: ">= 0.80", args: &["--headless"], screen: false },
+];
+
+/// A server with its clients, and what was measured of it.
+struct Subject {
+    variant: &'static Variant,
+    child: Child,
+    clients: Vec<TcpStream>,
+    /// Requests a second, and server CPU nanoseconds a request, of each turn.
+    turns: Vec<(f64, f64)>,
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Reads and forgets until the end, on a thread of its own.
+fn swallow(mut from: impl Read + Send + 'static) {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while from.read(&mut buffer).is_ok_and(|n| n > 0) {}
+    });
+}
+
+fn start(variant: &'static Variant) -> Subject {
+    let address = free_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
+    command.args(variant.args).args(["--listen", &address.to_string()]).stdin(Stdio::piped());
+    let child = if variant.screen { on_screen(&mut command) } else { piped(&mut command) };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut clients = Vec::new();
+    while clients.len() < CONNECTIONS {
+        match TcpStream::connect(address) {
+            Ok(client) => {
+                client.set_nodelay(true).unwrap();
+                clients.push(client);
+            }
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", variant.name),
+        }
+    }
+    Subject { variant, child, clients, turns: Vec::new() }
+}
+
+fn piped(command: &mut Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    swallow(child.stdout.take().unwrap());
+    child
+}
+
+fn on_screen(command: &mut Command) -> Child {
+    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(Some(&size), None).unwrap();
+    let copy = |fd: &OwnedFd| fd.try_clone().unwrap();
+    command.env("TERM", "xterm-256color");
+    command.stdin(copy(&pty.slave)).stdout(copy(&pty.slave)).stderr(copy(&pty.slave));
+    let child = command.spawn().unwrap();
+    swallow(File::from(pty.master));
+    child
+}
+
+impl Subject {
+    /// Nanoseconds that the server's own thread has run (proc(5), `schedstat`).
+    fn cpu(&self) -> f64 {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        for task in std::fs::read_dir(tasks).unwrap() {
+            let path = task.unwrap().path();
+            let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+            if name.trim() == "T1" {
+                let text = std::fs::read_to_string(path.join("schedstat")).unwrap();
+                return text.split_whitespace().next().unwrap().parse().unwrap();
+            }
+        }
+        panic!("{}: no thread T1", self.variant.name)
+    }
+
+    /// Every client sends a request, then every client reads its answer; until the slice is over.
+    fn turn(&mut self) {
+        let (request, mut answer) = ([b'x'; REQUEST], [0; REQUEST]);
+        let (cpu, begun) = (self.cpu(), Instant::now());
+        let mut requests = 0u32;
+        while begun.elapsed() < SLICE {
+            for client in &mut self.clients {
+                client.write_all(&request).unwrap();
+            }
+            for client in &mut self.clients {
+                client.read_exact(&mut answer).unwrap();
+                requests += 1;
+            }
+        }
+        let took = begun.elapsed().as_secs_f64();
+        let requests = f64::from(requests);
+        self.turns.push((requests / took, (self.cpu() - cpu) / requests));
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that this compiles.
+    if std::env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let mut subjects: Vec<_> = VARIANTS.iter().map(start).collect();
+    subjects.iter_mut().for_each(Subject::turn);
+    for subject in &mut subjects {
+        subject.turns.clear();
+    }
+    for _ in 0..TURNS {
+        subjects.iter_mut().for_each(Subject::turn);
+    }
+    let bare = subjects[0].turns.clone();
+    println!("{CONNECTIONS} connections, {TURNS} turns of {SLICE:?} each; medians of ratios");
+    println!("{:<20} {:>10} {:>10}   goal", "watched", "requests/s", "CPU/req");
+    for subject in &mut subjects {
+        let pairs = || subject.turns.iter().zip(&bare);
+        let speed = median(pairs().map(|(this, bare)| this.0 / bare.0).collect());
+        let cpu = median(pairs().map(|(this, bare)| bare.1 / this.1).collect());
+        let Variant { name, goal, .. } = subject.variant;
+        println!("{name:<20} {speed:>10.3} {cpu:>10.3}   {goal}");
+        let _ = subject.child.kill();
+        let _ = subject.child.wait();
+    }
+}
