@@ -12,6 +12,9 @@ use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 /// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
 const DATA_COLUMNS: usize = HEAD * 8;
 
+/// Columns of a sentence at the most.
+const LONG: usize = 1000;
+
 /// How many entries of the ready list a `ready` line holds.
 pub const LISTED: usize = 64;
 
@@ -98,7 +101,7 @@ impl Serialize for Line<'_> {
             }
             Self::Error { message, input } => {
                 map.serialize_entry("kind", "error")?;
-                map.serialize_entry("message", message)?;
+                map.serialize_entry("message", &visible(message.as_bytes(), LONG))?;
                 map.serialize_entry("input", input)?;
             }
         }
@@ -292,13 +295,13 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
                 LaneChange::Ended => map.serialize_entry("state", "ended"),
                 LaneChange::Died(message) => {
                     map.serialize_entry("state", "died")?;
-                    map.serialize_entry("note", message)
+                    map.serialize_entry("note", &visible(message.as_bytes(), LONG))
                 }
             }
         }
         Kind::Note(text) => {
             map.serialize_entry("kind", "note")?;
-            map.serialize_entry("text", text)
+            map.serialize_entry("text", &visible(text.as_bytes(), LONG))
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
