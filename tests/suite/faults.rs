@@ -182,7 +182,7 @@ fn client_that_never_reads_and_one_that_never_stops_do_not_keep_others_waiting()
             scope.spawn(move || while reads.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
             scope.spawn(|| {
                 while !is_over() {
-                    let _full = deaf.0.write(&[b'x'; 65_536]);
+                    let _full = deaf.0.write(&[b'x'; 16_384]);
                     std::thread::yield_now();
                 }
             });
@@ -283,6 +283,7 @@ fn flood_of_telnet_commands_is_swallowed_and_commands_still_end() {
     let mut server = Server::start(&[]);
     let (mut client, fd) = server.client();
     // Half of the 0xFF come back; a sub-negotiation without end is forgotten.
+    server.ever("registered", |l| is_call(l, "epoll_ctl", fd));
     let nops = b"\xff\xf1".repeat(200_000);
     let mut sub = vec![0xff, 0xfa, 1];
     sub.extend(vec![b'x'; 1_000_000]);
@@ -309,12 +310,12 @@ fn ten_megabytes_without_a_newline_are_passed_on_in_a_chat() {
         let reader = scope.spawn(move || {
             let (mut got, mut buffer) = (0, vec![0; 65_536]);
             while let Ok(count @ 1..) = bob.0.read(&mut buffer) {
-                got += buffer[..count].iter().filter(|b| **b == b'x').count();
+                got += count;
             }
             got
         });
-        for _ in 0..TOTAL / 50_000 {
-            ann.0.write_all(&[b'x'; 50_000]).unwrap();
+        for _ in 0..TOTAL / 10_000 {
+            ann.0.write_all(&[b'x'; 10_000]).unwrap();
         }
         drop(ann);
         server.ever("the close", |l| is_call(l, "close", fd));

@@ -170,6 +170,15 @@ impl Server {
         line["addresses"][number].as_str().unwrap().to_owned()
     }
 
+    /// All lines, once the program has ended.
+    #[track_caller]
+    pub(crate) fn all_lines(&self) -> Vec<Value> {
+        let lines = self.lines.0.lock().unwrap();
+        let (lines, late) = self.lines.1.wait_timeout_while(lines, PATIENCE, |l| !l.1).unwrap();
+        assert!(!late.timed_out(), "the output does not end");
+        lines.0.clone()
+    }
+
     /// How many lines so far are so.
     pub(crate) fn count(&self, is: impl Fn(&Value) -> bool) -> usize {
         self.lines.0.lock().unwrap().0.iter().filter(|line| is(line)).count()
@@ -244,6 +253,17 @@ impl Client {
     /// Sends text.
     pub(crate) fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Writes until the other side takes no more; how much.
+    pub(crate) fn stuff(&mut self) -> usize {
+        self.0.set_nonblocking(true).unwrap();
+        let mut total = 0;
+        while let Ok(sent) = self.0.write(&[b'x'; 16_384]) {
+            total += sent;
+        }
+        self.0.set_nonblocking(false).unwrap();
+        total
     }
 
     /// Reads exactly as many bytes as `text` has and compares.

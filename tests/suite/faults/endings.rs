@@ -9,17 +9,6 @@ use nix::sys::socket::{MsgFlags, send};
 use super::assert_answers;
 use crate::harness::{Client, PATIENCE, Server, is_call};
 
-/// Writes until the other side takes no more; how much.
-fn stuff(client: &mut Client) -> usize {
-    client.0.set_nonblocking(true).unwrap();
-    let mut total = 0;
-    while let Ok(sent) = client.0.write(&[b'x'; 65_536]) {
-        total += sent;
-    }
-    client.0.set_nonblocking(false).unwrap();
-    total
-}
-
 #[test]
 fn twenty_restarts_on_the_same_port_after_the_server_closed_first() {
     let mut server = Server::start(&[]);
@@ -45,9 +34,10 @@ fn reset_before_accept_is_an_accept_and_a_failed_read() {
         data.send("unread");
         data.reset();
         server.command("run");
-        for _ in 0..2 {
-            let accept = server.wait("accept4", |l| l["call"] == "accept4" && !l["ret"].is_null());
-            let fd = accept["ret"].as_i64().unwrap();
+        server.many("accept4", 2, |l| l["call"] == "accept4" && !l["ret"].is_null());
+        let lines = server.lines();
+        let accepts = lines.iter().filter(|l| l["call"] == "accept4");
+        for fd in accepts.filter_map(|l| l["ret"].as_i64()) {
             let report = |l: &serde_json::Value| {
                 let events = l["events"].as_array().into_iter().flatten();
                 events.filter(|e| e["fd"] == fd).any(|e| e["events"] == "IN|ERR|HUP|RDHUP")
@@ -70,8 +60,8 @@ fn reset_with_unread_data_ends_the_connection() {
         client.send("never read");
         client.reset();
         server.command("run");
-        server.wait("the read", |l| is_call(l, "read", fd) && l["errno"] == "ECONNRESET");
-        server.wait("the close", |l| is_call(l, "close", fd) && l["ret"] == 0);
+        server.ever("the read", |l| is_call(l, "read", fd) && l["errno"] == "ECONNRESET");
+        server.ever("the close", |l| is_call(l, "close", fd) && l["ret"] == 0);
         assert_answers(&server);
     }
 }
@@ -83,7 +73,7 @@ fn half_close_with_pending_output_gets_all_of_it() {
             let args = ["--trigger", trigger, "--buffers", "4096", "--threads", threads];
             let mut server = Server::start(&args);
             let (mut client, fd) = server.client();
-            let total = stuff(&mut client);
+            let total = client.stuff();
             client.half_close();
             let mut back = Vec::new();
             client.0.read_to_end(&mut back).unwrap();
@@ -125,7 +115,7 @@ fn write_after_the_peer_has_gone_is_an_error_and_no_signal() {
     for trigger in ["level", "edge"] {
         let mut server = Server::start(&["--trigger", trigger, "--buffers", "4096"]);
         let (mut client, fd) = server.client();
-        stuff(&mut client);
+        client.stuff();
         server.wait("back-pressure", |l| l["fd"] == fd && l["state"] == "back-pressure");
         // It closes with unread data, which is a reset.
         drop(client);
@@ -202,10 +192,10 @@ fn answer_that_ends_an_http_connection_arrives_although_more_is_sent() {
         server.ever("registered", |l| is_call(l, "epoll_ctl", fd));
         server.command("pause");
         client.send("GET / HTTP/9.9\r\n\r\n");
-        client.0.write_all(&[b'x'; 100_000]).unwrap();
+        client.0.write_all(&vec![b'x'; 100_000]).unwrap();
         server.command("run");
-        server.wait("the end of the answers", |l| is_call(l, "shutdown", fd));
-        client.0.write_all(&[b'x'; 100_000]).unwrap();
+        server.ever("the end of the answers", |l| is_call(l, "shutdown", fd));
+        client.0.write_all(&vec![b'x'; 100_000]).unwrap();
         let text = client.rest();
         assert!(text.starts_with("HTTP/1.1 505 "), "{text:?}");
         client.half_close();
@@ -239,7 +229,7 @@ fn stuck_clients_do_not_keep_the_server_from_ending() {
         let mut server = Server::start(&["--buffers", "4096", "--trigger", trigger]);
         let mut clients: Vec<_> = (0..5).map(|_| server.client()).collect();
         for (client, fd) in &mut clients {
-            stuff(client);
+            client.stuff();
             server.ever("it is stuck", |l| l["fd"] == *fd && l["state"] == "back-pressure");
         }
         let (_silent, _) = server.client();
@@ -270,6 +260,7 @@ fn commands_to_a_delayed_server_all_end() {
     for delay in ["1", "2"] {
         let mut server = Server::start(&["--delay", delay]);
         let (_client, fd) = server.client();
+        server.ever("registered", |l| is_call(l, "epoll_ctl", fd));
         for _ in 0..150 {
             assert_eq!(server.command(&format!("rearm fd={fd}"))["state"], "done");
         }
@@ -280,6 +271,7 @@ fn commands_to_a_delayed_server_all_end() {
 fn command_told_together_with_run_is_done() {
     let mut server = Server::start(&["--threads", "2", "--trigger", "edge"]);
     let (_client, fd) = server.client();
+    server.ever("registered", |l| is_call(l, "epoll_ctl", fd));
     for _ in 0..50 {
         server.command("pause");
         server.mark();
