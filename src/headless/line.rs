@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
     Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, SyscallRecord, visible,
+    Output, Pass, Settings, SyscallRecord, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
@@ -251,19 +251,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("list", &list)?;
             map.serialize_entry("source", "kernel")
         }
-        Kind::Settings(settings) => {
-            map.serialize_entry("kind", "settings")?;
-            map.serialize_entry("app", settings.app.word())?;
-            map.serialize_entry("trigger", &settings.trigger.to_string())?;
-            map.serialize_entry("read", &settings.read.to_string())?;
-            map.serialize_entry("accept", &settings.accept.to_string())?;
-            map.serialize_entry("max_events", &settings.max_events)?;
-            map.serialize_entry("delay_ms", &settings.delay_ms)?;
-            map.serialize_entry("threads", &settings.threads)?;
-            map.serialize_entry("paused", &settings.paused)?;
-            let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
-            map.serialize_entry("mistakes", &mistakes)
-        }
+        Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => {
             map.serialize_entry("kind", "connection")?;
             map.serialize_entry("fd", &fd.0)?;
@@ -306,6 +294,20 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
+}
+
+fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {
+    map.serialize_entry("kind", "settings")?;
+    map.serialize_entry("app", settings.app.word())?;
+    map.serialize_entry("trigger", &settings.trigger.to_string())?;
+    map.serialize_entry("read", &settings.read.to_string())?;
+    map.serialize_entry("accept", &settings.accept.to_string())?;
+    map.serialize_entry("max_events", &settings.max_events)?;
+    map.serialize_entry("delay_ms", &settings.delay_ms)?;
+    map.serialize_entry("threads", &settings.threads)?;
+    map.serialize_entry("paused", &settings.paused)?;
+    let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
+    map.serialize_entry("mistakes", &mistakes)
 }
 
 #[derive(Serialize)]
