@@ -5,12 +5,15 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
     Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, SyscallRecord, visible,
+    Output, Pass, Settings, SyscallRecord, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
 /// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
 const DATA_COLUMNS: usize = HEAD * 8;
+
+/// Columns of a sentence at the most.
+const LONG: usize = 1000;
 
 /// How many entries of the ready list a `ready` line holds.
 pub const LISTED: usize = 64;
@@ -98,7 +101,7 @@ impl Serialize for Line<'_> {
             }
             Self::Error { message, input } => {
                 map.serialize_entry("kind", "error")?;
-                map.serialize_entry("message", message)?;
+                map.serialize_entry("message", &visible(message.as_bytes(), LONG))?;
                 map.serialize_entry("input", input)?;
             }
         }
@@ -248,19 +251,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("list", &list)?;
             map.serialize_entry("source", "kernel")
         }
-        Kind::Settings(settings) => {
-            map.serialize_entry("kind", "settings")?;
-            map.serialize_entry("app", settings.app.word())?;
-            map.serialize_entry("trigger", &settings.trigger.to_string())?;
-            map.serialize_entry("read", &settings.read.to_string())?;
-            map.serialize_entry("accept", &settings.accept.to_string())?;
-            map.serialize_entry("max_events", &settings.max_events)?;
-            map.serialize_entry("delay_ms", &settings.delay_ms)?;
-            map.serialize_entry("threads", &settings.threads)?;
-            map.serialize_entry("paused", &settings.paused)?;
-            let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
-            map.serialize_entry("mistakes", &mistakes)
-        }
+        Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => {
             map.serialize_entry("kind", "connection")?;
             map.serialize_entry("fd", &fd.0)?;
@@ -292,17 +283,31 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
                 LaneChange::Ended => map.serialize_entry("state", "ended"),
                 LaneChange::Died(message) => {
                     map.serialize_entry("state", "died")?;
-                    map.serialize_entry("note", message)
+                    map.serialize_entry("note", &visible(message.as_bytes(), LONG))
                 }
             }
         }
         Kind::Note(text) => {
             map.serialize_entry("kind", "note")?;
-            map.serialize_entry("text", text)
+            map.serialize_entry("text", &visible(text.as_bytes(), LONG))
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
+}
+
+fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {
+    map.serialize_entry("kind", "settings")?;
+    map.serialize_entry("app", settings.app.word())?;
+    map.serialize_entry("trigger", &settings.trigger.to_string())?;
+    map.serialize_entry("read", &settings.read.to_string())?;
+    map.serialize_entry("accept", &settings.accept.to_string())?;
+    map.serialize_entry("max_events", &settings.max_events)?;
+    map.serialize_entry("delay_ms", &settings.delay_ms)?;
+    map.serialize_entry("threads", &settings.threads)?;
+    map.serialize_entry("paused", &settings.paused)?;
+    let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
+    map.serialize_entry("mistakes", &mistakes)
 }
 
 #[derive(Serialize)]

@@ -164,6 +164,38 @@ impl Server {
         (Client(stream), line["ret"].as_i64().unwrap())
     }
 
+    /// Where the listener with this number in the command line listens.
+    pub(crate) fn listener(&self, number: usize) -> String {
+        let line = self.ever("listening", |line| line["kind"] == "listening");
+        line["addresses"][number].as_str().unwrap().to_owned()
+    }
+
+    /// All lines, once the program has ended.
+    #[track_caller]
+    pub(crate) fn all_lines(&self) -> Vec<Value> {
+        let lines = self.lines.0.lock().unwrap();
+        let (lines, late) = self.lines.1.wait_timeout_while(lines, PATIENCE, |l| !l.1).unwrap();
+        assert!(!late.timed_out(), "the output does not end");
+        lines.0.clone()
+    }
+
+    /// How many lines so far are so.
+    pub(crate) fn count(&self, is: impl Fn(&Value) -> bool) -> usize {
+        self.lines.0.lock().unwrap().0.iter().filter(|line| is(line)).count()
+    }
+
+    /// Waits until so many lines, in all, are so.
+    #[track_caller]
+    pub(crate) fn many(&self, what: &str, number: usize, is: impl Fn(&Value) -> bool) {
+        let mut count = 0;
+        let nth = |line: &Value| {
+            count += usize::from(is(line));
+            count == number
+        };
+        let nth = std::cell::RefCell::new(nth);
+        self.ever(&format!("{number} times {what}"), |line| (*nth.borrow_mut())(line));
+    }
+
     /// Connects a client without waiting for the server.
     pub(crate) fn silent_client(&self) -> Client {
         let stream = TcpStream::connect(self.address()).expect("the server listens");
@@ -213,9 +245,25 @@ impl Drop for Server {
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
+    /// The client's own address.
+    pub(crate) fn name(&self) -> String {
+        self.0.local_addr().unwrap().to_string()
+    }
+
     /// Sends text.
     pub(crate) fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Writes until the other side takes no more; how much.
+    pub(crate) fn stuff(&mut self) -> usize {
+        self.0.set_nonblocking(true).unwrap();
+        let mut total = 0;
+        while let Ok(sent) = self.0.write(&[b'x'; 16_384]) {
+            total += sent;
+        }
+        self.0.set_nonblocking(false).unwrap();
+        total
     }
 
     /// Reads exactly as many bytes as `text` has and compares.

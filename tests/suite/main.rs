@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod dice;
+mod faults;
 mod findings;
 mod gaps;
 mod harness;

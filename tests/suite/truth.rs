@@ -1,6 +1,7 @@
 //! What the program says against what the kernel and strace say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -257,13 +258,46 @@ fn by_thread(text: &str) -> BTreeMap<u64, Vec<String>> {
     threads
 }
 
-fn compare_with_strace(trigger: &str) {
-    let path = std::env::temp_dir().join(format!("epollscope-{trigger}-{}", std::process::id()));
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o"]).arg(&path).arg("--");
-    command.arg(env!("CARGO_BIN_EXE_epollscope"));
-    command.args(["--headless", "--listen", "127.0.0.1:0", "--trigger", trigger, "--threads", "2"]);
-    let mut server = Server::spawn(&mut command);
+/// The program under strace, with room for so many descriptors, and where the trace goes.
+fn under_strace(name: &str, descriptors: u32, args: &[&str]) -> (Server, PathBuf) {
+    let path = std::env::temp_dir().join(format!("epollscope-{name}-{}", std::process::id()));
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n {descriptors} && exec strace -f -qq -o \"$0\" -- \"$@\"");
+    command.args(["-c", &script]).arg(&path).arg(env!("CARGO_BIN_EXE_epollscope"));
+    command.args(["--headless", "--listen", "127.0.0.1:0"]).args(args);
+    (Server::spawn(&mut command), path)
+}
+
+/// Ends the program and compares what it told with what strace saw; how many calls that were.
+fn compare(name: &str, mut server: Server, path: &Path) -> usize {
+    server.tell("quit");
+    assert!(server.ended().success());
+    let text = std::fs::read_to_string(path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let threads = by_thread(&text);
+    let lines = server.all_lines();
+    assert!(!lines.iter().any(|l| l["kind"] == "gap"), "{name}: a gap");
+    let mut compared = 0;
+    for started in lines.iter().filter(|l| l["kind"] == "thread" && l["state"] == "started") {
+        let lane = started["lane"].as_str().unwrap();
+        let mine: Vec<_> = lines.iter().filter(|l| l["lane"] == lane).filter_map(told).collect();
+        let theirs: Vec<_> = threads[&started["tid"].as_u64().unwrap()]
+            .iter()
+            .filter_map(|line| traced(line))
+            .collect();
+        for (n, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
+            assert_eq!(mine, theirs, "{name}: call {n} of {lane}");
+        }
+        assert_eq!(mine.len(), theirs.len(), "{name}: {lane}");
+        compared += mine.len();
+    }
+    println!("{name}: {compared} calls agree with strace");
+    compared
+}
+
+fn compare_lines(trigger: &str) {
+    let args = ["--trigger", trigger, "--threads", "2"];
+    let (mut server, path) = under_strace(trigger, 1024, &args);
     let (mut a, fd_a) = server.client();
     let (mut b, _) = server.client();
     for n in 0..20 {
@@ -283,44 +317,100 @@ fn compare_with_strace(trigger: &str) {
     b.rest();
     drop(a);
     server.wait("the close", |l| is_call(l, "close", fd_a));
-    server.tell("quit");
-    assert!(server.ended().success());
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let threads = by_thread(&text);
-    let lines = server.lines();
-    let mut compared = 0;
-    for started in lines.iter().filter(|l| l["kind"] == "thread" && l["state"] == "started") {
-        let lane = started["lane"].as_str().unwrap();
-        let mine: Vec<_> = lines.iter().filter(|l| l["lane"] == lane).filter_map(told).collect();
-        let theirs: Vec<_> = threads[&started["tid"].as_u64().unwrap()]
-            .iter()
-            .filter_map(|line| traced(line))
-            .collect();
-        for (n, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
-            assert_eq!(mine, theirs, "{trigger}: call {n} of {lane}");
-        }
-        assert_eq!(mine.len(), theirs.len(), "{trigger}: {lane}");
-        compared += mine.len();
+    assert!(compare(trigger, server, &path) > 100);
+}
+
+/// No descriptors left, and then some.
+fn compare_exhausted(trigger: &str) {
+    let name = format!("exhausted-{trigger}");
+    let (mut server, path) = under_strace(&name, 40, &["--trigger", trigger]);
+    let clients: Vec<_> = (0..45).map(|_| server.silent_client()).collect();
+    server.wait("EMFILE", |l| l["errno"] == "EMFILE");
+    server.wait("a refusal", |l| l["kind"] == "refused");
+    server.wait("another try", |l| l["errno"] == "EMFILE");
+    drop(clients);
+    server.many("close", 46, |l| l["call"] == "close" && l["ret"] == 0);
+    let (mut last, _) = server.client();
+    last.send("x");
+    last.expect("x");
+    assert!(compare(&name, server, &path) > 200);
+}
+
+/// Clients that do not read, that reset, that never stop; mistakes; other applications.
+fn compare_rough(app: &str, trigger: &str) {
+    let name = format!("{app}-{trigger}");
+    // Some of these mistakes spin, and each call of theirs is traced.
+    let args = ["--app", app, "--trigger", trigger, "--threads", "3", "--delay", "1"];
+    let args = [&args[..], &["--buffers", "4096"]].concat();
+    let (mut server, path) = under_strace(&name, 1024, &args);
+    let (mut deaf, deaf_fd) = server.client();
+    let (mut rude, rude_fd) = server.client();
+    let (half, half_fd) = server.client();
+    server.ever("registered", |l| is_call(l, "epoll_ctl", half_fd));
+    for _ in 0..20 {
+        deaf.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        rude.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     }
-    assert!(compared > 100, "{trigger}: only {compared} calls were compared");
-    println!("{trigger}: {compared} calls agree with strace");
+    if app == "echo" {
+        deaf.stuff();
+        server.wait("back-pressure", |l| l["fd"] == deaf_fd && l["state"] == "back-pressure");
+    }
+    for mistake in ["close-keeps-dup", "out-always", "accept-once", "trust-batch", "no-rearm"] {
+        server.command(&format!("mistake {mistake} on"));
+        let (mut client, fd) = server.client();
+        server.ever("registered", |l| is_call(l, "epoll_ctl", fd));
+        server.command(&format!("oneshot fd={fd}"));
+        client.send("text\n");
+        server.ever("read", |l| is_call(l, "read", fd));
+        server.command(&format!("exclusive fd={fd}"));
+        client.reset();
+        server.command(&format!("mistake {mistake} off"));
+    }
+    half.half_close();
+    rude.reset();
+    for fd in [half_fd, rude_fd] {
+        server.ever("the close", |l| is_call(l, "close", fd));
+    }
+    server.command("threads 1");
+    server.command("pause");
+    server.command(&format!("drop fd={deaf_fd}"));
+    server.command("run");
+    assert!(compare(&name, server, &path) > 100);
+}
+
+/// Whether strace is there and may trace; says so loudly if not.
+fn is_strace_there() -> bool {
+    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED a comparison with strace: it is not installed");
+        return false;
+    }
+    let may = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !may.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED a comparison with strace: it may not trace here");
+        return false;
+    }
+    true
 }
 
 #[test]
 fn strace_and_the_program_agree_call_for_call() {
-    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED strace_and_the_program_agree_call_for_call: strace is not installed");
-        return;
+    if is_strace_there() {
+        compare_lines("level");
+        compare_lines("edge");
     }
-    let may = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
-    if !may.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED strace_and_the_program_agree_call_for_call: strace may not trace here");
-        return;
+}
+
+#[test]
+fn strace_and_the_program_agree_when_things_go_wrong() {
+    if is_strace_there() {
+        for trigger in ["level", "edge"] {
+            compare_exhausted(trigger);
+            for app in ["echo", "chat", "http", "discard"] {
+                compare_rough(app, trigger);
+            }
+        }
     }
-    compare_with_strace("level");
-    compare_with_strace("edge");
 }
 
 #[test]

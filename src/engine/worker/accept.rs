@@ -63,10 +63,10 @@ impl Worker {
             match accepted {
                 Ok((fd, file, peer)) => {
                     self.admit(fd, file, peer);
-                    self.all_served(listener, false);
+                    all_served(listener, false);
                 }
                 Err(Errno::EAGAIN) => {
-                    self.all_served(listener, true);
+                    all_served(listener, true);
                     return;
                 }
                 Err(Errno::EBADF | Errno::EINVAL) => return,
@@ -129,15 +129,6 @@ impl Worker {
         self.gate(Call::Close { fd: Fd(fd.as_raw_fd()) });
         self.close_fd(fd, || {});
         self.lane.tell(Kind::Refused(refusal));
-    }
-
-    /// Ends the time in which clients wait for descriptors, if the queue is empty again.
-    fn all_served(&self, listener: &Watched, empty: bool) {
-        let mut state = lock(&listener.state);
-        if state.flags.refused {
-            let waiting = || queues::of(listener.fd, listener.what).unread;
-            state.flags.refused = !empty && waiting() != Some(0);
-        }
     }
 
     /// No descriptor is left. The spare one is given up once, so that one client can be told by a
@@ -204,6 +195,15 @@ impl Worker {
             lock(&listener.state).flags.muted = false;
             self.settle(&listener);
         }
+    }
+}
+
+/// Ends the time in which clients wait for descriptors, if the queue is empty again.
+fn all_served(listener: &Watched, empty: bool) {
+    let mut state = lock(&listener.state);
+    if state.flags.refused {
+        let waiting = || queues::of(listener.fd, listener.what).unread;
+        state.flags.refused = !empty && waiting() != Some(0);
     }
 }
 

@@ -124,15 +124,16 @@ impl Worker {
     /// Puts chat lines on the queues of all other clients and sends them.
     fn broadcast(&mut self, from: &Watched, lines: &[u8]) {
         for other in self.shared.table.all(|w| w.is_stream() && w.file != from.file) {
-            {
+            let unfinished = {
                 let mut state = lock(&other.state);
                 if state.fd.is_none() || state.out.len() >= QUEUE_CAP {
                     continue;
                 }
                 state.out.tail().extend_from_slice(lines);
-            }
+                state.conn == ConnState::Carried
+            };
             if self.flush(&other) {
-                self.after_flush(&other, false);
+                self.after_flush(&other, unfinished);
                 self.settle(&other);
             }
         }
