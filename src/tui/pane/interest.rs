@@ -147,7 +147,8 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
 }
 
 /// The state of a registration: glyph, word, role. The first that holds is shown:
-/// a finding, being handled, disarmed, on the ready list, the server's own state, idle.
+/// a finding, being handled, disarmed, on the ready list (drained or ready), the server's own state,
+/// idle.
 fn state(
     look: &Look<'_>,
     entry: &InterestEntry,
@@ -156,12 +157,16 @@ fn state(
     let glyphs = look.theme.glyphs;
     let world = look.scene.world;
     let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
+    let listed = world.instance.ready.find(entry.key);
+    let drained = listed.is_some_and(|(_, ready)| words::is_stale(world, ready));
     if let Some(finding) = world.findings.of_file(entry.key.file).next() {
         (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
     } else if world.being_handled(entry.key).is_some() {
         (glyphs.handled, "handled", Role::Handled)
     } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
+    } else if entry.listed && drained {
+        (glyphs.listed, "listed", Role::Text)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)
     } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {

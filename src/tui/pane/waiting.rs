@@ -44,7 +44,7 @@ impl Waiting<'_> {
         for lane in world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(lane, columns);
             lines.push((Some(lane), text, role));
-            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane) {
+            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
             }
         }
@@ -75,7 +75,8 @@ fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
         LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
         LaneState::Died(message) => {
-            (format!("panicked: {}", visible(message.as_bytes(), 100)), Role::Bad, None)
+            let text = format!("panicked: {}", visible(message.as_bytes(), 100));
+            (text, Role::Bad, Some("press space to start it again"))
         }
     }
 }
