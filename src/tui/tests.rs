@@ -326,6 +326,7 @@ fn an_uncertain_place_is_marked_behind_the_reason() {
             "head>fd 7 IN 3 B arrived at 0.001 ?",
             "     fd 8 IN 3 B arrived at 0.001 ?",
             "tail",
+            "ovflist          unknown without eBPF",
         ],
     );
 }
