@@ -7,12 +7,16 @@ use ratatui::widgets::Widget;
 
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
+use super::keymap::readme_rows;
 use super::pane::{Interest, Look, Ready, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
-use crate::event::{Command, Fd, Kind, LaneId, Nanos, Scope, Seq, View};
+use crate::event::{
+    Command, Fd, Kind, LaneId, Mistake, Nanos, ReadPolicy, Scope, Seq, Settings, View,
+};
+use crate::model::FindingKind;
 
 /// The text of a buffer, without blanks at the ends of its lines.
 pub(super) fn text(buf: &Buffer) -> String {
@@ -323,12 +327,50 @@ fn an_uncertain_place_is_marked_behind_the_reason() {
         Ready(look(&stage, &app)),
         (39, 4),
         &[
-            "head>fd 7 IN 3 B arrived at 0.001 ?",
-            "     fd 8 IN 3 B arrived at 0.001 ?",
+            "head>fd 7 IN arrived, 3 B unread ?",
+            "     fd 8 IN arrived, 3 B unread ?",
             "tail",
             "ovflist          unknown without eBPF",
         ],
     );
+}
+
+#[test]
+fn the_help_is_not_cut_on_the_smallest_screen() {
+    let stage = Stage::start();
+    let mut app = stage.app((80, 24));
+    stage.press(&mut app, "?");
+    let mut lines = std::collections::BTreeSet::new();
+    for _ in 0..120 {
+        let screen = shown(&app, &stage, &UNICODE);
+        lines.extend(screen.lines().filter(|l| l.starts_with('│')).map(str::to_owned));
+        stage.press(&mut app, "j");
+    }
+    let cut: Vec<_> = lines.iter().filter(|line| !line.ends_with(" │")).collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+}
+
+#[test]
+fn a_read_policy_comes_back_with_its_bytes() {
+    let mut stage = Stage::start();
+    let once = ReadPolicy::Once(4);
+    stage.tool(Kind::Settings(Settings { read: once, ..Settings::default() }));
+    let mut app = stage.app((120, 40));
+    assert_eq!(stage.press(&mut app, "d"), [Command::Read(ReadPolicy::Drain)]);
+    stage.tool(Kind::Settings(Settings::default()));
+    assert_eq!(stage.press(&mut app, "d"), [Command::Read(once)]);
+}
+
+#[test]
+fn the_readme_has_the_keys_the_mistakes_and_the_findings() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&readme_rows()), "its table of keys should be\n{}", readme_rows());
+    for mistake in Mistake::ALL {
+        assert!(readme.contains(&format!("| `{}` |", mistake.word())), "{}", mistake.word());
+    }
+    for finding in FindingKind::ALL {
+        assert!(readme.contains(&format!("`{}`", finding.word())), "{}", finding.word());
+    }
 }
 
 fn any_key() -> impl Strategy<Value = KeyPress> {

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{ConnState, FileKind, Mask, Peer};
+use crate::event::{ConnState, FileKind, Mask, Nanos, Peer};
 use crate::model::{OpenFile, ReadyEntry, Reason, World};
 
 /// Columns that a text takes.
@@ -163,11 +163,14 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         let stays = "drained; leaves at the next epoll_wait";
         return vec![stays.to_owned(), "drained: next wait drops it".to_owned()];
     }
+    // Later arrivals change nothing but the amount: an entry is listed once.
+    let unread = world.file_of(entry.key).and_then(|file| file.unread);
     let what = match entry.why {
-        Reason::Arrived(Some(n)) => format!("{} arrived", size(n)),
-        Reason::Arrived(None) => "bytes arrived".to_owned(),
-        Reason::Connection(Some(n)) if n > 1 => format!("{n} connections wait"),
-        Reason::Connection(_) => "connection waits".to_owned(),
+        Reason::Arrived(then) => return arrived(at, unread.or(then)),
+        Reason::Connection(then) => match unread.or(then) {
+            Some(n) if n > 1 => format!("{n} connections wait"),
+            _ => "connection waits".to_owned(),
+        },
         Reason::Room => "room to write".to_owned(),
         Reason::PeerClosed => "peer closed".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
@@ -184,6 +187,15 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
     let when = if since { "since" } else { "at" };
     vec![format!("{what} {when} {at}"), what]
+}
+
+fn arrived(at: Nanos, unread: Option<u32>) -> Vec<String> {
+    let Some(n) = unread else {
+        return vec![format!("bytes arrived at {at}"), "bytes arrived".to_owned()];
+    };
+    let n = size(n);
+    let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
+    vec![long, short, format!("arrived, {n} unread")]
 }
 
 fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {

@@ -49,7 +49,8 @@ impl App {
         let now = self.viewed(scene);
         match step {
             Step::Back if scene.journal.first().is_none_or(|first| now <= first) => {
-                self.ui.say("history begins here");
+                let begins = scene.journal.begins().unwrap_or(Nanos(0));
+                self.ui.say(format!("the history begins at {begins}"));
             }
             Step::Back => self.go_to(now.back(), scene),
             Step::On if self.ui.past.is_none() => self.ui.say("this is now: [ goes back in time"),

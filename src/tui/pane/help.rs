@@ -27,8 +27,8 @@ const KNOWN: [(&str, &str); 6] = [
     ("seen", "a system call that this program made, with its result"),
     ("model", "deduced from calls and wake-ups by the kernel's rules"),
     ("model 12", "so many returns of epoll_wait were what the model said"),
-    ("divergence", "one was not: the findings view lists it, and those that cannot be judged"),
-    ("lost sync", "observations were lost: the list is not known until the next check"),
+    ("divergence", "one was not; view 4 lists it, and counts those not to be judged"),
+    ("lost sync", "observations were lost; the list is not known for a while"),
 ];
 
 impl Help<'_> {
@@ -68,7 +68,7 @@ impl Help<'_> {
             (g.close, "close or reset"),
             (g.changed, "mask or trigger changed"),
             (g.lost, "observations were lost; in the findings: a divergence"),
-            ("?", "behind an entry of the ready list: its place in the order is not certain"),
+            ("?", "behind a ready entry: its place in the order is not certain"),
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
