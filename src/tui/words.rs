@@ -160,8 +160,10 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
 fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
     let at = entry.since;
     if is_stale(world, entry) {
-        let stays = "drained; leaves at the next epoll_wait";
-        return vec![stays.to_owned(), "drained: next wait drops it".to_owned()];
+        let listener = world.file_of(entry.key).is_some_and(|f| f.what == FileKind::Listener);
+        let done = if listener { "accepted" } else { "drained" };
+        let stays = format!("{done}; leaves at the next epoll_wait");
+        return vec![stays, format!("{done}: next wait drops it")];
     }
     // Later arrivals change nothing but the amount: an entry is listed once.
     let unread = world.file_of(entry.key).and_then(|file| file.unread);

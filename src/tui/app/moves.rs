@@ -6,7 +6,7 @@ use crate::model::{Finding, TrackId};
 use crate::session::Scene;
 use crate::tui::action::{Reach, Step};
 use crate::tui::layout;
-use crate::tui::pane::{Interest, Look};
+use crate::tui::pane::{Interest, Look, Waiting};
 use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Choice, Pane};
 
@@ -107,7 +107,7 @@ impl App {
     }
 
     fn go_waiting(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
-        let lanes: Vec<_> = self.world(scene).lanes.iter().map(|lane| lane.id).collect();
+        let lanes = Waiting::order(self.world(scene));
         let at = lanes.iter().position(|id| *id == self.ui.lane);
         if let Some(next) = moved(at, lanes.len(), reach, step) {
             self.select_lane(lanes[next], scene);

@@ -106,8 +106,8 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
         Trigger::Edge => row.column("EDGE", trigger_width, Align::Left, theme.style(Role::Edge)),
     };
     let [unread, unsent] = queues(file);
-    let data =
-        if unread.chars().any(|c| ('1'..='9').contains(&c)) { Role::Data } else { Role::Text };
+    let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);
+    let data = if waits { Role::Data } else { Role::Text };
     row.column(&unread, 6, Align::Right, theme.style(data));
     row.column(&unsent, 6, Align::Right, plain);
     let (glyph, word, role) = state(look, entry, file);

@@ -45,6 +45,9 @@ impl Ready<'_> {
             Sync::Unknown if world.edge_log == EdgeLog::Off && world.seq.0 > 0 => Some(
                 "unknown: wake-ups are not being recorded (too many a second, or switched off)",
             ),
+            Sync::Unknown if world.instance.interest.is_empty() && world.seq.0 > 0 => {
+                Some("unknown: nothing is registered with an epoll instance yet")
+            }
             Sync::Unknown if world.seq.0 > 0 => {
                 Some("unknown: wake-ups were not recorded from the start")
             }
