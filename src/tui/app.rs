@@ -12,8 +12,8 @@ use super::key::KeyPress;
 use super::keymap;
 use super::ui::{Choice, Request, Topic, Ui};
 use crate::event::{
-    Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq, Settings,
-    WatchKey,
+    Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
+    Settings, WatchKey,
 };
 use crate::model::{Lane, Subject, World, why};
 use crate::session::Scene;

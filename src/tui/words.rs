@@ -210,7 +210,9 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
             words(&format!("{n} not accepted"), &format!("{n} wait"))
         }
         _ if file.ended() => words("the peer has closed", "closed"),
-        Some(n) if n > 0 => words(&format!("{} left unread", size(n)), &format!("{} left", size(n))),
+        Some(n) if n > 0 => {
+            words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
+        }
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => vec![format!("put back at {}", entry.since), "put back".to_owned()],
     }

@@ -84,7 +84,11 @@ pub static BINDINGS: &[Binding] = &[
         VIEW,
         &[ch('d')],
         Action::ReadPolicy,
-        ["read drain, read once 4", "read until EAGAIN <-> one read of 16 bytes an event", "drain/once"],
+        [
+            "read drain, read once 4",
+            "read until EAGAIN <-> one read of 16 bytes an event",
+            "drain/once",
+        ],
     ),
     row(
         Group::Clients,
@@ -126,11 +130,7 @@ pub static BINDINGS: &[Binding] = &[
         VIEW,
         &[ch('x')],
         Action::Do(Command::Exclusive(None, None)),
-        [
-            "exclusive fd=7",
-            "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)",
-            "",
-        ],
+        ["exclusive fd=7", "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)", ""],
     ),
     row(
         Group::Registration,

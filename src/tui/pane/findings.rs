@@ -130,13 +130,16 @@ impl FindingsPane<'_> {
 /// What the model said against what the kernel did.
 fn difference(what: Difference) -> (String, String) {
     let (key, text) = match what {
-        Difference::NotListed(key) => {
-            (key, "epoll_wait reported it, and the model had not listed it: no wake-up was seen".into())
-        }
+        Difference::NotListed(key) => (
+            key,
+            "epoll_wait reported it, and the model had not listed it: no wake-up was seen".into(),
+        ),
         Difference::NotReported(key) => {
             (key, "the model had it listed and ready, and epoll_wait passed it over".into())
         }
-        Difference::Order(key) => (key, "epoll_wait reported it in another place of the order".into()),
+        Difference::Order(key) => {
+            (key, "epoll_wait reported it in another place of the order".into())
+        }
         Difference::Bits { key, expected, reported } => {
             let bits = (expected.join(" "), reported.join(" "));
             (key, format!("epoll_wait reported {}, and the model expected {}", bits.1, bits.0))

@@ -68,7 +68,11 @@ impl Header<'_> {
             pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
         }
         for lane in world.lanes.iter().filter(|lane| lane.has_died()) {
-            pieces.push(piece(0, Role::Bad, format!("{} {} died", look.theme.glyphs.stuck, lane.id)));
+            pieces.push(piece(
+                0,
+                Role::Bad,
+                format!("{} {} died", look.theme.glyphs.stuck, lane.id),
+            ));
         }
         let active = world.findings.iter().filter(|f| f.active).count() as u64;
         if active > 0 {
