@@ -75,6 +75,7 @@ fn screen(options: &ServeOptions) -> TuiOptions {
         }),
         marks: if options.ascii { Marks::Ascii } else { Marks::Unicode },
         mouse: if options.mouse { Mouse::Captured } else { Mouse::Terminal },
+        run_for: options.run_for,
     }
 }
 

@@ -139,6 +139,9 @@ impl Session {
             let text = command.to_string().into();
             let kind = Kind::Command { id, text, phase: CommandPhase::Accepted };
             self.book.write(self.now(), LaneId::TOOL, kind, visit);
+            if command == Command::Run {
+                self.engine.restart_dead();
+            }
             self.engine.send(id, command);
             drained.events += 1;
         }

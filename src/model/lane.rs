@@ -74,6 +74,11 @@ impl Lane {
         !matches!(self.state, LaneState::Unstarted | LaneState::Ended | LaneState::Died(_))
     }
 
+    /// Whether the thread panicked and has not been started again.
+    pub fn has_died(&self) -> bool {
+        matches!(self.state, LaneState::Died(_))
+    }
+
     /// The event being handled.
     pub fn current(&self) -> Option<&BatchEntry> {
         self.batch.iter().find(|entry| entry.progress == Progress::Current)

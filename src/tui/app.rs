@@ -12,10 +12,10 @@ use super::key::KeyPress;
 use super::keymap;
 use super::ui::{Choice, Request, Topic, Ui};
 use crate::event::{
-    Command, CommandPhase, Fd, FileKind, Kind, LaneId, Nanos, ReadPolicy, Scope, Seq, Settings,
-    WatchKey,
+    Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
+    Settings, WatchKey,
 };
-use crate::model::{Subject, World, why};
+use crate::model::{Lane, Subject, World, why};
 use crate::session::Scene;
 
 /// Delays that `-` and `+` step through, in milliseconds.
@@ -91,12 +91,17 @@ impl App {
         let from = self.seen.0.max(scene.live.seq.0.saturating_sub(LOOKED_AT));
         let ui = &mut self.ui;
         scene.journal.forward_from(Seq(from + 1), |event| {
-            if let Kind::Command { text, phase, .. } = &event.kind {
-                match phase {
-                    CommandPhase::Failed(reason) => ui.warn(format!("{text}: {reason}")),
-                    CommandPhase::Done(Some(remark)) => ui.say(format!("{text}: {remark}")),
-                    CommandPhase::Done(None) | CommandPhase::Accepted => {}
+            match &event.kind {
+                Kind::Command { text, phase: CommandPhase::Failed(reason), .. } => {
+                    ui.warn(format!("{text}: {reason}"));
                 }
+                Kind::Command { text, phase: CommandPhase::Done(Some(remark)), .. } => {
+                    ui.say(format!("{text}: {remark}"));
+                }
+                Kind::Lane(LaneChange::Died(_)) => {
+                    ui.warn(format!("{} died: space starts it again", event.lane));
+                }
+                _ => {}
             }
             true
         });
@@ -129,7 +134,9 @@ impl App {
         let settings = scene.live.settings;
         match action {
             Action::Hold => {
-                let command = if settings.paused { Command::Run } else { Command::Pause };
+                // A thread that died is started again by running.
+                let run = settings.paused || scene.live.lanes.iter().any(Lane::has_died);
+                let command = if run { Command::Run } else { Command::Pause };
                 return self.server(command, scene);
             }
             Action::StepCall => return self.server(Command::Step(None), scene),
@@ -144,8 +151,11 @@ impl App {
             }
             Action::ReadPolicy => {
                 let policy = match settings.read {
-                    ReadPolicy::Drain => ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES),
-                    ReadPolicy::Once(_) => ReadPolicy::Drain,
+                    ReadPolicy::Drain => ReadPolicy::Once(self.ui.once_bytes),
+                    ReadPolicy::Once(bytes) => {
+                        self.ui.once_bytes = bytes;
+                        ReadPolicy::Drain
+                    }
                 };
                 return self.server(Command::Read(policy), scene);
             }
@@ -172,7 +182,7 @@ impl App {
             }
             Action::Move(reach, step) => self.go(reach, step, scene),
             Action::Focus(step) => self.focus(step),
-            Action::View(view) => self.show(view),
+            Action::View(view) => self.show(view, scene),
             Action::Track(step) => self.along_track(step, scene),
             Action::Zoom(step) => self.zoom(step),
             Action::Seek(step) => self.seek(step, scene),
@@ -232,7 +242,7 @@ impl App {
             Command::Still(on) => self.still(on, scene),
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
-            Command::View(view) => self.show(view),
+            Command::View(view) => self.show(view, scene),
             Command::Copy => self.look(Action::Copy, scene),
             Command::Help => self.look(Action::Help, scene),
             Command::Quit => self.ui.request = Some(Request::Quit),

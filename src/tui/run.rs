@@ -42,6 +42,8 @@ pub struct TuiOptions {
     pub marks: Marks,
     /// Whether a click selects.
     pub mouse: Mouse,
+    /// The screen ends by itself after that time.
+    pub run_for: Option<Duration>,
 }
 
 /// The set of marks.
@@ -94,7 +96,7 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let terminal = Terminal::enter(options.mouse)?;
     let mut screen = Screen::new(terminal, options.theme());
-    let ended = runtime.block_on(screen.show(&mut session, token, wake));
+    let ended = runtime.block_on(screen.show(&mut session, options.run_for, token, wake));
     drop(screen);
     session.finish(FAREWELL, &mut |_, _| {});
     match watchdog::caught() {
@@ -139,16 +141,20 @@ impl Screen {
     async fn show(
         &mut self,
         session: &mut Session,
+        run_for: Option<Duration>,
         token: &CancellationToken,
         wake: &Notify,
     ) -> io::Result<()> {
         let mut inputs = EventStream::new();
+        let end = sleep(run_for);
+        tokio::pin!(end);
         loop {
             let drained = self.take_events(session);
             self.draw(session)?;
             let pause = self.pause(&drained);
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
+                () = &mut end => return Ok(()),
                 input = inputs.next() => match input {
                     Some(Ok(event)) => {
                         if self.input(event.into(), session)? == Next::Stop {

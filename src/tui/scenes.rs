@@ -251,6 +251,27 @@ impl Stage {
         self.returns(call, Ret::err(Errno::EAGAIN), Output::None);
     }
 
+    /// A client that is known to be ready is passed over: the model was wrong.
+    pub(super) fn diverges(&mut self, fd: Fd) {
+        self.arrive(fd, 3);
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained };
+        self.returns(WAIT, Ret::ok(0), none);
+    }
+
+    /// Two clients write so close together that one look at the edge log finds both wake-ups.
+    pub(super) fn arrive_together(&mut self, fds: [Fd; 2]) {
+        let after = self.t;
+        for fd in fds {
+            let band = Mask::IN | Mask::RDNORM;
+            self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(3), after }));
+        }
+    }
+
+    /// The server's thread panics.
+    pub(super) fn dies(&mut self) {
+        self.push(T1, Kind::Lane(LaneChange::Died("index out of bounds".into())));
+    }
+
     /// The server goes on while a test looks at the past.
     pub(super) fn goes_on(&mut self) {
         self.push(T1, Kind::Unpark(Pass::Run));

@@ -77,7 +77,7 @@ fn enter(mouse: Mouse) -> io::Result<()> {
     if mouse == Mouse::Captured {
         queue!(bytes, EnableMouseCapture)?;
     }
-    let entered = terminal::enable_raw_mode().and_then(|()| output()?.write_all(&bytes));
+    let entered = terminal::enable_raw_mode().and_then(|()| write_out(&bytes));
     if entered.is_err() {
         leave();
     }
@@ -88,7 +88,7 @@ fn enter(mouse: Mouse) -> io::Result<()> {
 /// is gone needs nothing back.
 pub fn leave() {
     if let Some(bytes) = farewell() {
-        let _ = output().and_then(|mut tty| tty.write_all(&bytes));
+        let _ = write_out(&bytes);
         let _ = terminal::disable_raw_mode();
     }
 }
@@ -130,7 +130,20 @@ fn farewell() -> Option<Vec<u8>> {
     Some(text.into_bytes())
 }
 
-/// Standard output without its lock and its buffer, which a panic may have left in any state.
+/// Writes to standard output without its lock and its buffer, which a panic may have left in any
+/// state, and without another descriptor: the server may have used up all that there are.
+fn write_out(mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match nix::unistd::write(io::stdout(), bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A copy of standard output for the frames.
 fn output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }

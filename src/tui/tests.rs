@@ -7,12 +7,16 @@ use ratatui::widgets::Widget;
 
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
+use super::keymap::readme_rows;
 use super::pane::{Interest, Look, Ready, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
-use crate::event::{Command, Fd, Kind, LaneId, Nanos, Scope, Seq, View};
+use crate::event::{
+    Command, Fd, Kind, LaneId, Mistake, Nanos, ReadPolicy, Scope, Seq, Settings, View,
+};
+use crate::model::FindingKind;
 
 /// The text of a buffer, without blanks at the ends of its lines.
 pub(super) fn text(buf: &Buffer) -> String {
@@ -121,7 +125,7 @@ fn keys_make_commands_for_the_selected_descriptor() {
     sends(&stage, "jt", &["trigger fd=8"]);
     sends(&stage, "oxwm", &["oneshot fd=7", "exclusive fd=7", "watch fd=7", "rearm fd=7"]);
     sends(&stage, "KX", &["close fd=7", "reset fd=7"]);
-    sends(&stage, "Tdc", &["trigger all edge", "read once", "client"]);
+    sends(&stage, "Tdc", &["trigger all edge", "read once 16", "client"]);
     sends(&stage, "=-nN", &["delay 10", "threads 2"]);
     sends(&stage, " .>", &["run", "step T1", "turn T1"]);
     sends(&stage, "ihi there<Enter>", &["send fd=7 hi there"]);
@@ -279,6 +283,96 @@ fn an_event_that_left_the_history_is_said_to_have_gone() {
     assert!(app.ui.past.is_none());
 }
 
+#[test]
+fn a_divergence_can_be_visited_from_the_findings() {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.diverges(Fd(7));
+    let at = stage.last();
+    stage.goes_on();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "4");
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("epoll_wait passed it over"), "{screen}");
+    assert!(screen.contains("1 as the model said, 1 divergence"), "{screen}");
+    stage.press(&mut app, "j");
+    assert_eq!(app.ui.past.as_ref().map(|past| past.seq), Some(at));
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("divergence          fd 7"), "{screen}");
+    stage.press(&mut app, "g");
+    assert!(app.ui.past.is_none());
+}
+
+#[test]
+fn a_thread_that_died_is_told_and_space_starts_it_again() {
+    let mut stage = Stage::start();
+    stage.dies();
+    let mut app = stage.app((120, 40));
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("T1 died: space starts it again"), "{screen}");
+    assert!(screen.contains("panicked: index out of bounds"), "{screen}");
+    assert_eq!(stage.press(&mut app, " "), [Command::Run]);
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("space restart"), "{screen}");
+}
+
+#[test]
+fn an_uncertain_place_is_marked_behind_the_reason() {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.client(Fd(8));
+    stage.arrive_together([Fd(7), Fd(8)]);
+    let app = stage.app((80, 24));
+    draws(
+        Ready(look(&stage, &app)),
+        (39, 4),
+        &[
+            "head>fd 7 IN arrived, 3 B unread ?",
+            "     fd 8 IN arrived, 3 B unread ?",
+            "tail",
+            "ovflist          unknown without eBPF",
+        ],
+    );
+}
+
+#[test]
+fn the_help_is_not_cut_on_the_smallest_screen() {
+    let stage = Stage::start();
+    let mut app = stage.app((80, 24));
+    stage.press(&mut app, "?");
+    let mut lines = std::collections::BTreeSet::new();
+    for _ in 0..120 {
+        let screen = shown(&app, &stage, &UNICODE);
+        lines.extend(screen.lines().filter(|l| l.starts_with('│')).map(str::to_owned));
+        stage.press(&mut app, "j");
+    }
+    let cut: Vec<_> = lines.iter().filter(|line| !line.ends_with(" │")).collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+}
+
+#[test]
+fn a_read_policy_comes_back_with_its_bytes() {
+    let mut stage = Stage::start();
+    let once = ReadPolicy::Once(4);
+    stage.tool(Kind::Settings(Settings { read: once, ..Settings::default() }));
+    let mut app = stage.app((120, 40));
+    assert_eq!(stage.press(&mut app, "d"), [Command::Read(ReadPolicy::Drain)]);
+    stage.tool(Kind::Settings(Settings::default()));
+    assert_eq!(stage.press(&mut app, "d"), [Command::Read(once)]);
+}
+
+#[test]
+fn the_readme_has_the_keys_the_mistakes_and_the_findings() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&readme_rows()), "its table of keys should be\n{}", readme_rows());
+    for mistake in Mistake::ALL {
+        assert!(readme.contains(&format!("| `{}` |", mistake.word())), "{}", mistake.word());
+    }
+    for finding in FindingKind::ALL {
+        assert!(readme.contains(&format!("`{}`", finding.word())), "{}", finding.word());
+    }
+}
+
 fn any_key() -> impl Strategy<Value = KeyPress> {
     let named = [
         Key::Enter,
@@ -388,11 +482,11 @@ fn a_drained_entry_says_that_it_stays_until_the_next_wait() {
         Ready(look(&stage, &app)),
         (43, 6),
         &[
-            "head>1 fd 7 put back at 0.001, drained",
-            "            since: leaves at the next",
-            "            epoll_wait",
+            "head>1 fd 7 drained: next wait drops it",
             "tail",
-            "   o   fd 7  IN  being handled by T1",
+            "   o   fd 7 IN being handled by T1",
+            "",
+            "",
             "ovflist          unknown without eBPF",
         ],
     );

@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{LaneId, Nanos, Seq, View, WatchKey};
-use crate::model::World;
+use crate::model::{Divergence, World};
 
 /// A pane that the keys can move in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +111,10 @@ pub struct Ui {
     pub track: Choice,
     /// The selected finding, 0 being the newest.
     pub finding: usize,
+    /// The selected divergence, if one is selected instead of a finding.
+    pub divergence: Option<Divergence>,
+    /// Bytes of one read an event, for the key that goes back to it.
+    pub once_bytes: u32,
     /// What the Why pane speaks of.
     pub topic: Topic,
     /// The earlier event that is viewed; `None` follows the newest.
@@ -141,6 +145,8 @@ impl Default for Ui {
             lane: LaneId(1),
             track: Choice::Watch,
             finding: 0,
+            divergence: None,
+            once_bytes: 16,
             topic: Topic::Watch,
             past: None,
             zoom: Nanos(2_000_000_000),

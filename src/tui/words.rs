@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{ConnState, FileKind, Mask, Peer};
+use crate::event::{ConnState, FileKind, Mask, Nanos, Peer};
 use crate::model::{OpenFile, ReadyEntry, Reason, World};
 
 /// Columns that a text takes.
@@ -140,43 +140,81 @@ pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
     set & (watched - Mask::PRIVATE)
 }
 
-/// Why an entry stands on the ready list, in words.
-pub fn reason(world: &World, entry: &ReadyEntry) -> String {
-    let file = world.file_of(entry.key);
-    let at = entry.since;
-    let bits = ready_bits(world, entry);
-    let stale = file.is_some() && bits.is_empty() && file.is_some_and(|f| f.unread == Some(0));
-    let text = match entry.why {
-        Reason::Arrived(Some(n)) => format!("{} arrived at {at}", size(n)),
-        Reason::Arrived(None) => format!("bytes arrived at {at}"),
-        Reason::Connection(Some(n)) if n > 1 => format!("{n} connections waiting since {at}"),
-        Reason::Connection(_) => format!("connection waiting since {at}"),
-        Reason::Room => format!("room to write since {at}"),
-        Reason::PeerClosed => format!("peer closed at {at}"),
-        Reason::Signalled => format!("written by the tool at {at}"),
-        Reason::AtAdd => format!("polled ready at ADD, {at}"),
-        Reason::AtMod => format!("polled ready at MOD, {at}"),
-        Reason::PutBack if stale => format!("put back at {at}"),
-        Reason::PutBack => put_back(file, bits, at),
-        Reason::Perhaps => "perhaps: woken twice around one harvest".to_owned(),
-        Reason::Woken(mask) => format!("woken with {mask} at {at}"),
-        Reason::Returned => "reported; its arrival was not seen".to_owned(),
-    };
-    if stale { format!("{text}, drained since: leaves at the next epoll_wait") } else { text }
+/// Whether an entry stands on the ready list although nothing it watches for holds any more: the
+/// next `epoll_wait` polls it and drops it.
+pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
+    let drained = world.file_of(entry.key).is_some_and(|file| file.unread == Some(0));
+    drained && ready_bits(world, entry).is_empty()
 }
 
-fn put_back(file: Option<&OpenFile>, bits: Mask, at: crate::event::Nanos) -> String {
-    match file {
-        Some(file) if file.what == FileKind::Listener && file.unread.is_some_and(|n| n > 0) => {
-            format!("put back: {} not accepted", file.unread.unwrap_or(0))
-        }
-        Some(file) if file.ended() => "put back: the peer has closed".to_owned(),
-        Some(file) => match file.unread {
-            Some(n) if n > 0 => format!("put back: {} left unread", size(n)),
-            _ if bits.any(Mask::OUT) => "put back: room to write".to_owned(),
-            _ => format!("put back at {at}"),
+/// Why an entry stands on the ready list, in at most `columns` columns if it can be said so: the
+/// first wording that fits, else the last and shortest one.
+pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
+    let mut wordings = wordings(world, entry);
+    let fitting = wordings.iter().position(|text| width(text) <= columns);
+    let last = wordings.len().saturating_sub(1);
+    wordings.swap_remove(fitting.unwrap_or(last))
+}
+
+/// What can be said of an entry, the longest wording first.
+fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
+    let at = entry.since;
+    if is_stale(world, entry) {
+        let listener = world.file_of(entry.key).is_some_and(|f| f.what == FileKind::Listener);
+        let done = if listener { "accepted" } else { "drained" };
+        let stays = format!("{done}; leaves at the next epoll_wait");
+        return vec![stays, format!("{done}: next wait drops it")];
+    }
+    // Later arrivals change nothing but the amount: an entry is listed once.
+    let unread = world.file_of(entry.key).and_then(|file| file.unread);
+    let what = match entry.why {
+        Reason::Arrived(then) => return arrived(at, unread.or(then)),
+        Reason::Connection(then) => match unread.or(then) {
+            Some(n) if n > 1 => format!("{n} connections wait"),
+            _ => "connection waits".to_owned(),
         },
-        None => format!("put back at {at}"),
+        Reason::Room => "room to write".to_owned(),
+        Reason::PeerClosed => "peer closed".to_owned(),
+        Reason::Signalled => "written by the tool".to_owned(),
+        Reason::AtAdd => "polled ready at ADD".to_owned(),
+        Reason::AtMod => "polled ready at MOD".to_owned(),
+        Reason::PutBack => return put_back(world, entry),
+        Reason::Perhaps => {
+            let twice = "perhaps: woken twice around one harvest";
+            return vec![twice.to_owned(), "perhaps: woken twice".to_owned()];
+        }
+        Reason::Woken(mask) => format!("woken with {mask}"),
+        Reason::Returned => "reported; its arrival was not seen".to_owned(),
+    };
+    let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
+    let when = if since { "since" } else { "at" };
+    vec![format!("{what} {when} {at}"), what]
+}
+
+fn arrived(at: Nanos, unread: Option<u32>) -> Vec<String> {
+    let Some(n) = unread else {
+        return vec![format!("bytes arrived at {at}"), "bytes arrived".to_owned()];
+    };
+    let n = size(n);
+    let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
+    vec![long, short, format!("arrived, {n} unread")]
+}
+
+fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
+    let words = |long: &str, short: &str| {
+        vec![format!("put back: {long}"), format!("put back: {short}"), "put back".to_owned()]
+    };
+    let Some(file) = world.file_of(entry.key) else { return words("its file is gone", "gone") };
+    match file.unread {
+        Some(n) if n > 0 && file.what == FileKind::Listener => {
+            words(&format!("{n} not accepted"), &format!("{n} wait"))
+        }
+        _ if file.ended() => words("the peer has closed", "closed"),
+        Some(n) if n > 0 => {
+            words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
+        }
+        _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
+        _ => vec![format!("put back at {}", entry.since), "put back".to_owned()],
     }
 }
 

@@ -185,7 +185,7 @@ fn a_telnet_line_is_seen_held_stepped_and_gone_back_to() {
     terminal.keys(" ");
     terminal.shows("held");
     client.write_all(b"waiting\r\n").unwrap();
-    terminal.shows("9 B arrived");
+    terminal.shows("9 B unread");
     // One call: epoll_wait reports it.
     terminal.keys(".");
     terminal.shows("being handled by T1");
@@ -198,6 +198,14 @@ fn a_telnet_line_is_seen_held_stepped_and_gone_back_to() {
     client.read_exact(&mut echo).unwrap();
     assert_eq!(&echo, b"waiting\r\n");
     terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}
+
+#[test]
+fn a_screen_for_a_time_ends_by_itself() {
+    let mut terminal = Terminal::start(24, 80, &["--listen", "127.0.0.1:0", "--for", "1s"]);
+    terminal.shows("Why");
     assert_eq!(terminal.ended().code(), Some(0));
     terminal.is_restored();
 }

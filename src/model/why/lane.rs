@@ -15,7 +15,10 @@ pub(super) fn sentence(world: &World, id: LaneId) -> String {
         LaneState::Harvesting(call) => harvesting(world, lane, call),
         LaneState::Asleep(call) => asleep(world, lane, call),
         LaneState::Ended => format!("{id} ended at {}: it was asked to", lane.since),
-        LaneState::Died(message) => thread_died(id, message),
+        LaneState::Died(message) => format!(
+            "{}. It waits for nothing and serves nobody until `run` (space) starts it again",
+            thread_died(id, message)
+        ),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::App;
 use crate::event::{View, WatchKey};
-use crate::model::TrackId;
+use crate::model::{Finding, TrackId};
 use crate::session::Scene;
 use crate::tui::action::{Reach, Step};
 use crate::tui::layout;
-use crate::tui::pane::{Interest, Look};
+use crate::tui::pane::{Interest, Look, Waiting};
 use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Choice, Pane};
 
@@ -31,7 +31,7 @@ fn moved(at: Option<usize>, len: usize, reach: Reach, step: Step) -> Option<usiz
 }
 
 impl App {
-    pub(super) fn show(&mut self, view: View) {
+    pub(super) fn show(&mut self, view: View, scene: &Scene<'_>) {
         self.ui.view = view;
         self.ui.focus = match view {
             View::Overview => Pane::Interest,
@@ -39,6 +39,11 @@ impl App {
             View::Calls => Pane::Calls,
             View::Findings => Pane::Findings,
         };
+        if view == View::Findings
+            && let Some(Some(key)) = self.found(scene).get(self.ui.finding)
+        {
+            self.select(*key);
+        }
     }
 
     pub(super) fn focus(&mut self, step: Step) {
@@ -102,7 +107,7 @@ impl App {
     }
 
     fn go_waiting(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
-        let lanes: Vec<_> = self.world(scene).lanes.iter().map(|lane| lane.id).collect();
+        let lanes = Waiting::order(self.world(scene));
         let at = lanes.iter().position(|id| *id == self.ui.lane);
         if let Some(next) = moved(at, lanes.len(), reach, step) {
             self.select_lane(lanes[next], scene);
@@ -133,18 +138,34 @@ impl App {
         }
     }
 
-    fn go_findings(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    /// The registrations that the viewed findings are about, newest first.
+    fn found(&self, scene: &Scene<'_>) -> Vec<Option<WatchKey>> {
         let world = self.world(scene);
-        let findings = world.findings.iter().rev();
-        let found: Vec<_> = findings
-            .map(|f| f.fd.zip(f.file).map(|(fd, file)| WatchKey { fd, file }))
-            .map(|key| key.filter(|key| world.instance.interest.get(*key).is_some()))
-            .collect();
-        if let Some(next) = moved(Some(self.ui.finding), found.len(), reach, step) {
-            self.ui.finding = next;
-            if let Some(key) = found[next] {
-                self.select(key);
-            }
+        let key = |f: &Finding| f.fd.zip(f.file).map(|(fd, file)| WatchKey { fd, file });
+        let findings = world.findings.iter().rev().map(key);
+        findings.map(|key| key.filter(|k| world.instance.interest.get(*k).is_some())).collect()
+    }
+
+    /// Findings come first, divergences below; a divergence is looked at where it was noticed.
+    fn go_findings(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+        let found = self.found(scene);
+        let divergences: Vec<_> = scene.live.instance.check.recent().rev().copied().collect();
+        let chosen = self.ui.divergence.and_then(|d| divergences.iter().position(|o| *o == d));
+        let at = chosen.map_or(self.ui.finding, |n| found.len() + n);
+        let Some(next) = moved(Some(at), found.len() + divergences.len(), reach, step) else {
+            return;
+        };
+        if let Some(divergence) = next.checked_sub(found.len()).map(|n| divergences[n]) {
+            self.ui.divergence = Some(divergence);
+            self.visit(divergence.seq, scene);
+            return;
+        }
+        if self.ui.divergence.take().is_some() {
+            self.live(scene);
+        }
+        self.ui.finding = next;
+        if let Some(key) = found[next] {
+            self.select(key);
         }
     }
 

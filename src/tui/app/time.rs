@@ -36,11 +36,21 @@ impl App {
         self.settle(scene);
     }
 
+    /// Shows the screen as it was at `seq`, if that is still kept.
+    pub(super) fn visit(&mut self, seq: Seq, scene: &Scene<'_>) {
+        if scene.journal.first().is_some_and(|first| first <= seq) {
+            self.go_to(seq, scene);
+        } else {
+            self.ui.say("that event has been dropped from the history");
+        }
+    }
+
     pub(super) fn seek(&mut self, step: Step, scene: &Scene<'_>) {
         let now = self.viewed(scene);
         match step {
             Step::Back if scene.journal.first().is_none_or(|first| now <= first) => {
-                self.ui.say("history begins here");
+                let begins = scene.journal.begins().unwrap_or(Nanos(0));
+                self.ui.say(format!("the history begins at {begins}"));
             }
             Step::Back => self.go_to(now.back(), scene),
             Step::On if self.ui.past.is_none() => self.ui.say("this is now: [ goes back in time"),
@@ -51,7 +61,14 @@ impl App {
 
     pub(super) fn at(&mut self, t: Nanos, scene: &Scene<'_>) {
         match scene.journal.seq_at(t) {
-            Some(seq) => self.go_to(seq, scene),
+            Some(seq) => {
+                self.go_to(seq, scene);
+                if let Some(begins) = scene.journal.begins().filter(|begins| t < *begins) {
+                    self.ui.say(format!(
+                        "the history begins at {begins}: --history-events and --history-bytes keep more"
+                    ));
+                }
+            }
             None => self.ui.say("nothing has happened yet"),
         }
     }

@@ -84,7 +84,11 @@ pub static BINDINGS: &[Binding] = &[
         VIEW,
         &[ch('d')],
         Action::ReadPolicy,
-        ["read drain, read once 4", "read until EAGAIN <-> one read an event", "drain/once"],
+        [
+            "read drain, read once 4",
+            "read until EAGAIN <-> one read of 16 bytes an event",
+            "drain/once",
+        ],
     ),
     row(
         Group::Clients,
@@ -126,11 +130,7 @@ pub static BINDINGS: &[Binding] = &[
         VIEW,
         &[ch('x')],
         Action::Do(Command::Exclusive(None, None)),
-        [
-            "exclusive fd=7",
-            "EPOLLEXCLUSIVE on or off (shows nothing on a single epoll instance)",
-            "",
-        ],
+        ["exclusive fd=7", "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)", ""],
     ),
     row(
         Group::Registration,
@@ -300,14 +300,14 @@ pub static BINDINGS: &[Binding] = &[
         VIEW,
         &[ch('y')],
         Action::Copy,
-        ["copy", "copy the Why sentence, or the selected call, to the clipboard (OSC 52)", ""],
+        ["copy", "copy the Why sentence or the selected call (OSC 52)", ""],
     ),
     row(
         Group::Program,
         VIEW,
         &[ch(':')],
         Action::AskCommand,
-        ["", "type a command; some have no key: accept, max-events, drop, mistake", "command"],
+        ["", "a command; without a key: accept, max-events, drop, mistake", "command"],
     ),
     row(
         Group::Time,
@@ -328,7 +328,7 @@ pub static BINDINGS: &[Binding] = &[
         EVERY,
         &[ctrl('z')],
         Action::Suspend,
-        ["", "stop the program and the server in it; the kernel goes on queueing clients", ""],
+        ["", "suspend, the server too; the kernel goes on queueing clients", ""],
     ),
     row(Group::Entry, ENTRY, &[plain(Key::Enter)], Action::Submit, ["", "carry it out", "go"]),
     row(Group::Entry, ENTRY, &[plain(Key::Esc)], Action::Cancel, ["", "give up", "give up"]),

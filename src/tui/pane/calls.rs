@@ -36,6 +36,9 @@ impl Calls<'_> {
     fn events(&self, rows: usize) -> Vec<Event> {
         let Look { scene, ui, .. } = self.0;
         let now = scene.world.seq;
+        if self.is_dropped() {
+            return Vec::new();
+        }
         let shown = |e: &Event| gloss::is_row(e) && ui.filter.shows_event(scene.world, e);
         let mut after = Vec::new();
         if ui.past.is_some() && ui.view == View::Calls {
@@ -61,6 +64,13 @@ impl Calls<'_> {
         events.reverse();
         events.append(&mut after);
         events
+    }
+
+    /// Whether the viewed event, and so every call up to it, is no longer kept.
+    fn is_dropped(&self) -> bool {
+        let Look { scene, ui, .. } = self.0;
+        let past = ui.past.as_ref();
+        past.is_some_and(|past| scene.journal.first().is_some_and(|first| past.seq < first))
     }
 
     /// The waits that have not returned: whose, since when, and the call.
@@ -133,8 +143,13 @@ impl Widget for Calls<'_> {
             y += 1;
         }
         if y == 0 {
-            let text =
-                if look.ui.filter.is_all() { " none yet" } else { " none that the filter shows" };
+            let text = if self.is_dropped() {
+                " the calls up to the viewed event have been dropped from the history"
+            } else if look.ui.filter.is_all() {
+                " none yet"
+            } else {
+                " none that the filter shows"
+            };
             Row::new(buf, area, cells(0)).put(text, look.style(Role::Dim));
         }
     }

@@ -1,4 +1,5 @@
-//! The findings: states that are bugs in real servers, newest first.
+//! The findings: states that are bugs in real servers, newest first; below them, where the model and
+//! the kernel did not agree, and how often that could not be told.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::Mistake;
-use crate::model::Finding;
+use crate::model::{Check, Difference, Divergence, Finding};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -24,7 +25,13 @@ impl FindingsPane<'_> {
         let active = findings.iter().filter(|f| f.active).count();
         let all = findings.iter().count();
         let numbers = format!("{active} now, {all} in all");
-        vec!["Findings".to_owned(), numbers, "model".to_owned()]
+        let mut title = vec!["Findings".to_owned(), numbers];
+        let diverged = look.scene.live.instance.check.diverged;
+        if diverged > 0 {
+            title.push(words::plural(diverged, "divergence"));
+        }
+        title.push("model".to_owned());
+        title
     }
 
     fn draw(&self, finding: &Finding, chosen: bool, area: Rect, buf: &mut Buffer) {
@@ -56,13 +63,47 @@ impl FindingsPane<'_> {
             if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
         row.put(&format!("{when}, {times}"), look.style(Role::Dim));
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
-        for (n, line) in words::wrap(&finding.sentence, usize::from(below.width))
-            .iter()
-            .take(ROWS - 2)
-            .enumerate()
-        {
-            Row::new(buf, below, cells(n) + 1).put(line, look.style(Role::Text));
+        self.sentence(&finding.sentence, below, buf);
+    }
+
+    fn sentence(&self, text: &str, below: Rect, buf: &mut Buffer) {
+        let lines = words::wrap(text, usize::from(below.width));
+        for (n, line) in lines.iter().take(ROWS - 2).enumerate() {
+            Row::new(buf, below, cells(n) + 1).put(line, self.0.style(Role::Text));
         }
+    }
+
+    fn divergence(&self, divergence: &Divergence, chosen: bool, area: Rect, buf: &mut Buffer) {
+        let look = &self.0;
+        let marker = if chosen { look.theme.glyphs.selected } else { " " };
+        let bad = look.style(Role::Bad);
+        let (about, text) = difference(divergence.what);
+        let mut row = Row::new(buf, area, 0);
+        row.put(marker, look.style(Role::Focus)).put(look.theme.glyphs.lost, bad);
+        row.put(" ", bad).column("divergence", 19, Align::Left, bad);
+        row.column(&about, 8, Align::Left, look.style(Role::Title));
+        let when = format!("event {} at {}", words::count(divergence.seq.0), divergence.t);
+        row.put(&format!("{when}, in {}", divergence.lane), look.style(Role::Dim));
+        let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
+        self.sentence(&text, below, buf);
+    }
+
+    /// How far the model can be believed, at the foot of the pane; the rows that are left.
+    fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
+        let lines = words::wrap(
+            &reckoning(&self.0.scene.live.instance.check),
+            usize::from(area.width.saturating_sub(2)),
+        );
+        let rows = cells(lines.len());
+        if area.height < rows + cells(ROWS) {
+            return area;
+        }
+        let left = area.height - rows;
+        let below = Rect { x: area.x + 1, y: area.y + left, height: rows, ..area };
+        for (n, line) in lines.iter().enumerate() {
+            Row::new(buf, below, cells(n)).put(line, self.0.style(Role::Dim));
+        }
+        Rect { height: left, ..area }
     }
 
     fn nothing(&self, area: Rect, buf: &mut Buffer) {
@@ -86,24 +127,73 @@ impl FindingsPane<'_> {
     }
 }
 
+/// What the model said against what the kernel did.
+fn difference(what: Difference) -> (String, String) {
+    let (key, text) = match what {
+        Difference::NotListed(key) => (
+            key,
+            "epoll_wait reported it, and the model had not listed it: no wake-up was seen".into(),
+        ),
+        Difference::NotReported(key) => {
+            (key, "the model had it listed and ready, and epoll_wait passed it over".into())
+        }
+        Difference::Order(key) => {
+            (key, "epoll_wait reported it in another place of the order".into())
+        }
+        Difference::Bits { key, expected, reported } => {
+            let bits = (expected.join(" "), reported.join(" "));
+            (key, format!("epoll_wait reported {}, and the model expected {}", bits.1, bits.0))
+        }
+        Difference::Interest(key) => {
+            (key, "fdinfo shows this registration otherwise than the model had it".into())
+        }
+    };
+    let then = "The list has been corrected by what the kernel did.";
+    (format!("fd {}", key.fd), format!("{text}. {then}"))
+}
+
+/// How often the model was right, wrong, and not to be judged.
+fn reckoning(check: &Check) -> String {
+    let unjudged = match check.unjudged {
+        0 => "every one could be judged".to_owned(),
+        n => format!(
+            "{} could not be judged (threads overlapped, or wake-ups were lost or late)",
+            words::count(n)
+        ),
+    };
+    format!(
+        "Returns of epoll_wait: {} as the model said, {}, {unjudged}.",
+        words::count(check.agreed),
+        words::plural(check.diverged, "divergence")
+    )
+}
+
 fn plural_times(n: u64) -> String {
     if n == 1 { "once".to_owned() } else { format!("{} times", words::count(n)) }
 }
 
 impl Widget for FindingsPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
-        let area = area.intersection(buf.area);
-        let found: Vec<_> = self.0.scene.world.findings.iter().rev().collect();
-        if found.is_empty() {
+        let Self(look) = self;
+        let area = self.foot(area.intersection(buf.area), buf);
+        let found: Vec<_> = look.scene.world.findings.iter().rev().collect();
+        let divergences: Vec<_> = look.scene.live.instance.check.recent().rev().collect();
+        let len = found.len() + divergences.len();
+        if len == 0 {
             self.nothing(area, buf);
             return;
         }
+        let selected = look.ui.divergence.and_then(|d| divergences.iter().position(|o| **o == d));
+        let at = selected.map_or(look.ui.finding, |n| found.len() + n);
         let rows = (usize::from(area.height) / ROWS).max(1);
-        let first = first_row(self.0.ui.finding, found.len(), rows);
-        for (n, finding) in found.iter().enumerate().skip(first).take(rows) {
+        let first = first_row(at, len, rows);
+        for n in (first..len).take(rows) {
             let from = cells((n - first) * ROWS).min(area.height);
-            let at = Rect { y: area.y + from, height: area.height - from, ..area };
-            self.draw(finding, n == self.0.ui.finding, at, buf);
+            let part = Rect { y: area.y + from, height: area.height - from, ..area };
+            match n.checked_sub(found.len()) {
+                None => self.draw(found[n], n == at, part, buf),
+                Some(m) => self.divergence(divergences[m], n == at, part, buf),
+            }
         }
     }
 }

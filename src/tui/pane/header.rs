@@ -8,6 +8,7 @@ use super::Look;
 use crate::event::{Nanos, ReadPolicy, Seq};
 use crate::tui::draw::Row;
 use crate::tui::gloss;
+use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 use crate::tui::ui::{Hold, Past};
 use crate::tui::words::{self, plural};
@@ -39,7 +40,9 @@ impl Header<'_> {
             ReadPolicy::Once(n) => format!("once {n}"),
         };
         let threads = plural(settings.threads.into(), "thread");
-        let how = format!("epoll{dot}{}{dot}{read}{dot}{threads}", settings.trigger);
+        // In a narrow header what matters more needs the columns.
+        let backend = if look.ui.size.0 < WIDE { String::new() } else { format!("epoll{dot}") };
+        let how = format!("{backend}{}{dot}{read}{dot}{threads}", settings.trigger);
         let mut pieces = vec![
             piece(6, Role::Title, "epollscope"),
             piece(2, Role::Text, format!("{} {address}", settings.app.word())),
@@ -64,6 +67,13 @@ impl Header<'_> {
         for mistake in world.settings.mistakes.iter() {
             pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
         }
+        for lane in world.lanes.iter().filter(|lane| lane.has_died()) {
+            pieces.push(piece(
+                0,
+                Role::Bad,
+                format!("{} {} died", look.theme.glyphs.stuck, lane.id),
+            ));
+        }
         let active = world.findings.iter().filter(|f| f.active).count() as u64;
         if active > 0 {
             let found = format!("{} {}", look.theme.glyphs.stuck, plural(active, "finding"));
@@ -82,7 +92,7 @@ impl Header<'_> {
         pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
         let lost = world.counters.lost;
         let (rank, role) = if lost > 0 { (0, Role::Bad) } else { (5, Role::Dim) };
-        pieces.push(piece(rank, role, format!("lost {}", words::count(lost))));
+        pieces.push(piece(rank, role, format!("lost {}", words::rough(lost))));
         let rank = if clients == 0 { 3 } else { 7 };
         pieces.push(piece(rank, Role::Key, look.scene.facts.invitation.as_str()));
     }

@@ -21,6 +21,16 @@ enum Line {
     Blank,
 }
 
+/// What the words in the panes' titles say.
+const KNOWN: [(&str, &str); 6] = [
+    ("kernel", "read from the kernel: fdinfo, queue lengths"),
+    ("seen", "a system call that this program made, with its result"),
+    ("model", "deduced from calls and wake-ups by the kernel's rules"),
+    ("model 12", "so many returns of epoll_wait were what the model said"),
+    ("divergence", "one was not; view 4 lists it, and counts those not to be judged"),
+    ("lost sync", "observations were lost; the list is not known for a while"),
+];
+
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let g = self.0.theme.glyphs;
@@ -57,9 +67,13 @@ impl Help<'_> {
             (g.end, "end of stream"),
             (g.close, "close or reset"),
             (g.changed, "mask or trigger changed"),
-            (g.lost, "observations were lost"),
+            (g.lost, "observations were lost; in the findings: a divergence"),
+            ("?", "behind a ready entry: its place in the order is not certain"),
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
+        lines.push(Line::Blank);
+        lines.push(Line::Heading("How it is known"));
+        lines.extend(KNOWN.map(|(word, what)| Line::Mark(word, what)));
         lines
     }
 }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
+use crate::model::Lane;
 use crate::tui::action::Action;
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap::{self, Binding};
@@ -19,6 +20,7 @@ impl Hints<'_> {
     /// What the hint of a key says now.
     fn word(&self, binding: &Binding) -> &'static str {
         match binding.action {
+            Action::Hold if self.0.scene.live.lanes.iter().any(Lane::has_died) => "restart",
             Action::Hold if self.0.scene.live.settings.paused => "run",
             _ => binding.hint,
         }

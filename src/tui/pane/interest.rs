@@ -106,8 +106,8 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
         Trigger::Edge => row.column("EDGE", trigger_width, Align::Left, theme.style(Role::Edge)),
     };
     let [unread, unsent] = queues(file);
-    let data =
-        if unread.chars().any(|c| ('1'..='9').contains(&c)) { Role::Data } else { Role::Text };
+    let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);
+    let data = if waits { Role::Data } else { Role::Text };
     row.column(&unread, 6, Align::Right, theme.style(data));
     row.column(&unsent, 6, Align::Right, plain);
     let (glyph, word, role) = state(look, entry, file);
@@ -147,7 +147,8 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
 }
 
 /// The state of a registration: glyph, word, role. The first that holds is shown:
-/// a finding, being handled, disarmed, on the ready list, the server's own state, idle.
+/// a finding, being handled, disarmed, on the ready list (drained or ready), the server's own state,
+/// idle.
 fn state(
     look: &Look<'_>,
     entry: &InterestEntry,
@@ -156,12 +157,16 @@ fn state(
     let glyphs = look.theme.glyphs;
     let world = look.scene.world;
     let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
+    let listed = world.instance.ready.find(entry.key);
+    let drained = listed.is_some_and(|(_, ready)| words::is_stale(world, ready));
     if let Some(finding) = world.findings.of_file(entry.key.file).next() {
         (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
     } else if world.being_handled(entry.key).is_some() {
         (glyphs.handled, "handled", Role::Handled)
     } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
+    } else if entry.listed && drained {
+        (glyphs.listed, "listed", Role::Text)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)
     } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {

@@ -45,6 +45,9 @@ impl Ready<'_> {
             Sync::Unknown if world.edge_log == EdgeLog::Off && world.seq.0 > 0 => Some(
                 "unknown: wake-ups are not being recorded (too many a second, or switched off)",
             ),
+            Sync::Unknown if world.instance.interest.is_empty() && world.seq.0 > 0 => {
+                Some("unknown: nothing is registered with an epoll instance yet")
+            }
             Sync::Unknown if world.seq.0 > 0 => {
                 Some("unknown: wake-ups were not recorded from the start")
             }
@@ -71,20 +74,19 @@ impl Widget for Ready<'_> {
             .filter(|(_, entry)| entry.progress != Progress::Done)
             .collect();
         let list = &world.instance.ready;
-        let foot = usize::from(area.height > 3);
+        // In a pane of a few rows the list goes first.
+        let needed = list.len() + handed.len() + 2;
+        let foot = usize::from(area.height > 4 || needed <= usize::from(area.height));
         let room = usize::from(area.height).saturating_sub(foot);
         let shared =
             handed.len().min(room / 2).max(room.saturating_sub(list.len() + 1).min(handed.len()));
         let rows = room - shared;
         let chosen = look.ui.watch.and_then(|key| list.find(key)).map_or(0, |(at, _)| at);
         let first = first_row(chosen, list.len(), rows);
-        // Reasons that are too long go on below where rows are free; one is kept for the tail.
-        let mut spare = rows.saturating_sub(list.len() + 1);
         let mut y = 0;
         for (place, entry) in list.iter().enumerate().skip(first).take(rows) {
-            let more = draw(&look, (place, entry), area, y, spare, buf);
-            spare -= more;
-            y += 1 + cells(more);
+            draw(&look, place, entry, &mut Row::new(buf, area, y));
+            y += 1;
         }
         if list.is_empty() {
             Row::new(buf, area, 0).put("empty: epoll_wait would sleep", dim);
@@ -104,56 +106,44 @@ impl Widget for Ready<'_> {
     }
 }
 
-/// Draws an entry in row `y`, and in at most `spare` rows below it. How many of those it took.
-fn draw(
-    look: &Look<'_>,
-    (place, entry): (usize, &ReadyEntry),
-    area: Rect,
-    y: u16,
-    spare: usize,
-    buf: &mut Buffer,
-) -> usize {
+/// Below so many columns, blanks and what the row tells anyway give way to the reason.
+const NARROW: u16 = 42;
+
+fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     let world = look.scene.world;
     let chosen = look.ui.watch == Some(entry.key);
     let dim = look.style(Role::Dim);
     let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
-    let mut row = Row::new(buf, area, y);
+    let narrow = row.left() < NARROW;
     row.put(if place == 0 { "head" } else { "    " }, dim);
     row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
-    // The place is also told by the row; in a narrow pane the reason needs its columns.
-    let left = row.left();
-    let number = if left < 36 { String::new() } else { format!("{} ", place + 1) };
-    let gap = if left < 42 { " " } else { "  " };
+    // The place is also told by the row.
+    let number = if narrow { String::new() } else { format!("{} ", place + 1) };
+    let gap = if row.left() < 48 { " " } else { "  " };
     row.put(&number, dim).put(&format!("fd {}", entry.key.fd), name).put(gap, dim);
     let bits = words::ready_bits(world, entry);
     if !bits.is_empty() {
         row.put(&bits.join(" "), look.style(Role::Data)).put(gap, dim);
     }
-    let unsure = if entry.unsure { "? " } else { "" };
-    let text = format!("{unsure}{}", words::reason(world, entry));
-    let room = row.left();
-    let lines = words::wrap(&text, usize::from(room));
-    if lines.len() - 1 > spare {
-        row.put(&text, look.style(Role::Text));
-        return 0;
-    }
-    let column = Rect { x: area.right().saturating_sub(room), width: room, ..area };
-    for (n, line) in lines.iter().enumerate() {
-        Row::new(buf, column, y + cells(n)).put(line, look.style(Role::Text));
-    }
-    lines.len() - 1
+    // Its place in the order is not certain: said behind, so that the reasons stand in line.
+    let doubt = if entry.unsure { " ?" } else { "" };
+    let room = usize::from(row.left()).saturating_sub(doubt.len());
+    row.put(&words::reason(world, entry, room), look.style(Role::Text)).put(doubt, dim);
 }
 
 fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {
     let glyphs = look.theme.glyphs;
     let key = InterestList::key_of(&entry.delivery);
+    let narrow = row.left() < NARROW;
     let (glyph, text) = match entry.progress {
+        Progress::Current if narrow => (glyphs.handled, format!("handled by {lane}")),
         Progress::Current => (glyphs.handled, format!("being handled by {lane}")),
         Progress::Waiting | Progress::Done => (glyphs.idle, format!("waits for {lane}")),
     };
     row.column(glyph, 4, Align::Right, look.style(Role::Handled));
     let name = if look.ui.watch == Some(key) { Role::Title } else { Role::Text };
-    row.put(&format!("  fd {}  ", key.fd), look.style(name));
+    let number = if narrow { "" } else { "  " };
+    row.put(&format!("{number}fd {} ", key.fd), look.style(name));
     row.put(&entry.delivery.mask.join(" "), look.style(Role::Data));
-    row.put("  ", look.style(Role::Text)).put(&text, look.style(Role::Handled));
+    row.put(" ", look.style(Role::Text)).put(&text, look.style(Role::Handled));
 }

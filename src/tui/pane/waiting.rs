@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{Call, visible};
-use crate::model::{Lane, LaneState};
+use crate::event::{Call, LaneId, visible};
+use crate::model::{Lane, LaneState, World};
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
@@ -24,6 +24,13 @@ impl Waiting<'_> {
         vec![name.to_owned(), format!("{asleep} of {alive}")]
     }
 
+    /// The threads in the order of the pane: sleepers as they are woken, then the others.
+    pub fn order(world: &World) -> Vec<LaneId> {
+        let asleep: Vec<_> = world.instance.wq.iter().collect();
+        let others = world.lanes.iter().map(|lane| lane.id).filter(|id| !asleep.contains(id));
+        asleep.iter().copied().chain(others).collect()
+    }
+
     /// The lines: sleepers in their order, then the held, then the others.
     fn lines(&self, columns: usize) -> Vec<(Option<&Lane>, String, Role)> {
         let world = self.0.scene.world;
@@ -33,7 +40,7 @@ impl Waiting<'_> {
                 let next =
                     if place == 0 && world.instance.wq.len() > 1 { ", woken next" } else { "" };
                 let text = if lane.step_pending {
-                    format!("step pending: the call sleeps since {}", lane.since)
+                    format!("step pending, asleep since {}", lane.since)
                 } else {
                     format!("asleep since {}{next}", lane.since)
                 };
@@ -44,7 +51,7 @@ impl Waiting<'_> {
         for lane in world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(lane, columns);
             lines.push((Some(lane), text, role));
-            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane) {
+            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
             }
         }
@@ -75,7 +82,8 @@ fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
         LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
         LaneState::Died(message) => {
-            (format!("panicked: {}", visible(message.as_bytes(), 100)), Role::Bad, None)
+            let text = format!("panicked: {}", visible(message.as_bytes(), 100));
+            (text, Role::Bad, Some("press space to start it again"))
         }
     }
 }
