@@ -142,8 +142,11 @@ impl World {
         let t = self.t;
         if let Some(lane) = self.lane_mut(lane) {
             lane.calls += 1;
-            lane.state = LaneState::Running;
-            lane.since = t;
+            // A held thread carries out commands at the gate, and stays there.
+            if !matches!(lane.state, LaneState::Held(_)) {
+                lane.state = LaneState::Running;
+                lane.since = t;
+            }
         }
         self.served(record);
         match (record.call, &record.output) {

@@ -382,11 +382,12 @@ impl Comparison<'_> {
 impl OpenFile {
     /// Takes over what a report says: the state at the harvest, unless it was woken after that.
     fn learn_report(&mut self, reported: Mask, mask: Mask, late: bool, seq: Seq) {
-        let ends = Mask::RDHUP | Mask::HUP | Mask::ERR;
-        self.state |= reported & ends;
-        if mask.has(Mask::RDHUP) && !late {
-            self.state = reported & ends;
-            self.settled = true;
+        // ERR and HUP are always reported, RDHUP only if asked for.
+        let told = Mask::ALWAYS | (mask & Mask::RDHUP);
+        self.state |= reported & told;
+        if !late {
+            self.state = (self.state - told) | (reported & told);
+            self.settled |= mask.has(Mask::RDHUP);
         }
         if mask.has(Mask::OUT) {
             self.room = Some(reported.has(Mask::OUT));

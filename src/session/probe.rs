@@ -164,6 +164,7 @@ impl Probe {
             return Vec::new();
         };
         let mut kinds = Vec::new();
+        let asked_queues = !question.queues.is_empty();
         for (fd, id, queues) in question.queues {
             let Some(file) = world.files.get(&id) else { continue };
             let same = world.fds.get(&fd) == Some(&id);
@@ -180,7 +181,9 @@ impl Probe {
             self.unchecked = question.spoilt || self.changed >= question.asked;
             kinds.push((question.answered, Kind::Resync { ep, entries: entries.into() }));
         }
-        self.settle(question.answered, world);
+        if asked_queues {
+            self.settle(question.answered, world);
+        }
         kinds
     }
 

@@ -65,13 +65,16 @@ fn an_ignored_end_of_stream_is_found() {
 
 #[test]
 fn mask_zero_with_a_reset_is_found() {
-    let server = Server::start(&["--mistake", "mask-zero"]);
+    let mut server = Server::start(&["--mistake", "mask-zero"]);
     let (mut client, fd) = server.client();
     client.send("x");
     client.half_close();
     server.ever("mask 0", |l| l["call"] == "epoll_ctl" && l["fd"] == fd && l["events"] == "0");
     client.reset();
     about(&server.finding("mask-zero-spin"), fd);
+    server.command("pause");
+    let differs = server.lines().iter().filter(|l| l["kind"] == "divergence").count();
+    assert_eq!(differs, 0, "ERR and HUP follow what is reported, whatever the mask");
 }
 
 /// A server that may open few descriptors.
