@@ -21,12 +21,20 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
 
 /// Fixes how many arenas the allocator may have. glibc otherwise counts the processors when it
 /// first wants more than eight, by reading a file, in whatever thread that is (mallopt(3),
-/// M_ARENA_MAX): an observed thread would make calls that are not its own.
+/// M_ARENA_MAX), and reads another one when it first gives memory back: an observed thread would
+/// make calls that are not its own.
 pub fn settle_allocator() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: mallopt(3) takes two numbers and locks the allocator by itself.
         let _ = unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, ARENAS) };
+        // Before glibc first gives back a part of a thread's heap, it reads the rule of
+        // overcommitment (proc(5), /proc/sys/vm/overcommit_memory): this thread makes it do so now.
+        let give_back = || {
+            let blocks: [Vec<u8>; 8] = std::array::from_fn(|_| Vec::with_capacity(100_000));
+            drop(std::hint::black_box(blocks));
+        };
+        let _ = std::thread::spawn(give_back).join();
     }
 }
 
