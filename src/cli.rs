@@ -53,6 +53,8 @@ pub struct ServeOptions {
     pub theme: Option<ThemeName>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
+    /// The server runs without being watched, to compare with.
+    pub unobserved: bool,
     /// When wake-ups are recorded.
     pub edge_log: EdgeLogMode,
     /// What is written without a screen.

@@ -78,6 +78,8 @@ pub struct EngineConfig {
     /// Bytes of each socket buffer (SO_SNDBUF, SO_RCVBUF), set before listening; `None` leaves
     /// them to the kernel.
     pub buffers: Option<u32>,
+    /// Run the same threads compiled without the tap: nothing of what they do is told.
+    pub unobserved: bool,
 }
 
 /// The running server. Dropping it shuts it down without waiting for clients.
@@ -117,6 +119,7 @@ impl Engine {
             return Err(EngineError::SignalsNotBlocked);
         }
         let (lan, mut settings) = (config.lan, config.settings);
+        let observed = !config.unobserved;
         let (listening, files) = bind_all(config)?;
         let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
         crate::sys::limits::settle_allocator();
@@ -125,10 +128,21 @@ impl Engine {
         let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
         let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;
+        edge.set(observed);
         settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
         settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
         let spare = spare_descriptor().map(crate::sys::descriptor::out_of_the_way);
-        let shared = Shared::new(Parts { clock, side, mailbox, edge, lan, settings, spare, lanes });
+        let shared = Shared::new(Parts {
+            clock,
+            side,
+            mailbox,
+            edge,
+            lan,
+            observed,
+            settings,
+            spare,
+            lanes,
+        });
         let addresses = listening.iter().map(|l| l.address.clone()).collect();
         introduce(&shared, listening, settings.trigger);
         Self::launch(Arc::new(shared), tap, addresses, files)

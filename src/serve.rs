@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
+use crate::event::EdgeLogMode;
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::{Facts, Session};
@@ -25,6 +26,9 @@ use crate::tui::{self, Marks, TuiOptions};
 /// something that the tool needs.
 pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
+    if !headless && options.unobserved {
+        return Err(Error::Usage("--unobserved has nothing to show: give --headless".to_owned()));
+    }
     if !headless {
         tui::terminal::require()?;
     }
@@ -43,11 +47,13 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         lan: options.lan,
         settings: options.settings,
         buffers: options.buffers,
+        unobserved: options.unobserved,
     };
     let engine = Engine::start_with_clock(config, Arc::clone(&doorbell), clock).map_err(failure)?;
     let facts = facts(&engine, options, descriptors);
+    let edge_log = if options.unobserved { EdgeLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
-    let session = Session::new(engine, doorbell, clock, limits, facts, options.edge_log);
+    let session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("signalfd", &e))?;
     if headless {

@@ -123,6 +123,9 @@ struct Run {
     /// Write this to standard output without a screen [default: json]
     #[arg(long, value_name = "OUTPUT", value_enum)]
     output: Option<Output>,
+    /// Serve without being watched, to compare with; only without a screen
+    #[arg(long)]
+    unobserved: bool,
     /// Record every wake-up, none, or as long as somebody could follow them [default: auto]
     #[arg(long, value_name = "MODE", value_parser = values::edge_log())]
     edge_log: Option<EdgeLogMode>,
@@ -186,6 +189,7 @@ impl Options {
             },
             headless: self.run.headless,
             output: self.run.output.unwrap_or_default(),
+            unobserved: self.run.unobserved,
             edge_log: self.run.edge_log.unwrap_or_default(),
             run_for: self.run.duration,
         })
@@ -273,6 +277,7 @@ impl Run {
             config: self.config.or(below.config),
             headless: self.headless || below.headless,
             output: self.output.or(below.output),
+            unobserved: self.unobserved || below.unobserved,
             edge_log: self.edge_log.or(below.edge_log),
             duration: self.duration.or(below.duration),
         }

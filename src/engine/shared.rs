@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) edge: Edge,
     pub(crate) table: Table,
     pub(crate) lan: bool,
+    /// Whether the threads tell what they do.
+    pub(crate) observed: bool,
     settings: Mutex<Settings>,
     changes: AtomicU64,
     /// The epoll instance, once the first thread has made it.
@@ -57,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) mailbox: Mailbox,
     pub(crate) edge: Edge,
     pub(crate) lan: bool,
+    pub(crate) observed: bool,
     pub(crate) settings: Settings,
     pub(crate) spare: Option<OwnedFd>,
     pub(crate) lanes: Vec<Lane>,
@@ -80,6 +83,7 @@ impl Shared {
             edge: parts.edge,
             table: Table::default(),
             lan: parts.lan,
+            observed: parts.observed,
             settings: Mutex::new(settings),
             changes: AtomicU64::new(1),
             ep: Mutex::new(None),

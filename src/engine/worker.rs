@@ -32,8 +32,8 @@ use crate::event::{
 /// Milliseconds after which a muted listener is tried again.
 const RETRY_MS: i32 = 1000;
 
-/// A server thread's own state.
-pub(crate) struct Worker {
+/// A server thread's own state. Without `OBSERVED` the same thread is compiled without the tap.
+pub(crate) struct Worker<const OBSERVED: bool> {
     shared: Arc<Shared>,
     lane: Lane,
     settings: Settings,
@@ -51,12 +51,16 @@ pub(crate) struct Worker {
 
 /// The body of the thread of `lane`, until it is not wanted any more or panics.
 pub(crate) fn run(shared: &Arc<Shared>, id: LaneId) {
+    if shared.observed { live::<true>(shared, id) } else { live::<false>(shared, id) }
+}
+
+fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
     let slot = &shared.lanes[usize::from(id.0)];
     let Some(lane) = lock(slot).take() else {
         shared.gate.departed(id, true);
         return;
     };
-    let mut worker = Worker::new(Arc::clone(shared), lane);
+    let mut worker = Worker::<OBSERVED>::new(Arc::clone(shared), lane);
     let tid = nix::unistd::gettid().as_raw().unsigned_abs();
     worker.lane.tell(Kind::Lane(LaneChange::Started { tid }));
     shared.gate.arrived(id, tid);
@@ -89,7 +93,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> Box<str> {
     text.unwrap_or("panic").into()
 }
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     fn new(shared: Arc<Shared>, lane: Lane) -> Self {
         let max = usize::try_from(Settings::MAX_EVENTS).unwrap_or(1);
         let settings = shared.settings();
@@ -217,7 +221,9 @@ impl Worker {
 
     fn handle(&mut self, delivery: Delivery) {
         let Delivery { file, fd, mask } = delivery;
-        self.lane.handle(fd, file);
+        if OBSERVED {
+            self.lane.handle(fd, file);
+        }
         let Some(watched) = self.shared.table.get(file) else {
             self.stale(delivery);
             return;
@@ -241,7 +247,9 @@ impl Worker {
     fn stale(&mut self, delivery: Delivery) {
         let Delivery { file, fd, mask } = delivery;
         let believed = self.mistake(Mistake::TrustBatch);
-        self.lane.stale(fd, file, believed);
+        if OBSERVED {
+            self.lane.stale(fd, file, believed);
+        }
         if !believed {
             return;
         }

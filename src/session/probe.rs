@@ -24,6 +24,9 @@ const QUEUES_AT_ONCE: usize = 64;
 /// holds the epoll's mutex, so it would disturb what it looks at.
 const SHARE: u64 = 100;
 
+/// The longest rest: a read during which this thread was not running looks expensive.
+const LONGEST_REST: u64 = 2_000_000_000;
+
 /// A question that has been put to the kernel and whose answer is not folded yet.
 struct Question {
     asked: Nanos,
@@ -139,7 +142,7 @@ impl Probe {
             let begun = clock();
             question.interest = kernel::fdinfo::read(ep).ok().map(|entries| (ep, entries));
             let cost = clock().since(begun);
-            self.rest_until = Nanos(clock().0 + cost.0 * SHARE);
+            self.rest_until = Nanos(clock().0 + (cost.0 * SHARE).min(LONGEST_REST));
         }
         question.answered = clock();
         self.question = Some(question);

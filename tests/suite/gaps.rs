@@ -12,6 +12,7 @@ use crate::harness::{PATIENCE, program};
 fn a_reader_that_stalls_costs_a_gap_and_never_the_server() {
     let mut child = program()
         .args(["--headless", "--listen", "127.0.0.1:0", "--mistake", "out-always"])
+        .args(["--edge-log", "on"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -50,7 +50,7 @@ pub(crate) fn unix_name(name: &SockaddrStorage) -> String {
     addr.path().map(|path| path.display().to_string()).unwrap_or_default()
 }
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// One event of a listener.
     pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
         let mut failures = 0;

@@ -14,7 +14,7 @@ use crate::engine::shared::COPIES_MAX;
 use crate::engine::table::{State, Watched};
 use crate::engine::tap::Handed;
 use crate::event::{
-    self, Call, CtlOp, Delivery, Fd, FileId, FileKind, How, Mask, Nanos, Peer, Ret,
+    self, Call, CtlOp, Delivery, EdgeLog, Fd, FileId, FileKind, How, Mask, Nanos, Peer, Ret,
 };
 use crate::kernel::queues;
 use crate::sys;
@@ -52,15 +52,22 @@ fn delivery(event: &EpollEvent) -> Delivery {
     }
 }
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     fn record(&mut self, call: Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
-        self.lane.returned(&call, ret, started, handed);
+        if OBSERVED {
+            self.lane.returned(&call, ret, started, handed);
+        }
+    }
+
+    /// The time at which a call is made, if anybody wants to know.
+    fn now(&self) -> Nanos {
+        if OBSERVED { self.lane.now() } else { Nanos(0) }
     }
 
     /// `epoll_create1`; its failure is told and leaves nothing to do for this thread.
     pub(super) fn create(&mut self) -> Option<Epoll> {
         self.gate(Call::EpollCreate);
-        let started = self.lane.now();
+        let started = self.now();
         let made = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         let number = ret(&made, |ep| i64::from(ep.0.as_raw_fd()));
         self.record(Call::EpollCreate, number, started, Handed::None);
@@ -72,15 +79,19 @@ impl Worker {
         let Call::EpollWait { max, timeout_ms, .. } = call else { return };
         let room = usize::try_from(max).unwrap_or(1).min(self.raw.len());
         let timeout = EpollTimeout::try_from(timeout_ms).unwrap_or(EpollTimeout::NONE);
-        self.shared.edge.drain();
-        self.lane.enter(&call);
-        let started = self.lane.now();
+        if OBSERVED {
+            self.shared.edge.drain();
+            self.lane.enter(&call);
+        }
+        let started = self.now();
         let got = ep.wait(&mut self.raw[..room], timeout);
-        let log = self.shared.edge.drain();
+        let log = if OBSERVED { self.shared.edge.drain() } else { EdgeLog::Off };
         self.batch.clear();
         self.batch.extend(self.raw[..got.unwrap_or(0)].iter().map(delivery));
-        let events = Handed::Events(&self.batch, log);
-        self.lane.returned(&call, count(got), started, events);
+        if OBSERVED {
+            let events = Handed::Events(&self.batch, log);
+            self.lane.returned(&call, count(got), started, events);
+        }
     }
 
     /// The `epoll_ctl` that `watched` would need next.
@@ -102,7 +113,7 @@ impl Worker {
             return Ret::err(event::Errno::EBADF);
         };
         // ADD and MOD poll the file: what they find there is part of the story.
-        if op != CtlOp::Del && watched.what != FileKind::Eventfd {
+        if OBSERVED && op != CtlOp::Del && watched.what != FileKind::Eventfd {
             self.lane.arrive(watched.fd, queues::of(watched.fd, watched.what));
         }
         let call = self.ctl_call(watched, op, mask);
@@ -114,7 +125,7 @@ impl Worker {
         };
         let flags = EpollFlags::from_bits_retain(mask.0.cast_signed());
         let mut wish = EpollEvent::new(flags, data(watched.fd, watched.file));
-        let started = self.lane.now();
+        let started = self.now();
         let done = match op {
             CtlOp::Add => ep.add(fd, wish),
             CtlOp::Mod => ep.modify(fd, &mut wish),
@@ -138,7 +149,7 @@ impl Worker {
         let call = Call::Accept { fd: listener.fd };
         let shared = Arc::clone(&self.shared);
         let _order = lock(&shared.numbers);
-        let started = self.lane.now();
+        let started = self.now();
         let got = match &state.fd {
             Some(fd) => sys::socket::accept(fd.as_fd()),
             None => return Err(Errno::EBADF),
@@ -160,11 +171,13 @@ impl Worker {
     /// `read` of at most `len` bytes into the thread's buffer.
     pub(super) fn read(&mut self, fd: Fd, file: &OwnedFd, len: u32) -> Result<usize, Errno> {
         let room = usize::try_from(len).unwrap_or(1).min(self.buffer.len());
-        let started = self.lane.now();
+        let started = self.now();
         let got = read(file, &mut self.buffer[..room]);
-        let bytes = &self.buffer[..got.unwrap_or(0)];
-        let handed = if bytes.is_empty() { Handed::None } else { Handed::Data(bytes) };
-        self.lane.returned(&Call::Read { fd, len }, count(got), started, handed);
+        if OBSERVED {
+            let bytes = &self.buffer[..got.unwrap_or(0)];
+            let handed = if bytes.is_empty() { Handed::None } else { Handed::Data(bytes) };
+            self.lane.returned(&Call::Read { fd, len }, count(got), started, handed);
+        }
         got
     }
 
@@ -174,7 +187,7 @@ impl Worker {
         let call = Call::Read { fd, len: 8 };
         self.gate(call);
         let mut value = [0; 8];
-        let started = self.lane.now();
+        let started = self.now();
         let got = read(self.shared.mailbox.event(), &mut value);
         let handed = if got.is_ok() { Handed::Data(&value) } else { Handed::None };
         self.record(call, count(got), started, handed);
@@ -183,7 +196,7 @@ impl Worker {
     /// `send` with `MSG_NOSIGNAL`.
     pub(super) fn send(&mut self, fd: Fd, file: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
         let call = Call::Send { fd, len: length(bytes) };
-        let started = self.lane.now();
+        let started = self.now();
         let sent = send(file.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL);
         let moved = bytes.get(..sent.unwrap_or(0)).unwrap_or_default();
         let handed = if moved.is_empty() { Handed::None } else { Handed::Data(moved) };
@@ -193,7 +206,7 @@ impl Worker {
 
     /// `shutdown(SHUT_WR)`.
     pub(super) fn shut_down(&mut self, fd: Fd, file: &OwnedFd) {
-        let started = self.lane.now();
+        let started = self.now();
         let done = shutdown(file.as_raw_fd(), Shutdown::Write);
         let call = Call::Shutdown { fd, how: How::Wr };
         self.record(call, ret(&done, |()| 0), started, Handed::None);
@@ -205,7 +218,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let _order = lock(&shared.numbers);
         before();
-        let started = self.lane.now();
+        let started = self.now();
         let done = close(file);
         self.record(call, ret(&done, |()| 0), started, Handed::None);
     }
@@ -217,7 +230,7 @@ impl Worker {
             return;
         }
         let _order = lock(&shared.numbers);
-        let started = self.lane.now();
+        let started = self.now();
         let made = dup(file);
         let number = ret(&made, |copy| i64::from(copy.as_raw_fd()));
         self.record(Call::Dup { fd }, number, started, Handed::None);

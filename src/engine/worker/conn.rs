@@ -31,7 +31,7 @@ enum Reading {
     Gone,
 }
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// One event of a connection.
     pub(super) fn conn_turn(&mut self, watched: &Arc<Watched>, mask: Mask) {
         let deaf = lock(&watched.state).is_deaf() || !mask.any(!Mask::OUT);

@@ -16,7 +16,7 @@ const GOODBYE: &[u8] = b"\r\nepollscope is shutting down, goodbye\r\n";
 /// How long the other threads may take to end.
 const OTHERS: Duration = Duration::from_secs(2);
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     pub(super) fn farewell(&mut self) {
         self.shared.gate.alone(LaneId(1), OTHERS);
         let until = Instant::now() + self.linger();

@@ -15,7 +15,7 @@ use crate::event::{
 /// A remark where there is something to say, or why it cannot be.
 type Outcome = Result<Option<String>, String>;
 
-impl Worker {
+impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// Carries out all waiting commands.
     pub(super) fn carry_out(&mut self) {
         while let Some(job) = self.shared.mailbox.take() {
