@@ -208,6 +208,7 @@ impl World {
     fn controlled(&mut self, op: CtlOp, key: WatchKey, mask: Mask) {
         let at = (self.seq, self.t);
         let stored = mask | Mask::ALWAYS;
+        self.instance.interest_changed = at.0;
         match op {
             CtlOp::Del => {
                 self.unregister(key);
@@ -236,7 +237,9 @@ impl World {
         if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
             self.unlist(key);
         }
-        self.instance.interest.remove(key);
+        if self.instance.interest.remove(key).is_some() {
+            self.instance.interest_changed = self.seq;
+        }
     }
 
     /// A `read` or a failed `accept4`.

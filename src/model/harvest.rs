@@ -209,6 +209,7 @@ impl World {
             let Some(entry) = self.instance.interest.get_mut(key) else { continue };
             if entry.mask.has(Mask::ONESHOT) {
                 entry.mask = entry.mask & Mask::PRIVATE;
+                self.instance.interest_changed = seq;
             } else if !entry.mask.has(Mask::ET) {
                 self.relist(ReadyEntry { key, why: Reason::PutBack, since, seq, unsure: false });
             } else if c.woken_again(entry) {
@@ -301,6 +302,7 @@ impl World {
         }
         let check = &mut self.instance.check;
         check.wants_resync = false;
+        self.instance.interest_read = Some(at.0);
         if differing.is_empty() {
             check.interest_agreed += 1;
         } else if following {

@@ -18,6 +18,10 @@ pub struct EpollInstance {
     pub fd: Option<Fd>,
     /// The interest list (rbr).
     pub interest: InterestList,
+    /// The last event that changed it.
+    pub interest_changed: Seq,
+    /// The last event that brought it whole from the kernel (fdinfo).
+    pub interest_read: Option<Seq>,
     /// The ready list (rdllist), as the model has it.
     pub ready: ReadyList,
     /// The threads asleep in `epoll_wait` (wq).
@@ -114,6 +118,14 @@ impl Default for World {
             delta: Delta::default(),
             last_look: (Nanos(0), Seq(0)),
         }
+    }
+}
+
+impl EpollInstance {
+    /// Whether the interest list is as the kernel gave it: nothing has changed since it was read.
+    /// Otherwise it is as the calls made it.
+    pub fn interest_is_kernels(&self) -> bool {
+        self.interest_read.is_some_and(|read| read >= self.interest_changed)
     }
 }
 

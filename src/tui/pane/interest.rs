@@ -29,7 +29,7 @@ impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let instance = &look.scene.world.instance;
-        let known = if instance.check.interest_agreed > 0 { "kernel" } else { "seen" };
+        let known = if instance.interest_is_kernels() { "kernel" } else { "seen" };
         let len = words::count(instance.interest.len() as u64);
         let mut title = vec!["Interest list (rbr)".to_owned(), len, known.to_owned()];
         look.filtered(&mut title);
