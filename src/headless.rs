@@ -257,7 +257,7 @@ impl Writer {
             self.list_changed = true;
         }
         for divergence in &delta.divergences {
-            self.line(&Line::Divergence(divergence))?;
+            self.line(&Line::Divergence(world, divergence))?;
         }
         let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
         for finding in findings.iter().rev() {

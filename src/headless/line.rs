@@ -29,7 +29,7 @@ pub enum Line<'a> {
     /// A finding that is new.
     Finding(&'a World, &'a Finding),
     /// A difference between model and kernel.
-    Divergence(&'a Divergence),
+    Divergence(&'a World, &'a Divergence),
     /// The first line.
     Listening {
         /// Where clients can connect.
@@ -84,13 +84,14 @@ impl Serialize for Line<'_> {
                 }
                 map.serialize_entry("text", &finding.sentence)?;
             }
-            Self::Divergence(divergence) => {
+            Self::Divergence(world, divergence) => {
                 let lane = divergence.lane.to_string();
-                stamp(&mut map, divergence.seq.0, divergence.t.0, &lane)?;
+                stamp(&mut map, world.seq.0, world.t.0, &lane)?;
                 map.serialize_entry("kind", "divergence")?;
                 let (what, key) = difference(&divergence.what);
                 map.serialize_entry("what", what)?;
                 map.serialize_entry("fd", &key)?;
+                map.serialize_entry("at", &divergence.seq.0)?;
             }
             Self::Listening { addresses, pid, descriptors } => {
                 stamp(&mut map, 0, 0, "tool")?;

@@ -175,7 +175,7 @@ const SCHEMA: [(&str, &[&str]); 24] = [
     ("command", &["id", "command", "state"]),
     ("gap", &["lost"]),
     ("finding", &["finding", "text"]),
-    ("divergence", &["what", "fd"]),
+    ("divergence", &["what", "fd", "at"]),
     ("error", &["message", "input"]),
     ("open", &["fd", "file", "what", "name"]),
     ("queues", &["fd"]),
