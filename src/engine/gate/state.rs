@@ -105,8 +105,15 @@ impl State {
     }
 
     pub(super) fn all_held(&self) -> bool {
-        let runs = self.lanes.iter().filter(|me| me.runs() && me.place != Place::Leaving);
-        runs.into_iter().all(|me| me.place == Place::Gate && me.permit.is_none())
+        let mut runs = self.lanes.iter().filter(|me| me.runs() && me.place != Place::Leaving);
+        runs.all(|me| me.place == Place::Gate && me.permit.is_none()) && !self.is_starting()
+    }
+
+    /// Whether a thread is wanted, may begin, and has not.
+    fn is_starting(&self) -> bool {
+        let wanted = self.lanes.iter().enumerate().take(self.wanted + 1).skip(1);
+        let mut absent = wanted.filter(|(_, me)| me.place == Place::Absent);
+        !self.ending && absent.any(|(index, _)| index == 1 || self.ready)
     }
 
     /// Threads that may sleep in a call while they are wanted elsewhere.
