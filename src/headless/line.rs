@@ -150,7 +150,6 @@ fn reason(why: Reason) -> &'static str {
         Reason::PutBack => "put-back",
         Reason::Perhaps => "perhaps",
         Reason::Woken(_) => "woken",
-        Reason::Returned => "returned",
     }
 }
 

@@ -27,8 +27,6 @@ pub enum Reason {
     Perhaps,
     /// Woken with a key that fits none of the above.
     Woken(Mask),
-    /// Not seen to arrive; known because `epoll_wait` reported it.
-    Returned,
 }
 
 /// An entry of the ready list.

@@ -184,7 +184,6 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
             return vec![twice.to_owned(), "perhaps: woken twice".to_owned()];
         }
         Reason::Woken(mask) => format!("woken with {mask}"),
-        Reason::Returned => "reported; its arrival was not seen".to_owned(),
     };
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
     let when = if since { "since" } else { "at" };

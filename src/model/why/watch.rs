@@ -206,9 +206,6 @@ impl Case<'_> {
             Reason::Woken(key) => {
                 format!("is on the ready list: it was woken with {} at {t}", bits(key))
             }
-            Reason::Returned => format!(
-                "is on the ready list: epoll_wait reported it at {t}, its wake-up was not seen"
-            ),
         }
     }
 
