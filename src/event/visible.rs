@@ -48,6 +48,8 @@ struct Line {
     cut: usize,
     /// Where the last character that can carry marks begins; `None` after an escape.
     base: Option<usize>,
+    /// Where the one before it begins, if nothing stands between: ligatures may be of three.
+    before: Option<usize>,
     /// Marks on that character.
     marks: usize,
     /// Something did not fit: `text` is complete.
@@ -56,7 +58,16 @@ struct Line {
 
 impl Line {
     fn new(max: usize) -> Self {
-        Self { text: String::new(), width: 0, max, cut: 0, base: None, marks: 0, full: false }
+        Self {
+            text: String::new(),
+            width: 0,
+            max,
+            cut: 0,
+            base: None,
+            before: None,
+            marks: 0,
+            full: false,
+        }
     }
 
     fn push_char(&mut self, c: char) {
@@ -89,19 +100,20 @@ impl Line {
 
     /// Whether `c` takes `width` columns here too: it forms no ligature with what is before it.
     fn adds(&self, c: char, width: usize) -> bool {
-        let Some(base) = self.base else {
+        let Some(from) = self.before.or(self.base) else {
             return true;
         };
-        let mut pair = self.text[base..].to_owned();
-        let before = pair.width();
-        pair.push(c);
-        pair.width() == before + width
+        let mut last = self.text[from..].to_owned();
+        let before = last.width();
+        last.push(c);
+        last.width() == before + width
     }
 
     fn push_base(&mut self, c: char, width: usize) {
         let start = self.text.len();
         self.text.push(c);
         self.grow(start, width);
+        self.before = self.base;
         self.base = Some(start);
     }
 
@@ -111,7 +123,7 @@ impl Line {
         let _infallible = self.text.write_fmt(escape);
         let width = self.text.len() - start;
         self.grow(start, width);
-        self.base = None;
+        (self.base, self.before) = (None, None);
     }
 
     /// Accounts for what was just written at `start`, or cuts it off.
@@ -240,6 +252,8 @@ mod tests {
     fn what_changes_the_width_of_its_surroundings_is_named() {
         check("\u{2764}\u{fe0f}", "\u{2764}<U+FE0F>");
         check("\u{1f44d}\u{1f3fd}", "\u{1f44d}<U+1F3FD>");
+        // Tifinagh letters with a joiner between them are one glyph.
+        check("\u{2d31}\u{2d7f}\u{2d31}", "\u{2d31}\u{2d7f}<U+2D31>");
     }
 
     #[test]
