@@ -1,7 +1,7 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    Call, CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Nanos, SyscallRecord, WatchKey,
+    Call, CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, SyscallRecord, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -127,7 +127,11 @@ impl Findings {
                 }
             }
             Call::EpollCtl { op, fd, file, .. } if ret.value().is_some() => {
-                self.progress(file);
+                let entry = world.instance.interest.get(WatchKey { fd, file });
+                let rearmed = op == CtlOp::Mod && entry.is_some_and(|e| e.mask.has(Mask::ONESHOT));
+                if !rearmed {
+                    self.progress(file);
+                }
                 self.state(file, fd).emfile = 0;
                 self.end(FindingKind::EmfileSpin, file);
                 if op == CtlOp::Del {

@@ -90,7 +90,8 @@ pub(super) fn spin(
         }
         _ => format!(
             "{name} was reported {times} times in a row with {bits} and nothing was written: there \
-             is nearly always room to write, so level-triggered OUT spins; watch OUT only while \
+             is nearly always room to write, so OUT that is level-triggered or armed again \
+             each time spins; watch OUT only while \
              output is queued (press w)"
         ),
     }

@@ -88,6 +88,17 @@ fn out_always_ready_spins() {
 }
 
 #[test]
+fn out_of_a_one_shot_that_is_armed_again_spins() {
+    for mask in [LEVEL | OUT | Mask::ONESHOT, EDGE | OUT | Mask::ONESHOT] {
+        let turn = |s: Scenario| s.turn(1, &[(7, OUT)]).handle(1, 7);
+        let s = start().client(7, mask).repeat(40, |s| turn(s).rearm(1, 7, mask));
+        check(&s, &[OutSpin], &["in a row with OUT", "armed again"]);
+        let s = start().client(7, mask);
+        check(&s.repeat(40, |s| turn(s).send(1, 7, 9, 9).rearm(1, 7, mask)), &[], &[]);
+    }
+}
+
+#[test]
 fn out_with_writes_does_not_spin() {
     let mask = LEVEL | OUT;
     let s = start().client(7, mask);

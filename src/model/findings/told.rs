@@ -189,7 +189,10 @@ impl Findings {
 /// The spin to which one more report of that file belongs.
 fn spin(state: &FileState, entry: &InterestEntry, mask: Mask) -> Option<FindingKind> {
     let over = Mask::RDHUP | Mask::HUP | Mask::ERR;
-    if entry.trigger() == Trigger::Edge || entry.arm() == Arm::Disarmed {
+    if entry.mask.has(Mask::ONESHOT) {
+        // Armed again by MOD, which polls it: OUT is there again, with either trigger.
+        (mask.has(Mask::OUT) && !mask.any(Mask::IN)).then_some(FindingKind::OutSpin)
+    } else if entry.trigger() == Trigger::Edge || entry.arm() == Arm::Disarmed {
         None
     } else if entry.mask.asked().is_empty() {
         mask.any(Mask::ALWAYS).then_some(FindingKind::MaskZeroSpin)
