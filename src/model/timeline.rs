@@ -106,6 +106,16 @@ impl Track {
         kept.or_else(|| self.base.filter(|_| t > self.dropped_until))
     }
 
+    /// When the track begins, as far as it is kept.
+    pub fn begins(&self) -> Nanos {
+        self.marks.front().map_or(Nanos(0), |mark| mark.t)
+    }
+
+    /// Whether what it is about is gone by now.
+    pub fn is_over(&self) -> bool {
+        self.span == Some(Span::Gone)
+    }
+
     /// Before this time marks were dropped because of the bound.
     pub fn dropped_until(&self) -> Nanos {
         self.dropped_until

@@ -47,7 +47,9 @@ impl Interest<'_> {
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
         let entries = || scene.world.instance.interest.iter().filter(shown);
         let chosen = ui.watch.and_then(|key| entries().position(|e| e.key == key)).unwrap_or(0);
-        let first = if chosen < rows / 2 { 0 } else { first_row(chosen, entries().count(), rows) };
+        let all = || scene.world.instance.interest.len();
+        let count = || if ui.filter.is_all() { all() } else { entries().count() };
+        let first = if chosen < rows / 2 { 0 } else { first_row(chosen, count(), rows) };
         entries().skip(first).take(rows).map(|e| e.key).collect()
     }
 }

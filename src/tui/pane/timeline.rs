@@ -144,7 +144,11 @@ impl TimelinePane<'_> {
                     TrackId::Lane(lane) => lane.is_worker(),
                     TrackId::Watch(key) => ui.filter.shows(scene.world, *key),
                 };
+                // Most tracks are alive: only of those that ended it is asked what they show.
                 let there = || {
+                    if !track.is_over() {
+                        return track.begins() <= window.until;
+                    }
                     let before = track.span_before(window.from);
                     before.is_some_and(|span| span != Span::Gone)
                         || track.window(window.from, window.until).next().is_some()
