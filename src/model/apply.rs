@@ -56,7 +56,8 @@ impl World {
                 self.instance.check.wants_resync = true;
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
-            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
+            Kind::Quiet => self.quiet(),
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) => {}
         }
     }
 

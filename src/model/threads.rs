@@ -10,6 +10,9 @@ use super::world::World;
 /// A harvest is over after this time: a thread that has not returned by then sleeps.
 const HARVEST_TAKES: Nanos = Nanos(2_000_000);
 
+/// A thread that is to be woken runs within this time, also on a busy machine.
+const NO_DOUBT: Nanos = Nanos(500_000_000);
+
 impl World {
     pub(super) fn lane_mut(&mut self, id: LaneId) -> Option<&mut Lane> {
         if !id.is_worker() {
@@ -82,6 +85,26 @@ impl World {
         };
         let stale: Vec<_> = self.instance.ready.iter().filter(stale).map(|e| e.key).collect();
         for key in stale {
+            self.unlist(key);
+        }
+        // It would have been reported, unless the thread was kept from running meanwhile.
+        for entry in self.instance.ready.entries.iter_mut().filter(|e| e.since <= since) {
+            entry.unsure = true;
+        }
+    }
+
+    /// Nothing has happened for a while. What is doubtful and would have been reported to a thread
+    /// that sleeps is not listed.
+    pub(super) fn quiet(&mut self) {
+        let t = self.t;
+        let long = |since: Nanos| t.since(since) > NO_DOUBT;
+        let sleeper = |lane: &Lane| matches!(lane.state, LaneState::Asleep(_)) && long(lane.since);
+        if !self.lanes.iter().any(sleeper) {
+            return;
+        }
+        let doubtful = |entry: &&ReadyEntry| entry.unsure && long(entry.since);
+        let gone: Vec<_> = self.instance.ready.iter().filter(doubtful).map(|e| e.key).collect();
+        for key in gone {
             self.unlist(key);
         }
     }

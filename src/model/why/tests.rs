@@ -322,3 +322,11 @@ fn woken_around_a_wait_is_perhaps_listed_until_the_next_wait_sleeps() {
     let s = s.every(1_000_000_000).queues(7, 0);
     check(&s.why_fd(4), &["is not on the ready list"]);
 }
+
+#[test]
+fn listing_that_wakes_nobody_is_dropped_when_all_is_quiet() {
+    let s = Scenario::new().listen(4, EDGE).client(7, EDGE).enter(1).arrive(7, 5);
+    check(&s.why_fd(7), &["is on the ready list"]);
+    let s = s.every(1_000_000_000).push(0, Kind::Quiet);
+    check(&s.why_fd(7), &["is not on the ready list"]);
+}
