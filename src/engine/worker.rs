@@ -153,6 +153,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let call = self.next_wait(number);
         let carried = self.unfinished.len();
         self.wait(ep, call);
+        // They may have changed while it slept.
+        self.refresh();
         #[cfg(test)]
         assert!(!self.shared.panic_next.swap(false, Ordering::SeqCst), "asked to panic");
         if self.is_retry_due() {

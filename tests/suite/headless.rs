@@ -73,6 +73,24 @@ fn a_held_server_lets_the_ready_list_fill_in_arrival_order() {
 }
 
 #[test]
+fn a_policy_changed_while_the_server_sleeps_holds_from_the_next_read() {
+    let mut server = Server::start(&["--trigger", "edge"]);
+    let (mut client, fd) = server.client();
+    client.send("first");
+    client.expect("first");
+    server.command("read once 4");
+    client.send("second");
+    client.expect("seco");
+    let read = server.wait("the read", |l| is_call(l, "read", fd));
+    assert_eq!((&read["len"], &read["ret"]), (&4.into(), &4.into()), "{read}");
+    server.command("read drain");
+    client.send("third");
+    client.expect("ndthird");
+    let reads = |l: &Value| is_call(l, "read", fd) && l["errno"] == "EAGAIN";
+    server.wait("the drain", reads);
+}
+
+#[test]
 fn a_bad_command_is_an_error_and_nothing_else() {
     let mut server = Server::start(&[]);
     server.tell("pauze");

@@ -53,7 +53,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     fn read_turn(&mut self, watched: &Arc<Watched>) -> Reading {
         let mut total = 0;
         loop {
-            let len = match self.settings.read {
+            let policy = self.settings.read;
+            let len = match policy {
                 ReadPolicy::Drain => ReadPolicy::DEFAULT_BYTES,
                 ReadPolicy::Once(bytes) => bytes.clamp(1, ReadPolicy::MAX_BYTES),
             };
@@ -68,7 +69,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             if let Some(reading) = reading {
                 return reading;
             }
-            if self.settings.read != ReadPolicy::Drain {
+            if policy != ReadPolicy::Drain {
                 return Reading::Enough;
             }
             let bounded = !self.mistake(Mistake::NoReadBound) || self.shared.gate.ending();
