@@ -83,7 +83,6 @@ fn starved(args: &[&str]) -> (Server, Vec<crate::harness::Client>) {
     let mut command = program();
     command.args(["--headless", "--listen", "127.0.0.1:0", "--mistake", "no-emfile-guard"]);
     command.args(args);
-    // SAFETY-free: nix's setrlimit is safe; the closure runs in the child before exec.
     let limit = || setrlimit(Resource::RLIMIT_NOFILE, 40, 40).map_err(std::io::Error::from);
     #[expect(unsafe_code, reason = "the limit has to be set in the child, before it runs")]
     // SAFETY: setrlimit(2) is async-signal-safe and the closure touches nothing else.

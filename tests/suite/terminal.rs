@@ -14,7 +14,7 @@ use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{PATIENCE, program};
+use crate::harness::{PATIENCE, end_of, program};
 
 /// The program on a terminal of its own.
 struct Terminal {
@@ -121,14 +121,7 @@ impl Terminal {
 
     #[track_caller]
     fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the program does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        end_of(&mut self.child)
     }
 
     /// The terminal is as it was before: cooked, main screen, cursor, no paste or mouse modes.
