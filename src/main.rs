@@ -12,7 +12,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // A program whose standard error is gone too has nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "epollscope: {error:#}");
+            let line = format!("epollscope: {error:#}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
             let code = error.downcast_ref::<Error>().map_or(1, Error::exit_code);
             ExitCode::from(code)
         }
