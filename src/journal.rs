@@ -1,10 +1,12 @@
 //! The bounded history: every event, packed, with keyframes from which any moment is folded again.
 
+mod pack;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::event::{Event, Kind, LaneId, Nanos, Seq};
+use crate::event::{Event, Nanos, Seq};
 use crate::model::World;
 
 /// Events in a chunk.
@@ -28,30 +30,59 @@ impl Default for Limits {
 /// Packed events, and perhaps the world before the first of them.
 struct Chunk {
     first: Seq,
-    last: Seq,
     from: Nanos,
+    last: Seq,
     until: Nanos,
     packed: Vec<u8>,
     base: Option<Box<World>>,
 }
 
 impl Chunk {
+    /// A chunk of one event.
+    fn begin(event: &Event, base: Option<Box<World>>) -> Self {
+        let (seq, t) = (event.seq, event.t);
+        let mut packed = Vec::with_capacity(CHUNK * 16);
+        pack::pack(&mut packed, t, event);
+        Self { first: seq, from: t, last: seq, until: t, packed, base }
+    }
+
+    fn push(&mut self, event: &Event) {
+        pack::pack(&mut self.packed, self.until, event);
+        (self.last, self.until) = (event.seq, event.t);
+    }
+
+    fn events(&self) -> usize {
+        usize::try_from(self.last.0 - self.first.0).unwrap_or(usize::MAX) + 1
+    }
+
     fn bytes(&self) -> usize {
-        self.packed.len() + self.base.as_ref().map_or(0, |world| world.size())
+        self.packed.capacity() + self.base.as_ref().map_or(0, |world| world.size())
     }
 }
 
+/// Events of a chunk that has been unpacked, as far as it has been.
+struct Unpacked {
+    first: Seq,
+    events: Rc<Vec<Event>>,
+    /// Bytes of the chunk that they are.
+    used: usize,
+}
+
 /// The history of a run: `push` at one end, the oldest dropped at the other, `at` any point between.
+///
+/// An event is packed when it is pushed. From time to time, and not more often than the worlds
+/// stay small beside the events between them, the world is kept too.
 pub struct Journal {
     limits: Limits,
+    /// The last one still grows.
     chunks: VecDeque<Chunk>,
-    /// The world before the first event of `tail`.
-    tail_base: Box<World>,
-    tail: Vec<Event>,
     bytes: usize,
+    /// Bytes of packed events since the last keyframe.
     since_base: usize,
+    /// The world after the last event, if the next one begins a chunk with a keyframe.
+    base: Option<Box<World>>,
     dropped: u64,
-    unpacked: RefCell<Option<(Seq, Rc<Vec<Event>>)>>,
+    unpacked: RefCell<Option<Unpacked>>,
 }
 
 impl Journal {
@@ -60,36 +91,43 @@ impl Journal {
         Self {
             limits,
             chunks: VecDeque::new(),
-            tail_base: Box::default(),
-            tail: Vec::with_capacity(CHUNK),
             bytes: 0,
             since_base: 0,
+            base: Some(Box::default()),
             dropped: 0,
             unpacked: RefCell::new(None),
         }
     }
 
     /// Appends an event that has just been folded into `world`.
-    pub fn push(&mut self, event: Event, world: &World) {
-        self.tail.push(event);
-        if self.tail.len() >= CHUNK {
+    pub fn push(&mut self, event: &Event, world: &World) {
+        match self.chunks.back_mut().filter(|chunk| chunk.events() < CHUNK) {
+            Some(chunk) => chunk.push(event),
+            None => self.chunks.push_back(Chunk::begin(event, self.base.take())),
+        }
+        if self.chunks.back().is_some_and(|chunk| chunk.events() == CHUNK) {
             self.seal(world);
         }
     }
 
     /// The oldest event kept; `None` if there is none.
     pub fn first(&self) -> Option<Seq> {
-        self.chunks.front().map(|c| c.first).or_else(|| self.tail.first().map(|e| e.seq))
+        self.chunks.front().map(|c| c.first)
     }
 
     /// The newest event; `None` if there is none.
     pub fn last(&self) -> Option<Seq> {
-        self.tail.last().map(|e| e.seq).or_else(|| self.chunks.back().map(|c| c.last))
+        self.chunks.back().map(|c| c.last)
     }
 
     /// The time of the oldest event kept.
     pub fn begins(&self) -> Option<Nanos> {
-        self.chunks.front().map(|c| c.from).or_else(|| self.tail.first().map(|e| e.t))
+        self.chunks.front().map(|c| c.from)
+    }
+
+    /// The time of the newest event.
+    pub fn until(&self) -> Option<Nanos> {
+        self.chunks.back().map(|c| c.until)
     }
 
     /// Events kept.
@@ -102,7 +140,7 @@ impl Journal {
 
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.chunks.is_empty()
     }
 
     /// Events dropped at the old end.
@@ -112,7 +150,9 @@ impl Journal {
 
     /// Bytes held by events and keyframes, an estimate for the latter.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.tail_base.size() + self.tail.len() * size_of::<Event>()
+        let growing = self.chunks.back().filter(|chunk| chunk.events() < CHUNK);
+        let next = self.base.as_ref().map_or(0, |world| world.size());
+        self.bytes + growing.map_or(0, Chunk::bytes) + next
     }
 
     /// The event at `seq`, if it is kept.
@@ -128,13 +168,10 @@ impl Journal {
     /// at the first one; after the last one, the world at the last.
     pub fn at(&self, seq: Seq) -> World {
         let seq = seq.max(self.first().unwrap_or(Seq(0)));
-        let holder = self.chunks.partition_point(|c| c.last < seq);
-        if holder == self.chunks.len() && self.chunks.back().is_none_or(|c| c.last < seq) {
-            let mut world = (*self.tail_base).clone();
-            self.tail.iter().take_while(|e| e.seq <= seq).for_each(|e| world.apply(e));
-            return world;
-        }
-        let keyed = (0..=holder).rev().find(|i| self.chunks[*i].base.is_some()).unwrap_or(0);
+        let behind = self.chunks.partition_point(|c| c.last < seq);
+        let holder = behind.min(self.chunks.len().saturating_sub(1));
+        let keyed = |at: &usize| self.chunks.get(*at).is_some_and(|c| c.base.is_some());
+        let Some(keyed) = (0..=holder).rev().find(keyed) else { return World::default() };
         let mut world = self.chunks[keyed].base.as_deref().cloned().unwrap_or_default();
         for chunk in self.chunks.range(keyed..=holder) {
             unpack(chunk, |event| {
@@ -150,10 +187,6 @@ impl Journal {
     /// The last event at or before `t`; the first one kept if all are later.
     pub fn seq_at(&self, t: Nanos) -> Option<Seq> {
         let holder = self.chunks.partition_point(|c| c.from <= t);
-        let in_tail = self.tail.partition_point(|e| e.t <= t);
-        if in_tail > 0 {
-            return Some(self.tail[in_tail - 1].seq);
-        }
         let Some(chunk) = holder.checked_sub(1).map(|i| &self.chunks[i]) else {
             return self.first();
         };
@@ -202,44 +235,47 @@ impl Journal {
 
     /// Runs `f` on the events of the chunk that holds `seq`.
     fn with_chunk<R>(&self, seq: Seq, f: impl FnOnce(&[Event]) -> R) -> Option<R> {
-        if self.tail.first().is_some_and(|e| e.seq <= seq) {
-            return (seq <= self.last()?).then(|| f(&self.tail));
-        }
         let holder = self.chunks.partition_point(|c| c.last < seq);
         let chunk = self.chunks.get(holder).filter(|c| c.first <= seq)?;
-        let cached = self.unpacked.borrow().as_ref().filter(|(s, _)| *s == chunk.first).cloned();
-        let events = if let Some((_, events)) = cached {
-            events
-        } else {
-            let mut events = Vec::with_capacity(CHUNK);
-            unpack(chunk, |event| {
-                events.push(event);
-                true
-            });
-            let events = Rc::new(events);
-            *self.unpacked.borrow_mut() = Some((chunk.first, Rc::clone(&events)));
-            events
-        };
+        let events = self.unpacked(chunk);
         Some(f(&events))
     }
 
+    /// All events of a chunk. Those of the last one asked for are remembered; a chunk that has
+    /// grown since then is unpacked from where that ended.
+    fn unpacked(&self, chunk: &Chunk) -> Rc<Vec<Event>> {
+        let mut cache = self.unpacked.borrow_mut();
+        let mut known =
+            cache.take().filter(|known| known.first == chunk.first).unwrap_or_else(|| Unpacked {
+                first: chunk.first,
+                events: Rc::new(Vec::with_capacity(CHUNK)),
+                used: 0,
+            });
+        if known.used < chunk.packed.len() {
+            let (seq, t) = known
+                .events
+                .last()
+                .map_or((chunk.first, chunk.from), |event| (event.seq.next(), event.t));
+            let events = Rc::make_mut(&mut known.events);
+            pack::unpack(&chunk.packed[known.used..], seq, t, |event| {
+                events.push(event);
+                true
+            });
+            known.used = chunk.packed.len();
+        }
+        let events = Rc::clone(&known.events);
+        *cache = Some(known);
+        events
+    }
+
+    /// The last chunk is full.
     fn seal(&mut self, world: &World) {
-        let (Some(first), Some(last)) = (self.tail.first(), self.tail.last()) else { return };
-        let packed = pack(&self.tail);
-        let keyed = self.chunks.is_empty() || self.since_base >= self.tail_base.size();
-        let base = std::mem::replace(&mut self.tail_base, Box::new(world.clone()));
-        let chunk = Chunk {
-            first: first.seq,
-            last: last.seq,
-            from: first.t,
-            until: last.t,
-            base: keyed.then_some(base),
-            packed,
-        };
-        self.since_base = if keyed { 0 } else { self.since_base } + chunk.packed.len();
+        let Some(chunk) = self.chunks.back_mut() else { return };
+        chunk.packed.shrink_to_fit();
+        self.since_base =
+            if chunk.base.is_some() { 0 } else { self.since_base } + chunk.packed.len();
         self.bytes += chunk.bytes();
-        self.chunks.push_back(chunk);
-        self.tail.clear();
+        self.base = (self.since_base >= world.size()).then(|| Box::new(world.clone()));
         while self.chunks.len() > 1
             && (self.len() > self.limits.events || self.bytes > self.limits.bytes)
         {
@@ -263,51 +299,19 @@ impl Journal {
             next.base = Some(Box::new(world));
         }
     }
-
-    /// The time of the newest event.
-    pub fn until(&self) -> Option<Nanos> {
-        self.tail.last().map(|e| e.t).or_else(|| self.chunks.back().map(|c| c.until))
-    }
-}
-
-/// An event as it is packed: without its position, which follows from its place, and with the
-/// time since the one before it.
-type Packed<K> = (i64, LaneId, K);
-
-fn pack(events: &[Event]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(events.len() * 12);
-    let mut before = events.first().map_or(0, |e| e.t.0);
-    for event in events {
-        let delta = event.t.0.cast_signed().wrapping_sub(before.cast_signed());
-        before = event.t.0;
-        let packed: Packed<&Kind> = (delta, event.lane, &event.kind);
-        // Packing into memory fails for no event: all its types are plain data.
-        if let Ok(more) = postcard::to_extend(&packed, std::mem::take(&mut bytes)) {
-            bytes = more;
-        }
-    }
-    bytes.shrink_to_fit();
-    bytes
 }
 
 /// Unpacks events in order while `visit` returns true.
-fn unpack(chunk: &Chunk, mut visit: impl FnMut(Event) -> bool) {
-    let mut rest: &[u8] = &chunk.packed;
-    let (mut seq, mut t) = (chunk.first, chunk.from.0);
-    while let Ok(((delta, lane, kind), left)) = postcard::take_from_bytes::<Packed<Kind>>(rest) {
-        t = t.wrapping_add_signed(delta);
-        if !visit(Event { seq, t: Nanos(t), lane, kind }) {
-            return;
-        }
-        seq = seq.next();
-        rest = left;
-    }
+fn unpack(chunk: &Chunk, visit: impl FnMut(Event) -> bool) {
+    pack::unpack(&chunk.packed, chunk.first, chunk.from, visit);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Call, Fd, FileId, FileKind, Output, Peer, Ret, SyscallRecord};
+    use crate::event::{
+        Call, Fd, FileId, FileKind, Kind, LaneId, Output, Peer, Ret, SyscallRecord,
+    };
 
     /// Connections that come and go, with reads between.
     fn event(n: u64) -> Event {
@@ -338,7 +342,7 @@ mod tests {
         let (mut journal, mut world) = (Journal::new(limits), World::default());
         for n in 0..count {
             world.apply(&event(n));
-            journal.push(event(n), &world);
+            journal.push(&event(n), &world);
         }
         (journal, world)
     }
@@ -378,7 +382,7 @@ mod tests {
         let limits = Limits { events: u64::MAX, bytes: 100_000 };
         let (journal, live) = filled(40_000, limits);
         // What is always kept: the newest events, and a keyframe before them and before a chunk.
-        let kept = 4096 * size_of::<Event>() + 2 * live.size();
+        let kept = 4096 * 64 + 2 * live.size();
         assert!(journal.bytes() <= 100_000 + kept, "{}", journal.bytes());
         assert!(journal.dropped() > 0);
     }

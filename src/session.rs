@@ -21,6 +21,9 @@ use probe::Probe;
 /// Events folded in one tick at the most, so that keys are answered meanwhile.
 const PER_TICK: usize = 32_768;
 
+/// When to look again for events that are held back.
+const HELD: Duration = Duration::from_millis(1);
+
 /// What does not change during a run and is shown.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -58,6 +61,8 @@ pub struct Drained {
     pub events: usize,
     /// There is more to fold at once.
     pub more: bool,
+    /// There is more, but a thread that is not waiting may still have been before it.
+    pub held: bool,
     /// The next tick is wanted after this time even if nothing happens: something is to be asked
     /// of the kernel. `None` when nothing is.
     pub again: Option<Duration>,
@@ -92,7 +97,7 @@ impl Book {
         self.world.apply(&event);
         self.timeline.apply(&event, &self.world);
         visit(&event, &self.world);
-        self.journal.push(event, &self.world);
+        self.journal.push(&event, &self.world);
     }
 }
 
@@ -146,11 +151,11 @@ impl Session {
             drained.events += 1;
         }
         if self.ask_kernel() && !drained.more {
-            let answered = self.drain(visit);
-            drained.events += answered.events;
-            drained.more = answered.more;
+            let mut answered = self.drain(visit);
+            answered.events += drained.events;
+            drained = answered;
         }
-        if !drained.more && self.probe.is_quiet(self.now(), &self.book.world) {
+        if !drained.more && !drained.held && self.probe.is_quiet(self.now(), &self.book.world) {
             self.book.write(self.now(), LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }
@@ -158,7 +163,8 @@ impl Session {
             self.engine.set_edge_log(on);
         }
         let pace = self.pace.due().map(|at| Duration::from_nanos(at.since(self.now()).0));
-        drained.again = [self.probe.due(self.now()), pace].into_iter().flatten().min();
+        let held = drained.held.then_some(HELD);
+        drained.again = [self.probe.due(self.now()), pace, held].into_iter().flatten().min();
         drained
     }
 
@@ -173,7 +179,8 @@ impl Session {
         });
         probe.losing(merged.losing);
         answers += fold_answers(book, probe, merged.watermark, visit);
-        Drained { events: merged.events + answers, more: merged.more, again: None }
+        let events = merged.events + answers;
+        Drained { events, more: merged.more, held: merged.held, again: None }
     }
 
     /// Reads the interest list and queue lengths from the kernel when that is due. The answers are
@@ -200,7 +207,12 @@ impl Session {
     /// Ends the server: every client gets a last line and a close. Folds what that brings.
     pub fn finish(&mut self, grace: Duration, visit: &mut dyn FnMut(&Event, &World)) {
         self.engine.shutdown(grace);
-        while self.drain(visit).more {}
+        loop {
+            let drained = self.drain(visit);
+            if !drained.more && !drained.held {
+                return;
+            }
+        }
     }
 
     /// The world as it is now.

@@ -127,6 +127,7 @@ impl Log {
                 Entry::Overflow => overflow = true,
             });
             self.tell(listeners);
+            self.lane.rest();
             self.looked = began;
             if overflow {
                 self.lane.tell(Kind::EdgeLog(EdgeLog::Skipped));

@@ -154,6 +154,7 @@ impl Gate {
         if waiting() {
             return Err(Verdict::Commands);
         }
+        lane.rest();
         let bell = &self.lanes[index];
         Ok(match wait {
             None => bell.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),

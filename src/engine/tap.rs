@@ -17,7 +17,9 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use self::record::{LONGEST, Record};
 use super::doorbell::Doorbell;
 use super::lock;
-use crate::event::{Call, Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup};
+use crate::event::{
+    Call, Fd, FileId, HEAD, HEAD_UNDER_LOAD, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup,
+};
 use crate::sys::clock::Clock;
 
 pub(crate) use self::record::Handed;
@@ -36,26 +38,41 @@ fn side_room(kind: &Kind) -> usize {
         _ => SIDE_SLOTS,
     }
 }
-/// The lower bound of a producer that is not between stamping and having pushed.
+/// The bound of a producer that rests.
 const IDLE: u64 = u64::MAX;
+/// Records that an event may need beside those that follow its head: itself, a gap, two times.
+const BESIDE: usize = 4;
+/// Records waiting in a ring from which on less is kept of each event.
+const LOADED: usize = 1024;
 
 /// What a producer and the consumer share beside the ring.
 #[derive(Debug)]
 struct Bounds {
-    /// The producer's last stamp while it is about to stamp again; [`IDLE`] otherwise.
-    stamping: AtomicU64,
-    /// Records dropped since the last gap.
+    /// Unless the producer rests: the time of its last event, and every later one is still to
+    /// come. [`IDLE`] while it rests.
+    floor: AtomicU64,
+    /// Events dropped since the last gap.
     lost: AtomicU64,
 }
 
 /// The producing end of a ring: one thread's, or whoever holds the lock around it.
+///
+/// Between its first push and [`Lane::rest`] nothing later than the last push can be merged: who
+/// pushes no more for a while says so.
 #[derive(Debug)]
 pub(crate) struct Lane {
     id: LaneId,
     ring: Producer<Record>,
     bounds: Arc<Bounds>,
+    /// The records that follow the next head.
     scratch: Vec<Record>,
+    /// The time of the last record in the ring.
     last: u64,
+    /// The time of the last event of this lane, in the ring or the side channel.
+    floor: u64,
+    resting: bool,
+    /// An event that the server turned to: it travels with the next call.
+    turned: Option<(Fd, FileId)>,
     clock: Clock,
     side: Arc<Side>,
 }
@@ -70,82 +87,162 @@ impl Lane {
         Nanos(self.clock.now())
     }
 
+    /// A call that may sleep: nothing more is pushed until it returns.
     pub(crate) fn enter(&mut self, call: &Call) {
-        self.push(|to| to.push(record::enter(call)));
+        self.push(record::enter(call));
+        self.rest();
     }
 
     pub(crate) fn returned(&mut self, call: &Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
-        self.push(|to| record::returned(to, call, ret, started, handed));
+        let mut head = record::returned(call, ret);
+        if let Some((fd, file)) = self.turned {
+            if head.set_turned(fd, file) {
+                self.turned = None;
+            } else {
+                self.tell_turned();
+            }
+        }
+        let t = self.begin();
+        self.scratch.clear();
+        if !head.set_took(t.saturating_sub(started.0)) {
+            self.scratch.push(record::started(started));
+        }
+        let handed = self.cut(handed);
+        record::hand_over(&mut self.scratch, &mut head, handed);
+        self.put(t, head);
     }
 
+    /// The bytes that are kept: fewer while the ring fills up, as nobody can look at each then.
+    fn cut<'a>(&self, handed: Handed<'a>) -> Handed<'a> {
+        let Handed::Data(bytes) = handed else { return handed };
+        let waiting = self.ring.buffer().capacity() - self.ring.slots();
+        let kept = if waiting > LOADED { HEAD_UNDER_LOAD } else { HEAD };
+        Handed::Data(bytes.get(..kept).unwrap_or(bytes))
+    }
+
+    /// The thread is held: nothing more is pushed until it is let go.
     pub(crate) fn park(&mut self, next: &Call) {
-        self.push(|to| to.push(record::park(next)));
+        self.push(record::park(next));
+        self.rest();
     }
 
     pub(crate) fn unpark(&mut self, pass: Pass) {
-        self.push(|to| to.push(record::unpark(pass)));
+        self.push(record::unpark(pass));
     }
 
+    /// The server turns to an event. It is told with the next event of this lane.
     pub(crate) fn handle(&mut self, fd: Fd, file: FileId) {
-        self.push(|to| to.push(record::handle(fd, file)));
+        self.tell_turned();
+        self.turned = Some((fd, file));
     }
 
     pub(crate) fn stale(&mut self, fd: Fd, file: FileId, believed: bool) {
-        self.push(|to| to.push(record::stale(fd, file, believed)));
+        self.push(record::stale(fd, file, believed));
     }
 
     pub(crate) fn arrive(&mut self, fd: Fd, queues: Queues) {
-        self.push(|to| to.push(record::arrive(fd, queues)));
+        self.push(record::arrive(fd, queues));
     }
 
     pub(crate) fn wakeup(&mut self, wakeup: &Wakeup) {
-        self.push(|to| to.push(record::wakeup(wakeup)));
+        self.push(record::wakeup(wakeup));
     }
 
     /// An event for the side channel, in this lane and in order with its own.
     pub(crate) fn tell(&mut self, kind: Kind) {
-        self.last = self.side.push_after(self.last, self.id, kind);
+        self.tell_turned();
+        self.floor = self.side.push_after(self.floor, self.id, kind);
+        if !self.resting {
+            self.bounds.floor.store(self.floor, Ordering::Release);
+        }
+    }
+
+    /// Nothing is pushed for a while.
+    pub(crate) fn rest(&mut self) {
+        self.tell_turned();
+        self.resting = true;
+        self.bounds.floor.store(IDLE, Ordering::Release);
     }
 
     /// The lane's thread panicked: whatever it was about to push is not coming.
     pub(crate) fn abandon(&mut self) {
-        self.bounds.stamping.store(IDLE, Ordering::SeqCst);
+        self.turned = None;
+        self.rest();
     }
 
-    fn push(&mut self, fill: impl FnOnce(&mut Vec<Record>)) {
+    fn tell_turned(&mut self) {
+        if let Some((fd, file)) = self.turned.take() {
+            self.push(record::handle(fd, file));
+        }
+    }
+
+    fn push(&mut self, head: Record) {
+        self.tell_turned();
+        let t = self.begin();
         self.scratch.clear();
-        fill(&mut self.scratch);
-        let following = self.scratch.len().saturating_sub(1);
-        let Some(head) = self.scratch.first_mut() else { return };
-        head.set_following(following);
-        self.bounds.stamping.store(self.last, Ordering::SeqCst);
-        let t = self.clock.now().max(self.last + 2);
-        head.set_time(t);
-        if self.close_gap(t - 1) && self.ring.push_entire_slice(&self.scratch).is_ok() {
-            self.last = t;
+        self.put(t, head);
+    }
+
+    /// The time of the next event. The bound is told before the clock is read: who reads a later
+    /// time finds the bound.
+    fn begin(&mut self) -> u64 {
+        if self.resting {
+            self.resting = false;
+            self.bounds.floor.store(self.floor, Ordering::SeqCst);
+        }
+        self.clock.now().max(self.floor + 2)
+    }
+
+    /// Puts a head of time `t` and what follows it into the ring, whole or not at all.
+    fn put(&mut self, t: u64, mut head: Record) {
+        if self.make_way(t) {
+            head.set_following(self.scratch.len());
+            let delta = self.delta(t);
+            head.set_delta(delta);
+            self.write(head);
+            for index in 0..self.scratch.len() {
+                self.write(self.scratch[index]);
+            }
+            (self.last, self.floor) = (t, t);
         } else {
             self.bounds.lost.fetch_add(1, Ordering::SeqCst);
         }
-        self.bounds.stamping.store(IDLE, Ordering::SeqCst);
+        // Only now may the reader take what was written: it is above the bound until here.
+        self.bounds.floor.store(self.floor, Ordering::Release);
         self.side.doorbell.pushed();
     }
 
-    /// If records were lost before, puts the gap in front of the next one, provided that both
-    /// have room. Whether the next one may be pushed. A ring that has run full first drains to
-    /// three quarters: one long gap says more than thousands of short ones.
-    fn close_gap(&mut self, t: u64) -> bool {
+    fn write(&mut self, record: Record) {
+        // There is room: `make_way` has seen to it, and nobody else writes.
+        let _ = self.ring.push(record);
+    }
+
+    /// The time since the last record; a longer one than fits gets a record of its own.
+    fn delta(&mut self, t: u64) -> u32 {
+        u32::try_from(t - self.last).unwrap_or_else(|_| {
+            self.write(Record::time(t));
+            0
+        })
+    }
+
+    /// Whether there is room for the next event; if events were lost before, for the gap too,
+    /// which is then put in front of it. A ring that has run full first drains to three quarters:
+    /// one long gap says more than thousands of short ones.
+    fn make_way(&mut self, t: u64) -> bool {
+        let room = self.scratch.len() + BESIDE;
         if self.bounds.lost.load(Ordering::Relaxed) == 0 {
-            return true;
+            return self.ring.cached_slots() >= room || self.ring.slots() >= room;
         }
-        let room = (self.ring.buffer().capacity() / 4).max(self.scratch.len() + 1);
-        if self.ring.slots() < room {
+        if self.ring.slots() < room.max(self.ring.buffer().capacity() / 4) {
             return false;
         }
         let lost = self.bounds.lost.swap(0, Ordering::SeqCst);
         if lost > 0 {
             let mut gap = record::gap(lost);
-            gap.set_time(t);
-            return self.ring.push(gap).is_ok();
+            let delta = self.delta(t - 1);
+            gap.set_delta(delta);
+            self.write(gap);
+            self.last = t - 1;
         }
         true
     }
@@ -204,18 +301,58 @@ pub struct Drained {
     pub events: usize,
     /// Records that were lost, as told by the gaps among them.
     pub lost: u64,
-    /// Events are waiting: the bound was reached, or they are above the watermark.
+    /// The bound was reached: there is more to take at once.
     pub more: bool,
+    /// Events are waiting above the watermark: a producer has not rested since they happened.
+    pub held: bool,
     /// No later drain hands over an event older than this.
     pub watermark: Nanos,
     /// A lane is losing records right now; its gap is still to come.
     pub losing: bool,
 }
 
+/// When a call that returned was made.
+fn kind_started(kind: &Kind) -> Option<u64> {
+    match kind {
+        Kind::Return(record) => Some(record.started.0),
+        _ => None,
+    }
+}
+
 struct Ring {
     lane: LaneId,
     records: Consumer<Record>,
     bounds: Arc<Bounds>,
+    /// The time of the last record taken.
+    base: u64,
+    /// Records that were there when this drain began, and have not been taken.
+    left: usize,
+}
+
+impl Ring {
+    /// The time of the oldest event left.
+    fn head(&mut self) -> Option<u64> {
+        while self.left > 0 {
+            let head = self.records.peek().ok()?;
+            let Some(t) = head.as_time() else { return Some(self.base + head.delta()) };
+            self.base = t;
+            self.left -= 1;
+            let _ = self.records.pop();
+        }
+        None
+    }
+
+    /// Takes the oldest event, which is of time `t`: its head, and what follows it into `rest`.
+    fn take<'a>(&mut self, t: u64, rest: &'a mut [Record]) -> Option<(Record, &'a [Record])> {
+        let head = self.records.pop().ok()?;
+        let rest = rest.get_mut(..head.following())?;
+        if !rest.is_empty() {
+            self.records.pop_entire_slice(rest).ok()?;
+        }
+        self.left = self.left.saturating_sub(1 + rest.len());
+        self.base = t;
+        Some((head, rest))
+    }
 }
 
 /// The consuming end of all lanes.
@@ -242,14 +379,18 @@ pub(crate) fn channel(
     let mut rings = Vec::new();
     for &id in lanes {
         let (producer, consumer) = RingBuffer::new(slots);
-        let bounds = Arc::new(Bounds { stamping: AtomicU64::new(IDLE), lost: AtomicU64::new(0) });
-        rings.push(Ring { lane: id, records: consumer, bounds: Arc::clone(&bounds) });
+        let bounds = Arc::new(Bounds { floor: AtomicU64::new(IDLE), lost: AtomicU64::new(0) });
+        let reader = Arc::clone(&bounds);
+        rings.push(Ring { lane: id, records: consumer, bounds: reader, base: 0, left: 0 });
         producers.push(Lane {
             id,
             ring: producer,
             bounds,
             scratch: Vec::with_capacity(LONGEST),
             last: 0,
+            floor: 0,
+            resting: true,
+            turned: None,
             clock,
             side: Arc::clone(&side),
         });
@@ -267,7 +408,8 @@ pub(crate) fn channel(
 }
 
 /// Where the oldest waiting event is.
-enum Oldest {
+#[derive(Clone, Copy)]
+enum Source {
     Ring(usize),
     Side,
 }
@@ -281,31 +423,30 @@ impl Tap {
     ) -> Drained {
         let watermark = self.watermark();
         self.side.take(&mut self.waiting);
+        // What comes after this look is above the watermark.
+        self.rings.iter_mut().for_each(|ring| ring.left = ring.records.slots());
         let mut drained = Drained { watermark: Nanos(watermark), ..Drained::default() };
-        while drained.events < max {
-            match self.oldest(watermark) {
-                None => {
-                    drained.lost += self.silent_gaps(sink);
-                    break;
-                }
-                Some(Oldest::Side) => {
+        while drained.events < max
+            && let Some((source, until)) = self.oldest(watermark)
+        {
+            match source {
+                Source::Side => {
                     if let Some((t, lane, kind)) = self.waiting.pop_front() {
                         self.hand_over(t.0, lane, kind, &mut drained, sink);
                     }
                 }
-                Some(Oldest::Ring(index)) => {
-                    if let Some((t, kind)) = self.take(index) {
-                        let lane = self.rings[index].lane;
-                        self.hand_over(t.0, lane, kind, &mut drained, sink);
-                    }
-                }
+                Source::Ring(index) => self.take_run(index, until, max, &mut drained, sink),
             }
         }
-        drained.more = !self.waiting.is_empty() || self.rings.iter().any(|r| !r.records.is_empty());
+        let left = !self.waiting.is_empty() || self.rings.iter_mut().any(|r| r.head().is_some());
+        drained.more = drained.events >= max && left;
+        drained.held = !drained.more && left;
         drained.losing = self.rings.iter().any(|r| r.bounds.lost.load(Ordering::Relaxed) > 0);
-        if drained.events == max && drained.more {
+        if drained.more {
             // Older events than the watermark may still be waiting.
             drained.watermark = Nanos(self.last);
+        } else {
+            drained.lost += self.silent_gaps(sink);
         }
         drained
     }
@@ -313,25 +454,50 @@ impl Tap {
     /// Everything stamped at or before this has been pushed.
     fn watermark(&self) -> u64 {
         let now = self.clock.now().saturating_sub(1);
-        let bounds = self.rings.iter().map(|r| r.bounds.stamping.load(Ordering::SeqCst));
+        let bounds = self.rings.iter().map(|r| r.bounds.floor.load(Ordering::SeqCst));
         bounds.fold(now, u64::min)
     }
 
-    fn oldest(&self, watermark: u64) -> Option<Oldest> {
-        let rings = self.rings.iter().enumerate().filter_map(|(index, ring)| {
-            ring.records.peek().ok().map(|head| (head.time(), Oldest::Ring(index)))
-        });
-        let side = self.waiting.front().map(|(t, ..)| (t.0, Oldest::Side));
-        let (t, at) = rings.chain(side).min_by_key(|(t, _)| *t)?;
-        (t <= watermark).then_some(at)
+    /// Where the oldest event is, and up to when all others there are older than any elsewhere;
+    /// nothing above the watermark.
+    fn oldest(&mut self, watermark: u64) -> Option<(Source, u64)> {
+        let side = self.waiting.front().map(|(t, ..)| t.0);
+        let (mut first, mut second) = ((side.unwrap_or(IDLE), Source::Side), watermark);
+        for (index, ring) in self.rings.iter_mut().enumerate() {
+            let Some(t) = ring.head() else { continue };
+            if t < first.0 {
+                second = second.min(first.0);
+                first = (t, Source::Ring(index));
+            } else {
+                second = second.min(t);
+            }
+        }
+        (first.0 <= watermark).then_some((first.1, second))
     }
 
-    fn take(&mut self, index: usize) -> Option<(Nanos, Kind)> {
-        let ring = &mut self.rings[index].records;
-        let count = ring.peek().ok()?.following() + 1;
-        let records = self.scratch.get_mut(..count)?;
-        ring.pop_entire_slice(records).ok()?;
-        record::decode(records)
+    /// Takes events of one ring up to the time `until`.
+    fn take_run(
+        &mut self,
+        index: usize,
+        until: u64,
+        max: usize,
+        drained: &mut Drained,
+        sink: &mut dyn FnMut(Nanos, LaneId, Kind),
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let lane = self.rings[index].lane;
+        while drained.events < max {
+            let ring = &mut self.rings[index];
+            let Some(t) = ring.head().filter(|t| *t <= until) else { break };
+            let Some((head, rest)) = ring.take(t, &mut scratch) else { break };
+            let Some(kind) = record::decode(&head, rest, t) else { continue };
+            if let Some((fd, file)) = head.turned() {
+                let before = kind_started(&kind).unwrap_or(t);
+                self.hand_over(before, lane, Kind::Handle { fd, file }, drained, sink);
+            }
+            self.hand_over(t, lane, kind, drained, sink);
+        }
+        self.scratch = scratch;
     }
 
     /// Gaps of producers that have been silent since they lost something: nothing of theirs is
@@ -391,14 +557,20 @@ mod tests {
         lane.returned(&call, Ret::ok(1), started, Handed::Data(bytes));
     }
 
+    /// A short event, told by its number.
+    fn push(lane: &mut Lane, n: i32) {
+        lane.stale(Fd(n), FileId(1), false);
+    }
+
     #[test]
     fn events_of_all_lanes_come_in_the_order_of_their_times() {
         let (mut lanes, side, mut tap) = tap(&[1, 2], 64);
-        lanes[0].handle(Fd(1), FileId(1));
-        lanes[1].handle(Fd(2), FileId(1));
+        push(&mut lanes[0], 1);
+        push(&mut lanes[1], 2);
         side.push(Kind::Note("three".into()));
         lanes[0].tell(Kind::Note("four".into()));
-        lanes[0].handle(Fd(5), FileId(1));
+        push(&mut lanes[0], 5);
+        lanes.iter_mut().for_each(Lane::rest);
         let seen = all(&mut tap);
         let lanes: Vec<_> = seen.iter().map(|(_, lane, _)| lane.0).collect();
         assert_eq!(lanes, [1, 2, 0, 1, 1]);
@@ -406,36 +578,97 @@ mod tests {
     }
 
     #[test]
+    fn turning_to_an_event_comes_before_whatever_follows_it() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 64);
+        let lane = &mut lanes[0];
+        lane.handle(Fd(7), FileId(1));
+        read(lane, &[1; 64]);
+        lane.handle(Fd(8), FileId(2));
+        read(lane, &[1; 64]);
+        lane.handle(Fd(9), FileId(3));
+        lane.tell(Kind::Note("x".into()));
+        lane.handle(Fd(10), FileId(4));
+        lane.rest();
+        let seen = all(&mut tap);
+        let name = |kind: &Kind| match kind {
+            Kind::Handle { fd, .. } => format!("turn {fd}"),
+            Kind::Return(record) => format!("read {}", record.call.fd().expect("a read")),
+            _ => "other".to_owned(),
+        };
+        let names: Vec<_> = seen.iter().map(|(.., kind)| name(kind)).collect();
+        assert_eq!(names, ["turn 7", "read 7", "turn 8", "read 7", "turn 9", "other", "turn 10"]);
+        assert!(seen.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
     fn event_that_does_not_fit_leaves_nothing_behind_but_a_gap() {
-        let (mut lanes, _side, mut tap) = tap(&[1], 5);
+        let (mut lanes, _side, mut tap) = tap(&[1], 8);
         let lane = &mut lanes[0];
         read(lane, &[1; 64]);
         read(lane, &[2; 64]);
-        lane.handle(Fd(1), FileId(1));
-        lane.handle(Fd(2), FileId(2));
+        lane.rest();
         let seen = all(&mut tap);
         assert_eq!(seen.len(), 2, "{seen:?}");
         assert!(matches!(seen[0].2, Kind::Return(_)));
-        assert_eq!(seen[1].2, Kind::Gap { lost: 3 });
-        lanes[0].handle(Fd(3), FileId(3));
+        assert_eq!(seen[1].2, Kind::Gap { lost: 1 });
+        push(&mut lanes[0], 3);
+        lanes[0].rest();
         assert_eq!(all(&mut tap).len(), 1);
     }
 
     #[test]
     fn gap_stands_before_what_came_after_it() {
-        let (mut lanes, _side, mut tap) = tap(&[1], 4);
+        let (mut lanes, _side, mut tap) = tap(&[1], 8);
         let lane = &mut lanes[0];
-        for n in 0..6 {
-            lane.handle(Fd(n), FileId(1));
-        }
+        (0..7).for_each(|n| push(lane, n));
         let mut seen = Vec::new();
-        let drained = tap.drain(2, &mut |_, _, kind| seen.push(kind));
-        assert!(drained.more);
-        lanes[0].handle(Fd(9), FileId(1));
+        let drained = tap.drain(4, &mut |_, _, kind| seen.push(kind));
+        assert!(drained.more && drained.losing);
+        push(&mut lanes[0], 9);
+        lanes[0].rest();
         seen.extend(all(&mut tap).into_iter().map(|(_, _, kind)| kind));
-        assert_eq!(seen.len(), 6);
-        assert_eq!(seen[4], Kind::Gap { lost: 2 });
-        assert_eq!(seen[5], Kind::Handle { fd: Fd(9), file: FileId(1) });
+        assert_eq!(seen.len(), 7);
+        assert_eq!(seen[5], Kind::Gap { lost: 2 });
+        assert_eq!(seen[6], Kind::Stale { fd: Fd(9), file: FileId(1), believed: false });
+    }
+
+    #[test]
+    fn long_silence_and_long_calls_are_told_exactly() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 64);
+        let lane = &mut lanes[0];
+        let call = Call::Read { fd: Fd(7), len: 64 };
+        // As if the clock had started long ago.
+        lane.clock = Clock::started_before(std::time::Duration::from_secs(10));
+        tap.clock = lane.clock;
+        lane.returned(&call, Ret::ok(1), Nanos(5), Handed::Data(b"x"));
+        push(lane, 1);
+        lane.rest();
+        let seen = all(&mut tap);
+        assert!(seen[0].0 > Nanos(10_000_000_000), "{seen:?}");
+        let record = match &seen[0].2 {
+            Kind::Return(record) => record,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(record.started, Nanos(5));
+        assert!(seen[1].0 > seen[0].0 && seen[1].0.since(seen[0].0) < Nanos(1_000_000_000));
+    }
+
+    #[test]
+    fn less_of_the_bytes_is_kept_while_the_ring_fills_up() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 4 * LOADED);
+        let lane = &mut lanes[0];
+        (0..LOADED / 2).for_each(|_| read(lane, &[7; 100]));
+        lane.rest();
+        let seen = all(&mut tap);
+        let kept = |kind: &Kind| match kind {
+            Kind::Return(record) => match &record.output {
+                crate::event::Output::Data(head) => head.len(),
+                _ => 0,
+            },
+            _ => 0,
+        };
+        assert_eq!(kept(&seen[0].2), HEAD);
+        assert_eq!(kept(&seen[LOADED / 2 - 1].2), HEAD_UNDER_LOAD);
     }
 
     #[test]
@@ -458,12 +691,12 @@ mod tests {
     #[test]
     fn watermark_stays_below_a_lane_that_is_stamping() {
         let (mut lanes, side, mut tap) = tap(&[1], 64);
-        lanes[0].handle(Fd(1), FileId(1));
+        push(&mut lanes[0], 1);
         assert_eq!(all(&mut tap).len(), 1);
-        lanes[0].bounds.stamping.store(lanes[0].last, Ordering::SeqCst);
+        lanes[0].begin();
         side.push(Kind::Note("later".into()));
         let drained = tap.drain(10, &mut |_, _, _| {});
-        assert_eq!((drained.events, drained.more), (0, true));
+        assert_eq!((drained.events, drained.more, drained.held), (0, false, true));
         lanes[0].abandon();
         assert_eq!(all(&mut tap).len(), 1);
     }
@@ -479,9 +712,10 @@ mod tests {
                 std::thread::spawn(move || {
                     let mut pushed = 0u64;
                     while !done.load(Ordering::Relaxed) {
-                        lane.handle(Fd(1), FileId(1));
+                        push(&mut lane, 1);
                         pushed += 1;
                     }
+                    lane.rest();
                     pushed
                 })
             })

@@ -79,6 +79,7 @@ fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
         }
     };
     lane.tell(Kind::Lane(change));
+    lane.rest();
     *lock(slot) = Some(lane);
     shared.gate.departed(id, !matches!(ended, Ok(true)));
     if shared.mailbox.waiting() || shared.muted.load(Ordering::Relaxed) {

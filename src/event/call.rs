@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{Errno, Fd, FileId, Mask, Nanos};
 
@@ -322,11 +323,18 @@ pub enum Output {
         peer: Peer,
     },
     /// `read`, `write`, `send`: the first [`HEAD`] bytes that were moved.
-    Data(Box<[u8]>),
+    Data(Head),
 }
+
+/// The first bytes that a call moved: at most [`HEAD`]. Short ones need no memory of their own.
+pub type Head = SmallVec<[u8; HEAD_UNDER_LOAD]>;
 
 /// How many bytes of each read and write are recorded.
 pub const HEAD: usize = 64;
+
+/// How many bytes of each read and write are recorded while events come faster than the front end
+/// takes them.
+pub const HEAD_UNDER_LOAD: usize = 16;
 
 /// A call that has returned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

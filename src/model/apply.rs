@@ -10,12 +10,12 @@ use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
 use super::ready::{ReadyEntry, Reason};
-use super::world::{Delta, World};
+use super::world::World;
 
 impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
-        self.delta = Delta::default();
+        self.delta.clear();
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;

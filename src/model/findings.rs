@@ -13,8 +13,9 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
+
+use rustc_hash::FxHashMap;
 
 use crate::event::{Event, Fd, FileId, LaneId, Nanos, Seq};
 
@@ -114,10 +115,11 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     ledger: Ledger,
-    files: BTreeMap<FileId, FileState>,
+    files: FxHashMap<FileId, FileState>,
     /// Which file each open number names, for the event that closes it.
-    numbers: BTreeMap<Fd, FileId>,
-    turns: [Turn; Findings::LANES],
+    numbers: FxHashMap<Fd, FileId>,
+    /// By the thread's number, as far as there are any.
+    turns: Vec<Turn>,
 }
 
 impl Findings {

@@ -10,7 +10,6 @@ use crate::event::{
 use super::check::{Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
-use super::lane::{BatchEntry, Progress};
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
 
@@ -77,10 +76,7 @@ impl World {
         let seq = self.seq;
         let from = self.lane_mut(id).map_or(seq, |lane| {
             lane.turns += 1;
-            let batch = events
-                .iter()
-                .map(|event| BatchEntry { delivery: *event, progress: Progress::Waiting });
-            lane.batch = batch.collect();
+            lane.batch.fill(events);
             lane.harvest_from
         });
         let mut c = Comparison {
@@ -170,7 +166,8 @@ impl World {
         let (seq, t) = (self.seq, self.t);
         for event in c.events {
             let key = InterestList::key_of(event);
-            let handled = self.handlers(key) > 1;
+            // Its own thread has it in hand by now.
+            let handled = self.lanes.len() > 1 && self.handlers(key) > 1;
             let Some(entry) = self.instance.interest.get_mut(key) else { continue };
             let mask = entry.mask;
             let late = entry.woken.is_some_and(|(woken, _)| woken > c.from);
@@ -193,10 +190,7 @@ impl World {
 
     /// How many threads have that registration in an unfinished part of their batch.
     fn handlers(&self, key: WatchKey) -> usize {
-        let unfinished = |entry: &BatchEntry| {
-            InterestList::key_of(&entry.delivery) == key && entry.progress != Progress::Done
-        };
-        self.lanes.iter().filter(|lane| lane.batch.iter().any(unfinished)).count()
+        self.lanes.iter().filter(|lane| lane.batch.holds(key)).count()
     }
 
     /// After the unharvested rest come the level-triggered entries in the order reported, then

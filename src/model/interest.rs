@@ -1,6 +1,8 @@
 //! The interest list (rbr): the registrations of an epoll instance.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKey};
 
@@ -54,10 +56,11 @@ impl InterestEntry {
     }
 }
 
-/// The registrations of one epoll instance, by number.
+/// The registrations of one epoll instance: found by their key, gone through by their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterestList {
-    entries: BTreeMap<WatchKey, InterestEntry>,
+    entries: FxHashMap<WatchKey, InterestEntry>,
+    order: BTreeSet<WatchKey>,
 }
 
 impl InterestList {
@@ -73,14 +76,14 @@ impl InterestList {
 
     /// The registrations in order of their numbers.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &InterestEntry> {
-        self.entries.values()
+        self.order.iter().filter_map(|key| self.entries.get(key))
     }
 
     /// The registrations from the one after `key` (or from the first), in order.
     pub fn after(&self, key: Option<WatchKey>) -> impl Iterator<Item = &InterestEntry> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = key.map_or(Unbounded, Excluded);
-        self.entries.range((from, Unbounded)).map(|(_, entry)| entry)
+        self.order.range((from, Unbounded)).filter_map(|key| self.entries.get(key))
     }
 
     /// The registration of that file under that number.
@@ -92,12 +95,12 @@ impl InterestList {
     pub fn by_fd(&self, fd: Fd) -> impl Iterator<Item = &InterestEntry> {
         let low = WatchKey { fd, file: FileId(0) };
         let high = WatchKey { fd, file: FileId(u32::MAX) };
-        self.entries.range(low..=high).map(|(_, entry)| entry)
+        self.order.range(low..=high).filter_map(|key| self.entries.get(key))
     }
 
     /// The registrations of that file, under whatever number.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &InterestEntry> {
-        self.entries.values().filter(move |entry| entry.key.file == file)
+        self.iter().filter(move |entry| entry.key.file == file)
     }
 
     pub(super) fn get_mut(&mut self, key: WatchKey) -> Option<&mut InterestEntry> {
@@ -105,10 +108,12 @@ impl InterestList {
     }
 
     pub(super) fn insert(&mut self, entry: InterestEntry) {
+        self.order.insert(entry.key);
         self.entries.insert(entry.key, entry);
     }
 
     pub(super) fn remove(&mut self, key: WatchKey) -> Option<InterestEntry> {
+        self.order.remove(&key);
         self.entries.remove(&key)
     }
 

@@ -1,8 +1,11 @@
 //! Server threads: what each is doing, and the batch it is working through.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 
-use crate::event::{Call, Delivery, LaneId, Nanos, Seq};
+use crate::event::{Call, Delivery, LaneId, Nanos, Seq, WatchKey};
+
+use super::interest::InterestList;
 
 /// What a thread is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +47,77 @@ pub struct BatchEntry {
     pub progress: Progress,
 }
 
+/// The events of a thread's last `epoll_wait`, in the order returned. Servers go through them in
+/// that order, so each step looks where the one before it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    entries: Vec<BatchEntry>,
+    current: Option<usize>,
+}
+
+impl Batch {
+    /// The event being handled.
+    pub fn current(&self) -> Option<&BatchEntry> {
+        self.current.and_then(|at| self.entries.get(at))
+    }
+
+    /// Whether the thread has that registration in hand, or still to come.
+    pub fn holds(&self, key: WatchKey) -> bool {
+        let held = |entry: &BatchEntry| {
+            InterestList::key_of(&entry.delivery) == key && entry.progress != Progress::Done
+        };
+        self.current().is_some_and(held) || self.entries.iter().any(held)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.current = None;
+    }
+
+    pub(super) fn fill(&mut self, events: &[Delivery]) {
+        self.clear();
+        let waiting =
+            |event: &Delivery| BatchEntry { delivery: *event, progress: Progress::Waiting };
+        self.entries.extend(events.iter().map(waiting));
+    }
+
+    /// The thread turns to the event of that registration: whatever it had in hand is done.
+    pub(super) fn turn_to(&mut self, key: WatchKey) {
+        let next = self.current.map_or(0, |at| at + 1);
+        self.finish_current();
+        let is_it = |entry: &BatchEntry| {
+            entry.progress == Progress::Waiting && InterestList::key_of(&entry.delivery) == key
+        };
+        let at = match self.entries.get(next) {
+            Some(entry) if is_it(entry) => Some(next),
+            _ => self.entries.iter().position(is_it),
+        };
+        if let Some(entry) = at.and_then(|at| self.entries.get_mut(at)) {
+            entry.progress = Progress::Current;
+            self.current = at;
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.current = None;
+        self.entries.iter_mut().for_each(|entry| entry.progress = Progress::Done);
+    }
+
+    fn finish_current(&mut self) {
+        if let Some(entry) = self.current.take().and_then(|at| self.entries.get_mut(at)) {
+            entry.progress = Progress::Done;
+        }
+    }
+}
+
+impl Deref for Batch {
+    type Target = [BatchEntry];
+
+    fn deref(&self) -> &[BatchEntry] {
+        &self.entries
+    }
+}
+
 /// A server thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lane {
@@ -58,7 +132,7 @@ pub struct Lane {
     /// A step or turn was asked for and the thread has not come back to the gate: the call sleeps.
     pub step_pending: bool,
     /// The events of its last `epoll_wait`, in the order returned.
-    pub batch: Vec<BatchEntry>,
+    pub batch: Batch,
     /// Returns of `epoll_wait`.
     pub turns: u64,
     /// Calls of any kind.
@@ -81,7 +155,7 @@ impl Lane {
 
     /// The event being handled.
     pub fn current(&self) -> Option<&BatchEntry> {
-        self.batch.iter().find(|entry| entry.progress == Progress::Current)
+        self.batch.current()
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind,
+    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Head, Kind,
     LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings, SyscallRecord,
     Wakeup, WatchKey,
 };
@@ -202,7 +202,7 @@ impl Scenario {
 
     pub(super) fn read(self, lane: u8, fd: i32, len: u32, got: u32) -> Self {
         let call = Call::Read { fd: Fd(fd), len };
-        self.call(lane, call, Ret::ok(got.into()), Output::Data(Box::default()))
+        self.call(lane, call, Ret::ok(got.into()), Output::Data(Head::new()))
     }
 
     pub(super) fn again(self, lane: u8, fd: i32) -> Self {

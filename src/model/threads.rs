@@ -1,9 +1,9 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
-use crate::event::{Call, Fd, FileId, LaneChange, LaneId, Mask, Nanos, Pass};
+use crate::event::{Call, Fd, FileId, LaneChange, LaneId, Mask, Nanos, Pass, WatchKey};
 
 use super::check::Sync;
-use super::lane::{Lane, LaneState, Progress};
+use super::lane::{Lane, LaneState};
 use super::ready::ReadyEntry;
 use super::world::World;
 
@@ -111,15 +111,7 @@ impl World {
 
     pub(super) fn handling(&mut self, id: LaneId, fd: Fd, file: FileId) {
         let Some(lane) = self.lane_mut(id) else { return };
-        finish_current(lane);
-        let found = lane.batch.iter_mut().find(|entry| {
-            entry.progress == Progress::Waiting
-                && entry.delivery.file == file
-                && entry.delivery.fd == fd
-        });
-        if let Some(entry) = found {
-            entry.progress = Progress::Current;
-        }
+        lane.batch.turn_to(WatchKey { fd, file });
     }
 
     pub(super) fn parked(&mut self, id: LaneId, next: Call) {
@@ -127,7 +119,7 @@ impl World {
         self.instance.wq.remove(id);
         let Some(lane) = self.lane_mut(id) else { return };
         if matches!(next, Call::EpollWait { .. }) {
-            lane.batch.iter_mut().for_each(|entry| entry.progress = Progress::Done);
+            lane.batch.finish();
         }
         lane.state = LaneState::Held(next);
         lane.step_pending = false;
@@ -156,14 +148,6 @@ impl World {
             }
             LaneChange::Ended => lane.state = LaneState::Ended,
             LaneChange::Died(message) => lane.state = LaneState::Died(message.clone()),
-        }
-    }
-}
-
-fn finish_current(lane: &mut Lane) {
-    for entry in &mut lane.batch {
-        if entry.progress == Progress::Current {
-            entry.progress = Progress::Done;
         }
     }
 }

@@ -1,17 +1,21 @@
 //! Tracks over time: one a thread and one a registration, bounded.
 
 mod fold;
+mod track;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+
+use rustc_hash::FxHashMap;
 
 use crate::event::{LaneId, Nanos, Seq, Trigger, WatchKey};
 
+pub use track::Track;
+
 /// Whose track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrackId {
     /// A server thread.
     Lane(LaneId),
@@ -78,92 +82,83 @@ pub struct Mark {
     pub what: Moment,
 }
 
-/// A track: marks in order of time, the oldest dropped at the bound.
-#[derive(Clone, Debug, Default)]
-pub struct Track {
-    marks: VecDeque<Mark>,
-    dropped_until: Nanos,
-    /// The last span among the dropped marks.
-    base: Option<Span>,
-    /// The last span.
-    span: Option<Span>,
-}
-
-impl Track {
-    /// The marks with `from <= t <= to`, oldest first.
-    pub fn window(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = &Mark> {
-        let low = self.marks.partition_point(|m| m.t < from);
-        self.marks.range(low..).take_while(move |m| m.t <= to)
-    }
-
-    /// The span that holds just before `t`; `None` before the track begins or where it was dropped.
-    pub fn span_before(&self, t: Nanos) -> Option<Span> {
-        let end = self.marks.partition_point(|m| m.t < t);
-        let kept = self.marks.range(..end).rev().find_map(|m| match m.what {
-            Moment::Span(span) => Some(span),
-            _ => None,
-        });
-        kept.or_else(|| self.base.filter(|_| t > self.dropped_until))
-    }
-
-    /// When the track begins, as far as it is kept.
-    pub fn begins(&self) -> Nanos {
-        self.marks.front().map_or(Nanos(0), |mark| mark.t)
-    }
-
-    /// Whether what it is about is gone by now.
-    pub fn is_over(&self) -> bool {
-        self.span == Some(Span::Gone)
-    }
-
-    /// Before this time marks were dropped because of the bound.
-    pub fn dropped_until(&self) -> Nanos {
-        self.dropped_until
-    }
-
-    fn push(&mut self, mark: Mark, cap: usize) {
-        self.marks.push_back(mark);
-        while self.marks.len() > cap {
-            let Some(dropped) = self.marks.pop_front() else { break };
-            self.dropped_until = dropped.t;
-            if let Moment::Span(span) = dropped.what {
-                self.base = Some(span);
-            }
-        }
-    }
-}
-
 /// All tracks.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    tracks: BTreeMap<TrackId, Track>,
+    /// The threads' tracks by their numbers; those that never started have none.
+    lanes: [Option<Track>; Timeline::LANES],
+    watches: FxHashMap<WatchKey, Track>,
+    /// The keys of `watches`.
+    order: BTreeSet<WatchKey>,
     /// Registrations that are gone, in the order of their going.
     gone: VecDeque<WatchKey>,
-    /// The last span of each lane, so that an event that changes none costs no search.
-    lanes: [Option<Span>; Timeline::LANES],
     /// Some tracks are unknown, until the model follows the kernel again.
     lost: bool,
+    /// The bound of a registration's track, by how many there are.
+    watch_cap: usize,
 }
 
 impl Timeline {
     /// Marks of all tracks together, about.
-    pub const MARKS: usize = 262_144;
+    pub const MARKS: usize = 65_536;
+    /// The fewest and the most marks of one track.
+    const CAP: (usize, usize) = (64, 4096);
     /// How many tracks of registrations that are gone are kept.
     pub const GONE: usize = 64;
     const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
-        self.tracks.iter().map(|(id, track)| (*id, track))
+        let lanes = (0..).map(LaneId).zip(&self.lanes);
+        let lanes = lanes.filter_map(|(id, track)| Some((TrackId::Lane(id), track.as_ref()?)));
+        let watch = |key: &WatchKey| Some((TrackId::Watch(*key), self.watches.get(key)?));
+        lanes.chain(self.order.iter().filter_map(watch))
     }
 
     /// One track.
     pub fn track(&self, id: TrackId) -> Option<&Track> {
-        self.tracks.get(&id)
+        match id {
+            TrackId::Lane(lane) => self.lanes.get(usize::from(lane.0))?.as_ref(),
+            TrackId::Watch(key) => self.watches.get(&key),
+        }
+    }
+
+    /// The track, made if there is none yet; the tool itself has none.
+    fn track_mut(&mut self, id: TrackId) -> Option<&mut Track> {
+        match id {
+            TrackId::Lane(lane) if !lane.is_worker() => None,
+            TrackId::Lane(lane) => {
+                let place = self.lanes.get_mut(usize::from(lane.0))?;
+                Some(place.get_or_insert_default())
+            }
+            TrackId::Watch(key) => {
+                if !self.watches.contains_key(&key) {
+                    self.order.insert(key);
+                    self.watches.insert(key, Track::default());
+                    self.size();
+                }
+                self.watches.get_mut(&key)
+            }
+        }
+    }
+
+    fn remove(&mut self, key: WatchKey) {
+        self.order.remove(&key);
+        self.watches.remove(&key);
+        self.size();
     }
 
     /// The bound of one track.
-    fn cap(&self) -> usize {
-        (Self::MARKS / self.tracks.len().max(1)).clamp(64, 4096)
+    fn cap(&self, id: TrackId) -> usize {
+        match id {
+            TrackId::Lane(_) => Self::CAP.1,
+            TrackId::Watch(_) => self.watch_cap.max(Self::CAP.0),
+        }
+    }
+
+    /// A power of two, so that a full ring of marks writes where it has just dropped one.
+    fn size(&mut self) {
+        let share = Self::MARKS / self.watches.len().max(1);
+        self.watch_cap = (1 << share.max(1).ilog2()).clamp(Self::CAP.0, Self::CAP.1);
     }
 }

@@ -1,6 +1,6 @@
 //! The picture: everything that is known at one event.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use crate::event::{EdgeLog, Fd, FileId, LaneId, Nanos, Seq, Settings, WatchKey};
 
@@ -63,6 +63,14 @@ pub struct Delta {
 }
 
 impl Delta {
+    /// Forgets the last event; the lists keep their room.
+    pub(super) fn clear(&mut self) {
+        self.added.clear();
+        self.removed.clear();
+        self.divergences.clear();
+        self.findings = 0;
+    }
+
     /// Whether the event changed nothing of that.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty()
@@ -84,9 +92,9 @@ pub struct World {
     /// The server's epoll instance.
     pub instance: EpollInstance,
     /// Open file descriptions.
-    pub files: BTreeMap<FileId, OpenFile>,
+    pub files: FxHashMap<FileId, OpenFile>,
     /// Which file each open number names.
-    pub fds: BTreeMap<Fd, FileId>,
+    pub fds: FxHashMap<Fd, FileId>,
     /// The server's threads, T1 first; those that never started are absent.
     pub lanes: Vec<Lane>,
     /// What would be a bug in a real server.
@@ -109,8 +117,8 @@ impl Default for World {
             t: Nanos(0),
             settings: Settings::default(),
             instance: EpollInstance::default(),
-            files: BTreeMap::new(),
-            fds: BTreeMap::new(),
+            files: FxHashMap::default(),
+            fds: FxHashMap::default(),
             lanes: Vec::new(),
             findings: Findings::default(),
             counters: Counters::default(),
@@ -160,12 +168,7 @@ impl World {
 
     /// Whether some thread has that registration in its batch and has not finished with it.
     pub fn being_handled(&self, key: WatchKey) -> Option<&Lane> {
-        self.lanes.iter().find(|lane| {
-            lane.batch.iter().any(|entry| {
-                InterestList::key_of(&entry.delivery) == key
-                    && entry.progress != super::lane::Progress::Done
-            })
-        })
+        self.lanes.iter().find(|lane| lane.batch.holds(key))
     }
 
     /// Connected clients: open files that are connections.

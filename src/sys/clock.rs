@@ -15,6 +15,13 @@ impl Clock {
         Self { base: monotonic() }
     }
 
+    /// A clock that has been running for a while.
+    #[cfg(test)]
+    pub(crate) fn started_before(time: std::time::Duration) -> Self {
+        let past = u64::try_from(time.as_nanos()).expect("a short while");
+        Self { base: monotonic().checked_sub(past).expect("the machine runs for longer") }
+    }
+
     /// Nanoseconds since the start.
     pub fn now(&self) -> u64 {
         monotonic().saturating_sub(self.base)

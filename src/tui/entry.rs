@@ -152,7 +152,11 @@ fn arguments(word: &str, typed: &str, world: &World) -> Vec<String> {
     let mut words = Vec::new();
     for part in usage.split([' ', '|']).map(|p| p.trim_matches(['[', ']'])) {
         match part {
-            "fd=N" => words.extend(world.fds.keys().map(|fd| format!("fd={fd}"))),
+            "fd=N" => {
+                let mut fds: Vec<_> = world.fds.keys().collect();
+                fds.sort_unstable();
+                words.extend(fds.into_iter().map(|fd| format!("fd={fd}")));
+            }
             "T1" => words.extend(
                 world.lanes.iter().filter(|l| l.id != LaneId::TOOL).map(|l| l.id.to_string()),
             ),

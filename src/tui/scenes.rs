@@ -148,7 +148,7 @@ impl Stage {
         let event = Event { seq: self.world.seq.next(), t: self.t, lane, kind };
         self.world.apply(&event);
         self.timeline.apply(&event, &self.world);
-        self.journal.push(event, &self.world);
+        self.journal.push(&event, &self.world);
     }
 
     pub(super) fn tool(&mut self, kind: Kind) {

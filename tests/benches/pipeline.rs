@@ -81,7 +81,7 @@ impl Script {
         let delivery = Delivery { file, fd, mask: Mask::IN };
         let output = Output::Events { events: [delivery].into(), log: EdgeLog::Drained };
         events.push(self.called(wait, 1, output));
-        let data = || Output::Data([b'x'; 64].into());
+        let data = || Output::Data([b'x'; 64][..].into());
         events.push(self.called(Call::Read { fd, len: 4096 }, 64, data()));
         let again = Kind::Return(SyscallRecord {
             call: Call::Read { fd, len: 4096 },
@@ -91,6 +91,36 @@ impl Script {
         });
         events.push(self.event(again));
         events.push(self.called(Call::Send { fd, len: 64 }, 64, data()));
+    }
+
+    /// A turn of a busy server without an edge log: one wait that reports every connection, and an
+    /// echo each.
+    fn turn(&mut self, events: &mut Vec<Event>) {
+        let wait = Call::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
+        events.push(self.event(Kind::Enter(wait)));
+        let fds = 10..10 + self.fds;
+        let told =
+            fds.clone().map(|fd| Delivery { file: Self::file(fd), fd: Fd(fd), mask: Mask::IN });
+        let output = Output::Events { events: told.collect(), log: EdgeLog::Off };
+        events.push(self.called(wait, self.fds.into(), output));
+        for fd in fds {
+            let (fd, file) = (Fd(fd), Self::file(fd));
+            events.push(self.event(Kind::Handle { fd, file }));
+            let read = Call::Read { fd, len: 4096 };
+            events.push(self.called(read, 64, Output::Data([b'x'; 16][..].into())));
+            let again = Kind::Return(SyscallRecord {
+                call: read,
+                ret: Ret::err(epollscope::event::Errno::EAGAIN),
+                output: Output::None,
+                started: Nanos(self.seq * 1000 + 500),
+            });
+            events.push(self.event(again));
+            events.push(self.called(
+                Call::Send { fd, len: 64 },
+                64,
+                Output::Data([b'x'; 16][..].into()),
+            ));
+        }
     }
 
     fn echoes(&mut self, count: usize) -> Vec<Event> {
@@ -129,6 +159,34 @@ fn apply(c: &mut Criterion) {
     group.finish();
 }
 
+/// All that the front end does with the events of a busy server.
+fn fold(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a busy server's event");
+    let (mut script, mut world, mut timeline) = folded(100);
+    let off = script.event(Kind::EdgeLog(EdgeLog::Off));
+    world.apply(&off);
+    let mut events = Vec::new();
+    (0..100).for_each(|_| script.turn(&mut events));
+    group.throughput(Throughput::Elements(events.len() as u64));
+    let mut copy = world.clone();
+    group.bench_function("World::apply", |b| {
+        b.iter(|| events.iter().for_each(|event| copy.apply(event)));
+    });
+    group.bench_function("World::apply and Timeline::apply", |b| {
+        b.iter(|| {
+            for event in &events {
+                world.apply(event);
+                timeline.apply(event, &world);
+            }
+        });
+    });
+    let mut journal = Journal::new(Limits::default());
+    group.bench_function("Journal::push", |b| {
+        b.iter(|| events.iter().for_each(|event| journal.push(event, &world)));
+    });
+    group.finish();
+}
+
 /// A journal of so many events, with the world after them.
 fn journal(events: usize) -> (Journal, World) {
     let (mut script, mut world, _) = folded(100);
@@ -140,7 +198,7 @@ fn journal(events: usize) -> (Journal, World) {
         script.echo(&mut more);
         for event in more.drain(..) {
             world.apply(&event);
-            journal.push(event, &world);
+            journal.push(&event, &world);
         }
     }
     (journal, world)
@@ -168,7 +226,7 @@ fn history(c: &mut Criterion) {
                 ready.reverse();
             }
             if let Some(event) = ready.pop() {
-                kept.push(event, &world);
+                kept.push(&event, &world);
             }
         });
     });
@@ -186,7 +244,7 @@ fn frame(c: &mut Criterion) {
             for event in script.echoes(6_000) {
                 world.apply(&event);
                 timeline.apply(&event, &world);
-                journal.push(event, &world);
+                journal.push(&event, &world);
             }
             let scene = Scene {
                 world: &world,
@@ -208,5 +266,5 @@ fn frame(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, apply, history, frame);
+criterion_group!(benches, apply, fold, history, frame);
 criterion_main!(benches);

@@ -1,24 +1,25 @@
 //! Events as fixed-size records, for the rings.
 //!
-//! A header of four words: time; tag, call, number of records that follow, a number; two words of
-//! arguments. What does not fit follows in whole records.
+//! A record is eight words of 32 bits: the time since the record before it; tag, flags, number of
+//! records that follow; a descriptor; and what is left depends on the tag. What does not fit
+//! follows in whole records. Times that do not fit a word have a record of their own.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::event::{
-    Call, CtlOp, Delivery, EdgeLog, Fd, FileId, HEAD, How, Kind, Mask, Nanos, Output, Pass, Peer,
+    Call, CtlOp, Delivery, EdgeLog, Fd, FileId, Head, How, Kind, Mask, Nanos, Output, Pass, Peer,
     Queues, Ret, SyscallRecord, Wakeup,
 };
 
 /// Thirty-two bytes of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Record(pub(super) [u64; 4]);
+pub(crate) struct Record(pub(super) [u32; 8]);
 
 /// Bytes of a record.
 const WIDTH: usize = 32;
 /// No longer UNIX name exists (`sun_path`, unix(7)).
 const NAME_MAX: usize = 108;
-/// The most records that one event takes: a header, the call's result, 1024 deliveries in pairs.
+/// The most records that one event takes: a header, its start, 1024 deliveries in pairs.
 pub(crate) const LONGEST: usize = 2 + 512;
 
 /// What a call handed over, borrowed from where the call left it.
@@ -30,7 +31,7 @@ pub(crate) enum Handed<'a> {
     Events(&'a [Delivery], EdgeLog),
     /// A new connection.
     Accepted(FileId, &'a Peer),
-    /// Bytes moved; the first [`HEAD`] are kept.
+    /// Bytes moved, as many as are to be kept.
     Data(&'a [u8]),
 }
 
@@ -43,51 +44,97 @@ const STALE: u8 = 6;
 const ARRIVE: u8 = 7;
 const WAKEUP: u8 = 8;
 const GAP: u8 = 9;
+const TIME: u8 = 10;
+
+/// The words of a record.
+const DELTA: usize = 0;
+const HEADER: usize = 1;
+const NUMBER: usize = 2;
+const RET: usize = 3;
+const TOOK: usize = 4;
+/// Of a call that moves bytes: how many of them follow, plus one. Of `accept4`: what peer follows,
+/// plus one.
+const HANDED: usize = 6;
+/// Of such a call: the file whose event the server turned to just before it, plus one.
+const TURNED: usize = 7;
+
+/// A call took longer than its word can tell: the next record has its start.
+const LONG: u32 = u32::MAX;
 
 impl Record {
-    pub(super) fn header(tag: u8, call: u8, number: u32, args: [u32; 4]) -> Self {
-        let word = u64::from(tag) | u64::from(call) << 8 | u64::from(number) << 32;
-        Self([0, word, join(args[0], args[1]), join(args[2], args[3])])
+    fn header(tag: u8, flags: u8, number: u32, args: [u32; 5]) -> Self {
+        let header = u32::from(tag) | u32::from(flags) << 8;
+        let [a, b, c, d, e] = args;
+        Self([0, header, number, a, b, c, d, e])
     }
 
-    pub(super) fn time(&self) -> u64 {
-        self.0[0]
+    /// The time of what follows it.
+    pub(super) fn time(t: u64) -> Self {
+        let (low, high) = split(t);
+        Self::header(TIME, 0, low, [high, 0, 0, 0, 0])
     }
 
-    pub(super) fn set_time(&mut self, t: u64) {
-        self.0[0] = t;
+    /// The time that a record of its own tells.
+    pub(super) fn as_time(&self) -> Option<u64> {
+        (self.tag() == TIME).then(|| join(self.0[NUMBER], self.0[3]))
+    }
+
+    /// Nanoseconds since the record before it.
+    pub(super) fn delta(&self) -> u64 {
+        self.0[DELTA].into()
+    }
+
+    pub(super) fn set_delta(&mut self, delta: u32) {
+        self.0[DELTA] = delta;
     }
 
     pub(super) fn set_following(&mut self, count: usize) {
-        let count = u16::try_from(count).unwrap_or(u16::MAX);
-        self.0[1] = self.0[1] & !0xffff_0000 | u64::from(count) << 16;
+        let count = u32::try_from(count).unwrap_or(0);
+        self.0[HEADER] = self.0[HEADER] & 0xffff | count << 16;
     }
 
     /// How many records follow this header.
     pub(super) fn following(&self) -> usize {
-        usize::from(u16::try_from(self.0[1] >> 16 & 0xffff).unwrap_or(0))
+        usize::try_from(self.0[HEADER] >> 16).unwrap_or(0)
+    }
+
+    /// Sets when the call was made, if that fits; it returned at `t`.
+    pub(super) fn set_took(&mut self, took: u64) -> bool {
+        self.0[TOOK] = u32::try_from(took).unwrap_or(LONG);
+        self.0[TOOK] != LONG
+    }
+
+    /// Notes that the server turned to an event of that file just before this call, if it is a
+    /// call on that number that has a word to spare.
+    pub(super) fn set_turned(&mut self, at: Fd, file: FileId) -> bool {
+        let fits = self.tag() == RETURN
+            && matches!(self.flags(), ACCEPT | READ | WRITE | SEND)
+            && self.0[NUMBER] == number(at)
+            && file.0 != u32::MAX;
+        if fits {
+            self.0[TURNED] = file.0 + 1;
+        }
+        fits
+    }
+
+    /// The event that the server turned to just before this call.
+    pub(super) fn turned(&self) -> Option<(Fd, FileId)> {
+        let has = self.tag() == RETURN && matches!(self.flags(), ACCEPT | READ | WRITE | SEND);
+        let file = self.0[TURNED].checked_sub(1).filter(|_| has)?;
+        Some((fd(self.0[NUMBER]), FileId(file)))
     }
 
     fn tag(&self) -> u8 {
-        self.0[1].to_le_bytes()[0]
+        self.0[HEADER].to_le_bytes()[0]
     }
 
-    fn call(&self) -> u8 {
-        self.0[1].to_le_bytes()[1]
-    }
-
-    fn number(&self) -> u32 {
-        split(self.0[1]).1
-    }
-
-    fn args(&self) -> [u32; 4] {
-        let ((a, b), (c, d)) = (split(self.0[2]), split(self.0[3]));
-        [a, b, c, d]
+    fn flags(&self) -> u8 {
+        self.0[HEADER].to_le_bytes()[1]
     }
 
     fn bytes(&self) -> [u8; WIDTH] {
         let mut bytes = [0; WIDTH];
-        for (to, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+        for (to, word) in bytes.chunks_exact_mut(4).zip(self.0) {
             to.copy_from_slice(&word.to_ne_bytes());
         }
         bytes
@@ -111,270 +158,291 @@ fn fd(number: u32) -> Fd {
     Fd(number.cast_signed())
 }
 
-fn pack(call: &Call) -> (u8, [u32; 4]) {
-    match *call {
-        Call::EpollCreate => (0, [0; 4]),
+const CREATE: u8 = 0;
+const ADD: u8 = 1;
+const MOD: u8 = 2;
+const DEL: u8 = 3;
+const WAIT: u8 = 4;
+const ACCEPT: u8 = 5;
+const READ: u8 = 6;
+const WRITE: u8 = 7;
+const SEND: u8 = 8;
+const SHUTDOWN: u8 = 9;
+const CLOSE: u8 = 10;
+const DUP: u8 = 11;
+
+/// A header with a call: its number in the flags, its descriptor, and up to three words.
+fn with_call(tag: u8, call: &Call) -> Record {
+    let (kind, at, [a, b, c]) = match *call {
+        Call::EpollCreate => (CREATE, 0, [0; 3]),
         Call::EpollCtl { ep, op, fd, mask, file } => {
             let kind = match op {
-                CtlOp::Add => 1,
-                CtlOp::Mod => 2,
-                CtlOp::Del => 3,
+                CtlOp::Add => ADD,
+                CtlOp::Mod => MOD,
+                CtlOp::Del => DEL,
             };
-            (kind, [number(ep), number(fd), mask.0, file.0])
+            (kind, number(fd), [number(ep), mask.0, file.0])
         }
         Call::EpollWait { ep, max, timeout_ms } => {
-            (4, [number(ep), max, timeout_ms.cast_unsigned(), 0])
+            (WAIT, number(ep), [max, timeout_ms.cast_unsigned(), 0])
         }
-        Call::Accept { fd } => (5, [number(fd), 0, 0, 0]),
-        Call::Read { fd, len } => (6, [number(fd), len, 0, 0]),
-        Call::Write { fd, len } => (7, [number(fd), len, 0, 0]),
-        Call::Send { fd, len } => (8, [number(fd), len, 0, 0]),
-        Call::Shutdown { fd, how } => (9, [number(fd), how as u32, 0, 0]),
-        Call::Close { fd } => (10, [number(fd), 0, 0, 0]),
-        Call::Dup { fd } => (11, [number(fd), 0, 0, 0]),
-    }
+        Call::Accept { fd } => (ACCEPT, number(fd), [0; 3]),
+        Call::Read { fd, len } => (READ, number(fd), [len, 0, 0]),
+        Call::Write { fd, len } => (WRITE, number(fd), [len, 0, 0]),
+        Call::Send { fd, len } => (SEND, number(fd), [len, 0, 0]),
+        Call::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
+        Call::Close { fd } => (CLOSE, number(fd), [0; 3]),
+        Call::Dup { fd } => (DUP, number(fd), [0; 3]),
+    };
+    Record::header(tag, kind, at, [0, 0, a, b, c])
 }
 
-fn unpack(kind: u8, args: [u32; 4]) -> Call {
-    let ctl = |op| Call::EpollCtl {
-        ep: fd(args[0]),
-        op,
-        fd: fd(args[1]),
-        mask: Mask(args[2]),
-        file: FileId(args[3]),
-    };
-    let (first, len) = (fd(args[0]), args[1]);
-    match kind {
-        0 => Call::EpollCreate,
-        1 => ctl(CtlOp::Add),
-        2 => ctl(CtlOp::Mod),
-        3 => ctl(CtlOp::Del),
-        4 => Call::EpollWait { ep: first, max: len, timeout_ms: args[2].cast_signed() },
-        5 => Call::Accept { fd: first },
-        6 => Call::Read { fd: first, len },
-        7 => Call::Write { fd: first, len },
-        8 => Call::Send { fd: first, len },
-        9 => {
-            let how = match len {
+fn call_of(record: &Record) -> Call {
+    let [_, _, at, _, _, a, b, c] = record.0;
+    let at = fd(at);
+    let ctl = |op| Call::EpollCtl { ep: fd(a), op, fd: at, mask: Mask(b), file: FileId(c) };
+    match record.flags() {
+        CREATE => Call::EpollCreate,
+        ADD => ctl(CtlOp::Add),
+        MOD => ctl(CtlOp::Mod),
+        DEL => ctl(CtlOp::Del),
+        WAIT => Call::EpollWait { ep: at, max: a, timeout_ms: b.cast_signed() },
+        ACCEPT => Call::Accept { fd: at },
+        READ => Call::Read { fd: at, len: a },
+        WRITE => Call::Write { fd: at, len: a },
+        SEND => Call::Send { fd: at, len: a },
+        SHUTDOWN => {
+            let how = match a {
                 0 => How::Rd,
                 1 => How::Wr,
                 _ => How::RdWr,
             };
-            Call::Shutdown { fd: first, how }
+            Call::Shutdown { fd: at, how }
         }
-        10 => Call::Close { fd: first },
-        _ => Call::Dup { fd: first },
+        CLOSE => Call::Close { fd: at },
+        _ => Call::Dup { fd: at },
     }
 }
 
 /// A call that may sleep was entered.
 pub(super) fn enter(call: &Call) -> Record {
-    let (kind, args) = pack(call);
-    Record::header(ENTER, kind, 0, args)
+    with_call(ENTER, call)
 }
 
 /// A thread parked before `call`.
 pub(super) fn park(call: &Call) -> Record {
-    let (kind, args) = pack(call);
-    Record::header(PARK, kind, 0, args)
+    with_call(PARK, call)
 }
 
 /// A thread left the gate.
 pub(super) fn unpark(pass: Pass) -> Record {
-    Record::header(UNPARK, 0, pass as u32, [0; 4])
+    Record::header(UNPARK, 0, pass as u32, [0; 5])
 }
 
 /// The server turned to an event.
 pub(super) fn handle(at: Fd, file: FileId) -> Record {
-    Record::header(HANDLE, 0, number(at), [file.0, 0, 0, 0])
+    Record::header(HANDLE, 0, number(at), [file.0, 0, 0, 0, 0])
 }
 
 /// The server met a stale event.
 pub(super) fn stale(at: Fd, file: FileId, believed: bool) -> Record {
-    Record::header(STALE, 0, number(at), [file.0, believed.into(), 0, 0])
+    Record::header(STALE, u8::from(believed), number(at), [file.0, 0, 0, 0, 0])
 }
 
 /// Queue lengths were read.
 pub(super) fn arrive(at: Fd, queues: Queues) -> Record {
-    let known = u32::from(queues.unread.is_some())
-        | u32::from(queues.unsent.is_some()) << 1
-        | u32::from(queues.state.is_some()) << 2;
+    let known = u8::from(queues.unread.is_some())
+        | u8::from(queues.unsent.is_some()) << 1
+        | u8::from(queues.state.is_some()) << 2;
     let (unread, unsent) = (queues.unread.unwrap_or(0), queues.unsent.unwrap_or(0));
     let state = queues.state.unwrap_or_default().0;
-    Record::header(ARRIVE, 0, number(at), [known, unread, unsent, state])
+    Record::header(ARRIVE, known, number(at), [unread, unsent, state, 0, 0])
 }
 
 /// A file was woken.
 pub(super) fn wakeup(wakeup: &Wakeup) -> Record {
     let known = u8::from(wakeup.unread.is_some());
     let (low, high) = split(wakeup.after.0);
-    let args = [wakeup.band.0, wakeup.unread.unwrap_or(0), low, high];
+    let args = [wakeup.band.0, wakeup.unread.unwrap_or(0), low, high, 0];
     Record::header(WAKEUP, known, number(wakeup.fd), args)
 }
 
 /// `lost` records were dropped here; more than 2^64 never are.
 pub(super) fn gap(lost: u64) -> Record {
     let (low, high) = split(lost);
-    Record::header(GAP, 0, 0, [low, high, 0, 0])
+    Record::header(GAP, 0, 0, [low, high, 0, 0, 0])
 }
 
-/// A call returned: appends its records to `to`.
-pub(super) fn returned(
-    to: &mut Vec<Record>,
-    call: &Call,
-    ret: Ret,
-    started: Nanos,
-    handed: Handed<'_>,
-) {
-    let (kind, args) = pack(call);
-    to.push(Record::header(RETURN, kind, 0, args));
-    let ret = ret.raw().cast_unsigned();
+/// The head of a call that returned. Results are counts, descriptors and error numbers: they fit
+/// a word.
+pub(super) fn returned(call: &Call, ret: Ret) -> Record {
+    let mut record = with_call(RETURN, call);
+    let ret = ret.raw().clamp(i32::MIN.into(), i32::MAX.into());
+    record.0[RET] = i32::try_from(ret).unwrap_or(0).cast_unsigned();
+    record
+}
+
+/// What a call handed over, into its head and into records after it.
+pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, handed: Handed<'_>) {
     match handed {
-        Handed::None => to.push(Record([started.0, ret, 0, 0])),
+        Handed::None => {}
         Handed::Events(events, log) => {
             let events = events.get(..2 * (LONGEST - 2)).unwrap_or(events);
-            to.push(Record([started.0, ret, join(1, log as u32), length(events.len())]));
+            head.0[TURNED] = length(events.len()) << 8 | (1 + log as u32);
             to.extend(events.chunks(2).map(|pair| {
-                let word = |i: usize| pair.get(i).map_or((0, 0), deliver);
-                let ((a, b), (c, d)) = (word(0), word(1));
-                Record([a, b, c, d])
+                let mut record = Record::default();
+                for (words, event) in record.0.chunks_exact_mut(4).zip(pair) {
+                    words.copy_from_slice(&[event.file.0, number(event.fd), event.mask.0, 0]);
+                }
+                record
             }));
         }
-        Handed::Accepted(file, peer) => accepted(to, started, ret, file, peer),
+        Handed::Accepted(file, peer) => accepted(to, head, file, peer),
         Handed::Data(bytes) => {
-            let bytes = bytes.get(..HEAD).unwrap_or(bytes);
-            to.push(Record([started.0, ret, 3, length(bytes.len())]));
+            head.0[HANDED] = length(bytes.len()) + 1;
             push_bytes(to, bytes);
         }
     }
 }
 
-fn deliver(event: &Delivery) -> (u64, u64) {
-    (join(event.file.0, number(event.fd)), event.mask.0.into())
+/// The start of a call that took very long.
+pub(super) fn started(t: Nanos) -> Record {
+    Record::time(t.0)
 }
 
-fn length(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(0)
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(0)
 }
 
 fn push_bytes(to: &mut Vec<Record>, bytes: &[u8]) {
     to.extend(bytes.chunks(WIDTH).map(|chunk| {
+        let mut padded = [0; WIDTH];
+        padded[..chunk.len()].copy_from_slice(chunk);
         let mut record = Record::default();
-        for (word, part) in record.0.iter_mut().zip(chunk.chunks(8)) {
-            let mut eight = [0; 8];
-            eight[..part.len()].copy_from_slice(part);
-            *word = u64::from_ne_bytes(eight);
+        for (word, four) in record.0.iter_mut().zip(padded.chunks_exact(4)) {
+            *word = u32::from_ne_bytes([four[0], four[1], four[2], four[3]]);
         }
         record
     }));
 }
 
-const INET: u32 = 1;
-const INET6: u32 = 2;
-const UNIX: u32 = 3;
+const UNKNOWN: u32 = 1;
+const INET: u32 = 2;
+const INET6: u32 = 3;
+const UNIX: u32 = 4;
 
-fn accepted(to: &mut Vec<Record>, started: Nanos, ret: u64, file: FileId, peer: &Peer) {
-    let mut first = |kind: u32| to.push(Record([started.0, ret, join(2, kind), file.0.into()]));
+fn accepted(to: &mut Vec<Record>, head: &mut Record, file: FileId, peer: &Peer) {
+    head.0[5] = file.0;
     match peer {
-        Peer::Unknown => first(0),
+        Peer::Unknown => head.0[HANDED] = UNKNOWN,
         Peer::Inet(addr) => {
             let (kind, ip, scope) = match addr {
                 SocketAddr::V4(v4) => (INET, v4.ip().to_ipv6_mapped(), 0),
                 SocketAddr::V6(v6) => (INET6, *v6.ip(), v6.scope_id()),
             };
-            first(kind);
-            let ip = u128::from(ip).to_ne_bytes();
-            push_bytes(to, &ip);
+            head.0[HANDED] = kind;
+            push_bytes(to, &u128::from(ip).to_ne_bytes());
             if let Some(last) = to.last_mut() {
-                last.0[2] = join(addr.port().into(), scope);
+                last.0[4] = addr.port().into();
+                last.0[5] = scope;
             }
         }
         Peer::Unix { name, pid } => {
-            first(UNIX);
+            head.0[HANDED] = UNIX;
             let name = name.as_bytes();
             let name = name.get(..NAME_MAX).unwrap_or(name);
-            to.push(Record([u64::from(*pid), length(name.len()), 0, 0]));
+            to.push(Record([*pid, length(name.len()), 0, 0, 0, 0, 0, 0]));
             push_bytes(to, name);
         }
     }
 }
 
-/// The event that these records, a header and those that follow it, stand for.
-pub(super) fn decode(records: &[Record]) -> Option<(Nanos, Kind)> {
-    let (head, rest) = records.split_first()?;
-    let args = head.args();
-    let at = fd(head.number());
-    let kind = match head.tag() {
-        ENTER => Kind::Enter(unpack(head.call(), args)),
-        RETURN => Kind::Return(decode_return(head, rest)?),
-        PARK => Kind::Park { next: unpack(head.call(), args) },
-        UNPARK => Kind::Unpark(match head.number() {
+/// The event of time `t` that these records, a header and those that follow it, stand for.
+pub(super) fn decode(head: &Record, rest: &[Record], t: u64) -> Option<Kind> {
+    let at = fd(head.0[NUMBER]);
+    let [a, b, c, d, _] = [head.0[3], head.0[4], head.0[5], head.0[6], head.0[7]];
+    Some(match head.tag() {
+        ENTER => Kind::Enter(call_of(head)),
+        RETURN => Kind::Return(decode_return(head, rest, t)?),
+        PARK => Kind::Park { next: call_of(head) },
+        UNPARK => Kind::Unpark(match head.0[NUMBER] {
             0 => Pass::Run,
             1 => Pass::Step,
             _ => Pass::Turn,
         }),
-        HANDLE => Kind::Handle { fd: at, file: FileId(args[0]) },
-        STALE => Kind::Stale { fd: at, file: FileId(args[0]), believed: args[1] != 0 },
+        HANDLE => Kind::Handle { fd: at, file: FileId(a) },
+        STALE => Kind::Stale { fd: at, file: FileId(a), believed: head.flags() != 0 },
         ARRIVE => Kind::Arrive {
             fd: at,
             queues: Queues {
-                unread: (args[0] & 1 != 0).then_some(args[1]),
-                unsent: (args[0] & 2 != 0).then_some(args[2]),
-                state: (args[0] & 4 != 0).then_some(Mask(args[3])),
+                unread: (head.flags() & 1 != 0).then_some(a),
+                unsent: (head.flags() & 2 != 0).then_some(b),
+                state: (head.flags() & 4 != 0).then_some(Mask(c)),
             },
         },
         WAKEUP => Kind::Wakeup(Wakeup {
             fd: at,
-            band: Mask(args[0]),
-            unread: (head.call() != 0).then_some(args[1]),
-            after: Nanos(join(args[2], args[3])),
+            band: Mask(a),
+            unread: (head.flags() != 0).then_some(b),
+            after: Nanos(join(c, d)),
         }),
-        GAP => Kind::Gap { lost: join(args[0], args[1]) },
+        GAP => Kind::Gap { lost: join(a, b) },
         _ => return None,
-    };
-    Some((Nanos(head.time()), kind))
+    })
 }
 
-fn decode_return(head: &Record, rest: &[Record]) -> Option<SyscallRecord> {
-    let (result, rest) = rest.split_first()?;
-    let (what, detail) = split(result.0[2]);
-    let count = usize::try_from(result.0[3]).ok()?;
-    let output = match what {
-        0 => Output::None,
-        1 => Output::Events { events: decode_events(count, rest), log: decode_log(detail) },
-        2 => Output::Accepted {
-            file: FileId(u32::try_from(result.0[3]).ok()?),
-            peer: decode_peer(detail, rest),
+fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRecord> {
+    let mut started = t.saturating_sub(head.0[TOOK].into());
+    if head.0[TOOK] == LONG {
+        let (long, left) = rest.split_first()?;
+        started = long.as_time()?;
+        rest = left;
+    }
+    let output = match (head.flags(), head.0[HANDED]) {
+        (WAIT, _) if head.0[TURNED] != 0 => Output::Events {
+            events: decode_events(usize::try_from(head.0[TURNED] >> 8).ok()?, rest),
+            log: decode_log(head.0[TURNED] & 0xff),
         },
-        _ => Output::Data(decode_bytes(count, rest).into_boxed_slice()),
+        (ACCEPT, kind @ 1..) => {
+            Output::Accepted { file: FileId(head.0[5]), peer: decode_peer(kind, rest) }
+        }
+        (READ | WRITE | SEND, count @ 1..) => {
+            Output::Data(decode_bytes(usize::try_from(count - 1).ok()?, rest))
+        }
+        _ => Output::None,
     };
     Some(SyscallRecord {
-        call: unpack(head.call(), head.args()),
-        ret: Ret::from_raw(result.0[1].cast_signed()),
+        call: call_of(head),
+        ret: Ret::from_raw(head.0[RET].cast_signed().into()),
         output,
-        started: Nanos(result.0[0]),
+        started: Nanos(started),
     })
 }
 
 fn decode_log(log: u32) -> EdgeLog {
     match log {
-        0 => EdgeLog::Drained,
-        1 => EdgeLog::Skipped,
+        1 => EdgeLog::Drained,
+        2 => EdgeLog::Skipped,
         _ => EdgeLog::Off,
     }
 }
 
 fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
-    let pairs = rest.iter().flat_map(|r| [(r.0[0], r.0[1]), (r.0[2], r.0[3])]);
-    let events = pairs.take(count).map(|(data, mask)| {
-        let (file, number) = split(data);
-        Delivery { file: FileId(file), fd: fd(number), mask: Mask(split(mask).0) }
+    let events = rest.iter().flat_map(|record| {
+        let [a, b, c, _, d, e, f, _] = record.0;
+        [(a, b, c), (d, e, f)]
     });
-    events.collect()
+    let delivery = |(file, at, mask)| Delivery { file: FileId(file), fd: fd(at), mask: Mask(mask) };
+    events.take(count).map(delivery).collect()
 }
 
-fn decode_bytes(count: usize, rest: &[Record]) -> Vec<u8> {
-    rest.iter().flat_map(Record::bytes).take(count).collect()
+fn decode_bytes(count: usize, rest: &[Record]) -> Head {
+    let mut head = Head::new();
+    for record in rest {
+        let left = count.saturating_sub(head.len());
+        head.extend_from_slice(&record.bytes()[..left.min(WIDTH)]);
+    }
+    head
 }
 
 fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
@@ -384,18 +452,16 @@ fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
             let mut ip = [0; 16];
             ip.copy_from_slice(&first.bytes()[..16]);
             let ip = Ipv6Addr::from(u128::from_ne_bytes(ip));
-            let (port, scope) = split(first.0[2]);
-            let port = u16::try_from(port).unwrap_or(0);
+            let (port, scope) = (u16::try_from(first.0[4]).unwrap_or(0), first.0[5]);
             Peer::Inet(match (kind, ip.to_ipv4_mapped()) {
                 (INET, Some(v4)) => SocketAddr::new(IpAddr::V4(v4), port),
                 _ => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
             })
         }
         _ => {
-            let len = usize::try_from(first.0[1]).unwrap_or(0);
-            let name = decode_bytes(len, more);
+            let name = decode_bytes(usize::try_from(first.0[1]).unwrap_or(0), more);
             let name = String::from_utf8_lossy(&name).into_owned().into_boxed_str();
-            Peer::Unix { name, pid: split(first.0[0]).0 }
+            Peer::Unix { name, pid: first.0[0] }
         }
     }
 }
@@ -407,11 +473,18 @@ mod tests {
 
     #[track_caller]
     fn check(call: Call, ret: Ret, handed: Handed<'_>, output: Output) {
-        let mut records = Vec::new();
-        returned(&mut records, &call, ret, Nanos(5), handed);
-        let expected = SyscallRecord { call, ret, output, started: Nanos(5) };
-        assert_eq!(decode(&records), Some((Nanos(0), Kind::Return(expected))));
-        assert!(records.len() <= LONGEST);
+        for took in [0, 7, u64::from(LONG) - 1, u64::from(LONG), 1 << 40] {
+            let (t, mut records) = (1 << 50, Vec::new());
+            let mut head = returned(&call, ret);
+            if !head.set_took(took) {
+                records.push(started(Nanos(t - took)));
+            }
+            hand_over(&mut records, &mut head, handed);
+            let started = Nanos(t - took);
+            let expected = SyscallRecord { call, ret, output: output.clone(), started };
+            assert_eq!(decode(&head, &records, t), Some(Kind::Return(expected)));
+            assert!(records.len() < LONGEST);
+        }
     }
 
     #[test]
@@ -432,7 +505,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100).collect();
         let read = Call::Read { fd: at, len: 4096 };
         for len in [0, 1, 8, 33, 64, 100] {
-            let kept = Output::Data(bytes[..len.min(HEAD)].into());
+            let kept = Output::Data(bytes[..len].into());
             check(read, Ret::ok(100), Handed::Data(&bytes[..len]), kept.clone());
             check(Call::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), kept);
         }
@@ -493,9 +566,31 @@ mod tests {
             (gap(1 << 40), Kind::Gap { lost: 1 << 40 }),
         ];
         for (record, kind) in pairs {
-            assert_eq!(decode(&[record]), Some((Nanos(0), kind)));
+            assert_eq!(decode(&record, &[], 0), Some(kind));
         }
-        assert_eq!(decode(&[]), None);
-        assert_eq!(decode(&[Record::default()]), None);
+        assert_eq!(decode(&Record::default(), &[], 0), None);
+        assert_eq!(Record::time(u64::MAX - 1).as_time(), Some(u64::MAX - 1));
+        assert_eq!(Record::default().as_time(), None);
+    }
+
+    #[test]
+    fn turning_to_an_event_travels_with_the_call_that_follows() {
+        let (at, file) = (Fd(7), FileId(0));
+        let ok = Ret::ok(0);
+        let mut read = returned(&Call::Read { fd: at, len: 1 }, ok);
+        assert_eq!(read.turned(), None);
+        assert!(read.set_turned(at, file));
+        assert_eq!(read.turned(), Some((at, file)));
+        let others = [
+            Call::Read { fd: Fd(8), len: 1 },
+            Call::EpollWait { ep: at, max: 1, timeout_ms: 0 },
+            Call::EpollCtl { ep: Fd(5), op: CtlOp::Mod, fd: at, mask: Mask::IN, file: FileId(7) },
+            Call::Close { fd: at },
+        ];
+        for call in others {
+            let mut head = returned(&call, ok);
+            assert!(!head.set_turned(at, file), "{call}");
+            assert_eq!(head.turned(), None, "{call}");
+        }
     }
 }

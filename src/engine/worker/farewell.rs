@@ -18,6 +18,7 @@ const OTHERS: Duration = Duration::from_secs(2);
 
 impl<const OBSERVED: bool> Worker<OBSERVED> {
     pub(super) fn farewell(&mut self) {
+        self.lane.rest();
         self.shared.gate.alone(LaneId(1), OTHERS);
         let until = Instant::now() + self.linger();
         for listener in self.shared.table.all(|w| w.what == FileKind::Listener) {

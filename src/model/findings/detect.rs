@@ -108,7 +108,11 @@ impl Findings {
     }
 
     pub(super) fn turn(&mut self, lane: LaneId) -> &mut Turn {
-        &mut self.turns[usize::from(lane.0).min(Self::LANES - 1)]
+        let place = usize::from(lane.0).min(Self::LANES - 1);
+        if place >= self.turns.len() {
+            self.turns.resize_with(place + 1, Turn::default);
+        }
+        &mut self.turns[place]
     }
 
     pub(super) fn state(&mut self, file: FileId, fd: Fd) -> &mut FileState {
@@ -210,7 +214,8 @@ impl Findings {
 
     /// The whole interest list was read: whatever is not on it any more cannot be wrong.
     fn sweep(&mut self, event: &Event, world: &World) {
-        let files: Vec<FileId> = self.files.keys().copied().collect();
+        let mut files: Vec<FileId> = self.files.keys().copied().collect();
+        files.sort_unstable();
         for file in files {
             if is_gone(file, world) {
                 self.forget(file);

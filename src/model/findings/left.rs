@@ -76,11 +76,12 @@ impl Findings {
     }
 
     pub(super) fn touch(&mut self, lane: LaneId, file: FileId, fd: Fd) -> &mut FileState {
-        let state = self.files.entry(file).or_insert_with(|| FileState::new(fd));
-        if state.touched & bit(lane) == 0 {
-            state.touched |= bit(lane);
-            self.turns[usize::from(lane.0).min(Self::LANES - 1)].touched.push(file);
+        let known = self.files.get(&file).is_some_and(|state| state.touched & bit(lane) != 0);
+        if !known {
+            self.turn(lane).touched.push(file);
         }
+        let state = self.state(file, fd);
+        state.touched |= bit(lane);
         state
     }
 

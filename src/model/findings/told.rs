@@ -205,7 +205,7 @@ fn spin(state: &FileState, entry: &InterestEntry, mask: Mask) -> Option<FindingK
 
 /// Another file that has been ready ever since: in the thread's own batch, or on the ready list.
 fn starved(world: &World, lane: LaneId, flooder: FileId, since: Nanos) -> Option<WatchKey> {
-    let batch = world.lane(lane).into_iter().flat_map(|lane| &lane.batch);
+    let batch = world.lane(lane).into_iter().flat_map(|lane| lane.batch.iter());
     let waiting = batch
         .filter(|entry| entry.progress == Progress::Waiting)
         .map(|entry| WatchKey { fd: entry.delivery.fd, file: entry.delivery.file });

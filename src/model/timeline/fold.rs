@@ -1,8 +1,7 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    Call, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, LaneId, Output, SyscallRecord,
-    WatchKey,
+    Call, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, Output, SyscallRecord, WatchKey,
 };
 
 use super::{Mark, Moment, Span, Timeline, TrackId};
@@ -30,19 +29,17 @@ impl Timeline {
     }
 
     fn mark(&mut self, id: TrackId, event: &Event, what: Moment) {
-        if matches!(id, TrackId::Lane(lane) if !lane.is_worker()) {
-            return;
+        let cap = self.cap(id);
+        if let Some(track) = self.track_mut(id) {
+            track.push(Mark { t: event.t, seq: event.seq, what }, cap);
         }
-        let cap = self.cap();
-        let track = self.tracks.entry(id).or_default();
-        track.push(Mark { t: event.t, seq: event.seq, what }, cap);
     }
 
     fn span(&mut self, id: TrackId, event: &Event, span: Span) {
-        let track = self.tracks.entry(id).or_default();
-        if track.span != Some(span) {
+        let cap = self.cap(id);
+        if let Some(track) = self.track_mut(id).filter(|track| track.span != Some(span)) {
             track.span = Some(span);
-            self.mark(id, event, Moment::Span(span));
+            track.push(Mark { t: event.t, seq: event.seq, what: Moment::Span(span) }, cap);
         }
     }
 
@@ -91,7 +88,7 @@ impl Timeline {
         let id = TrackId::Watch(key);
         self.mark(TrackId::Lane(event.lane), event, Moment::Changed);
         let Some(entry) = world.instance.interest.get(key) else {
-            if op == CtlOp::Del && self.tracks.contains_key(&id) {
+            if op == CtlOp::Del && self.watches.contains_key(&key) {
                 self.leave(event, key);
             }
             return;
@@ -107,16 +104,12 @@ impl Timeline {
 
     fn closed(&mut self, event: &Event, fd: Fd, world: &World) {
         self.mark(TrackId::Lane(event.lane), event, Moment::Close);
-        let low = TrackId::Watch(WatchKey { fd, file: FileId(0) });
-        let high = TrackId::Watch(WatchKey { fd, file: FileId(u32::MAX) });
-        let own: Vec<TrackId> = self
-            .tracks
-            .range(low..=high)
-            .filter(|(_, track)| track.span != Some(Span::Gone))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in own {
-            let TrackId::Watch(key) = id else { continue };
+        let low = WatchKey { fd, file: FileId(0) };
+        let high = WatchKey { fd, file: FileId(u32::MAX) };
+        let own = self.order.range(low..=high).copied();
+        let own: Vec<WatchKey> = own.filter(|key| self.is_kept(*key)).collect();
+        for key in own {
+            let id = TrackId::Watch(key);
             let registered = world.instance.interest.get(key).is_some();
             if !registered {
                 self.mark(id, event, Moment::Close);
@@ -133,8 +126,12 @@ impl Timeline {
 
     /// Tracks of registrations that are not gone.
     fn watched(&self) -> usize {
-        let lanes = self.lanes.iter().flatten().count();
-        self.tracks.len().saturating_sub(lanes + self.gone.len())
+        self.watches.len().saturating_sub(self.gone.len())
+    }
+
+    /// Whether there is a track of that registration, and it is not gone.
+    fn is_kept(&self, key: WatchKey) -> bool {
+        self.watches.get(&key).is_some_and(|track| !track.is_over())
     }
 
     fn leave(&mut self, event: &Event, key: WatchKey) {
@@ -142,7 +139,7 @@ impl Timeline {
         self.gone.push_back(key);
         while self.gone.len() > Self::GONE {
             if let Some(oldest) = self.gone.pop_front() {
-                self.tracks.remove(&TrackId::Watch(oldest));
+                self.remove(oldest);
             }
         }
     }
@@ -150,22 +147,14 @@ impl Timeline {
     /// Makes the set of tracks that of the interest list.
     fn compare(&mut self, event: &Event, world: &World) {
         let interest = &world.instance.interest;
-        let left: Vec<WatchKey> = self
-            .tracks
-            .iter()
-            .filter(|(_, track)| track.span != Some(Span::Gone))
-            .filter_map(|(id, _)| match id {
-                TrackId::Watch(key) if interest.get(*key).is_none() => Some(*key),
-                _ => None,
-            })
-            .collect();
+        let left = self.live().into_iter().filter(|key| interest.get(*key).is_none());
+        let left: Vec<WatchKey> = left.collect();
         for key in left {
             self.leave(event, key);
         }
         for entry in interest.iter() {
             let id = TrackId::Watch(entry.key);
-            let known = self.tracks.get(&id).is_some_and(|track| track.span != Some(Span::Gone));
-            if !known {
+            if !self.is_kept(entry.key) {
                 self.gone.retain(|gone| *gone != entry.key);
                 self.mark(id, event, Moment::Changed);
                 self.span(id, event, now(entry, world));
@@ -176,25 +165,23 @@ impl Timeline {
     fn gap(&mut self, event: &Event) {
         self.mark(TrackId::Lane(event.lane), event, Moment::Lost);
         if event.lane.is_worker() {
-            self.lane_span(event, event.lane, Span::Unknown);
+            self.span(TrackId::Lane(event.lane), event, Span::Unknown);
         }
-        for id in self.live() {
-            self.mark(id, event, Moment::Lost);
+        for key in self.live() {
+            self.mark(TrackId::Watch(key), event, Moment::Lost);
         }
         self.forget_spans(event);
     }
 
-    fn live(&self) -> Vec<TrackId> {
-        let live = |id: &TrackId, span: Option<Span>| {
-            matches!(id, TrackId::Watch(_)) && span != Some(Span::Gone)
-        };
-        self.tracks.iter().filter(|(id, track)| live(id, track.span)).map(|(id, _)| *id).collect()
+    /// The registrations that have a track and are not gone.
+    fn live(&self) -> Vec<WatchKey> {
+        self.order.iter().copied().filter(|key| self.is_kept(*key)).collect()
     }
 
     /// Which registrations are listed is not known any more.
     fn forget_spans(&mut self, event: &Event) {
-        for id in self.live() {
-            self.span(id, event, Span::Unknown);
+        for key in self.live() {
+            self.span(TrackId::Watch(key), event, Span::Unknown);
         }
         self.lost = true;
     }
@@ -234,21 +221,15 @@ impl Timeline {
                 LaneState::Asleep(_) => Span::Asleep,
                 LaneState::Ended | LaneState::Died(_) => Span::Gone,
             };
-            let last = self.lanes.get(usize::from(lane.id.0)).copied().flatten();
+            let track = self.lanes.get(usize::from(lane.id.0)).and_then(Option::as_ref);
+            let last = track.and_then(|track| track.span);
             // What was lost is known again by the thread's own next event.
             let known = last != Some(Span::Unknown)
                 || (event.lane == lane.id && !matches!(event.kind, Kind::Gap { .. }));
             if last != Some(span) && known {
-                self.lane_span(event, lane.id, span);
+                self.span(TrackId::Lane(lane.id), event, span);
             }
         }
-    }
-
-    fn lane_span(&mut self, event: &Event, lane: LaneId, span: Span) {
-        if let Some(last) = self.lanes.get_mut(usize::from(lane.0)) {
-            *last = Some(span);
-        }
-        self.span(TrackId::Lane(lane), event, span);
     }
 }
 

@@ -166,7 +166,7 @@ impl App {
     }
 }
 
-fn seq(mark: &Mark) -> Seq {
+fn seq(mark: Mark) -> Seq {
     mark.seq
 }
 
