@@ -28,8 +28,12 @@ pub enum Output {
     None,
 }
 
-/// How long to gather events under load before they are written: the reader is not woken by each.
+/// How long to gather events before they are written: the reader is not woken by each.
 const GATHER: Duration = Duration::from_millis(5);
+/// The same while more than [`LOAD`] events come in that time.
+const GATHER_MORE: Duration = Duration::from_millis(33);
+/// See [`GATHER_MORE`].
+const LOAD: usize = 500;
 /// The longest line of standard input, bytes.
 const LONGEST: u64 = 4096;
 
@@ -100,6 +104,7 @@ async fn serve(
         let pause = match (drained.more, drained.events) {
             (true, _) => Some(Duration::ZERO),
             (_, 0) => drained.again,
+            (_, events) if events > LOAD => Some(GATHER_MORE),
             _ => Some(GATHER),
         };
         tokio::select! {

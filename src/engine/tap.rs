@@ -160,8 +160,12 @@ impl Lane {
     /// Nothing is pushed for a while.
     pub(crate) fn rest(&mut self) {
         self.tell_turned();
-        self.resting = true;
-        self.bounds.floor.store(IDLE, Ordering::Release);
+        if !self.resting {
+            self.resting = true;
+            self.bounds.floor.store(IDLE, Ordering::Release);
+            // What was held back because of this lane can be taken now.
+            self.side.doorbell.pushed();
+        }
     }
 
     /// The lane's thread panicked: whatever it was about to push is not coming.

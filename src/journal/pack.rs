@@ -162,14 +162,13 @@ fn next(bytes: &mut &[u8], before: Nanos) -> Option<(i64, LaneId, Kind)> {
     let (fd, len) = (descriptor(bytes)?, small(bytes)?);
     let ret = Ret::from_raw(unzigzag(number(bytes)?));
     let call = if first >> 4 == SEND { Call::Send { fd, len } } else { Call::Read { fd, len } };
-    let output = match first >> 4 {
-        READ_NONE => Output::None,
-        _ => {
-            let len = usize::try_from(number(bytes)?).ok()?;
-            let (data, rest) = bytes.split_at_checked(len)?;
-            *bytes = rest;
-            Output::Data(Head::from_slice(data))
-        }
+    let output = if first >> 4 == READ_NONE {
+        Output::None
+    } else {
+        let len = usize::try_from(number(bytes)?).ok()?;
+        let (data, rest) = bytes.split_at_checked(len)?;
+        *bytes = rest;
+        Output::Data(Head::from_slice(data))
     };
     Some((delta, lane, Kind::Return(SyscallRecord { call, ret, output, started })))
 }

@@ -1,8 +1,9 @@
 //! When to ask the kernel for the interest list and for queue lengths, and whether its answers
 //! still hold once every event up to them has been folded.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
+
+use rustc_hash::FxHashSet;
 
 use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
@@ -47,7 +48,7 @@ pub(super) struct Probe {
     /// Not before this time: the last read was expensive.
     rest_until: Nanos,
     /// Files whose queue lengths are uncertain.
-    uncertain: BTreeSet<FileId>,
+    uncertain: FxHashSet<FileId>,
     queues_read: Nanos,
     last_event: Nanos,
     /// Something has happened since it was last noted that nothing happens.

@@ -64,8 +64,9 @@ const LONG: u32 = u32::MAX;
 impl Record {
     fn header(tag: u8, flags: u8, number: u32, args: [u32; 5]) -> Self {
         let header = u32::from(tag) | u32::from(flags) << 8;
-        let [a, b, c, d, e] = args;
-        Self([0, header, number, a, b, c, d, e])
+        let mut words = [0, header, number, 0, 0, 0, 0, 0];
+        words[3..].copy_from_slice(&args);
+        Self(words)
     }
 
     /// The time of what follows it.
@@ -357,13 +358,13 @@ fn accepted(to: &mut Vec<Record>, head: &mut Record, file: FileId, peer: &Peer) 
     }
 }
 
-/// The event of time `t` that these records, a header and those that follow it, stand for.
-pub(super) fn decode(head: &Record, rest: &[Record], t: u64) -> Option<Kind> {
+/// The event of that time that these records, a header and those that follow it, stand for.
+pub(super) fn decode(head: &Record, rest: &[Record], time: u64) -> Option<Kind> {
     let at = fd(head.0[NUMBER]);
-    let [a, b, c, d, _] = [head.0[3], head.0[4], head.0[5], head.0[6], head.0[7]];
+    let [_, _, _, a, b, c, d, _] = head.0;
     Some(match head.tag() {
         ENTER => Kind::Enter(call_of(head)),
-        RETURN => Kind::Return(decode_return(head, rest, t)?),
+        RETURN => Kind::Return(decode_return(head, rest, time)?),
         PARK => Kind::Park { next: call_of(head) },
         UNPARK => Kind::Unpark(match head.0[NUMBER] {
             0 => Pass::Run,
@@ -428,12 +429,13 @@ fn decode_log(log: u32) -> EdgeLog {
 }
 
 fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
-    let events = rest.iter().flat_map(|record| {
-        let [a, b, c, _, d, e, f, _] = record.0;
-        [(a, b, c), (d, e, f)]
-    });
-    let delivery = |(file, at, mask)| Delivery { file: FileId(file), fd: fd(at), mask: Mask(mask) };
-    events.take(count).map(delivery).collect()
+    let halves = rest.iter().flat_map(|record| record.0.as_chunks::<4>().0);
+    let delivery = |[file, at, mask, _]: &[u32; 4]| Delivery {
+        file: FileId(*file),
+        fd: fd(*at),
+        mask: Mask(*mask),
+    };
+    halves.take(count).map(delivery).collect()
 }
 
 fn decode_bytes(count: usize, rest: &[Record]) -> Head {
@@ -472,7 +474,7 @@ mod tests {
     use crate::event::Errno;
 
     #[track_caller]
-    fn check(call: Call, ret: Ret, handed: Handed<'_>, output: Output) {
+    fn check(call: Call, ret: Ret, handed: Handed<'_>, output: &Output) {
         for took in [0, 7, u64::from(LONG) - 1, u64::from(LONG), 1 << 40] {
             let (t, mut records) = (1 << 50, Vec::new());
             let mut head = returned(&call, ret);
@@ -491,23 +493,23 @@ mod tests {
     fn calls_survive_the_ring() {
         let (ep, at, file, mask) = (Fd(5), Fd(7), FileId(9), Mask::IN | Mask::ET);
         let ok = Ret::ok(0);
-        check(Call::EpollCreate, Ret::ok(5), Handed::None, Output::None);
+        check(Call::EpollCreate, Ret::ok(5), Handed::None, &Output::None);
         for op in [CtlOp::Add, CtlOp::Mod, CtlOp::Del] {
             let call = Call::EpollCtl { ep, op, fd: at, mask, file };
-            check(call, Ret::err(Errno::EINVAL), Handed::None, Output::None);
+            check(call, Ret::err(Errno::EINVAL), Handed::None, &Output::None);
         }
         for how in [How::Rd, How::Wr, How::RdWr] {
-            check(Call::Shutdown { fd: at, how }, ok, Handed::None, Output::None);
+            check(Call::Shutdown { fd: at, how }, ok, Handed::None, &Output::None);
         }
         for call in [Call::Close { fd: at }, Call::Dup { fd: at }, Call::Write { fd: at, len: 3 }] {
-            check(call, ok, Handed::None, Output::None);
+            check(call, ok, Handed::None, &Output::None);
         }
         let bytes: Vec<u8> = (0..100).collect();
         let read = Call::Read { fd: at, len: 4096 };
         for len in [0, 1, 8, 33, 64, 100] {
             let kept = Output::Data(bytes[..len].into());
-            check(read, Ret::ok(100), Handed::Data(&bytes[..len]), kept.clone());
-            check(Call::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), kept);
+            check(read, Ret::ok(100), Handed::Data(&bytes[..len]), &kept);
+            check(Call::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), &kept);
         }
     }
 
@@ -520,7 +522,7 @@ mod tests {
                 .collect();
             for log in [EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off] {
                 let output = Output::Events { events: events.clone().into(), log };
-                check(call, Ret::ok(count.into()), Handed::Events(&events, log), output);
+                check(call, Ret::ok(count.into()), Handed::Events(&events, log), &output);
             }
         }
     }
@@ -540,7 +542,7 @@ mod tests {
         for peer in peers {
             let handed = Handed::Accepted(FileId(4), &peer);
             let output = Output::Accepted { file: FileId(4), peer: peer.clone() };
-            check(Call::Accept { fd: Fd(3) }, Ret::ok(8), handed, output);
+            check(Call::Accept { fd: Fd(3) }, Ret::ok(8), handed, &output);
         }
     }
 
