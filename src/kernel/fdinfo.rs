@@ -1,21 +1,58 @@
 //! The interest list as `/proc/self/fdinfo/EPFD` has it (proc(5)).
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
+use std::os::fd::OwnedFd;
 
 use crate::event::{Fd, FdinfoEntry, FileId, Mask};
+use crate::sys::descriptor;
 
 /// Bytes that some two hundred registrations take: one read is enough for most.
 const ROOM: usize = 16_384;
 
-/// Reads the interest list of the epoll instance `ep` of this process, in no particular order.
+/// The file of one epoll instance of this process. It stays open: whoever needed a descriptor for
+/// each look would take it from a server that has none left.
+#[derive(Debug)]
+pub struct Fdinfo {
+    ep: Fd,
+    file: File,
+    text: String,
+}
+
+impl Fdinfo {
+    /// Opens the file of the epoll instance `ep`.
+    ///
+    /// # Errors
+    /// What open(2) lists; `NotFound` if the number is closed.
+    pub fn open(ep: Fd) -> io::Result<Self> {
+        let file = OwnedFd::from(File::open(format!("/proc/self/fdinfo/{ep}"))?);
+        let file = File::from(descriptor::out_of_the_way(file));
+        Ok(Self { ep, file, text: String::with_capacity(ROOM) })
+    }
+
+    /// Whose file it is.
+    pub fn ep(&self) -> Fd {
+        self.ep
+    }
+
+    /// Reads the interest list, in no particular order.
+    ///
+    /// # Errors
+    /// What read(2) lists; `NotFound` if the number is closed by now.
+    pub fn read(&mut self) -> io::Result<Vec<FdinfoEntry>> {
+        self.text.clear();
+        self.file.rewind()?;
+        self.file.read_to_string(&mut self.text)?;
+        Ok(parse(&self.text))
+    }
+}
+
+/// Reads the interest list of the epoll instance `ep` of this process once.
 ///
 /// # Errors
 /// What open(2) and read(2) list; `NotFound` if the number is closed.
 pub fn read(ep: Fd) -> io::Result<Vec<FdinfoEntry>> {
-    let mut text = String::with_capacity(ROOM);
-    File::open(format!("/proc/self/fdinfo/{ep}"))?.read_to_string(&mut text)?;
-    Ok(parse(&text))
+    Fdinfo::open(ep)?.read()
 }
 
 /// Parses the text of such a file; lines that are no registrations are skipped.

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
+use crate::kernel::fdinfo::Fdinfo;
 use crate::model::{Lane, LaneState, World};
 
 /// How long nothing must have changed before the kernel is asked.
@@ -56,6 +57,7 @@ pub(super) struct Probe {
     /// Since when the longest harvest lasts.
     harvesting: Option<Nanos>,
     question: Option<Question>,
+    fdinfo: Option<Fdinfo>,
 }
 
 impl Probe {
@@ -141,13 +143,21 @@ impl Probe {
         }
         if interest && let Some(ep) = world.instance.fd {
             let begun = clock();
-            question.interest = kernel::fdinfo::read(ep).ok().map(|entries| (ep, entries));
+            question.interest = self.read_interest(ep);
             let cost = clock().since(begun);
             self.rest_until = Nanos(clock().0 + (cost.0 * SHARE).min(LONGEST_REST));
         }
         question.answered = clock();
         self.question = Some(question);
         true
+    }
+
+    fn read_interest(&mut self, ep: Fd) -> Option<(Fd, Vec<FdinfoEntry>)> {
+        if self.fdinfo.as_ref().is_none_or(|fdinfo| fdinfo.ep() != ep) {
+            self.fdinfo = Fdinfo::open(ep).ok();
+        }
+        let entries = self.fdinfo.as_mut()?.read().ok()?;
+        Some((ep, entries))
     }
 
     fn read_queues(&mut self, world: &World) -> Vec<(Fd, FileId, Queues)> {
