@@ -19,7 +19,7 @@ mod listen;
 mod mailbox;
 mod shared;
 mod table;
-mod tap;
+pub mod tap;
 pub mod telnet;
 mod worker;
 

@@ -22,10 +22,10 @@ use crate::event::{
 };
 use crate::sys::clock::Clock;
 
-pub(crate) use self::record::Handed;
+pub use self::record::Handed;
 
 /// Records that a ring holds.
-pub(crate) const SLOTS: usize = 65_536;
+pub const SLOTS: usize = 65_536;
 /// Events that the side channel holds.
 const SIDE_SLOTS: usize = 4096;
 
@@ -60,7 +60,7 @@ struct Bounds {
 /// Between its first push and [`Lane::rest`] nothing later than the last push can be merged: who
 /// pushes no more for a while says so.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub struct Lane {
     id: LaneId,
     ring: Producer<Record>,
     bounds: Arc<Bounds>,
@@ -78,22 +78,24 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn id(&self) -> LaneId {
+    /// Whose lane it is.
+    pub fn id(&self) -> LaneId {
         self.id
     }
 
     /// The time now, for the start of a call.
-    pub(crate) fn now(&self) -> Nanos {
+    pub fn now(&self) -> Nanos {
         Nanos(self.clock.now())
     }
 
     /// A call that may sleep: nothing more is pushed until it returns.
-    pub(crate) fn enter(&mut self, call: &Call) {
+    pub fn enter(&mut self, call: &Call) {
         self.push(record::enter(call));
         self.rest();
     }
 
-    pub(crate) fn returned(&mut self, call: &Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
+    /// A call that was made at `started` returned, just now.
+    pub fn returned(&mut self, call: &Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
         let mut head = record::returned(call, ret);
         if let Some((fd, file)) = self.turned {
             if head.set_turned(fd, file) {
@@ -121,35 +123,39 @@ impl Lane {
     }
 
     /// The thread is held: nothing more is pushed until it is let go.
-    pub(crate) fn park(&mut self, next: &Call) {
+    pub fn park(&mut self, next: &Call) {
         self.push(record::park(next));
         self.rest();
     }
 
-    pub(crate) fn unpark(&mut self, pass: Pass) {
+    /// The thread leaves the gate.
+    pub fn unpark(&mut self, pass: Pass) {
         self.push(record::unpark(pass));
     }
 
     /// The server turns to an event. It is told with the next event of this lane.
-    pub(crate) fn handle(&mut self, fd: Fd, file: FileId) {
+    pub fn handle(&mut self, fd: Fd, file: FileId) {
         self.tell_turned();
         self.turned = Some((fd, file));
     }
 
-    pub(crate) fn stale(&mut self, fd: Fd, file: FileId, believed: bool) {
+    /// The server met a stale event of its batch.
+    pub fn stale(&mut self, fd: Fd, file: FileId, believed: bool) {
         self.push(record::stale(fd, file, believed));
     }
 
-    pub(crate) fn arrive(&mut self, fd: Fd, queues: Queues) {
+    /// Queue lengths of a file were read.
+    pub fn arrive(&mut self, fd: Fd, queues: Queues) {
         self.push(record::arrive(fd, queues));
     }
 
-    pub(crate) fn wakeup(&mut self, wakeup: &Wakeup) {
+    /// The edge log told of a wake-up.
+    pub fn wakeup(&mut self, wakeup: &Wakeup) {
         self.push(record::wakeup(wakeup));
     }
 
     /// An event for the side channel, in this lane and in order with its own.
-    pub(crate) fn tell(&mut self, kind: Kind) {
+    pub fn tell(&mut self, kind: Kind) {
         self.tell_turned();
         self.floor = self.side.push_after(self.floor, self.id, kind);
         if !self.resting {
@@ -158,7 +164,7 @@ impl Lane {
     }
 
     /// Nothing is pushed for a while.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         self.tell_turned();
         if !self.resting {
             self.resting = true;
@@ -169,7 +175,7 @@ impl Lane {
     }
 
     /// The lane's thread panicked: whatever it was about to push is not coming.
-    pub(crate) fn abandon(&mut self) {
+    pub fn abandon(&mut self) {
         self.turned = None;
         self.rest();
     }
@@ -254,7 +260,7 @@ impl Lane {
 
 /// The side channel: what is rare, in any lane, stamped under its lock.
 #[derive(Debug)]
-pub(crate) struct Side {
+pub struct Side {
     clock: Clock,
     doorbell: Arc<Doorbell>,
     queue: Mutex<SideQueue>,
@@ -269,7 +275,7 @@ struct SideQueue {
 
 impl Side {
     /// Pushes an event of the tool itself.
-    pub(crate) fn push(&self, kind: Kind) {
+    pub fn push(&self, kind: Kind) {
         self.push_after(0, LaneId::TOOL, kind);
     }
 
@@ -360,7 +366,7 @@ impl Ring {
 }
 
 /// The consuming end of all lanes.
-pub(crate) struct Tap {
+pub struct Tap {
     clock: Clock,
     rings: Vec<Ring>,
     side: Arc<Side>,
@@ -372,7 +378,7 @@ pub(crate) struct Tap {
 }
 
 /// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer.
-pub(crate) fn channel(
+pub fn channel(
     clock: Clock,
     doorbell: Arc<Doorbell>,
     lanes: &[LaneId],
@@ -420,11 +426,7 @@ enum Source {
 
 impl Tap {
     /// Hands at most `max` events to `sink` in the order of their times.
-    pub(crate) fn drain(
-        &mut self,
-        max: usize,
-        sink: &mut dyn FnMut(Nanos, LaneId, Kind),
-    ) -> Drained {
+    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
         let watermark = self.watermark();
         self.side.take(&mut self.waiting);
         // What comes after this look is above the watermark.

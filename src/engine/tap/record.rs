@@ -24,7 +24,7 @@ pub(crate) const LONGEST: usize = 2 + 512;
 
 /// What a call handed over, borrowed from where the call left it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Handed<'a> {
+pub enum Handed<'a> {
     /// Nothing.
     None,
     /// `epoll_wait`'s events.
