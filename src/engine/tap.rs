@@ -95,8 +95,31 @@ impl Lane {
     }
 
     /// A call that was made at `started` returned, just now.
+    #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
+    #[inline(always)]
     pub fn returned(&mut self, call: &Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
-        let mut head = record::returned(call, ret);
+        let head = record::returned(call, ret);
+        match handed {
+            Handed::None => self.put_call(head, started),
+            _ => self.put_all(head, started, handed),
+        }
+    }
+
+    /// Puts a call that has nothing to tell but its head.
+    fn put_call(&mut self, mut head: Record, started: Nanos) {
+        if self.turned.is_some() {
+            self.turn_with(&mut head);
+        }
+        let t = self.begin();
+        if head.set_took(t.wrapping_sub(started.0)) {
+            self.put(t, head);
+        } else {
+            self.put_all(head, started, Handed::None);
+        }
+    }
+
+    /// What the server turned to goes with this call if it is about that, and before it if not.
+    fn turn_with(&mut self, head: &mut Record) {
         if let Some((fd, file)) = self.turned {
             if head.set_turned(fd, file) {
                 self.turned = None;
@@ -104,6 +127,11 @@ impl Lane {
                 self.tell_turned();
             }
         }
+    }
+
+    /// Puts a call that has more to tell than fits its head.
+    fn put_all(&mut self, mut head: Record, started: Nanos, handed: Handed<'_>) {
+        self.turn_with(&mut head);
         let t = self.begin();
         self.scratch.clear();
         if !head.set_took(t.saturating_sub(started.0)) {
@@ -111,7 +139,18 @@ impl Lane {
         }
         let handed = self.cut(handed);
         record::hand_over(&mut self.scratch, &mut head, handed);
-        self.put(t, head);
+        head.set_following(self.scratch.len());
+        if self.make_way(t, self.scratch.len()) {
+            let delta = self.delta(t);
+            head.set_delta(delta);
+            self.write(head);
+            for index in 0..self.scratch.len() {
+                self.write(self.scratch[index]);
+            }
+            self.written(t);
+        } else {
+            self.lost();
+        }
     }
 
     /// The bytes that are kept: fewer while the ring fills up, as nobody can look at each then.
@@ -189,7 +228,6 @@ impl Lane {
     fn push(&mut self, head: Record) {
         self.tell_turned();
         let t = self.begin();
-        self.scratch.clear();
         self.put(t, head);
     }
 
@@ -203,22 +241,48 @@ impl Lane {
         self.clock.now().max(self.floor + 2)
     }
 
-    /// Puts a head of time `t` and what follows it into the ring, whole or not at all.
+    /// Puts a head of time `t` that is all there is to tell into the ring, or counts it as lost.
+    #[expect(clippy::inline_always, reason = "two places, and one of them for every call")]
+    #[inline(always)]
     fn put(&mut self, t: u64, mut head: Record) {
-        if self.make_way(t) {
-            head.set_following(self.scratch.len());
+        if self.bounds.lost.load(Ordering::Relaxed) == 0
+            && let Ok(delta) = u32::try_from(t - self.last)
+        {
+            head.set_delta(delta);
+            match self.ring.push(head) {
+                Ok(()) => self.written(t),
+                Err(_) => self.lost(),
+            }
+        } else {
+            self.put_after_gap(t, head);
+        }
+    }
+
+    /// The same after a loss or a long silence.
+    #[cold]
+    fn put_after_gap(&mut self, t: u64, mut head: Record) {
+        if self.make_way(t, 0) {
             let delta = self.delta(t);
             head.set_delta(delta);
             self.write(head);
-            for index in 0..self.scratch.len() {
-                self.write(self.scratch[index]);
-            }
-            (self.last, self.floor) = (t, t);
+            self.written(t);
         } else {
-            self.bounds.lost.fetch_add(1, Ordering::SeqCst);
+            self.lost();
         }
+    }
+
+    /// An event of time `t` has been written whole.
+    fn written(&mut self, t: u64) {
+        (self.last, self.floor) = (t, t);
         // Only now may the reader take what was written: it is above the bound until here.
-        self.bounds.floor.store(self.floor, Ordering::Release);
+        self.bounds.floor.store(t, Ordering::Release);
+        self.side.doorbell.pushed();
+    }
+
+    /// An event did not fit.
+    #[cold]
+    fn lost(&mut self) {
+        self.bounds.lost.fetch_add(1, Ordering::SeqCst);
         self.side.doorbell.pushed();
     }
 
@@ -235,11 +299,11 @@ impl Lane {
         })
     }
 
-    /// Whether there is room for the next event; if events were lost before, for the gap too,
-    /// which is then put in front of it. A ring that has run full first drains to three quarters:
+    /// Whether there is room for an event of so many records after its head; if events were lost
+    /// before, for the gap too, which is then put in front of it. A ring that has run full first drains to three quarters:
     /// one long gap says more than thousands of short ones.
-    fn make_way(&mut self, t: u64) -> bool {
-        let room = self.scratch.len() + BESIDE;
+    fn make_way(&mut self, t: u64, following: usize) -> bool {
+        let room = following + BESIDE;
         if self.bounds.lost.load(Ordering::Relaxed) == 0 {
             return self.ring.cached_slots() >= room || self.ring.slots() >= room;
         }
@@ -626,16 +690,16 @@ mod tests {
     fn gap_stands_before_what_came_after_it() {
         let (mut lanes, _side, mut tap) = tap(&[1], 8);
         let lane = &mut lanes[0];
-        (0..7).for_each(|n| push(lane, n));
+        (0..10).for_each(|n| push(lane, n));
         let mut seen = Vec::new();
         let drained = tap.drain(4, &mut |_, _, kind| seen.push(kind));
         assert!(drained.more && drained.losing);
         push(&mut lanes[0], 9);
         lanes[0].rest();
         seen.extend(all(&mut tap).into_iter().map(|(_, _, kind)| kind));
-        assert_eq!(seen.len(), 7);
-        assert_eq!(seen[5], Kind::Gap { lost: 2 });
-        assert_eq!(seen[6], Kind::Stale { fd: Fd(9), file: FileId(1), believed: false });
+        assert_eq!(seen.len(), 10);
+        assert_eq!(seen[8], Kind::Gap { lost: 2 });
+        assert_eq!(seen[9], Kind::Stale { fd: Fd(9), file: FileId(1), believed: false });
     }
 
     #[test]

@@ -62,6 +62,7 @@ const TURNED: usize = 7;
 const LONG: u32 = u32::MAX;
 
 impl Record {
+    #[inline]
     fn header(tag: u8, flags: u8, number: u32, args: [u32; 5]) -> Self {
         let header = u32::from(tag) | u32::from(flags) << 8;
         let mut words = [0, header, number, 0, 0, 0, 0, 0];
@@ -100,6 +101,7 @@ impl Record {
     }
 
     /// Sets when the call was made, if that fits; it returned at `t`.
+    #[inline]
     pub(super) fn set_took(&mut self, took: u64) -> bool {
         self.0[TOOK] = u32::try_from(took).unwrap_or(LONG);
         self.0[TOOK] != LONG
@@ -107,6 +109,7 @@ impl Record {
 
     /// Notes that the server turned to an event of that file just before this call, if it is a
     /// call on that number that has a word to spare.
+    #[inline]
     pub(super) fn set_turned(&mut self, at: Fd, file: FileId) -> bool {
         let fits = self.tag() == RETURN
             && matches!(self.flags(), ACCEPT | READ | WRITE | SEND)
@@ -173,6 +176,8 @@ const CLOSE: u8 = 10;
 const DUP: u8 = 11;
 
 /// A header with a call: its number in the flags, its descriptor, and up to three words.
+#[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
+#[inline(always)]
 fn with_call(tag: u8, call: &Call) -> Record {
     let (kind, at, [a, b, c]) = match *call {
         Call::EpollCreate => (CREATE, 0, [0; 3]),
@@ -276,10 +281,11 @@ pub(super) fn gap(lost: u64) -> Record {
 
 /// The head of a call that returned. Results are counts, descriptors and error numbers: they fit
 /// a word.
+#[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
+#[inline(always)]
 pub(super) fn returned(call: &Call, ret: Ret) -> Record {
     let mut record = with_call(RETURN, call);
-    let ret = ret.raw().clamp(i32::MIN.into(), i32::MAX.into());
-    record.0[RET] = i32::try_from(ret).unwrap_or(0).cast_unsigned();
+    record.0[RET] = i32::try_from(ret.raw()).unwrap_or(i32::MAX).cast_unsigned();
     record
 }
 
