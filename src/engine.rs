@@ -12,12 +12,14 @@ mod clients;
 mod control;
 mod doorbell;
 mod edge;
+mod eventfd;
 mod failure;
 mod gate;
 pub mod http;
 mod listen;
 mod mailbox;
 mod shared;
+mod sync;
 mod table;
 mod tap;
 pub mod telnet;
@@ -30,7 +32,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -41,10 +43,12 @@ use crate::sys::signal;
 
 use self::clients::Clients;
 use self::edge::Edge;
+use self::eventfd::own_eventfd;
 use self::gate::Chores;
 use self::listen::{Listening, SocketFile};
-use self::mailbox::{Mailbox, own_eventfd};
+use self::mailbox::Mailbox;
 use self::shared::{Parts, Shared};
+use self::sync::lock;
 use self::table::Watched;
 use self::tap::{SLOTS, Side, Tap, channel};
 use self::worker::spare_descriptor;
@@ -57,12 +61,6 @@ pub use self::tap::Drained;
 
 /// The longest that a shutdown waits for clients to close their ends.
 const LINGER_MAX: Duration = Duration::from_millis(200);
-
-/// Locks, also after a panic of somebody who held the lock: a thread's panic is shown, and the
-/// others go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How the server is to be started.
 #[derive(Clone, Debug, Default)]
@@ -305,7 +303,7 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
         lock(&watched.state).flags.trigger = trigger;
         shared.table.insert(watched);
     }
-    let (file, number) = (shared.new_file(), shared.mailbox.fd());
+    let (file, number) = (shared.new_file(), shared.mailbox.event().fd());
     open(shared, number, file, FileKind::Eventfd, "control");
     shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
 }
