@@ -36,7 +36,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::event::{Command, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger};
+use crate::event::{
+    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger,
+};
 use crate::kernel::{edge_log, fdinfo};
 use crate::sys::clock::Clock;
 use crate::sys::signal;
@@ -44,9 +46,9 @@ use crate::sys::signal;
 use self::clients::Clients;
 use self::edge::Edge;
 use self::eventfd::own_eventfd;
-use self::gate::Chores;
+use self::gate::{Chores, ENDED};
 use self::listen::{Listening, SocketFile};
-use self::mailbox::Mailbox;
+use self::mailbox::{Job, Mailbox};
 use self::shared::{Parts, Shared};
 use self::sync::lock;
 use self::table::Watched;
@@ -253,6 +255,11 @@ impl Engine {
             shared.table.remove(&watched);
         }
         *lock(&shared.ep) = None;
+        for job in shared.mailbox.close() {
+            if let Job::Command(order, _) = job {
+                order.finish(&shared.side, CommandPhase::Failed(ENDED.into()));
+            }
+        }
         self.handle.clients().end();
         let _ = nix::unistd::write(&*self.stop, &1u64.to_ne_bytes());
         for helper in self.helpers.drain(..) {

@@ -21,6 +21,9 @@ use crate::event::{Call, CommandPhase, Kind, LaneId, Pass};
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
 
+/// Why a command that came too late was not carried out.
+pub(crate) const ENDED: &str = "the server has ended";
+
 /// A command whose end the gate reports.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -38,6 +41,10 @@ impl Order {
 
     fn done(self, side: &Side) {
         self.finish(side, CommandPhase::Done(None));
+    }
+
+    fn too_late(self, side: &Side) {
+        self.finish(side, CommandPhase::Failed(ENDED.into()));
     }
 }
 
@@ -183,6 +190,10 @@ impl Gate {
     /// All threads are held from their next call on. The command is done once all are here.
     pub(crate) fn pause(&self, order: Option<Order>) {
         let mut state = lock(&self.state);
+        if state.ending {
+            order.into_iter().for_each(|order| order.too_late(&self.side));
+            return;
+        }
         state.hold = true;
         for me in &mut state.lanes {
             self.end_permit(me);
@@ -205,6 +216,9 @@ impl Gate {
     /// Time before each call.
     pub(crate) fn delay(&self, delay: Duration) {
         let mut state = lock(&self.state);
+        if state.ending {
+            return;
+        }
         state.delay = delay;
         self.refresh(&state);
     }
@@ -257,6 +271,10 @@ impl Gate {
     /// How many threads there are to be.
     pub(crate) fn want(&self, threads: u8, order: Option<Order>) {
         let mut state = lock(&self.state);
+        if state.ending {
+            order.into_iter().for_each(|order| order.too_late(&self.side));
+            return;
+        }
         let wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
         state.wanted = wanted;
         for (index, me) in state.lanes.iter_mut().enumerate() {
@@ -285,7 +303,7 @@ impl Gate {
         self.refresh(&state);
     }
 
-    /// All threads leave the gate and end between two turns.
+    /// All threads leave the gate and end between two turns. Nothing holds or delays them any more.
     pub(crate) fn end(&self) {
         let mut state = lock(&self.state);
         state.ending = true;
@@ -295,6 +313,9 @@ impl Gate {
             self.end_permit(me);
         }
         self.finish_pausers(&mut state);
+        for order in std::mem::take(&mut state.askers) {
+            order.too_late(&self.side);
+        }
         self.refresh(&state);
     }
 

@@ -14,6 +14,7 @@ use crate::event::{
 };
 
 mod doorbell;
+mod end;
 mod faults;
 mod gate;
 mod mistakes;

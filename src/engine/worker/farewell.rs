@@ -30,7 +30,6 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if let Some(ep) = ep {
             self.linger_until(&ep, until);
         }
-        drop(self.shared.mailbox.close());
         for watched in self.shared.table.all(|w| w.what != FileKind::Eventfd) {
             self.close(&watched);
         }
