@@ -151,12 +151,16 @@ impl Gate {
     ) -> Result<MutexGuard<'a, State>, Verdict> {
         let index = usize::from(lane.id().0);
         let me = &mut state.lanes[index];
-        me.place = if time.is_none() { Place::Gate } else { Place::Delayed };
+        let place = if time.is_none() { Place::Gate } else { Place::Delayed };
+        let before = std::mem::replace(&mut me.place, place);
         passage.here = true;
-        if time.is_none() && !passage.parked {
+        if place == Place::Gate && !passage.parked {
             passage.parked = true;
             lane.park(next);
             self.end_permit(me);
+        }
+        if place != before {
+            // Also one that was let go, was delayed, and is held again before the same call.
             self.changed.notify_all();
         }
         if waiting() {
