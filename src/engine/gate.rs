@@ -180,6 +180,12 @@ impl Gate {
         }
     }
 
+    fn refuse(&self, order: Option<Order>) {
+        if let Some(order) = order {
+            order.too_late(&self.side);
+        }
+    }
+
     fn leave(&self, me: &mut LaneState, lane: &mut Lane, passage: &mut Passage, pass: Pass) {
         passage.here = false;
         if std::mem::take(&mut passage.parked) {
@@ -195,8 +201,7 @@ impl Gate {
     pub(crate) fn pause(&self, order: Option<Order>) {
         let mut state = lock(&self.state);
         if state.ending {
-            order.into_iter().for_each(|order| order.too_late(&self.side));
-            return;
+            return self.refuse(order);
         }
         state.hold = true;
         for me in &mut state.lanes {
@@ -276,8 +281,7 @@ impl Gate {
     pub(crate) fn want(&self, threads: u8, order: Option<Order>) {
         let mut state = lock(&self.state);
         if state.ending {
-            order.into_iter().for_each(|order| order.too_late(&self.side));
-            return;
+            return self.refuse(order);
         }
         let wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
         state.wanted = wanted;

@@ -4,8 +4,8 @@
 //! they are, on the primitives of `loom`. What they touch beside them is put in their place: a tap
 //! that only listens, and an eventfd on which a thread can sleep as in `epoll_wait`.
 //!
-//! Three threads at a time are checked without bound or with at most three preemptions where a test
-//! says so. A short timed wait may end at any time and a long one never does.
+//! Two to four threads run, with as many preemptions as can be or as a test says. A short timed wait
+//! may end at any time and a long one never does.
 
 mod doorbell;
 mod gate;
@@ -29,10 +29,11 @@ mod engine {
     pub(crate) mod mailbox;
 }
 
-/// Runs `body` in every order, with at most so many preemptions if there are to be fewer than all.
+/// Runs `body` in every order; with at most so many preemptions, or `LOOM_MAX_PREEMPTIONS` of them,
+/// if there are to be fewer than all.
 fn check(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = model.preemption_bound.or(preemptions);
+    model.preemption_bound = preemptions.map(|few| model.preemption_bound.unwrap_or(few));
     model.max_branches = 10_000;
     model.check(body);
 }
