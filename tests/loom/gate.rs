@@ -230,6 +230,23 @@ fn thread_that_is_one_too_many_ends_wherever_it_is() {
 }
 
 #[test]
+fn more_threads_are_there_when_they_have_arrived() {
+    crate::check(Some(3), || {
+        let rig = rig(false, Duration::ZERO, 1);
+        assert_eq!(rig.gate.watch(|_| {}).start, [LaneId(1)]);
+        rig.gate.arrived(LaneId(1), 1);
+        let own = Arc::clone(&rig);
+        let warden = loom::thread::spawn(move || own.watch_over(&[WAIT]));
+        rig.gate.want(2, Some(order(1)));
+        assert_eq!(rig.side.end_of(1), DONE);
+        rig.gate.end();
+        rig.gate.departed(LaneId(1), false);
+        warden.join().expect("the warden");
+        assert_eq!(rig.side.ends_of(1), 1);
+    });
+}
+
+#[test]
 fn held_thread_that_is_one_too_many_ends_and_the_other_stays() {
     check(
         Some(1),

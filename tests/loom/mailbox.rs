@@ -8,7 +8,7 @@ use crate::engine::gate::{Gate, Order, Passage, Verdict};
 use crate::engine::mailbox::{Job, Mailbox};
 use crate::engine::tap::{Lane, Side};
 use crate::event::{Call, Command, Fd, LaneId};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, wait};
 
 const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
 const READ: Call = Call::Read { fd: Fd(4), len: 8 };
@@ -19,6 +19,8 @@ struct Rig {
     side: Arc<Side>,
     /// The jobs that were carried out.
     done: Mutex<Vec<u32>>,
+    /// Rung for each of them.
+    bell: Condvar,
 }
 
 fn rig(hold: bool, threads: u8) -> Arc<Rig> {
@@ -27,7 +29,7 @@ fn rig(hold: bool, threads: u8) -> Arc<Rig> {
     gate.set_ready();
     assert_eq!(gate.watch(|_| {}).start.len(), usize::from(threads));
     let mailbox = Mailbox::new().expect("an eventfd");
-    Arc::new(Rig { gate, mailbox, side, done: Mutex::default() })
+    Arc::new(Rig { gate, mailbox, side, done: Mutex::default(), bell: Condvar::new() })
 }
 
 impl Rig {
@@ -46,7 +48,10 @@ impl Rig {
 
     fn carry_out_one(&self) -> bool {
         match self.mailbox.take() {
-            Some(Job::Command(order, _)) => lock(&self.done).push(order.id),
+            Some(Job::Command(order, _)) => {
+                lock(&self.done).push(order.id);
+                self.bell.notify_all();
+            }
             Some(Job::Refresh) => {}
             None => return false,
         }
@@ -83,6 +88,13 @@ impl Rig {
         self.gate.departed(LaneId(id), died);
         if self.mailbox.waiting() {
             self.mailbox.event().ring();
+        }
+    }
+
+    fn wait_for_jobs(&self, jobs: usize) {
+        let mut done = lock(&self.done);
+        while done.len() < jobs {
+            done = wait(&self.bell, done);
         }
     }
 
@@ -128,14 +140,14 @@ fn sleeping_thread_does_the_jobs_of_two() {
 }
 
 #[test]
-fn held_thread_does_every_job_and_stays() {
+fn job_is_done_while_all_are_held_whenever_it_comes() {
     crate::check(Some(3), || {
         let rig = rig(true, 1);
         beside_a_thread(&rig, 2, |rig| {
             assert!(rig.post(1));
-            rig.side.wait_for_park(1);
+            rig.wait_for_jobs(1);
             assert!(rig.post(2));
-            // Let go, it sees that all is done, unless it was let go with a job to do.
+            rig.wait_for_jobs(2);
             rig.gate.run();
         });
         rig.check_done(&[1, 2]);
@@ -143,7 +155,23 @@ fn held_thread_does_every_job_and_stays() {
 }
 
 #[test]
-fn thread_let_go_while_it_is_poked_does_the_job_first() {
+fn jobs_of_two_are_done_while_all_are_held() {
+    crate::check(Some(3), || {
+        let rig = rig(true, 1);
+        let own = Arc::clone(&rig);
+        let other = loom::thread::spawn(move || own.post(2));
+        beside_a_thread(&rig, 2, |rig| {
+            assert!(rig.post(1));
+            rig.wait_for_jobs(2);
+            rig.gate.run();
+        });
+        assert!(other.join().expect("the other"));
+        rig.check_done(&[1, 2]);
+    });
+}
+
+#[test]
+fn thread_let_go_while_it_is_poked_does_the_jobs_first() {
     crate::check(Some(3), || {
         let rig = rig(true, 1);
         let own = Arc::clone(&rig);
@@ -151,9 +179,12 @@ fn thread_let_go_while_it_is_poked_does_the_job_first() {
             own.side.wait_for_park(1);
             own.gate.run();
         });
-        beside_a_thread(&rig, 1, |rig| assert!(rig.post(1)));
+        beside_a_thread(&rig, 2, |rig| {
+            assert!(rig.post(1));
+            assert!(rig.post(2));
+        });
         person.join().expect("the person");
-        rig.check_done(&[1]);
+        rig.check_done(&[1, 2]);
     });
 }
 
