@@ -168,6 +168,29 @@ fn order_to_step_ends_once_whatever_comes_after_it() {
 }
 
 #[test]
+fn pause_is_not_done_before_a_step_is_made() {
+    crate::check(Some(2), || {
+        let rig = rig(true, Duration::ZERO, 2);
+        assert_eq!(rig.gate.watch(|_| {}).start, [LaneId(1), LaneId(2)]);
+        let own = Arc::clone(&rig);
+        let first = loom::thread::spawn(move || own.live(1, &[READ, WAIT]));
+        let own = Arc::clone(&rig);
+        let warden = loom::thread::spawn(move || own.watch_over(&[]));
+        rig.gate.pause(Some(order(1)));
+        rig.side.wait_for_park(1);
+        assert!(rig.gate.permit(LaneId(1), Pass::Step, order(2)).is_ok());
+        // Nobody is left to be waited for but the first.
+        rig.gate.departed(LaneId(2), true);
+        assert_eq!(rig.side.end_of(1), DONE);
+        assert_eq!((rig.made(), rig.side.is_held(1)), (1, true));
+        rig.gate.end();
+        first.join().expect("the first");
+        warden.join().expect("the warden");
+        assert_eq!((rig.side.ends_of(1), rig.side.ends_of(2)), (1, 1));
+    });
+}
+
+#[test]
 fn step_of_one_leaves_the_other_held() {
     check(
         Some(1),

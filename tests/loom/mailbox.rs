@@ -156,7 +156,7 @@ fn job_is_done_while_all_are_held_whenever_it_comes() {
 
 #[test]
 fn jobs_of_two_are_done_while_all_are_held() {
-    crate::check(Some(3), || {
+    crate::check(Some(2), || {
         let rig = rig(true, 1);
         let own = Arc::clone(&rig);
         let other = loom::thread::spawn(move || own.post(2));
@@ -172,7 +172,7 @@ fn jobs_of_two_are_done_while_all_are_held() {
 
 #[test]
 fn thread_let_go_while_it_is_poked_does_the_jobs_first() {
-    crate::check(Some(3), || {
+    crate::check(Some(2), || {
         let rig = rig(true, 1);
         let own = Arc::clone(&rig);
         let person = loom::thread::spawn(move || {
