@@ -12,12 +12,14 @@ mod clients;
 mod control;
 mod doorbell;
 mod edge;
+mod eventfd;
 mod failure;
 mod gate;
 pub mod http;
 mod listen;
 mod mailbox;
 mod shared;
+mod sync;
 mod table;
 pub mod tap;
 pub mod telnet;
@@ -30,21 +32,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::event::{Command, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger};
+use crate::event::{
+    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger,
+};
 use crate::kernel::{edge_log, fdinfo};
 use crate::sys::clock::Clock;
 use crate::sys::signal;
 
 use self::clients::Clients;
 use self::edge::Edge;
-use self::gate::Chores;
+use self::eventfd::own_eventfd;
+use self::gate::{Chores, ENDED};
 use self::listen::{Listening, SocketFile};
-use self::mailbox::{Mailbox, own_eventfd};
+use self::mailbox::{Job, Mailbox};
 use self::shared::{Parts, Shared};
+use self::sync::lock;
 use self::table::Watched;
 use self::tap::{SLOTS, Side, Tap, channel};
 use self::worker::spare_descriptor;
@@ -57,12 +63,6 @@ pub use self::tap::Drained;
 
 /// The longest that a shutdown waits for clients to close their ends.
 const LINGER_MAX: Duration = Duration::from_millis(200);
-
-/// Locks, also after a panic of somebody who held the lock: a thread's panic is shown, and the
-/// others go on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How the server is to be started.
 #[derive(Clone, Debug, Default)]
@@ -255,6 +255,11 @@ impl Engine {
             shared.table.remove(&watched);
         }
         *lock(&shared.ep) = None;
+        for job in shared.mailbox.close() {
+            if let Job::Command(order, _) = job {
+                order.finish(&shared.side, CommandPhase::Failed(ENDED.into()));
+            }
+        }
         self.handle.clients().end();
         let _ = nix::unistd::write(&*self.stop, &1u64.to_ne_bytes());
         for helper in self.helpers.drain(..) {
@@ -305,7 +310,7 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
         lock(&watched.state).flags.trigger = trigger;
         shared.table.insert(watched);
     }
-    let (file, number) = (shared.new_file(), shared.mailbox.fd());
+    let (file, number) = (shared.new_file(), shared.mailbox.event().fd());
     open(shared, number, file, FileKind::Eventfd, "control");
     shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
 }

@@ -2,6 +2,8 @@
 //! input.
 
 mod line;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufRead, BufWriter, StdoutLock, Write};
 use std::os::fd::AsFd;
@@ -35,7 +37,7 @@ const GATHER_MORE: Duration = Duration::from_millis(33);
 /// See [`GATHER_MORE`].
 const LOAD: usize = 500;
 /// The longest line of standard input, bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: usize = 4096;
 
 /// Serves until the token is cancelled, `quit` is read, the time is over, or standard output is
 /// closed.
@@ -149,12 +151,13 @@ fn understand(line: &[u8]) -> Result<Option<Command>, CommandError> {
         found: String::from_utf8_lossy(line).into_owned(),
         expected: expected.to_owned(),
     };
+    // It was cut there, perhaps within a character, perhaps before its first word.
+    if line.len() >= LONGEST {
+        return Err(wrong("a shorter line"));
+    }
     let text = std::str::from_utf8(line).map_err(|_| wrong("a line of UTF-8"))?;
     if text.trim().is_empty() {
         return Ok(None);
-    }
-    if line.len() >= usize::try_from(LONGEST).unwrap_or(usize::MAX) {
-        return Err(wrong("a shorter line"));
     }
     let command = Command::parse(text)?;
     if command.is_for_server() {
@@ -192,7 +195,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
         any = true;
         let end = chunk.iter().position(|b| *b == b'\n');
         let used = end.map_or(chunk.len(), |at| at + 1);
-        let room = usize::try_from(LONGEST).unwrap_or(0).saturating_sub(line.len());
+        let room = LONGEST.saturating_sub(line.len());
         line.extend_from_slice(&chunk[..end.unwrap_or(used).min(room)]);
         input.consume(used);
         if end.is_some() {

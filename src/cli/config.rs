@@ -29,34 +29,38 @@ struct Wrong {
 /// Reads the options of the file at `path`.
 pub(super) fn read(path: &Path) -> Result<Options, Error> {
     let name = visible(path.to_string_lossy().as_bytes(), 200);
-    let text = text_of(path).map_err(|reason| {
+    let content = content_of(path).map_err(|reason| {
         Error::Usage(format!("cannot read the configuration {name}: {reason}"))
     })?;
-    parse(&name, &text)
+    parse(&name, &content)
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
+fn content_of(path: &Path) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    let limited = file.take(MAX_BYTES + 1).read_to_string(&mut text);
-    match limited {
-        Ok(bytes) if bytes as u64 > MAX_BYTES => Err("it is longer than 1 MiB".to_owned()),
-        Ok(_) => Ok(text),
+    let mut content = Vec::new();
+    match file.take(MAX_BYTES + 1).read_to_end(&mut content) {
+        Ok(count) if count as u64 > MAX_BYTES => Err("it is longer than 1 MiB".to_owned()),
+        Ok(_) => Ok(content),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// The options in `text`, the content of the file called `name`.
-pub(super) fn parse(name: &str, text: &str) -> Result<Options, Error> {
-    options(text).map_err(|wrong| {
-        let (line, column) = place(text, wrong.span.start);
+/// The options in `content`, which is that of the file called `name`.
+pub(super) fn parse(name: &str, content: impl AsRef<[u8]>) -> Result<Options, Error> {
+    let content = content.as_ref();
+    let text = std::str::from_utf8(content).map_err(|error| {
+        let at = error.valid_up_to();
+        Wrong { span: at..at, message: "expected UTF-8".to_owned() }
+    });
+    text.and_then(options).map_err(|wrong| {
+        let (line, column) = place(content, wrong.span.start);
         Error::Usage(format!("{name}:{line}:{column}: {}", wrong.message))
     })
 }
 
 /// The line and the column, both from 1, of a place in `text`.
-fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+fn place(text: &[u8], at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
     let line = before.split(|&b| b == b'\n').count();
     (line, String::from_utf8_lossy(&before[line_start..]).chars().count() + 1)

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::event::{AcceptPolicy, Application, EdgeLogMode, Mistake, ReadPolicy, Trigger};
+
+mod random;
 
 #[track_caller]
 fn serve(line: &str) -> ServeOptions {
@@ -42,8 +42,8 @@ fn from_file(text: &str) -> ServeOptions {
 }
 
 #[track_caller]
-fn check_wrong_file(text: &str, message: &str) {
-    let error = config::parse("f.toml", text).expect_err(text).to_string();
+fn check_wrong_file(text: impl AsRef<[u8]> + std::fmt::Debug, message: &str) {
+    let error = config::parse("f.toml", &text).expect_err("a wrong file").to_string();
     assert!(error.contains(message), "{text:?} gives\n{error}\ninstead of\n{message}");
 }
 
@@ -208,6 +208,7 @@ fn a_wrong_file_says_where_and_what_was_expected() {
     ] {
         check_wrong_file(text, message);
     }
+    check_wrong_file(b"raw = true\n# \xff\xfe", "f.toml:2:3: expected UTF-8");
 }
 
 #[test]
@@ -260,29 +261,4 @@ fn help_is_plain_text_with_headings_and_examples() {
 #[test]
 fn the_definitions_are_sound() {
     Line::command().debug_assert();
-}
-
-proptest! {
-    #[test]
-    fn any_file_is_read_or_refused(text in any::<String>()) {
-        let _either = config::parse("f", &text);
-    }
-
-    #[test]
-    fn any_entry_is_read_or_refused_with_a_place(
-        key in prop::sample::select(vec!["listen", "app", "read", "delay", "for", "raw", "mistake"]),
-        value in "[-'\"a-z0-9:.\\[\\]_, é\n]{0,12}",
-    ) {
-        if let Err(error) = config::parse("f", &format!("# é\n{key} = {value}\n")) {
-            prop_assert!(error.to_string().starts_with("f:"), "{}", error);
-        }
-    }
-
-    #[test]
-    fn any_line_is_parsed_or_refused(words in proptest::collection::vec("[-a-z:0-9=]{0,12}", 0..5)) {
-        let line = std::iter::once("epollscope".to_owned()).chain(words);
-        if let Err(error) = parse(line) {
-            prop_assert_eq!(error.exit_code(), 2);
-        }
-    }
 }

@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::{read, write};
 
-use super::gate::Order;
+use super::gate::{ENDED, Order};
 use super::listen::{Address, socket_addr};
 use super::lock;
 use super::tap::Side;
@@ -121,13 +121,15 @@ pub(crate) fn run(clients: &Clients, target: Address, side: Arc<Side>) {
         crowd.sleep(&clients.wake);
         let _ = read(&clients.wake, &mut [0; 8]);
         loop {
-            let (wish, over) = {
+            let wish = {
                 let mut wishes = lock(&clients.wishes);
-                (wishes.queue.pop_front(), wishes.over)
+                if wishes.over {
+                    let left = std::mem::take(&mut wishes.queue);
+                    drop(wishes);
+                    return crowd.refuse(left);
+                }
+                wishes.queue.pop_front()
             };
-            if over {
-                return;
-            }
             let Some((order, wish)) = wish else { break };
             crowd.grant(order, wish);
         }
@@ -145,6 +147,14 @@ impl Crowd {
             PollFd::new(client.fd.as_fd(), flags)
         }));
         let _interrupted = poll(&mut fds, PollTimeout::NONE);
+    }
+
+    /// The server has ended: whoever still waits for a command is told.
+    fn refuse(self, wishes: VecDeque<(Order, Wish)>) {
+        let asked = self.clients.into_iter().filter_map(|client| client.asked);
+        for order in wishes.into_iter().map(|(order, _)| order).chain(asked) {
+            order.finish(&self.side, CommandPhase::Failed(ENDED.into()));
+        }
     }
 
     fn grant(&mut self, order: Order, wish: Wish) {

@@ -1,7 +1,8 @@
 //! Wakes an idle consumer once, and costs a busy producer one fence.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+use super::sync::{AtomicBool, Ordering, fence};
 
 /// A bell between the producers of events and their one consumer.
 ///
@@ -43,32 +44,5 @@ impl Doorbell {
 impl fmt::Debug for Doorbell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Doorbell").field("armed", &self.armed).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicU32;
-
-    use super::*;
-
-    #[test]
-    fn bell_rings_once_for_each_arming() {
-        let rung = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&rung);
-        let bell = Doorbell::new(move || {
-            count.fetch_add(1, Ordering::SeqCst);
-        });
-        bell.pushed();
-        assert_eq!(rung.load(Ordering::SeqCst), 0);
-        bell.arm();
-        bell.pushed();
-        bell.pushed();
-        assert_eq!(rung.load(Ordering::SeqCst), 1);
-        bell.arm();
-        bell.disarm();
-        bell.pushed();
-        assert_eq!(rung.load(Ordering::SeqCst), 1);
     }
 }

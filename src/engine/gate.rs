@@ -7,18 +7,22 @@
 
 mod state;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::state::Chores;
 use self::state::{LANES, LaneState, Permit, Place, State, permitted};
-use super::lock;
+use super::sync::{
+    AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
+};
 use super::tap::{Lane, Side};
 use crate::event::{Call, CommandPhase, Kind, LaneId, Pass};
 
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
+
+/// Why a command that came too late was not carried out.
+pub(crate) const ENDED: &str = "the server has ended";
 
 /// A command whose end the gate reports.
 #[derive(Debug)]
@@ -37,6 +41,10 @@ impl Order {
 
     fn done(self, side: &Side) {
         self.finish(side, CommandPhase::Done(None));
+    }
+
+    fn too_late(self, side: &Side) {
+        self.finish(side, CommandPhase::Failed(ENDED.into()));
     }
 }
 
@@ -117,21 +125,21 @@ impl Gate {
                 self.leave(me, lane, passage, pass);
                 return Verdict::Go;
             }
-            let wait = if state.hold { None } else { state.delay_left(passage) };
-            if !state.hold && wait.is_none() {
+            let time = if state.hold { None } else { state.delay_left(passage) };
+            if !state.hold && time.is_none() {
                 let me = &mut state.lanes[index];
                 me.place = Place::Out;
                 self.leave(me, lane, passage, Pass::Run);
                 return Verdict::Go;
             }
-            state = match self.stay(state, lane, next, passage, &waiting, wait) {
+            state = match self.stay(state, lane, next, passage, &waiting, time) {
                 Ok(state) => state,
                 Err(verdict) => return verdict,
             };
         }
     }
 
-    /// Stays at the gate until something changes, or for `wait`.
+    /// Stays at the gate until something changes, or for `time`.
     fn stay<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -139,16 +147,20 @@ impl Gate {
         next: &Call,
         passage: &mut Passage,
         waiting: &impl Fn() -> bool,
-        wait: Option<Duration>,
+        time: Option<Duration>,
     ) -> Result<MutexGuard<'a, State>, Verdict> {
         let index = usize::from(lane.id().0);
         let me = &mut state.lanes[index];
-        me.place = if wait.is_none() { Place::Gate } else { Place::Delayed };
+        let place = if time.is_none() { Place::Gate } else { Place::Delayed };
+        let before = std::mem::replace(&mut me.place, place);
         passage.here = true;
-        if wait.is_none() && !passage.parked {
+        if place == Place::Gate && !passage.parked {
             passage.parked = true;
             lane.park(next);
             self.end_permit(me);
+        }
+        if place != before {
+            // Also one that was let go, was delayed, and is held again before the same call.
             self.changed.notify_all();
         }
         if waiting() {
@@ -156,12 +168,9 @@ impl Gate {
         }
         lane.rest();
         let bell = &self.lanes[index];
-        Ok(match wait {
-            None => bell.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
-            Some(time) => {
-                let waited = bell.wait_timeout(state, time);
-                waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
-            }
+        Ok(match time {
+            None => wait(bell, state),
+            Some(time) => wait_for(bell, state, time),
         })
     }
 
@@ -169,6 +178,12 @@ impl Gate {
         me.permit = None;
         if let Some(order) = me.order.take() {
             order.done(&self.side);
+        }
+    }
+
+    fn refuse(&self, order: Option<Order>) {
+        if let Some(order) = order {
+            order.too_late(&self.side);
         }
     }
 
@@ -186,6 +201,9 @@ impl Gate {
     /// All threads are held from their next call on. The command is done once all are here.
     pub(crate) fn pause(&self, order: Option<Order>) {
         let mut state = lock(&self.state);
+        if state.ending {
+            return self.refuse(order);
+        }
         state.hold = true;
         for me in &mut state.lanes {
             self.end_permit(me);
@@ -208,6 +226,9 @@ impl Gate {
     /// Time before each call.
     pub(crate) fn delay(&self, delay: Duration) {
         let mut state = lock(&self.state);
+        if state.ending {
+            return;
+        }
         state.delay = delay;
         self.refresh(&state);
     }
@@ -260,6 +281,9 @@ impl Gate {
     /// How many threads there are to be.
     pub(crate) fn want(&self, threads: u8, order: Option<Order>) {
         let mut state = lock(&self.state);
+        if state.ending {
+            return self.refuse(order);
+        }
         let wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
         state.wanted = wanted;
         for (index, me) in state.lanes.iter_mut().enumerate() {
@@ -288,7 +312,7 @@ impl Gate {
         self.refresh(&state);
     }
 
-    /// All threads leave the gate and end between two turns.
+    /// All threads leave the gate and end between two turns. Nothing holds or delays them any more.
     pub(crate) fn end(&self) {
         let mut state = lock(&self.state);
         state.ending = true;
@@ -298,6 +322,9 @@ impl Gate {
             self.end_permit(me);
         }
         self.finish_pausers(&mut state);
+        for order in std::mem::take(&mut state.askers) {
+            order.too_late(&self.side);
+        }
         self.refresh(&state);
     }
 
@@ -310,6 +337,12 @@ impl Gate {
     #[cfg(test)]
     pub(crate) fn all_held(&self) -> bool {
         lock(&self.state).all_held()
+    }
+
+    /// Whether a thread at the gate has been poked and has not looked yet.
+    #[cfg(test)]
+    pub(crate) fn is_poked(&self, lane: LaneId) -> bool {
+        lock(&self.state).lanes[usize::from(lane.0)].poked
     }
 
     /// A thread has begun, as this task.
@@ -337,7 +370,7 @@ impl Gate {
             let lanes = state.lanes.iter().enumerate();
             lanes.filter(|(i, _)| *i != usize::from(lane.0)).any(|(_, me)| me.runs())
         };
-        let _unused = self.changed.wait_timeout_while(lock(&self.state), limit, others);
+        drop(wait_while(&self.changed, lock(&self.state), limit, others));
     }
 
     /// The warden's wait: brings threads to the gate or to their end by kicking those that sleep
@@ -361,12 +394,10 @@ impl Gate {
             for tid in &sleepers {
                 kick(*tid);
             }
-            let poison = std::sync::PoisonError::into_inner;
             state = if sleepers.is_empty() {
-                self.changed.wait(state).unwrap_or_else(poison)
+                wait(&self.changed, state)
             } else {
-                let waited = self.changed.wait_timeout(state, KICK_EVERY);
-                waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+                wait_for(&self.changed, state, KICK_EVERY)
             };
         }
     }
@@ -388,198 +419,5 @@ impl Gate {
             bell.notify_all();
         }
         self.changed.notify_all();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-    use crate::engine::doorbell::Doorbell;
-    use crate::engine::tap::{Tap, channel};
-    use crate::event::Fd;
-    use crate::sys::clock::Clock;
-
-    const T1: LaneId = LaneId(1);
-    const LIMIT: Duration = Duration::from_secs(10);
-    const READ: Call = Call::Read { fd: Fd(7), len: 1 };
-    const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
-
-    /// A thread that makes READ, READ, WAIT, READ, READ, WAIT, ... and tells of each.
-    struct Rig {
-        gate: Arc<Gate>,
-        made: mpsc::Receiver<&'static str>,
-        tap: Tap,
-        thread: Option<std::thread::JoinHandle<()>>,
-    }
-
-    fn rig(hold: bool) -> Rig {
-        let bell = Arc::new(Doorbell::new(|| {}));
-        let (mut lanes, side, tap) = channel(Clock::start(), bell, &[T1], 4096);
-        let gate = Arc::new(Gate::new(side, hold, Duration::ZERO, 1));
-        lock(&gate.state).lanes[1].place = Place::Out;
-        let mut lane = lanes.remove(0);
-        let (tell, made) = mpsc::sync_channel(0);
-        let door = Arc::clone(&gate);
-        let thread = std::thread::spawn(move || {
-            for call in [READ, READ, WAIT].iter().cycle() {
-                let mut passage = Passage::default();
-                let mut verdict = Verdict::Commands;
-                while verdict == Verdict::Commands {
-                    verdict = door.pass(&mut lane, call, &mut passage, || false);
-                    let made = if verdict == Verdict::Commands { "commands" } else { call.name() };
-                    if verdict != Verdict::Stop && tell.send(made).is_err() {
-                        verdict = Verdict::Stop;
-                    }
-                }
-                if verdict == Verdict::Stop {
-                    break;
-                }
-            }
-            door.departed(T1, false);
-        });
-        Rig { gate, made, tap, thread: Some(thread) }
-    }
-
-    impl Rig {
-        #[track_caller]
-        fn makes(&self, name: &str) {
-            assert_eq!(self.made.recv_timeout(LIMIT), Ok(name));
-        }
-
-        #[track_caller]
-        fn parks(&mut self) -> Call {
-            let deadline = Instant::now() + LIMIT;
-            let mut parked = None;
-            while parked.is_none() {
-                assert!(Instant::now() < deadline, "not parked");
-                self.tap.drain(1, &mut |_, _, kind| {
-                    if let Kind::Park { next } = kind {
-                        parked = Some(next);
-                    }
-                });
-            }
-            parked.expect("parked")
-        }
-
-        fn permit(&self, pass: Pass) -> Result<(), String> {
-            let order = Order { id: 1, text: "step".into() };
-            self.gate.permit(T1, pass, order).map_err(|(_, why)| why)
-        }
-    }
-
-    impl Drop for Rig {
-        fn drop(&mut self) {
-            self.gate.end();
-            while self.made.recv_timeout(LIMIT).is_ok() {}
-            if let Some(thread) = self.thread.take() {
-                assert!(thread.join().is_ok());
-            }
-        }
-    }
-
-    #[test]
-    fn free_run_passes_without_an_event() {
-        let mut rig = rig(false);
-        for name in ["read", "read", "epoll_wait", "read"] {
-            rig.makes(name);
-        }
-        assert_eq!(rig.tap.drain(10, &mut |_, _, _| {}).events, 0);
-    }
-
-    #[test]
-    fn thread_held_from_the_start_makes_no_call() {
-        let mut rig = rig(true);
-        assert_eq!(rig.parks(), READ);
-        assert!(rig.gate.all_held());
-        assert!(rig.made.try_recv().is_err());
-        rig.gate.run();
-        rig.makes("read");
-    }
-
-    #[test]
-    fn step_makes_one_call() {
-        let mut rig = rig(true);
-        rig.parks();
-        assert_eq!(rig.permit(Pass::Step), Ok(()));
-        rig.makes("read");
-        assert_eq!(rig.parks(), READ);
-        assert!(rig.made.try_recv().is_err());
-    }
-
-    #[test]
-    fn turn_runs_to_the_next_wait() {
-        let mut rig = rig(true);
-        rig.parks();
-        assert_eq!(rig.permit(Pass::Turn), Ok(()));
-        rig.makes("read");
-        rig.makes("read");
-        assert_eq!(rig.parks(), WAIT);
-        assert_eq!(rig.permit(Pass::Turn), Ok(()));
-        for name in ["epoll_wait", "read", "read"] {
-            rig.makes(name);
-        }
-        assert_eq!(rig.parks(), WAIT);
-    }
-
-    #[test]
-    fn step_of_a_running_thread_is_refused() {
-        let rig = rig(false);
-        let why = "T1 is not held: press space first".to_owned();
-        assert_eq!(rig.permit(Pass::Step), Err(why));
-        rig.makes("read");
-    }
-
-    #[test]
-    fn delay_ends_when_it_is_taken_back() {
-        let rig = rig(true);
-        rig.gate.delay(Duration::from_secs(3600));
-        rig.gate.run();
-        assert!(rig.made.try_recv().is_err());
-        rig.gate.delay(Duration::ZERO);
-        rig.makes("read");
-    }
-
-    #[test]
-    fn poked_thread_looks_for_commands_before_it_goes() {
-        let mut rig = rig(true);
-        rig.parks();
-        {
-            let mut state = lock(&rig.gate.state);
-            state.lanes[1].poked = true;
-            state.hold = false;
-            rig.gate.refresh(&state);
-        }
-        rig.makes("commands");
-        rig.makes("read");
-    }
-
-    #[test]
-    fn thread_poked_while_it_carries_out_commands_looks_again() {
-        for delay in [Duration::ZERO, Duration::from_secs(3600)] {
-            let mut rig = rig(true);
-            rig.parks();
-            rig.gate.delay(delay);
-            if !delay.is_zero() {
-                rig.gate.run();
-            }
-            let deadline = Instant::now() + LIMIT;
-            while !rig.gate.poke() {
-                assert!(Instant::now() < deadline, "nobody at the gate");
-            }
-            while lock(&rig.gate.state).lanes[1].poked {
-                assert!(Instant::now() < deadline, "not seen");
-            }
-            // It is about to tell of the first look.
-            rig.gate.run();
-            rig.gate.delay(Duration::ZERO);
-            assert!(rig.gate.poke(), "it is still here");
-            rig.makes("commands");
-            rig.makes("commands");
-            rig.makes("read");
-            rig.makes("read");
-            assert!(!rig.gate.poke(), "it has gone");
-        }
     }
 }

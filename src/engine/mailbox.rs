@@ -3,15 +3,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
-
-use super::gate::Order;
-use super::lock;
-use crate::event::{Command, Fd};
+use super::eventfd::Eventfd;
+use super::gate::{Gate, Order};
+use super::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::event::Command;
 
 /// Jobs that may wait.
 const CAPACITY: usize = 1024;
@@ -28,72 +24,63 @@ pub(crate) enum Job {
 /// The queue and its eventfd.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    queue: Mutex<VecDeque<Job>>,
-    closed: AtomicBool,
+    queue: Mutex<Queue>,
     waiting: AtomicUsize,
-    event: EventFd,
+    event: Eventfd,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
 }
 
 impl Mailbox {
     pub(crate) fn new() -> io::Result<Self> {
-        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        let event = EventFd::from_flags(flags)?;
-        Ok(Self {
-            queue: Mutex::default(),
-            closed: AtomicBool::new(false),
-            waiting: AtomicUsize::new(0),
-            event,
-        })
+        let event = Eventfd::new()?;
+        Ok(Self { queue: Mutex::default(), waiting: AtomicUsize::new(0), event })
     }
 
-    /// The eventfd's number.
-    pub(crate) fn fd(&self) -> Fd {
-        Fd(self.event.as_fd().as_raw_fd())
+    /// The eventfd, to be watched, rung and read.
+    pub(crate) fn event(&self) -> &Eventfd {
+        &self.event
     }
 
-    pub(crate) fn event(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+    /// Hands a job to a thread at the gate if there is one. Whether there was none: then the
+    /// eventfd must be rung. A full queue gives the job back.
+    pub(crate) fn post(&self, job: Job, gate: &Gate) -> Result<bool, Job> {
+        self.put(job)?;
+        Ok(!gate.poke())
     }
 
-    /// Puts a job into the queue; a full queue gives it back.
-    pub(crate) fn put(&self, job: Job) -> Result<(), Job> {
+    /// Puts a job into the queue; a full or closed one gives it back.
+    fn put(&self, job: Job) -> Result<(), Job> {
         let mut queue = lock(&self.queue);
-        if queue.len() >= CAPACITY || self.closed.load(Ordering::SeqCst) {
+        if queue.jobs.len() >= CAPACITY || queue.closed {
             return Err(job);
         }
-        queue.push_back(job);
-        self.waiting.store(queue.len(), Ordering::SeqCst);
+        queue.jobs.push_back(job);
+        self.waiting.store(queue.jobs.len(), Ordering::SeqCst);
         Ok(())
     }
 
     pub(crate) fn take(&self) -> Option<Job> {
         let mut queue = lock(&self.queue);
-        let job = queue.pop_front();
-        self.waiting.store(queue.len(), Ordering::SeqCst);
+        let job = queue.jobs.pop_front();
+        self.waiting.store(queue.jobs.len(), Ordering::SeqCst);
         job
     }
 
-    /// Takes no more jobs: nobody will do them.
-    pub(crate) fn close_queue(&self) {
-        let _settled = lock(&self.queue);
-        self.closed.store(true, Ordering::SeqCst);
+    /// Takes no more jobs; gives back those that nobody will do.
+    pub(crate) fn close(&self) -> VecDeque<Job> {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        self.waiting.store(0, Ordering::SeqCst);
+        std::mem::take(&mut queue.jobs)
     }
 
     /// Whether jobs wait.
     pub(crate) fn waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
-
-    /// Makes the eventfd readable.
-    pub(crate) fn ring(&self) {
-        // It fails only when the counter is at its limit, and then it is readable.
-        let _ = self.event.write(1);
-    }
-}
-
-/// An eventfd of the tool's own, out of the way of the server's numbers.
-pub(crate) fn own_eventfd() -> io::Result<OwnedFd> {
-    let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-    let fd = EventFd::from_flags(flags)?;
-    Ok(crate::sys::descriptor::out_of_the_way(fd.into()))
 }

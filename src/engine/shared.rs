@@ -127,8 +127,7 @@ impl Shared {
     /// Hands a job to a server thread: to one at the gate if there is one, else through the
     /// eventfd.
     pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
-        self.mailbox.put(job)?;
-        if !self.gate.poke() {
+        if self.mailbox.post(job, &self.gate)? {
             self.ring();
         }
         Ok(())
@@ -137,11 +136,11 @@ impl Shared {
     /// Wakes a server thread by the eventfd, and tells of it.
     pub(crate) fn ring(&self) {
         self.side.push(Kind::Wakeup(Wakeup {
-            fd: self.mailbox.fd(),
+            fd: self.mailbox.event().fd(),
             band: Mask::IN,
             unread: None,
             after: Nanos(self.clock.now()),
         }));
-        self.mailbox.ring();
+        self.mailbox.event().ring();
     }
 }

@@ -348,6 +348,45 @@ mod tests {
             prop_assert!(out.data.len() <= input.len());
             prop_assert!(out.reply.len() <= Decoded::MAX_REPLY);
             prop_assert!(out.commands.len() <= Decoded::MAX_COMMANDS + 1);
+            for command in &out.commands {
+                prop_assert!(command.len() <= 40 && command.is_ascii(), "{command}");
+            }
+        }
+
+        #[test]
+        fn the_text_is_the_same_however_often_the_output_is_emptied(
+            input in stream(),
+            cuts in proptest::collection::vec(1_usize..200, 1..20),
+        ) {
+            let (mut telnet, mut out, mut text) =
+                (Telnet::new(false), Decoded::default(), Vec::new());
+            let (mut rest, mut cuts) = (&input[..], cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(*cuts.next().unwrap_or(&1)));
+                telnet.feed(now, &mut out);
+                // A 0xFF that turned out to be text can come with the byte after it.
+                prop_assert!(out.data.len() <= now.len() + 1);
+                text.append(&mut out.data);
+                out.clear();
+                rest = later;
+            }
+            prop_assert_eq!(text, decode(&input).data);
+        }
+
+        #[test]
+        fn what_is_sent_as_telnet_asks_comes_out_as_it_was(
+            text in proptest::collection::vec(prop_oneof![any::<u8>(), Just(IAC), Just(b'\r')], 0..80),
+        ) {
+            let mut wire = Vec::new();
+            for byte in &text {
+                wire.push(*byte);
+                wire.extend(match *byte {
+                    IAC => Some(IAC),
+                    b'\r' => Some(0),
+                    _ => None,
+                });
+            }
+            prop_assert_eq!(decode(&wire), Decoded { data: text, ..Decoded::default() });
         }
     }
 }

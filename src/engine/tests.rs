@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::*;
@@ -12,7 +13,10 @@ use crate::event::{
     Mistake, Output, ReadPolicy, Refusal, Ret, SyscallRecord, Trigger,
 };
 
+mod doorbell;
+mod end;
 mod faults;
+mod gate;
 mod mistakes;
 mod storm;
 
@@ -262,7 +266,7 @@ fn line_of_a_client_is_seen_from_accept_to_echo() {
 
 impl Rig {
     fn handle_mailbox(&self) -> Fd {
-        self.engine.handle.shared().mailbox.fd()
+        self.engine.handle.shared().mailbox.event().fd()
     }
 }
 

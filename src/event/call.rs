@@ -232,7 +232,8 @@ impl Ret {
 
     /// The error, if the call failed.
     pub fn errno(self) -> Option<Errno> {
-        if self.0 >= 0 { None } else { i32::try_from(-self.0).ok().map(Errno) }
+        let number = self.0.checked_neg().filter(|number| *number > 0)?;
+        i32::try_from(number).ok().map(Errno)
     }
 
     /// Whether the call failed with `errno`.

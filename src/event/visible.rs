@@ -309,7 +309,48 @@ mod tests {
         proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
     }
 
+    /// What changes the direction, joins, hides or stands for nothing, from the charts of Unicode.
+    fn is_harmful(c: char) -> bool {
+        matches!(c,
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{61c}'
+            | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{10ffff}')
+    }
+
     proptest! {
+        #[test]
+        fn nothing_harmful_is_left_of_any_bytes(bytes in mixed(), max in 0_usize..200) {
+            let text = visible(&bytes, max);
+            prop_assert!(!text.chars().any(is_harmful), "{text:?}");
+            // A column holds one character with two marks, of four bytes each.
+            prop_assert!(text.len() <= 12 * max, "{text:?} in {max}");
+        }
+
+        #[test]
+        fn a_terminal_moves_on_by_the_width(bytes in mixed()) {
+            // That terminal takes the character for bytes that cannot be read, and drops it.
+            let text = visible(&bytes, 200).replace('\u{fffd}', "?");
+            let size = |n| std::num::NonZero::new(n).expect("not zero");
+            let mut terminal = vt100::Parser::new(size(3), size(300), 0);
+            terminal.process(text.as_bytes());
+            let column = u16::try_from(text.width()).unwrap_or(u16::MAX);
+            prop_assert_eq!(terminal.screen().cursor_position(), (0, column), "{:?}", text);
+        }
+
+        #[test]
+        fn a_cut_text_is_the_beginning_of_the_whole(bytes in mixed(), max in 1_usize..60) {
+            let (cut, whole) = (visible(&bytes, max), visible(&bytes, 10_000));
+            match cut.strip_suffix(CUT) {
+                Some(kept) if cut != whole => {
+                    prop_assert!(whole.starts_with(kept), "{whole:?} cut to {cut:?}");
+                    prop_assert!(whole.width() > max);
+                }
+                _ => prop_assert_eq!(cut, whole),
+            }
+        }
+
         #[test]
         fn any_bytes_are_plain_and_fit(bytes in mixed(), max in 0_usize..60) {
             let text = visible(&bytes, max);

@@ -219,7 +219,7 @@ fn kind<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
                 CommandPhase::Failed(why) => ("failed", Some(&**why)),
             };
             map.serialize_entry("state", state)?;
-            optional(map, "note", note)
+            optional(map, "note", note.map(|note| visible(note.as_bytes(), LONG)))
         }
         Kind::Gap { lost } => {
             map.serialize_entry("kind", "gap")?;

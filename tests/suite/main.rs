@@ -8,5 +8,6 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod random;
 mod terminal;
 mod truth;

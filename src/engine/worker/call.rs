@@ -120,7 +120,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let shared = Arc::clone(&self.shared);
         let fd = match (&state.fd, watched.what) {
             (Some(fd), _) => fd.as_fd(),
-            (None, FileKind::Eventfd) => shared.mailbox.event(),
+            (None, FileKind::Eventfd) => shared.mailbox.event().as_fd(),
             (None, _) => return Ret::err(event::Errno::EBADF),
         };
         let flags = EpollFlags::from_bits_retain(mask.0.cast_signed());
@@ -183,12 +183,12 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     /// `read` of the control eventfd.
     pub(super) fn read_control(&mut self) {
-        let fd = self.shared.mailbox.fd();
+        let fd = self.shared.mailbox.event().fd();
         let call = Call::Read { fd, len: 8 };
         self.gate(call);
         let mut value = [0; 8];
         let started = self.now();
-        let got = read(self.shared.mailbox.event(), &mut value);
+        let got = read(self.shared.mailbox.event().as_fd(), &mut value);
         let handed = if got.is_ok() { Handed::Data(&value) } else { Handed::None };
         self.record(call, count(got), started, handed);
     }

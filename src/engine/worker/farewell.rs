@@ -31,7 +31,6 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if let Some(ep) = ep {
             self.linger_until(&ep, until);
         }
-        self.shared.mailbox.close_queue();
         for watched in self.shared.table.all(|w| w.what != FileKind::Eventfd) {
             self.close(&watched);
         }
@@ -72,7 +71,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             let mut over = true;
             for index in 0..self.batch.len() {
                 let Delivery { file, fd, .. } = self.batch[index];
-                if fd == self.shared.mailbox.fd() {
+                if fd == self.shared.mailbox.event().fd() {
                     self.read_control();
                     over = false;
                 } else {

@@ -1,0 +1,5 @@
+//! What holds for any event and any command.
+
+mod any;
+mod grammar;
+mod wire;

@@ -1,0 +1,290 @@
+//! Any event and any command, to be drawn by lot.
+
+use std::net::{IpAddr, SocketAddr};
+
+use epollscope::event::{
+    AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, EdgeLog,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, Mask, Mistake,
+    Mistakes, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Refusal, Ret, Scope, Seq, Settings,
+    SyscallRecord, Trigger, View, Wakeup,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn fd() -> impl Strategy<Value = Fd> {
+    prop_oneof![(0..20).prop_map(Fd), any::<i32>().prop_map(Fd)]
+}
+
+fn file() -> impl Strategy<Value = FileId> {
+    any::<u32>().prop_map(FileId)
+}
+
+fn mask() -> impl Strategy<Value = Mask> {
+    prop_oneof![any::<u32>().prop_map(Mask), (0_u32..32).prop_map(|bit| Mask(1 << bit))]
+}
+
+fn nanos() -> impl Strategy<Value = Nanos> {
+    prop_oneof![any::<u64>(), 0..100_000_000_000_u64].prop_map(Nanos)
+}
+
+/// Text as a stranger could make it.
+fn text() -> impl Strategy<Value = Box<str>> {
+    let odd =
+        vec("[\\x00-\\x1f\\x7f-\u{9f}\u{202e}\u{feff}\"\\\\a-c ]", 0..8).prop_map(|t| t.concat());
+    prop_oneof![any::<String>(), odd, "[ -~]{0,300}"].prop_map(String::into_boxed_str)
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    select(vec![Trigger::Level, Trigger::Edge])
+}
+
+fn log() -> impl Strategy<Value = EdgeLog> {
+    select(vec![EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off])
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let op = select(vec![CtlOp::Add, CtlOp::Mod, CtlOp::Del]);
+    let how = select(vec![How::Rd, How::Wr, How::RdWr]);
+    prop_oneof![
+        Just(Call::EpollCreate),
+        (fd(), op, fd(), mask(), file()).prop_map(|(ep, op, fd, mask, file)| Call::EpollCtl {
+            ep,
+            op,
+            fd,
+            mask,
+            file
+        }),
+        (fd(), any::<u32>(), any::<i32>()).prop_map(|(ep, max, timeout_ms)| Call::EpollWait {
+            ep,
+            max,
+            timeout_ms
+        }),
+        fd().prop_map(|fd| Call::Accept { fd }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Read { fd, len }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Write { fd, len }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Send { fd, len }),
+        (fd(), how).prop_map(|(fd, how)| Call::Shutdown { fd, how }),
+        fd().prop_map(|fd| Call::Close { fd }),
+        fd().prop_map(|fd| Call::Dup { fd }),
+    ]
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    prop_oneof![
+        (any::<IpAddr>(), any::<u16>())
+            .prop_map(|(ip, port)| Peer::Inet(SocketAddr::new(ip, port))),
+        (text(), any::<u32>()).prop_map(|(name, pid)| Peer::Unix { name, pid }),
+        Just(Peer::Unknown),
+    ]
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    let delivery = (file(), fd(), mask()).prop_map(|(file, fd, mask)| Delivery { file, fd, mask });
+    prop_oneof![
+        Just(Output::None),
+        (vec(delivery, 0..6), log())
+            .prop_map(|(events, log)| Output::Events { events: events.into(), log }),
+        (file(), peer()).prop_map(|(file, peer)| Output::Accepted { file, peer }),
+        vec(any::<u8>(), 0..=64).prop_map(|bytes| Output::Data(bytes.into())),
+    ]
+}
+
+fn record() -> impl Strategy<Value = SyscallRecord> {
+    let ret = prop_oneof![
+        (-200..200_i64).prop_map(Ret::from_raw),
+        any::<i64>().prop_map(Ret::from_raw),
+        any::<i32>().prop_map(|number| Ret::err(Errno(number))),
+        Just(Ret::from_raw(i64::MIN)),
+    ];
+    (call(), ret, output(), nanos()).prop_map(|(call, ret, output, started)| SyscallRecord {
+        call,
+        ret,
+        output,
+        started,
+    })
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let app = select(&Application::ALL[..]);
+    let read = prop_oneof![Just(ReadPolicy::Drain), any::<u32>().prop_map(ReadPolicy::Once)];
+    let accept = select(vec![AcceptPolicy::Drain, AcceptPolicy::Once]);
+    let numbers = (any::<u32>(), any::<u32>(), any::<u8>(), any::<u16>());
+    (app, trigger(), read, accept, numbers, any::<bool>(), any::<bool>()).prop_map(
+        |(app, trigger, read, accept, numbers, raw, paused)| {
+            let (max_events, delay_ms, threads, mistakes) = numbers;
+            let mistakes = Mistakes::from_bits(mistakes);
+            Settings {
+                app,
+                trigger,
+                read,
+                accept,
+                max_events,
+                delay_ms,
+                threads,
+                mistakes,
+                raw,
+                paused,
+            }
+        },
+    )
+}
+
+/// What a server thread tells of its calls.
+fn of_calls() -> impl Strategy<Value = Kind> {
+    let pass = select(vec![Pass::Run, Pass::Step, Pass::Turn]);
+    let wakeup = (fd(), mask(), option::of(any::<u32>()), nanos())
+        .prop_map(|(fd, band, unread, after)| Wakeup { fd, band, unread, after });
+    let queues = (option::of(any::<u32>()), option::of(any::<u32>()), option::of(mask()))
+        .prop_map(|(unread, unsent, state)| Queues { unread, unsent, state });
+    let entry = (fd(), mask(), file()).prop_map(|(fd, mask, file)| FdinfoEntry { fd, mask, file });
+    prop_oneof![
+        call().prop_map(Kind::Enter),
+        record().prop_map(Kind::Return),
+        record().prop_map(Kind::Return),
+        wakeup.prop_map(Kind::Wakeup),
+        (fd(), queues).prop_map(|(fd, queues)| Kind::Arrive { fd, queues }),
+        log().prop_map(Kind::EdgeLog),
+        call().prop_map(|next| Kind::Park { next }),
+        pass.prop_map(Kind::Unpark),
+        (fd(), vec(entry, 0..6))
+            .prop_map(|(ep, entries)| Kind::Resync { ep, entries: entries.into() }),
+        (fd(), file()).prop_map(|(fd, file)| Kind::Handle { fd, file }),
+        (fd(), file(), any::<bool>()).prop_map(|(fd, file, believed)| Kind::Stale {
+            fd,
+            file,
+            believed
+        }),
+    ]
+}
+
+/// The rest.
+fn of_the_tool() -> impl Strategy<Value = Kind> {
+    let what = select(vec![
+        FileKind::Listener,
+        FileKind::Tcp,
+        FileKind::Unix,
+        FileKind::Eventfd,
+        FileKind::Pipe,
+    ]);
+    let state = select(vec![
+        ConnState::Open,
+        ConnState::Carried,
+        ConnState::BackPressure,
+        ConnState::Flushing,
+    ]);
+    let refusal = select(vec![Refusal::NoDescriptor, Refusal::Clients, Refusal::Address]);
+    let phase = prop_oneof![
+        Just(CommandPhase::Accepted),
+        option::of(text()).prop_map(CommandPhase::Done),
+        text().prop_map(CommandPhase::Failed),
+    ];
+    let change = prop_oneof![
+        any::<u32>().prop_map(|tid| LaneChange::Started { tid }),
+        Just(LaneChange::Ended),
+        text().prop_map(LaneChange::Died),
+    ];
+    prop_oneof![
+        (fd(), file(), what, text()).prop_map(|(fd, file, what, name)| Kind::Open {
+            fd,
+            file,
+            what,
+            name
+        }),
+        settings().prop_map(Kind::Settings),
+        (fd(), state, any::<u32>()).prop_map(|(fd, state, queued)| Kind::Conn {
+            fd,
+            state,
+            queued
+        }),
+        refusal.prop_map(Kind::Refused),
+        (any::<u32>(), text(), phase).prop_map(|(id, text, phase)| Kind::Command {
+            id,
+            text,
+            phase
+        }),
+        any::<u64>().prop_map(|lost| Kind::Gap { lost }),
+        change.prop_map(Kind::Lane),
+        text().prop_map(Kind::Note),
+        Just(Kind::Quiet),
+    ]
+}
+
+/// Any event: also those that no server would cause.
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![of_calls(), of_the_tool()];
+    let lane = prop_oneof![0..=LaneId::MAX_WORKERS, any::<u8>()].prop_map(LaneId);
+    (any::<u64>().prop_map(Seq), nanos(), lane, kind).prop_map(|(seq, t, lane, kind)| Event {
+        seq,
+        t,
+        lane,
+        kind,
+    })
+}
+
+/// What can stand at the end of a command: no blanks around it.
+fn free_text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[a-z=0-9 ]{0,20}", "fd=[0-9a-z ]{0,6}"]
+        .prop_map(|text| text.trim().to_owned())
+}
+
+/// Commands about a descriptor or a thread.
+fn about_one() -> impl Strategy<Value = Command> {
+    let number = || prop_oneof![(0..20).prop_map(Fd), (0..=i32::MAX).prop_map(Fd)];
+    let lane = || (1..=LaneId::MAX_WORKERS).prop_map(LaneId);
+    let scope = prop_oneof![Just(Scope::Selected), number().prop_map(Scope::Fd), Just(Scope::All)];
+    let toggle = || (option::of(number()), option::of(any::<bool>()));
+    prop_oneof![
+        option::of(lane()).prop_map(Command::Step),
+        option::of(lane()).prop_map(Command::Turn),
+        lane().prop_map(Command::Lane),
+        number().prop_map(Command::Select),
+        (scope, option::of(trigger())).prop_map(|(scope, to)| Command::Trigger(scope, to)),
+        toggle().prop_map(|(fd, on)| Command::Oneshot(fd, on)),
+        toggle().prop_map(|(fd, on)| Command::Exclusive(fd, on)),
+        toggle().prop_map(|(fd, on)| Command::Watch(fd, on)),
+        option::of(number()).prop_map(Command::Rearm),
+        option::of(number()).prop_map(Command::Close),
+        option::of(number()).prop_map(Command::Reset),
+        option::of(number()).prop_map(Command::Drop),
+        (option::of(number()), free_text()).prop_filter_map("names a descriptor", |(fd, text)| {
+            // Without a descriptor such a text would name one.
+            (fd.is_some() || !text.starts_with("fd=")).then_some(Command::Send(fd, text))
+        }),
+    ]
+}
+
+/// Any command within the bounds of its numbers.
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let plain = [
+        Command::Pause,
+        Command::Run,
+        Command::Client,
+        Command::Live,
+        Command::Copy,
+        Command::Help,
+        Command::Quit,
+        Command::Accept(AcceptPolicy::Drain),
+        Command::Accept(AcceptPolicy::Once),
+        Command::Read(ReadPolicy::Drain),
+        Command::Seek(-1),
+        Command::Seek(1),
+    ];
+    prop_oneof![
+        4 => about_one(),
+        3 => select(plain.to_vec()),
+        1 => (0..=Settings::MAX_DELAY_MS).prop_map(Command::Delay),
+        1 => (1..=ReadPolicy::MAX_BYTES).prop_map(|bytes| Command::Read(ReadPolicy::Once(bytes))),
+        1 => (1..=Settings::MAX_EVENTS).prop_map(Command::MaxEvents),
+        1 => (select(&Mistake::ALL[..]), option::of(any::<bool>()))
+            .prop_map(|(mistake, on)| Command::Mistake(mistake, on)),
+        1 => (1..=LaneId::MAX_WORKERS).prop_map(Command::Threads),
+        1 => (1..=86_400_000_000_000_u64).prop_map(|time| Command::Zoom(Nanos(time))),
+        1 => (0..=86_400_000_u64).prop_map(|ms| Command::At(Nanos(ms * 1_000_000))),
+        1 => any::<u64>().prop_map(|t| Command::At(Nanos(t))),
+        1 => free_text().prop_map(Command::Filter),
+        1 => option::of(any::<bool>()).prop_map(Command::Still),
+        1 => select(&View::ALL[..]).prop_map(Command::View),
+    ]
+}
