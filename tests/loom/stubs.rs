@@ -74,6 +74,9 @@ pub(crate) mod tap {
             self.id
         }
 
+        #[expect(clippy::unused_self, reason = "as the tap has it")]
+        pub(crate) fn rest(&mut self) {}
+
         pub(crate) fn park(&mut self, _next: &Call) {
             let mut told = lock(&self.side.told);
             told.held[usize::from(self.id.0)] = true;
