@@ -86,6 +86,11 @@ impl InterestList {
         self.order.range((from, Unbounded)).filter_map(|key| self.entries.get(key))
     }
 
+    /// The registrations before `key`, from there back.
+    pub fn before(&self, key: WatchKey) -> impl Iterator<Item = &InterestEntry> {
+        self.order.range(..key).rev().filter_map(|key| self.entries.get(key))
+    }
+
     /// The registration of that file under that number.
     pub fn get(&self, key: WatchKey) -> Option<&InterestEntry> {
         self.entries.get(&key)

@@ -109,10 +109,41 @@ impl Timeline {
 
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
-        let lanes = (0..).map(LaneId).zip(&self.lanes);
-        let lanes = lanes.filter_map(|(id, track)| Some((TrackId::Lane(id), track.as_ref()?)));
-        let watch = |key: &WatchKey| Some((TrackId::Watch(*key), self.watches.get(key)?));
-        lanes.chain(self.order.iter().filter_map(watch))
+        self.from(TrackId::Lane(LaneId(0)))
+    }
+
+    /// The tracks from that one on.
+    pub fn from(&self, id: TrackId) -> impl Iterator<Item = (TrackId, &Track)> {
+        let (lane, key) = match id {
+            TrackId::Lane(lane) => (usize::from(lane.0), None),
+            TrackId::Watch(key) => (Self::LANES, Some(key)),
+        };
+        let watches = match key {
+            None => self.order.range(..),
+            Some(key) => self.order.range(key..),
+        };
+        let lanes = (lane..Self::LANES).filter_map(|place| self.lane(place));
+        lanes.chain(watches.filter_map(|key| self.watch(*key)))
+    }
+
+    /// The tracks before that one, from there back.
+    pub fn before(&self, id: TrackId) -> impl Iterator<Item = (TrackId, &Track)> {
+        let (lane, key) = match id {
+            TrackId::Lane(lane) => (usize::from(lane.0), None),
+            TrackId::Watch(key) => (Self::LANES, Some(key)),
+        };
+        let watches = key.into_iter().flat_map(|key| self.order.range(..key).rev());
+        let lanes = (0..lane.min(Self::LANES)).rev().filter_map(|place| self.lane(place));
+        watches.filter_map(|key| self.watch(*key)).chain(lanes)
+    }
+
+    fn lane(&self, place: usize) -> Option<(TrackId, &Track)> {
+        let id = LaneId(u8::try_from(place).ok()?);
+        Some((TrackId::Lane(id), self.lanes.get(place)?.as_ref()?))
+    }
+
+    fn watch(&self, key: WatchKey) -> Option<(TrackId, &Track)> {
+        Some((TrackId::Watch(key), self.watches.get(&key)?))
     }
 
     /// One track.

@@ -167,8 +167,39 @@ pub fn frame(
     }
 }
 
+/// The `rows` visible ones of a list in which `from` begins with the chosen one, and `before` goes
+/// back from it: as [`first_row`] has it, without counting the list.
+pub fn around<T>(
+    mut before: impl Iterator<Item = T>,
+    from: impl Iterator<Item = T>,
+    rows: usize,
+) -> Vec<T> {
+    let mut ahead: Vec<T> = before.by_ref().take(rows / 2).collect();
+    let after: Vec<T> = from.take(rows - ahead.len()).collect();
+    ahead.extend(before.take(rows - ahead.len() - after.len()));
+    ahead.reverse();
+    ahead.extend(after);
+    ahead
+}
+
 /// The first of the `rows` visible ones in a list of `len`, so that `chosen` is among them and the
 /// view moves only when it has to go beyond the middle.
 pub fn first_row(chosen: usize, len: usize, rows: usize) -> usize {
     chosen.saturating_sub(rows / 2).min(len.saturating_sub(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_around_the_chosen_one_are_those_that_counting_gives() {
+        for (len, rows) in (0..12).flat_map(|len| (0..7).map(move |rows| (len, rows))) {
+            for chosen in 0..len {
+                let first = first_row(chosen, len, rows);
+                let counted: Vec<_> = (0..len).skip(first).take(rows).collect();
+                assert_eq!(around((0..chosen).rev(), chosen..len, rows), counted);
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
 use crate::model::{FindingKind, InterestEntry, OpenFile};
-use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -45,12 +45,16 @@ impl Interest<'_> {
     fn keys(&self, rows: usize) -> Vec<WatchKey> {
         let Look { scene, ui, .. } = self.0;
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
-        let entries = || scene.world.instance.interest.iter().filter(shown);
-        let chosen = ui.watch.and_then(|key| entries().position(|e| e.key == key)).unwrap_or(0);
-        let all = || scene.world.instance.interest.len();
-        let count = || if ui.filter.is_all() { all() } else { entries().count() };
-        let first = if chosen < rows / 2 { 0 } else { first_row(chosen, count(), rows) };
-        entries().skip(first).take(rows).map(|e| e.key).collect()
+        let interest = &scene.world.instance.interest;
+        let chosen = ui.watch.and_then(|key| interest.get(key)).filter(shown);
+        let visible = match chosen {
+            None => interest.iter().filter(shown).take(rows).collect(),
+            Some(chosen) => {
+                let from = std::iter::once(chosen).chain(interest.after(Some(chosen.key)));
+                around(interest.before(chosen.key).filter(shown), from.filter(shown), rows)
+            }
+        };
+        visible.into_iter().map(|entry| entry.key).collect()
     }
 }
 

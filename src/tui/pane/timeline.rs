@@ -11,7 +11,7 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::{Nanos, Trigger, print_duration};
 use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
-use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::Choice;
 use crate::tui::words;
@@ -133,37 +133,44 @@ impl TimelinePane<'_> {
         title
     }
 
-    /// The tracks that have something to show in the window.
-    fn tracks(&self, window: &Window) -> Vec<(TrackId, &Track)> {
-        let Look { scene, ui, .. } = self.0;
-        scene
-            .timeline
-            .tracks()
-            .filter(|(id, track)| {
-                let shown = match id {
-                    TrackId::Lane(lane) => lane.is_worker(),
-                    TrackId::Watch(key) => ui.filter.shows(scene.world, *key),
-                };
-                // Most tracks are alive: only of those that ended it is asked what they show.
-                let there = || {
-                    if !track.is_over() {
-                        return track.begins() <= window.until;
-                    }
-                    let before = track.span_before(window.from);
-                    before.is_some_and(|span| span != Span::Gone)
-                        || track.window(window.from, window.until).next().is_some()
-                };
-                shown && there()
-            })
-            .collect()
+    /// The tracks in so many rows: of those that have something to show in the window, the chosen
+    /// one and those around it.
+    fn tracks(&self, window: &Window, rows: usize) -> Vec<(TrackId, &Track)> {
+        let timeline = self.0.scene.timeline;
+        let shown = |(id, track): &(TrackId, &Track)| self.shows(window, *id, track);
+        let chosen =
+            self.chosen().filter(|id| timeline.track(*id).is_some_and(|t| shown(&(*id, t))));
+        match chosen {
+            None => timeline.tracks().filter(shown).take(rows).collect(),
+            Some(id) => {
+                around(timeline.before(id).filter(shown), timeline.from(id).filter(shown), rows)
+            }
+        }
     }
 
-    fn is_chosen(&self, id: TrackId) -> bool {
+    fn shows(&self, window: &Window, id: TrackId, track: &Track) -> bool {
+        let Look { scene, ui, .. } = self.0;
+        let shown = match id {
+            TrackId::Lane(lane) => lane.is_worker(),
+            TrackId::Watch(key) => ui.filter.shows(scene.world, key),
+        };
+        // Most tracks are alive: only of those that ended it is asked what they show.
+        let there = || {
+            if !track.is_over() {
+                return track.begins() <= window.until;
+            }
+            let before = track.span_before(window.from);
+            before.is_some_and(|span| span != Span::Gone)
+                || track.window(window.from, window.until).next().is_some()
+        };
+        shown && there()
+    }
+
+    fn chosen(&self) -> Option<TrackId> {
         let ui = self.0.ui;
-        match (id, ui.track) {
-            (TrackId::Lane(lane), Choice::Lane) => lane == ui.lane,
-            (TrackId::Watch(key), Choice::Watch) => ui.watch == Some(key),
-            _ => false,
+        match ui.track {
+            Choice::Lane => Some(TrackId::Lane(ui.lane)),
+            Choice::Watch => ui.watch.map(TrackId::Watch),
         }
     }
 
@@ -278,12 +285,9 @@ impl Widget for TimelinePane<'_> {
             if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
         let legend = cells(explained.len());
         let rows = usize::from(area.height.saturating_sub(1 + legend));
-        let tracks = self.tracks(&window);
-        let chosen = tracks.iter().position(|(id, _)| self.is_chosen(*id)).unwrap_or(0);
-        let first = first_row(chosen, tracks.len(), rows);
-        for (n, (id, track)) in tracks.iter().skip(first).take(rows).enumerate() {
+        for (n, (id, track)) in self.tracks(&window, rows).iter().enumerate() {
             let mut row = Row::new(buf, area, cells(n));
-            let marker = if self.is_chosen(*id) { look.theme.glyphs.selected } else { " " };
+            let marker = if self.chosen() == Some(*id) { look.theme.glyphs.selected } else { " " };
             let (label, role) = self.label(*id);
             row.put(marker, look.style(Role::Focus));
             row.column(&label, LABEL - 2, Align::Left, look.style(role));
