@@ -18,6 +18,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
 
 const COLUMNS: u16 = 120;
 const ROWS: u16 = 40;
@@ -180,15 +181,26 @@ fn nothing_happens() {
     );
 }
 
+fn colour(colour: vt100::Color) -> Color {
+    match colour {
+        vt100::Color::Default => Color::Reset,
+        vt100::Color::Idx(n) => Color::Indexed(n),
+        vt100::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    }
+}
+
 /// Bytes of a frame in which that screen moves by one column.
 fn scrolled(screen: &vt100::Screen) -> usize {
     let area = Rect::new(0, 0, COLUMNS, ROWS);
     let (mut before, mut after) = (Buffer::empty(area), Buffer::empty(area));
     for (x, y) in (0..COLUMNS).flat_map(|x| (0..ROWS).map(move |y| (x, y))) {
-        let symbol = |x| screen.cell(y, x).map_or(" ", |cell| cell.contents());
-        let text = |x| Some(symbol(x)).filter(|s| !s.is_empty()).unwrap_or(" ").to_owned();
-        before[(x, y)].set_symbol(&text(x));
-        after[(x, y)].set_symbol(&text(x + 1));
+        for (buffer, from) in [(&mut before, x), (&mut after, x + 1)] {
+            let Some(cell) = screen.cell(y, from) else { continue };
+            let text = Some(cell.contents()).filter(|s| !s.is_empty()).unwrap_or(" ");
+            let bold = if cell.bold() { Modifier::BOLD } else { Modifier::empty() };
+            let style = Style::new().fg(colour(cell.fgcolor())).bg(colour(cell.bgcolor()));
+            buffer[(x, y)].set_symbol(text).set_style(style.add_modifier(bold));
+        }
     }
     let mut bytes = Vec::new();
     CrosstermBackend::new(&mut bytes).draw(before.diff(&after).into_iter()).unwrap();

@@ -1,7 +1,7 @@
 //! The timeline: a track a thread and a registration; how long it stood on the ready list, when it
 //! was reported, what was called.
 //!
-//! The axis ends at the newest (or viewed) event, rounded up to an eighth of its width, so that it
+//! The axis ends at the newest (or viewed) event, rounded up to a quarter of its width, so that it
 //! sweeps and moves on a slow beat instead of scrolling with every event.
 
 use ratatui::buffer::Buffer;
@@ -38,7 +38,7 @@ struct Window {
 
 impl Window {
     fn new(until: Nanos, width: Nanos, columns: u16) -> Self {
-        let beat = (width.0 / 8).max(1);
+        let beat = (width.0 / 4).max(1);
         // Marks of one moment follow each other to the right: the newest ones need room there.
         let room = width.0 * u64::from(SPILL + 2) / u64::from(columns.max(1));
         let end = (((until.0 + room) / beat + 1) * beat).max(width.0);
