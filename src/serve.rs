@@ -17,7 +17,7 @@ use crate::session::{Facts, Session};
 use crate::sys;
 use crate::sys::clock::Clock;
 use crate::tui::terminal::Mouse;
-use crate::tui::{self, Marks, TuiOptions};
+use crate::tui::{self, Exit, Marks, TuiOptions};
 
 /// Serves until the user, a signal, or the time ends it. Returns the exit status.
 ///
@@ -64,10 +64,18 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         headless::run(session, output, options.run_for, &token, &bell)
             .map_err(|e| Error::runtime("write to standard output", &e))?;
     } else {
-        tui::run(session, screen(options), &token, &bell)
+        let exit = tui::run(session, screen(options), &token, &bell)
             .map_err(|e| Error::runtime("draw on the terminal", &e))?;
+        if let Exit::Signal(signal) = exit {
+            return Ok(status(signal));
+        }
     }
-    Ok(tui::watchdog::caught().map_or(0, |signal| 128 + u8::try_from(signal).unwrap_or(0)))
+    Ok(tui::watchdog::caught().map_or(0, status))
+}
+
+/// The exit status of a program that a signal ended.
+fn status(signal: i32) -> u8 {
+    128 + u8::try_from(signal).unwrap_or(0)
 }
 
 /// How the screen is to look.
