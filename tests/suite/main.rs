@@ -8,5 +8,7 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod pty;
+mod sieve;
 mod terminal;
 mod truth;
