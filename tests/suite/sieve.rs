@@ -13,6 +13,8 @@ pub(crate) struct Sieve {
     pub(crate) wrong: Option<String>,
     /// Frames that have ended.
     pub(crate) frames: usize,
+    /// How often the screen was cleared: each time a frame is drawn in full.
+    pub(crate) clears: usize,
     /// The arguments of all changes of colours and attributes.
     pub(crate) looks: BTreeSet<String>,
     /// A glyph outside of ASCII was drawn.
@@ -99,6 +101,7 @@ impl Sieve {
             b"?1049h" => self.inside = true,
             b"?1049l" => self.inside = false,
             b"?2026l" => self.frames += 1,
+            b"2J" => self.clears += 1,
             _ => {}
         }
         Some(end + 1)

@@ -1,6 +1,8 @@
 //! The program in a pseudo-terminal, read through a terminal emulator, with real clients.
 
 mod endings;
+mod looks;
+mod panics;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -61,11 +63,17 @@ fn every_size_is_survived() {
     terminal.shows("Why");
     terminal.resize(70, 240);
     terminal.shows("Timeline");
-    terminal.resize(1, 1);
-    terminal.resize(10, 30);
+    for (rows, columns) in [(1, 1), (1, 240), (70, 1), (2, 2), (10, 30)] {
+        let drawn = terminal.state().sieve.clears;
+        terminal.resize(rows, columns);
+        terminal.wait("a whole frame", |state| state.sieve.clears > drawn);
+        // The keys work all the same.
+        terminal.keys("jk1c");
+    }
     terminal.shows("80x24");
     terminal.resize(40, 120);
     terminal.shows("Timeline");
+    terminal.shows("5 clients");
     terminal.keys("q");
     assert_eq!(terminal.ended().code(), Some(0));
     terminal.is_restored();
@@ -98,7 +106,12 @@ fn a_unix_client_and_a_built_in_client_are_shown() {
 
 #[test]
 fn a_signal_restores_the_terminal() {
-    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129), (Signal::SIGINT, 130)] {
+    for (signal, code) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGHUP, 129),
+        (Signal::SIGINT, 130),
+        (Signal::SIGQUIT, 131),
+    ] {
         let mut terminal = Terminal::start(24, 80, &FREE);
         terminal.shows("Interest list");
         terminal.signal(signal);
@@ -116,4 +129,24 @@ fn a_dumb_terminal_is_one_clear_line_and_exit_2() {
     let text = String::from_utf8_lossy(&terminal.all_bytes()).into_owned();
     assert!(text.contains("--headless") && text.trim_end().lines().count() == 1, "{text}");
     assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
+fn thousands_of_keys_at_once_and_a_resize_among_them_are_all_taken() {
+    let mut terminal = Terminal::start(24, 80, &FREE);
+    terminal.shows("Why");
+    for round in 0..10 {
+        // More than the library reads at once, and one that shows that none was left behind.
+        terminal.keys(&"jk".repeat(1500));
+        terminal.resize(40 + round, 120);
+        terminal.keys("?");
+        terminal.shows("? closes");
+        let rows = usize::from(40 + round);
+        terminal.until("the new size", |text| text.lines().count() == rows);
+        terminal.keys("?");
+        terminal.until("no help", |text| !text.contains("? closes"));
+    }
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
 }

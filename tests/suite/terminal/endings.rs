@@ -142,3 +142,34 @@ fn a_stalled_terminal_that_is_read_again_shows_the_present() {
     assert_eq!(terminal.ended().code(), Some(0));
     terminal.is_restored();
 }
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_serves_who_came_meanwhile() {
+    let mut command = std::process::Command::new("sh");
+    // A shell with job control: it goes on when its job is stopped.
+    let script = "set -m; \"$0\" \"$@\"; echo stopped by $?; read word; fg; exit $?";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_epollscope")]).args(FREE);
+    command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("EPOLLSCOPE_CONFIG");
+    let mut terminal = Terminal::spawn(24, 80, &mut command, Tie::Session);
+    terminal.shows("Interest list");
+    let port = terminal.port();
+    let mut before = terminal.connect();
+    echo(&mut before, "before");
+    terminal.keys("\x1a");
+    terminal.shows("stopped by 148");
+    terminal.is_restored();
+    let mut meanwhile = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    meanwhile.set_read_timeout(Some(PATIENCE)).unwrap();
+    meanwhile.write_all(b"meanwhile").unwrap();
+    terminal.resize(40, 120);
+    terminal.keys("\n");
+    let mut back = [0; 9];
+    meanwhile.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"meanwhile");
+    echo(&mut before, "after");
+    terminal.shows("2 clients");
+    terminal.shows("Timeline");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}
