@@ -257,6 +257,13 @@ pub(crate) fn cpu_time(pid: Pid) -> Duration {
     Duration::from_millis(ticks * 1000 / u64::try_from(per_second).unwrap())
 }
 
+/// The memory that a process has in use, in bytes (`VmRSS`, proc_pid_status(5)).
+pub(crate) fn resident(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
+}
+
 /// A client of the server under test.
 pub(crate) struct Client(pub(crate) TcpStream);
 
