@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
-use crate::event::EdgeLogMode;
+use crate::event::{EdgeLogMode, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::{Facts, Session};
@@ -99,7 +99,7 @@ fn failure(error: EngineError) -> Error {
             Error::Bind { address: address.to_string(), reason: source.to_string() }
         }
         EngineError::BindPath { path, source } => {
-            Error::Bind { address: path.display().to_string(), reason: source.to_string() }
+            Error::Bind { address: shown(&path.display().to_string()), reason: source.to_string() }
         }
         EngineError::NotLoopback(_) => Error::Usage(error.to_string()),
         other => Error::runtime("starting the server", &other),
@@ -115,12 +115,18 @@ fn facts(engine: &Engine, options: &ServeOptions, descriptors: (u64, u64)) -> Fa
         }
     }
     Facts {
-        addresses: engine.addresses().iter().map(ToString::to_string).collect(),
-        invitation: invitations.join("  "),
+        // The path of a socket is any bytes.
+        addresses: engine.addresses().iter().map(|a| shown(&a.to_string())).collect(),
+        invitation: shown(&invitations.join("  ")),
         pid: std::process::id(),
         descriptors,
         lan: options.lan,
     }
+}
+
+/// A text that no terminal obeys.
+fn shown(text: &str) -> String {
+    visible(text.as_bytes(), usize::MAX)
 }
 
 /// What to type to connect: for an address that stands for all interfaces, one line for each
