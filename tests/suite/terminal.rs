@@ -3,6 +3,7 @@
 mod endings;
 mod looks;
 mod panics;
+mod payloads;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
