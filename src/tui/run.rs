@@ -156,9 +156,14 @@ impl Screen {
                 () = token.cancelled() => return Ok(()),
                 () = &mut end => return Ok(()),
                 input = inputs.recv() => {
-                    let input = input.unwrap_or_else(|| Err(io::Error::other("no more input")))?;
-                    if self.input(input, session)? == Next::Stop {
-                        return Ok(());
+                    let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
+                    // All that was typed, before the next events are folded: under load that takes
+                    // longer than a key.
+                    while let Some(input) = next {
+                        if self.input(input?, session)? == Next::Stop {
+                            return Ok(());
+                        }
+                        next = inputs.try_recv().ok();
                     }
                 }
                 () = wake.notified() => {}
