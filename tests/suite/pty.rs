@@ -247,6 +247,19 @@ impl Terminal {
         self.wait("another frame", |state| state.sieve.frames > frames);
     }
 
+    /// Waits until nothing has come for a moment, or something always comes.
+    pub(crate) fn settle(&self) {
+        let mut state = self.state();
+        for _ in 0..10 {
+            let pause = Duration::from_millis(20);
+            let (now, quiet) = self.shared.1.wait_timeout(state, pause).unwrap();
+            if quiet.timed_out() {
+                return;
+            }
+            state = now;
+        }
+    }
+
     /// The port that the header invites to.
     #[track_caller]
     pub(crate) fn port(&self) -> u16 {

@@ -4,6 +4,7 @@ mod endings;
 mod looks;
 mod panics;
 mod payloads;
+mod random;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use serde_json::Value;
+
 use super::{assert_answers, is_refusal};
 use crate::harness::{PATIENCE, Server, resident};
 use crate::pty::{FREE, Terminal};
@@ -14,11 +16,20 @@ use crate::pty::{FREE, Terminal};
 /// A crowd takes most of the descriptors that the tests may have: there is one at a time.
 static CROWD: Mutex<()> = Mutex::new(());
 
-/// So many clients come and go as fast as they can.
-fn burst(clients: usize) {
-    let server = Server::start(&["--threads", "2"]);
-    let begun = Instant::now();
-    let address = server.address();
+/// What waits to be accepted at a port, by the kernel (proc_net(5)).
+fn queued(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = format!(":{port:04X}");
+    let listens = |fields: &[&str]| fields[1].ends_with(&port) && fields[3] == "0A";
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.into_iter().find(|fields| listens(fields)).expect("it listens");
+    usize::from_str_radix(line[4].split(':').nth(1).unwrap(), 16).unwrap()
+}
+
+/// So many clients come and go as fast as they can; how many observations that cost.
+fn burst(clients: usize) -> usize {
+    let mut server = Server::start(&["--threads", "2"]);
+    let (address, begun) = (server.address(), Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -28,27 +39,50 @@ fn burst(clients: usize) {
             });
         }
     });
-    server.many("accept", clients, |l| l["call"] == "accept4" && !l["ret"].is_null());
-    server.many("close", clients, |l| l["call"] == "close" && !l["ret"].is_null());
     let fdinfo = format!("/proc/{}/fdinfo/{}", server.pid(), server.epoll());
-    let fdinfo = std::fs::read_to_string(fdinfo).unwrap();
-    assert_eq!(fdinfo.lines().filter(|l| l.starts_with("tfd:")).count(), 2, "{fdinfo}");
-    assert_eq!(server.count(|l| l["call"] == "accept4" && !l["ret"].is_null()), clients);
-    assert_eq!(server.count(|l| l["kind"] == "gap"), 0);
-    assert_eq!(server.count(is_refusal), 0);
-    println!("{clients} connections served and told in {:?}", begun.elapsed());
+    let watched = || {
+        let text = std::fs::read_to_string(&fdinfo).unwrap();
+        text.lines().filter(|line| line.starts_with("tfd:")).count()
+    };
+    while queued(address.port()) > 0 || watched() > 2 {
+        assert!(
+            begun.elapsed() < 3 * PATIENCE,
+            "{} wait, {} open",
+            queued(address.port()),
+            watched()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    println!("{clients} connections served in {:?}", begun.elapsed());
     assert_answers(&server);
-    assert!(server.quit().success());
+    server.tell("quit");
+    assert!(server.ended().success());
+    let lines = server.all_lines();
+    let count = |call: &str| {
+        let done = |l: &&Value| l["kind"] == "call" && l["call"] == call && !l["ret"].is_null();
+        lines.iter().filter(done).count()
+    };
+    let refused = lines.iter().filter(|line| is_refusal(line)).count();
+    let lost: u64 = lines.iter().filter_map(|l| l["lost"].as_u64()).sum();
+    let (lost, all) = (usize::try_from(lost).unwrap(), clients + 1);
+    println!("told: {} accepts, {} closes; lost: {lost}", count("accept4"), count("close"));
+    // The last one asked whether it answers.
+    for call in ["accept4", "close"] {
+        assert!(count(call) <= all + 8 && count(call) + lost >= all, "{call}: {}", count(call));
+    }
+    assert!(lost > 0 || count("accept4") == all, "{} accepts", count("accept4"));
+    assert_eq!(refused, 0);
+    lost
 }
 
 #[test]
 fn burst_of_2000_short_connections_loses_none_and_counts_are_exact() {
-    burst(2_000);
+    assert_eq!(burst(2_000), 0);
 }
 
 #[test]
 #[ignore = "reason: minutes"]
-fn burst_of_18000_short_connections_loses_none_and_counts_are_exact() {
+fn burst_of_18000_short_connections_loses_none_and_counts_are_exact_but_for_told_gaps() {
     burst(18_000);
 }
 
@@ -100,18 +134,21 @@ fn crowd(clients: usize, connect: impl Fn() -> TcpStream) -> Vec<TcpStream> {
     (0..clients).map(|_| connect()).collect()
 }
 
-/// Looks at the memory of a process, and at one of its clients, for a while.
+/// Looks at the memory of a process, and at one of its clients, for a while; how much it is. In the
+/// first quarter what has just happened may still be worked on.
 #[track_caller]
-fn stays_flat(pid: u32, time: Duration, client: &mut TcpStream) {
-    let first = resident(pid);
-    let (begun, mut most) = (Instant::now(), first);
+fn stays_flat(pid: u32, time: Duration, client: &mut TcpStream) -> usize {
+    let (begun, mut seen) = (Instant::now(), Vec::new());
     while begun.elapsed() < time {
         client.write_all(b"tick").unwrap();
         client.read_exact(&mut [0; 4]).expect("an answer");
-        std::thread::sleep(Duration::from_millis(200));
-        most = most.max(resident(pid));
+        std::thread::sleep(Duration::from_millis(100));
+        seen.push(resident(pid));
     }
-    assert!(most - first < 2 << 20, "it grew from {first} to {most} bytes");
+    let settled = &seen[seen.len() / 4..];
+    let most = settled.iter().max().unwrap();
+    assert!(most - settled[0] < 1 << 20, "it grew from {} to {most} bytes", settled[0]);
+    settled[0]
 }
 
 /// So many connections do nothing for so long.
@@ -122,10 +159,9 @@ fn idle(clients: usize, time: Duration) {
     let address = server.address();
     let crowd = crowd(clients, || TcpStream::connect(address).unwrap());
     let (mut last, _) = server.client();
-    let each = (resident(server.pid()) - before) / clients;
+    let each = (stays_flat(server.pid(), time, &mut last.0) - before) / clients;
     println!("{clients} connections: {each} bytes of the server's memory each");
     assert!(each < 8_192, "{each} bytes a connection");
-    stays_flat(server.pid(), time, &mut last.0);
     drop(crowd);
     assert_answers(&server);
     assert!(server.quit().success());
@@ -154,8 +190,6 @@ fn idle_on_screen(clients: usize, time: Duration) {
     let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut crowd = crowd(clients, connect);
     terminal.shows(&format!("{},{:03} clients", clients / 1000, clients % 1000));
-    let each = (resident(pid) - before) / clients;
-    println!("{clients} connections on a screen: {each} bytes of the server's memory each");
     let mut slowest = Duration::ZERO;
     for (key, view) in [("3", "connected"), ("?", "? closes"), ("?1", "Timeline")].repeat(5) {
         let begun = Instant::now();
@@ -167,7 +201,9 @@ fn idle_on_screen(clients: usize, time: Duration) {
     assert!(slowest < Duration::from_secs(2), "a key took {slowest:?}");
     let last = crowd.last_mut().unwrap();
     last.set_read_timeout(Some(PATIENCE)).unwrap();
-    stays_flat(pid, time, last);
+    let each = (stays_flat(pid, time, last) - before) / clients;
+    println!("{clients} connections on a screen: {each} bytes of the server's memory each");
+    assert!(each < 8_192, "{each} bytes a connection");
     drop(crowd);
     terminal.shows("0 clients");
     terminal.keys("q");
