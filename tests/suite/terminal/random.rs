@@ -10,8 +10,9 @@ use crate::dice::Dice;
 use crate::harness::PATIENCE;
 use crate::pty::{FREE, Terminal};
 
-/// Keys in the proportion in which they come. `q`, Ctrl-C and Ctrl-Z would end or stop the program.
-const KEYS: &str = "  ...>>d-+=nNtTooxwmcKXgghhllzzZZff[[[]]]jjkk1234/y??::eavshru0123456789\t\t\r\
+/// Keys in the proportion in which they come. `q`, Ctrl-C and Ctrl-Z would end or stop the
+/// program, and `w` would make the server spin.
+const KEYS: &str = "  ...>>d-+=nNtTooxmcKXgghhllzzZZff[[[]]]jjkk1234/y??::eavshru0123456789\t\t\r\
      \x7f\x08\x01\x05\x15";
 
 /// Keys that are sequences.
