@@ -252,8 +252,10 @@ impl Terminal {
     pub fn enter(mouse: Mouse) -> io::Result<Self> {
         install_panic_hook();
         IS_UI.with(|ui| ui.set(true));
-        enter(mouse)?;
+        // Whatever can fail comes before the terminal is taken.
         let frame = Frame { bytes: Vec::new(), tty: output()? };
+        let (width, height) = terminal::size()?;
+        enter(mouse)?;
         let mut terminal = Self {
             backend: CrosstermBackend::new(frame),
             shown: Buffer::default(),
@@ -261,7 +263,6 @@ impl Terminal {
             mouse,
             fresh: true,
         };
-        let (width, height) = terminal::size()?;
         terminal.resize(width, height);
         Ok(terminal)
     }
