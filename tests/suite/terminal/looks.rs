@@ -118,3 +118,22 @@ fn without_any_terminal_nothing_is_drawn_and_json_is_written() {
     assert!(output.stdout.starts_with(b"{\"seq\"") || output.stdout.starts_with(b"{\"kind\""));
     assert!(!output.stdout.contains(&0x1b) && output.stderr.is_empty());
 }
+
+#[test]
+fn with_hardly_any_descriptors_it_runs_or_says_why_and_never_panics() {
+    let mut ends = Vec::new();
+    for descriptors in 6..18 {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_epollscope")]).args(FREE);
+        command.args(["--for", "20ms"]).env("TERM", "xterm").env_remove("EPOLLSCOPE_CONFIG");
+        let mut terminal = Terminal::spawn(24, 80, &mut command, Tie::Session);
+        ends.push(terminal.ended().code());
+        terminal.is_restored();
+        let text = String::from_utf8_lossy(&terminal.all_bytes()).into_owned();
+        let told = text.contains("epollscope: ") && !text.contains("panicked");
+        assert!(ends.last() == Some(&Some(0)) || told, "{descriptors}: {text:?}");
+    }
+    assert!(ends.iter().all(|end| matches!(end, Some(0 | 1 | 3))), "{ends:?}");
+    assert!(ends.contains(&Some(1)) && ends.contains(&Some(0)), "{ends:?}");
+}
