@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use super::is_refusal;
 use crate::harness::{Client, PATIENCE, Server, is_call};
+use crate::pty::{Terminal, Tie};
 
 /// The program with room for this many descriptors.
 fn limited(descriptors: u32, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_epollscope"), "--headless"]).args(args);
-    command.env_remove("EPOLLSCOPE_CONFIG");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_epollscope")]).args(args);
+    command.env("TERM", "xterm-256color").env_remove("EPOLLSCOPE_CONFIG");
     command
 }
 
@@ -44,7 +45,7 @@ fn wakeups_a_second(server: &Server, from: usize) -> f64 {
 }
 
 fn exhaust(trigger: &str) {
-    let args = ["--listen", "127.0.0.1:0", "--trigger", trigger];
+    let args = ["--headless", "--listen", "127.0.0.1:0", "--trigger", trigger];
     let mut server = Server::spawn(&mut limited(64, &args));
     let clients: Vec<_> = (0..100).map(|_| server.silent_client()).collect();
     server.wait("a refusal", is_refusal);
@@ -92,7 +93,8 @@ fn without_descriptors_one_client_is_refused_and_the_rest_wait_and_are_served_ed
 #[test]
 fn without_descriptors_every_listener_is_muted_and_served_again() {
     let path = std::env::temp_dir().join(format!("epollscope-full-{}", std::process::id()));
-    let mut command = limited(40, &["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"]);
+    let mut command = limited(40, &["--headless", "--listen", "127.0.0.1:0"]);
+    command.args(["--listen", "127.0.0.1:0"]);
     command.arg("--unix").arg(&path).args(["--trigger", "edge", "--threads", "2"]);
     let server = Server::spawn(&mut command);
     let (first, second) = (server.listener(0), server.listener(1));
@@ -134,7 +136,7 @@ impl<T: Read + Write> ReadWrite for T {}
 #[test]
 fn client_that_comes_after_the_last_descriptor_went_is_told_and_the_next_ones_wait() {
     for trigger in ["level", "edge"] {
-        let args = ["--listen", "127.0.0.1:0", "--trigger", trigger];
+        let args = ["--headless", "--listen", "127.0.0.1:0", "--trigger", trigger];
         let mut server = Server::spawn(&mut limited(40, &args));
         let mut clients = Vec::new();
         while server.count(is_exhausted) == 0 {
@@ -156,5 +158,28 @@ fn client_that_comes_after_the_last_descriptor_went_is_told_and_the_next_ones_wa
         waiting.expect("at last");
         assert_eq!(server.count(is_refusal), 1, "{trigger}");
         assert!(server.quit().success());
+    }
+}
+
+#[test]
+fn without_descriptors_the_refused_are_counted_on_the_screen_which_goes_on() {
+    for trigger in ["level", "edge"] {
+        let args = ["--listen", "127.0.0.1:0", "--trigger", trigger];
+        let mut terminal = Terminal::spawn(40, 120, &mut limited(64, &args), Tie::Session);
+        let mut clients: Vec<_> = (0..100).map(|_| terminal.connect()).collect();
+        terminal.shows("refused 1");
+        terminal.keys("?");
+        terminal.shows("? closes");
+        terminal.keys("?");
+        terminal.until("no help", |text| !text.contains("? closes"));
+        // The last ones wait until the first ones are gone.
+        let mut last = clients.pop().unwrap();
+        last.write_all(b"at last").unwrap();
+        clients.clear();
+        last.read_exact(&mut [0; 7]).unwrap();
+        terminal.shows("1 client  refused 1");
+        terminal.keys("q");
+        assert_eq!(terminal.ended().code(), Some(0));
+        terminal.is_restored();
     }
 }
