@@ -100,17 +100,22 @@ fn act(terminal: &mut Terminal, dice: &mut Dice, size: &mut (u16, u16)) {
 #[track_caller]
 fn answers(terminal: &mut Terminal, size: (u16, u16)) {
     terminal.resize(size.0, size.1);
-    // Esc by itself ends where no other byte follows it at once.
     let deadline = Instant::now() + PATIENCE;
-    while !terminal.text().contains("? closes") {
-        assert!(Instant::now() < deadline, "no answer:\n{}", terminal.text());
-        terminal.keys("\x1b");
-        terminal.settle();
-        terminal.keys("?");
-        terminal.settle();
+    for help in [true, false] {
+        while terminal.text().contains("? closes") != help {
+            assert!(Instant::now() < deadline, "help: {}\n{}", !help, terminal.text());
+            // `u` ends what a random Esc, `[` and `?` began; Esc by itself ends where no other byte
+            // follows it at once.
+            terminal.keys("u");
+            terminal.settle();
+            terminal.keys("\x1b");
+            terminal.settle();
+            if help {
+                terminal.keys("?");
+                terminal.settle();
+            }
+        }
     }
-    terminal.keys("?");
-    terminal.until("no help", |text| !text.contains("? closes"));
 }
 
 /// The descriptors that an epoll instance of the process watches, by the kernel.
