@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
-use crate::event::EdgeLogMode;
+use crate::event::{EdgeLogMode, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::{Facts, Session};
 use crate::sys;
 use crate::sys::clock::Clock;
 use crate::tui::terminal::Mouse;
-use crate::tui::{self, Marks, TuiOptions};
+use crate::tui::{self, Exit, Marks, TuiOptions};
 
 /// Serves until the user, a signal, or the time ends it. Returns the exit status.
 ///
@@ -64,10 +64,18 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         headless::run(session, output, options.run_for, &token, &bell)
             .map_err(|e| Error::runtime("write to standard output", &e))?;
     } else {
-        tui::run(session, screen(options), &token, &bell)
+        let exit = tui::run(session, screen(options), &token, &bell)
             .map_err(|e| Error::runtime("draw on the terminal", &e))?;
+        if let Exit::Signal(signal) = exit {
+            return Ok(status(signal));
+        }
     }
-    Ok(tui::watchdog::caught().map_or(0, |signal| 128 + u8::try_from(signal).unwrap_or(0)))
+    Ok(tui::watchdog::caught().map_or(0, status))
+}
+
+/// The exit status of a program that a signal ended.
+fn status(signal: i32) -> u8 {
+    128 + u8::try_from(signal).unwrap_or(0)
 }
 
 /// How the screen is to look.
@@ -91,7 +99,7 @@ fn failure(error: EngineError) -> Error {
             Error::Bind { address: address.to_string(), reason: source.to_string() }
         }
         EngineError::BindPath { path, source } => {
-            Error::Bind { address: path.display().to_string(), reason: source.to_string() }
+            Error::Bind { address: shown(&path.display().to_string()), reason: source.to_string() }
         }
         EngineError::NotLoopback(_) => Error::Usage(error.to_string()),
         other => Error::runtime("starting the server", &other),
@@ -107,12 +115,18 @@ fn facts(engine: &Engine, options: &ServeOptions, descriptors: (u64, u64)) -> Fa
         }
     }
     Facts {
-        addresses: engine.addresses().iter().map(ToString::to_string).collect(),
-        invitation: invitations.join("  "),
+        // The path of a socket is any bytes.
+        addresses: engine.addresses().iter().map(|a| shown(&a.to_string())).collect(),
+        invitation: shown(&invitations.join("  ")),
         pid: std::process::id(),
         descriptors,
         lan: options.lan,
     }
+}
+
+/// A text that no terminal obeys.
+fn shown(text: &str) -> String {
+    visible(text.as_bytes(), usize::MAX)
 }
 
 /// What to type to connect: for an address that stands for all interfaces, one line for each

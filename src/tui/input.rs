@@ -1,8 +1,13 @@
 //! Where the terminal library's events become the program's own.
 
+use std::io;
+use std::time::Duration;
+
 use ratatui::crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+    self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
 };
+use ratatui::crossterm::terminal;
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::key::{Key, KeyPress};
 
@@ -19,6 +24,33 @@ pub enum Input {
     Resize(u16, u16),
     /// Nothing that concerns the program.
     Nothing,
+}
+
+/// Inputs that are read before somebody takes them; more wait in the terminal.
+const AHEAD: usize = 64;
+
+/// Reads the terminal, of which this size is known, on a thread of its own: the library blocks in the middle of a sequence whose
+/// end has not come, such as a paste, and never returns once the terminal is gone.
+///
+/// # Errors
+/// If the system refuses the thread.
+pub fn listen(known: (u16, u16)) -> io::Result<Receiver<io::Result<Input>>> {
+    let (sender, inputs) = mpsc::channel(AHEAD);
+    // The thread lives until the program ends; nobody waits for it.
+    std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        // Only from the first look on are changes of the size noticed.
+        let mut input = event::poll(Duration::ZERO)
+            .and_then(|_| terminal::size())
+            .map(|size| if size == known { Input::Nothing } else { Input::Resize(size.0, size.1) });
+        loop {
+            let last = input.is_err();
+            if sender.blocking_send(input).is_err() || last {
+                return;
+            }
+            input = event::read().map(Input::from);
+        }
+    })?;
+    Ok(inputs)
 }
 
 impl From<Event> for Input {

@@ -7,14 +7,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use nix::sys::signal::Signal;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::EventStream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::input::Input;
+use super::input::{self, Input};
 use super::pane::Look;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
@@ -99,8 +98,9 @@ pub fn run(
     let ended = runtime.block_on(screen.show(&mut session, options.run_for, token, wake));
     drop(screen);
     session.finish(FAREWELL, &mut |_, _| {});
-    match watchdog::caught() {
-        // A terminal that is gone cannot be drawn to; the signal is the reason.
+    // A terminal that is gone cannot be drawn to; the signal is the reason.
+    let gone = || watchdog::is_hung_up().then_some(Signal::SIGHUP as i32);
+    match watchdog::caught().or_else(gone) {
         Some(signal) => Ok(Exit::Signal(signal)),
         None => ended.map(|()| Exit::Quit),
     }
@@ -145,7 +145,7 @@ impl Screen {
         token: &CancellationToken,
         wake: &Notify,
     ) -> io::Result<()> {
-        let mut inputs = EventStream::new();
+        let mut inputs = input::listen(self.terminal.size())?;
         let end = sleep(run_for);
         tokio::pin!(end);
         loop {
@@ -155,16 +155,17 @@ impl Screen {
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
                 () = &mut end => return Ok(()),
-                input = inputs.next() => match input {
-                    Some(Ok(event)) => {
-                        if self.input(event.into(), session)? == Next::Stop {
+                input = inputs.recv() => {
+                    let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
+                    // All that was typed, before the next events are folded: under load that takes
+                    // longer than a key.
+                    while let Some(input) = next {
+                        if self.input(input?, session)? == Next::Stop {
                             return Ok(());
                         }
+                        next = inputs.try_recv().ok();
                     }
-                    // The terminal is gone: the watchdog ends the program; nothing spins here.
-                    Some(Err(error)) => return Err(error),
-                    None => return Ok(()),
-                },
+                }
                 () = wake.notified() => {}
                 () = sleep(pause) => {}
             }

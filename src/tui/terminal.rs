@@ -1,4 +1,4 @@
-//! The terminal: entered and left exactly once, whatever happens, and drawn to in one write a frame.
+//! The terminal: entered and left exactly once, whatever happens, and drawn to frame by frame.
 //!
 //! ratatui's own `Terminal` is not used: it prints when it is dropped, which aborts on a dead
 //! terminal, and it asks the terminal for the cursor, which may never answer.
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, tcflush};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
@@ -28,10 +30,17 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{Command, queue};
 use ratatui::layout::Rect;
 
+use super::watchdog;
 use crate::error::Error;
 
 /// The longest text that is put on the clipboard, in bytes.
 const MAX_COPY: usize = 65_536;
+
+/// While the terminal takes nothing: how often to look whether the program is to end, in ms.
+const STALLED: u8 = 50;
+
+/// How long the terminal may take to make room for what gives it back, in ms.
+const ROOM_WITHIN: u8 = 100;
 
 /// Whether the terminal is the program's, and with the mouse.
 static ENTERED: AtomicU8 = AtomicU8::new(OUT);
@@ -88,6 +97,7 @@ fn enter(mouse: Mouse) -> io::Result<()> {
 /// is gone needs nothing back.
 pub fn leave() {
     if let Some(bytes) = farewell() {
+        make_room(&io::stdout(), ROOM_WITHIN.into());
         let _ = write_out(&bytes);
         let _ = terminal::disable_raw_mode();
     }
@@ -99,10 +109,8 @@ pub fn leave_stalled() {
         // An open file of its own, so that O_NONBLOCK is nobody else's.
         let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
         if let Ok(mut tty) = File::options().write(true).custom_flags(flags).open("/dev/tty") {
-            // What the terminal has not taken is thrown away, to make room; CAN ends a sequence
-            // that was cut.
-            let _ = tcflush(&tty, FlushArg::TCOFLUSH);
-            let _ = tty.write_all(b"\x18").and_then(|()| tty.write_all(&bytes));
+            make_room(&tty, PollTimeout::ZERO);
+            let _ = tty.write_all(&bytes);
         }
         let _ = terminal::disable_raw_mode();
     }
@@ -136,16 +144,34 @@ fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match nix::unistd::write(io::stdout(), bytes) {
             Ok(written) => bytes = &bytes[written..],
-            Err(nix::errno::Errno::EINTR) => {}
+            Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Ok(())
 }
 
-/// A copy of standard output for the frames.
+/// Throws away what a terminal has not taken, if it takes nothing more within that time. CAN ends a
+/// sequence that was cut by this.
+fn make_room(tty: &impl AsFd, within: PollTimeout) {
+    if !has_room(tty, within) {
+        let _ = tcflush(tty, FlushArg::TCOFLUSH);
+        let _ = nix::unistd::write(tty, b"\x18");
+    }
+}
+
+/// Whether a terminal takes something within that time.
+fn has_room(tty: &impl AsFd, within: PollTimeout) -> bool {
+    let mut fds = [PollFd::new(tty.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, within).is_ok_and(|ready| ready > 0)
+}
+
+/// Standard output for the frames: an open file of its own, so that O_NONBLOCK is nobody else's.
+/// Where the terminal belongs to another user it can only be shared, and writes wait.
 fn output() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let own = File::options().write(true).custom_flags(flags).open("/proc/self/fd/1");
+    own.or_else(|_| Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
 }
 
 /// On a panic of the drawing thread gives the terminal back before the message is printed. Panics
@@ -179,9 +205,32 @@ impl Write for Frame {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.tty.write_all(&self.bytes);
+        let written = self.write_all_out();
         self.bytes.clear();
         written
+    }
+}
+
+impl Frame {
+    /// Writes the frame, however long the terminal takes to take it; when the program is to end,
+    /// what it has not taken is forgotten.
+    fn write_all_out(&mut self) -> io::Result<()> {
+        let mut rest = &self.bytes[..];
+        while !rest.is_empty() {
+            match nix::unistd::write(&self.tty, rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if watchdog::caught().is_some() => {
+                    make_room(&self.tty, PollTimeout::ZERO);
+                    return Err(Errno::EAGAIN.into());
+                }
+                Err(Errno::EAGAIN) => {
+                    has_room(&self.tty, STALLED.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -203,8 +252,10 @@ impl Terminal {
     pub fn enter(mouse: Mouse) -> io::Result<Self> {
         install_panic_hook();
         IS_UI.with(|ui| ui.set(true));
-        enter(mouse)?;
+        // Whatever can fail comes before the terminal is taken.
         let frame = Frame { bytes: Vec::new(), tty: output()? };
+        let (width, height) = terminal::size()?;
+        enter(mouse)?;
         let mut terminal = Self {
             backend: CrosstermBackend::new(frame),
             shown: Buffer::default(),
@@ -212,7 +263,6 @@ impl Terminal {
             mouse,
             fresh: true,
         };
-        let (width, height) = terminal::size()?;
         terminal.resize(width, height);
         Ok(terminal)
     }

@@ -1,15 +1,16 @@
 //! A thread that takes the signals and notices that the terminal is gone, because a stalled
-//! terminal blocks the thread that draws, and crossterm spins when the terminal vanishes.
+//! terminal blocks the thread that draws, and crossterm reads on when the terminal has vanished.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{dup2_stdin, pipe};
 use tokio_util::sync::CancellationToken;
 
 use super::terminal;
@@ -49,10 +50,12 @@ pub fn start(token: CancellationToken) -> io::Result<()> {
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     let source = SignalFd::with_flags(&signals(), flags)?;
     std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        let signal = wait(&source);
+        // A terminal that is gone does not say any more that it is one.
+        let tty = io::stdin().is_terminal();
+        let signal = wait(&source, tty);
         CAUGHT.store(signal, Ordering::SeqCst);
         token.cancel();
-        std::thread::sleep(GRACE);
+        rest(tty);
         terminal::leave_stalled();
         std::process::exit(128 + signal);
     })?;
@@ -60,9 +63,8 @@ pub fn start(token: CancellationToken) -> io::Result<()> {
 }
 
 /// Waits for a signal, or for the terminal to hang up.
-fn wait(source: &SignalFd) -> i32 {
+fn wait(source: &SignalFd, tty: bool) -> i32 {
     let stdin = io::stdin();
-    let tty = stdin.is_terminal();
     loop {
         let mut fds = vec![PollFd::new(source.as_fd(), PollFlags::POLLIN)];
         if tty {
@@ -74,8 +76,7 @@ fn wait(source: &SignalFd) -> i32 {
             Err(_) => return Signal::SIGTERM as i32,
             Ok(_) => {}
         }
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        let hung_up = fds.get(1).and_then(PollFd::revents).is_some_and(|r| r.intersects(gone));
+        let hung_up = fds.get(1).is_some_and(is_gone);
         if let Ok(Some(info)) = source.read_signal() {
             return i32::try_from(info.ssi_signo).unwrap_or(Signal::SIGTERM as i32);
         }
@@ -83,4 +84,37 @@ fn wait(source: &SignalFd) -> i32 {
             return Signal::SIGHUP as i32;
         }
     }
+}
+
+fn is_gone(stdin: &PollFd<'_>) -> bool {
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    stdin.revents().is_some_and(|r| r.intersects(gone))
+}
+
+/// Whether the other side of standard input goes away within this time.
+fn vanishes(within: PollTimeout) -> bool {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+    poll(&mut fds, within).is_ok_and(|ready| ready > 0) && is_gone(&fds[0])
+}
+
+/// Whether the terminal that standard input was is gone.
+pub fn is_hung_up() -> bool {
+    vanishes(PollTimeout::ZERO)
+}
+
+/// Lets an orderly end take its time. Whoever reads a terminal that is gone finds its end over and
+/// over again, and the library does: it is given something that stays silent.
+fn rest(tty: bool) {
+    let begun = Instant::now();
+    let grace = PollTimeout::try_from(GRACE).unwrap_or(PollTimeout::ZERO);
+    // Both ends stay open as long as it lasts.
+    let silent = pipe();
+    if let Ok((silent, _)) = &silent
+        && tty
+        && vanishes(grace)
+    {
+        let _ = dup2_stdin(silent);
+    }
+    std::thread::sleep(GRACE.saturating_sub(begun.elapsed()));
 }

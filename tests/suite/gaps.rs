@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, program};
+use crate::harness::{PATIENCE, end_of, program};
 
 #[test]
 fn a_reader_that_stalls_costs_a_gap_and_never_the_server() {
@@ -67,4 +70,40 @@ fn a_reader_that_stalls_costs_a_gap_and_never_the_server() {
     writeln!(stdin, "quit").unwrap();
     std::io::copy(&mut lines, &mut std::io::sink()).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// A program whose output nobody reads.
+struct Unread(Child);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_reader_that_stalls_and_sigterm_end_with_143_within_two_seconds() {
+    let child = program()
+        .args(["--headless", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Unread(child);
+    let mut lines = BufReader::with_capacity(1, child.0.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let first: Value = serde_json::from_str(&line).unwrap();
+    let address: SocketAddr = first["addresses"][0].as_str().unwrap().parse().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Each is told in more bytes than a hundredth of what a pipe holds (pipe(7)).
+    for _ in 0..2000 {
+        client.write_all(b"still served").unwrap();
+        client.read_exact(&mut [0; 12]).expect("the server does not wait for its reader");
+    }
+    let begun = Instant::now();
+    kill(Pid::from_raw(child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(end_of(&mut child.0).code(), Some(143));
+    assert!(begun.elapsed() < Duration::from_secs(2), "it took {:?}", begun.elapsed());
 }

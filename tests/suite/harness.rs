@@ -247,6 +247,23 @@ pub(crate) fn end_of(child: &mut Child) -> ExitStatus {
     }
 }
 
+/// The CPU time that a process has used; also of one that has ended and is not waited for.
+pub(crate) fn cpu_time(pid: Pid) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name, which is the second field, may hold blanks (proc_pid_stat(5)).
+    let fields = stat[stat.rfind(')').unwrap()..].split_whitespace().skip(12).take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).unwrap().unwrap();
+    Duration::from_millis(ticks * 1000 / u64::try_from(per_second).unwrap())
+}
+
+/// The memory that a process has in use, in bytes (`VmRSS`, proc_pid_status(5)).
+pub(crate) fn resident(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024
+}
+
 /// A client of the server under test.
 pub(crate) struct Client(pub(crate) TcpStream);
 

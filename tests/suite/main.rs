@@ -8,6 +8,8 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod pty;
 mod random;
+mod sieve;
 mod terminal;
 mod truth;

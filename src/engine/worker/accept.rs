@@ -141,20 +141,29 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let refused = lock(&listener.state).flags.refused;
         let spare = if refused { None } else { lock(&self.shared.spare).take() };
         if let Some(spare) = spare {
-            lock(&listener.state).flags.refused = true;
             self.gate(Call::Close { fd: Fd(spare.as_raw_fd()) });
             self.close_fd(spare, || {});
             self.gate(Call::Accept { fd: listener.fd });
             let accepted = {
-                let state = lock(&listener.state);
-                self.accept4(listener, &state)
+                let mut state = lock(&listener.state);
+                let accepted = self.accept4(listener, &state);
+                state.flags.refused = accepted.is_ok();
+                accepted
             };
+            let nobody = matches!(accepted, Err(Errno::EAGAIN));
             if let Ok((fd, ..)) = accepted {
                 self.refuse(fd, Refusal::NoDescriptor);
             }
-            let shared = Arc::clone(&self.shared);
-            let _order = lock(&shared.numbers);
-            *lock(&shared.spare) = spare_descriptor();
+            {
+                let shared = Arc::clone(&self.shared);
+                let _order = lock(&shared.numbers);
+                *lock(&shared.spare) = spare_descriptor();
+            }
+            // The kernel looks for a descriptor before it looks for a client: there was none to
+            // tell, and the next one is an event.
+            if nobody {
+                return;
+            }
         }
         self.mute(listener);
     }

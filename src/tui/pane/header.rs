@@ -89,6 +89,10 @@ impl Header<'_> {
         let world = look.scene.world;
         let clients = world.clients() as u64;
         pieces.push(piece(3, Role::Text, plural(clients, "client")));
+        let refused = world.counters.refused;
+        if refused > 0 {
+            pieces.push(piece(1, Role::Bad, format!("refused {}", words::rough(refused))));
+        }
         pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
         let lost = world.counters.lost;
         let (rank, role) = if lost > 0 { (0, Role::Bad) } else { (5, Role::Dim) };
