@@ -12,10 +12,7 @@ mod mask;
 mod settings;
 mod visible;
 
-pub use call::{
-    Call, CtlOp, Delivery, EdgeLog, HEAD, HEAD_UNDER_LOAD, Head, How, Output, Peer, Ret,
-    SyscallRecord,
-};
+pub use call::{Call, CtlOp, Delivery, EdgeLog, HEAD, Head, How, Output, Peer, Ret, SyscallRecord};
 pub use command::{Command, CommandError, GRAMMAR, Scope, View, parse_duration, print_duration};
 pub use errno::Errno;
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, WatchKey};

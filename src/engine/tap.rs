@@ -9,7 +9,7 @@
 mod record;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -17,9 +17,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use self::record::{LONGEST, Record};
 use super::doorbell::Doorbell;
 use super::lock;
-use crate::event::{
-    Call, Fd, FileId, HEAD, HEAD_UNDER_LOAD, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup,
-};
+use crate::event::{Call, Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup};
 use crate::sys::clock::Clock;
 
 pub use self::record::Handed;
@@ -42,8 +40,9 @@ fn side_room(kind: &Kind) -> usize {
 const IDLE: u64 = u64::MAX;
 /// Records that an event may need beside those that follow its head: itself, a gap, two times.
 const BESIDE: usize = 4;
-/// Records waiting in a ring from which on less is kept of each event.
-const LOADED: usize = 1024;
+/// Events that one drain took, from which on less is told of each, because nobody can look at it:
+/// not the bytes that a call moved, and not when exactly it was made.
+const LOADED: usize = 2048;
 
 /// What a producer and the consumer share beside the ring.
 #[derive(Debug)]
@@ -53,6 +52,8 @@ struct Bounds {
     floor: AtomicU64,
     /// Events dropped since the last gap.
     lost: AtomicU64,
+    /// Whether less is told of each event.
+    brief: AtomicBool,
 }
 
 /// The producing end of a ring: one thread's, or whoever holds the lock around it.
@@ -83,9 +84,15 @@ impl Lane {
         self.id
     }
 
-    /// The time now, for the start of a call.
+    /// The time now.
     pub fn now(&self) -> Nanos {
         Nanos(self.clock.now())
+    }
+
+    /// When a call is made: now. While many events come it is only said to be later than the
+    /// thread's last event, which saves a look at the clock.
+    pub fn start(&self) -> Nanos {
+        if self.bounds.brief.load(Ordering::Relaxed) { Nanos(self.floor) } else { self.now() }
     }
 
     /// A call that may sleep: nothing more is pushed until it returns.
@@ -101,6 +108,9 @@ impl Lane {
         let head = record::returned(call, ret);
         match handed {
             Handed::None => self.put_call(head, started),
+            Handed::Data(_) if self.bounds.brief.load(Ordering::Relaxed) => {
+                self.put_call(head, started);
+            }
             _ => self.put_all(head, started, handed),
         }
     }
@@ -137,7 +147,6 @@ impl Lane {
         if !head.set_took(t.saturating_sub(started.0)) {
             self.scratch.push(record::started(started));
         }
-        let handed = self.cut(handed);
         record::hand_over(&mut self.scratch, &mut head, handed);
         head.set_following(self.scratch.len());
         if self.make_way(t, self.scratch.len()) {
@@ -151,14 +160,6 @@ impl Lane {
         } else {
             self.lost();
         }
-    }
-
-    /// The bytes that are kept: fewer while the ring fills up, as nobody can look at each then.
-    fn cut<'a>(&self, handed: Handed<'a>) -> Handed<'a> {
-        let Handed::Data(bytes) = handed else { return handed };
-        let waiting = self.ring.buffer().capacity() - self.ring.slots();
-        let kept = if waiting > LOADED { HEAD_UNDER_LOAD } else { HEAD };
-        Handed::Data(bytes.get(..kept).unwrap_or(bytes))
     }
 
     /// The thread is held: nothing more is pushed until it is let go.
@@ -436,6 +437,8 @@ pub struct Tap {
     side: Arc<Side>,
     waiting: VecDeque<(Nanos, LaneId, Kind)>,
     scratch: Vec<Record>,
+    /// What the producers were told last of the load.
+    brief: bool,
     /// The last stamp handed over, in all and a lane.
     last: u64,
     lane_last: [u64; LaneId::MAX_WORKERS as usize + 1],
@@ -453,7 +456,11 @@ pub fn channel(
     let mut rings = Vec::new();
     for &id in lanes {
         let (producer, consumer) = RingBuffer::new(slots);
-        let bounds = Arc::new(Bounds { floor: AtomicU64::new(IDLE), lost: AtomicU64::new(0) });
+        let bounds = Arc::new(Bounds {
+            floor: AtomicU64::new(IDLE),
+            lost: AtomicU64::new(0),
+            brief: AtomicBool::new(false),
+        });
         let reader = Arc::clone(&bounds);
         rings.push(Ring { lane: id, records: consumer, bounds: reader, base: 0, left: 0 });
         producers.push(Lane {
@@ -475,6 +482,7 @@ pub fn channel(
         side: Arc::clone(&side),
         waiting: VecDeque::new(),
         scratch: vec![Record::default(); LONGEST],
+        brief: false,
         last: 0,
         lane_last: [0; LaneId::MAX_WORKERS as usize + 1],
     };
@@ -511,6 +519,7 @@ impl Tap {
         let left = !self.waiting.is_empty() || self.rings.iter_mut().any(|r| r.head().is_some());
         drained.more = drained.events >= max && left;
         drained.held = !drained.more && left;
+        self.tell_load(drained.events);
         drained.losing = self.rings.iter().any(|r| r.bounds.lost.load(Ordering::Relaxed) > 0);
         if drained.more {
             // Older events than the watermark may still be waiting.
@@ -519,6 +528,15 @@ impl Tap {
             drained.lost += self.silent_gaps(sink);
         }
         drained
+    }
+
+    /// Tells the producers whether many events come.
+    fn tell_load(&mut self, events: usize) {
+        let brief = events > LOADED;
+        if brief != self.brief {
+            self.brief = brief;
+            self.rings.iter().for_each(|ring| ring.bounds.brief.store(brief, Ordering::Relaxed));
+        }
     }
 
     /// Everything stamped at or before this has been pushed.
@@ -606,9 +624,8 @@ impl Tap {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use super::*;
+    use crate::event::{HEAD, Output, SyscallRecord};
 
     fn tap(lanes: &[u8], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
         let lanes: Vec<_> = lanes.iter().map(|n| LaneId(*n)).collect();
@@ -724,21 +741,25 @@ mod tests {
     }
 
     #[test]
-    fn less_of_the_bytes_is_kept_while_the_ring_fills_up() {
+    fn bytes_are_left_out_while_many_events_come() {
         let (mut lanes, _side, mut tap) = tap(&[1], 4 * LOADED);
         let lane = &mut lanes[0];
-        (0..LOADED / 2).for_each(|_| read(lane, &[7; 100]));
-        lane.rest();
-        let seen = all(&mut tap);
-        let kept = |kind: &Kind| match kind {
-            Kind::Return(record) => match &record.output {
-                crate::event::Output::Data(head) => head.len(),
-                _ => 0,
-            },
-            _ => 0,
+        let kept = |tap: &mut Tap| match &all(tap)[0].2 {
+            Kind::Return(SyscallRecord { output: Output::Data(head), .. }) => Some(head.len()),
+            _ => None,
         };
-        assert_eq!(kept(&seen[0].2), HEAD);
-        assert_eq!(kept(&seen[LOADED / 2 - 1].2), HEAD_UNDER_LOAD);
+        read(lane, &[7; 100]);
+        lane.rest();
+        assert_eq!(kept(&mut tap), Some(HEAD));
+        (0..=LOADED).for_each(|n| push(lane, i32::try_from(n).expect("small")));
+        lane.rest();
+        tap.drain(usize::MAX, &mut |_, _, _| {});
+        read(lane, &[7; 100]);
+        lane.rest();
+        assert_eq!(kept(&mut tap), None);
+        read(lane, &[7; 100]);
+        lane.rest();
+        assert_eq!(kept(&mut tap), Some(HEAD));
     }
 
     #[test]

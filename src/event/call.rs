@@ -323,19 +323,16 @@ pub enum Output {
         /// Who connected.
         peer: Peer,
     },
-    /// `read`, `write`, `send`: the first [`HEAD`] bytes that were moved.
+    /// `read`, `write`, `send`: the first [`HEAD`] bytes that were moved. While events come faster
+    /// than anybody could read them, none are recorded.
     Data(Head),
 }
 
 /// The first bytes that a call moved: at most [`HEAD`]. Short ones need no memory of their own.
-pub type Head = SmallVec<[u8; HEAD_UNDER_LOAD]>;
+pub type Head = SmallVec<[u8; 16]>;
 
 /// How many bytes of each read and write are recorded.
 pub const HEAD: usize = 64;
-
-/// How many bytes of each read and write are recorded while events come faster than the front end
-/// takes them.
-pub const HEAD_UNDER_LOAD: usize = 16;
 
 /// A call that has returned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -346,6 +343,7 @@ pub struct SyscallRecord {
     pub ret: Ret,
     /// What it handed over.
     pub output: Output,
-    /// When it was made. The event's own time is when it returned.
+    /// When it was made; while many events come, the thread's last event before it. The event's own
+    /// time is when it returned.
     pub started: Nanos,
 }

@@ -17,8 +17,10 @@ const HANDLE: u8 = 1;
 const READ: u8 = 2;
 /// `send` and what it moved.
 const SEND: u8 = 3;
-/// `read` that moved nothing.
-const READ_NONE: u8 = 4;
+/// `read` of which nothing is known but its result.
+const READ_BARE: u8 = 4;
+/// Such a `send`.
+const SEND_BARE: u8 = 5;
 
 /// Lanes fit four bits.
 const LANES: u8 = 16;
@@ -109,7 +111,8 @@ fn pack_call(to: &mut Vec<u8>, delta: i64, event: &Event, record: &SyscallRecord
     let (what, fd, len, data) = match (record.call, &record.output) {
         (Call::Read { fd, len }, Output::Data(data)) => (READ, fd, len, &data[..]),
         (Call::Send { fd, len }, Output::Data(data)) => (SEND, fd, len, &data[..]),
-        (Call::Read { fd, len }, Output::None) => (READ_NONE, fd, len, &[][..]),
+        (Call::Read { fd, len }, Output::None) => (READ_BARE, fd, len, &[][..]),
+        (Call::Send { fd, len }, Output::None) => (SEND_BARE, fd, len, &[][..]),
         _ => return false,
     };
     if data.len() > HEAD {
@@ -119,7 +122,7 @@ fn pack_call(to: &mut Vec<u8>, delta: i64, event: &Event, record: &SyscallRecord
     let took = event.t.0.wrapping_sub(record.started.0).cast_signed();
     short.number(zigzag(delta)).number(zigzag(took)).number(fd.0.cast_unsigned().into());
     short.number(len.into()).number(zigzag(record.ret.raw()));
-    if what != READ_NONE {
+    if what < READ_BARE {
         short.number(u64::try_from(data.len()).unwrap_or(0)).slice(data);
     }
     short.finish(to);
@@ -148,7 +151,7 @@ fn next(bytes: &mut &[u8], before: Nanos) -> Option<(i64, LaneId, Kind)> {
         *bytes = rest;
         return Some(event);
     }
-    if first >> 4 > READ_NONE {
+    if first >> 4 > SEND_BARE {
         return None;
     }
     let lane = LaneId(first & 0xf);
@@ -161,8 +164,11 @@ fn next(bytes: &mut &[u8], before: Nanos) -> Option<(i64, LaneId, Kind)> {
     let started = Nanos(t.wrapping_sub(unzigzag(number(bytes)?).cast_unsigned()));
     let (fd, len) = (descriptor(bytes)?, small(bytes)?);
     let ret = Ret::from_raw(unzigzag(number(bytes)?));
-    let call = if first >> 4 == SEND { Call::Send { fd, len } } else { Call::Read { fd, len } };
-    let output = if first >> 4 == READ_NONE {
+    let call = match first >> 4 {
+        SEND | SEND_BARE => Call::Send { fd, len },
+        _ => Call::Read { fd, len },
+    };
+    let output = if first >> 4 >= READ_BARE {
         Output::None
     } else {
         let len = usize::try_from(number(bytes)?).ok()?;

@@ -101,18 +101,36 @@ fn on_screen(command: &mut Command) -> Child {
 }
 
 impl Subject {
-    /// Nanoseconds that the server's own thread has run (proc(5), `schedstat`).
-    fn cpu(&self) -> f64 {
+    /// Nanoseconds that each thread has run, with its name (proc(5), `schedstat`).
+    fn threads(&self) -> Vec<(String, f64)> {
         let tasks = format!("/proc/{}/task", self.child.id());
-        for task in std::fs::read_dir(tasks).unwrap() {
+        let thread = |task: std::io::Result<std::fs::DirEntry>| {
             let path = task.unwrap().path();
-            let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-            if name.trim() == "T1" {
-                let text = std::fs::read_to_string(path.join("schedstat")).unwrap();
-                return text.split_whitespace().next().unwrap().parse().unwrap();
+            let name = std::fs::read_to_string(path.join("comm")).unwrap().trim().to_owned();
+            let text = std::fs::read_to_string(path.join("schedstat")).unwrap();
+            (name, text.split_whitespace().next().unwrap().parse().unwrap())
+        };
+        std::fs::read_dir(tasks).unwrap().map(thread).collect()
+    }
+
+    /// What the server's own thread has run.
+    fn cpu(&self) -> f64 {
+        let threads = self.threads();
+        threads.iter().find(|(name, _)| name == "T1").expect("a thread T1").1
+    }
+
+    /// Waits until it has done with what the last turn left: it must not be paid for by the next.
+    fn settle(&self) {
+        let all = || self.threads().iter().map(|(_, ran)| ran).sum::<f64>();
+        let mut before = all();
+        loop {
+            std::thread::sleep(Duration::from_millis(10));
+            let now = all();
+            if now - before < 200_000.0 {
+                return;
             }
+            before = now;
         }
-        panic!("{}: no thread T1", self.variant.name)
     }
 
     /// Every client sends a request, then every client reads its answer; until the slice is over.
@@ -132,6 +150,7 @@ impl Subject {
         let took = begun.elapsed().as_secs_f64();
         let requests = f64::from(requests);
         self.turns.push((requests / took, (self.cpu() - cpu) / requests));
+        self.settle();
     }
 }
 

@@ -49,7 +49,7 @@ fn tap() -> (Lane, Tap) {
 fn push_loop(lane: &mut Lane, count: u32) {
     let again = black_box(Ret::err(Errno::EAGAIN));
     for _ in 0..count {
-        let started = lane.now();
+        let started = lane.start();
         let call = Call::Read { fd: black_box(Fd(7)), len: 4096 };
         lane.returned(&call, again, started, Handed::None);
     }
@@ -76,17 +76,17 @@ fn pushes(rounds: u32) -> Duration {
 fn turn(lane: &mut Lane, told: &[Delivery]) -> u32 {
     let wait = Call::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
     let again = Ret::err(Errno::EAGAIN);
-    let now = lane.now();
+    let now = lane.start();
     lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, EdgeLog::Off));
     for event in told {
         let fd = event.fd;
         let read = Call::Read { fd, len: 4096 };
         lane.handle(fd, event.file);
-        let now = lane.now();
+        let now = lane.start();
         lane.returned(&read, Ret::ok(64), now, Handed::Data(&[b'x'; 64]));
-        let now = lane.now();
+        let now = lane.start();
         lane.returned(&read, again, now, Handed::None);
-        let now = lane.now();
+        let now = lane.start();
         let send = Call::Send { fd, len: 64 };
         lane.returned(&send, Ret::ok(64), now, Handed::Data(&[b'x'; 64]));
     }
@@ -206,7 +206,7 @@ fn main() {
         return;
     }
     println!(
-        "a push of a call without data: {:?} (two readings of the clock included)",
+        "a push of a call without data: {:?} (its readings of the clock included)",
         pushes(200)
     );
     keep_up();

@@ -7,8 +7,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::event::{
-    Call, CtlOp, Delivery, EdgeLog, Fd, FileId, Head, How, Kind, Mask, Nanos, Output, Pass, Peer,
-    Queues, Ret, SyscallRecord, Wakeup,
+    Call, CtlOp, Delivery, EdgeLog, Fd, FileId, HEAD, Head, How, Kind, Mask, Nanos, Output, Pass,
+    Peer, Queues, Ret, SyscallRecord, Wakeup,
 };
 
 /// Thirty-two bytes of an event.
@@ -31,7 +31,7 @@ pub enum Handed<'a> {
     Events(&'a [Delivery], EdgeLog),
     /// A new connection.
     Accepted(FileId, &'a Peer),
-    /// Bytes moved, as many as are to be kept.
+    /// Bytes moved; the first [`HEAD`] are kept.
     Data(&'a [u8]),
 }
 
@@ -306,6 +306,7 @@ pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, handed: Handed<
         }
         Handed::Accepted(file, peer) => accepted(to, head, file, peer),
         Handed::Data(bytes) => {
+            let bytes = bytes.get(..HEAD).unwrap_or(bytes);
             head.0[HANDED] = length(bytes.len()) + 1;
             push_bytes(to, bytes);
         }
@@ -513,7 +514,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100).collect();
         let read = Call::Read { fd: at, len: 4096 };
         for len in [0, 1, 8, 33, 64, 100] {
-            let kept = Output::Data(bytes[..len].into());
+            let kept = Output::Data(bytes[..len.min(HEAD)].into());
             check(read, Ret::ok(100), Handed::Data(&bytes[..len]), &kept);
             check(Call::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), &kept);
         }

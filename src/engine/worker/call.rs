@@ -61,7 +61,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     /// The time at which a call is made, if anybody wants to know.
     fn now(&self) -> Nanos {
-        if OBSERVED { self.lane.now() } else { Nanos(0) }
+        if OBSERVED { self.lane.start() } else { Nanos(0) }
     }
 
     /// `epoll_create1`; its failure is told and leaves nothing to do for this thread.
