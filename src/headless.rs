@@ -8,7 +8,7 @@ mod tests;
 use std::io::{self, BufRead, BufWriter, StdoutLock, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{Notify, mpsc};
@@ -33,9 +33,11 @@ pub enum Output {
 /// How long to gather events before they are written: the reader is not woken by each.
 const GATHER: Duration = Duration::from_millis(5);
 /// The same while more than [`LOAD`] events come in that time.
-const GATHER_MORE: Duration = Duration::from_millis(33);
+const GATHER_MORE: Duration = Duration::from_millis(66);
 /// See [`GATHER_MORE`].
 const LOAD: usize = 500;
+/// How many times longer than it took to write events it rests before the next, under load.
+const REST: u32 = 3;
 /// The longest line of standard input, bytes.
 const LONGEST: usize = 4096;
 
@@ -96,6 +98,7 @@ async fn serve(
                 written = out.event(event, world);
             }
         };
+        let begun = Instant::now();
         let mut drained = session.tick_with(&mut visit);
         if drained.events == 0 && !drained.more {
             session.arm();
@@ -104,9 +107,10 @@ async fn serve(
         written?;
         out.flush_with_list(session.world())?;
         let pause = match (drained.more, drained.events) {
-            (true, _) => Some(Duration::ZERO),
             (_, 0) => drained.again,
-            (_, events) if events > LOAD => Some(GATHER_MORE),
+            // The server's own share comes first: what does not fit meanwhile is lost, and told.
+            (_, events) if events > LOAD => Some(GATHER_MORE.max(begun.elapsed() * REST)),
+            (true, _) => Some(Duration::ZERO),
             _ => Some(GATHER),
         };
         tokio::select! {

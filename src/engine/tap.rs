@@ -40,9 +40,11 @@ fn side_room(kind: &Kind) -> usize {
 const IDLE: u64 = u64::MAX;
 /// Records that an event may need beside those that follow its head: itself, a gap, two times.
 const BESIDE: usize = 4;
-/// Events that one drain took, from which on less is told of each, because nobody can look at it:
-/// not the bytes that a call moved, and not when exactly it was made.
-const LOADED: usize = 2048;
+/// Events a second from which on less is told of each, because nobody can look at it: not the
+/// bytes that a call moved, and not when exactly it was made.
+const LOADED: u64 = 50_000;
+/// Over at least which time that is counted, nanoseconds.
+const COUNTED: u64 = 5_000_000;
 
 /// What a producer and the consumer share beside the ring.
 #[derive(Debug)]
@@ -439,6 +441,9 @@ pub struct Tap {
     scratch: Vec<Record>,
     /// What the producers were told last of the load.
     brief: bool,
+    /// Events since then.
+    counted: u64,
+    counted_from: u64,
     /// The last stamp handed over, in all and a lane.
     last: u64,
     lane_last: [u64; LaneId::MAX_WORKERS as usize + 1],
@@ -483,6 +488,8 @@ pub fn channel(
         waiting: VecDeque::new(),
         scratch: vec![Record::default(); LONGEST],
         brief: false,
+        counted: 0,
+        counted_from: 0,
         last: 0,
         lane_last: [0; LaneId::MAX_WORKERS as usize + 1],
     };
@@ -532,7 +539,14 @@ impl Tap {
 
     /// Tells the producers whether many events come.
     fn tell_load(&mut self, events: usize) {
-        let brief = events > LOADED;
+        let now = self.clock.now();
+        self.counted += u64::try_from(events).unwrap_or(0);
+        let time = now - self.counted_from;
+        if time < COUNTED {
+            return;
+        }
+        let brief = self.counted > LOADED * time / 1_000_000_000;
+        (self.counted, self.counted_from) = (0, now);
         if brief != self.brief {
             self.brief = brief;
             self.rings.iter().for_each(|ring| ring.bounds.brief.store(brief, Ordering::Relaxed));
@@ -742,7 +756,7 @@ mod tests {
 
     #[test]
     fn bytes_are_left_out_while_many_events_come() {
-        let (mut lanes, _side, mut tap) = tap(&[1], 4 * LOADED);
+        let (mut lanes, _side, mut tap) = tap(&[1], 8192);
         let lane = &mut lanes[0];
         let kept = |tap: &mut Tap| match &all(tap)[0].2 {
             Kind::Return(SyscallRecord { output: Output::Data(head), .. }) => Some(head.len()),
@@ -751,12 +765,19 @@ mod tests {
         read(lane, &[7; 100]);
         lane.rest();
         assert_eq!(kept(&mut tap), Some(HEAD));
-        (0..=LOADED).for_each(|n| push(lane, i32::try_from(n).expect("small")));
-        lane.rest();
-        tap.drain(usize::MAX, &mut |_, _, _| {});
+        let begun = lane.now();
+        while !tap.brief {
+            (0..1000).for_each(|_| push(lane, 1));
+            lane.rest();
+            tap.drain(usize::MAX, &mut |_, _, _| {});
+            assert!(lane.now().since(begun) < Nanos(10_000_000_000), "no load can be made");
+        }
         read(lane, &[7; 100]);
         lane.rest();
         assert_eq!(kept(&mut tap), None);
+        while tap.brief {
+            tap.drain(usize::MAX, &mut |_, _, _| {});
+        }
         read(lane, &[7; 100]);
         lane.rest();
         assert_eq!(kept(&mut tap), Some(HEAD));

@@ -16,10 +16,12 @@ use nix::pty::{Winsize, openpty};
 
 /// Connections to each server.
 const CONNECTIONS: usize = 100;
-/// How long each server is driven before the next one's turn.
-const SLICE: Duration = Duration::from_millis(40);
+/// How long each server is measured before the next one's turn: several frames.
+const SLICE: Duration = Duration::from_millis(250);
+/// How long it is driven before that: the edge log is switched off by then.
+const WARM_UP: Duration = Duration::from_millis(200);
 /// Turns of each server.
-const TURNS: usize = 60;
+const TURNS: usize = 25;
 /// Bytes of a request and of its answer.
 const REQUEST: usize = 64;
 
@@ -133,12 +135,22 @@ impl Subject {
         }
     }
 
-    /// Every client sends a request, then every client reads its answer; until the slice is over.
     fn turn(&mut self) {
-        let (request, mut answer) = ([b'x'; REQUEST], [0; REQUEST]);
+        self.drive(WARM_UP);
         let (cpu, begun) = (self.cpu(), Instant::now());
-        let mut requests = 0u32;
-        while begun.elapsed() < SLICE {
+        let requests = f64::from(self.drive(SLICE));
+        let took = begun.elapsed().as_secs_f64();
+        self.turns.push((requests / took, (self.cpu() - cpu) / requests));
+        self.settle();
+    }
+
+    /// Every client sends a request, then every client reads its answer; until the time is over.
+    /// How many requests that made.
+    fn drive(&mut self, time: Duration) -> u32 {
+        let (request, mut answer) = ([b'x'; REQUEST], [0; REQUEST]);
+        let begun = Instant::now();
+        let mut requests = 0;
+        while begun.elapsed() < time {
             for client in &mut self.clients {
                 client.write_all(&request).unwrap();
             }
@@ -147,10 +159,7 @@ impl Subject {
                 requests += 1;
             }
         }
-        let took = begun.elapsed().as_secs_f64();
-        let requests = f64::from(requests);
-        self.turns.push((requests / took, (self.cpu() - cpu) / requests));
-        self.settle();
+        requests
     }
 }
 
