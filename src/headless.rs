@@ -106,11 +106,11 @@ async fn serve(
         }
         written?;
         out.flush_with_list(session.world())?;
+        let rest = out.rest(begun.elapsed());
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
-            // The server's own share comes first: what does not fit meanwhile is lost, and told.
-            (_, events) if events > LOAD => Some(GATHER_MORE.max(begun.elapsed() * REST)),
-            (true, _) => Some(Duration::ZERO),
+            (true, _) if rest.is_zero() => Some(rest),
+            (_, events) if events > LOAD => Some(rest.max(GATHER_MORE)),
             _ => Some(GATHER),
         };
         tokio::select! {
@@ -240,6 +240,15 @@ impl Writer {
             output,
             out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             list_changed: false,
+        }
+    }
+
+    /// How long to rest after so much work under load, so that the server comes first: what does
+    /// not fit into the rings meanwhile is lost, and told.
+    fn rest(&self, worked: Duration) -> Duration {
+        match self.output {
+            Output::Json => worked * REST,
+            Output::None => Duration::ZERO,
         }
     }
 
