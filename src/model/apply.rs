@@ -160,6 +160,7 @@ impl World {
             }
             (Call::EpollCtl { op, fd, mask, file, .. }, _) if record.ret.value().is_some() => {
                 self.controlled(op, WatchKey { fd, file }, mask);
+                self.doubt_order_since(record.started);
             }
             (Call::EpollWait { max, .. }, Output::Events { events, log })
                 if record.ret.value().is_some() =>
@@ -328,6 +329,20 @@ impl World {
         }
     }
 
+    /// What was listed by this event, and what other threads listed while the call ran: which came
+    /// first is not known.
+    fn doubt_order_since(&mut self, started: Nanos) {
+        let seq = self.seq;
+        let entries = &mut self.instance.ready.entries;
+        if entries.back().is_none_or(|last| last.seq != seq) {
+            return;
+        }
+        let meanwhile = entries.iter().rev().skip(1).take_while(|e| e.since >= started).count();
+        if meanwhile > 0 {
+            entries.iter_mut().rev().take(meanwhile + 1).for_each(|entry| entry.unsure = true);
+        }
+    }
+
     /// `ep_poll_callback` for one registration. An empty `band` is a wake-up without a key.
     fn callback(&mut self, key: WatchKey, band: Mask, why: Reason) {
         let at = (self.seq, self.t);
@@ -374,6 +389,7 @@ impl World {
         if let LaneState::Asleep(call) = lane.state {
             lane.state = LaneState::Harvesting(call);
             lane.since = t;
+            lane.looked = true;
             lane.harvest_from = harvest_from;
         }
     }
@@ -382,6 +398,7 @@ impl World {
         match state {
             EdgeLog::Off => {
                 self.edge_log = EdgeLog::Off;
+                self.instance.check.owed.clear();
                 self.instance.check.sync = Sync::Unknown;
             }
             EdgeLog::Skipped => self.lost_sync(),
@@ -396,6 +413,8 @@ impl World {
     }
 
     fn lost_sync(&mut self) {
+        // A wake-up that is missing may be among what was lost.
+        self.instance.check.owed.clear();
         if self.instance.check.sync == Sync::Following {
             self.instance.check.sync = Sync::Lost;
         }

@@ -10,6 +10,7 @@ use crate::event::{
 use super::check::{Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
+use super::lane::{Lane, LaneState};
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
 
@@ -103,6 +104,10 @@ impl World {
     fn walk(&mut self, c: &mut Comparison<'_>) {
         let mut next = 0;
         while !(c.full && next == c.events.len()) {
+            if self.came_first(c, next) {
+                next += 1;
+                continue;
+            }
             let Some(entry) = self.instance.ready.entries.pop_front() else { break };
             if let Some(listed) = self.instance.interest.get_mut(entry.key) {
                 listed.listed = false;
@@ -140,6 +145,32 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether the next event reported stood before the head of the list, where the model had it
+    /// later or not at all: the head is ready, was not reported, and the kernel passes over nothing
+    /// that is. The entry of the event is taken; the head stays.
+    fn came_first(&mut self, c: &mut Comparison<'_>, next: usize) -> bool {
+        let Some(head) = self.instance.ready.entries.front().copied() else { return false };
+        let Some(event) = c.events.get(next).filter(|_| c.full) else { return false };
+        let (key, of) = (InterestList::key_of(event), InterestList::key_of);
+        let mask = self.instance.interest.get(head.key).map_or(Mask::EMPTY, |entry| entry.mask);
+        let ready = self.files.get(&head.key.file).is_some_and(|file| file.poll().surely(mask));
+        if key == head.key || !ready || c.events[next..].iter().any(|e| of(e) == head.key) {
+            return false;
+        }
+        // Not listed yet: whatever listed it is told later.
+        let Some((at, _)) = self.instance.ready.find(key) else { return true };
+        let Some(entry) = self.instance.ready.entries.remove(at) else { return true };
+        if let Some(listed) = self.instance.interest.get_mut(key) {
+            listed.listed = false;
+        }
+        self.delta.removed.push(key);
+        if !entry.unsure && !head.unsure && entry.seq <= c.from && head.seq <= c.from {
+            c.differences.push(Difference::Order(key));
+        }
+        c.taken.push(entry);
+        true
     }
 
     /// A listed entry that was not reported although there was room: the kernel polled it and
@@ -227,7 +258,13 @@ impl World {
     fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
         let (seq, t) = (self.seq, self.t);
         let check = &mut self.instance.check;
-        let overlapped = check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
+        // Another thread's harvest may have come before this one, and be told only later.
+        let inside = |lane: &Lane| {
+            let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
+            lane.id != id && waits && lane.looked
+        };
+        let overlapped = self.lanes.iter().any(inside)
+            || check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
         check.harvested_by(id, seq);
         if c.judged && !overlapped {
             let owed = c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id });

@@ -137,6 +137,9 @@ pub struct Lane {
     pub turns: u64,
     /// Calls of any kind.
     pub calls: u64,
+    /// In `epoll_wait` it may have looked at the ready list since it entered: it found something
+    /// there, or was woken.
+    pub looked: bool,
     /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
     /// later may have come before or after the harvest.
     pub harvest_from: Seq,

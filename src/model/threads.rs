@@ -48,6 +48,7 @@ impl World {
         lane.batch.clear();
         lane.since = t;
         lane.harvest_from = seq;
+        lane.looked = !sleeps;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
     }
 
