@@ -55,7 +55,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
     let token = CancellationToken::new();
-    tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("signalfd", &e))?;
+    tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("clone", &e))?;
     if headless {
         let output = match options.output {
             Output::Json => headless::Output::Json,

@@ -1,19 +1,20 @@
-//! A thread that takes the signals and notices that the terminal is gone, because a stalled
-//! terminal blocks the thread that draws, and crossterm reads on when the terminal has vanished.
+//! Threads that take the signals and notice that the terminal is gone, because a stalled terminal
+//! blocks the thread that draws, and crossterm reads on when the terminal has vanished.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{dup2_stdin, pipe};
 use tokio_util::sync::CancellationToken;
 
 use super::terminal;
+
+/// How much later than its signal a vanished terminal is acted upon.
+const SIGNAL_FIRST: Duration = Duration::from_millis(2);
 
 /// How long an orderly end may take.
 const GRACE: Duration = Duration::from_secs(1);
@@ -40,50 +41,46 @@ pub fn block() -> io::Result<()> {
     Ok(pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals()), None)?)
 }
 
-/// Starts the thread: on a signal, or when the terminal vanishes, it cancels the token, waits for
+/// Starts the threads: on a signal, or when the terminal vanishes, one cancels the token, waits for
 /// an orderly end, and then gives the terminal back as far as possible and ends the process with
 /// 128 and the signal's number.
 ///
+/// The signals are waited for, not read from a descriptor: whoever polls a signalfd is woken by
+/// every signal of the process, and each wake-up of a watched file is one.
+///
 /// # Errors
-/// If the system refuses the descriptor or the thread.
+/// If the system refuses a thread.
 pub fn start(token: CancellationToken) -> io::Result<()> {
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    let source = SignalFd::with_flags(&signals(), flags)?;
-    std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        // A terminal that is gone does not say any more that it is one.
-        let tty = io::stdin().is_terminal();
-        let signal = wait(&source, tty);
-        CAUGHT.store(signal, Ordering::SeqCst);
-        token.cancel();
-        rest(tty);
-        terminal::leave_stalled();
-        std::process::exit(128 + signal);
+    // A terminal that is gone does not say any more that it is one.
+    let tty = io::stdin().is_terminal();
+    let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    if tty {
+        let token = token.clone();
+        spawn("hangup").spawn(move || {
+            while !vanishes(PollTimeout::NONE) {}
+            // The signal for it comes first, if it comes.
+            std::thread::sleep(SIGNAL_FIRST);
+            end(Signal::SIGHUP, &token, tty);
+        })?;
+    }
+    spawn("watchdog").spawn(move || {
+        // It fails only for a set that holds no signal (sigwait(3)).
+        let signal = signals().wait().unwrap_or(Signal::SIGTERM);
+        end(signal, &token, tty);
     })?;
     Ok(())
 }
 
-/// Waits for a signal, or for the terminal to hang up.
-fn wait(source: &SignalFd, tty: bool) -> i32 {
-    let stdin = io::stdin();
-    loop {
-        let mut fds = vec![PollFd::new(source.as_fd(), PollFlags::POLLIN)];
-        if tty {
-            // POLLHUP and POLLERR are always reported (poll(2)); input is somebody else's.
-            fds.push(PollFd::new(stdin.as_fd(), PollFlags::empty()));
-        }
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            Err(_) => return Signal::SIGTERM as i32,
-            Ok(_) => {}
-        }
-        let hung_up = fds.get(1).is_some_and(is_gone);
-        if let Ok(Some(info)) = source.read_signal() {
-            return i32::try_from(info.ssi_signo).unwrap_or(Signal::SIGTERM as i32);
-        }
-        if hung_up {
-            return Signal::SIGHUP as i32;
-        }
+/// The end for that reason; only the first one counts.
+fn end(signal: Signal, token: &CancellationToken, tty: bool) {
+    let signal = signal as i32;
+    if CAUGHT.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        return;
     }
+    token.cancel();
+    rest(tty);
+    terminal::leave_stalled();
+    std::process::exit(128 + signal);
 }
 
 fn is_gone(stdin: &PollFd<'_>) -> bool {
