@@ -50,8 +50,9 @@ pub fn parts(event: &Event) -> (String, String) {
 fn phase_words(phase: &CommandPhase) -> String {
     match phase {
         CommandPhase::Accepted => String::new(),
-        CommandPhase::Done(remark) => remark.as_deref().unwrap_or("done").to_owned(),
-        CommandPhase::Failed(reason) => format!("failed: {reason}"),
+        CommandPhase::Done(None) => "done".to_owned(),
+        CommandPhase::Done(Some(remark)) => visible(remark.as_bytes(), 200),
+        CommandPhase::Failed(reason) => format!("failed: {}", visible(reason.as_bytes(), 200)),
     }
 }
 
