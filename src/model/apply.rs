@@ -19,7 +19,8 @@ impl World {
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
-        self.back_to_sleep();
+        // A thread whose own event this is did not sleep until now.
+        self.back_to_sleep(event.lane);
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
         self.delta.findings = findings.observe(event, self);

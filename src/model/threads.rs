@@ -54,10 +54,10 @@ impl World {
 
     /// A thread that was woken and has not returned for a while found nothing: it sleeps again, at
     /// the head of the wait queue, and what it polled has left the list (`ep_poll`).
-    pub(super) fn back_to_sleep(&mut self) {
+    pub(super) fn back_to_sleep(&mut self, but: LaneId) {
         let t = self.t;
         let slow = |lane: &Lane| match lane.state {
-            LaneState::Harvesting(call) if call.may_sleep() => {
+            LaneState::Harvesting(call) if call.may_sleep() && lane.id != but => {
                 (t.since(lane.since) > HARVEST_TAKES).then_some((lane.since, lane.id, call))
             }
             _ => None,
