@@ -5,7 +5,7 @@ use crate::event::{
     Output, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
 };
 
-use super::check::Sync;
+use super::check::{Check, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
@@ -389,6 +389,8 @@ impl World {
         let Some(lane) = self.lane_mut(id) else { return };
         if let LaneState::Asleep(call) = lane.state {
             lane.state = LaneState::Harvesting(call);
+            // What it was late with it has told by then, or never will.
+            lane.late &= t.since(lane.since) < Check::PATIENCE;
             lane.since = t;
             lane.looked = true;
             lane.harvest_from = harvest_from;

@@ -118,7 +118,7 @@ impl Check {
 
     /// How long a wake-up may be late: whoever woke the file is kept from running between the
     /// callback and the signal, on a machine with more to do.
-    const PATIENCE: Nanos = Nanos(100_000_000);
+    pub(super) const PATIENCE: Nanos = Nanos(100_000_000);
 
     pub(super) fn differ(&mut self, divergence: Divergence) {
         self.diverged += 1;

@@ -263,7 +263,8 @@ impl World {
             let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
             lane.id != id && waits && lane.looked
         };
-        let overlapped = self.lanes.iter().any(inside)
+        let late = |lane: &Lane| lane.id == id && lane.late;
+        let overlapped = self.lanes.iter().any(|lane| inside(lane) || late(lane))
             || check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
         check.harvested_by(id, seq);
         if c.judged && !overlapped {

@@ -143,6 +143,9 @@ pub struct Lane {
     /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
     /// later may have come before or after the harvest.
     pub harvest_from: Seq,
+    /// Nothing was heard of its harvest for so long that it was put back to sleep: if it does
+    /// return with events, what they are compared with has been given up.
+    pub late: bool,
 }
 
 impl Lane {

@@ -49,6 +49,7 @@ impl World {
         lane.since = t;
         lane.harvest_from = seq;
         lane.looked = !sleeps;
+        lane.late = false;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
     }
 
@@ -71,6 +72,7 @@ impl World {
             self.instance.wq.push_head(id);
             if let Some(lane) = self.lane_mut(id) {
                 lane.state = LaneState::Asleep(call);
+                lane.late = true;
                 self.drop_stale(since);
             }
         }
@@ -150,5 +152,31 @@ impl World {
             LaneChange::Ended => lane.state = LaneState::Ended,
             LaneChange::Died(message) => lane.state = LaneState::Died(message.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenario::{EDGE, IN, Scenario};
+
+    /// A thread is woken, and its return is told only after 3 ms in which something else was seen.
+    fn told_late() -> Scenario {
+        let held_up = Scenario::new().listen(4, IN).client(7, EDGE).enter(1).wakeup(7, IN, None);
+        let world = held_up.every(3_000_000).wakeup(4, IN, Some(1));
+        world.report(1, &[(7, IN), (4, IN)])
+    }
+
+    #[test]
+    fn a_report_that_is_told_late_is_not_judged() {
+        let later = told_late().every(200_000_000).turn(1, &[(4, IN)]);
+        let check = &later.world.instance.check;
+        assert_eq!((check.diverged, check.unjudged), (0, 1), "{:?}", check.recent().last());
+    }
+
+    #[test]
+    fn the_next_report_is_judged_again() {
+        let later = told_late().turn(1, &[(7, IN), (4, IN)]);
+        let later = later.every(200_000_000).turn(1, &[(4, IN)]);
+        assert!(later.world.instance.check.diverged > 0, "7 is edge-triggered and was taken");
     }
 }

@@ -185,7 +185,10 @@ fn storm(seed: u64, time: Duration) {
     });
     let mut client = terminal.connect();
     client.write_all(b"well?").unwrap();
-    client.read_exact(&mut [0; 5]).expect("an answer");
+    if let Err(error) = client.read_exact(&mut [0; 5]) {
+        terminal.settle();
+        panic!("no answer: {error}\n{}", terminal.text());
+    }
     assert!(!terminal.text().contains("died"), "{}", terminal.text());
     terminal.keys("q");
     assert_eq!(terminal.ended().code(), Some(0));
