@@ -10,6 +10,7 @@ mod ids;
 mod kind;
 mod mask;
 mod settings;
+mod told;
 mod visible;
 
 pub use call::{Call, CtlOp, Delivery, EdgeLog, HEAD, Head, How, Output, Peer, Ret, SyscallRecord};
@@ -24,4 +25,5 @@ pub use mask::{Arm, Mask, Trigger};
 pub use settings::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
 };
+pub use told::{ListSource, Reason, Told, ToldFile, ToldInstance, ToldThread, ToldWatch};
 pub use visible::visible;

@@ -240,7 +240,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         match watched.what {
             FileKind::Listener => self.accept_turn(&watched),
             FileKind::Tcp | FileKind::Unix => self.conn_turn(&watched, mask),
-            FileKind::Eventfd | FileKind::Pipe => self.control_turn(),
+            _ => self.control_turn(),
         }
         self.settle(&watched);
     }

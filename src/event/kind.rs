@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, SyscallRecord};
+use super::{
+    Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Ret, Seq, Settings, SyscallRecord, Told,
+};
 
 /// Something that happened, once, at one time, in one lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +34,18 @@ pub enum FileKind {
     Eventfd,
     /// The reading end of a pipe.
     Pipe,
+    /// The writing end of a pipe.
+    PipeWriter,
+    /// A timerfd.
+    Timerfd,
+    /// An AF_UNIX datagram socket.
+    Datagram,
+    /// A UDP socket.
+    Udp,
+    /// An epoll instance.
+    Epoll,
+    /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
+    Plain,
 }
 
 /// Queue lengths of a file as the kernel gave them; `None` where it gave none.
@@ -233,6 +247,15 @@ pub enum Kind {
     Lane(LaneChange),
     /// Something worth a line that changes no state.
     Note(Box<str>),
+    /// A call that the live server never makes, as text in strace's manner.
+    Made {
+        /// The call with its arguments: `socket(AF_INET, SOCK_STREAM)`.
+        text: Box<str>,
+        /// Its result.
+        ret: Ret,
+    },
+    /// Everything at this time: what was deduced before gives way to it.
+    Told(Box<Told>),
     /// Nothing happened up to this time: whoever was about to return would have.
     Quiet,
 }

@@ -145,6 +145,8 @@ fn reason(why: Reason) -> &'static str {
         Reason::Room => "room",
         Reason::PeerClosed => "peer-closed",
         Reason::Signalled => "signalled",
+        Reason::Expired => "expired",
+        Reason::Inner => "inner-epoll",
         Reason::AtAdd => "ready-at-add",
         Reason::AtMod => "ready-at-mod",
         Reason::PutBack => "put-back",
@@ -291,6 +293,18 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("kind", "note")?;
             map.serialize_entry("text", &visible(text.as_bytes(), LONG))
         }
+        Kind::Made { text, ret } => {
+            map.serialize_entry("kind", "call")?;
+            map.serialize_entry("text", &visible(text.as_bytes(), LONG))?;
+            match ret.errno() {
+                Some(errno) => map.serialize_entry("errno", &errno.to_string()),
+                None => map.serialize_entry("ret", &ret.raw()),
+            }
+        }
+        Kind::Told(told) => {
+            map.serialize_entry("kind", "told")?;
+            map.serialize_entry("told", told)
+        }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
@@ -390,6 +404,12 @@ fn file_word(what: FileKind) -> &'static str {
         FileKind::Unix => "unix",
         FileKind::Eventfd => "eventfd",
         FileKind::Pipe => "pipe",
+        FileKind::PipeWriter => "pipe-writer",
+        FileKind::Timerfd => "timerfd",
+        FileKind::Datagram => "unix-datagram",
+        FileKind::Udp => "udp",
+        FileKind::Epoll => "epoll",
+        FileKind::Plain => "file",
     }
 }
 

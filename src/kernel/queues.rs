@@ -20,8 +20,8 @@ pub fn of(fd: Fd, what: FileKind) -> Queues {
         FileKind::Listener => listener(fd),
         FileKind::Tcp => stream(fd),
         FileKind::Unix => Queues { state: None, ..unstated(fd) },
-        FileKind::Eventfd => Queues::default(),
         FileKind::Pipe => Queues { unsent: None, ..unstated(fd) },
+        _ => Queues::default(),
     }
 }
 

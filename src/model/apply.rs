@@ -58,7 +58,11 @@ impl World {
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Quiet => self.quiet(),
-            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) => {}
+            Kind::Stale { .. }
+            | Kind::Command { .. }
+            | Kind::Note(_)
+            | Kind::Made { .. }
+            | Kind::Told(_) => {}
         }
     }
 

@@ -121,7 +121,7 @@ impl OpenFile {
                 None => poll.unknown |= out,
             },
             FileKind::Eventfd => poll.set |= out,
-            FileKind::Listener | FileKind::Pipe => {}
+            _ => {}
         }
         poll
     }

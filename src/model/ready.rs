@@ -2,32 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Mask, Nanos, Seq, WatchKey};
-
-/// Why an entry stands on the ready list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Bytes arrived; how many were unread then, if known.
-    Arrived(Option<u32>),
-    /// A connection waits to be accepted; how many waited then, if known.
-    Connection(Option<u32>),
-    /// There is room to write again.
-    Room,
-    /// The peer closed or reset its end.
-    PeerClosed,
-    /// The control eventfd was written.
-    Signalled,
-    /// The file was found ready by the poll that ADD makes.
-    AtAdd,
-    /// The file was found ready by the poll that MOD makes.
-    AtMod,
-    /// Level-triggered: put back at the tail when it was reported.
-    PutBack,
-    /// Woken twice around one harvest: it is listed if the later one came after it.
-    Perhaps,
-    /// Woken with a key that fits none of the above.
-    Woken(Mask),
-}
+pub use crate::event::Reason;
+use crate::event::{Nanos, Seq, WatchKey};
 
 /// An entry of the ready list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Refused(_)
         | Kind::Gap { .. }
         | Kind::Lane(_)
+        | Kind::Made { .. }
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         _ => false,
@@ -37,6 +38,9 @@ pub fn parts(event: &Event) -> (String, String) {
         Kind::Lane(LaneChange::Ended) => ("the thread ends".to_owned(), String::new()),
         Kind::Lane(LaneChange::Died(message)) => {
             (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
+        }
+        Kind::Made { text, ret } => {
+            (visible(format!("{text} = {ret}").as_bytes(), 200), String::new())
         }
         Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
         Kind::Command { text, phase, .. } => {

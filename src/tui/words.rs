@@ -110,6 +110,12 @@ pub fn kind(file: &OpenFile) -> &'static str {
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
+        FileKind::PipeWriter => "pipe end",
+        FileKind::Timerfd => "timer",
+        FileKind::Datagram => "dgram",
+        FileKind::Udp => "udp",
+        FileKind::Epoll => "epoll",
+        FileKind::Plain => "file",
     }
 }
 
@@ -175,6 +181,8 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         },
         Reason::Room => "room to write".to_owned(),
         Reason::PeerClosed => "peer closed".to_owned(),
+        Reason::Expired => "expired".to_owned(),
+        Reason::Inner => "inner epoll ready".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
         Reason::AtAdd => "polled ready at ADD".to_owned(),
         Reason::AtMod => "polled ready at MOD".to_owned(),

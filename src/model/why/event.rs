@@ -56,6 +56,11 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
         Kind::Lane(LaneChange::Ended) => format!("{id} was asked to end and did"),
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
+        Kind::Made { text, ret } => match ret.errno() {
+            Some(errno) => format!("{text} failed: {errno}"),
+            None => format!("{text} returned {ret}"),
+        },
+        Kind::Told(_) => "everything as it is now".to_owned(),
         Kind::Quiet => "nothing happened up to here: a thread that was woken and has not returned \
                         found nothing and sleeps again, at the head of the wait queue"
             .to_owned(),

@@ -184,6 +184,11 @@ impl Case<'_> {
                 "is on the ready list: the tool wrote to it at {t}, which is how a command reaches \
                  a thread in epoll_wait"
             ),
+            Reason::Expired => format!("is on the ready list: the timer expired at {t}"),
+            Reason::Inner => format!(
+                "is on the ready list: something came on the ready list of the epoll instance that \
+                 it names at {t}"
+            ),
             Reason::AtAdd => format!(
                 "is on the ready list: ADD polled it at {t} and found it ready; what came before \
                  ADD counts, even with edge"

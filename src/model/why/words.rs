@@ -21,6 +21,12 @@ pub(in crate::model) fn name_of(file: &OpenFile) -> String {
         FileKind::Listener => format!("listener {name}"),
         FileKind::Eventfd => "control eventfd".to_owned(),
         FileKind::Pipe => "pipe".to_owned(),
+        FileKind::PipeWriter
+        | FileKind::Timerfd
+        | FileKind::Datagram
+        | FileKind::Udp
+        | FileKind::Epoll
+        | FileKind::Plain => name,
         FileKind::Tcp | FileKind::Unix => match &file.peer {
             _ if !name.is_empty() => name,
             Some(peer) => visible(peer.to_string().as_bytes(), NAME),

@@ -143,12 +143,12 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
             let limit = file.unsent.map_or_else(String::new, |n| format!("/{n}"));
             [format!("{waiting}{limit}"), "-".to_owned()]
         }
-        FileKind::Eventfd | FileKind::Pipe => ["-".to_owned(), "-".to_owned()],
         FileKind::Tcp | FileKind::Unix if file.queued > 0 => [
             number(file.unread),
             words::bytes(file.queued.saturating_add(file.unsent.unwrap_or(0))),
         ],
         FileKind::Tcp | FileKind::Unix => [number(file.unread), number(file.unsent)],
+        _ => ["-".to_owned(), "-".to_owned()],
     }
 }
 

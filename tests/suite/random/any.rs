@@ -167,6 +167,12 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         FileKind::Unix,
         FileKind::Eventfd,
         FileKind::Pipe,
+        FileKind::PipeWriter,
+        FileKind::Timerfd,
+        FileKind::Datagram,
+        FileKind::Udp,
+        FileKind::Epoll,
+        FileKind::Plain,
     ]);
     let state = select(vec![
         ConnState::Open,
@@ -207,6 +213,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         any::<u64>().prop_map(|lost| Kind::Gap { lost }),
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
+        (text(), any::<i64>()).prop_map(|(text, ret)| Kind::Made { text, ret: Ret::from_raw(ret) }),
         Just(Kind::Quiet),
     ]
 }
