@@ -14,6 +14,8 @@ mod lane;
 mod ready;
 #[cfg(test)]
 mod scenario;
+#[cfg(test)]
+pub(crate) mod teller;
 mod threads;
 mod timeline;
 mod told;
@@ -28,5 +30,5 @@ pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
-pub use why::{Subject, why};
+pub use why::{Subject, changes, why};
 pub use world::{Aside, Counters, Delta, EpollInstance, World};

@@ -36,6 +36,11 @@ impl Labels {
         then.map(|(_, name)| &**name)
     }
 
+    /// Whether some number is, or was, called so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.values().flatten().any(|(_, known)| &**known == name)
+    }
+
     /// When the number got its last name.
     pub(super) fn since(&self, fd: Fd) -> Option<Seq> {
         Some(self.names.get(&fd)?.back()?.0)

@@ -148,7 +148,7 @@ impl World {
 
     fn told(&mut self, told: &Told) {
         let now = Now { at: (self.seq, self.t), before: self.told.unwrap_or(Seq(0)) };
-        self.told = Some(self.seq);
+        self.told_before = self.told.replace(self.seq).or(Some(Seq(0)));
         let grown = self.told_files(&told.files, now);
         self.told_instances(told, &grown, now);
         self.told_threads(told);
@@ -290,6 +290,8 @@ fn instance(
 ) -> Aside {
     let mut delta = Delta::default();
     let (interest, changed) = interest(&mut old.interest, told, now);
+    // What is left there is no more.
+    delta.forgotten = old.interest.iter().map(|entry| entry.key).collect();
     let mut instance = EpollInstance {
         fd: Some(told.fd),
         interest,
@@ -360,3 +362,6 @@ fn interest(old: &mut InterestList, told: &ToldInstance, now: Now) -> (InterestL
     }
     (list, changed)
 }
+
+#[cfg(test)]
+mod tests;

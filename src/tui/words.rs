@@ -107,6 +107,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 pub fn kind(file: &OpenFile) -> &'static str {
     match file.what {
         FileKind::Listener => "listener",
+        FileKind::Tcp if file.told.is_some() => "tcp",
+        FileKind::Unix if file.told.is_some() => "unix",
+        FileKind::Eventfd if file.told.is_some() => "eventfd",
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
@@ -124,7 +127,7 @@ pub fn peer(file: &OpenFile) -> String {
     match &file.peer {
         Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
-        None if file.what == FileKind::Eventfd => "eventfd".to_owned(),
+        None if file.what == FileKind::Eventfd && file.told.is_none() => "eventfd".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
     }
 }
@@ -149,7 +152,8 @@ pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
 /// Whether an entry stands on the ready list although nothing it watches for holds any more: the
 /// next `epoll_wait` polls it and drops it.
 pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
-    let drained = world.file_of(entry.key).is_some_and(|file| file.unread == Some(0));
+    let file = world.file_of(entry.key);
+    let drained = file.is_some_and(|file| file.unread == Some(0) || file.told.is_some());
     drained && ready_bits(world, entry).is_empty()
 }
 
@@ -166,8 +170,11 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
 fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
     let at = entry.since;
     if is_stale(world, entry) {
-        let listener = world.file_of(entry.key).is_some_and(|f| f.what == FileKind::Listener);
-        let done = if listener { "accepted" } else { "drained" };
+        let done = match world.file_of(entry.key).map(|file| file.what) {
+            Some(FileKind::Listener) => "accepted",
+            Some(FileKind::PipeWriter | FileKind::Timerfd | FileKind::Epoll) => "not ready",
+            _ => "drained",
+        };
         let stays = format!("{done}; leaves at the next epoll_wait");
         return vec![stays, format!("{done}: next wait drops it")];
     }
@@ -183,6 +190,7 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Reason::PeerClosed => "peer closed".to_owned(),
         Reason::Expired => "expired".to_owned(),
         Reason::Inner => "inner epoll ready".to_owned(),
+        Reason::Signalled if world.is_told() => "written".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
         Reason::AtAdd => "polled ready at ADD".to_owned(),
         Reason::AtMod => "polled ready at MOD".to_owned(),
@@ -205,6 +213,12 @@ fn arrived(at: Nanos, unread: Option<u32>) -> Vec<String> {
     let n = size(n);
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
     vec![long, short, format!("arrived, {n} unread")]
+}
+
+/// A thread with what it is called, as a column of the calls has it.
+pub fn lanes(world: &World) -> u16 {
+    let names = world.lanes.iter().map(|lane| width(&world.lane_name(lane.id)));
+    super::draw::cells(names.max().unwrap_or(2).clamp(2, 10))
 }
 
 fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {

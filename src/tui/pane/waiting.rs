@@ -21,7 +21,10 @@ impl Waiting<'_> {
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
-        vec![name.to_owned(), format!("{asleep} of {alive}")]
+        let mut title = vec![name.to_owned()];
+        look.named(&mut title);
+        title.push(format!("{asleep} of {alive}"));
+        title
     }
 
     /// The threads in the order of the pane: sleepers as they are woken, then the others.
@@ -49,7 +52,7 @@ impl Waiting<'_> {
         }
         let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
         for lane in world.lanes.iter().filter(asleep) {
-            let (text, role, hint) = words(lane, columns);
+            let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
@@ -59,10 +62,11 @@ impl Waiting<'_> {
     }
 }
 
-fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
+fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
         LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
+        LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = matches!(call, Call::EpollWait { .. });
@@ -71,13 +75,20 @@ fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
             } else {
                 "press . to make it, > for a turn"
             };
+            let call = world.spelled(call, world.seq);
             let text = format!("held before {call}");
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
+        LaneState::Harvesting(call) if world.is_told() => {
+            (format!("held inside {}", world.spelled(call, world.seq)), Role::Title, None)
+        }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::Asleep(_) if lane.step_pending => {
             ("step pending: the call sleeps".to_owned(), Role::Asleep, None)
+        }
+        LaneState::Asleep(call) if world.is_told() => {
+            (format!("asleep in {}", world.spelled(call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
@@ -108,7 +119,10 @@ impl Widget for Waiting<'_> {
                     _ => look.theme.glyphs.idle,
                 };
                 row.put(marker, look.style(Role::Focus));
-                row.put(&format!("{} ", lane.id), look.style(Role::Title));
+                row.put(
+                    &format!("{} ", look.scene.world.lane_name(lane.id)),
+                    look.style(Role::Title),
+                );
                 row.put(glyph, look.style(*role)).put(" ", look.style(Role::Text));
             }
             row.put(text, look.style(*role));
