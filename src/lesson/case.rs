@@ -127,7 +127,7 @@ pub enum ActorKind {
     /// A counter (eventfd2(2)).
     Eventfd {
         /// Where it begins.
-        count: u64,
+        value: u32,
         /// Each read takes one (`EFD_SEMAPHORE`).
         semaphore: bool,
     },
