@@ -30,5 +30,6 @@ pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
+pub use told::STEP;
 pub use why::{Subject, changes, why};
 pub use world::{Aside, Counters, Delta, EpollInstance, World};

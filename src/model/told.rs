@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Reason, Seq,
+    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Seq,
     SyscallRecord, Told, ToldFile, ToldInstance, WatchKey,
 };
 
@@ -20,10 +20,15 @@ use super::lane::{LaneState, WaitQueue};
 use super::ready::{ReadyEntry, ReadyList};
 use super::world::{Aside, Delta, EpollInstance, World};
 
+/// How long a step lasts on the clock of a source that tells every list: such a clock counts steps,
+/// the first of which begins one step after the start. What the learner does between two steps
+/// comes in the second half of the one before.
+pub const STEP: Nanos = Nanos(1_000_000_000);
+
 /// The time of a telling, and the one before it.
 #[derive(Clone, Copy)]
 struct Now {
-    at: (Seq, crate::event::Nanos),
+    at: (Seq, Nanos),
     before: Seq,
 }
 

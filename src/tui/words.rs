@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::event::{ConnState, FileKind, Mask, Nanos, Peer};
-use crate::model::{OpenFile, ReadyEntry, Reason, World};
+use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -168,7 +168,7 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
 
 /// What can be said of an entry, the longest wording first.
 fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
-    let at = entry.since;
+    let at = moment(world, entry.since);
     if is_stale(world, entry) {
         let done = match world.file_of(entry.key).map(|file| file.what) {
             Some(FileKind::Listener) => "accepted",
@@ -181,7 +181,7 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
     // Later arrivals change nothing but the amount: an entry is listed once.
     let unread = world.file_of(entry.key).and_then(|file| file.unread);
     let what = match entry.why {
-        Reason::Arrived(then) => return arrived(at, unread.or(then)),
+        Reason::Arrived(then) => return arrived(world, &at, unread.or(then)),
         Reason::Connection(then) => match unread.or(then) {
             Some(n) if n > 1 => format!("{n} connections wait"),
             _ => "connection waits".to_owned(),
@@ -202,15 +202,28 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Reason::Woken(mask) => format!("woken with {mask}"),
     };
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
-    let when = if since { "since" } else { "at" };
+    let when = if since { "since" } else { preposition(world) };
     vec![format!("{what} {when} {at}"), what]
 }
 
-fn arrived(at: Nanos, unread: Option<u32>) -> Vec<String> {
+/// A time as the world's clock has it: seconds, or steps.
+pub fn moment(world: &World, t: Nanos) -> String {
+    if world.is_told() { format!("step {}", t.0 / STEP.0) } else { t.to_string() }
+}
+
+fn preposition(world: &World) -> &'static str {
+    if world.is_told() { "in" } else { "at" }
+}
+
+fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
     let Some(n) = unread else {
-        return vec![format!("bytes arrived at {at}"), "bytes arrived".to_owned()];
+        let when = preposition(world);
+        return vec![format!("bytes arrived {when} {at}"), "bytes arrived".to_owned()];
     };
     let n = size(n);
+    if world.is_told() {
+        return vec![format!("arrived in {at}, {n} unread"), format!("arrived, {n} unread")];
+    }
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
     vec![long, short, format!("arrived, {n} unread")]
 }
@@ -235,7 +248,10 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
             words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
         }
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
-        _ => vec![format!("put back at {}", entry.since), "put back".to_owned()],
+        _ => {
+            let when = format!("{} {}", preposition(world), moment(world, entry.since));
+            vec![format!("put back {when}"), "put back".to_owned()]
+        }
     }
 }
 

@@ -3,7 +3,9 @@ use crate::event::{
     Ret, SyscallRecord,
 };
 use crate::model::teller::Teller;
-use crate::model::{LaneState, Moment, Span, Subject, Timeline, TrackId, World, changes, why};
+use crate::model::{
+    LaneState, Moment, STEP, Span, Subject, Timeline, TrackId, World, changes, why,
+};
 
 const EDGE: Mask = Mask(0x1 | 1 << 31);
 
@@ -17,7 +19,7 @@ struct Run {
 
 impl Run {
     fn push(&mut self, lane: u8, kind: Kind) -> &mut Self {
-        let (seq, t) = (self.world.seq.next(), Nanos(self.world.t.0 + 1_000_000));
+        let (seq, t) = (self.world.seq.next(), Nanos(self.world.t.0 + STEP.0 / 2));
         let event = Event { seq, t, lane: LaneId(lane), kind };
         self.world.apply(&event);
         self.timeline.apply(&event, &self.world);
@@ -144,7 +146,7 @@ fn sentences_call_things_by_their_names() {
     );
     let (mut run, mut teller) = written();
     let sentence = run.why(5);
-    assert!(sentence.contains("data arrived at 0.005; 1 byte is unread"), "{sentence}");
+    assert!(sentence.contains("data arrived after step 2; 1 byte is unread"), "{sentence}");
     assert!(sentence.contains("It is at the head; the next epoll_wait reports IN"), "{sentence}");
     run.waits(3, &[(5, Mask::IN)]);
     let wait = run.last.clone().expect("it was pushed");

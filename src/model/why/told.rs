@@ -11,7 +11,7 @@ use crate::event::{
     Arm, Call, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Trigger, WatchKey,
 };
 use crate::model::{
-    EpollInstance, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, Subject, World,
+    EpollInstance, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, STEP, Subject, World,
 };
 use file::{arrival, condition, contents};
 
@@ -26,6 +26,22 @@ pub(super) fn sentence(world: &World, subject: Subject<'_>) -> String {
         Subject::Watch(key) => watch(world, key),
         Subject::Lane(id) => lane(world, id),
         Subject::Event(event) => self::event(world, event),
+    }
+}
+
+/// When that was, in a world whose clock counts steps: `in step 5`.
+fn when(t: Nanos) -> String {
+    match (t.0 / STEP.0, t.0 % STEP.0) {
+        (0, _) => "at the start".to_owned(),
+        (step, rest) if rest < STEP.0 / 2 => format!("in step {step}"),
+        (step, _) => format!("after step {step}"),
+    }
+}
+
+fn since_when(t: Nanos) -> String {
+    match t.0 / STEP.0 {
+        0 => "since the start".to_owned(),
+        step => format!("since step {step}"),
     }
 }
 
@@ -134,8 +150,8 @@ impl Case<'_> {
 
     fn disarmed(&self) -> String {
         let fired = self.entry.delivered.map(|(_, t, mask)| {
-            let mask = bits(mask);
-            format!("fired at {t} ({mask}) and is ")
+            let (mask, when) = (bits(mask), when(t));
+            format!("fired {when} ({mask}) and is ")
         });
         format!(
             "{} is one-shot: it {}disarmed, still on the interest list but silent even for HUP; {}. \
@@ -158,7 +174,7 @@ impl Case<'_> {
     fn listed(&self, place: usize, ready: &ReadyEntry) -> String {
         let again = match self.entry.woken {
             Some((_, t)) if t > ready.since && ready.why != Reason::PutBack => {
-                format!("; woken again at {t}, it keeps its place")
+                format!("; woken again {}, it keeps its place", when(t))
             }
             _ => String::new(),
         };
@@ -173,20 +189,20 @@ impl Case<'_> {
 
     /// Why it was put there.
     fn reason(&self, ready: &ReadyEntry) -> String {
-        let t = ready.since;
+        let when = when(ready.since);
         match ready.why {
             Reason::PutBack => {
-                format!("level-triggered, epoll_wait reported it at {t} and put it back")
+                format!("level-triggered, epoll_wait reported it {when} and put it back")
             }
             Reason::AtAdd => format!(
-                "ADD polled it at {t} and found it ready (what came before ADD counts, even with \
+                "ADD polled it {when} and found it ready (what came before ADD counts, even with \
                  edge)"
             ),
             Reason::AtMod => format!(
-                "MOD polled it at {t} and found it ready (a MOD, even with the same mask, asks \
+                "MOD polled it {when} and found it ready (a MOD, even with the same mask, asks \
                  again)"
             ),
-            why => format!("{} at {t}", arrival(why)),
+            why => format!("{} {when}", arrival(why)),
         }
     }
 
@@ -269,9 +285,10 @@ impl Case<'_> {
         }
         match (self.edge(), self.entry.delivered) {
             (true, Some((_, t, mask))) => format!(
-                "{but}: edge-triggered, {} was reported at {t} and the rest was left. It stays \
-                 silent until something new comes or a MOD polls it",
-                bits(mask)
+                "{but}: edge-triggered, {} was reported {} and the rest was left. It stays silent \
+                 until something new comes or a MOD polls it",
+                bits(mask),
+                when(t)
             ),
             (true, None) => format!(
                 "{but}: edge-triggered, and no wake-up has come since it was added; a MOD polls it"
@@ -285,7 +302,7 @@ impl Case<'_> {
 
     fn since(&self) -> String {
         match self.entry.delivered {
-            Some((_, t, _)) => format!(" (it was last reported at {t})"),
+            Some((_, t, _)) => format!(" (it was last reported {})", when(t)),
             None => String::new(),
         }
     }
@@ -318,15 +335,15 @@ fn lane(world: &World, id: LaneId) -> String {
             format!("{who} is inside {}", world.spelled(call, world.seq))
         }
         LaneState::Asleep(call) => asleep(world, id, &who, call, lane.since),
-        LaneState::Ended => format!("{who} ended at {}", lane.since),
-        LaneState::Died(_) => format!("{who} died at {}", lane.since),
+        LaneState::Ended => format!("{who} ended {}", when(lane.since)),
+        LaneState::Died(_) => format!("{who} died {}", when(lane.since)),
     }
 }
 
 fn asleep(world: &World, id: LaneId, who: &str, call: &Call, since: Nanos) -> String {
     let call = world.spelled(call, world.seq);
     let Some((instance, place)) = sleeps_in(world, id) else {
-        return format!("{who} sleeps in {call} since {since}");
+        return format!("{who} sleeps in {call}, {}", since_when(since));
     };
     let queue: Vec<LaneId> = instance.wq.iter().collect();
     let turn = match (place, queue.first()) {
@@ -345,7 +362,7 @@ fn asleep(world: &World, id: LaneId, who: &str, call: &Call, since: Nanos) -> St
             first.map_or_else(String::new, |first| self::who(world, *first))
         ),
     };
-    format!("{who} sleeps in {call} since {since}: {turn}")
+    format!("{who} sleeps in {call}, {}: {turn}", since_when(since))
 }
 
 // --- events

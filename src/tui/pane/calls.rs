@@ -98,9 +98,9 @@ impl Calls<'_> {
         let marker = if viewed { look.theme.glyphs.selected } else { " " };
         let later = event.seq > look.scene.world.seq;
         let text = if later { Role::Dim } else { Role::Text };
-        row.put(marker, look.style(Role::Focus));
-        row.column(&event.t.to_string(), TIME, Align::Right, look.style(Role::Dim));
         let world = look.scene.live;
+        row.put(marker, look.style(Role::Focus));
+        row.column(&words::moment(world, event.t), TIME, Align::Right, look.style(Role::Dim));
         let own = event.lane.is_worker();
         let lane = if own { world.lane_name(event.lane) } else { String::new() };
         let role = if later { Role::Dim } else { Role::Title };
@@ -148,7 +148,12 @@ impl Widget for Calls<'_> {
         for (lane, since, call) in waits {
             let mut row = Row::new(buf, area, y);
             row.put(" ", look.style(Role::Dim));
-            row.column(&since.to_string(), TIME, Align::Right, look.style(Role::Dim));
+            row.column(
+                &words::moment(look.scene.live, since),
+                TIME,
+                Align::Right,
+                look.style(Role::Dim),
+            );
             let world = look.scene.live;
             let columns = words::lanes(world);
             row.column(&world.lane_name(lane), columns, Align::Left, look.style(Role::Title));

@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Nanos, Trigger, print_duration};
-use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
+use crate::model::{InterestEntry, Moment, STEP, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::Choice;
@@ -129,7 +129,10 @@ impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let until = look.scene.world.t;
-        let span = format!("{} up to {until}", print_duration(look.ui.zoom));
+        let span = match look.scene.world.is_told() {
+            true => format!("up to {}", words::moment(look.scene.world, until)),
+            false => format!("{} up to {until}", print_duration(look.ui.zoom)),
+        };
         let mut title = vec!["Timeline".to_owned(), span, "seen, model".to_owned()];
         look.filtered(&mut title);
         title
@@ -204,8 +207,12 @@ impl TimelinePane<'_> {
     }
 
     fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
+        let unit = if self.0.scene.world.is_told() { "step" } else { "seconds" };
         const STEPS: [u64; 3] = [1, 2, 5];
-        let least = window.width.0 * 12 / u64::from(window.columns.max(1));
+        let mut least = window.width.0 * 12 / u64::from(window.columns.max(1));
+        if self.0.scene.world.is_told() {
+            least = (least / 2).max(STEP.0);
+        }
         let scales = (0..14).map(|power| 10_u64.pow(power));
         let mut steps = scales.flat_map(|scale| STEPS.map(|step| step * scale));
         let step = steps.find(|step| *step >= least.max(1)).unwrap_or(window.width.0.max(1));
@@ -231,12 +238,7 @@ impl TimelinePane<'_> {
             }
             t += step;
         }
-        Row::new(buf, area, y).column(
-            "seconds",
-            self.columns(),
-            Align::Left,
-            self.0.style(Role::Dim),
-        );
+        Row::new(buf, area, y).column(unit, self.columns(), Align::Left, self.0.style(Role::Dim));
     }
 
     /// The marks explained, broken into rows.

@@ -44,6 +44,9 @@ impl Waiting<'_> {
                     if place == 0 && world.instance.wq.len() > 1 { ", woken next" } else { "" };
                 let text = if lane.step_pending {
                     format!("step pending, asleep since {}", lane.since)
+                } else if world.is_told() {
+                    let LaneState::Asleep(call) = &lane.state else { continue };
+                    format!("asleep in {}{next}", world.spelled(call, world.seq))
                 } else {
                     format!("asleep since {}{next}", lane.since)
                 };
