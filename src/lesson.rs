@@ -5,3 +5,6 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+mod parse;
+
+pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
