@@ -5,6 +5,8 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+pub mod line;
 mod parse;
+pub mod quiz;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

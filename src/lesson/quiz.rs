@@ -1,0 +1,341 @@
+//! Questions: what a typed answer means, and which answer is right given what the kernel did.
+//!
+//! Pure. The kernel decides: the author's mark counts only where an answer does not say when it is
+//! right.
+
+use std::collections::BTreeMap;
+
+use super::case::{Answer, Ask, Choice, Counter, Entry, Expect, Given, Label, Outcome, Seen, Take};
+use crate::event::{Errno, Mask};
+
+/// What a step came to, as far as expectations and questions ask for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// What the call returned.
+    pub ret: Option<Outcome>,
+    /// What wait, poll or select of the main thread handed over.
+    pub events: Option<Seen>,
+    /// The ready list of each epoll instance, head first.
+    pub rdl: BTreeMap<Label, Vec<Label>>,
+    /// The overflow list of each in which a harvest is held, newest first.
+    pub ovf: BTreeMap<Label, Vec<Label>>,
+    /// The interest list of each, sorted by label.
+    pub interest: BTreeMap<Label, Vec<Entry>>,
+    /// What threads returned with.
+    pub woke: BTreeMap<Label, Seen>,
+    /// The threads that still sleep, sorted.
+    pub asleep: Vec<Label>,
+    /// The counters.
+    pub counters: BTreeMap<Counter, u64>,
+    /// The number that each label got last.
+    pub numbers: BTreeMap<Label, i32>,
+}
+
+impl Facts {
+    /// Whether everything that `expect` names was so.
+    pub fn agree_with(&self, expect: &Expect) -> bool {
+        let all = |told: &BTreeMap<Label, Vec<Label>>, wanted: &BTreeMap<Label, Vec<Label>>| {
+            wanted.iter().all(|(ep, list)| told.get(ep).map_or(&[][..], Vec::as_slice) == list)
+        };
+        let none = Vec::new();
+        let interest =
+            |(ep, list): (&Label, &Vec<Entry>)| self.interest.get(ep).unwrap_or(&none) == list;
+        let counter = |counter: &Counter| self.counters.get(counter).copied().unwrap_or(0);
+        (expect.ret.is_none() || expect.ret == self.ret)
+            && (expect.events.is_none() || expect.events == self.events)
+            && all(&self.rdl, &expect.rdl)
+            && all(&self.ovf, &expect.ovf)
+            && expect.interest.iter().all(interest)
+            && self.woke_as(expect)
+            && expect.asleep.as_ref().is_none_or(|asleep| *asleep == self.asleep)
+            && expect.count.iter().all(|(name, range)| range.contains(counter(name)))
+            && expect.same.as_ref().is_none_or(|[one, other]| self.same(one, other))
+            && expect.less.as_ref().is_none_or(|[one, other]| counter(one) < counter(other))
+    }
+
+    fn woke_as(&self, expect: &Expect) -> bool {
+        if expect.woke.is_empty() && expect.woke_maybe.is_empty() {
+            return true;
+        }
+        let must = expect.woke.iter().all(|(thread, seen)| self.woke.get(thread) == Some(seen));
+        let may = |(thread, seen): (&Label, &Seen)| {
+            expect.woke.contains_key(thread) || expect.woke_maybe.get(thread) == Some(seen)
+        };
+        must && self.woke.iter().all(may)
+    }
+
+    fn same(&self, one: &Label, other: &Label) -> bool {
+        let number = self.numbers.get(one);
+        number.is_some() && number == self.numbers.get(other)
+    }
+
+    /// What a question that is answered by typing asks for.
+    pub fn taken(&self, take: &Take) -> Option<Given> {
+        let outcome = |n: u64| Given::Outcome(Outcome::Value(i64::try_from(n).unwrap_or(i64::MAX)));
+        match take {
+            Take::Ret => self.ret.map(Given::Outcome),
+            Take::Events => match self.events.as_ref()? {
+                Seen::Events(events) => Some(outcome(events.len() as u64)),
+                Seen::Errno(errno) => Some(Given::Outcome(Outcome::Errno(*errno))),
+            },
+            Take::Count(counter) => Some(outcome(self.counters.get(counter).copied().unwrap_or(0))),
+            Take::Mask(label) => Some(Given::Mask(self.reported(label))),
+        }
+    }
+
+    /// The mask that the step reported for a descriptor, to whomever; empty if it did not.
+    fn reported(&self, label: &Label) -> Mask {
+        let events = |seen: &Seen| match seen {
+            Seen::Events(events) => {
+                events.iter().find(|entry| entry.label == *label).map(|entry| entry.mask)
+            }
+            Seen::Errno(_) => None,
+        };
+        let mut all = self.events.iter().chain(self.woke.values());
+        all.find_map(events).unwrap_or(Mask::EMPTY)
+    }
+}
+
+/// What a learner answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The choice at this place, from 0.
+    Choice(usize),
+    /// A typed answer.
+    Typed(Given),
+}
+
+/// What was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// The choice at this place, from 0.
+    Choice(usize),
+    /// None of the choices.
+    NoChoice,
+    /// This should have been typed.
+    Given(Given),
+    /// The step did not come to what was asked for.
+    Nothing,
+}
+
+/// How a question came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What the learner said, if anything.
+    pub reply: Option<Reply>,
+    /// What was right.
+    pub truth: Truth,
+    /// What the author says is right.
+    pub mark: Truth,
+}
+
+impl Verdict {
+    /// Whether the learner was right; `None` without an answer.
+    pub fn is_right(&self) -> Option<bool> {
+        Some(match (self.reply?, self.truth) {
+            (Reply::Choice(one), Truth::Choice(other)) => one == other,
+            (Reply::Typed(one), Truth::Given(other)) => one == other,
+            _ => false,
+        })
+    }
+
+    /// Whether the kernel did what the author says it does.
+    pub fn mark_holds(&self) -> bool {
+        self.truth == self.mark
+    }
+}
+
+/// Judges an answer by what the step came to.
+pub fn judge(ask: &Ask, reply: Option<Reply>, facts: &Facts) -> Verdict {
+    let (truth, mark) = match &ask.answer {
+        Answer::Choice(choices) => {
+            let place = |found: Option<usize>| found.map_or(Truth::NoChoice, Truth::Choice);
+            let mark = place(choices.iter().position(|choice| choice.right));
+            let agrees = |choice: &Choice| {
+                choice.when.as_ref().is_some_and(|expect| facts.agree_with(expect))
+            };
+            let marked = choices.iter().position(|choice| choice.right && agrees(choice));
+            let found = marked.or_else(|| choices.iter().position(agrees));
+            let judged = choices.iter().any(|choice| choice.when.is_some());
+            (if judged { place(found) } else { mark }, mark)
+        }
+        Answer::Free { take, right } => {
+            (facts.taken(take).map_or(Truth::Nothing, Truth::Given), Truth::Given(*right))
+        }
+    };
+    Verdict { reply, truth, mark }
+}
+
+/// How a typed answer to such a question looks, for the person who types.
+pub fn expected(take: &Take) -> &'static str {
+    match take {
+        Take::Ret => "a number, or the name of an error such as EAGAIN",
+        Take::Mask(_) => "bits such as IN|HUP, or 0 for none",
+        Take::Events => "how many events",
+        Take::Count(_) => "a number",
+    }
+}
+
+/// What was typed, as an answer to such a question.
+///
+/// # Errors
+/// What would have been an answer.
+pub fn typed(take: &Take, text: &str) -> Result<Given, String> {
+    let text = text.trim().to_uppercase();
+    let given = match take {
+        Take::Mask(_) => mask(&text).map(Given::Mask),
+        _ => outcome(&text).map(Given::Outcome),
+    };
+    given.ok_or_else(|| format!("type {}", expected(take)))
+}
+
+fn outcome(text: &str) -> Option<Outcome> {
+    if text == "EOF" {
+        return Some(Outcome::Eof);
+    }
+    match text.replace([',', '_'], "").parse() {
+        Ok(value) => Some(Outcome::Value(value)),
+        Err(_) => Errno::parse(text).map(Outcome::Errno),
+    }
+}
+
+fn mask(text: &str) -> Option<Mask> {
+    if ["0", "NONE", "NOTHING"].contains(&text) {
+        return Some(Mask::EMPTY);
+    }
+    let words = text.split(['|', ',', '+', ' ']).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(|word| word.strip_prefix("EPOLL").unwrap_or(word)).collect();
+    if words.is_empty() { None } else { Mask::parse(&words.join("|")) }
+}
+
+/// An answer as text.
+pub fn spelled(given: Given) -> String {
+    match given {
+        Given::Outcome(outcome) => outcome_text(outcome),
+        Given::Mask(mask) => mask.to_string(),
+    }
+}
+
+/// An outcome as text.
+pub fn outcome_text(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Value(value) => value.to_string(),
+        Outcome::Errno(errno) => errno.to_string(),
+        Outcome::Eof => "EOF".to_owned(),
+    }
+}
+
+/// Events as text: `p.r IN, q.r IN`; `nothing` for a timeout.
+pub fn seen_text(seen: &Seen) -> String {
+    match seen {
+        Seen::Events(events) if events.is_empty() => "nothing".to_owned(),
+        Seen::Events(events) => {
+            let all: Vec<_> =
+                events.iter().map(|e| format!("{} {}", e.label, e.mask.join(" "))).collect();
+            all.join(", ")
+        }
+        Seen::Errno(errno) => errno.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::case::Range;
+
+    fn events(list: &[(&str, Mask)]) -> Option<Seen> {
+        let entry = |(label, mask): &(&str, Mask)| Entry { label: (*label).into(), mask: *mask };
+        Some(Seen::Events(list.iter().map(entry).collect()))
+    }
+
+    fn choice(when: Option<Expect>, right: bool) -> Choice {
+        Choice { text: "an answer".to_owned(), when, right }
+    }
+
+    fn ask(answer: Answer) -> Ask {
+        Ask { text: "what?".to_owned(), answer }
+    }
+
+    /// What will epoll_wait return: one event, or nothing; the author says nothing.
+    fn one_or_none() -> Ask {
+        let one = Expect { events: events(&[("p.r", Mask::IN)]), ..Expect::default() };
+        let none = Expect { events: events(&[]), ..Expect::default() };
+        ask(Answer::Choice(vec![choice(Some(one), false), choice(Some(none), true)]))
+    }
+
+    #[test]
+    fn the_kernel_decides_which_answer_is_right() {
+        let facts = Facts { events: events(&[]), ..Facts::default() };
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(true), true));
+        let facts = Facts { events: events(&[("p.r", Mask::IN)]), ..Facts::default() };
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), false));
+        assert_eq!(verdict.truth, Truth::Choice(0));
+        let facts = Facts { events: events(&[("q.r", Mask::IN)]), ..Facts::default() };
+        let verdict = judge(&one_or_none(), None, &facts);
+        assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
+    }
+
+    #[test]
+    fn without_conditions_the_author_decides() {
+        let ask = ask(Answer::Choice(vec![choice(None, false), choice(None, true)]));
+        let verdict = judge(&ask, Some(Reply::Choice(0)), &Facts::default());
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), true));
+    }
+
+    #[test]
+    fn typed_answers_are_compared_with_what_was_seen() {
+        let right = Given::Outcome(Outcome::Errno(Errno::EAGAIN));
+        let ask = ask(Answer::Free { take: Take::Ret, right });
+        let facts = Facts { ret: Some(Outcome::Errno(Errno::EAGAIN)), ..Facts::default() };
+        let reply = typed(&Take::Ret, " eagain ").map(Reply::Typed).ok();
+        assert_eq!(judge(&ask, reply, &facts).is_right(), Some(true));
+        let verdict = judge(&ask, reply, &Facts::default());
+        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, Some(false)));
+    }
+
+    #[test]
+    fn masks_are_typed_in_several_ways() {
+        let take = Take::Mask("p.r".into());
+        for text in ["IN|HUP", "in hup", "EPOLLIN, EPOLLHUP", "hup+in"] {
+            assert_eq!(typed(&take, text), Ok(Given::Mask(Mask::IN | Mask::HUP)), "{text}");
+        }
+        assert_eq!(typed(&take, "none"), Ok(Given::Mask(Mask::EMPTY)));
+        assert_eq!(typed(&take, "soon"), Err("type bits such as IN|HUP, or 0 for none".to_owned()));
+        assert_eq!(typed(&Take::Events, "1,000"), Ok(Given::Outcome(Outcome::Value(1000))));
+        assert!(typed(&Take::Ret, "").is_err());
+    }
+
+    #[test]
+    fn a_mask_is_found_with_whoever_it_was_reported_to() {
+        let mut facts = Facts::default();
+        facts.woke.extend(events(&[("p.r", Mask::HUP)]).map(|seen| ("A".into(), seen)));
+        let taken = |label: &str| facts.taken(&Take::Mask(label.into()));
+        assert_eq!(taken("p.r"), Some(Given::Mask(Mask::HUP)));
+        assert_eq!(taken("q.r"), Some(Given::Mask(Mask::EMPTY)));
+    }
+
+    #[test]
+    fn only_what_an_expectation_names_counts() {
+        let mut facts = Facts { ret: Some(Outcome::Value(0)), ..Facts::default() };
+        facts.counters.insert(Counter::Wakeups(None), 3);
+        facts.numbers.extend([("a".into(), 5), ("b".into(), 5), ("c".into(), 6)]);
+        let mut expect = Expect::default();
+        assert!(facts.agree_with(&expect));
+        expect.count.insert(Counter::Wakeups(None), Range { min: 2, max: None });
+        expect.same = Some(["a".into(), "b".into()]);
+        expect.less = Some([Counter::Calls, Counter::Wakeups(None)]);
+        expect.rdl.insert("e".into(), Vec::new());
+        assert!(facts.agree_with(&expect));
+        expect.same = Some(["a".into(), "c".into()]);
+        assert!(!facts.agree_with(&expect));
+        let one = ("A".into(), Seen::Events(Vec::new()));
+        let woke = Expect { woke: [one.clone()].into(), ..Expect::default() };
+        assert!(!facts.agree_with(&woke));
+        facts.woke.extend([one]);
+        assert!(facts.agree_with(&woke));
+        facts.woke.insert("B".into(), Seen::Errno(Errno::EINTR));
+        assert!(!facts.agree_with(&woke), "nobody else may have returned");
+    }
+}
