@@ -5,3 +5,4 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+mod stage;

@@ -9,3 +9,4 @@ pub mod limits;
 pub mod number;
 pub mod signal;
 pub mod socket;
+pub mod timer;

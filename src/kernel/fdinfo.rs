@@ -25,8 +25,16 @@ impl Fdinfo {
     /// # Errors
     /// What open(2) lists; `NotFound` if the number is closed.
     pub fn open(ep: Fd) -> io::Result<Self> {
-        let file = OwnedFd::from(File::open(format!("/proc/self/fdinfo/{ep}"))?);
-        let file = File::from(descriptor::out_of_the_way(file));
+        Self::open_kept(ep, descriptor::out_of_the_way)
+    }
+
+    /// Opens it, with a descriptor that `keep` may move.
+    ///
+    /// # Errors
+    /// As [`Fdinfo::open`].
+    pub fn open_kept(ep: Fd, keep: impl Fn(OwnedFd) -> OwnedFd) -> io::Result<Self> {
+        let file = File::open(format!("/proc/self/fdinfo/{ep}"))?;
+        let file = File::from(keep(OwnedFd::from(file)));
         Ok(Self { ep, file, text: String::with_capacity(ROOM) })
     }
 
