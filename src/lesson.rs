@@ -5,4 +5,7 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+mod parse;
 mod stage;
+
+pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

@@ -16,7 +16,7 @@ use crate::event::{Errno, Mask};
 
 pub use action::{Action, Amount, Run, Scan, SockOpt, Target, Wait, Way, Who};
 pub use label::{FdArg, Label};
-pub use words::{Counter, Level, Look, Need, Take};
+pub use words::{Counter, Level, Look, NVAL, Need, Take};
 
 /// The largest number of threads beside the main one.
 pub const MAX_THREADS: usize = 16;
@@ -127,7 +127,7 @@ pub enum ActorKind {
     /// A counter (eventfd2(2)).
     Eventfd {
         /// Where it begins.
-        count: u64,
+        value: u32,
         /// Each read takes one (`EFD_SEMAPHORE`).
         semaphore: bool,
     },

@@ -5,6 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Label;
+use crate::event::Mask;
+
+/// `POLLNVAL` (poll(2)): the number is not open. epoll knows no such bit.
+pub const NVAL: Mask = Mask(0x20);
 
 /// For whom a case is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

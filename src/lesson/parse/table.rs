@@ -1,0 +1,100 @@
+//! A table of the file, read key by key: what nobody asked for is an unknown key.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::near::nearest;
+use super::reader::{Reader, quoted};
+use super::value::Value;
+
+/// A table and which of its keys were asked for.
+pub(super) struct Table<'t> {
+    /// What it is, for errors: `a step that does add`.
+    what: String,
+    /// Where it begins.
+    span: Range<usize>,
+    /// In the order of the file.
+    entries: Vec<Entry<'t>>,
+    /// The keys that were asked for.
+    asked: Vec<&'static str>,
+}
+
+/// A key with its value.
+pub(super) struct Entry<'t> {
+    pub(super) key: &'t str,
+    pub(super) span: Range<usize>,
+    pub(super) value: Value<'t>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn of_file(root: &'t DeTable<'t>) -> Self {
+        Self::new("the file", 0..0, root)
+    }
+
+    pub(super) fn new(what: impl Into<String>, span: Range<usize>, table: &'t DeTable<'t>) -> Self {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(key, value)| Entry {
+                key: key.get_ref(),
+                span: key.span(),
+                value: Value::new(key.get_ref(), value),
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.span.start);
+        Self { what: what.into(), span, entries, asked: Vec::new() }
+    }
+
+    /// Says what it is once that is known.
+    pub(super) fn call(&mut self, what: impl Into<String>) {
+        self.what = what.into();
+    }
+
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// The value of `key`, which may be absent.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'t>> {
+        self.asked.push(key);
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.value)
+    }
+
+    /// The value of `key`, which must be there.
+    pub(super) fn need(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<Value<'t>> {
+        let value = self.get(key);
+        if value.is_none() {
+            r.wrong(self.span(), format!("missing key `{key}` in {}", self.what));
+        }
+        value
+    }
+
+    /// All entries, in the order of the file; none of them is unknown.
+    pub(super) fn into_entries(self) -> Vec<Entry<'t>> {
+        self.entries
+    }
+
+    /// Takes every key for known: which ones are is not known.
+    pub(super) fn give_up(&mut self) {
+        self.entries.clear();
+    }
+
+    /// Every key that nobody asked for is unknown.
+    pub(super) fn finish(self, r: &mut Reader<'_>) {
+        let Self { what, entries, asked, .. } = self;
+        for entry in entries.iter().filter(|entry| !asked.contains(&entry.key)) {
+            let meant = nearest(entry.key, asked.iter().copied());
+            let hint = meant.map(|word| format!("did you mean `{word}`? ")).unwrap_or_default();
+            let key = quoted(entry.key);
+            let known = asked.join(", ");
+            r.wrong(
+                entry.span.clone(),
+                format!("unknown key `{key}` in {what}: {hint}expected one of {known}"),
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The parser against good and bad files.

@@ -1,0 +1,218 @@
+//! Values of the file: texts, numbers, words, lists.
+
+use std::fmt::Display;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeValue};
+
+use super::near::nearest;
+use super::reader::{Reader, quoted};
+use super::table::Table;
+
+/// A value and the key that it stands under.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value<'t> {
+    key: &'t str,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Value<'t> {
+    pub(super) fn new(key: &'t str, value: &'t Spanned<DeValue<'t>>) -> Self {
+        Self { key, value }
+    }
+
+    pub(super) fn span(&self) -> Range<usize> {
+        self.value.span()
+    }
+
+    /// Notes that this is not what was `expected`.
+    pub(super) fn not(&self, r: &mut Reader<'_>, expected: impl Display) {
+        let message = format!(
+            "`{}`: found {}, expected {expected}",
+            quoted(self.key),
+            found(self.value.get_ref())
+        );
+        r.wrong(self.span(), message);
+    }
+
+    /// Notes that a part of this string is not what was `expected`.
+    pub(super) fn part_not(&self, r: &mut Reader<'_>, part: Range<usize>, expected: impl Display) {
+        let text = self.as_str().unwrap_or_default();
+        let word = quoted(text.get(part.clone()).unwrap_or_default());
+        let span = r.inside(&self.span(), text, part);
+        r.wrong(span, format!("`{}`: found `{word}`, expected {expected}", quoted(self.key)));
+    }
+
+    /// Notes that something else is wrong with it.
+    pub(super) fn wrong(&self, r: &mut Reader<'_>, message: impl Display) {
+        r.wrong(self.span(), format!("`{}`: {message}", quoted(self.key)));
+    }
+
+    /// The string, if it is one.
+    pub(super) fn as_str(&self) -> Option<&'t str> {
+        self.value.get_ref().as_str()
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        self.value.get_ref().is_integer()
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.value.get_ref().is_array()
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
+    /// Whether it is a table with this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value.get_ref().as_table().is_some_and(|table| table.contains_key(key))
+    }
+
+    pub(super) fn string(&self, r: &mut Reader<'_>) -> Option<&'t str> {
+        let text = self.as_str();
+        if text.is_none() {
+            self.not(r, "a text in quotes");
+        }
+        text
+    }
+
+    /// A text of 1 to `most` characters, which may have several lines.
+    pub(super) fn text(&self, r: &mut Reader<'_>, most: usize) -> Option<String> {
+        let text = self.string(r)?;
+        let count = text.chars().count();
+        if text.trim().is_empty() || count > most {
+            self.wrong(r, format!("found {count} characters, expected a text of 1 to {most}"));
+            return None;
+        }
+        if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\n') {
+            let span = r.inside(&self.span(), text, at..at + c.len_utf8());
+            let shown = quoted(c.encode_utf8(&mut [0; 4]));
+            r.wrong(span, format!("`{}`: found the control character {shown}", quoted(self.key)));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A text of one line.
+    pub(super) fn line(&self, r: &mut Reader<'_>, most: usize) -> Option<String> {
+        let text = self.text(r, most)?;
+        if text.contains('\n') {
+            self.not(r, "a text of one line");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The name of a case: small letters, digits, `-`.
+    pub(super) fn name(&self, r: &mut Reader<'_>, most: usize) -> Option<String> {
+        let text = self.string(r)?;
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.is_empty() || text.len() > most || !text.chars().all(good) {
+            self.not(r, format!("a name of 1 to {most} characters: a-z, 0-9, -"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A whole number from `low` to `high`.
+    pub(super) fn number<T>(&self, r: &mut Reader<'_>, low: T, high: T) -> Option<T>
+    where
+        T: Copy + Display + Into<i128> + TryFrom<i128>,
+    {
+        let number = self.value.get_ref().as_integer().and_then(whole);
+        let inside = number.filter(|n| (low.into()..=high.into()).contains(n));
+        let number = inside.and_then(|n| T::try_from(n).ok());
+        if number.is_none() {
+            self.not(r, format!("a whole number from {low} to {high}"));
+        }
+        number
+    }
+
+    pub(super) fn switch(&self, r: &mut Reader<'_>) -> Option<bool> {
+        let on = self.value.get_ref().as_bool();
+        if on.is_none() {
+            self.not(r, "true or false");
+        }
+        on
+    }
+
+    /// One of the words of `table`.
+    pub(super) fn word<T: Clone>(&self, r: &mut Reader<'_>, table: &[(T, &str)]) -> Option<T> {
+        let found = self.as_str();
+        let known = table.iter().find(|(_, word)| Some(*word) == found);
+        if known.is_none() {
+            let words: Vec<_> = table.iter().map(|(_, word)| *word).collect();
+            self.not(r, one_of(found.unwrap_or_default(), &words));
+        }
+        known.map(|(value, _)| value.clone())
+    }
+
+    pub(super) fn list(&self, r: &mut Reader<'_>) -> Option<Vec<Self>> {
+        match self.value.get_ref() {
+            DeValue::Array(items) => {
+                Some(items.iter().map(|item| Self { key: self.key, value: item }).collect())
+            }
+            _ => {
+                self.not(r, "a list");
+                None
+            }
+        }
+    }
+
+    /// Each item of a list of at most `most`.
+    pub(super) fn each<T>(
+        &self,
+        r: &mut Reader<'_>,
+        most: usize,
+        mut read: impl FnMut(&mut Reader<'_>, Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let list = self.list(r)?;
+        if list.len() > most {
+            self.wrong(r, format!("found {} items, expected at most {most}", list.len()));
+            return None;
+        }
+        // All are read, so that every error is told.
+        let items: Vec<_> = list.into_iter().map(|item| read(r, item)).collect();
+        items.into_iter().collect()
+    }
+
+    pub(super) fn table(&self, r: &mut Reader<'_>, what: impl Into<String>) -> Option<Table<'t>> {
+        if let DeValue::Table(table) = self.value.get_ref() {
+            return Some(Table::new(what, self.span(), table));
+        }
+        self.not(r, "a table");
+        None
+    }
+}
+
+/// The number, unless it is larger than any that is used.
+fn whole(number: &DeInteger<'_>) -> Option<i128> {
+    i128::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// What stands there, for an error.
+fn found(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("`{}`", quoted(text)),
+        DeValue::Integer(number) => format!("`{}`", quoted(&number.to_string())),
+        DeValue::Float(number) => format!("`{}`", quoted(&number.to_string())),
+        DeValue::Boolean(on) => format!("`{on}`"),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// `one of a, b, c`, and which of them was meant.
+pub(super) fn one_of(found: &str, words: &[&str]) -> String {
+    let hint = nearest(found, words.iter().copied())
+        .map(|word| format!("; did you mean `{word}`?"))
+        .unwrap_or_default();
+    match words {
+        [only] => format!("`{only}`{hint}"),
+        _ => format!("one of {}{hint}", words.join(", ")),
+    }
+}
