@@ -8,5 +8,6 @@ pub mod case;
 pub mod line;
 mod parse;
 pub mod quiz;
+pub mod run;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

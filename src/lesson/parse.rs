@@ -26,9 +26,10 @@ pub use error::{Errors, Problem};
 pub(super) use near::nearest;
 
 use super::case::{Case, Level, Need, Step};
-use reader::Reader;
+use reader::{Read, Reader};
 use scope::Scope;
 use table::Table;
+use value::Value;
 
 /// The longest file that is read.
 pub const MAX_BYTES: usize = 1_000_000;
@@ -69,68 +70,68 @@ pub fn parse(name: &str, content: impl AsRef<[u8]>) -> Result<Case, Errors> {
     }
     let case = file(&mut reader, Table::of_file(root.get_ref()));
     match case {
-        Some(case) if reader.is_clean() => Ok(case),
+        Ok(case) if reader.is_clean() => Ok(case),
         _ => Err(reader.into_errors(name)),
     }
 }
 
-fn file<'t>(r: &mut Reader<'_>, mut table: Table<'t>) -> Option<Case> {
-    let version = table.need(r, "format");
-    if let Some(version) = version
-        && version.number(r, 0, i64::MAX)? != FORMAT
-    {
-        r.wrong(version.span(), "`format`: this program reads format 1 only");
-        return None;
+fn file(r: &mut Reader<'_>, mut table: Table<'_>) -> Read<Case> {
+    let version = table.take(r, "format", |r, version| {
+        let number = version.number(r, 0, i64::MAX)?;
+        if number != FORMAT {
+            return Err(version.not(r, "1, the only format that this program reads"));
+        }
+        Ok(number)
+    });
+    if table.has("format") {
+        // The keys of another format may mean something else.
+        version?;
     }
-    let id = table.need(r, "id").and_then(|value| value.name(r, MAX_NAME));
-    let title = table.need(r, "title").and_then(|value| value.line(r, MAX_LINE));
-    let about = table.need(r, "about").and_then(|value| value.text(r, MAX_TEXT));
-    let level = table.need(r, "level").and_then(|value| value.word(r, &Level::ALL));
-    let tags = lines(r, &mut table, "tags");
-    let sources = lines(r, &mut table, "sources");
-    let needs = table.get("needs").map_or(Some(Vec::new()), |value| {
+    let id = table.take(r, "id", |r, value| value.name(r, MAX_NAME));
+    let title = table.take(r, "title", |r, value| value.line(r, MAX_LINE));
+    let about = table.take(r, "about", |r, value| value.text(r, MAX_TEXT));
+    let level = table.take(r, "level", |r, value| value.word(r, &Level::ALL));
+    let topic = table.option(r, "topic", |r, value| value.line(r, MAX_LINE));
+    let minutes = table.option(r, "minutes", |r, value| value.number(r, 1, 15));
+    let tags = table.option(r, "tags", lines);
+    let sources = table.option(r, "sources", lines);
+    let needs = table.option(r, "needs", |r, value| {
         value.each(r, MAX_WORDS, |r, word| word.word(r, &Need::ALL))
     });
-    let topic = table.get("topic").map(|value| value.line(r, MAX_LINE));
-    let minutes = table.get("minutes").map(|value| value.number(r, 1, 15));
-    let mut scope = Scope::new(needs.clone().unwrap_or_default());
-    let actors = actor::all(r, &mut scope, table.get("actors"));
-    let steps = steps(r, &mut scope, &mut table);
-    for (key, given) in [("topic", topic.is_some()), ("minutes", minutes.is_some())] {
-        if let Some(ask) = scope.first_ask().filter(|_| !given) {
+    let mut scope = Scope::new(needs.clone().ok().flatten().unwrap_or_default());
+    let actors = table.option(r, "actors", |r, value| actor::all(r, &mut scope, value));
+    let steps = table.take(r, "steps", |r, value| steps(r, &mut scope, value));
+    for key in ["topic", "minutes"] {
+        if let Some(ask) = scope.first_ask().filter(|_| !table.has(key)) {
             r.wrong(ask, format!("a file with a question is a lesson and needs the key `{key}`"));
         }
     }
     table.finish(r);
-    Some(Case {
+    Ok(Case {
         id: id?,
         title: title?,
         about: about?,
         level: level?,
-        tags: tags?,
-        sources: sources?,
-        needs: needs?,
-        topic: topic.unwrap_or_default(),
-        minutes: minutes.unwrap_or_default(),
-        actors: actors?,
+        tags: tags?.unwrap_or_default(),
+        sources: sources?.unwrap_or_default(),
+        needs: needs?.unwrap_or_default(),
+        topic: topic?,
+        minutes: minutes?,
+        actors: actors?.unwrap_or_default(),
         steps: steps?,
     })
 }
 
-fn lines<'t>(r: &mut Reader<'_>, table: &mut Table<'t>, key: &'static str) -> Option<Vec<String>> {
-    table.get(key).map_or(Some(Vec::new()), |value| {
-        value.each(r, MAX_WORDS, |r, line| line.line(r, MAX_LINE))
-    })
+fn lines(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Vec<String>> {
+    value.each(r, MAX_WORDS, |r, line| line.line(r, MAX_LINE))
 }
 
-fn steps<'t>(r: &mut Reader<'_>, scope: &mut Scope, table: &mut Table<'t>) -> Option<Vec<Step>> {
-    let value = table.need(r, "steps")?;
+fn steps(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> Read<Vec<Step>> {
     let list = value.list(r)?;
     if list.is_empty() || list.len() > MAX_STEPS {
-        let found = list.len();
-        r.wrong(value.span(), format!("`steps`: found {found} steps, expected 1 to {MAX_STEPS}"));
-        return None;
+        let message = format!("found {} steps, expected 1 to {MAX_STEPS}", list.len());
+        return Err(value.wrong(r, message));
     }
-    let steps: Vec<_> = list.into_iter().map(|value| step::read(r, scope, value)).collect();
+    let steps: Vec<_> = list.iter().map(|item| step::read(r, scope, item)).collect();
     steps.into_iter().collect()
 }

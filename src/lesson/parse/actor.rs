@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::fd::is_new_name;
-use super::reader::Reader;
+use super::fd;
+use super::reader::{Read, Reader, Said};
 use super::scope::{MAX_OPEN, Scope, Thing, Use, What};
 use super::table::Table;
 use super::value::Value;
@@ -19,161 +19,156 @@ const MAX_LIGHT: u16 = 1024;
 const MAX_DESCRIPTORS: usize = 256;
 /// The largest buffer of a socket.
 const MAX_BUFFER: u32 = 16 << 20;
-/// Sizes that a pipe can have.
-const PIPE_SIZES: std::ops::RangeInclusive<u32> = 4096..=1 << 20;
+/// The smallest and the largest pipe.
+const PIPE_SIZES: (u32, u32) = (4096, 1 << 20);
 
-/// The kinds, each with its word.
-const KINDS: [(&str, &str); 12] = [
-    ("epoll", "epoll"),
-    ("pipe", "pipe"),
-    ("eventfd", "eventfd"),
-    ("timerfd", "timerfd"),
-    ("pair", "pair"),
-    ("dgram", "dgram"),
-    ("udp", "udp"),
-    ("listener", "listener"),
-    ("client", "client"),
-    ("file", "file"),
-    ("dir", "dir"),
-    ("null", "null"),
+/// The words of the kinds.
+const KINDS: [&str; 12] = [
+    "epoll", "pipe", "eventfd", "timerfd", "pair", "dgram", "udp", "listener", "client", "file",
+    "dir", "null",
 ];
 
 /// The actors that exist before the first step.
-pub(super) fn all(
-    r: &mut Reader<'_>,
-    scope: &mut Scope,
-    value: Option<Value<'_>>,
-) -> Option<Vec<Actor>> {
-    let Some(value) = value else {
-        return Some(Vec::new());
-    };
+pub(super) fn all(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> Read<Vec<Actor>> {
     let entries = value.table(r, "the actors")?.into_entries();
     if entries.len() > MAX_ACTORS {
-        let found = entries.len();
-        r.wrong(value.span(), format!("`actors`: found {found}, expected at most {MAX_ACTORS}"));
-        return None;
+        let message = format!("found {} actors, expected at most {MAX_ACTORS}", entries.len());
+        return Err(value.wrong(r, message));
     }
-    let (mut plain, mut counted) = (0, 0);
+    let mut made = Made::default();
     let mut actors = Vec::new();
     for entry in entries {
         let actor = one(r, entry.key, entry.span.clone(), &entry.value);
         let uses = std::mem::take(&mut r.uses);
         scope.apply(r, &uses, false);
-        if let Some(actor) = &actor {
-            let made = usize::from(actor.count.unwrap_or(1)) * actor.kind.ends().len();
-            let total = if is_many(actor) { &mut counted } else { &mut plain };
-            let before = *total;
-            *total += made;
-            let most = if is_many(actor) { MAX_OPEN } else { MAX_DESCRIPTORS };
-            if before <= most && *total > most {
-                r.wrong(entry.span, format!("this makes more than {most} descriptors"));
-            }
+        if let Ok(actor) = &actor {
+            made.add(r, actor, entry.span);
         }
         actors.push(actor);
     }
     actors.into_iter().collect()
 }
 
-/// Whether the actor is one of which there may be hundreds.
-fn is_many(actor: &Actor) -> bool {
-    let is_light = matches!(actor.kind, ActorKind::Pipe { .. } | ActorKind::Eventfd { .. });
-    is_light && actor.count.is_some()
+/// Descriptors that the actors make.
+#[derive(Default)]
+struct Made {
+    plain: usize,
+    /// By counted pipes and eventfds, of which there may be hundreds.
+    counted: usize,
 }
 
-fn one(r: &mut Reader<'_>, name: &str, span: Range<usize>, value: &Value<'_>) -> Option<Actor> {
-    let named = is_new_name(r, name, span.clone());
+impl Made {
+    fn add(&mut self, r: &mut Reader<'_>, actor: &Actor, span: Range<usize>) {
+        let is_light = matches!(actor.kind, ActorKind::Pipe { .. } | ActorKind::Eventfd { .. });
+        let (total, most) = if is_light && actor.count.is_some() {
+            (&mut self.counted, MAX_OPEN)
+        } else {
+            (&mut self.plain, MAX_DESCRIPTORS)
+        };
+        let before = *total;
+        *total += usize::from(actor.count.unwrap_or(1)) * actor.kind.ends().len();
+        if before <= most && *total > most {
+            r.wrong(span, format!("with this the actors make more than {most} descriptors"));
+        }
+    }
+}
+
+fn one(r: &mut Reader<'_>, name: &str, span: Range<usize>, value: &Value<'_>) -> Read<Actor> {
+    let name = fd::name(r, name, span.clone());
     let mut table = value.table(r, "an actor")?;
     let body = body(r, &mut table);
-    table.finish(r);
+    if body.kind.is_some() {
+        table.finish(r);
+    }
     let line = r.line(span.start);
-    finish(r, named.then(|| name.into()), span, line, body)
+    finish(r, name?, span, line, &body)
 }
 
 /// The action `new`.
-pub(super) fn made_now(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Actor> {
-    let name = table.need(r, "name");
-    let label = name.and_then(|name| super::fd::new_name(r, &name));
-    let span = name.map_or(table.span(), |name| name.span());
+pub(super) fn made_now(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Actor> {
     let line = r.line(table.span().start);
+    let name = table.need(r, "name");
+    let label = name.and_then(|name| fd::new_name(r, &name));
     let body = body(r, table);
-    finish(r, label, span, line, body)
+    let span = name?.span();
+    finish(r, label?, span, line, &body)
 }
 
-/// What an actor is, and how many of them; the kind may be known although an option is wrong.
+/// What an actor is, as far as it could be read.
 struct Body {
-    kind: Option<ActorKind>,
-    count: Option<Option<u16>>,
+    /// The word of the kind.
+    kind: Option<&'static str>,
+    options: Read<ActorKind>,
+    count: Read<Option<u16>>,
 }
 
 /// The actor, if all of it is right. Its labels are known from here on in any case.
 fn finish(
     r: &mut Reader<'_>,
-    name: Option<Label>,
+    name: Label,
     span: Range<usize>,
     line: u32,
-    body: Body,
-) -> Option<Actor> {
-    let name = name?;
-    let kind = body.kind;
-    let guess = Actor {
-        line,
-        name,
-        kind: kind.unwrap_or(ActorKind::Null),
-        count: body.count.unwrap_or_default(),
-    };
-    if let Some(count) = guess.count {
-        r.members.insert(guess.name.as_str().to_owned(), count);
+    body: &Body,
+) -> Read<Actor> {
+    if let Ok(Some(count)) = body.count {
+        r.members.insert(name.as_str().to_owned(), count);
     }
-    if let Some(kind) = kind {
-        for member in guess.members() {
-            for end in kind.ends() {
-                let label = Label::new(format!("{member}{end}"));
-                r.uses.push(Use::new(span.clone(), What::Make(label, Thing::of(kind, end))));
-            }
-        }
-    } else {
+    let (Ok(kind), Ok(count)) = (body.options, body.count) else {
         for end in ["", ".r", ".w", ".a", ".b"] {
-            let label = Label::new(format!("{}{end}", guess.name));
+            let label = Label::new(format!("{name}{end}"));
             r.uses.push(Use::new(span.clone(), What::Make(label, Thing::Unsure)));
         }
+        return Err(Said);
+    };
+    let actor = Actor { line, name, kind, count };
+    for (index, label) in actor.labels().into_iter().enumerate() {
+        let ends = kind.ends();
+        let thing = Thing::of(kind, ends[index % ends.len()]);
+        r.uses.push(Use::new(span.clone(), What::Make(label, thing)));
     }
-    (kind.is_some() && body.count.is_some()).then_some(guess)
+    Ok(actor)
 }
 
 /// The keys `kind`, `count` and the options of the kind.
 fn body(r: &mut Reader<'_>, table: &mut Table<'_>) -> Body {
-    let kind = table.need(r, "kind").and_then(|kind| kind.word(r, &KINDS));
+    let words = KINDS.map(|word| (word, word));
+    let kind = table.take(r, "kind", |r, kind| kind.word(r, &words)).ok();
     let most = match kind {
         Some("pipe") => MAX_LIGHT / 2,
         Some("eventfd") => MAX_LIGHT,
         _ => MAX_COUNT,
     };
-    let count = match table.get("count") {
-        None => Some(None),
-        Some(count) => count.number(r, 1, most).map(Some),
-    };
-    let Some(word) = kind else {
-        table.give_up();
-        return Body { kind: None, count };
-    };
-    table.call(format!("an actor of the kind {word}"));
-    Body { kind: options(r, table, word), count }
+    let count = table.option(r, "count", |r, count| count.number(r, 1, most));
+    let options = kind.ok_or(Said).and_then(|kind| {
+        table.call(format!("an actor of the kind {kind}"));
+        options(r, table, kind)
+    });
+    Body { kind, options, count }
 }
 
-fn options(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Option<ActorKind> {
-    Some(match word {
+fn options(r: &mut Reader<'_>, table: &mut Table<'_>, kind: &str) -> Read<ActorKind> {
+    Ok(match kind {
         "epoll" => ActorKind::Epoll,
-        "pipe" => ActorKind::Pipe { size: pipe_size(r, table)? },
+        "pipe" => {
+            let size = table.option(r, "size", pipe_size)?;
+            ActorKind::Pipe { size: size.unwrap_or(65536) }
+        }
         "eventfd" => {
-            let value = number(r, table, "value", 0, 0, u32::MAX);
-            let semaphore = table.get("semaphore").map_or(Some(false), |on| on.switch(r));
-            ActorKind::Eventfd { value: value?, semaphore: semaphore? }
+            let value = table.option(r, "value", |r, value| value.number(r, 0, u32::MAX));
+            let semaphore = table.option(r, "semaphore", |r, on| on.switch(r));
+            ActorKind::Eventfd {
+                value: value?.unwrap_or_default(),
+                semaphore: semaphore?.unwrap_or_default(),
+            }
         }
         "timerfd" => ActorKind::Timerfd,
         "pair" => ActorKind::Pair { sndbuf: sndbuf(r, table)? },
         "dgram" => ActorKind::Dgram { sndbuf: sndbuf(r, table)? },
         "udp" => ActorKind::Udp,
-        "listener" => ActorKind::Listener { backlog: number(r, table, "backlog", 64, 0, 4096)? },
+        "listener" => {
+            let backlog = table.option(r, "backlog", |r, value| value.number(r, 0, 4096))?;
+            ActorKind::Listener { backlog: backlog.unwrap_or(64) }
+        }
         "client" => ActorKind::Client,
         "file" => ActorKind::File,
         "dir" => ActorKind::Dir,
@@ -181,34 +176,16 @@ fn options(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Option<Acto
     })
 }
 
-fn number(
-    r: &mut Reader<'_>,
-    table: &mut Table<'_>,
-    key: &'static str,
-    default: u32,
-    low: u32,
-    high: u32,
-) -> Option<u32> {
-    table.get(key).map_or(Some(default), |value| value.number(r, low, high))
+fn sndbuf(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Option<u32>> {
+    table.option(r, "sndbuf", |r, value| value.number(r, 1, MAX_BUFFER))
 }
 
-fn sndbuf(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Option<u32>> {
-    match table.get("sndbuf") {
-        None => Some(None),
-        Some(value) => value.number(r, 1, MAX_BUFFER).map(Some),
-    }
-}
-
-/// A power of two, since the kernel makes one of any other number.
-fn pipe_size(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<u32> {
-    let Some(value) = table.get("size") else {
-        return Some(65536);
-    };
-    let (low, high) = (*PIPE_SIZES.start(), *PIPE_SIZES.end());
+/// A power of two, since the kernel makes one of any other number (`round_pipe_size`).
+fn pipe_size(r: &mut Reader<'_>, value: &Value<'_>) -> Read<u32> {
+    let (low, high) = PIPE_SIZES;
     let size = value.number(r, low, high)?;
     if !size.is_power_of_two() {
-        value.not(r, format!("a power of two from {low} to {high}"));
-        return None;
+        return Err(value.not(r, format!("a power of two from {low} to {high}")));
     }
-    Some(size)
+    Ok(size)
 }

@@ -3,40 +3,41 @@
 use super::MAX_TEXT;
 use super::expect;
 use super::fd::{self, Bits};
-use super::reader::Reader;
-use super::scope::{Use, Wants, What};
+use super::reader::{Read, Reader, Said};
+use super::scope::Wants;
 use super::table::Table;
 use super::value::{Value, one_of};
-use crate::lesson::case::{Action, Answer, Ask, Choice, Given, Label, Outcome, Take};
+use crate::lesson::case::{Action, Answer, Ask, Choice, Expect, Given, Outcome, Take};
 
 /// How many answers there are to choose from.
 const CHOICES: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// The question of a step that does `action`; `None` if that is wrong itself.
-pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action>) -> Option<Ask> {
+pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action>) -> Read<Ask> {
     let mut table = value.table(r, "a question")?;
-    let text = table.need(r, "text").and_then(|text| text.text(r, MAX_TEXT));
-    let silent = action.is_some_and(|action| matches!(action, Action::Note));
+    let text = table.take(r, "text", |r, text| text.text(r, MAX_TEXT));
+    let silent = matches!(action, Some(Action::Note));
     let answer = if table.has("take") {
         free(r, &mut table, silent)
     } else if let Some(answers) = table.get("answers") {
         choice(r, &answers, action, silent)
     } else {
-        let message = "missing key `answers` or `take` in a question";
-        r.wrong(table.span(), message);
-        None
+        r.wrong(table.span(), "a question needs the key `answers`, or `take` and `right`");
+        table.give_up();
+        Err(Said)
     };
     table.finish(r);
-    Some(Ask { text: text?, answer: answer? })
+    Ok(Ask { text: text?, answer: answer? })
 }
 
-fn free(r: &mut Reader<'_>, table: &mut Table<'_>, silent: bool) -> Option<Answer> {
-    let value = table.need(r, "take")?;
-    let take = take(r, &value);
+fn free(r: &mut Reader<'_>, table: &mut Table<'_>, silent: bool) -> Read<Answer> {
+    let take = table.take(r, "take", |r, value| {
+        if silent {
+            return Err(value.wrong(r, "a `note` makes no call: there is nothing to take"));
+        }
+        take(r, value)
+    });
     let right = table.need(r, "right");
-    if silent {
-        value.wrong(r, "a `note` makes no call whose result could be asked for");
-    }
     let (take, right) = (take?, right?);
     let right = match take {
         Take::Mask(_) => Given::Mask(fd::mask(r, &right, Bits::Reported)?),
@@ -45,30 +46,25 @@ fn free(r: &mut Reader<'_>, table: &mut Table<'_>, silent: bool) -> Option<Answe
             Given::Outcome(Outcome::Value(right.number(r, 0, i64::MAX)?))
         }
     };
-    Some(Answer::Free { take, right })
+    Ok(Answer::Free { take, right })
 }
 
-/// `ret`, `events`, `mask LABEL`, `count NAME`.
-fn take(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Take> {
-    let text = value.string(r)?;
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let at = word.len() + 1..text.len();
-    match (word, rest) {
-        ("ret", "") => Some(Take::Ret),
-        ("events", "") => Some(Take::Events),
-        ("mask", label) if !label.is_empty() => {
-            let label = Label::new(label);
-            let span = r.inside(&value.span(), text, at);
-            r.uses.push(Use::new(span, What::Fd(label.clone(), Wants::Any)));
-            Some(Take::Mask(label))
+/// `ret`, `events`, `mask LABEL`, `count COUNTER`.
+fn take(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Take> {
+    let part = value.part(r)?;
+    match (part.text(), part.split(' ')) {
+        ("ret", _) => Ok(Take::Ret),
+        ("events", _) => Ok(Take::Events),
+        (_, Some((word, label))) if word.text() == "mask" => {
+            fd::known(r, &label, Wants::Any).map(Take::Mask)
         }
-        ("count", name) if !name.is_empty() => {
-            let span = r.inside(&value.span(), text, at);
-            expect::counter_named(r, name, span).map(Take::Count)
+        (_, Some((word, name))) if word.text() == "count" => {
+            let span = name.span(r);
+            expect::counter_named(r, name.text(), span).map(Take::Count)
         }
-        _ => {
-            value.not(r, one_of(text, &["ret", "events", "mask LABEL", "count COUNTER"]));
-            None
+        (text, _) => {
+            let forms = ["ret", "events", "mask LABEL", "count COUNTER"];
+            Err(value.not(r, one_of(text, &forms)))
         }
     }
 }
@@ -78,28 +74,24 @@ fn choice(
     value: &Value<'_>,
     action: Option<&Action>,
     silent: bool,
-) -> Option<Answer> {
+) -> Read<Answer> {
     let list = value.list(r)?;
     if !CHOICES.contains(&list.len()) {
-        value.wrong(r, format!("found {} answers, expected 2 to 4", list.len()));
-        return None;
+        return Err(value.wrong(r, format!("found {} answers, expected 2 to 4", list.len())));
     }
     let choices: Vec<_> = list.iter().map(|item| answer(r, item, action)).collect();
-    let choices: Vec<Choice> = choices.into_iter().collect::<Option<_>>()?;
+    let choices: Vec<Choice> = choices.into_iter().collect::<Read<_>>()?;
     agree(r, value, &list, &choices, silent);
-    Some(Answer::Choice(choices))
+    Ok(Answer::Choice(choices))
 }
 
-fn answer(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action>) -> Option<Choice> {
+fn answer(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action>) -> Read<Choice> {
     let mut table = value.table(r, "an answer")?;
-    let text = table.need(r, "text").and_then(|text| text.line(r, MAX_TEXT));
-    let when = match table.get("when") {
-        None => Some(None),
-        Some(when) => expect::read(r, &when, action).map(Some),
-    };
-    let right = table.get("right").map_or(Some(false), |right| right.switch(r));
+    let text = table.take(r, "text", |r, text| text.line(r, MAX_TEXT));
+    let when = table.option(r, "when", |r, when| expect::read(r, when, action));
+    let right = table.option(r, "right", |r, right| right.switch(r));
     table.finish(r);
-    Some(Choice { text: text?, when: when?, right: right? })
+    Ok(Choice { text: text?, when: when?, right: right?.unwrap_or_default() })
 }
 
 /// What must hold between the answers of a question.
@@ -123,7 +115,7 @@ fn agree(
         if choice.when.is_some() && silent {
             r.wrong(item.span(), "a `note` makes no call: its answers have no `when`");
         }
-        if choice.when.as_ref().is_some_and(crate::lesson::case::Expect::is_empty) {
+        if choice.when.as_ref().is_some_and(Expect::is_empty) {
             r.wrong(item.span(), "the `when` of this answer says nothing");
         }
     }

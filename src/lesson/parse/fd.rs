@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::near::nearest;
-use super::reader::Reader;
+use super::reader::{Read, Reader, Said, quoted};
 use super::scope::{Use, Wants, What};
-use super::value::{Value, one_of};
+use super::value::{Part, Value, meant, one_of};
 use crate::event::Mask;
 use crate::lesson::case::{FdArg, Label, NVAL, Who};
 
@@ -33,11 +32,12 @@ pub(super) enum Bits {
 
 impl Bits {
     fn allowed(self) -> Mask {
+        let all = Mask(u32::MAX);
         match self {
-            Self::Epoll => Mask(u32::MAX) - NVAL,
-            Self::Poll => Mask(u32::MAX) - Mask::PRIVATE - NVAL,
+            Self::Epoll => all - NVAL,
+            Self::Poll => all - Mask::PRIVATE - NVAL,
             Self::Select => Mask::IN | Mask::OUT | Mask::PRI,
-            Self::Reported => Mask(u32::MAX) - Mask::PRIVATE,
+            Self::Reported => all - Mask::PRIVATE,
         }
     }
 
@@ -52,151 +52,137 @@ impl Bits {
     }
 }
 
-/// Whether `text` is a label: a letter, then letters, digits, `_`, `-`, and perhaps the name of an
-/// end; `#` too where a round has a number.
-fn is_label(text: &str, with_round: bool, with_end: bool) -> bool {
-    let (name, end) = text.split_once('.').unwrap_or((text, "r"));
+/// Whether `text` is a name: a letter, then letters, digits, `_`, `-`; `#` too where a round has a
+/// number.
+fn is_name(text: &str, with_round: bool) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c) || (with_round && c == '#');
     text.len() <= MAX_LABEL
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(good)
-        && ["r", "w", "a", "b"].contains(&end)
-        && (with_end || !text.contains('.'))
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(good)
 }
 
-/// The label in `part` of a string.
-fn label_in(r: &mut Reader<'_>, value: &Value<'_>, part: Range<usize>) -> Option<Label> {
-    let text = value.as_str()?.get(part.clone())?;
-    if is_label(text, r.in_repeat, true) {
-        return Some(text.into());
+/// Whether `text` is a name, or a name with that of an end.
+fn is_label(text: &str, with_round: bool) -> bool {
+    let (name, end) = text.split_once('.').unwrap_or((text, "r"));
+    is_name(name, with_round) && ["r", "w", "a", "b"].contains(&end)
+}
+
+/// Why a name with a `#` is none.
+fn round_hint(text: &str) -> &'static str {
+    if text.contains('#') { "; `#` is known only in a repeat" } else { "" }
+}
+
+/// A label that is known by then, and is what is wanted.
+pub(super) fn known(r: &mut Reader<'_>, part: &Part<'_>, wants: Wants) -> Read<Label> {
+    let text = part.text();
+    if !is_label(text, r.in_repeat) {
+        return Err(part.not(r, format!("a label, such as `e` or `p.r`{}", round_hint(text))));
     }
-    let hint = if text.contains('#') { "; `#` is known only in a repeat" } else { "" };
-    value.part_not(r, part, format!("a label, such as `e` or `p.r`{hint}"));
-    None
+    let label = Label::new(text);
+    r.uses.push(Use::new(part.span(r), What::Fd(label.clone(), wants)));
+    Ok(label)
 }
 
 /// A label that must be known, and be what is wanted.
-pub(super) fn label(r: &mut Reader<'_>, value: &Value<'_>, wants: Wants) -> Option<Label> {
-    let text = value.string(r)?;
-    let label = label_in(r, value, 0..text.len())?;
-    r.uses.push(Use::new(value.span(), What::Fd(label.clone(), wants)));
-    Some(label)
+pub(super) fn label(r: &mut Reader<'_>, value: &Value<'_>, wants: Wants) -> Read<Label> {
+    let part = value.part(r)?;
+    known(r, &part, wants)
 }
 
 /// A descriptor as an argument: a label that must be known, or a number.
-pub(super) fn fd(r: &mut Reader<'_>, value: &Value<'_>, wants: Wants) -> Option<FdArg> {
+pub(super) fn fd(r: &mut Reader<'_>, value: &Value<'_>, wants: Wants) -> Read<FdArg> {
     if value.is_number() {
         return value.number(r, i32::MIN, i32::MAX).map(FdArg::Number);
     }
     if value.as_str().is_none() {
-        value.not(r, "a label or a number");
-        return None;
+        return Err(value.not(r, "a label or a number"));
     }
     label(r, value, wants).map(FdArg::Named)
 }
 
 /// The name of something new: an actor, a duplicate, a connection, a measurement.
-pub(super) fn new_name(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Label> {
+pub(super) fn new_name(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Label> {
     let text = value.string(r)?;
-    is_new_name(r, text, value.span()).then(|| text.into())
+    name(r, text, value.span())
 }
 
-/// Whether `text` may name something new.
-pub(super) fn is_new_name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> bool {
-    let shown = super::reader::quoted(text);
+/// A key that names something.
+pub(super) fn name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> Read<Label> {
+    let shown = quoted(text);
     if RESERVED.contains(&text) {
         r.wrong(span, format!("the name `{shown}` has another meaning: choose another"));
-        return false;
+        return Err(Said);
     }
-    let good = is_label(text, r.in_repeat, false);
-    if !good {
-        let hint = if text.contains('#') { "; `#` is known only in a repeat" } else { "" };
-        r.wrong(
-            span,
-            format!(
-                "found the name `{shown}`, expected a letter, then letters, digits, _, -, at most \
-                 {MAX_LABEL} in all{hint}"
-            ),
+    if !is_name(text, r.in_repeat) {
+        let expected = format!(
+            "a letter, then letters, digits, _, -, at most {MAX_LABEL} in all{}",
+            round_hint(text)
         );
+        r.wrong(span, format!("found the name `{shown}`, expected {expected}"));
+        return Err(Said);
     }
-    good
+    Ok(text.into())
 }
 
 /// The name of a thread.
-pub(super) fn thread(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Label> {
-    let text = value.string(r)?;
-    if RESERVED_THREADS.contains(&text) {
-        value.wrong(r, format!("the name `{text}` has another meaning: choose another"));
-        return None;
+pub(super) fn thread(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Label> {
+    let thread = new_name(r, value)?;
+    if RESERVED_THREADS.contains(&thread.as_str()) {
+        let message = format!("the name `{thread}` has another meaning: choose another");
+        return Err(value.wrong(r, message));
     }
-    new_name(r, value)
+    Ok(thread)
 }
 
 /// Who makes a call that does not sleep.
-pub(super) fn who(r: &mut Reader<'_>, value: Option<Value<'_>>) -> Option<Option<Who>> {
-    let Some(value) = value else {
-        return Some(None);
-    };
-    let who = if value.as_str() == Some("@woken") {
+pub(super) fn who(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Who> {
+    if value.as_str() == Some("@woken") {
         r.uses.push(Use::new(value.span(), What::AnyWoken));
-        Who::Woken
-    } else {
-        let thread = thread(r, &value)?;
-        r.uses.push(Use::new(value.span(), What::By(thread.clone())));
-        Who::Thread(thread)
-    };
-    Some(Some(who))
+        return Ok(Who::Woken);
+    }
+    let thread = thread(r, value)?;
+    r.uses.push(Use::new(value.span(), What::By(thread.clone())));
+    Ok(Who::Thread(thread))
 }
 
 /// A mask: bits joined by `|`, or `0`.
-pub(super) fn mask(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Option<Mask> {
-    let text = value.string(r)?;
-    mask_in(r, value, 0..text.len(), bits)
+pub(super) fn mask(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Read<Mask> {
+    let part = value.part(r)?;
+    mask_in(r, part, bits)
 }
 
-fn mask_in(r: &mut Reader<'_>, value: &Value<'_>, part: Range<usize>, bits: Bits) -> Option<Mask> {
-    let text = value.as_str()?.get(part.clone())?;
-    if text.trim() == "0" {
-        return Some(Mask::EMPTY);
+fn mask_in(r: &mut Reader<'_>, part: Part<'_>, bits: Bits) -> Read<Mask> {
+    if part.text().trim() == "0" {
+        return Ok(Mask::EMPTY);
     }
     let mut mask = Mask::EMPTY;
-    let mut start = part.start;
-    for word in text.split('|') {
-        let Some(bit) = bits.bit(word.trim()) else {
+    let mut rest = Some(part);
+    while let Some(part) = rest {
+        let (word, next) = part.split('|').map_or((part, None), |(word, next)| (word, Some(next)));
+        let Some(bit) = bits.bit(word.text().trim()) else {
             let names = bits.names();
-            let hint = nearest(word.trim(), names.iter().copied())
-                .map(|meant| format!("; did you mean `{meant}`?"))
-                .unwrap_or_default();
+            let hint = meant(word.text().trim(), &names);
             let known = names.join(", ");
-            let place = start..start + word.len();
-            value.part_not(r, place, format!("0 or bits joined by |, of {known}{hint}"));
-            return None;
+            return Err(word.not(r, format!("0, or bits joined by |, of {known}{hint}")));
         };
         mask |= bit;
-        start += word.len() + 1;
+        rest = next;
     }
-    Some(mask)
+    Ok(mask)
 }
 
-/// The label and the mask of `"p.r IN|ET"`: where each stands.
-fn halves(r: &mut Reader<'_>, value: &Value<'_>) -> Option<(Range<usize>, Range<usize>)> {
-    let text = value.string(r)?;
-    if let Some(gap) = text.find(' ') {
-        return Some((0..gap, gap + 1..text.len()));
-    }
-    value.not(r, "a label and a mask, such as `p.r IN`");
-    None
+/// The label and the mask of `"p.r IN|ET"`.
+fn halves<'t>(r: &mut Reader<'_>, value: &Value<'t>) -> Read<(Part<'t>, Part<'t>)> {
+    let part = value.part(r)?;
+    part.split(' ').ok_or_else(|| value.not(r, "a label and a mask, such as `p.r IN`"))
 }
 
 /// `"p.r IN"`: a descriptor with bits of it.
-pub(super) fn entry(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Option<(Label, Mask)> {
-    let (name, rest) = halves(r, value)?;
-    let label = label_in(r, value, name.clone());
-    let mask = mask_in(r, value, rest, bits);
-    let label = label?;
-    let span = r.inside(&value.span(), value.as_str()?, name);
-    r.uses.push(Use::new(span, What::Fd(label.clone(), Wants::Any)));
-    Some((label, mask?))
+pub(super) fn entry(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Read<(Label, Mask)> {
+    let (name, mask) = halves(r, value)?;
+    let label = known(r, &name, Wants::Any);
+    let mask = mask_in(r, mask, bits);
+    Ok((label?, mask?))
 }
 
 /// The list of a poll or select. `"p*.r IN"` stands for one entry for each member of the actor `p`.
@@ -204,40 +190,40 @@ pub(super) fn entries(
     r: &mut Reader<'_>,
     value: &Value<'_>,
     bits: Bits,
-) -> Option<Vec<(FdArg, Mask)>> {
+) -> Read<Vec<(FdArg, Mask)>> {
     let lists = value.each(r, MAX_ENTRIES, |r, item| asked(r, &item, bits))?;
     let entries: Vec<_> = lists.into_iter().flatten().collect();
     if entries.is_empty() || entries.len() > MAX_ENTRIES {
         let found = entries.len();
-        value.wrong(r, format!("found {found} descriptors, expected 1 to {MAX_ENTRIES}"));
-        return None;
+        let message = format!("found {found} descriptors, expected 1 to {MAX_ENTRIES}");
+        return Err(value.wrong(r, message));
     }
-    Some(entries)
+    Ok(entries)
 }
 
-fn asked(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Option<Vec<(FdArg, Mask)>> {
-    let (name, rest) = halves(r, value)?;
-    let text = value.as_str()?.get(name.clone())?;
-    if let Ok(number) = text.parse::<i32>() {
-        return Some(vec![(FdArg::Number(number), mask_in(r, value, rest, bits)?)]);
+/// One item of the list of a poll or select.
+fn asked(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Read<Vec<(FdArg, Mask)>> {
+    let (name, mask) = halves(r, value)?;
+    if let Ok(number) = name.text().parse() {
+        return Ok(vec![(FdArg::Number(number), mask_in(r, mask, bits)?)]);
     }
-    let Some((before, after)) = text.split_once('*') else {
+    let Some((group, end)) = name.split('*') else {
         let (label, mask) = entry(r, value, bits)?;
-        return Some(vec![(FdArg::Named(label), mask)]);
+        return Ok(vec![(FdArg::Named(label), mask)]);
     };
-    let mask = mask_in(r, value, rest, bits)?;
-    let Some(count) = r.members.get(before).copied() else {
-        let known: Vec<_> = r.members.keys().map(String::as_str).collect();
+    let mask = mask_in(r, mask, bits)?;
+    let Some(count) = r.members.get(group.text()).copied() else {
+        let known: Vec<_> = r.members.keys().cloned().collect();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
         let expected = match known.as_slice() {
             [] => "an actor with a `count`, and there is none".to_owned(),
-            known => format!("the name of an actor with a `count`: {}", one_of(before, known)),
+            known => {
+                format!("the name of an actor with a `count`: {}", one_of(group.text(), known))
+            }
         };
-        value.part_not(r, 0..before.len().max(1), expected);
-        return None;
+        return Err(group.not(r, expected));
     };
-    let (before, after) = (before.to_owned(), after.to_owned());
-    let labels: Vec<_> = (1..=count).map(|n| Label::new(format!("{before}{n}{after}"))).collect();
-    let first = labels.first()?.clone();
-    r.uses.push(Use::new(value.span(), What::Fd(first, Wants::Any)));
-    Some(labels.into_iter().map(|label| (FdArg::Named(label), mask)).collect())
+    let label = |n| Label::new(format!("{}{n}{}", group.text(), end.text()));
+    r.uses.push(Use::new(name.span(r), What::Fd(label(1), Wants::Any)));
+    Ok((1..=count).map(|n| (FdArg::Named(label(n)), mask)).collect())
 }

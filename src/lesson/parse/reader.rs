@@ -7,6 +7,13 @@ use super::error::{Errors, Wrong};
 use super::scope::Use;
 use crate::event::visible;
 
+/// What was wrong has been noted already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said;
+
+/// A part of the file, if it is right.
+pub(super) type Read<T> = Result<T, Said>;
+
 /// Errors that are kept; a file that has more is told of the first.
 const MAX_KEPT: usize = 1000;
 

@@ -8,8 +8,8 @@ mod thing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::near::nearest;
 use super::reader::Reader;
+use super::value::meant;
 use crate::lesson::case::{Label, MAX_THREADS, Need};
 
 pub(super) use thing::{Thing, Wants};
@@ -219,8 +219,7 @@ impl Scope {
             }
             What::Measured(label) if self.measured.contains(&named(label)) => Ok(()),
             What::Measured(label) => {
-                let known = self.measured.iter().map(Label::as_str);
-                Err(unknown("measurement", label.as_str(), known.collect()))
+                Err(unknown("measurement", label.as_str(), self.measured.iter()))
             }
             What::Park(..)
             | What::Freeze(..)
@@ -250,11 +249,11 @@ impl Scope {
         if !ends.is_empty() {
             return format!("`{label}` is no descriptor: its ends are {}", ends.join(" and "));
         }
-        unknown("label", label.as_str(), self.known.keys().map(Label::as_str).collect())
+        unknown("label", label.as_str(), self.known.keys())
     }
 
     fn unknown_thread(&self, thread: &Label) -> String {
-        unknown("thread", thread.as_str(), self.threads.keys().map(Label::as_str).collect())
+        unknown("thread", thread.as_str(), self.threads.keys())
     }
 
     /// A call that takes the lock which a harvest holds.
@@ -354,10 +353,9 @@ impl Scope {
 }
 
 /// `unknown label `x`: expected one of a, b`, and which was meant.
-fn unknown(what: &str, found: &str, known: Vec<&str>) -> String {
-    let hint = nearest(found, known.iter().copied())
-        .map(|meant| format!("; did you mean `{meant}`?"))
-        .unwrap_or_default();
+fn unknown<'k>(what: &str, found: &str, known: impl Iterator<Item = &'k Label>) -> String {
+    let known: Vec<_> = known.map(Label::as_str).collect();
+    let hint = meant(found, &known);
     let more = if known.len() > LISTED { ", ..." } else { "" };
     let expected = match known.as_slice() {
         [] => "there is none yet".to_owned(),

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::near::nearest;
-use super::reader::{Reader, quoted};
-use super::value::Value;
+use super::reader::{Read, Reader, Said, quoted};
+use super::value::{Value, one_of};
 
 /// A table and which of its keys were asked for.
 pub(super) struct Table<'t> {
@@ -65,12 +64,32 @@ impl<'t> Table<'t> {
     }
 
     /// The value of `key`, which must be there.
-    pub(super) fn need(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<Value<'t>> {
-        let value = self.get(key);
-        if value.is_none() {
+    pub(super) fn need(&mut self, r: &mut Reader<'_>, key: &'static str) -> Read<Value<'t>> {
+        self.get(key).ok_or_else(|| {
             r.wrong(self.span(), format!("missing key `{key}` in {}", self.what));
-        }
-        value
+            Said
+        })
+    }
+
+    /// What `read` makes of the value of `key`, which must be there.
+    pub(super) fn take<T>(
+        &mut self,
+        r: &mut Reader<'_>,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Read<T>,
+    ) -> Read<T> {
+        let value = self.need(r, key)?;
+        read(r, &value)
+    }
+
+    /// What `read` makes of the value of `key`, if it is there.
+    pub(super) fn option<T>(
+        &mut self,
+        r: &mut Reader<'_>,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Read<T>,
+    ) -> Read<Option<T>> {
+        self.get(key).map(|value| read(r, &value)).transpose()
     }
 
     /// All entries, in the order of the file; none of them is unknown.
@@ -87,14 +106,10 @@ impl<'t> Table<'t> {
     pub(super) fn finish(self, r: &mut Reader<'_>) {
         let Self { what, entries, asked, .. } = self;
         for entry in entries.iter().filter(|entry| !asked.contains(&entry.key)) {
-            let meant = nearest(entry.key, asked.iter().copied());
-            let hint = meant.map(|word| format!("did you mean `{word}`? ")).unwrap_or_default();
+            let expected = one_of(entry.key, &asked);
             let key = quoted(entry.key);
-            let known = asked.join(", ");
-            r.wrong(
-                entry.span.clone(),
-                format!("unknown key `{key}` in {what}: {hint}expected one of {known}"),
-            );
+            let message = format!("unknown key `{key}` in {what}: expected {expected}");
+            r.wrong(entry.span.clone(), message);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Actions that stand for many calls, and those that concern counters and limits.
 
-use super::super::reader::Reader;
+use super::super::reader::{Read, Reader};
 use super::super::scope::{Use, What};
 use super::super::table::Table;
 use super::super::value::Value;
 use super::super::{expect, fd};
-use super::{Bits, Wants, instance};
-use crate::lesson::case::{Action, Run, Scan, Wait, Way};
+use super::{Wants, instance};
+use crate::lesson::case::{Action, Label, Outcome, Run, Scan, Wait, Way};
 
 /// The largest number of rounds.
 const MAX_TIMES: u32 = 10_000;
@@ -16,112 +16,108 @@ const MAX_NAMED: u32 = 1024;
 const MAX_BODY: usize = 16;
 /// The largest number of counters that are shown at once.
 const MAX_SHOWN: usize = 16;
+/// What cannot stand in a body.
+const ALONE: [&str; 6] = ["repeat", "many", "measure", "note", "freeze", "new"];
 
-pub(super) fn read(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Option<Action> {
+pub(super) fn read(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Read<Action> {
     match word {
         "repeat" => repeat(r, table),
         "many" => many(r, table),
         "measure" => measure(r, table),
-        "limit" => limit(r, table),
+        "limit" => table.take(r, "free", limit),
         _ => {
-            let show = table.need(r, "show")?;
-            let show = show.each(r, MAX_SHOWN, |r, item| expect::counter(r, &item))?;
-            Some(Action::Tally { show })
+            let counters = |r: &mut Reader<'_>, value: &Value<'_>| {
+                value.each(r, MAX_SHOWN, |r, item| expect::counter(r, &item))
+            };
+            table.take(r, "show", counters).map(|show| Action::Tally { show })
         }
     }
 }
 
-fn times(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<u32> {
-    table.need(r, "times").and_then(|times| times.number(r, 1, MAX_TIMES))
+fn times(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<u32> {
+    table.take(r, "times", |r, times| times.number(r, 1, MAX_TIMES))
 }
 
-fn repeat(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Action> {
-    let times = times(r, table);
-    let until = match table.get("until") {
-        None => Some(None),
-        Some(value) => until(r, &value).map(Some),
-    };
-    let value = table.need(r, "steps")?;
+/// What `read` makes where `#` is the number of a round, and what it names.
+fn in_rounds<T>(r: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> (T, Vec<Use>) {
     let before = std::mem::take(&mut r.uses);
     let outer = std::mem::replace(&mut r.in_repeat, true);
-    let body = body(r, &value);
+    let result = read(r);
     r.in_repeat = outer;
-    let uses = std::mem::replace(&mut r.uses, before);
-    let (times, until) = (times?, until?);
+    (result, std::mem::replace(&mut r.uses, before))
+}
+
+fn repeat(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
+    let times = times(r, table);
+    let steps = table.need(r, "steps");
+    let until = table.option(r, "until", until);
+    let (times, steps) = (times?, steps?);
+    let (body, uses) = in_rounds(r, |r| body(r, &steps));
     if times > MAX_NAMED && uses.iter().any(Use::has_round) {
-        let message = format!("`times`: with `#` in a label there are at most {MAX_NAMED} rounds");
-        r.wrong(value.span(), message);
-        return None;
+        let message = format!("with `#` in a label there are at most {MAX_NAMED} rounds");
+        return Err(steps.wrong(r, message));
     }
-    r.uses.push(Use::new(value.span(), What::Rounds(times, uses)));
-    Some(Action::Repeat { times, body: body?, until })
+    r.uses.push(Use::new(steps.span(), What::Rounds(times, uses)));
+    Ok(Action::Repeat { times, body: body?, until: until? })
 }
 
 /// `until = { ret = ... }`
-fn until(r: &mut Reader<'_>, value: &Value<'_>) -> Option<crate::lesson::case::Outcome> {
+fn until(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Outcome> {
     let mut table = value.table(r, "`until`")?;
-    let ret = table.need(r, "ret");
+    let ret = table.take(r, "ret", expect::outcome);
     table.finish(r);
-    expect::outcome(r, &ret?)
+    ret
 }
 
-fn body(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Action>> {
+fn body(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Vec<Action>> {
     let list = value.list(r)?;
     if list.is_empty() || list.len() > MAX_BODY {
-        value.wrong(r, format!("found {} steps, expected 1 to {MAX_BODY}", list.len()));
-        return None;
+        let message = format!("found {} steps, expected 1 to {MAX_BODY}", list.len());
+        return Err(value.wrong(r, message));
     }
     let actions: Vec<_> = list.iter().map(|item| inner(r, item)).collect();
     actions.into_iter().collect()
 }
 
 /// One action of a body.
-fn inner(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Action> {
+fn inner(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Action> {
     let mut table = value.table(r, "a step")?;
     let word = super::word(r, &mut table)?;
-    if ["repeat", "many", "measure", "note", "freeze", "new"].contains(&word) {
-        let message = format!("`{word}` cannot stand in a repeat");
-        r.wrong(table.get("do")?.span(), message);
-        return None;
+    if ALONE.contains(&word) {
+        return Err(value.wrong(r, format!("`{word}` cannot stand in a repeat")));
     }
     let action = super::read(r, &mut table, word);
     table.finish(r);
     action
 }
 
-fn many(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Action> {
+fn many(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let ep = instance(r, table);
-    let count = table.need(r, "count").and_then(|count| count.number(r, 1, MAX_NAMED));
-    let before = std::mem::take(&mut r.uses);
-    let outer = std::mem::replace(&mut r.in_repeat, true);
     let value = table.need(r, "fd");
-    let fd = value.and_then(|value| fd::fd(r, &value, Wants::Any));
-    r.in_repeat = outer;
-    let uses = std::mem::replace(&mut r.uses, before);
-    let mask = table.need(r, "mask").and_then(|mask| fd::mask(r, &mask, Bits::Epoll));
+    let mask = super::mask(r, table);
+    let count = table.take(r, "count", |r, count| count.number(r, 1, MAX_NAMED));
     let value = value?;
-    if !fd.as_ref()?.label().is_some_and(crate::lesson::case::Label::has_round) {
-        value.not(r, "a label with `#`, such as `p#.r`");
-        return None;
+    let (fd, uses) = in_rounds(r, |r| fd::fd(r, &value, Wants::Any));
+    let (fd, count) = (fd?, count?);
+    if !fd.label().is_some_and(Label::has_round) {
+        return Err(value.not(r, "a label with `#`, such as `p#.r`"));
     }
-    r.uses.push(Use::new(value.span(), What::Rounds(count?, uses)));
-    Some(Action::Many { ep: ep?, fd: fd?, mask: mask?, count: count? })
+    r.uses.push(Use::new(value.span(), What::Rounds(count, uses)));
+    Ok(Action::Many { ep: ep?, fd, mask: mask?, count })
 }
 
-fn measure(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Action> {
+fn measure(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let name = super::made(r, table, What::Measure);
     let times = times(r, table);
-    let value = table.need(r, "run")?;
-    let run = run(r, &value);
-    Some(Action::Measure { name: name?, times: times?, run: run? })
+    let run = table.take(r, "run", run);
+    Ok(Action::Measure { name: name?, times: times?, run: run? })
 }
 
 /// The call that is measured.
-fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Run> {
-    let mut table = value.table(r, "a step")?;
-    let word = table.need(r, "do")?;
-    let ways = [("wait", "wait"), ("poll", "poll"), ("select", "select")];
-    let word = word.word(r, &ways)?;
+fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Run> {
+    let mut table = value.table(r, "a measured call")?;
+    let words = ["wait", "poll", "select"].map(|word| (word, word));
+    let word = table.take(r, "do", |r, value| value.word(r, &words))?;
     table.call(format!("a measured {word}"));
     let run = match word {
         "wait" => super::wait(r, &mut table).map(Run::Wait),
@@ -129,27 +125,22 @@ fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Option<Run> {
         _ => super::scan(r, &mut table, Way::Select).map(|scan| Run::Scan(Way::Select, scan)),
     };
     table.finish(r);
-    let sleeps = match &run {
-        Some(
-            Run::Wait(Wait { timeout, thread, .. }) | Run::Scan(_, Scan { timeout, thread, .. }),
-        ) => thread.is_some() || *timeout != Some(0),
-        None => false,
-    };
-    if sleeps {
-        value.wrong(r, "a measured call has neither `thread` nor `timeout`");
-        return None;
+    let run = run?;
+    let (Run::Wait(Wait { timeout, thread, .. }) | Run::Scan(_, Scan { timeout, thread, .. })) =
+        &run;
+    if thread.is_some() || *timeout != Some(0) {
+        return Err(value.wrong(r, "a measured call has neither `thread` nor `timeout`"));
     }
-    run
+    Ok(run)
 }
 
-fn limit(r: &mut Reader<'_>, table: &mut Table<'_>) -> Option<Action> {
-    let free = table.need(r, "free")?;
-    if free.as_str() == Some("all") {
-        return Some(Action::Limit { free: None });
+/// `free`: a number, or `all`.
+fn limit(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Action> {
+    if value.as_str() == Some("all") {
+        return Ok(Action::Limit { free: None });
     }
-    if !free.is_number() {
-        free.not(r, "a number, or `all`");
-        return None;
+    if !value.is_number() {
+        return Err(value.not(r, "a number, or `all`"));
     }
-    free.number(r, 0, MAX_NAMED).map(|free| Action::Limit { free: Some(free) })
+    value.number(r, 0, MAX_NAMED).map(|free| Action::Limit { free: Some(free) })
 }
