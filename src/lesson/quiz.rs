@@ -6,94 +6,71 @@
 use std::collections::BTreeMap;
 
 use super::case::{Answer, Ask, Choice, Counter, Entry, Expect, Given, Label, Outcome, Seen, Take};
+use super::run::Report;
 use crate::event::{Errno, Mask};
 
-/// What a step came to, as far as expectations and questions ask for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// What the call returned.
-    pub ret: Option<Outcome>,
-    /// What wait, poll or select of the main thread handed over.
-    pub events: Option<Seen>,
-    /// The ready list of each epoll instance, head first.
-    pub rdl: BTreeMap<Label, Vec<Label>>,
-    /// The overflow list of each in which a harvest is held, newest first.
-    pub ovf: BTreeMap<Label, Vec<Label>>,
-    /// The interest list of each, sorted by label.
-    pub interest: BTreeMap<Label, Vec<Entry>>,
-    /// What threads returned with.
-    pub woke: BTreeMap<Label, Seen>,
-    /// The threads that still sleep, sorted.
-    pub asleep: Vec<Label>,
-    /// The counters.
-    pub counters: BTreeMap<Counter, u64>,
-    /// The number that each label got last.
-    pub numbers: BTreeMap<Label, i32>,
+/// Whether everything that `expect` names was so.
+pub fn agrees(expect: &Expect, report: &Report) -> bool {
+    let seen = &report.seen;
+    let all = |told: &BTreeMap<Label, Vec<Label>>, wanted: &BTreeMap<Label, Vec<Label>>| {
+        wanted.iter().all(|(ep, list)| told.get(ep).map_or(&[][..], Vec::as_slice) == list)
+    };
+    let none = Vec::new();
+    let interest =
+        |(ep, list): (&Label, &Vec<Entry>)| seen.interest.get(ep).unwrap_or(&none) == list;
+    let counter = |counter: &Counter| report.counter(counter);
+    (expect.ret.is_none() || expect.ret == seen.ret)
+        && (expect.events.is_none() || expect.events == seen.events)
+        && all(&seen.rdl, &expect.rdl)
+        && all(&seen.ovf, &expect.ovf)
+        && expect.interest.iter().all(interest)
+        && woke(expect, &seen.woke)
+        && expect.asleep.as_ref().is_none_or(|asleep| *asleep == seen.asleep)
+        && expect.count.iter().all(|(name, range)| range.contains(counter(name)))
+        && expect.same.as_ref().is_none_or(|[one, other]| same(report, one, other))
+        && expect.less.as_ref().is_none_or(|[one, other]| counter(one) < counter(other))
 }
 
-impl Facts {
-    /// Whether everything that `expect` names was so.
-    pub fn agree_with(&self, expect: &Expect) -> bool {
-        let all = |told: &BTreeMap<Label, Vec<Label>>, wanted: &BTreeMap<Label, Vec<Label>>| {
-            wanted.iter().all(|(ep, list)| told.get(ep).map_or(&[][..], Vec::as_slice) == list)
-        };
-        let none = Vec::new();
-        let interest =
-            |(ep, list): (&Label, &Vec<Entry>)| self.interest.get(ep).unwrap_or(&none) == list;
-        let counter = |counter: &Counter| self.counters.get(counter).copied().unwrap_or(0);
-        (expect.ret.is_none() || expect.ret == self.ret)
-            && (expect.events.is_none() || expect.events == self.events)
-            && all(&self.rdl, &expect.rdl)
-            && all(&self.ovf, &expect.ovf)
-            && expect.interest.iter().all(interest)
-            && self.woke_as(expect)
-            && expect.asleep.as_ref().is_none_or(|asleep| *asleep == self.asleep)
-            && expect.count.iter().all(|(name, range)| range.contains(counter(name)))
-            && expect.same.as_ref().is_none_or(|[one, other]| self.same(one, other))
-            && expect.less.as_ref().is_none_or(|[one, other]| counter(one) < counter(other))
+fn woke(expect: &Expect, seen: &BTreeMap<Label, Seen>) -> bool {
+    if expect.woke.is_empty() && expect.woke_maybe.is_empty() {
+        return true;
     }
+    let must = expect.woke.iter().all(|(thread, wanted)| seen.get(thread) == Some(wanted));
+    let may = |(thread, seen): (&Label, &Seen)| {
+        expect.woke.contains_key(thread) || expect.woke_maybe.get(thread) == Some(seen)
+    };
+    must && seen.iter().all(may)
+}
 
-    fn woke_as(&self, expect: &Expect) -> bool {
-        if expect.woke.is_empty() && expect.woke_maybe.is_empty() {
-            return true;
+fn same(report: &Report, one: &Label, other: &Label) -> bool {
+    let number = report.numbers.get(one);
+    number.is_some() && number == report.numbers.get(other)
+}
+
+/// What a question that is answered by typing asks for.
+fn taken(take: &Take, report: &Report) -> Option<Given> {
+    let outcome = |n: u64| Given::Outcome(Outcome::Value(i64::try_from(n).unwrap_or(i64::MAX)));
+    match take {
+        Take::Ret => report.seen.ret.map(Given::Outcome),
+        Take::Events => match report.seen.events.as_ref()? {
+            Seen::Events(events) => Some(outcome(events.len() as u64)),
+            Seen::Errno(errno) => Some(Given::Outcome(Outcome::Errno(*errno))),
+        },
+        Take::Count(counter) => Some(outcome(report.counter(counter))),
+        Take::Mask(label) => Some(Given::Mask(reported(label, report))),
+    }
+}
+
+/// The mask that the step reported for a descriptor, to whomever; empty if it did not.
+fn reported(label: &Label, report: &Report) -> Mask {
+    let events = |seen: &Seen| match seen {
+        Seen::Events(events) => {
+            events.iter().find(|entry| entry.label == *label).map(|entry| entry.mask)
         }
-        let must = expect.woke.iter().all(|(thread, seen)| self.woke.get(thread) == Some(seen));
-        let may = |(thread, seen): (&Label, &Seen)| {
-            expect.woke.contains_key(thread) || expect.woke_maybe.get(thread) == Some(seen)
-        };
-        must && self.woke.iter().all(may)
-    }
-
-    fn same(&self, one: &Label, other: &Label) -> bool {
-        let number = self.numbers.get(one);
-        number.is_some() && number == self.numbers.get(other)
-    }
-
-    /// What a question that is answered by typing asks for.
-    pub fn taken(&self, take: &Take) -> Option<Given> {
-        let outcome = |n: u64| Given::Outcome(Outcome::Value(i64::try_from(n).unwrap_or(i64::MAX)));
-        match take {
-            Take::Ret => self.ret.map(Given::Outcome),
-            Take::Events => match self.events.as_ref()? {
-                Seen::Events(events) => Some(outcome(events.len() as u64)),
-                Seen::Errno(errno) => Some(Given::Outcome(Outcome::Errno(*errno))),
-            },
-            Take::Count(counter) => Some(outcome(self.counters.get(counter).copied().unwrap_or(0))),
-            Take::Mask(label) => Some(Given::Mask(self.reported(label))),
-        }
-    }
-
-    /// The mask that the step reported for a descriptor, to whomever; empty if it did not.
-    fn reported(&self, label: &Label) -> Mask {
-        let events = |seen: &Seen| match seen {
-            Seen::Events(events) => {
-                events.iter().find(|entry| entry.label == *label).map(|entry| entry.mask)
-            }
-            Seen::Errno(_) => None,
-        };
-        let mut all = self.events.iter().chain(self.woke.values());
-        all.find_map(events).unwrap_or(Mask::EMPTY)
-    }
+        Seen::Errno(_) => None,
+    };
+    let mut all = report.seen.events.iter().chain(report.seen.woke.values());
+    all.find_map(events).unwrap_or(Mask::EMPTY)
 }
 
 /// What a learner answered.
@@ -146,21 +123,20 @@ impl Verdict {
 }
 
 /// Judges an answer by what the step came to.
-pub fn judge(ask: &Ask, reply: Option<Reply>, facts: &Facts) -> Verdict {
+pub fn judge(ask: &Ask, reply: Option<Reply>, report: &Report) -> Verdict {
     let (truth, mark) = match &ask.answer {
         Answer::Choice(choices) => {
             let place = |found: Option<usize>| found.map_or(Truth::NoChoice, Truth::Choice);
             let mark = place(choices.iter().position(|choice| choice.right));
-            let agrees = |choice: &Choice| {
-                choice.when.as_ref().is_some_and(|expect| facts.agree_with(expect))
-            };
+            let agrees =
+                |choice: &Choice| choice.when.as_ref().is_some_and(|expect| agrees(expect, report));
             let marked = choices.iter().position(|choice| choice.right && agrees(choice));
             let found = marked.or_else(|| choices.iter().position(agrees));
             let judged = choices.iter().any(|choice| choice.when.is_some());
             (if judged { place(found) } else { mark }, mark)
         }
         Answer::Free { take, right } => {
-            (facts.taken(take).map_or(Truth::Nothing, Truth::Given), Truth::Given(*right))
+            (taken(take, report).map_or(Truth::Nothing, Truth::Given), Truth::Given(*right))
         }
     };
     Verdict { reply, truth, mark }
@@ -241,11 +217,28 @@ pub fn seen_text(seen: &Seen) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Fd, Nanos};
     use crate::lesson::case::Range;
+    use crate::lesson::run::Observed;
 
     fn events(list: &[(&str, Mask)]) -> Option<Seen> {
         let entry = |(label, mask): &(&str, Mask)| Entry { label: (*label).into(), mask: *mask };
         Some(Seen::Events(list.iter().map(entry).collect()))
+    }
+
+    fn report(events: Option<Seen>) -> Report {
+        let seen = Observed { events, ..Observed::default() };
+        Report {
+            step: 1,
+            t: Nanos(0),
+            events: Vec::new(),
+            untold: 0,
+            model: seen.clone(),
+            seen,
+            mismatches: Vec::new(),
+            counters: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+        }
     }
 
     fn choice(when: Option<Expect>, right: bool) -> Choice {
@@ -265,14 +258,14 @@ mod tests {
 
     #[test]
     fn the_kernel_decides_which_answer_is_right() {
-        let facts = Facts { events: events(&[]), ..Facts::default() };
+        let facts = report(events(&[]));
         let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
         assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(true), true));
-        let facts = Facts { events: events(&[("p.r", Mask::IN)]), ..Facts::default() };
+        let facts = report(events(&[("p.r", Mask::IN)]));
         let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
         assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), false));
         assert_eq!(verdict.truth, Truth::Choice(0));
-        let facts = Facts { events: events(&[("q.r", Mask::IN)]), ..Facts::default() };
+        let facts = report(events(&[("q.r", Mask::IN)]));
         let verdict = judge(&one_or_none(), None, &facts);
         assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
     }
@@ -280,7 +273,7 @@ mod tests {
     #[test]
     fn without_conditions_the_author_decides() {
         let ask = ask(Answer::Choice(vec![choice(None, false), choice(None, true)]));
-        let verdict = judge(&ask, Some(Reply::Choice(0)), &Facts::default());
+        let verdict = judge(&ask, Some(Reply::Choice(0)), &report(None));
         assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), true));
     }
 
@@ -288,10 +281,11 @@ mod tests {
     fn typed_answers_are_compared_with_what_was_seen() {
         let right = Given::Outcome(Outcome::Errno(Errno::EAGAIN));
         let ask = ask(Answer::Free { take: Take::Ret, right });
-        let facts = Facts { ret: Some(Outcome::Errno(Errno::EAGAIN)), ..Facts::default() };
+        let mut facts = report(None);
+        facts.seen.ret = Some(Outcome::Errno(Errno::EAGAIN));
         let reply = typed(&Take::Ret, " eagain ").map(Reply::Typed).ok();
         assert_eq!(judge(&ask, reply, &facts).is_right(), Some(true));
-        let verdict = judge(&ask, reply, &Facts::default());
+        let verdict = judge(&ask, reply, &report(None));
         assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, Some(false)));
     }
 
@@ -309,33 +303,33 @@ mod tests {
 
     #[test]
     fn a_mask_is_found_with_whoever_it_was_reported_to() {
-        let mut facts = Facts::default();
-        facts.woke.extend(events(&[("p.r", Mask::HUP)]).map(|seen| ("A".into(), seen)));
-        let taken = |label: &str| facts.taken(&Take::Mask(label.into()));
+        let mut facts = report(None);
+        facts.seen.woke.extend(events(&[("p.r", Mask::HUP)]).map(|seen| ("A".into(), seen)));
+        let taken = |label: &str| super::taken(&Take::Mask(label.into()), &facts);
         assert_eq!(taken("p.r"), Some(Given::Mask(Mask::HUP)));
         assert_eq!(taken("q.r"), Some(Given::Mask(Mask::EMPTY)));
     }
 
     #[test]
     fn only_what_an_expectation_names_counts() {
-        let mut facts = Facts { ret: Some(Outcome::Value(0)), ..Facts::default() };
+        let mut facts = report(None);
         facts.counters.insert(Counter::Wakeups(None), 3);
-        facts.numbers.extend([("a".into(), 5), ("b".into(), 5), ("c".into(), 6)]);
+        facts.numbers.extend([("a".into(), Fd(5)), ("b".into(), Fd(5)), ("c".into(), Fd(6))]);
         let mut expect = Expect::default();
-        assert!(facts.agree_with(&expect));
+        assert!(agrees(&expect, &facts));
         expect.count.insert(Counter::Wakeups(None), Range { min: 2, max: None });
         expect.same = Some(["a".into(), "b".into()]);
         expect.less = Some([Counter::Calls, Counter::Wakeups(None)]);
         expect.rdl.insert("e".into(), Vec::new());
-        assert!(facts.agree_with(&expect));
+        assert!(agrees(&expect, &facts));
         expect.same = Some(["a".into(), "c".into()]);
-        assert!(!facts.agree_with(&expect));
+        assert!(!agrees(&expect, &facts));
         let one = ("A".into(), Seen::Events(Vec::new()));
         let woke = Expect { woke: [one.clone()].into(), ..Expect::default() };
-        assert!(!facts.agree_with(&woke));
-        facts.woke.extend([one]);
-        assert!(facts.agree_with(&woke));
-        facts.woke.insert("B".into(), Seen::Errno(Errno::EINTR));
-        assert!(!facts.agree_with(&woke), "nobody else may have returned");
+        assert!(!agrees(&woke, &facts));
+        facts.seen.woke.extend([one]);
+        assert!(agrees(&woke, &facts));
+        facts.seen.woke.insert("B".into(), Seen::Errno(Errno::EINTR));
+        assert!(!agrees(&woke, &facts), "nobody else may have returned");
     }
 }
