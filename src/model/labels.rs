@@ -36,6 +36,11 @@ impl Labels {
         then.map(|(_, name)| &**name)
     }
 
+    /// The last name of each number.
+    pub(super) fn last(&self) -> impl Iterator<Item = (Fd, &str)> {
+        self.names.iter().filter_map(|(fd, names)| Some((*fd, &*names.back()?.1)))
+    }
+
     /// Whether some number is, or was, called so.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.values().flatten().any(|(_, known)| &**known == name)

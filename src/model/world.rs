@@ -226,6 +226,12 @@ impl World {
         self.labels.at(fd, seq)
     }
 
+    /// What the source called numbers that are closed now.
+    pub fn closed_labels(&self) -> impl Iterator<Item = &str> {
+        let closed = self.labels.last().filter(|(fd, _)| !self.fds.contains_key(fd));
+        closed.map(|(_, name)| name)
+    }
+
     /// A descriptor in the manner of `strace -y`, as it was called at `seq`: `5<p.r>`; the number
     /// alone if nothing is known of it.
     pub fn spelled_fd(&self, fd: Fd, seq: Seq) -> String {

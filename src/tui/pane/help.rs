@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::Look;
-use crate::tui::draw::{Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
+use crate::tui::ui::Place;
 use crate::tui::words;
 
 /// Draws the help over everything; the number is its first row.
@@ -35,15 +36,23 @@ impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let g = self.0.theme.glyphs;
         let mut lines = Vec::new();
-        for group in Group::ALL {
+        let server = self.0.ui.place == Place::Server;
+        let groups = if server { &Group::ALL[..] } else { &Group::LESSON[..] };
+        for group in groups.iter().copied() {
             lines.push(Line::Heading(group.title()));
             lines.extend(
                 keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
             );
             lines.push(Line::Blank);
         }
-        lines.push(Line::Heading("Commands without a key (press : first)"));
-        for (word, arguments, help) in keymap::keyless() {
+        let words: Vec<_> = if server {
+            lines.push(Line::Heading("Commands without a key (press : first)"));
+            keymap::keyless().collect()
+        } else {
+            lines.push(Line::Heading("What can be tried (press v first)"));
+            crate::lesson::line::GRAMMAR.to_vec()
+        };
+        for (word, arguments, help) in words {
             lines.push(Line::Word(format!("{word} {arguments}"), help));
         }
         lines.push(Line::Blank);
@@ -86,7 +95,7 @@ impl Widget for Help<'_> {
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
         let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
-        frame(buf, area, Joint::Alone, &title, look.theme, true);
+        frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
         let rows = usize::from(inner.height);
