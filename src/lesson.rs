@@ -5,6 +5,7 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+pub mod catalog;
 mod parse;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
