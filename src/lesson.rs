@@ -5,6 +5,7 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+pub mod catalog;
 pub mod line;
 mod parse;
 pub mod quiz;

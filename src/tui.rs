@@ -26,9 +26,9 @@ pub mod watchdog;
 pub mod words;
 
 #[cfg(test)]
-mod scenes;
+pub(crate) mod scenes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use keymap::{lesson_rows, readme_rows};
 pub use run::{Exit, Marks, TuiOptions, run};
