@@ -170,8 +170,10 @@ impl World {
                 grown.insert(told.id);
             }
             for fd in &told.fds {
-                let named = self.labels.since(*fd).is_some_and(|since| since > now.before);
-                if !named && numbers.get(fd) != Some(&told.id) {
+                // Opened since, it has its name; else the file's, if the number is new to it.
+                let since = self.labels.since(*fd);
+                let stale = since.is_none_or(|since| since <= now.before);
+                if since.is_none() || (stale && numbers.get(fd) != Some(&told.id)) {
                     self.labels.set(*fd, now.at.0, &told.name);
                 }
                 self.fds.insert(*fd, told.id);

@@ -281,7 +281,9 @@ impl LessonApp {
         self.scroll = 0;
         self.look(self.course.step().cloned().as_ref());
         self.settle();
-        self.ask_answer();
+        if self.course.question().is_some_and(is_typed) {
+            self.ask_answer();
+        }
     }
 
     /// Opens the line for an answer, if it is typed.

@@ -205,8 +205,9 @@ impl Course {
     /// When the events of the next report are, on the clock that counts steps: event number `n` of
     /// so many.
     pub fn time(&self, n: usize, of: usize) -> Nanos {
-        let of = of.max(1) as u64;
-        let part = n as u64;
+        // What every list is then is told at the time of the last call.
+        let of = of.saturating_sub(1).max(1) as u64;
+        let part = (n as u64).min(of - 1);
         let (from, width) = match self.pending {
             Some(Pending::Try(_)) => {
                 // Each takes a part of what is left of the step before.
