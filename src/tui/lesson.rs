@@ -7,6 +7,7 @@
 pub mod app;
 pub mod course;
 pub mod layout;
+pub mod menu;
 pub mod pane;
 pub mod screen;
 pub mod story;
