@@ -5,7 +5,9 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+pub mod child;
 mod parse;
+pub mod run;
 mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

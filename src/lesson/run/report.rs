@@ -69,8 +69,11 @@ pub struct Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        let sides =
-            [("expected", &self.expected), ("the kernel", &self.kernel), ("the model", &self.model)];
+        let sides = [
+            ("expected", &self.expected),
+            ("the kernel", &self.kernel),
+            ("the model", &self.model),
+        ];
         let told = sides.into_iter().filter_map(|(who, what)| Some((who, what.as_ref()?)));
         for (at, (who, what)) in told.enumerate() {
             write!(f, "{} {who}: {what}", if at == 0 { ":" } else { "," })?;
