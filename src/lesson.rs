@@ -6,9 +6,11 @@
 
 pub mod case;
 pub mod catalog;
+pub mod child;
 pub mod line;
 mod parse;
 pub mod quiz;
 pub mod run;
+mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

@@ -20,9 +20,11 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags};
+use nix::sys::eventfd::EventFd;
 use nix::sys::socket::{Shutdown, SockaddrIn, bind, getpeername, getsockname, shutdown};
 
-use crate::event::{Errno, Fd, FileId, FileKind, How, LaneId};
+use crate::event::{Errno, Fd, FileId, FileKind, How, LaneId, Mask};
 use crate::kernel::fdinfo::{Fdinfo, Registration};
 use crate::sys::clock::Clock;
 use crate::sys::fault::{HeldBuffer, userfault};
@@ -502,6 +504,22 @@ impl Stage {
         self.charges
             .of(&self.own, datagram, bytes)
             .map_err(|e| StageError::system("ask what a message is charged", &e))
+    }
+
+    /// Whether the kernel keeps EPOLLWAKEUP for this process (epoll_ctl(2)).
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) fn keeps_wakeup(&self) -> Result<bool, StageError> {
+        let ask = |own: &Own| {
+            let ep = own.keep(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?.0);
+            let file = own.keep(OwnedFd::from(EventFd::new()?));
+            let (number, watched) = (ep.as_raw_fd(), file.as_raw_fd());
+            number::epoll_ctl(number, nix::libc::EPOLL_CTL_ADD, watched, Mask::WAKEUP.0, 0)?;
+            let list = Fdinfo::open_kept(Fd(number), |fd| own.keep(fd))?.registrations()?;
+            Ok(list.iter().any(|line| Mask(line.events).has(Mask::WAKEUP)))
+        };
+        self.own.aside(ask).map_err(|e| StageError::system("try EPOLLWAKEUP", &e))
     }
 
     // --- limits and lists

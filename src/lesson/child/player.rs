@@ -235,7 +235,9 @@ impl Player {
 
     fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         let end = Instant::now() + self.deadline;
-        let Some((input, _)) = &mut self.pipes else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let Some((input, _)) = &mut self.pipes else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
         while !bytes.is_empty() {
             match input.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],

@@ -38,13 +38,19 @@ impl Comparison {
         });
     }
 
-    /// Holds everything that both tell after a step against each other.
-    pub(crate) fn after_step(&mut self, kernel: &Observed, model: &Observed) {
+    /// Holds what a call returned, and who woke, against each other.
+    pub(crate) fn results(&mut self, kernel: &Observed, model: &Observed, when: &str) {
         let optional = |seen: &Option<Seen>| seen.as_ref().map_or_else(nothing, seen_text);
         let returned = |ret: &Option<_>| ret.map_or_else(nothing, outcome_text);
-        self.both(|| "the result".to_owned(), &kernel.ret, &model.ret, returned);
-        self.both(|| "the events".to_owned(), &kernel.events, &model.events, optional);
-        self.both(|| "who returned".to_owned(), &kernel.woke, &model.woke, woke_text);
+        let what = |what: &str| format!("{what}{when}");
+        self.both(|| what("the result"), &kernel.ret, &model.ret, returned);
+        self.both(|| what("the events"), &kernel.events, &model.events, optional);
+        self.both(|| what("who returned"), &kernel.woke, &model.woke, woke_text);
+    }
+
+    /// Holds everything that both tell after a step against each other.
+    pub(crate) fn after_step(&mut self, kernel: &Observed, model: &Observed) {
+        self.results(kernel, model, "");
         let names = |names: &Vec<Label>| labels_text(names);
         self.both(|| "who sleeps".to_owned(), &kernel.asleep, &model.asleep, names);
         for (label, list) in &kernel.interest {

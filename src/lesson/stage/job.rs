@@ -6,23 +6,20 @@ use nix::libc;
 
 use crate::event::{Errno, Fd, HEAD, Head, Mask, Nanos};
 
+use crate::model::Reported;
 use crate::sys::clock::Clock;
 use crate::sys::fault::HeldBuffer;
-use crate::sys::number;
+use crate::sys::number::{self, EventRoom, PollSet, SelectSet};
 
 /// A call with its arguments. A timeout of -1 is for ever.
 #[derive(Debug)]
 pub(crate) enum Job {
     /// epoll_ctl(2) with any operation.
     Ctl { ep: Fd, op: i32, fd: Fd, mask: Mask, data: u64 },
-    /// epoll_wait(2)
-    Wait { ep: Fd, max: i32, timeout: i32 },
     /// epoll_wait(2) that is held inside the kernel.
     HeldWait { ep: Fd, buffer: HeldBuffer },
-    /// poll(2)
-    Poll { fds: Vec<(Fd, Mask)>, timeout: i32 },
-    /// select(2)
-    Select { fds: Vec<(Fd, Mask)>, timeout: i32 },
+    /// A call that asks what is ready.
+    Query { query: Query, timeout: i32 },
     /// read(2)
     Read { fd: Fd, len: u32 },
     /// write(2) of so many bytes.
@@ -33,13 +30,6 @@ pub(crate) enum Job {
     Accept { fd: Fd },
     /// close(2)
     Close { fd: OwnedFd },
-}
-
-/// An `epoll_event` as it was handed over. XXX
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reported {
-    pub(crate) data: u64,
-    pub(crate) mask: Mask,
 }
 
 /// What a call handed over.
@@ -98,10 +88,11 @@ impl Job {
                 let done = number::epoll_ctl(ep.0, op, fd.0, mask.0, data);
                 Answer::Number(done.map(|()| 0).map_err(errno))
             }
-            Self::Wait { ep, max, timeout } => events(number::epoll_wait(ep.0, max, timeout)),
             Self::HeldWait { ep, buffer } => events(buffer.wait(ep.0, 0)),
-            Self::Poll { fds, timeout } => Answer::Polled(poll(&fds, timeout)),
-            Self::Select { fds, timeout } => Answer::Polled(select(&fds, timeout)),
+            Self::Query { query, timeout } => match Ready::new(&query) {
+                Ok(mut ready) => ready.call(timeout),
+                Err(error) => ready_error(&query, error),
+            },
             Self::Read { fd, len } => {
                 let mut room = vec![0; len as usize];
                 let done = number::read(fd.0, &mut room);
@@ -134,26 +125,98 @@ fn write(fd: Fd, from: &[u8]) -> Answer {
     bytes(number::write(fd.0, from).map(|count| from.get(..count).unwrap_or(from)))
 }
 
-fn poll(fds: &[(Fd, Mask)], timeout: i32) -> Result<Vec<(Fd, Mask)>, Errno> {
-    let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
-    let answers = number::poll(&asked, timeout).map_err(errno)?;
-    let all = fds.iter().zip(answers).map(|((fd, _), bits)| (*fd, Mask(bits)));
-    Ok(all.filter(|(_, mask)| !mask.is_empty()).collect())
+/// A call that asks what is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Query {
+    /// epoll_wait(2)
+    Wait { ep: Fd, max: i32 },
+    /// poll(2)
+    Poll(Vec<(Fd, Mask)>),
+    /// select(2)
+    Select(Vec<(Fd, Mask)>),
+}
+
+impl Query {
+    /// The descriptors passed to poll or select.
+    pub(crate) fn polled(&self) -> &[(Fd, Mask)] {
+        match self {
+            Self::Wait { .. } => &[],
+            Self::Poll(fds) | Self::Select(fds) => fds,
+        }
+    }
+}
+
+/// Such a call with all its arguments made.
+pub(crate) enum Ready {
+    Wait(Fd, EventRoom),
+    Poll(Vec<(Fd, Mask)>, PollSet),
+    Select(Vec<(Fd, Mask)>, SelectSet),
 }
 
 /// The sets of select(2), each with the bit that stands for it.
 const SETS: [(Mask, u8); 3] = [(Mask::IN, 1), (Mask::OUT, 2), (Mask::PRI, 4)];
 
-fn select(fds: &[(Fd, Mask)], timeout: i32) -> Result<Vec<(Fd, Mask)>, Errno> {
-    let sets = |mask: Mask| {
-        SETS.iter().filter(|(bit, _)| mask.any(*bit)).fold(0, |sets, (_, set)| sets | set)
-    };
-    let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, sets(*mask))).collect();
-    let answers = number::select(&asked, timeout).map_err(errno)?;
-    let mask = |sets: u8| {
-        let bits = SETS.iter().filter(|(_, set)| sets & set != 0);
-        bits.fold(Mask::EMPTY, |mask, (bit, _)| mask | *bit)
-    };
-    let all = fds.iter().zip(answers).map(|((fd, _), sets)| (*fd, mask(sets)));
-    Ok(all.filter(|(_, mask)| !mask.is_empty()).collect())
+impl Ready {
+    /// Makes the arguments.
+    pub(crate) fn new(query: &Query) -> Result<Self, Errno> {
+        match query {
+            Query::Wait { ep, max } => Ok(Self::Wait(*ep, EventRoom::new(*max).map_err(errno)?)),
+            Query::Poll(fds) => {
+                let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
+                Ok(Self::Poll(fds.clone(), PollSet::new(&asked)))
+            }
+            Query::Select(fds) => {
+                let sets = |mask: Mask| {
+                    let chosen = SETS.iter().filter(|(bit, _)| mask.any(*bit));
+                    chosen.fold(0, |sets, (_, set)| sets | set)
+                };
+                let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, sets(*mask))).collect();
+                Ok(Self::Select(fds.clone(), SelectSet::new(&asked).map_err(errno)?))
+            }
+        }
+    }
+
+    /// Makes the call with a timeout of 0 and does not look at what it brought, only at how much.
+    pub(crate) fn repeat(&mut self) -> Result<usize, Errno> {
+        match self {
+            Self::Wait(ep, room) => room.call(ep.0, 0),
+            Self::Poll(_, set) => set.call(0),
+            Self::Select(_, set) => set.call(0),
+        }
+        .map_err(errno)
+    }
+
+    /// Makes the call.
+    pub(crate) fn call(&mut self, timeout: i32) -> Answer {
+        match self {
+            Self::Wait(ep, room) => {
+                events(room.call(ep.0, timeout).map(|_| room.events().collect()))
+            }
+            Self::Poll(fds, set) => {
+                let done = set.call(timeout).map_err(errno);
+                Answer::Polled(done.map(|_| answered(fds, set.answers().map(Mask))))
+            }
+            Self::Select(fds, set) => {
+                let mask = |sets: u8| {
+                    let bits = SETS.iter().filter(|(_, set)| sets & set != 0);
+                    bits.fold(Mask::EMPTY, |mask, (bit, _)| mask | *bit)
+                };
+                let done = set.call(timeout).map_err(errno);
+                Answer::Polled(done.map(|_| answered(fds, set.answers().map(mask))))
+            }
+        }
+    }
+}
+
+/// Those that have something to say, in the order asked.
+fn answered(fds: &[(Fd, Mask)], masks: impl Iterator<Item = Mask>) -> Vec<(Fd, Mask)> {
+    let all = fds.iter().zip(masks).map(|((fd, _), mask)| (*fd, mask));
+    all.filter(|(_, mask)| !mask.is_empty()).collect()
+}
+
+fn ready_error(query: &Query, error: Errno) -> Answer {
+    match query {
+        Query::Wait { .. } => Answer::Events(Err(error)),
+        Query::Poll(_) | Query::Select(_) => Answer::Polled(Err(error)),
+    }
 }

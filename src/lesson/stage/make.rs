@@ -77,7 +77,7 @@ impl Maker {
         match kind {
             ActorKind::Epoll => self.epoll(),
             ActorKind::Pipe { size } => self.pipe(size),
-            ActorKind::Eventfd { count, semaphore } => self.eventfd(count, semaphore),
+            ActorKind::Eventfd { value, semaphore } => self.eventfd(value, semaphore),
             ActorKind::Timerfd => self.timerfd(),
             ActorKind::Pair { sndbuf } => self.pair(SockType::Stream, FileKind::Unix, sndbuf),
             ActorKind::Dgram { sndbuf } => {
@@ -119,23 +119,14 @@ impl Maker {
         Ok(vec![(r, FileKind::Pipe), (w, FileKind::PipeWriter)])
     }
 
-    fn eventfd(&mut self, count: u64, semaphore: bool) -> Ends {
+    fn eventfd(&mut self, value: u32, semaphore: bool) -> Ends {
         let mut flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         flags.set(EfdFlags::EFD_SEMAPHORE, semaphore);
-        // The call itself takes 32 bits of the count.
-        let first = u32::try_from(count).unwrap_or(u32::MAX);
         let words = if semaphore { "EFD_NONBLOCK|EFD_SEMAPHORE" } else { "EFD_NONBLOCK" };
         let fd = self.call(
-            || EventFd::from_value_and_flags(first, flags).map(OwnedFd::from),
-            |fd| (format!("eventfd2({first}, {words})"), number(fd)),
+            || EventFd::from_value_and_flags(value, flags).map(OwnedFd::from),
+            |fd| (format!("eventfd2({value}, {words})"), number(fd)),
         )?;
-        let rest = count - u64::from(first);
-        if rest > 0 {
-            self.call(
-                || nix::unistd::write(&fd, &rest.to_ne_bytes()),
-                |_| (format!("write({}, {rest})", fd.as_raw_fd()), 8),
-            )?;
-        }
         Ok(vec![(fd, FileKind::Eventfd)])
     }
 

@@ -64,6 +64,11 @@ impl Table {
         self.numbers.get(label).copied()
     }
 
+    /// Every label with the number that it got last.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (Label, Fd)> {
+        self.numbers.iter().map(|(label, fd)| (label.clone(), *fd))
+    }
+
     /// The label of an open number.
     pub(crate) fn label_at(&self, fd: Fd) -> Option<&Label> {
         self.held.get(&fd).map(|held| &held.label)
