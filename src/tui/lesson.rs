@@ -9,6 +9,8 @@ pub mod course;
 pub mod layout;
 pub mod menu;
 pub mod pane;
+pub mod player;
+pub mod run;
 pub mod screen;
 pub mod story;
 

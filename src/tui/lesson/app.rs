@@ -17,7 +17,7 @@ use crate::tui::entry::{Entry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{Choice, Hold, Pane, Past, Place, Request, Topic};
+use crate::tui::ui::{Choice, Hold, Pane, Past, Place, Topic};
 
 /// What the player is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,13 +74,10 @@ impl LessonApp {
         }
     }
 
-    /// The same lesson from its beginning.
-    #[must_use]
-    pub fn again(self) -> Self {
-        let mut next = Self::new(self.course.case, self.kernel, self.app.ui.size);
-        next.shown = self.shown;
-        next.part();
-        next
+    /// Shows this below the narration.
+    pub fn show(&mut self, shown: Shown) {
+        self.shown = shown;
+        self.part();
     }
 
     /// The scene, as it is now.
@@ -233,8 +230,7 @@ impl LessonApp {
             Action::Play => return self.play(),
             Action::Instance(by) => self.turn(by),
             Action::Part(shown) => {
-                self.shown = if self.shown == shown { Shown::Overview } else { shown };
-                self.part();
+                self.show(if self.shown == shown { Shown::Overview } else { shown });
             }
             Action::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
             Action::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
@@ -527,11 +523,6 @@ impl LessonApp {
             (None, By::On) => self.live(),
             (None, By::Back) => self.app.ui.say("no earlier mark on this track"),
         }
-    }
-
-    /// What the run loop is to do.
-    pub fn request(&mut self) -> Option<Request> {
-        self.app.ui.request.take()
     }
 }
 
