@@ -4,6 +4,7 @@
 //! A case and a lesson are one format. A case holds the model against the kernel; a lesson is a
 //! case with words and questions for the learner.
 
+pub mod aloud;
 pub mod case;
 pub mod catalog;
 pub mod child;
@@ -12,5 +13,7 @@ mod parse;
 pub mod quiz;
 pub mod run;
 mod stage;
+mod text;
 
-pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
+pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
+pub use text::text;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use epollscope::cli::{Request, parse};
 use epollscope::error::Error;
-use epollscope::serve;
+use epollscope::lesson::child;
+use epollscope::{serve, teach};
 
 fn main() -> ExitCode {
     match run() {
@@ -27,5 +28,7 @@ fn run() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
+        Request::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
+        Request::Stage(parent) => Ok(ExitCode::from(child::serve(parent)?)),
     }
 }

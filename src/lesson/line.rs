@@ -8,7 +8,7 @@ mod spell;
 use super::case::{
     Action, Actor, ActorKind, Amount, FdArg, Label, Scan, SockOpt, Step, Target, Wait, Who,
 };
-use super::parse::nearest;
+use super::nearest;
 use crate::event::{FileKind, How, Mask};
 
 pub use spell::call;

@@ -201,6 +201,18 @@ pub fn outcome_text(outcome: Outcome) -> String {
     }
 }
 
+/// What a step came to in a few words: what was handed over, or returned, and to whom.
+pub fn result_text(report: &Report) -> String {
+    let seen = &report.seen;
+    let own = match (&seen.events, seen.ret) {
+        (Some(events), _) => Some(seen_text(events)),
+        (None, Some(ret)) => Some(outcome_text(ret)),
+        (None, None) => None,
+    };
+    let woke = seen.woke.iter().map(|(who, what)| format!("{who}: {}", seen_text(what)));
+    own.into_iter().chain(woke).collect::<Vec<_>>().join("; ")
+}
+
 /// Events as text: `p.r IN, q.r IN`; `nothing` for a timeout.
 pub fn seen_text(seen: &Seen) -> String {
     match seen {

@@ -283,14 +283,7 @@ impl Moment {
 
     /// The result in a few words: what was handed over, or returned, and to whom.
     pub fn result(&self) -> String {
-        let seen = &self.report.seen;
-        let own = match (&seen.events, seen.ret) {
-            (Some(events), _) => Some(quiz::seen_text(events)),
-            (None, Some(ret)) => Some(quiz::outcome_text(ret)),
-            (None, None) => None,
-        };
-        let woke = seen.woke.iter().map(|(who, what)| format!("{who}: {}", quiz::seen_text(what)));
-        own.into_iter().chain(woke).collect::<Vec<_>>().join("; ")
+        quiz::result_text(&self.report)
     }
 }
 
