@@ -46,6 +46,14 @@ impl Labels {
         self.names.values().flatten().any(|(_, known)| &**known == name)
     }
 
+    /// What the number is called from that event on, or soon after it: a call that makes a
+    /// descriptor comes before its name.
+    pub(super) fn after(&self, fd: Fd, seq: Seq) -> Option<&str> {
+        let names = self.names.get(&fd)?;
+        let next = names.iter().find(|(since, _)| *since >= seq);
+        next.or(names.back()).map(|(_, name)| &**name)
+    }
+
     /// When the number got its last name.
     pub(super) fn since(&self, fd: Fd) -> Option<Seq> {
         Some(self.names.get(&fd)?.back()?.0)

@@ -299,6 +299,7 @@ fn instance(
     let (interest, changed) = interest(&mut old.interest, told, now);
     // What is left there is no more.
     delta.forgotten = old.interest.iter().map(|entry| entry.key).collect();
+    let batch = batch(&old, told);
     let mut instance = EpollInstance {
         fd: Some(told.fd),
         interest,
@@ -313,6 +314,7 @@ fn instance(
         name: told.name.clone(),
         file: Some(told.file),
         overflow: told.overflow.clone(),
+        batch,
         source: Some(told.source),
     };
     for (key, why) in &told.ready {
@@ -337,6 +339,9 @@ fn instance(
             entry.wakeups += 1;
         }
     }
+    let waits = |key: &WatchKey| old.overflow.as_ref().is_some_and(|list| list.contains(key));
+    let overflow = told.overflow.iter().flatten().rev();
+    delta.overflowed = overflow.copied().filter(|key| !waits(key)).collect();
     let kept = |key: &WatchKey| {
         let fresh = delta.added.iter().any(|entry| entry.key == *key);
         instance.ready.find(*key).is_some() && !fresh
@@ -344,6 +349,19 @@ fn instance(
     let left = old.ready.iter().map(|entry| entry.key).filter(|key| !kept(key));
     delta.removed = left.collect();
     Aside { instance, delta }
+}
+
+/// What a harvest that is held has in its hands: what was on the ready list when it began, and is
+/// there no more.
+fn batch(old: &EpollInstance, told: &ToldInstance) -> Box<[WatchKey]> {
+    let Some(overflow) = &told.overflow else { return Box::default() };
+    let harvested: Vec<WatchKey> = match old.overflow {
+        Some(_) => old.batch.to_vec(),
+        None => old.ready.iter().map(|entry| entry.key).collect(),
+    };
+    let back = |key: &WatchKey| told.ready.iter().any(|(listed, _)| listed == key);
+    let kept = harvested.into_iter().filter(|key| !back(key) && !overflow.contains(key));
+    kept.collect()
 }
 
 /// The interest list as it is told, and whether it is another one.

@@ -36,6 +36,9 @@ pub struct EpollInstance {
     /// The overflow list (ovflist), newest first, while a harvest runs; `None` otherwise, and
     /// where nobody can know.
     pub overflow: Option<Box<[WatchKey]>>,
+    /// What a harvest that is held has taken off the ready list and not put back (its private
+    /// list), in the order in which it stood there.
+    pub batch: Box<[WatchKey]>,
     /// Where the lists come from, if they were told and not deduced here.
     pub source: Option<ListSource>,
 }
@@ -68,6 +71,8 @@ pub struct Delta {
     pub removed: Vec<WatchKey>,
     /// Divergences that were noticed.
     pub divergences: Vec<Divergence>,
+    /// Registrations that were put on the overflow list, if that is told.
+    pub overflowed: Vec<WatchKey>,
     /// Registrations that are no more, if the interest list was told.
     pub forgotten: Vec<WatchKey>,
     /// Registrations that stayed where they are although something arrived for them.
@@ -84,6 +89,7 @@ impl Delta {
         self.divergences.clear();
         self.arrived.clear();
         self.forgotten.clear();
+        self.overflowed.clear();
         self.findings = 0;
     }
 
@@ -94,6 +100,7 @@ impl Delta {
             && self.divergences.is_empty()
             && self.arrived.is_empty()
             && self.forgotten.is_empty()
+            && self.overflowed.is_empty()
             && self.findings == 0
     }
 }
@@ -236,6 +243,14 @@ impl World {
     /// alone if nothing is known of it.
     pub fn spelled_fd(&self, fd: Fd, seq: Seq) -> String {
         match self.labels.at(fd, seq) {
+            Some(label) => format!("{fd}<{label}>"),
+            None => fd.to_string(),
+        }
+    }
+
+    /// What a call that made a descriptor at `seq` returned, in the same manner.
+    pub fn spelled_new(&self, fd: Fd, seq: Seq) -> String {
+        match self.labels.after(fd, seq) {
             Some(label) => format!("{fd}<{label}>"),
             None => fd.to_string(),
         }

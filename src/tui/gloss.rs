@@ -1,7 +1,7 @@
 //! Events in words: strace's notation with a short gloss.
 
 use crate::event::{
-    Call, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, Output,
+    Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output,
     SyscallRecord, visible,
 };
 use crate::model::World;
@@ -28,7 +28,12 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         Kind::Enter(call) => (spelled(call), "<asleep>".to_owned()),
         Kind::Return(record) => {
             let call = spelled(&record.call);
-            (format!("{call} = {}", record.ret), gloss(world, event, record))
+            let makes = matches!(record.call, Call::Accept { .. } | Call::Dup { .. });
+            let ret = match record.ret.fd().filter(|_| makes) {
+                Some(fd) => world.spelled_new(fd, event.seq),
+                None => record.ret.to_string(),
+            };
+            (format!("{call} = {ret}"), gloss(world, event, record))
         }
         Kind::Park { next } => (format!("held before {}", spelled(next)), String::new()),
         Kind::Stale { fd, believed: true, .. } => (
@@ -46,6 +51,7 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
             (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
         }
         Kind::Made { text, ret } => {
+            let text = named(world, event, text);
             (visible(format!("{text} = {ret}").as_bytes(), 200), String::new())
         }
         Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
@@ -55,6 +61,27 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         }
         _ => (moment(world, event), String::new()),
     }
+}
+
+/// The text of a call with its descriptors as they were called then: the first argument, and those
+/// with a mask behind them.
+fn named(world: &World, event: &Event, text: &str) -> String {
+    let Some((call, arguments)) = text.split_once('(').filter(|_| world.is_told()) else {
+        return text.to_owned();
+    };
+    let spelled = |(place, argument): (usize, &str)| {
+        let digits = argument.find(|c: char| !c.is_ascii_digit()).unwrap_or(argument.len());
+        let (number, rest) = argument.split_at(digits);
+        let mask = rest.starts_with(' ') || (rest.is_empty() && place == 0);
+        match number.parse().map(Fd) {
+            Ok(fd) if mask || (place == 0 && rest == ")") => {
+                format!("{}{rest}", world.spelled_fd(fd, event.seq))
+            }
+            _ => argument.to_owned(),
+        }
+    };
+    let arguments: Vec<_> = arguments.split(", ").enumerate().map(spelled).collect();
+    format!("{call}({}", arguments.join(", "))
 }
 
 fn phase_words(phase: &CommandPhase) -> String {
@@ -110,6 +137,7 @@ fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
                 .collect();
             all.join(" ")
         }
+        (Output::Accepted { .. }, None) if world.is_told() => String::new(),
         (Output::Accepted { peer, .. }, None) => {
             format!("{} connected", visible(peer.to_string().as_bytes(), 60))
         }

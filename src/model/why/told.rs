@@ -239,10 +239,11 @@ impl Case<'_> {
         let Some(file) = self.file else {
             return format!("{name} is registered, and nothing is known of its file");
         };
-        if self.world.instance.overflow.is_some() {
+        if self.world.instance.batch.contains(&self.key) {
             return format!(
-                "{name} is on neither list while the harvest runs: it is in the batch that is being \
-                 handed over, or nothing has woken it; {}",
+                "{name} is in the hands of the harvest that is held: off the ready list, on the \
+                 harvest's private list; {}. When that goes on it is reported, or given back to the \
+                 head",
                 contents(file)
             );
         }

@@ -76,6 +76,7 @@ pub static LESSON: &[Binding] = &[
         Action::Play,
         ["", "play on by itself; it stops at questions", "play"],
     ),
+    row(Group::LessonLook, EVERY, &[ch('?')], Action::Help, ["", "show this help", "help"]),
     row(Group::Lesson, EVERY, &[ch('r')], Action::Restart, ["", "begin again", "restart"]),
     row(
         Group::LessonLook,
@@ -133,7 +134,6 @@ pub static LESSON: &[Binding] = &[
         Action::Copy,
         ["", "copy the Why sentence (OSC 52)", ""],
     ),
-    row(Group::LessonLook, EVERY, &[ch('?')], Action::Help, ["", "show this help", "help"]),
     row(
         Group::Lesson,
         EVERY,

@@ -1,7 +1,7 @@
 //! What keys do in a lesson: the course moves on, the screen looks elsewhere, and wishes for the
 //! player come out. Pure: reports come in as they are told.
 
-use super::course::{Course, Phase, is_call, is_typed};
+use super::course::{Course, Phase, What, is_call, is_typed};
 use super::story::Teller;
 use crate::event::{FileId, FileKind, Kind, LaneId, Seq, View, WatchKey};
 use crate::journal::Limits;
@@ -172,11 +172,14 @@ impl LessonApp {
         }
     }
 
-    /// Turns to an epoll instance, or selects a registration.
+    /// Turns to an epoll instance, or selects a registration, in what is shown: now or the past.
     fn look_at(&mut self, label: &str) {
-        let world = self.feed.world();
+        let world = self.view().world;
         if let Some(file) = world.instance_named(label).and_then(|instance| instance.file) {
-            self.feed.turn_to(file);
+            match &mut self.app.ui.past {
+                Some(past) => past.world.turn_to(file),
+                None => self.feed.turn_to(file),
+            };
             return;
         }
         let is = |entry: &&InterestEntry| entry.name.as_deref() == Some(label);
@@ -384,7 +387,7 @@ impl LessonApp {
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
         }
-        let story = self.teller(80, &crate::tui::theme::ASCII).story(None);
+        let story = self.teller(80, &crate::tui::theme::ASCII).story(None, 0);
         let letters: usize = story.iter().map(|(line, _)| line.len()).sum();
         // Some 200 words a minute.
         Some((1500 + letters as u64 * 55).min(20_000))
@@ -476,13 +479,23 @@ impl LessonApp {
         self.viewed = Some(at);
         self.scroll = 0;
         self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
+        let step = match &self.course.moments.get(at).map(|moment| &moment.what) {
+            Some(What::Step(step)) => self.course.case.steps.get(*step).cloned(),
+            _ => None,
+        };
+        self.look(step.as_ref());
         self.settle();
     }
 
     fn live(&mut self) {
         self.viewed = None;
         self.scroll = 0;
-        self.app.ui.past = None;
+        if self.app.ui.past.take().is_some() {
+            let asking = self.course.phase == Phase::Asking;
+            let step = self.course.next.checked_sub(usize::from(!asking));
+            let step = step.and_then(|step| self.course.case.steps.get(step)).cloned();
+            self.look(step.as_ref());
+        }
         self.settle();
     }
 

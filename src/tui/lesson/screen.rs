@@ -23,16 +23,19 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
         return;
     }
     let teller = lesson.teller(columns(size, lesson.shown), theme.glyphs);
-    let story = teller.story(lesson.viewed);
+    let compact = teller.story(lesson.viewed, 0).len();
     let scene = lesson.view();
     let plan = Plan {
         size,
         shown: lesson.shown,
         longest: teller.longest(),
-        story: story.len(),
+        story: compact,
         lanes: scene.world.lanes.len(),
     };
     let Some(layout) = layout(&plan) else { return };
+    let rows = layout.slots.iter().find(|slot| slot.part == Part::Story);
+    let rows = rows.map_or(0, |slot| usize::from(inside(slot.area, slot.joint).height));
+    let story = teller.story(lesson.viewed, rows);
     let own = LessonLook { lesson, theme };
     let look = Look { scene, ui: &lesson.app.ui, theme };
     TopRow(own).render(layout.header, buf);

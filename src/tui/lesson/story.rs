@@ -4,7 +4,7 @@
 use super::course::{Course, Moment, Phase, What};
 use crate::event::{Seq, visible};
 use crate::journal::Journal;
-use crate::lesson::case::{Answer, Ask};
+use crate::lesson::case::{Action, Answer, Ask};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply, Truth, Verdict};
 use crate::model::World;
@@ -40,8 +40,24 @@ const CHANGES: usize = 4;
 const READABLE: usize = 96;
 
 impl Teller<'_> {
-    /// The story at a moment: `viewed` is an earlier one, `None` is now.
-    pub fn story(&self, viewed: Option<usize>) -> Vec<Line> {
+    /// The story at a moment: `viewed` is an earlier one, `None` is now. Its parts stand apart if
+    /// there is room in so many rows.
+    pub fn story(&self, viewed: Option<usize>, rows: usize) -> Vec<Line> {
+        let mut parts = self.parts(viewed);
+        parts.retain(|part| !part.is_empty());
+        let lines: usize = parts.iter().map(Vec::len).sum();
+        let gaps = lines + parts.len().saturating_sub(1) <= rows;
+        let mut story = Vec::new();
+        for part in parts {
+            if gaps && !story.is_empty() {
+                story.push((String::new(), Role::Text));
+            }
+            story.extend(part);
+        }
+        story
+    }
+
+    fn parts(&self, viewed: Option<usize>) -> Vec<Vec<Line>> {
         let course = self.course;
         if let Some(moment) = viewed.and_then(|at| course.moments.get(at)) {
             return self.moment(moment);
@@ -73,7 +89,7 @@ impl Teller<'_> {
                 };
                 rows(&ask.text) + choices
             });
-            let before = option(&step.say) + if asked > 0 { asked + 1 } else { 0 };
+            let before = option(&step.say) + if asked > 0 { asked + 2 } else { 0 };
             // The calls, the changes, and how the question came out.
             let after = match &step.ask {
                 Some(ask) => rows(&ask.text) + 3,
@@ -101,6 +117,15 @@ impl Teller<'_> {
         lines
     }
 
+    /// A text of the author as a part of its own.
+    fn said_so(&self, text: Option<&str>, role: Role) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if let Some(text) = text {
+            self.say(&mut lines, text, role);
+        }
+        lines
+    }
+
     fn say(&self, lines: &mut Vec<Line>, text: &str, role: Role) {
         lines.extend(self.paragraphs(text).into_iter().map(|line| (line, role)));
     }
@@ -115,36 +140,42 @@ impl Teller<'_> {
         }
     }
 
-    fn beginning(&self, last: &str) -> Vec<Line> {
+    fn beginning(&self, last: &str) -> Vec<Vec<Line>> {
         let case = &self.course.case;
-        let mut lines = Vec::new();
-        self.say(&mut lines, &case.title, Role::Title);
-        lines.push((String::new(), Role::Text));
-        self.say(&mut lines, &case.about, Role::Text);
-        lines.push((String::new(), Role::Text));
-        self.say(&mut lines, last, Role::Key);
-        lines
+        vec![
+            self.said_so(Some(&case.title), Role::Title),
+            self.said_so(Some(&case.about), Role::Text),
+            self.said_so(Some(last).filter(|last| !last.is_empty()), Role::Key),
+        ]
     }
 
-    fn question(&self) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let Some(step) = self.course.step() else { return lines };
-        let Some(ask) = &step.ask else { return lines };
-        if let Some(say) = &step.say {
-            self.say(&mut lines, say, Role::Text);
-            lines.push((String::new(), Role::Text));
-        }
+    fn question(&self) -> Vec<Vec<Line>> {
+        let Some(step) = self.course.step() else { return Vec::new() };
+        let Some(ask) = &step.ask else { return Vec::new() };
+        let mut asked = Vec::new();
         let call = line::call(&step.action);
         if !call.is_empty() {
             let next = format!("{} ", self.glyphs.look);
-            self.marked(&mut lines, &next, &visible(call.as_bytes(), 200), Role::Data);
+            self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
         }
-        self.asked(&mut lines, ask);
+        self.say(&mut asked, &ask.text, Role::Title);
+        let mut answers = Vec::new();
+        self.answers(&mut answers, ask);
+        vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
+    }
+
+    /// What was done last, in a line.
+    fn before(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let last = self.course.moments.last().and_then(|moment| moment.main);
+        if let Some(call) = last.and_then(|seq| self.call(seq)) {
+            self.marked(&mut lines, "", &format!("Just now: {call}"), Role::Dim);
+            lines.truncate(1);
+        }
         lines
     }
 
-    fn asked(&self, lines: &mut Vec<Line>, ask: &Ask) {
-        self.say(lines, &ask.text, Role::Title);
+    fn answers(&self, lines: &mut Vec<Line>, ask: &Ask) {
         match &ask.answer {
             Answer::Choice(choices) => {
                 for (n, choice) in choices.iter().enumerate() {
@@ -159,37 +190,43 @@ impl Teller<'_> {
         }
     }
 
-    fn moment(&self, moment: &Moment) -> Vec<Line> {
-        let mut lines = Vec::new();
+    fn moment(&self, moment: &Moment) -> Vec<Vec<Line>> {
+        let mut told = Vec::new();
         let step = match &moment.what {
             What::Start => return self.beginning(""),
             What::Step(step) => self.course.case.steps.get(*step),
             What::Try(typed) => {
                 let typed = format!("Your own: {}", visible(typed.as_bytes(), 200));
-                self.say(&mut lines, &typed, Role::Title);
+                self.say(&mut told, &typed, Role::Title);
                 None
             }
         };
         match (moment.verdict, step.and_then(|step| step.ask.as_ref())) {
-            (Some(verdict), Some(ask)) => self.judged(&mut lines, moment, ask, &verdict),
-            _ => {
-                if let Some(say) = step.and_then(|step| step.say.as_deref()) {
-                    self.say(&mut lines, say, Role::Text);
-                }
+            (Some(verdict), Some(ask)) => self.judged(&mut told, moment, ask, &verdict),
+            _ => told.extend(self.said_so(step.and_then(|step| step.say.as_deref()), Role::Text)),
+        }
+        let mut done = Vec::new();
+        self.calls(&mut done, moment);
+        self.tally(&mut done, moment, step.map(|step| &step.action));
+        self.changes(&mut done, moment);
+        self.troubles(&mut done, moment);
+        let after = match step.and_then(|step| step.reveal.as_deref()) {
+            Some(reveal) => self.said_so(Some(reveal), Role::Text),
+            None => {
+                self.said_so(Some(moment.why.as_str()).filter(|why| !why.is_empty()), Role::Dim)
             }
+        };
+        vec![told, done, after]
+    }
+
+    /// The counters that a step shows.
+    fn tally(&self, lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
+        let Some(Action::Tally { show }) = action else { return };
+        for counter in show {
+            let value = words::count(moment.report.counter(counter));
+            let name = visible(counter.to_string().as_bytes(), 60);
+            lines.push((format!("  {name:<24} {value:>12}"), Role::Data));
         }
-        self.calls(&mut lines, moment);
-        self.changes(&mut lines, moment);
-        self.troubles(&mut lines, moment);
-        let reveal = step.and_then(|step| step.reveal.as_deref());
-        if reveal.is_some() && lines.len() > 2 {
-            lines.push((String::new(), Role::Text));
-        }
-        match reveal {
-            Some(reveal) => self.say(&mut lines, reveal, Role::Text),
-            None => self.say(&mut lines, &moment.why, Role::Dim),
-        }
-        lines
     }
 
     fn calls(&self, lines: &mut Vec<Line>, moment: &Moment) {
@@ -307,14 +344,13 @@ impl Teller<'_> {
         }
     }
 
-    fn end(&self) -> Vec<Line> {
-        let mut lines = Vec::new();
+    fn end(&self) -> Vec<Vec<Line>> {
         let score = self.course.score();
         let words = match (score.asked, score.right) {
             (0, _) => "The end.".to_owned(),
             (asked, right) => format!("The end. You predicted {right} of {asked}."),
         };
-        self.say(&mut lines, &words, Role::Title);
+        let mut answers = Vec::new();
         for moment in &self.course.moments {
             let (Some(verdict), What::Step(step)) = (moment.verdict, &moment.what) else {
                 continue;
@@ -329,32 +365,26 @@ impl Teller<'_> {
             };
             let truth = self.truth(ask, verdict.truth);
             let text = format!("step {}: {truth}", step + 1);
-            self.marked(&mut lines, &format!("{mark} "), &text, role);
+            self.marked(&mut answers, &format!("{mark} "), &text, role);
         }
         let after = "[ goes back step by step, v tries something of your own, r begins again, q \
                      leaves.";
-        lines.push((String::new(), Role::Text));
-        self.say(&mut lines, after, Role::Key);
-        lines
+        vec![self.said_so(Some(&words), Role::Title), answers, self.said_so(Some(after), Role::Key)]
     }
 
-    fn stopped(&self, why: &str) -> Vec<Line> {
-        let mut lines = Vec::new();
+    fn stopped(&self, why: &str) -> Vec<Vec<Line>> {
         let at = match self.course.moments.len() {
             0 => "This lesson cannot begin here.".to_owned(),
             _ => format!("The lesson cannot go on after step {}.", self.course.next),
         };
-        self.say(&mut lines, &at, Role::Title);
+        let mut reason = self.said_so(Some(&at), Role::Title);
         let why = visible(why.as_bytes(), 1000);
-        self.marked(&mut lines, &format!("{} ", self.glyphs.stuck), &why, Role::Bad);
+        self.marked(&mut reason, &format!("{} ", self.glyphs.stuck), &why, Role::Bad);
         let score = self.course.score();
-        if score.asked > 0 {
-            let words = format!("You predicted {} of {}.", score.right, score.asked);
-            self.say(&mut lines, &words, Role::Text);
-        }
-        lines.push((String::new(), Role::Text));
-        self.say(&mut lines, "[ goes back step by step, r begins again, q leaves.", Role::Key);
-        lines
+        let words = format!("You predicted {} of {}.", score.right, score.asked);
+        let words = Some(words.as_str()).filter(|_| score.asked > 0);
+        let after = "[ goes back step by step, r begins again, q leaves.";
+        vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]
     }
 }
 

@@ -188,6 +188,8 @@ fn state(
         (glyphs.ready, "ready", Role::Ready)
     } else if world.instance.overflow.as_ref().is_some_and(|list| list.contains(&entry.key)) {
         (glyphs.listed, "ovflist", Role::Ready)
+    } else if world.instance.batch.contains(&entry.key) {
+        (glyphs.handled, "in hand", Role::Handled)
     } else if is_silent(world, entry) {
         (glyphs.idle, "silent", Role::Edge)
     } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {

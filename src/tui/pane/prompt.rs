@@ -86,7 +86,13 @@ impl Widget for Prompt<'_> {
         }
         let last = Rect { y: area.bottom() - 1, height: 1, ..area };
         self.line(last, buf);
-        let above = Rect { y: last.y - ROWS - 2, height: ROWS + 2, ..area };
+        // What an answer depends on must stay in sight.
+        let rows = match (self.1.purpose, &self.1.error) {
+            (Purpose::Answer, None) => return,
+            (Purpose::Answer, Some(_)) => 1,
+            _ => ROWS,
+        };
+        let above = Rect { y: last.y - rows - 2, height: rows + 2, ..area };
         Clear.render(above.intersection(buf.area), buf);
         buf.set_style(above.intersection(buf.area), look.theme.base());
         let title = match self.1.purpose {

@@ -84,7 +84,12 @@ impl Widget for Ready<'_> {
         // In a pane of a few rows the list goes first.
         let needed = list.len() + handed.len() + 2;
         let foot = match &world.instance.overflow {
-            Some(overflow) => (overflow.len().max(1) + 1).min(usize::from(area.height / 2)),
+            Some(overflow) => {
+                // The list keeps what it needs, and half of the rows at the least.
+                let free = usize::from(area.height).saturating_sub(list.len().max(1));
+                let held = usize::from(!world.instance.batch.is_empty());
+                (overflow.len().max(1) + 1 + held).min(free.max(usize::from(area.height / 2)))
+            }
             None => usize::from(area.height > 4 || needed <= usize::from(area.height)),
         };
         let room = usize::from(area.height).saturating_sub(foot);
@@ -129,6 +134,16 @@ impl Widget for Ready<'_> {
 /// The overflow list of a harvest that is held, newest first as the kernel chains it.
 fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut Buffer) {
     let dim = look.style(Role::Dim);
+    let batch = &look.scene.world.instance.batch;
+    let names: Vec<_> = batch.iter().map(|key| look.scene.world.watch_name(*key)).collect();
+    if !names.is_empty() {
+        let mut row = Row::new(buf, area, 0);
+        row.column(look.theme.glyphs.handled, 4, Align::Right, look.style(Role::Handled));
+        row.put(&names.join(", "), look.style(Role::Text));
+        row.put(" in the harvest's hands", look.style(Role::Handled));
+    }
+    let held = u16::from(!names.is_empty()).min(area.height);
+    let area = Rect { y: area.y + held, height: area.height - held, ..area };
     let mut row = Row::new(buf, area, 0);
     row.put("overflow (ovflist)", look.style(Role::Title)).put(", newest first", dim);
     if overflow.is_empty() {

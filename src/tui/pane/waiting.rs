@@ -45,8 +45,7 @@ impl Waiting<'_> {
                 let text = if lane.step_pending {
                     format!("step pending, asleep since {}", lane.since)
                 } else if world.is_told() {
-                    let LaneState::Asleep(call) = &lane.state else { continue };
-                    format!("asleep in {}{next}", world.spelled(call, world.seq))
+                    format!("asleep{next}")
                 } else {
                     format!("asleep since {}{next}", lane.since)
                 };
@@ -108,10 +107,20 @@ impl Widget for Waiting<'_> {
         // The marker, the thread's name and the mark stand before the words.
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
+        // Where no thread can be chosen, those that are woken next are to be seen.
+        let told = look.scene.world.is_told();
+        let at = |lane: &Lane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
+        let rows = usize::from(area.height);
         // A hint stands below its thread, and is to be seen with it.
-        let first = first_row(chosen + 1, lines.len(), usize::from(area.height));
-        for (n, (lane, text, role)) in lines.iter().skip(first).enumerate() {
+        let first = if told { 0 } else { first_row(chosen + 1, lines.len(), rows) };
+        let cut = told && lines.len() > rows && rows > 1;
+        let shown = if cut { rows - 1 } else { rows };
+        if cut {
+            let more = format!("   and {} more", lines.len() - shown);
+            Row::new(buf, area, area.height - 1).put(&more, look.style(Role::Dim));
+        }
+        for (n, (lane, text, role)) in lines.iter().skip(first).take(shown).enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             if let Some(lane) = lane {
                 let marker = if at(lane) { look.theme.glyphs.selected } else { " " };

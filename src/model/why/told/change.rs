@@ -28,13 +28,19 @@ fn of_instance(world: &World, instance: &EpollInstance, delta: &Delta) -> Vec<St
     }
     for key in &delta.removed {
         let back = delta.added.iter().any(|ready| ready.key == *key);
-        let gone = delta.forgotten.contains(key);
+        let gone = delta.forgotten.contains(key) || instance.batch.contains(key);
+        if instance.batch.contains(key) {
+            phrases.push(format!("{} was taken into the harvest's hands", name(key)));
+        }
         if !back && !gone {
             phrases.push(left(world, instance, *key));
         }
     }
     for ready in &delta.added {
         phrases.push(came(&name(&ready.key), delta, ready));
+    }
+    for key in &delta.overflowed {
+        phrases.push(format!("{} went on the overflow list: a harvest is running", name(key)));
     }
     for key in &delta.arrived {
         phrases.push(format!("{} is on the ready list already and keeps its place", name(key)));
