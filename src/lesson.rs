@@ -5,6 +5,8 @@
 //! case with words and questions for the learner.
 
 pub mod case;
+pub mod catalog;
+pub mod check;
 pub mod child;
 mod parse;
 pub mod run;

@@ -43,7 +43,7 @@ pub const MAX_STEPS: usize = 500;
 /// The largest number of tags, and of sources.
 const MAX_WORDS: usize = 16;
 /// The only version of the format.
-const FORMAT: i64 = 1;
+const FORMAT: i128 = 1;
 
 /// Reads the case in `content`, which is that of the file called `name`.
 ///
@@ -76,11 +76,10 @@ pub fn parse(name: &str, content: impl AsRef<[u8]>) -> Result<Case, Errors> {
 
 fn file(r: &mut Reader<'_>, mut table: Table<'_>) -> Read<Case> {
     let version = table.take(r, "format", |r, version| {
-        let number = version.number(r, 0, i64::MAX)?;
-        if number != FORMAT {
-            return Err(version.not(r, "1, the only format that this program reads"));
+        if version.is(FORMAT) {
+            return Ok(());
         }
-        Ok(number)
+        Err(version.not(r, "1, the only format that this program reads"))
     });
     if table.has("format") {
         // The keys of another format may mean something else.
@@ -128,7 +127,7 @@ fn lines(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Vec<String>> {
 fn steps(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> Read<Vec<Step>> {
     let list = value.list(r)?;
     if list.is_empty() || list.len() > MAX_STEPS {
-        let message = format!("found {} steps, expected 1 to {MAX_STEPS}", list.len());
+        let message = format!("found {}, expected 1 to {MAX_STEPS}", list.len());
         return Err(value.wrong(r, message));
     }
     let steps: Vec<_> = list.iter().map(|item| step::read(r, scope, item)).collect();

@@ -31,9 +31,12 @@ const WORDS: [&str; 32] = [
 /// The word of the key `do`; without it the other keys mean nothing.
 pub(super) fn word(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<&'static str> {
     let words = WORDS.map(|word| (word, word));
-    let word = table.take(r, "do", |r, value| value.word(r, &words))?;
-    table.call(format!("a step that does {word}"));
-    Ok(word)
+    let word = table.take(r, "do", |r, value| value.word(r, &words));
+    match word {
+        Ok(word) => table.call(format!("a step that does {word}")),
+        Err(_) => table.give_up(),
+    }
+    word
 }
 
 /// The action of a table whose `do` is `word`.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fd;
 use super::reader::{Read, Reader, Said};
-use super::scope::{MAX_OPEN, Scope, Thing, Use, What};
+use super::scope::{Scope, Thing, Use, What};
 use super::table::Table;
 use super::value::Value;
 use crate::lesson::case::{Actor, ActorKind, Label};
@@ -32,44 +32,37 @@ const KINDS: [&str; 12] = [
 pub(super) fn all(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> Read<Vec<Actor>> {
     let entries = value.table(r, "the actors")?.into_entries();
     if entries.len() > MAX_ACTORS {
-        let message = format!("found {} actors, expected at most {MAX_ACTORS}", entries.len());
+        let message = format!("found {}, expected at most {MAX_ACTORS}", entries.len());
         return Err(value.wrong(r, message));
     }
-    let mut made = Made::default();
+    let mut total = 0;
     let mut actors = Vec::new();
     for entry in entries {
         let actor = one(r, entry.key, entry.span.clone(), &entry.value);
         let uses = std::mem::take(&mut r.uses);
         scope.apply(r, &uses, false);
         if let Ok(actor) = &actor {
-            made.add(r, actor, entry.span);
+            let before = total;
+            total += made(actor);
+            if before <= MAX_DESCRIPTORS && total > MAX_DESCRIPTORS {
+                let message = format!(
+                    "with this the actors make more than {MAX_DESCRIPTORS} descriptors; there may \
+                     be more only of pipes and eventfds with a `count`"
+                );
+                r.wrong(entry.span, message);
+            }
         }
         actors.push(actor);
     }
     actors.into_iter().collect()
 }
 
-/// Descriptors that the actors make.
-#[derive(Default)]
-struct Made {
-    plain: usize,
-    /// By counted pipes and eventfds, of which there may be hundreds.
-    counted: usize,
-}
-
-impl Made {
-    fn add(&mut self, r: &mut Reader<'_>, actor: &Actor, span: Range<usize>) {
-        let is_light = matches!(actor.kind, ActorKind::Pipe { .. } | ActorKind::Eventfd { .. });
-        let (total, most) = if is_light && actor.count.is_some() {
-            (&mut self.counted, MAX_OPEN)
-        } else {
-            (&mut self.plain, MAX_DESCRIPTORS)
-        };
-        let before = *total;
-        *total += usize::from(actor.count.unwrap_or(1)) * actor.kind.ends().len();
-        if before <= most && *total > most {
-            r.wrong(span, format!("with this the actors make more than {most} descriptors"));
-        }
+/// Descriptors that an actor makes, unless it is one of which there may be hundreds.
+fn made(actor: &Actor) -> usize {
+    let is_light = matches!(actor.kind, ActorKind::Pipe { .. } | ActorKind::Eventfd { .. });
+    match actor.count {
+        Some(_) if is_light => 0,
+        count => usize::from(count.unwrap_or(1)) * actor.kind.ends().len(),
     }
 }
 
@@ -77,9 +70,7 @@ fn one(r: &mut Reader<'_>, name: &str, span: Range<usize>, value: &Value<'_>) ->
     let name = fd::name(r, name, span.clone());
     let mut table = value.table(r, "an actor")?;
     let body = body(r, &mut table);
-    if body.kind.is_some() {
-        table.finish(r);
-    }
+    table.finish(r);
     let line = r.line(span.start);
     finish(r, name?, span, line, &body)
 }
@@ -87,7 +78,7 @@ fn one(r: &mut Reader<'_>, name: &str, span: Range<usize>, value: &Value<'_>) ->
 /// The action `new`.
 pub(super) fn made_now(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Actor> {
     let line = r.line(table.span().start);
-    let name = table.need(r, "name");
+    let name = table.need("name");
     let label = name.and_then(|name| fd::new_name(r, &name));
     let body = body(r, table);
     let span = name?.span();
@@ -96,8 +87,6 @@ pub(super) fn made_now(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Actor>
 
 /// What an actor is, as far as it could be read.
 struct Body {
-    /// The word of the kind.
-    kind: Option<&'static str>,
     options: Read<ActorKind>,
     count: Read<Option<u16>>,
 }
@@ -133,6 +122,9 @@ fn finish(
 fn body(r: &mut Reader<'_>, table: &mut Table<'_>) -> Body {
     let words = KINDS.map(|word| (word, word));
     let kind = table.take(r, "kind", |r, kind| kind.word(r, &words)).ok();
+    if kind.is_none() {
+        table.give_up();
+    }
     let most = match kind {
         Some("pipe") => MAX_LIGHT / 2,
         Some("eventfd") => MAX_LIGHT,
@@ -143,7 +135,7 @@ fn body(r: &mut Reader<'_>, table: &mut Table<'_>) -> Body {
         table.call(format!("an actor of the kind {kind}"));
         options(r, table, kind)
     });
-    Body { kind, options, count }
+    Body { options, count }
 }
 
 fn options(r: &mut Reader<'_>, table: &mut Table<'_>, kind: &str) -> Read<ActorKind> {

@@ -37,13 +37,14 @@ fn free(r: &mut Reader<'_>, table: &mut Table<'_>, silent: bool) -> Read<Answer>
         }
         take(r, value)
     });
-    let right = table.need(r, "right");
+    let right = table.need("right");
     let (take, right) = (take?, right?);
     let right = match take {
         Take::Mask(_) => Given::Mask(fd::mask(r, &right, Bits::Reported)?),
         Take::Ret => Given::Outcome(expect::outcome(r, &right)?),
         Take::Events | Take::Count(_) => {
-            Given::Outcome(Outcome::Value(right.number(r, 0, i64::MAX)?))
+            let number = i64::try_from(right.natural(r)?).unwrap_or(i64::MAX);
+            Given::Outcome(Outcome::Value(number))
         }
     };
     Ok(Answer::Free { take, right })
@@ -77,7 +78,7 @@ fn choice(
 ) -> Read<Answer> {
     let list = value.list(r)?;
     if !CHOICES.contains(&list.len()) {
-        return Err(value.wrong(r, format!("found {} answers, expected 2 to 4", list.len())));
+        return Err(value.wrong(r, format!("found {}, expected 2 to 4", list.len())));
     }
     let choices: Vec<_> = list.iter().map(|item| answer(r, item, action)).collect();
     let choices: Vec<Choice> = choices.into_iter().collect::<Read<_>>()?;
@@ -104,7 +105,7 @@ fn agree(
 ) {
     let marked = choices.iter().filter(|choice| choice.right).count();
     if marked != 1 {
-        let message = format!("{marked} answers have `right = true`, expected just one");
+        let message = format!("found {marked} with `right = true`, expected just one");
         value.wrong(r, message);
     }
     let with = choices.iter().filter(|choice| choice.when.is_some()).count();

@@ -13,8 +13,6 @@ use crate::lesson::case::{Action, Counter, Entry, Expect, Label, Outcome, Range,
 
 /// The largest number of entries in a list of an expectation.
 const MAX_LIST: usize = 1024;
-/// The largest value of a counter.
-const MAX_COUNT: u64 = i64::MAX.cast_unsigned();
 
 /// The expectations of a step that does `action`; `None` if that is wrong itself.
 pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action>) -> Read<Expect> {
@@ -163,7 +161,7 @@ fn two<T>(
 ) -> Read<[T; 2]> {
     let items = value.each(r, MAX_LIST, |r, item| read(r, &item))?;
     <[T; 2]>::try_from(items)
-        .map_err(|other| value.wrong(r, format!("found {} items, expected 2", other.len())))
+        .map_err(|other| value.wrong(r, format!("found {}, expected 2", other.len())))
 }
 
 /// `count`: a table of counters, each with a number or a range.
@@ -197,14 +195,14 @@ fn count(
 
 fn range(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Range> {
     if value.is_number() {
-        return value.number(r, 0, MAX_COUNT).map(Range::exactly);
+        return value.natural(r).map(Range::exactly);
     }
     if !value.is_table() {
         return Err(value.not(r, "a number, or a table with `min` and `max`"));
     }
     let mut table = value.table(r, "a range")?;
-    let min = table.option(r, "min", |r, value| value.number(r, 0, MAX_COUNT));
-    let max = table.option(r, "max", |r, value| value.number(r, 0, MAX_COUNT));
+    let min = table.option(r, "min", |r, value| value.natural(r));
+    let max = table.option(r, "max", |r, value| value.natural(r));
     table.finish(r);
     let (min, max) = (min?, max?);
     if min.is_none() && max.is_none() {

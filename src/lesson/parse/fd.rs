@@ -195,8 +195,7 @@ pub(super) fn entries(
     let entries: Vec<_> = lists.into_iter().flatten().collect();
     if entries.is_empty() || entries.len() > MAX_ENTRIES {
         let found = entries.len();
-        let message = format!("found {found} descriptors, expected 1 to {MAX_ENTRIES}");
-        return Err(value.wrong(r, message));
+        return Err(value.wrong(r, format!("found {found}, expected 1 to {MAX_ENTRIES}")));
     }
     Ok(entries)
 }

@@ -237,17 +237,22 @@ impl Scope {
         if wants.takes(known.thing) || (fails && wants.yields()) {
             return Ok(());
         }
+        if (wants, known.thing) == (Wants::Writable, Thing::Eventfd) {
+            return Err(format!("`{label}` is an eventfd, which takes a `value` and not bytes"));
+        }
         Err(format!("`{label}` is {}, expected {}", known.thing.words(), wants.words()))
     }
 
     fn unknown_label(&self, label: &Label) -> String {
-        let ends: Vec<_> = ["r", "w", "a", "b"]
-            .iter()
-            .map(|end| format!("{label}.{end}"))
-            .filter(|end| self.known.contains_key(&Label::new(end.as_str())))
-            .collect();
-        if !ends.is_empty() {
-            return format!("`{label}` is no descriptor: its ends are {}", ends.join(" and "));
+        let is_part = |known: &&Label| {
+            let rest = known.as_str().strip_prefix(label.as_str()).unwrap_or_default();
+            rest.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+        };
+        let parts: Vec<_> =
+            self.known.keys().filter(is_part).take(LISTED).map(Label::as_str).collect();
+        if !parts.is_empty() {
+            let parts = parts.join(", ");
+            return format!("`{label}` is no descriptor by itself: expected one of {parts}");
         }
         unknown("label", label.as_str(), self.known.keys())
     }

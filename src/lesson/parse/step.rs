@@ -32,9 +32,7 @@ pub(super) fn read(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> 
     let fails = asks_for_failure(ask.as_ref().ok().and_then(Option::as_ref))
         || expect.as_ref().is_ok_and(|expect| expect.as_ref().is_some_and(is_failure));
     scope.apply(r, &uses, fails);
-    if word.is_ok() {
-        table.finish(r);
-    }
+    table.finish(r);
     Ok(Step {
         line,
         chapter: chapter?,

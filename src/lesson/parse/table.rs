@@ -17,6 +17,10 @@ pub(super) struct Table<'t> {
     entries: Vec<Entry<'t>>,
     /// The keys that were asked for.
     asked: Vec<&'static str>,
+    /// Those of them that must be there and are not.
+    missing: Vec<&'static str>,
+    /// Which keys there may be is not known.
+    lost: bool,
 }
 
 /// A key with its value.
@@ -41,7 +45,14 @@ impl<'t> Table<'t> {
             })
             .collect();
         entries.sort_by_key(|entry| entry.span.start);
-        Self { what: what.into(), span, entries, asked: Vec::new() }
+        Self {
+            what: what.into(),
+            span,
+            entries,
+            asked: Vec::new(),
+            missing: Vec::new(),
+            lost: false,
+        }
     }
 
     /// Says what it is once that is known.
@@ -63,10 +74,10 @@ impl<'t> Table<'t> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.value)
     }
 
-    /// The value of `key`, which must be there.
-    pub(super) fn need(&mut self, r: &mut Reader<'_>, key: &'static str) -> Read<Value<'t>> {
+    /// The value of `key`, which must be there; [`Table::finish`] says that it is not.
+    pub(super) fn need(&mut self, key: &'static str) -> Read<Value<'t>> {
         self.get(key).ok_or_else(|| {
-            r.wrong(self.span(), format!("missing key `{key}` in {}", self.what));
+            self.missing.push(key);
             Said
         })
     }
@@ -78,7 +89,7 @@ impl<'t> Table<'t> {
         key: &'static str,
         read: impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Read<T>,
     ) -> Read<T> {
-        let value = self.need(r, key)?;
+        let value = self.need(key)?;
         read(r, &value)
     }
 
@@ -99,12 +110,19 @@ impl<'t> Table<'t> {
 
     /// Takes every key for known: which ones are is not known.
     pub(super) fn give_up(&mut self) {
-        self.entries.clear();
+        self.lost = true;
     }
 
-    /// Every key that nobody asked for is unknown.
+    /// Every key that nobody asked for is unknown, and those that were needed are missing.
     pub(super) fn finish(self, r: &mut Reader<'_>) {
-        let Self { what, entries, asked, .. } = self;
+        let Self { what, span, entries, asked, missing, lost } = self;
+        if !missing.is_empty() {
+            let keys = if missing.len() == 1 { "key" } else { "keys" };
+            r.wrong(span, format!("missing {keys} `{}` in {what}", missing.join("`, `")));
+        }
+        if lost {
+            return;
+        }
         for entry in entries.iter().filter(|entry| !asked.contains(&entry.key)) {
             let expected = one_of(entry.key, &asked);
             let key = quoted(entry.key);

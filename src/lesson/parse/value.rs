@@ -52,6 +52,11 @@ impl<'t> Value<'t> {
         self.value.get_ref().is_integer()
     }
 
+    /// Whether it is this number.
+    pub(super) fn is(&self, number: i128) -> bool {
+        self.value.get_ref().as_integer().and_then(whole) == Some(number)
+    }
+
     pub(super) fn is_list(&self) -> bool {
         self.value.get_ref().is_array()
     }
@@ -81,9 +86,7 @@ impl<'t> Value<'t> {
         let text = self.string(r)?;
         let count = text.chars().count();
         if text.trim().is_empty() || count > most {
-            return Err(
-                self.wrong(r, format!("found {count} characters, expected a text of 1 to {most}"))
-            );
+            return Err(self.wrong(r, format!("found {count} characters, expected 1 to {most}")));
         }
         if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\n') {
             let span = r.inside(&self.span(), text, at..at + c.len_utf8());
@@ -124,6 +127,13 @@ impl<'t> Value<'t> {
         number.ok_or_else(|| self.not(r, format!("a whole number from {low} to {high}")))
     }
 
+    /// A whole number that is not negative.
+    pub(super) fn natural(&self, r: &mut Reader<'_>) -> Read<u64> {
+        let number = self.value.get_ref().as_integer().and_then(whole);
+        let natural = number.and_then(|n| i64::try_from(n).ok()).and_then(|n| n.try_into().ok());
+        natural.ok_or_else(|| self.not(r, "a whole number, 0 or more"))
+    }
+
     pub(super) fn switch(&self, r: &mut Reader<'_>) -> Read<bool> {
         let on = self.value.get_ref().as_bool();
         on.ok_or_else(|| self.not(r, "true or false"))
@@ -157,9 +167,7 @@ impl<'t> Value<'t> {
     ) -> Read<Vec<T>> {
         let list = self.list(r)?;
         if list.len() > most {
-            return Err(
-                self.wrong(r, format!("found {} items, expected at most {most}", list.len()))
-            );
+            return Err(self.wrong(r, format!("found {}, expected at most {most}", list.len())));
         }
         // All are read, so that every error is told.
         let items: Vec<_> = list.into_iter().map(|item| read(r, item)).collect();
@@ -217,10 +225,10 @@ fn whole(number: &DeInteger<'_>) -> Option<i128> {
 /// What stands there, for an error.
 fn found(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) => format!("`{}`", quoted(text)),
-        DeValue::Integer(number) => format!("`{}`", quoted(&number.to_string())),
-        DeValue::Float(number) => format!("`{}`", quoted(&number.to_string())),
-        DeValue::Boolean(on) => format!("`{on}`"),
+        DeValue::String(text) => format!("\"{}\"", quoted(text)),
+        DeValue::Integer(number) => quoted(&number.to_string()),
+        DeValue::Float(number) => quoted(&number.to_string()),
+        DeValue::Boolean(on) => on.to_string(),
         DeValue::Datetime(_) => "a date".to_owned(),
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),

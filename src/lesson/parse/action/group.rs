@@ -49,7 +49,7 @@ fn in_rounds<T>(r: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> 
 
 fn repeat(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let times = times(r, table);
-    let steps = table.need(r, "steps");
+    let steps = table.need("steps");
     let until = table.option(r, "until", until);
     let (times, steps) = (times?, steps?);
     let (body, uses) = in_rounds(r, |r| body(r, &steps));
@@ -72,7 +72,7 @@ fn until(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Outcome> {
 fn body(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Vec<Action>> {
     let list = value.list(r)?;
     if list.is_empty() || list.len() > MAX_BODY {
-        let message = format!("found {} steps, expected 1 to {MAX_BODY}", list.len());
+        let message = format!("found {}, expected 1 to {MAX_BODY}", list.len());
         return Err(value.wrong(r, message));
     }
     let actions: Vec<_> = list.iter().map(|item| inner(r, item)).collect();
@@ -82,18 +82,18 @@ fn body(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Vec<Action>> {
 /// One action of a body.
 fn inner(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Action> {
     let mut table = value.table(r, "a step")?;
-    let word = super::word(r, &mut table)?;
-    if ALONE.contains(&word) {
+    let word = super::word(r, &mut table);
+    if let Some(word) = word.ok().filter(|word| ALONE.contains(word)) {
         return Err(value.wrong(r, format!("`{word}` cannot stand in a repeat")));
     }
-    let action = super::read(r, &mut table, word);
+    let action = word.and_then(|word| super::read(r, &mut table, word));
     table.finish(r);
     action
 }
 
 fn many(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let ep = instance(r, table);
-    let value = table.need(r, "fd");
+    let value = table.need("fd");
     let mask = super::mask(r, table);
     let count = table.take(r, "count", |r, count| count.number(r, 1, MAX_NAMED));
     let value = value?;
@@ -117,12 +117,14 @@ fn measure(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
 fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Run> {
     let mut table = value.table(r, "a measured call")?;
     let words = ["wait", "poll", "select"].map(|word| (word, word));
-    let word = table.take(r, "do", |r, value| value.word(r, &words))?;
-    table.call(format!("a measured {word}"));
-    let run = match word {
-        "wait" => super::wait(r, &mut table).map(Run::Wait),
-        "poll" => super::scan(r, &mut table, Way::Poll).map(|scan| Run::Scan(Way::Poll, scan)),
-        _ => super::scan(r, &mut table, Way::Select).map(|scan| Run::Scan(Way::Select, scan)),
+    let run = match table.take(r, "do", |r, value| value.word(r, &words)) {
+        Ok("wait") => super::wait(r, &mut table).map(Run::Wait),
+        Ok("poll") => scan(r, &mut table, Way::Poll),
+        Ok(_) => scan(r, &mut table, Way::Select),
+        Err(said) => {
+            table.give_up();
+            Err(said)
+        }
     };
     table.finish(r);
     let run = run?;
@@ -132,6 +134,10 @@ fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Run> {
         return Err(value.wrong(r, "a measured call has neither `thread` nor `timeout`"));
     }
     Ok(run)
+}
+
+fn scan(r: &mut Reader<'_>, table: &mut Table<'_>, way: Way) -> Read<Run> {
+    super::scan(r, table, way).map(|scan| Run::Scan(way, scan))
 }
 
 /// `free`: a number, or `all`.
