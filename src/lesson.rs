@@ -7,5 +7,7 @@
 pub mod case;
 pub mod catalog;
 mod parse;
+mod print;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
+pub use print::{handout, one_line, to_toml};
