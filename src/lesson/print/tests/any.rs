@@ -22,6 +22,11 @@ fn end(label: &Label) -> &str {
     label.as_str().split_once('.').map_or("", |(_, end)| end)
 }
 
+fn is_socket(_: &Label, kind: ActorKind) -> bool {
+    use ActorKind as K;
+    matches!(kind, K::Pair { .. } | K::Dgram { .. } | K::Udp | K::Listener { .. } | K::Client)
+}
+
 /// What is known while a case is made.
 struct Maker {
     throws: std::vec::IntoIter<u32>,
@@ -232,13 +237,6 @@ impl Maker {
     }
 
     fn action(&mut self, fails: bool) -> Option<Action> {
-        let is_socket = |_: &Label, kind: ActorKind| {
-            use ActorKind as K;
-            matches!(
-                kind,
-                K::Pair { .. } | K::Dgram { .. } | K::Udp | K::Listener { .. } | K::Client
-            )
-        };
         Some(match self.die(27) {
             0 | 1 => Action::Add {
                 ep: self.any_fd(),
@@ -266,21 +264,31 @@ impl Maker {
                     _ => Action::Signal { thread },
                 }
             }
-            11 => Action::Write {
-                fd: self.fd(|label, kind| {
+            11 => {
+                let fd = self.fd(|label, kind| {
                     is_socket(label, kind) && !matches!(kind, ActorKind::Listener { .. })
                         || end(label) == "w"
-                })?,
-                what: Amount::Bytes(self.die(100_000)),
-                who: self.who(),
-            },
+                })?;
+                let (n, who) = (1 + self.die(100_000), self.who());
+                match self.coin() {
+                    true => Action::Fill { fd, n, who },
+                    false => Action::Write { fd, what: Amount::Bytes(n), who },
+                }
+            }
             12 => Action::Write {
                 fd: self.fd(|_, kind| matches!(kind, ActorKind::Eventfd { .. }))?,
                 what: Amount::Value(self.one_of(&[0, 1, u64::MAX])),
                 who: self.who(),
             },
             13 => self.reading()?,
-            14 => {
+            14..=23 => return self.rarer(fails),
+            _ => self.group(),
+        })
+    }
+
+    fn rarer(&mut self, fails: bool) -> Option<Action> {
+        Some(match self.die(10) {
+            0 => {
                 let fd = self.any_fd();
                 if let Some(label) = fd.label().filter(|_| !fails).cloned() {
                     // It is known still, but only its name is free.
@@ -288,8 +296,8 @@ impl Maker {
                 }
                 Action::Close { fd, who: self.who() }
             }
-            15 => Action::Rst { fd: self.fd(|_, kind| kind == ActorKind::Client)? },
-            16 => {
+            1 => Action::Rst { fd: self.fd(|_, kind| kind == ActorKind::Client)? },
+            2 => {
                 let of = self.label(|_, _| true)?;
                 let kind = self.labels.iter().find(|(label, _)| *label == of)?.1;
                 let name = self.name();
@@ -298,16 +306,16 @@ impl Maker {
                 }
                 Action::Dup { fd: FdArg::Named(of), name }
             }
-            17 => {
+            3 => {
                 let fd = self.fd(is_socket)?;
                 Action::Shutdown { fd, how: self.one_of(&[How::Rd, How::Wr, How::RdWr]) }
             }
-            18 => {
+            4 => {
                 let fd = self.fd(|_, kind| kind == ActorKind::Client)?;
                 let to = self.label(|_, kind| matches!(kind, ActorKind::Listener { .. }));
                 Action::Connect { fd, to: to.map_or(Target::Nobody, Target::Listener) }
             }
-            19 => {
+            5 => {
                 let fd = self.fd(|_, kind| matches!(kind, ActorKind::Listener { .. }))?;
                 let name = self.name();
                 if !fails {
@@ -315,17 +323,17 @@ impl Maker {
                 }
                 Action::Accept { fd, name, who: self.who() }
             }
-            20 => {
+            6 => {
                 let fd = self.fd(|_, kind| kind == ActorKind::Timerfd)?;
                 Action::Arm { fd, ms: self.die(10_001), interval: self.die(3) }
             }
-            21 => Action::Sleep { ms: self.die(10_001) },
-            22 => {
+            7 => Action::Sleep { ms: self.die(10_001) },
+            8 => {
                 let (fd, opt) = (self.fd(is_socket)?, self.one_of(&SockOpt::ALL).0);
                 Action::Sockopt { fd, opt, value: self.die(1 << 24) }
             }
-            23 if !fails => Action::New { actor: self.actor() },
-            _ => self.group(),
+            _ if fails => Action::Reset,
+            _ => Action::New { actor: self.actor() },
         })
     }
 
