@@ -270,9 +270,10 @@ impl Maker {
                         || end(label) == "w"
                 })?;
                 let (n, who) = (1 + self.die(100_000), self.who());
-                match self.coin() {
-                    true => Action::Fill { fd, n, who },
-                    false => Action::Write { fd, what: Amount::Bytes(n), who },
+                if self.coin() {
+                    Action::Fill { fd, n, who }
+                } else {
+                    Action::Write { fd, what: Amount::Bytes(n), who }
                 }
             }
             12 => Action::Write {
