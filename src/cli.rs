@@ -19,9 +19,10 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
+use crate::lesson::child::SUBCOMMAND;
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
-use options::Options;
+use options::{Check, Options};
 pub use values::{HistoryLimits, Output, ThemeName};
 
 /// The address of the server unless the user says otherwise.
@@ -34,10 +35,23 @@ pub enum Request {
     Serve(Box<ServeOptions>),
     /// Show, list, print or run lessons.
     Lesson(Box<LessonOptions>),
-    /// Be the process in which a case runs, for the process with this number.
-    Stage(u32),
+    /// Run cases and say how they came out.
+    Check(CheckOptions),
+    /// Be the process of a case, for the process with this number.
+    CaseProcess(u32),
     /// Print this text and end: help, version, completions, the manual page.
     Print(String),
+}
+
+/// Which cases to run and how to tell of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Case files, and folders of them; none is what the program has itself.
+    pub paths: Vec<PathBuf>,
+    /// A JSON object a line instead of words.
+    pub json: bool,
+    /// How long a case may take.
+    pub timeout: Duration,
 }
 
 /// How to run the server and how to show it.
@@ -88,6 +102,7 @@ Examples:
   epollscope --headless --for 10s --listen 127.0.0.1:0
                                   events as lines of JSON, for 10 seconds, on a free port
   epollscope --config class.toml  options from a file: trigger = \"edge\", mistake = [\"ignore-eof\"]
+  epollscope check                does this kernel do what the cases and lessons say?
 ";
 
 /// The examples at the end of the help of lessons.
@@ -120,12 +135,8 @@ enum Verb {
     /// Go through lessons: predict what epoll does, then watch the kernel do it.
     #[command(after_help = LESSONS)]
     Lesson(Box<LessonArgs>),
-    /// Run a case, asked through standard input.
-    #[command(hide = true)]
-    Stage {
-        /// The process that asks.
-        parent: u32,
-    },
+    /// Run case files on this kernel and on the model: both must do what the files say
+    Check(Check),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -144,6 +155,10 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(parent) = case_process(&args) {
+        return Ok(Request::CaseProcess(parent));
+    }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => return not_parsed(&error),
@@ -151,10 +166,10 @@ where
     let options = match line.verb {
         None => line.options,
         Some(Verb::Serve(options)) => options.with(line.options),
-        Some(Verb::Stage { parent }) => return Ok(Request::Stage(parent)),
         Some(_) if line.options != Options::default() => {
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
         }
+        Some(Verb::Check(check)) => return Ok(Request::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {
             return arguments.resolve().map(|options| Request::Lesson(Box::new(options)));
         }
@@ -164,6 +179,15 @@ where
     let file = options.config().map(config::read).transpose()?;
     let options = options.over(file.unwrap_or_default());
     options.resolve().map(|options| Request::Serve(Box::new(options)))
+}
+
+/// The process that asks, if this is to be the process of a case: no command for people, of which
+/// neither the help nor the completions know.
+fn case_process(args: &[OsString]) -> Option<u32> {
+    match args {
+        [_, word, parent] if word == SUBCOMMAND => parent.to_str()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Help and version are no failures, though clap says so.

@@ -7,13 +7,14 @@
 pub mod aloud;
 pub mod case;
 pub mod catalog;
+pub mod check;
 pub mod child;
 pub mod line;
 mod parse;
+mod print;
 pub mod quiz;
 pub mod run;
 mod stage;
-mod text;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
-pub use text::text;
+pub use print::{handout, one_line, to_toml};

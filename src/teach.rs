@@ -13,7 +13,7 @@ use crate::event::visible;
 use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
-use crate::lesson::{MAX_BYTES, aloud, catalog, parse};
+use crate::lesson::{MAX_BYTES, aloud, catalog, handout, parse};
 use crate::serve::{look, status};
 use crate::tui;
 use crate::tui::lesson::run::Start;
@@ -30,7 +30,7 @@ pub fn run(options: &LessonOptions) -> Result<u8, Error> {
     let case = options.name.as_deref().map(load).transpose()?;
     match (options.what, case) {
         (Teach::List, _) => print(&list()),
-        (Teach::Print, Some(case)) => print(&crate::lesson::text(&case)),
+        (Teach::Print, Some(case)) => print(&handout(&case)),
         (Teach::Json, Some(case)) => json(&case),
         (Teach::Show, Some(case)) => show(Start::Lesson(Box::new(case)), options),
         (_, None) => show(Start::Menu(catalog::topics()), options),
