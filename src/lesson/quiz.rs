@@ -245,6 +245,7 @@ mod tests {
             t: Nanos(0),
             events: Vec::new(),
             untold: 0,
+            late: Nanos(0),
             model: seen.clone(),
             seen,
             mismatches: Vec::new(),

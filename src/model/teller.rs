@@ -23,7 +23,8 @@ impl Teller {
     }
 
     pub(crate) fn thread(&mut self, lane: u8, name: &str) -> &mut Self {
-        self.threads.push(ToldThread { lane: LaneId(lane), name: name.into(), tid: 100 });
+        let lane = LaneId(lane);
+        self.threads.push(ToldThread { lane, name: name.into(), tid: 100, asleep_in: None });
         self
     }
 

@@ -226,6 +226,13 @@ impl World {
                 }
             }
         }
+        let scans = told.threads.iter().filter(|thread| thread.asleep_in.is_some());
+        for thread in scans {
+            let text = thread.asleep_in.clone().unwrap_or_default();
+            if let Some(lane) = self.lane_mut(thread.lane) {
+                lane.state = LaneState::AsleepIn(text);
+            }
+        }
         let mut asleep: FxHashMap<LaneId, Fd> = FxHashMap::default();
         for instance in &told.instances {
             asleep.extend(instance.asleep.iter().map(|lane| (*lane, instance.fd)));

@@ -336,6 +336,10 @@ fn lane(world: &World, id: LaneId) -> String {
             format!("{who} is inside {}", world.spelled(call, world.seq))
         }
         LaneState::Asleep(call) => asleep(world, id, &who, call, lane.since),
+        LaneState::AsleepIn(call) => {
+            let call = words::visible_call(call);
+            format!("{who} sleeps in {call}: on the wait queues of the files that it asked for")
+        }
         LaneState::Ended => format!("{who} ended {}", when(lane.since)),
         LaneState::Died(_) => format!("{who} died {}", when(lane.since)),
     }

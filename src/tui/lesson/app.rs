@@ -9,7 +9,7 @@ use crate::lesson::case::{Answer, Case, Look as Eye, Step};
 use crate::lesson::line::{self, Known};
 use crate::lesson::quiz::{self, Reply};
 use crate::lesson::run::Report;
-use crate::model::{InterestEntry, LaneState, STEP, Subject, TrackId, World, changes, why};
+use crate::model::{InterestEntry, Lane, LaneState, STEP, Subject, TrackId, World, changes, why};
 use crate::session::{Facts, Feed, Scene};
 use crate::tui::action::{Action, Reach, Shown, Step as By};
 use crate::tui::app::{App, ZOOMS};
@@ -561,7 +561,7 @@ pub fn known(world: &World) -> Known {
         .collect();
     open.dedup_by(|one, other| one.0 == other.0);
     let closed = world.closed_labels().map(str::to_owned).collect();
-    let asleep = |lane: &&crate::model::Lane| matches!(lane.state, LaneState::Asleep(_));
+    let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_) | LaneState::AsleepIn(_));
     let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
     let frozen = world.instances().into_iter().filter(|i| i.overflow.is_some());
     let frozen = frozen.map(|instance| instance.name.to_string()).collect();

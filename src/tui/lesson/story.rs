@@ -2,7 +2,7 @@
 //! width; nothing of the terminal.
 
 use super::course::{Course, Moment, Phase, What};
-use crate::event::{Seq, visible};
+use crate::event::{Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
 use crate::lesson::line;
@@ -271,6 +271,14 @@ impl Teller<'_> {
 
     fn troubles(&self, lines: &mut Vec<Line>, moment: &Moment) {
         let bad = format!("{} ", self.glyphs.stuck);
+        if moment.report.late > Nanos(0) {
+            let ms = moment.report.late.0.div_ceil(1_000_000);
+            let text = format!(
+                "This machine was busy: the step came {ms} ms later than it should, and may have \
+                 come out otherwise. r begins again."
+            );
+            self.marked(lines, &bad, &text, Role::Bad);
+        }
         for trouble in moment.disagreements() {
             let text = format!("The model was wrong. {}", visible(trouble.as_bytes(), 400));
             self.marked(lines, &bad, &text, Role::Bad);

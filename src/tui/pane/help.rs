@@ -18,6 +18,7 @@ enum Line {
     Heading(&'static str),
     Keys(String, &'static str, &'static str),
     Word(String, &'static str),
+    Usage(String),
     Mark(&'static str, &'static str),
     Blank,
 }
@@ -45,15 +46,21 @@ impl Help<'_> {
             );
             lines.push(Line::Blank);
         }
-        let words: Vec<_> = if server {
+        let grammar: Vec<_> = if server {
             lines.push(Line::Heading("Commands without a key (press : first)"));
             keymap::keyless().collect()
         } else {
             lines.push(Line::Heading("What can be tried (press v first)"));
             crate::lesson::line::GRAMMAR.to_vec()
         };
-        for (word, arguments, help) in words {
-            lines.push(Line::Word(format!("{word} {arguments}"), help));
+        for (word, arguments, help) in grammar {
+            let usage = format!("{word} {arguments}");
+            if words::width(&usage) > 24 {
+                lines.push(Line::Usage(usage));
+                lines.push(Line::Word(String::new(), help));
+            } else {
+                lines.push(Line::Word(usage, help));
+            }
         }
         lines.push(Line::Blank);
         lines.push(Line::Heading("Marks"));
@@ -98,6 +105,8 @@ impl Widget for Help<'_> {
         frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
+        // The keys of a lesson come in threes.
+        let keyed = if look.ui.place == Place::Server { 10 } else { 14 };
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
         let palette = inner.width >= 100;
@@ -107,7 +116,7 @@ impl Widget for Help<'_> {
             match line {
                 Line::Heading(text) => row.put(text, look.style(Role::Title)),
                 Line::Keys(keys, help, word) => {
-                    row.column(keys, 10, Align::Left, look.style(Role::Key));
+                    row.column(keys, keyed, Align::Left, look.style(Role::Key));
                     row.put(help, look.style(Role::Text));
                     if palette {
                         row.end(&format!("{word} "), look.style(Role::Dim));
@@ -117,6 +126,7 @@ impl Widget for Help<'_> {
                 Line::Word(usage, help) => row
                     .column(usage, 24, Align::Left, look.style(Role::Key))
                     .put(help, look.style(Role::Text)),
+                Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
                 Line::Mark(glyph, what) => row
                     .column(glyph, 10, Align::Left, look.style(Role::Key))
                     .put(what, look.style(Role::Text)),

@@ -86,6 +86,9 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
             (format!("held inside {}", world.spelled(call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
+        LaneState::AsleepIn(call) => {
+            (format!("asleep in {}", visible(call.as_bytes(), 100)), Role::Asleep, None)
+        }
         LaneState::Asleep(_) if lane.step_pending => {
             ("step pending: the call sleeps".to_owned(), Role::Asleep, None)
         }
