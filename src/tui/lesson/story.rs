@@ -2,7 +2,7 @@
 //! width; nothing of the terminal.
 
 use super::course::{Course, Moment, Phase, What};
-use crate::event::{Nanos, Seq, visible};
+use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
 use crate::lesson::line;
@@ -254,7 +254,9 @@ impl Teller<'_> {
             "main" => String::new(),
             name => format!("{name}: "),
         };
-        Some(if events { format!("{who}{call} {gloss}") } else { format!("{who}{call}") })
+        let sleeps = matches!(event.kind, Kind::Enter(_));
+        let more = if events || sleeps { format!(" {gloss}") } else { String::new() };
+        Some(format!("{who}{call}{more}"))
     }
 
     fn changes(&self, lines: &mut Vec<Line>, moment: &Moment) {
@@ -371,7 +373,13 @@ impl Teller<'_> {
                 Some(false) => (self.glyphs.close, Role::Bad),
                 None => (self.glyphs.idle, Role::Text),
             };
-            let truth = self.truth(ask, verdict.truth);
+            let truth = match (verdict.truth, &ask.answer) {
+                (Truth::Choice(at), Answer::Choice(choices)) => {
+                    let text = choices.get(at).map_or("", |choice| &choice.text);
+                    visible(text.as_bytes(), 2000)
+                }
+                (truth, _) => self.truth(ask, truth),
+            };
             let text = format!("step {}: {truth}", step + 1);
             self.marked(&mut answers, &format!("{mark} "), &text, role);
         }
