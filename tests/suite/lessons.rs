@@ -133,9 +133,8 @@ fn walk(case: &Case, learner: Learner) -> Option<Walk> {
             let reply = reply(&walk.app, learner);
             wish = answer(&mut walk.app, reply);
         }
-        if walk.app.course.phase == Phase::Asking {
-            panic!("{}: {learner:?} could not answer: {:?}", case.id, walk.app.app.ui);
-        }
+        let (phase, said) = (&walk.app.course.phase, &walk.app.app.ui.message);
+        assert_ne!(*phase, Phase::Asking, "{}: {learner:?} could not answer: {said:?}", case.id);
         if wish == Some(Wish::Step) {
             match player.step() {
                 Ok(Some(report)) => {
@@ -202,7 +201,7 @@ fn without_order(screen: &str) -> String {
 
 /// Every lesson of the program.
 fn lessons() -> Vec<Case> {
-    let all = catalog::lessons().into_iter().map(|file| file.parse());
+    let all = catalog::lessons().into_iter().map(catalog::File::parse);
     all.map(|case| case.unwrap_or_else(|errors| panic!("{errors}"))).collect()
 }
 

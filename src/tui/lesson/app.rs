@@ -135,7 +135,7 @@ impl LessonApp {
             Action::Next => return self.next(),
             Action::Answer(at) => return self.answer(at),
             Action::AskAnswer => self.ask_answer(),
-            Action::Skip => return self.make(None),
+            Action::Skip => return Some(self.make(None)),
             Action::Submit => return self.submit(),
             Action::Restart => return Some(Wish::Restart),
             Action::Leave => return Some(Wish::Leave),
@@ -176,7 +176,7 @@ impl LessonApp {
                 self.open();
                 None
             }
-            Phase::Ready => self.make(None),
+            Phase::Ready => Some(self.make(None)),
             _ => {
                 self.app.ui.say("this is the end: [ goes back, r begins again, q leaves");
                 None
@@ -222,17 +222,17 @@ impl LessonApp {
             }
         };
         if at < choices {
-            return self.make(Some(Reply::Choice(at)));
+            return Some(self.make(Some(Reply::Choice(at))));
         }
         self.app.ui.warn(format!("there are {choices} answers"));
         None
     }
 
-    fn make(&mut self, reply: Option<Reply>) -> Option<Wish> {
+    fn make(&mut self, reply: Option<Reply>) -> Wish {
         self.course.begin_step(reply);
         self.app.ui.entry = None;
         self.settle();
-        Some(Wish::Step)
+        Wish::Step
     }
 
     fn submit(&mut self) -> Option<Wish> {
@@ -260,7 +260,7 @@ impl LessonApp {
         let ask = self.course.question().ok_or("no question is open")?;
         let Answer::Free { take, .. } = &ask.answer else { return Ok(None) };
         let given = quiz::typed(take, text)?;
-        Ok(self.make(Some(Reply::Typed(given))))
+        Ok(Some(self.make(Some(Reply::Typed(given)))))
     }
 
     fn submit_try(&mut self, text: String) -> Result<Option<Wish>, String> {

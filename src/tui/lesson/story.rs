@@ -207,7 +207,7 @@ impl Teller<'_> {
         }
         let mut done = Vec::new();
         self.calls(&mut done, moment);
-        self.tally(&mut done, moment, step.map(|step| &step.action));
+        Self::tally(&mut done, moment, step.map(|step| &step.action));
         self.changes(&mut done, moment);
         self.troubles(&mut done, moment);
         let after = match step.and_then(|step| step.reveal.as_deref()) {
@@ -220,7 +220,7 @@ impl Teller<'_> {
     }
 
     /// The counters that a step shows.
-    fn tally(&self, lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
+    fn tally(lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
         let Some(Action::Tally { show }) = action else { return };
         for counter in show {
             let value = words::count(moment.report.counter(counter));
@@ -300,13 +300,13 @@ impl Teller<'_> {
     /// The question, and how it came out.
     fn judged(&self, lines: &mut Vec<Line>, moment: &Moment, ask: &Ask, verdict: &Verdict) {
         self.say(lines, &ask.text, Role::Title);
-        let truth = self.truth(ask, verdict.truth);
+        let truth = Self::truth(ask, verdict.truth);
         let yes = format!("{} ", self.glyphs.check);
         let no = format!("{} ", self.glyphs.close);
         match (verdict.is_right(), verdict.reply) {
             (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
             (_, Some(reply)) => {
-                let said = self.said(ask, reply);
+                let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);
                 let who = if is_seen(ask) { "The kernel" } else { "The answer" };
                 self.marked(lines, &yes, &format!("{who}: {truth}"), Role::Good);
@@ -334,7 +334,7 @@ impl Teller<'_> {
         self.marked(lines, &bad, &text, Role::Bad);
     }
 
-    fn said(&self, ask: &Ask, reply: Reply) -> String {
+    fn said(ask: &Ask, reply: Reply) -> String {
         match (reply, &ask.answer) {
             (Reply::Choice(at), Answer::Choice(choices)) => {
                 let text = choices.get(at).map_or("", |choice| &choice.text);
@@ -345,9 +345,9 @@ impl Teller<'_> {
         }
     }
 
-    fn truth(&self, ask: &Ask, truth: Truth) -> String {
+    fn truth(ask: &Ask, truth: Truth) -> String {
         match truth {
-            Truth::Choice(at) => self.said(ask, Reply::Choice(at)),
+            Truth::Choice(at) => Self::said(ask, Reply::Choice(at)),
             Truth::Given(given) => quiz::spelled(given),
             Truth::NoChoice => "none of these answers is what it did".to_owned(),
             Truth::Nothing => "the step did not come to that".to_owned(),
@@ -378,7 +378,7 @@ impl Teller<'_> {
                     let text = choices.get(at).map_or("", |choice| &choice.text);
                     visible(text.as_bytes(), 2000)
                 }
-                (truth, _) => self.truth(ask, truth),
+                (truth, _) => Self::truth(ask, truth),
             };
             let text = format!("step {}: {truth}", step + 1);
             self.marked(&mut answers, &format!("{mark} "), &text, role);

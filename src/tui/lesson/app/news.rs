@@ -77,10 +77,10 @@ impl LessonApp {
             lane.map(|lane| lane.id)
         };
         match (action, action.who()) {
-            (Action::Repeat { .. } | Action::Many { .. } | Action::Measure { .. }, _) => None,
+            (Action::Repeat { .. } | Action::Many { .. } | Action::Measure { .. }, _)
+            | (_, Some(Who::Woken)) => None,
             (_, None) => Some(LaneId(1)),
             (_, Some(Who::Thread(thread))) => named(thread),
-            (_, Some(Who::Woken)) => None,
         }
     }
 
