@@ -111,8 +111,7 @@ impl Teller<'_> {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            let words = paragraph.split_whitespace().map(|word| visible(word.as_bytes(), 200));
-            lines.extend(words::wrap(&words.collect::<Vec<_>>().join(" "), self.width()));
+            lines.extend(words::wrap(&flat(paragraph), self.width()));
         }
         lines
     }
@@ -158,7 +157,7 @@ impl Teller<'_> {
             let next = format!("{} ", self.glyphs.look);
             self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
         }
-        self.say(&mut asked, &ask.text, Role::Title);
+        self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
         let mut answers = Vec::new();
         self.answers(&mut answers, ask);
         vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
@@ -179,7 +178,7 @@ impl Teller<'_> {
         match &ask.answer {
             Answer::Choice(choices) => {
                 for (n, choice) in choices.iter().enumerate() {
-                    let text = visible(choice.text.as_bytes(), 2000);
+                    let text = flat(&choice.text);
                     self.marked(lines, &format!(" {}  ", n + 1), &text, Role::Key);
                 }
             }
@@ -299,7 +298,7 @@ impl Teller<'_> {
 
     /// The question, and how it came out.
     fn judged(&self, lines: &mut Vec<Line>, moment: &Moment, ask: &Ask, verdict: &Verdict) {
-        self.say(lines, &ask.text, Role::Title);
+        self.marked(lines, "? ", &flat(&ask.text), Role::Title);
         let truth = Self::truth(ask, verdict.truth);
         let yes = format!("{} ", self.glyphs.check);
         let no = format!("{} ", self.glyphs.close);
@@ -338,7 +337,7 @@ impl Teller<'_> {
         match (reply, &ask.answer) {
             (Reply::Choice(at), Answer::Choice(choices)) => {
                 let text = choices.get(at).map_or("", |choice| &choice.text);
-                format!("{}, {}", at + 1, visible(text.as_bytes(), 2000))
+                format!("{}, {}", at + 1, flat(text))
             }
             (Reply::Typed(given), _) => quiz::spelled(given),
             (Reply::Choice(at), Answer::Free { .. }) => (at + 1).to_string(),
@@ -375,8 +374,7 @@ impl Teller<'_> {
             };
             let truth = match (verdict.truth, &ask.answer) {
                 (Truth::Choice(at), Answer::Choice(choices)) => {
-                    let text = choices.get(at).map_or("", |choice| &choice.text);
-                    visible(text.as_bytes(), 2000)
+                    choices.get(at).map_or_else(String::new, |choice| flat(&choice.text))
                 }
                 (truth, _) => Self::truth(ask, truth),
             };
@@ -402,6 +400,12 @@ impl Teller<'_> {
         let after = "[ goes back step by step, r begins again, q leaves.";
         vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]
     }
+}
+
+/// A text of the author as words with one blank between them, none of which acts on a terminal.
+fn flat(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| visible(word.as_bytes(), 200));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether what is right is seen, and not said by the author.
