@@ -9,12 +9,14 @@ mod file;
 mod findings;
 mod harvest;
 mod interest;
+mod labels;
 mod lane;
 mod ready;
 #[cfg(test)]
 mod scenario;
 mod threads;
 mod timeline;
+mod told;
 mod why;
 mod world;
 
@@ -27,4 +29,4 @@ pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use why::{Subject, why};
-pub use world::{Counters, Delta, EpollInstance, World};
+pub use world::{Aside, Counters, Delta, EpollInstance, World};

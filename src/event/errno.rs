@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Errno(pub i32);
 
 /// Numbers with their names; those that the observed calls can return (their manual pages, ERRORS).
-const NAMES: [(i32, &str); 46] = [
+const NAMES: [(i32, &str); 47] = [
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),
@@ -55,6 +55,7 @@ const NAMES: [(i32, &str); 46] = [
     (111, "ECONNREFUSED"),
     (112, "EHOSTDOWN"),
     (113, "EHOSTUNREACH"),
+    (114, "EALREADY"),
     (115, "EINPROGRESS"),
 ];
 
@@ -79,6 +80,16 @@ impl Errno {
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(n, _)| *n == self.0).map(|(_, name)| *name)
+    }
+
+    /// The number with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(n, _)| Self(*n))
+    }
+
+    /// All names, in the order of the numbers.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
     }
 
     /// Whether the process or the system is out of descriptors (`EMFILE`, `ENFILE`).
