@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Errno(pub i32);
 
 /// Numbers with their names; those that the observed calls can return (their manual pages, ERRORS).
-const NAMES: [(i32, &str); 47] = [
+const NAMES: [(i32, &str); 48] = [
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),
@@ -31,6 +31,7 @@ const NAMES: [(i32, &str); 47] = [
     (25, "ENOTTY"),
     (28, "ENOSPC"),
     (32, "EPIPE"),
+    (35, "EDEADLK"),
     (40, "ELOOP"),
     (71, "EPROTO"),
     (88, "ENOTSOCK"),
@@ -60,12 +61,18 @@ const NAMES: [(i32, &str); 47] = [
 ];
 
 impl Errno {
+    /// `EPERM`
+    pub const EPERM: Self = Self(1);
+    /// `ENOENT`
+    pub const ENOENT: Self = Self(2);
     /// `EINTR`
     pub const EINTR: Self = Self(4);
     /// `EBADF`
     pub const EBADF: Self = Self(9);
     /// `EAGAIN`
     pub const EAGAIN: Self = Self(11);
+    /// `EEXIST`
+    pub const EEXIST: Self = Self(17);
     /// `EINVAL`
     pub const EINVAL: Self = Self(22);
     /// `ENFILE`
@@ -74,8 +81,28 @@ impl Errno {
     pub const EMFILE: Self = Self(24);
     /// `EPIPE`
     pub const EPIPE: Self = Self(32);
+    /// `EDEADLK`
+    pub const EDEADLK: Self = Self(35);
+    /// `ELOOP`
+    pub const ELOOP: Self = Self(40);
+    /// `ENOTSOCK`
+    pub const ENOTSOCK: Self = Self(88);
+    /// `EMSGSIZE`
+    pub const EMSGSIZE: Self = Self(90);
+    /// `EOPNOTSUPP`
+    pub const EOPNOTSUPP: Self = Self(95);
+    /// `ECONNABORTED`
+    pub const ECONNABORTED: Self = Self(103);
     /// `ECONNRESET`
     pub const ECONNRESET: Self = Self(104);
+    /// `EISCONN`
+    pub const EISCONN: Self = Self(106);
+    /// `ENOTCONN`
+    pub const ENOTCONN: Self = Self(107);
+    /// `ECONNREFUSED`
+    pub const ECONNREFUSED: Self = Self(111);
+    /// `EALREADY`
+    pub const EALREADY: Self = Self(114);
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {
