@@ -9,12 +9,16 @@ mod file;
 mod findings;
 mod harvest;
 mod interest;
+mod labels;
 mod lane;
+mod machine;
 mod ready;
+mod rules;
 #[cfg(test)]
 mod scenario;
 mod threads;
 mod timeline;
+mod told;
 mod why;
 mod world;
 
@@ -24,7 +28,10 @@ pub use findings::{Finding, FindingKind, Findings};
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
+pub use machine::{
+    Ctl, FileView, Flaw, InstanceView, Machine, Place, Reported, WatchView, Way, Woke,
+};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use why::{Subject, why};
-pub use world::{Counters, Delta, EpollInstance, World};
+pub use world::{Aside, Counters, Delta, EpollInstance, World};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Errno(pub i32);
 
 /// Numbers with their names; those that the observed calls can return (their manual pages, ERRORS).
-const NAMES: [(i32, &str); 46] = [
+const NAMES: [(i32, &str); 48] = [
     (1, "EPERM"),
     (2, "ENOENT"),
     (3, "ESRCH"),
@@ -31,6 +31,7 @@ const NAMES: [(i32, &str); 46] = [
     (25, "ENOTTY"),
     (28, "ENOSPC"),
     (32, "EPIPE"),
+    (35, "EDEADLK"),
     (40, "ELOOP"),
     (71, "EPROTO"),
     (88, "ENOTSOCK"),
@@ -55,16 +56,23 @@ const NAMES: [(i32, &str); 46] = [
     (111, "ECONNREFUSED"),
     (112, "EHOSTDOWN"),
     (113, "EHOSTUNREACH"),
+    (114, "EALREADY"),
     (115, "EINPROGRESS"),
 ];
 
 impl Errno {
+    /// `EPERM`
+    pub const EPERM: Self = Self(1);
+    /// `ENOENT`
+    pub const ENOENT: Self = Self(2);
     /// `EINTR`
     pub const EINTR: Self = Self(4);
     /// `EBADF`
     pub const EBADF: Self = Self(9);
     /// `EAGAIN`
     pub const EAGAIN: Self = Self(11);
+    /// `EEXIST`
+    pub const EEXIST: Self = Self(17);
     /// `EINVAL`
     pub const EINVAL: Self = Self(22);
     /// `ENFILE`
@@ -73,12 +81,42 @@ impl Errno {
     pub const EMFILE: Self = Self(24);
     /// `EPIPE`
     pub const EPIPE: Self = Self(32);
+    /// `EDEADLK`
+    pub const EDEADLK: Self = Self(35);
+    /// `ELOOP`
+    pub const ELOOP: Self = Self(40);
+    /// `ENOTSOCK`
+    pub const ENOTSOCK: Self = Self(88);
+    /// `EMSGSIZE`
+    pub const EMSGSIZE: Self = Self(90);
+    /// `EOPNOTSUPP`
+    pub const EOPNOTSUPP: Self = Self(95);
+    /// `ECONNABORTED`
+    pub const ECONNABORTED: Self = Self(103);
     /// `ECONNRESET`
     pub const ECONNRESET: Self = Self(104);
+    /// `EISCONN`
+    pub const EISCONN: Self = Self(106);
+    /// `ENOTCONN`
+    pub const ENOTCONN: Self = Self(107);
+    /// `ECONNREFUSED`
+    pub const ECONNREFUSED: Self = Self(111);
+    /// `EALREADY`
+    pub const EALREADY: Self = Self(114);
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {
         NAMES.iter().find(|(n, _)| *n == self.0).map(|(_, name)| *name)
+    }
+
+    /// The number with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(n, _)| Self(*n))
+    }
+
+    /// All names, in the order of the numbers.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
     }
 
     /// Whether the process or the system is out of descriptors (`EMFILE`, `ENFILE`).

@@ -1,0 +1,582 @@
+//! One epoll instance (struct eventpoll): ADD, MOD, DEL, what a wake-up does, the harvest, and what
+//! polling its own descriptor does (fs/eventpoll.c).
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::{CtlOp, Errno, Fd, FileId, LaneId, Mask, Reason, WatchKey};
+use crate::model::rules;
+
+use super::file::What;
+use super::queue::Hook;
+use super::wakes::READABLE;
+use super::{Ctl, Flaw, Machine, Reported};
+
+/// The machine's number of a registration; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ItemId(pub(super) u32);
+
+/// A registration (struct epitem).
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// The epoll instance whose it is.
+    pub(super) ep: FileId,
+    pub(super) key: WatchKey,
+    /// `epoll_event.events` as stored.
+    pub(super) mask: Mask,
+    /// `epoll_event.data`
+    pub(super) data: u64,
+    /// Whether it is on the ready list, or in the batch of a harvest.
+    pub(super) linked: bool,
+    /// Whether it is on the overflow list.
+    pub(super) chained: bool,
+    /// Why it was listed.
+    pub(super) why: Reason,
+    /// Why it was put on the overflow list.
+    pub(super) chained_why: Reason,
+}
+
+/// A harvest that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Scan {
+    /// What was on the ready list and has not been looked at, head first.
+    pub(super) batch: VecDeque<ItemId>,
+    /// Woken since it began, oldest first (ovflist, which the kernel chains the other way round).
+    pub(super) overflow: Vec<ItemId>,
+    /// Found ready and about to be handed over.
+    hand: Option<(ItemId, Mask)>,
+    out: Vec<Reported>,
+    max: usize,
+    /// Places of maxevents used up by what was not ready, which is none.
+    wasted: usize,
+}
+
+/// An epoll instance.
+#[derive(Clone, Debug)]
+pub(super) struct Epoll {
+    /// The number under which it was made.
+    pub(super) fd: Fd,
+    /// The interest list (rbr), in the order of the registrations.
+    pub(super) interest: Vec<ItemId>,
+    by_key: FxHashMap<WatchKey, ItemId>,
+    /// The ready list (rdllist), head first.
+    pub(super) ready: VecDeque<ItemId>,
+    pub(super) scan: Option<Scan>,
+    /// Threads in epoll_wait (wq), head first.
+    pub(super) sleepers: VecDeque<LaneId>,
+    /// Threads that were woken while a harvest was held, and wait for it to end.
+    pub(super) blocked: Vec<LaneId>,
+}
+
+impl Epoll {
+    pub(super) fn new(fd: Fd) -> Self {
+        Self {
+            fd,
+            interest: Vec::new(),
+            by_key: FxHashMap::default(),
+            ready: VecDeque::new(),
+            scan: None,
+            sleepers: VecDeque::new(),
+            blocked: Vec::new(),
+        }
+    }
+
+    fn unlink(&mut self, item: ItemId) {
+        self.ready.retain(|other| *other != item);
+        if let Some(scan) = &mut self.scan {
+            scan.batch.retain(|other| *other != item);
+            scan.overflow.retain(|other| *other != item);
+            if scan.hand.is_some_and(|(other, _)| other == item) {
+                scan.hand = None;
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// The epoll instance under that number.
+    pub(super) fn epoll_at(&self, fd: Fd) -> Result<FileId, Errno> {
+        let file = *self.numbers.get(&fd).ok_or(Errno::EBADF)?;
+        if self.epolls.contains_key(&file) { Ok(file) } else { Err(Errno::EINVAL) }
+    }
+
+    /// A call that would sleep until a harvest that is held goes on.
+    pub(super) fn not_frozen(&self, ep: FileId) -> Result<(), Errno> {
+        let held = self.epolls.get(&ep).is_some_and(|epoll| epoll.scan.is_some());
+        if held { Err(Errno::EDEADLK) } else { Ok(()) }
+    }
+
+    /// `do_epoll_ctl`: its checks, in their order.
+    pub(super) fn control(
+        &mut self,
+        ep: Fd,
+        op: Ctl,
+        fd: Fd,
+        asked: Mask,
+        data: u64,
+    ) -> Result<(), Errno> {
+        let by = *self.numbers.get(&ep).ok_or(Errno::EBADF)?;
+        let file = *self.numbers.get(&fd).ok_or(Errno::EBADF)?;
+        let what = self.files.get(&file).map(|file| &file.what);
+        if matches!(what, None | Some(What::Plain)) {
+            return Err(Errno::EPERM);
+        }
+        let is_epoll = matches!(what, Some(What::Epoll));
+        if by == file || !self.epolls.contains_key(&by) {
+            return Err(Errno::EINVAL);
+        }
+        let asked = if self.keeps_wakeup { asked } else { asked - Mask::WAKEUP };
+        let any_bit = self.flawed(Flaw::ExclusiveTakesAnyBit) && op == Ctl::Add;
+        if let Some(op) = op.known()
+            && !rules::exclusive_is_fine(op, asked, is_epoll)
+            && !any_bit
+        {
+            return Err(Errno::EINVAL);
+        }
+        self.not_frozen(by)?;
+        if op == Ctl::Add && is_epoll && self.nests_too_deep(by, file) {
+            return Err(Errno::ELOOP);
+        }
+        let key = WatchKey { fd, file };
+        let known = self.registered(by, key);
+        match (op.known().ok_or(Errno::EINVAL)?, known) {
+            (CtlOp::Add, Some(_)) => Err(Errno::EEXIST),
+            (CtlOp::Add, None) => self.insert(by, key, self.stored(asked), data),
+            (_, None) => Err(Errno::ENOENT),
+            (CtlOp::Del, Some(item)) => {
+                self.remove_item(item);
+                Ok(())
+            }
+            (CtlOp::Mod, Some(item)) => self.modify(item, self.stored(asked), data),
+        }
+    }
+
+    fn stored(&self, asked: Mask) -> Mask {
+        if self.flawed(Flaw::AlwaysIsNotStored) { asked } else { rules::stored(asked) }
+    }
+
+    fn registered(&self, ep: FileId, key: WatchKey) -> Option<ItemId> {
+        let epoll = self.epolls.get(&ep)?;
+        if self.flawed(Flaw::KeyIsTheNumber) {
+            let same = |item: &&ItemId| self.items.get(item).is_some_and(|i| i.key.fd == key.fd);
+            return epoll.interest.iter().find(same).copied();
+        }
+        epoll.by_key.get(&key).copied()
+    }
+
+    /// `ep_insert`
+    fn insert(&mut self, ep: FileId, key: WatchKey, mask: Mask, data: u64) -> Result<(), Errno> {
+        self.last_item += 1;
+        let id = ItemId(self.last_item);
+        let why = Reason::AtAdd;
+        let item =
+            Item { ep, key, mask, data, linked: false, chained: false, why, chained_why: why };
+        self.items.insert(id, item);
+        let exclusive = mask.has(Mask::EXCLUSIVE);
+        if let Some(file) = self.files.get_mut(&key.file) {
+            file.items.insert(0, id);
+        }
+        if let Some(epoll) = self.epolls.get_mut(&ep) {
+            epoll.interest.push(id);
+            epoll.by_key.insert(key, id);
+        }
+        if self.too_many_paths(key.file) {
+            self.remove_item(id);
+            return Err(Errno::EINVAL);
+        }
+        let flaw = self.flaw;
+        if let Some(file) = self.files.get_mut(&key.file) {
+            file.queue.hook(Hook::Item { item: id, exclusive }, flaw);
+        }
+        self.take_left_place(ep, id);
+        let ready = !self.poll_item(id).is_empty();
+        let silent = self.flawed(Flaw::AddDoesNotPoll)
+            || (self.flawed(Flaw::AddDoesNotPollEdges) && mask.has(Mask::ET));
+        if ready && !silent {
+            self.make_ready(id, Reason::AtAdd);
+        }
+        Ok(())
+    }
+
+    /// `ep_modify`
+    fn modify(&mut self, id: ItemId, mask: Mask, data: u64) -> Result<(), Errno> {
+        let (keeps_data, modifies) =
+            (self.flawed(Flaw::ModKeepsData), self.flawed(Flaw::ExclusiveCanBeModified));
+        let Some(item) = self.items.get_mut(&id) else { return Err(Errno::ENOENT) };
+        if item.mask.has(Mask::EXCLUSIVE) && !modifies {
+            return Err(Errno::EINVAL);
+        }
+        item.mask = mask;
+        if !keeps_data {
+            item.data = data;
+        }
+        let ready = !self.poll_item(id).is_empty();
+        match self.flaw {
+            Some(Flaw::ModDoesNotPoll) => return Ok(()),
+            Some(Flaw::ModMovesToTheTail) => self.unlist(id),
+            Some(Flaw::ModUnlistsUnready) if !ready => self.unlist(id),
+            _ => {}
+        }
+        if ready || self.flawed(Flaw::ModListsUnready) {
+            self.make_ready(id, Reason::AtMod);
+        }
+        Ok(())
+    }
+
+    /// ADD or MOD found it ready: it is appended, unless it has a place already, and a sleeper and
+    /// those who poll the epoll are woken.
+    fn make_ready(&mut self, id: ItemId, why: Reason) {
+        let Some(ep) = self.items.get(&id).filter(|item| !item.linked).map(|item| item.ep) else {
+            return;
+        };
+        self.list(id, why);
+        if !self.flawed(Flaw::CtlWakesNobody) {
+            self.wake_sleeper(ep);
+            self.tell_outer(ep);
+        }
+    }
+
+    fn list(&mut self, id: ItemId, why: Reason) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        (item.linked, item.why) = (true, why);
+        if let Some(epoll) = self.epolls.get_mut(&item.ep) {
+            epoll.ready.push_back(id);
+        }
+    }
+
+    fn unlist(&mut self, id: ItemId) {
+        let Some(item) = self.items.get_mut(&id) else { return };
+        item.linked = false;
+        if let Some(epoll) = self.epolls.get_mut(&item.ep) {
+            epoll.ready.retain(|other| *other != id);
+        }
+    }
+
+    /// `ep_remove`: it wakes nobody.
+    pub(super) fn remove_item(&mut self, id: ItemId) {
+        if let Some(left) = self.items.get(&id).filter(|item| item.linked)
+            && self.flawed(Flaw::DelKeepsPlace)
+        {
+            let at = self.epolls.get(&left.ep).and_then(|e| e.ready.iter().position(|i| *i == id));
+            self.left_place = at.map(|at| (left.ep, left.key, at));
+        }
+        let Some(item) = self.items.remove(&id) else { return };
+        if let Some(file) = self.files.get_mut(&item.key.file) {
+            file.queue.unhook(id);
+            file.items.retain(|other| *other != id);
+        }
+        if let Some(epoll) = self.epolls.get_mut(&item.ep) {
+            epoll.interest.retain(|other| *other != id);
+            epoll.by_key.remove(&item.key);
+            epoll.unlink(id);
+        }
+    }
+
+    /// A deliberate error: a registration that comes back finds its old place.
+    fn take_left_place(&mut self, ep: FileId, id: ItemId) {
+        let Some((left, key, at)) = self.left_place.take() else { return };
+        let Some(item) = self.items.get_mut(&id) else { return };
+        if let Some(epoll) = self.epolls.get_mut(&ep)
+            && (left, key) == (ep, item.key)
+        {
+            item.linked = true;
+            epoll.ready.insert(at.min(epoll.ready.len()), id);
+        }
+    }
+
+    /// `ep_poll_callback`: the file of that registration was woken. Whether an exclusive one is
+    /// served by it.
+    pub(super) fn callback(&mut self, id: ItemId, key: Mask, why: Reason) -> bool {
+        let Some(item) = self.items.get(&id) else { return false };
+        let (ep, mask) = (item.ep, item.mask);
+        let plain = !mask.has(Mask::EXCLUSIVE);
+        if !self.concerns(mask, key) {
+            return plain;
+        }
+        let slept = self.epolls.get(&ep).is_some_and(|epoll| !epoll.sleepers.is_empty());
+        self.arrive(id, why);
+        self.wake_sleeper(ep);
+        if !self.flawed(Flaw::InnerIsSilent) {
+            self.tell_outer(ep);
+        }
+        let served = match self.flaw {
+            Some(Flaw::ExclusiveServesNobody) => true,
+            Some(Flaw::ExclusiveServesBothWays) => {
+                slept && (key.any(mask & (Mask::IN | Mask::OUT)) || key.is_empty())
+            }
+            _ => rules::serves_exclusively(mask, key, slept),
+        };
+        plain || served
+    }
+
+    fn concerns(&self, mask: Mask, key: Mask) -> bool {
+        match self.flaw {
+            Some(Flaw::KeylessIsFiltered) if key.is_empty() => false,
+            Some(Flaw::KeyIsIgnored) => rules::armed(mask),
+            Some(Flaw::DisarmedIsListed) if !rules::armed(mask) => true,
+            _ => rules::concerns(mask, key),
+        }
+    }
+
+    /// Lists a registration that was woken, or chains it while a harvest runs. An entry that is
+    /// there already keeps its place.
+    fn arrive(&mut self, id: ItemId, why: Reason) {
+        let flaw = self.flaw;
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let Some(epoll) = self.epolls.get_mut(&item.ep) else { return };
+        if let Some(scan) = &mut epoll.scan {
+            if !item.chained {
+                (item.chained, item.chained_why) = (true, why);
+                scan.overflow.push(id);
+            }
+            return;
+        }
+        if item.linked && flaw == Some(Flaw::ArrivalMovesToTheTail) {
+            epoll.ready.retain(|other| *other != id);
+            epoll.ready.push_back(id);
+        }
+        if !item.linked {
+            (item.linked, item.why) = (true, why);
+            if flaw == Some(Flaw::ArrivalGoesToTheHead) {
+                epoll.ready.push_front(id);
+            } else {
+                epoll.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Wakes one thread in epoll_wait, if one sleeps there.
+    pub(super) fn wake_sleeper(&mut self, ep: FileId) {
+        let flaw = self.flaw;
+        let Some(epoll) = self.epolls.get_mut(&ep) else { return };
+        let woken = if flaw == Some(Flaw::SleepersAreFifo) {
+            epoll.sleepers.pop_back()
+        } else {
+            epoll.sleepers.pop_front()
+        };
+        self.woken.extend(woken);
+        if flaw == Some(Flaw::EverySleeperWakes) {
+            self.woken.extend(epoll.sleepers.drain(..));
+        }
+    }
+
+    /// `ep_poll_safewake`: whoever polls the epoll itself hears IN.
+    fn tell_outer(&mut self, ep: FileId) {
+        self.wake(ep, Mask::IN, false, Reason::Inner);
+    }
+
+    /// `ep_item_poll`
+    fn poll_item(&mut self, id: ItemId) -> Mask {
+        let Some(item) = self.items.get(&id) else { return Mask::EMPTY };
+        let (file, mask) = (item.key.file, item.mask);
+        self.poll_file(file) & mask
+    }
+
+    /// Moves the ready list to a private batch; from now on wake-ups go to the overflow list
+    /// (`ep_start_scan`).
+    fn start_scan(&mut self, ep: FileId, max: usize) {
+        let Some(epoll) = self.epolls.get_mut(&ep) else { return };
+        let batch = std::mem::take(&mut epoll.ready);
+        epoll.scan =
+            Some(Scan { batch, overflow: Vec::new(), hand: None, out: Vec::new(), max, wasted: 0 });
+    }
+
+    /// The harvest of `epoll_wait` (`ep_send_events`). `None` if nothing is listed.
+    pub(super) fn harvest(&mut self, ep: FileId, max: usize) -> Option<Vec<Reported>> {
+        self.begin_harvest(ep, max)?;
+        while self.pick(ep) {
+            self.hand_over(ep);
+        }
+        Some(self.done_scan(ep))
+    }
+
+    /// A harvest up to the moment before event number `at` is handed over; whether it got there.
+    pub(super) fn harvest_until(&mut self, ep: FileId, max: usize, at: usize) -> bool {
+        if self.begin_harvest(ep, max).is_none() {
+            return false;
+        }
+        while self.pick(ep) {
+            let copied = self.scan(ep).map_or(0, |scan| scan.out.len());
+            if copied + 1 >= at {
+                return true;
+            }
+            self.hand_over(ep);
+        }
+        false
+    }
+
+    /// The rest of a harvest that was held.
+    pub(super) fn resume_harvest(&mut self, ep: FileId) -> Vec<Reported> {
+        self.hand_over(ep);
+        while self.pick(ep) {
+            self.hand_over(ep);
+        }
+        self.done_scan(ep)
+    }
+
+    fn begin_harvest(&mut self, ep: FileId, max: usize) -> Option<()> {
+        self.epolls.get(&ep).filter(|epoll| !epoll.ready.is_empty())?;
+        self.start_scan(ep, max);
+        Some(())
+    }
+
+    fn scan(&mut self, ep: FileId) -> Option<&mut Scan> {
+        self.epolls.get_mut(&ep)?.scan.as_mut()
+    }
+
+    /// Takes the next registration of the batch that is ready now into the hand. Those that are not
+    /// ready are forgotten. False when there is none, or no place left for it.
+    fn pick(&mut self, ep: FileId) -> bool {
+        loop {
+            let Some(scan) = self.scan(ep) else { return false };
+            if scan.out.len() + scan.wasted >= scan.max {
+                return false;
+            }
+            let Some(id) = scan.batch.pop_front() else { return false };
+            if let Some(item) = self.items.get_mut(&id) {
+                item.linked = false;
+            }
+            let mut bits = self.poll_item(id);
+            if self.flawed(Flaw::HarvestDoesNotPoll) && bits.is_empty() {
+                bits = self.items.get(&id).map_or(Mask::EMPTY, |item| item.mask.asked());
+            }
+            if !bits.is_empty() {
+                if let Some(scan) = self.scan(ep) {
+                    scan.hand = Some((id, bits));
+                }
+                return true;
+            }
+            if self.flawed(Flaw::StaleStaysListed) {
+                self.list(id, Reason::PutBack);
+            }
+            if self.flawed(Flaw::StaleCounts)
+                && let Some(scan) = self.scan(ep)
+            {
+                scan.wasted += 1;
+            }
+        }
+    }
+
+    /// Hands over what is in the hand, then does to its registration what a report does.
+    fn hand_over(&mut self, ep: FileId) {
+        let flaw = self.flaw;
+        let Some((id, mask)) = self.scan(ep).and_then(|scan| scan.hand.take()) else { return };
+        let Some(item) = self.items.get_mut(&id) else { return };
+        let data = item.data;
+        let put_back = match (rules::reported(item.mask), flaw) {
+            (rules::After::Disarmed(_), Some(Flaw::OneshotIsNotDisarmed)) => {
+                !item.mask.has(Mask::ET)
+            }
+            (rules::After::Disarmed(_), Some(Flaw::OneshotDisarmsOnlyEdges))
+                if !item.mask.has(Mask::ET) =>
+            {
+                true
+            }
+            (rules::After::Disarmed(left), _) => {
+                item.mask = left;
+                false
+            }
+            (rules::After::Gone, Some(Flaw::EdgeIsPutBack)) => true,
+            (rules::After::Back, Some(Flaw::LevelIsNotPutBack)) | (rules::After::Gone, _) => false,
+            (rules::After::Back, _) => true,
+        };
+        if put_back {
+            self.list(id, Reason::PutBack);
+            if let Some(epoll) = self.epolls.get_mut(&ep)
+                && flaw == Some(Flaw::LevelGoesToTheHead)
+            {
+                epoll.ready.rotate_right(1);
+            }
+            if flaw == Some(Flaw::InnerTellsOfPutBack) {
+                self.tell_outer(ep);
+            }
+        }
+        if let Some(scan) = self.scan(ep) {
+            scan.out.push(Reported { data, mask });
+        }
+    }
+
+    /// The end of a harvest (`ep_done_scan`): what it did not reach goes to the head, then what was
+    /// woken meanwhile, oldest first, then what it put back. The next sleeper is woken if anything
+    /// is left.
+    fn done_scan(&mut self, ep: FileId) -> Vec<Reported> {
+        let flaw = self.flaw;
+        let Some(epoll) = self.epolls.get_mut(&ep) else { return Vec::new() };
+        let Some(scan) = epoll.scan.take() else { return Vec::new() };
+        let mut fresh = VecDeque::new();
+        for id in scan.overflow {
+            let Some(item) = self.items.get_mut(&id) else { continue };
+            item.chained = false;
+            if !item.linked && flaw != Some(Flaw::OverflowIsLost) {
+                (item.linked, item.why) = (true, item.chained_why);
+                if flaw == Some(Flaw::OverflowNewestFirst) {
+                    fresh.push_front(id);
+                } else {
+                    fresh.push_back(id);
+                }
+            }
+        }
+        let back = std::mem::take(&mut epoll.ready);
+        let parts = match flaw {
+            Some(Flaw::OverflowAtTheTail) => [scan.batch, back, fresh],
+            Some(Flaw::RestGoesToTheTail) => [fresh, back, scan.batch],
+            _ => [scan.batch, fresh, back],
+        };
+        epoll.ready = parts.into_iter().flatten().collect();
+        if !epoll.ready.is_empty() && flaw != Some(Flaw::HarvestWakesNoNext) {
+            self.wake_sleeper(ep);
+        }
+        scan.out
+    }
+
+    /// Poll of the epoll's own descriptor (`__ep_eventpoll_poll`): the entries before the first
+    /// ready one are forgotten, that one stays.
+    pub(super) fn poll_epoll(&mut self, ep: FileId) -> Mask {
+        if self.not_frozen(ep).is_err() {
+            return Mask::EMPTY;
+        }
+        if self.flawed(Flaw::PollBelievesTheList) {
+            let listed = self.epolls.get(&ep).is_some_and(|epoll| !epoll.ready.is_empty());
+            return if listed { READABLE } else { Mask::EMPTY };
+        }
+        self.start_scan(ep, 0);
+        let mut answer = Mask::EMPTY;
+        let mut kept = VecDeque::new();
+        while let Some(id) = self.scan(ep).and_then(|scan| scan.batch.front().copied()) {
+            let ready = !self.poll_item(id).is_empty();
+            if ready {
+                answer = READABLE;
+            }
+            if ready && !self.flawed(Flaw::PollTakesTheEntry) {
+                break;
+            }
+            if let Some(scan) = self.scan(ep) {
+                scan.batch.pop_front();
+            }
+            if self.flawed(Flaw::PollKeepsStale) {
+                kept.push_back(id);
+            } else if let Some(item) = self.items.get_mut(&id) {
+                item.linked = false;
+            }
+            if ready {
+                break;
+            }
+        }
+        if let Some(scan) = self.scan(ep) {
+            scan.batch = kept.into_iter().chain(scan.batch.drain(..)).collect();
+        }
+        self.done_scan(ep);
+        answer
+    }
+
+    /// What polling the epoll would answer, without touching its list.
+    pub(super) fn peek_epoll(&self, ep: FileId) -> Mask {
+        let ready = |id: &ItemId| {
+            let Some(item) = self.items.get(id) else { return false };
+            self.peek_file(item.key.file).any(item.mask)
+        };
+        let listed = self.epolls.get(&ep).is_some_and(|epoll| epoll.ready.iter().any(ready));
+        if listed { READABLE } else { Mask::EMPTY }
+    }
+}

@@ -1,0 +1,511 @@
+//! Open files: what each is, how it is polled, read, written and closed, and the walk over its wait
+//! queue.
+
+use crate::event::{Errno, Fd, FileId, FileKind, How, Mask, Nanos, Reason};
+
+use super::epoll::ItemId;
+use super::eventfd::Eventfd;
+use super::link::{Joint, Link, LinkId, Side};
+use super::listener::Listener;
+use super::queue::{Hook, Queue};
+use super::tcp::{Connect, Tcp};
+use super::timerfd::Timerfd;
+use super::wakes::{READABLE, WRITABLE, Wakes};
+use super::{Flaw, Machine, Place};
+
+/// What an open file is.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Epoll,
+    Eventfd(Eventfd),
+    Timerfd(Timerfd),
+    Listener(Listener),
+    /// One end of a pipe, a pair of sockets, or a connection.
+    End(LinkId, Side),
+    /// A regular file, a directory, `/dev/null`: it cannot be waited for.
+    Plain,
+}
+
+/// An open file description (struct file).
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    /// Descriptors that name it, and calls that are inside it.
+    refs: u32,
+    pub(super) what: What,
+    /// Its registrations, newest first (`f_ep`).
+    pub(super) items: Vec<ItemId>,
+    pub(super) queue: Queue,
+}
+
+/// A client that was not answered and asks again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Knock {
+    link: LinkId,
+    listener: FileId,
+    pub(super) at: Nanos,
+    tries: u32,
+}
+
+/// The time between the first attempts to connect (`TCP_TIMEOUT_INIT`), and how many there are
+/// before it doubles (tcp_syn_linear_timeouts, ip-sysctl).
+const RETRY: Nanos = Nanos(1_000_000_000);
+const EVEN_TRIES: u32 = 4;
+
+impl Machine {
+    // --- opening
+
+    pub(super) fn install(&mut self, at: Place, what: What) {
+        if self.numbers.contains_key(&at.fd) {
+            let _closed = self.close(at.fd);
+        }
+        self.numbers.insert(at.fd, at.file);
+        let file = File { refs: 1, what, items: Vec::new(), queue: Queue::default() };
+        self.files.insert(at.file, file);
+        self.order.push(at.file);
+    }
+
+    pub(super) fn install_pair(&mut self, a: Place, b: Place, joint: Joint) {
+        let link = self.link(joint, [Some(a.file), Some(b.file)]);
+        self.install(a, What::End(link, Side::A));
+        self.install(b, What::End(link, Side::B));
+    }
+
+    pub(super) fn link(&mut self, joint: Joint, ends: [Option<FileId>; 2]) -> LinkId {
+        self.last_link += 1;
+        let id = LinkId(self.last_link);
+        self.links.insert(id, Link { joint, ends });
+        id
+    }
+
+    /// The file under a number.
+    pub(super) fn file_at(&self, fd: Fd) -> Result<FileId, Errno> {
+        self.numbers.get(&fd).copied().ok_or(Errno::EBADF)
+    }
+
+    pub(super) fn what_at(&self, fd: Fd) -> Result<(FileId, &What), Errno> {
+        let id = self.file_at(fd)?;
+        let file = self.files.get(&id).ok_or(Errno::EBADF)?;
+        Ok((id, &file.what))
+    }
+
+    /// The end of a link under a number, if it is one.
+    pub(super) fn end_at(&self, fd: Fd) -> Result<(FileId, Option<(LinkId, Side)>), Errno> {
+        let (file, what) = self.what_at(fd)?;
+        let end = if let What::End(link, side) = what { Some((*link, *side)) } else { None };
+        Ok((file, end))
+    }
+
+    // --- poll
+
+    /// What the file's poll answers now, with the traces that polling leaves.
+    pub(super) fn poll_file(&mut self, id: FileId) -> Mask {
+        match self.files.get(&id).map(|file| &file.what) {
+            Some(What::Epoll) => self.poll_epoll(id),
+            Some(What::End(link, side)) => {
+                let (link, side) = (*link, *side);
+                self.links.get_mut(&link).map_or(Mask::EMPTY, |link| link.poll(side))
+            }
+            _ => self.peek_file(id),
+        }
+    }
+
+    /// What the file's poll would answer now.
+    pub(super) fn peek_file(&self, id: FileId) -> Mask {
+        match self.files.get(&id).map(|file| &file.what) {
+            Some(What::Epoll) => self.peek_epoll(id),
+            Some(What::Eventfd(eventfd)) => eventfd.poll(),
+            Some(What::Timerfd(timerfd)) => timerfd.poll(),
+            Some(What::Listener(listener)) => listener.poll(),
+            Some(What::End(link, side)) => {
+                self.links.get(link).map_or(Mask::EMPTY, |link| link.peek(*side))
+            }
+            // `DEFAULT_POLLMASK`: a file without a poll method is always ready.
+            Some(What::Plain) => READABLE | WRITABLE,
+            None => Mask::EMPTY,
+        }
+    }
+
+    pub(super) fn kind_of(&self, id: FileId) -> FileKind {
+        match self.files.get(&id).map(|file| &file.what) {
+            Some(What::Epoll) => FileKind::Epoll,
+            Some(What::Eventfd(_)) => FileKind::Eventfd,
+            Some(What::Timerfd(_)) => FileKind::Timerfd,
+            Some(What::Listener(_)) => FileKind::Listener,
+            Some(What::End(link, side)) => {
+                self.links.get(link).map_or(FileKind::Plain, |link| link.kind(*side))
+            }
+            Some(What::Plain) | None => FileKind::Plain,
+        }
+    }
+
+    // --- wake-ups
+
+    pub(super) fn wakes(&self) -> Wakes {
+        Wakes::new(self.flaw)
+    }
+
+    /// Carries out the wake-ups of a call on `file`.
+    pub(super) fn run(&mut self, file: FileId, wakes: Wakes) {
+        let end = match self.files.get(&file).map(|file| &file.what) {
+            Some(What::End(link, side)) => Some((*link, *side)),
+            _ => None,
+        };
+        match end {
+            Some((link, side)) => self.run_from(link, side, wakes),
+            None => {
+                for wake in wakes {
+                    self.wake(file, wake.key, wake.all, wake.why);
+                }
+            }
+        }
+    }
+
+    /// Carries out the wake-ups of a call on that end of a link, which may have no file.
+    pub(super) fn run_from(&mut self, link: LinkId, side: Side, wakes: Wakes) {
+        for wake in wakes {
+            let file = self.links.get(&link).and_then(|link| link.file(side, wake.whom));
+            if let Some(file) = file {
+                self.wake(file, wake.key, wake.all, wake.why);
+            }
+        }
+    }
+
+    /// The walk over a file's wait queue (`__wake_up_common`): it ends at the first exclusive hook
+    /// that was served, unless everybody is to be woken.
+    pub(super) fn wake(&mut self, file: FileId, key: Mask, all: bool, why: Reason) {
+        let Some(queue) = self.files.get(&file).map(|file| &file.queue) else { return };
+        if queue.is_empty() {
+            return;
+        }
+        let all = match self.flaw {
+            Some(Flaw::ExclusiveWalkGoesOn) => true,
+            Some(Flaw::WakeAllStops) => false,
+            _ => all,
+        };
+        for hook in queue.hooks() {
+            match hook {
+                Hook::Item { item, exclusive } => {
+                    if self.callback(item, key, why) && exclusive && !all {
+                        return;
+                    }
+                }
+                Hook::Poller { thread, want } => {
+                    let any = self.flawed(Flaw::PollerIgnoresKey);
+                    if key.is_empty() || key.any(want) || any {
+                        self.wake_poller(thread);
+                    }
+                }
+            }
+        }
+    }
+
+    // --- reading and writing
+
+    pub(super) fn read_file(&mut self, fd: Fd, n: u64) -> Result<u64, Errno> {
+        let file = self.file_at(fd)?;
+        let mut wakes = self.wakes();
+        let now = self.now;
+        let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
+            What::Epoll => Err(Errno::EINVAL),
+            What::Eventfd(eventfd) => eventfd.read(&mut wakes),
+            What::Timerfd(timerfd) => timerfd.read(now),
+            What::Listener(_) => Err(Errno::ENOTCONN),
+            What::Plain => Ok(0),
+            What::End(link, side) => {
+                let (link, side) = (*link, *side);
+                self.links.get_mut(&link).map_or(Ok(0), |link| link.read(side, n, &mut wakes))
+            }
+        };
+        self.run(file, wakes);
+        result
+    }
+
+    pub(super) fn write_file(&mut self, fd: Fd, n: u64) -> Result<u64, Errno> {
+        let file = self.file_at(fd)?;
+        let mut wakes = self.wakes();
+        let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
+            What::Epoll | What::Timerfd(_) => Err(Errno::EINVAL),
+            What::Eventfd(eventfd) => eventfd.write(n, &mut wakes),
+            What::Listener(_) => Err(Errno::EPIPE),
+            What::Plain => Ok(n),
+            What::End(link, side) => {
+                let (link, side) = (*link, *side);
+                let charges = &self.charges;
+                let link = self.links.get_mut(&link);
+                link.map_or(Ok(n), |link| link.write(side, n, charges, &mut wakes))
+            }
+        };
+        self.run(file, wakes);
+        result
+    }
+
+    pub(super) fn shut(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
+        let file = self.file_at(fd)?;
+        let mut wakes = self.wakes();
+        let now = self.now;
+        let mut pending = Vec::new();
+        let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
+            What::Listener(listener) => {
+                let result = listener.shutdown(how, &mut wakes);
+                if listener.refuses() {
+                    pending.extend(listener.queue.drain(..));
+                }
+                result
+            }
+            What::End(link, side) => {
+                let (link, side) = (*link, *side);
+                let link = self.links.get_mut(&link).ok_or(Errno::ENOTSOCK)?;
+                link.shutdown(side, how, now, &mut wakes)
+            }
+            _ => Err(Errno::ENOTSOCK),
+        };
+        self.run(file, wakes);
+        self.reset_pending(pending);
+        result
+    }
+
+    // --- closing
+
+    /// One more descriptor, or a call inside, keeps the file.
+    pub(super) fn hold(&mut self, id: FileId) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.refs += 1;
+        }
+    }
+
+    /// One less; after the last one the file is released.
+    pub(super) fn drop_ref(&mut self, id: FileId, reset: bool) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        file.refs = file.refs.saturating_sub(1);
+        if file.refs == 0 || self.flawed(Flaw::AnyCloseUnregisters) {
+            self.unregister_file(id);
+        }
+        if self.files.get(&id).is_some_and(|file| file.refs == 0) {
+            self.release(id, reset);
+        }
+    }
+
+    /// Whether this is the last reference.
+    pub(super) fn is_last_ref(&self, id: FileId) -> bool {
+        self.files.get(&id).is_some_and(|file| file.refs == 1)
+    }
+
+    /// Whether a harvest is held that a close of the file would wait for.
+    pub(super) fn is_in_frozen(&self, id: FileId) -> bool {
+        let items = self.files.get(&id).map_or(&[][..], |file| &file.items);
+        let mut eps = items.iter().filter_map(|id| self.items.get(id)).map(|item| item.ep);
+        eps.any(|ep| self.not_frozen(ep).is_err())
+    }
+
+    /// `eventpoll_release_file`: no event, no wake-up.
+    fn unregister_file(&mut self, id: FileId) {
+        let items = self.files.get(&id).map(|file| file.items.clone()).unwrap_or_default();
+        for item in items {
+            self.remove_item(item);
+        }
+    }
+
+    fn release(&mut self, id: FileId, reset: bool) {
+        let Some(file) = self.files.remove(&id) else { return };
+        self.order.retain(|other| *other != id);
+        match file.what {
+            What::Epoll => {
+                let items = self.epolls.get(&id).map(|ep| ep.interest.clone()).unwrap_or_default();
+                for item in items {
+                    self.remove_item(item);
+                }
+                self.epolls.remove(&id);
+            }
+            What::Listener(listener) => self.reset_pending(listener.queue),
+            What::End(link, side) => self.release_end(link, side, reset),
+            What::Eventfd(_) | What::Timerfd(_) | What::Plain => {}
+        }
+    }
+
+    fn release_end(&mut self, id: LinkId, side: Side, reset: bool) {
+        let mut wakes = self.wakes();
+        let now = self.now;
+        let silent = self.flaw;
+        if let Some(link) = self.links.get_mut(&id) {
+            link.release(side, reset, now, &mut wakes);
+            if silent == Some(Flaw::PipeCloseIsSilent) && matches!(link.joint, Joint::Pipe(_)) {
+                wakes = Wakes::new(silent);
+            }
+        }
+        self.run_from(id, side, wakes);
+        let waits = self.knocks.iter().any(|knock| knock.link == id)
+            || self.queued().any(|queued| queued == id);
+        if self.links.get(&id).is_some_and(|link| link.ends == [None, None]) && !waits {
+            self.links.remove(&id);
+        }
+    }
+
+    /// The connections in listeners' queues.
+    fn queued(&self) -> impl Iterator<Item = LinkId> {
+        let queue = |file: &'_ File| match &file.what {
+            What::Listener(listener) => listener.queue.iter().copied().collect(),
+            _ => Vec::new(),
+        };
+        self.files.values().flat_map(queue)
+    }
+
+    /// Nobody accepts them any more.
+    fn reset_pending(&mut self, pending: impl IntoIterator<Item = LinkId>) {
+        for link in pending {
+            self.release_end(link, Side::B, true);
+        }
+    }
+
+    // --- connections
+
+    /// `connect(2)` of a client.
+    pub(super) fn connect_file(&mut self, client: Fd, to: Option<Fd>) -> Result<(), Errno> {
+        let (file, end) = self.end_at(client)?;
+        let (link, side) = end.ok_or(Errno::ENOTSOCK)?;
+        let listener = to.map(|to| self.file_at(to)).transpose()?;
+        let mut wakes = self.wakes();
+        let Some(Joint::Tcp(tcp)) = self.links.get_mut(&link).map(|link| &mut link.joint) else {
+            return Err(Errno::ENOTSOCK);
+        };
+        let next = if side == Side::A { tcp.begin(&mut wakes) } else { Err(Errno::EISCONN) };
+        self.run(file, wakes);
+        if next? == Connect::Try {
+            let link = self.unjoined(file, link);
+            self.knock(link, listener, 0);
+        }
+        Ok(())
+    }
+
+    /// A socket that was connected before leaves what it was joined to.
+    fn unjoined(&mut self, file: FileId, link: LinkId) -> LinkId {
+        let Some(old) = self.links.get_mut(&link).filter(|link| link.ends[1].is_some()) else {
+            return link;
+        };
+        let joint = old.joint.clone();
+        old.ends[0] = None;
+        let fresh = self.link(joint, [Some(file), None]);
+        if let Some(file) = self.files.get_mut(&file) {
+            file.what = What::End(fresh, Side::A);
+        }
+        fresh
+    }
+
+    /// A SYN: it is answered, refused, or not heard.
+    fn knock(&mut self, id: LinkId, to: Option<FileId>, tries: u32) {
+        let mut wakes = self.wakes();
+        let listener = to.and_then(|to| match &self.files.get(&to)?.what {
+            What::Listener(listener) if !listener.refuses() => Some((to, listener.is_full())),
+            _ => None,
+        });
+        let Some(Joint::Tcp(tcp)) = self.links.get_mut(&id).map(|link| &mut link.joint) else {
+            return;
+        };
+        match listener {
+            None => tcp.refuse(&mut wakes),
+            Some((_, false)) => tcp.establish(&mut wakes),
+            Some((listener, true)) => {
+                tcp.unanswered();
+                let wait = RETRY.0 << tries.saturating_sub(EVEN_TRIES - 1).min(8);
+                let at = Nanos(self.now.0.saturating_add(wait));
+                self.knocks.push(Knock { link: id, listener, at, tries: tries + 1 });
+            }
+        }
+        self.run_from(id, Side::A, wakes);
+        let Some((file, false)) = listener else { return };
+        let mut wakes = self.wakes();
+        if let Some(What::Listener(listener)) = self.files.get_mut(&file).map(|f| &mut f.what) {
+            listener.arrive(id, &mut wakes);
+        }
+        self.run(file, wakes);
+    }
+
+    /// `accept4(2)`
+    pub(super) fn accept_file(&mut self, fd: Fd, at: Place) -> Result<(), Errno> {
+        let file = self.file_at(fd)?;
+        let kind = self.kind_of(file);
+        let link = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
+            What::Listener(listener) => listener.accept()?,
+            What::End(..) => {
+                return Err(match kind {
+                    FileKind::Pipe | FileKind::PipeWriter => Errno::ENOTSOCK,
+                    FileKind::Datagram | FileKind::Udp => Errno::EOPNOTSUPP,
+                    _ => Errno::EINVAL,
+                });
+            }
+            _ => return Err(Errno::ENOTSOCK),
+        };
+        self.install(at, What::End(link, Side::B));
+        if let Some(link) = self.links.get_mut(&link) {
+            link.ends[1] = Some(at.file);
+        }
+        if self.flawed(Flaw::AcceptWakes) {
+            self.wake(file, Mask::IN, false, Reason::Connection(None));
+        }
+        Ok(())
+    }
+
+    // --- time
+
+    /// The next thing that time brings, if it comes by then: when, and what.
+    pub(super) fn next_due(&self, by: Nanos) -> Option<(Nanos, Due)> {
+        let file = |id: &FileId| {
+            let what = &self.files.get(id)?.what;
+            match what {
+                What::Timerfd(timerfd) => Some((timerfd.due()?, Due::Timer(*id))),
+                What::End(link, side) => match &self.links.get(link)?.joint {
+                    Joint::Tcp(tcp) => Some((tcp.due(*side)?, Due::Acknowledged(*link, *side))),
+                    _ => None,
+                },
+                _ => None,
+            }
+        };
+        let knock = |(at, knock): (usize, &Knock)| (knock.at, Due::Knock(at));
+        let all = self.order.iter().filter_map(file);
+        let all = all.chain(self.knocks.iter().enumerate().map(knock));
+        all.filter(|(at, _)| *at <= by).min_by_key(|(at, _)| *at)
+    }
+
+    pub(super) fn happen(&mut self, due: Due) {
+        let mut wakes = self.wakes();
+        match due {
+            Due::Timer(id) => {
+                if let Some(What::Timerfd(timerfd)) =
+                    self.files.get_mut(&id).map(|file| &mut file.what)
+                {
+                    timerfd.expire(&mut wakes);
+                }
+                self.run(id, wakes);
+            }
+            Due::Acknowledged(link, side) => {
+                if let Some(tcp) = self.tcp_of(link) {
+                    tcp.acknowledge(side, &mut wakes);
+                }
+                self.run_from(link, side, wakes);
+            }
+            Due::Knock(at) => {
+                let knock = self.knocks.remove(at);
+                if self.tcp_of(knock.link).is_some_and(|tcp| tcp.waits()) {
+                    self.knock(knock.link, Some(knock.listener), knock.tries);
+                }
+            }
+        }
+    }
+
+    pub(super) fn tcp_of(&mut self, link: LinkId) -> Option<&mut Tcp> {
+        match &mut self.links.get_mut(&link)?.joint {
+            Joint::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
+}
+
+/// What time brings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    /// A timer expires.
+    Timer(FileId),
+    /// A FIN is acknowledged.
+    Acknowledged(LinkId, Side),
+    /// A client asks again; its place among those that do.
+    Knock(usize),
+}

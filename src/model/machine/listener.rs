@@ -1,0 +1,70 @@
+//! A listening TCP socket and its queue of connections (listen(2), `inet_csk_listen_poll`).
+
+use std::collections::VecDeque;
+
+use crate::event::{Errno, How, Mask, Reason};
+
+use super::link::LinkId;
+use super::wakes::{READABLE, SOCKET_IN, WRITABLE, Wakes, Whom, count};
+
+/// The listener.
+#[derive(Clone, Debug)]
+pub(super) struct Listener {
+    backlog: usize,
+    /// Connections to accept, oldest first.
+    pub(super) queue: VecDeque<LinkId>,
+    /// Whether `shutdown(2)` made it an ordinary socket again.
+    shut: bool,
+}
+
+impl Listener {
+    pub(super) fn new(backlog: u32) -> Self {
+        let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
+        Self { backlog, queue: VecDeque::new(), shut: false }
+    }
+
+    /// Whether a SYN is answered with an RST.
+    pub(super) fn refuses(&self) -> bool {
+        self.shut
+    }
+
+    /// Whether a SYN gets no answer: more connections wait than the backlog says
+    /// (`sk_acceptq_is_full`).
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() > self.backlog
+    }
+
+    /// What poll answers.
+    pub(super) fn poll(&self) -> Mask {
+        if self.shut {
+            return WRITABLE | Mask::HUP;
+        }
+        Mask::EMPTY.with(READABLE, !self.queue.is_empty())
+    }
+
+    /// A connection is complete.
+    pub(super) fn arrive(&mut self, link: LinkId, wakes: &mut Wakes) {
+        self.queue.push_back(link);
+        let waiting = count(u64::try_from(self.queue.len()).unwrap_or(u64::MAX));
+        wakes.one(Whom::Own, SOCKET_IN, Reason::Connection(waiting));
+    }
+
+    /// `accept4(2)`: it wakes nobody.
+    pub(super) fn accept(&mut self) -> Result<LinkId, Errno> {
+        if self.shut {
+            return Err(Errno::EINVAL);
+        }
+        self.queue.pop_front().ok_or(Errno::EAGAIN)
+    }
+
+    /// `shutdown(2)`: SHUT_RD ends the listening; what is queued is to be reset then.
+    pub(super) fn shutdown(&mut self, how: How, wakes: &mut Wakes) -> Result<(), Errno> {
+        let result = if self.shut { Err(Errno::ENOTCONN) } else { Ok(()) };
+        if how != How::Wr && !self.shut {
+            self.shut = true;
+            wakes.one(Whom::Own, Mask::ERR, Reason::PeerClosed);
+        }
+        wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+        result
+    }
+}

@@ -1,0 +1,404 @@
+//! A TCP connection over loopback between two sockets (tcp(7), net/ipv4/tcp.c): who is woken, and
+//! what poll says. How many bytes the buffers hold is not modelled; a write that met the limit is
+//! told by [`Tcp::fill`].
+
+use crate::event::{Errno, How, Mask, Nanos, Reason};
+
+use super::Flaw;
+use super::link::Side;
+use super::wakes::{READABLE, SOCKET_IN, SOCKET_OUT, WRITABLE, Wakes, Whom, count};
+
+/// How long the acknowledgement of a FIN waits for data to travel with (`TCP_DELACK_MIN`).
+const DELAYED_ACK: Nanos = Nanos(40_000_000);
+
+/// Where a connection is (`sk_state`, as far as poll tells).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// TCP_CLOSE, never connected.
+    #[default]
+    Idle,
+    /// TCP_SYN_SENT: the listener's queue is full.
+    SynSent,
+    /// Both ends know of each other.
+    Connected,
+    /// TCP_CLOSE after a reset, or after both ends have closed.
+    Closed,
+}
+
+/// What connect(2) knows of the socket (`sock->state`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Attempt {
+    /// SS_UNCONNECTED
+    #[default]
+    None,
+    /// SS_CONNECTING: a connect said EINPROGRESS, and none has been made since.
+    Begun,
+    /// SS_CONNECTED
+    Known,
+    /// SS_DISCONNECTING
+    GivenUp,
+}
+
+/// What a connect(2) has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connect {
+    /// Send a SYN.
+    Try,
+    /// Nothing: an earlier attempt has succeeded by now.
+    Done,
+}
+
+/// One of the two sockets.
+#[derive(Clone, Debug)]
+struct Half {
+    state: State,
+    attempt: Attempt,
+    /// Bytes to read.
+    inbox: u64,
+    /// Whether a write met the limit, and the peer has not read all since.
+    full: bool,
+    /// SOCK_NOSPACE: somebody wants to know of room.
+    wants_room: bool,
+    lowat: u64,
+    /// RCV_SHUTDOWN
+    shut_in: bool,
+    /// SEND_SHUTDOWN
+    shut_out: bool,
+    /// Whether the peer's FIN came (SOCK_DONE).
+    fin_in: bool,
+    /// Whether a FIN was sent.
+    fin_out: bool,
+    /// When that FIN is acknowledged, if nothing else is sent before.
+    fin_acked: Option<Nanos>,
+    error: Option<Errno>,
+    /// Whether the socket was not closed.
+    open: bool,
+}
+
+impl Half {
+    fn new(state: State) -> Self {
+        Self {
+            state,
+            attempt: if state == State::Connected { Attempt::Known } else { Attempt::None },
+            inbox: 0,
+            full: false,
+            wants_room: false,
+            lowat: 1,
+            shut_in: false,
+            shut_out: false,
+            fin_in: false,
+            fin_out: false,
+            fin_acked: None,
+            error: None,
+            open: true,
+        }
+    }
+
+    fn take_error(&mut self) -> Result<(), Errno> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    fn readable(&self) -> bool {
+        self.inbox >= self.lowat
+    }
+
+    /// `tcp_poll`
+    fn peek(&self) -> Mask {
+        let gone = (self.shut_in && self.shut_out)
+            || self.state == State::Idle
+            || self.state == State::Closed;
+        let mask = Mask::EMPTY
+            .with(Mask::HUP, gone)
+            .with(READABLE | Mask::RDHUP, self.shut_in)
+            .with(Mask::ERR, self.error.is_some());
+        if self.state == State::SynSent {
+            return mask;
+        }
+        let out = self.shut_out || !self.full;
+        mask | Mask::EMPTY.with(READABLE, self.readable()).with(WRITABLE, out)
+    }
+
+    /// An RST arrives (`tcp_reset`).
+    fn reset(&mut self, whom: Whom, wakes: &mut Wakes) {
+        self.error = Some(match self.state {
+            State::Closed | State::Idle => return,
+            State::SynSent => Errno::ECONNREFUSED,
+            State::Connected if self.fin_in && !self.fin_out => Errno::EPIPE,
+            State::Connected => Errno::ECONNRESET,
+        });
+        self.end();
+        if self.open && !wakes.flawed(Flaw::ResetIsSilent) {
+            wakes.all(whom, Reason::PeerClosed);
+            wakes.one(whom, Mask::ERR, Reason::PeerClosed);
+        }
+    }
+
+    /// `tcp_done`
+    fn end(&mut self) {
+        self.state = State::Closed;
+        (self.shut_in, self.shut_out) = (true, true);
+        self.fin_acked = None;
+    }
+
+    /// `tcp_disconnect`: the socket is as new, but for an error.
+    fn disconnect(&mut self, error: Option<Errno>, wakes: &mut Wakes) {
+        let lowat = self.lowat;
+        *self = Self { error, lowat, ..Self::new(State::Idle) };
+        wakes.one(Whom::Own, Mask::ERR, Reason::PeerClosed);
+    }
+
+    /// The peer's FIN arrives (`tcp_fin`): without a key, then as data.
+    fn fin(&mut self, wakes: &mut Wakes) {
+        (self.fin_in, self.shut_in) = (true, true);
+        if !self.open || wakes.flawed(Flaw::HalfCloseIsSilent) {
+            return;
+        }
+        wakes.all(Whom::Other, Reason::PeerClosed);
+        wakes.one(Whom::Other, SOCKET_IN, Reason::PeerClosed);
+    }
+}
+
+/// The connection; the first socket is the one that called connect(2).
+#[derive(Clone, Debug)]
+pub(super) struct Tcp([Half; 2]);
+
+impl Tcp {
+    /// A socket that is not connected.
+    pub(super) fn new() -> Self {
+        Self([Half::new(State::Idle), Half::new(State::Idle)])
+    }
+
+    fn half(&self, side: Side) -> &Half {
+        &self.0[side.index()]
+    }
+
+    fn both(&mut self, side: Side) -> (&mut Half, &mut Half) {
+        let [a, b] = &mut self.0;
+        match side {
+            Side::A => (a, b),
+            Side::B => (b, a),
+        }
+    }
+
+    /// Bytes to read.
+    pub(super) fn unread(&self, side: Side) -> u64 {
+        self.half(side).inbox
+    }
+
+    /// What poll answers, without being asked.
+    pub(super) fn peek(&self, side: Side) -> Mask {
+        self.half(side).peek()
+    }
+
+    /// Poll: it asks to be told of room if there is none (`tcp_poll`).
+    pub(super) fn poll(&mut self, side: Side) -> Mask {
+        let (own, _) = self.both(side);
+        let mask = own.peek();
+        own.wants_room |= own.state != State::SynSent && !mask.has(Mask::OUT);
+        mask
+    }
+
+    /// `write(2)`. The peer is woken if enough is readable.
+    pub(super) fn write(&mut self, side: Side, n: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
+        let (own, other) = self.both(side);
+        own.take_error()?;
+        match own.state {
+            State::SynSent => return Err(Errno::EAGAIN),
+            State::Connected if !own.shut_out => {}
+            _ => return Err(Errno::EPIPE),
+        }
+        if n == 0 {
+            return Ok(0);
+        }
+        if own.full {
+            own.wants_room = true;
+            return Err(Errno::EAGAIN);
+        }
+        let refuses = other.fin_out && other.shut_in;
+        if !other.open || refuses {
+            other.reset(Whom::Other, wakes);
+            own.reset(Whom::Own, wakes);
+            return Ok(n);
+        }
+        if other.fin_acked.take().is_some() {
+            wakes.all(Whom::Other, Reason::Woken(Mask::EMPTY));
+        }
+        other.inbox += n;
+        if other.readable() || wakes.flawed(Flaw::LowatIsIgnored) {
+            wakes.one(Whom::Other, SOCKET_IN, Reason::Arrived(count(other.inbox)));
+        }
+        Ok(n)
+    }
+
+    /// A write was refused, or took less than it was given: the buffers are full.
+    pub(super) fn fill(&mut self, side: Side) {
+        let (own, _) = self.both(side);
+        (own.full, own.wants_room) = (true, true);
+    }
+
+    /// `read(2)`. Whoever met the limit is told of room when all is read.
+    pub(super) fn read(&mut self, side: Side, n: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
+        if n == 0 {
+            return Ok(0);
+        }
+        let (own, other) = self.both(side);
+        if own.inbox > 0 {
+            let got = own.inbox.min(n);
+            own.inbox -= got;
+            other.full &= own.inbox > 0;
+            if other.wants_room && !other.full {
+                other.wants_room = false;
+                wakes.one(Whom::Other, SOCKET_OUT, Reason::Room);
+            }
+            return Ok(got);
+        }
+        if own.fin_in {
+            return Ok(0);
+        }
+        own.take_error()?;
+        match own.state {
+            _ if own.shut_in => Ok(0),
+            State::Idle | State::Closed => Err(Errno::ENOTCONN),
+            State::SynSent | State::Connected => Err(Errno::EAGAIN),
+        }
+    }
+
+    /// `shutdown(2)` (`inet_shutdown`): a FIN if the way out is shut, then everybody on the socket
+    /// is woken without a key, also if it fails.
+    pub(super) fn shutdown(
+        &mut self,
+        side: Side,
+        how: How,
+        now: Nanos,
+        wakes: &mut Wakes,
+    ) -> Result<(), Errno> {
+        let (own, _) = self.both(side);
+        if own.attempt == Attempt::Begun {
+            let known = own.state == State::Connected;
+            own.attempt = if known { Attempt::Known } else { Attempt::GivenUp };
+        }
+        let mut result = Ok(());
+        match own.state {
+            State::SynSent => own.disconnect(Some(Errno::ECONNRESET), wakes),
+            State::Idle | State::Closed => result = Err(Errno::ENOTCONN),
+            State::Connected => {}
+        }
+        let keeps = own.state != State::Idle || result.is_err();
+        own.shut_in |= keeps && how != How::Wr;
+        own.shut_out |= keeps && how != How::Rd;
+        if own.state == State::Connected && how != How::Rd {
+            self.send_fin(side, now, wakes);
+        }
+        wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+        result
+    }
+
+    /// Once both ends have sent theirs, the connection is over.
+    fn send_fin(&mut self, side: Side, now: Nanos, wakes: &mut Wakes) {
+        let (own, other) = self.both(side);
+        if own.fin_out {
+            return;
+        }
+        own.fin_out = true;
+        own.shut_out = true;
+        other.fin(wakes);
+        if own.fin_in {
+            own.end();
+            other.end();
+        } else {
+            own.fin_acked = Some(Nanos(now.0.saturating_add(DELAYED_ACK.0)));
+        }
+    }
+
+    /// When the FIN of that end is acknowledged, if one waits for that.
+    pub(super) fn due(&self, side: Side) -> Option<Nanos> {
+        self.half(side).fin_acked
+    }
+
+    /// It is acknowledged (TCP_FIN_WAIT2): whoever waits for the close to linger is woken.
+    pub(super) fn acknowledge(&mut self, side: Side, wakes: &mut Wakes) {
+        let (own, _) = self.both(side);
+        if own.fin_acked.take().is_some() && own.open {
+            wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+        }
+    }
+
+    /// `setsockopt(2)` SO_RCVLOWAT: readers are woken at once if enough is there
+    /// (`tcp_set_rcvlowat`).
+    pub(super) fn set_lowat(&mut self, side: Side, bytes: u32, wakes: &mut Wakes) {
+        let (own, _) = self.both(side);
+        own.lowat = u64::from(bytes).max(1);
+        if own.readable() || own.fin_in {
+            wakes.one(Whom::Own, SOCKET_IN, Reason::Arrived(count(own.inbox)));
+        }
+    }
+
+    /// `setsockopt(2)` SO_SNDBUF: writers who wait are woken if there is room.
+    pub(super) fn resize(&mut self, side: Side, wakes: &mut Wakes) {
+        let (own, _) = self.both(side);
+        if own.wants_room && !own.full {
+            own.wants_room = false;
+            wakes.one(Whom::Own, SOCKET_OUT, Reason::Room);
+        }
+    }
+
+    /// What a connect(2) on the first socket finds (`__inet_stream_connect`).
+    pub(super) fn begin(&mut self, wakes: &mut Wakes) -> Result<Connect, Errno> {
+        let [own, _] = &mut self.0;
+        match (own.attempt, own.state) {
+            (Attempt::None, _) => {
+                own.attempt = Attempt::Begun;
+                Ok(Connect::Try)
+            }
+            (Attempt::Begun, State::SynSent) => Err(Errno::EALREADY),
+            (Attempt::Begun, State::Connected) => {
+                own.attempt = Attempt::Known;
+                Ok(Connect::Done)
+            }
+            (Attempt::Begun, State::Idle | State::Closed) => {
+                let error = own.error.take().unwrap_or(Errno::ECONNABORTED);
+                own.disconnect(None, wakes);
+                Err(error)
+            }
+            (Attempt::Known, _) => Err(Errno::EISCONN),
+            (Attempt::GivenUp, _) => Err(Errno::EINVAL),
+        }
+    }
+
+    /// The SYN gets no answer: the listener's queue is full.
+    pub(super) fn unanswered(&mut self) {
+        self.0[0].state = State::SynSent;
+    }
+
+    /// Whether the first socket waits for an answer.
+    pub(super) fn waits(&self) -> bool {
+        self.0[0].state == State::SynSent && self.0[0].open
+    }
+
+    /// The handshake is done (`tcp_finish_connect`).
+    pub(super) fn establish(&mut self, wakes: &mut Wakes) {
+        self.0[0].state = State::Connected;
+        self.0[1] = Half::new(State::Connected);
+        wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+    }
+
+    /// The SYN is answered with an RST: nobody listens.
+    pub(super) fn refuse(&mut self, wakes: &mut Wakes) {
+        self.0[0].state = State::SynSent;
+        self.0[0].reset(Whom::Own, wakes);
+    }
+
+    /// The last close: an RST if something was not read or if asked for, else a FIN.
+    pub(super) fn release(&mut self, side: Side, reset: bool, now: Nanos, wakes: &mut Wakes) {
+        let (own, other) = self.both(side);
+        own.open = false;
+        if own.state != State::Connected {
+            own.state = State::Closed;
+        } else if own.inbox > 0 || reset {
+            own.end();
+            other.reset(Whom::Other, wakes);
+        } else {
+            self.send_fin(side, now, wakes);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Threads that sleep: in epoll_wait (`ep_poll`), in poll(2) and select(2) (fs/select.c), or held in
+//! the middle of a harvest.
+
+use crate::event::{Errno, Fd, FileId, LaneId, Mask};
+
+use super::queue::Hook;
+use super::wakes::{READABLE, WRITABLE};
+use super::{Flaw, Machine, Way, Woke};
+
+/// poll(2)'s answer for a number that is not open.
+pub(super) const NVAL: Mask = Mask(0x20);
+
+/// Bytes of a struct epoll_event, which is packed on x86-64 alone.
+const EVENT: i32 = if cfg!(target_arch = "x86_64") { 12 } else { 16 };
+
+/// What select(2) takes for readable and for writable (`POLLIN_SET`, `POLLOUT_SET`).
+const SELECT_IN: Mask = Mask(READABLE.0 | Mask::RDBAND.0 | Mask::HUP.0 | Mask::ERR.0);
+const SELECT_OUT: Mask = Mask(WRITABLE.0 | Mask::WRBAND.0 | Mask::ERR.0);
+
+/// One descriptor of a poll or select.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Polled {
+    fd: Fd,
+    /// The file that it named when the call was made.
+    file: Option<FileId>,
+    mask: Mask,
+}
+
+/// What a thread is inside of.
+#[derive(Clone, Debug)]
+pub(super) enum Sleep {
+    /// epoll_wait
+    Wait { ep: FileId, max: usize },
+    /// A harvest that is held.
+    Frozen { ep: FileId },
+    /// poll or select
+    Poll {
+        fds: Vec<Polled>,
+        way: Way,
+        /// Whether it was woken and did not run yet.
+        woken: bool,
+    },
+}
+
+impl Machine {
+    /// The checks of epoll_wait (`ep_check_params`).
+    pub(super) fn waitable(&self, ep: Fd, max: i32) -> Result<(FileId, usize), Errno> {
+        self.file_at(ep)?;
+        let most = usize::try_from(max).unwrap_or(0);
+        if max <= 0 || max > i32::MAX / EVENT {
+            return Err(Errno::EINVAL);
+        }
+        let ep = self.epoll_at(ep)?;
+        Ok((ep, most))
+    }
+
+    /// A thread enters epoll_wait with a timeout: it returns at once, or sleeps at the head of the
+    /// wait queue.
+    pub(super) fn enter_wait(&mut self, thread: LaneId, ep: FileId, max: usize) {
+        self.hold(ep);
+        self.threads.insert(thread, Sleep::Wait { ep, max });
+        self.woken.push_back(thread);
+    }
+
+    /// A thread makes a harvest that is held before event number `at` is handed over; one that does
+    /// not get there returns.
+    pub(super) fn enter_frozen(&mut self, thread: LaneId, ep: FileId, max: usize, at: u32) {
+        self.hold(ep);
+        let at = usize::try_from(at).unwrap_or(usize::MAX).max(1);
+        self.threads.insert(thread, Sleep::Frozen { ep });
+        if !self.harvest_until(ep, max, at) {
+            self.finish_frozen(thread, ep);
+        }
+    }
+
+    /// The harvest that was held runs to its end; then those who waited for it.
+    pub(super) fn finish_frozen(&mut self, thread: LaneId, ep: FileId) {
+        let events = self.resume_harvest(ep);
+        let woke = if events.is_empty() { Woke::TimedOut } else { Woke::Events(events) };
+        if let Some(epoll) = self.epolls.get_mut(&ep) {
+            let blocked = std::mem::take(&mut epoll.blocked);
+            self.woken.extend(blocked);
+        }
+        self.leave(thread, woke);
+    }
+
+    /// A thread enters poll or select: it polls every file, hooking each until one is ready, and
+    /// sleeps if none is.
+    pub(super) fn enter_poll(&mut self, thread: LaneId, fds: &[(Fd, Mask)], way: Way) {
+        let fds: Vec<_> = self.polled(fds);
+        let mut found = false;
+        for polled in &fds {
+            let Some(file) = polled.file else {
+                found |= polled.fd.0 >= 0;
+                continue;
+            };
+            self.hold(file);
+            let flaw = self.flaw;
+            if !found && let Some(file) = self.files.get_mut(&file) {
+                let want = polled.mask | way.always(polled.mask);
+                file.queue.hook(Hook::Poller { thread, want }, flaw);
+            }
+            let bits = self.poll_file(file);
+            found |= !self.answer(way, polled.mask, bits).is_empty();
+        }
+        self.threads.insert(thread, Sleep::Poll { fds, way, woken: true });
+        self.woken.push_back(thread);
+    }
+
+    fn polled(&self, fds: &[(Fd, Mask)]) -> Vec<Polled> {
+        let polled =
+            |(fd, mask): &(Fd, Mask)| Polled { fd: *fd, file: self.file_at(*fd).ok(), mask: *mask };
+        fds.iter().map(polled).collect()
+    }
+
+    /// One pass of poll or select over its files.
+    fn pass(&mut self, fds: &[Polled], way: Way) -> Vec<(Fd, Mask)> {
+        let mut found = Vec::new();
+        for polled in fds {
+            let bits = match polled.file {
+                Some(file) => {
+                    let bits = self.poll_file(file);
+                    self.answer(way, polled.mask, bits)
+                }
+                None if polled.fd.0 < 0 => Mask::EMPTY,
+                None => NVAL,
+            };
+            if !bits.is_empty() {
+                found.push((polled.fd, bits));
+            }
+        }
+        found
+    }
+
+    /// What the caller is told of these bits.
+    fn answer(&self, way: Way, asked: Mask, bits: Mask) -> Mask {
+        match way {
+            Way::Poll => bits & (asked | Mask::ALWAYS),
+            Way::Select => {
+                let ins = if self.flawed(Flaw::SelectIgnoresHangup) {
+                    SELECT_IN - Mask::HUP
+                } else {
+                    SELECT_IN
+                };
+                let read = asked.has(Mask::IN) && bits.any(ins);
+                let write = asked.has(Mask::OUT) && bits.any(SELECT_OUT);
+                let except = asked.has(Mask::PRI) && bits.has(Mask::PRI);
+                Mask::EMPTY.with(Mask::IN, read).with(Mask::OUT, write).with(Mask::PRI, except)
+            }
+        }
+    }
+
+    /// poll(2) that does not wait.
+    pub(super) fn poll_now(&mut self, fds: &[(Fd, Mask)]) -> Vec<(Fd, Mask)> {
+        let fds = self.polled(fds);
+        self.pass(&fds, Way::Poll)
+    }
+
+    /// select(2) that does not wait.
+    pub(super) fn select_now(&mut self, fds: &[(Fd, Mask)]) -> Result<Vec<(Fd, Mask)>, Errno> {
+        self.selectable(fds)?;
+        let fds = self.polled(fds);
+        Ok(self.pass(&fds, Way::Select))
+    }
+
+    /// EBADF if a descriptor of a select is not open.
+    pub(super) fn selectable(&self, fds: &[(Fd, Mask)]) -> Result<(), Errno> {
+        fds.iter().try_for_each(|(fd, _)| self.file_at(*fd).map(drop))
+    }
+
+    /// A thread in poll or select was woken through one of its hooks.
+    pub(super) fn wake_poller(&mut self, thread: LaneId) {
+        if let Some(Sleep::Poll { woken, .. }) = self.threads.get_mut(&thread)
+            && !*woken
+        {
+            *woken = true;
+            self.woken.push_back(thread);
+        }
+    }
+
+    /// Lets the threads that were woken run, in the order in which they were, until all sleep or
+    /// have returned.
+    pub(super) fn settle(&mut self) {
+        while let Some(thread) = self.woken.pop_front() {
+            match self.threads.get(&thread) {
+                Some(Sleep::Wait { ep, max }) => {
+                    let (ep, max) = (*ep, *max);
+                    self.run_waiter(thread, ep, max);
+                }
+                Some(Sleep::Poll { .. }) => {
+                    if let Some(found) = self.poll_again(thread) {
+                        self.leave(thread, Woke::Polled(found));
+                    }
+                }
+                Some(Sleep::Frozen { .. }) | None => {}
+            }
+        }
+    }
+
+    /// `ep_poll`, awake: a harvest, and to sleep again at the head if it brought nothing.
+    fn run_waiter(&mut self, thread: LaneId, ep: FileId, max: usize) {
+        if self.not_frozen(ep).is_err() {
+            if let Some(epoll) = self.epolls.get_mut(&ep) {
+                epoll.blocked.push(thread);
+            }
+            return;
+        }
+        if let Some(events) = self.harvest(ep, max).filter(|events| !events.is_empty()) {
+            self.leave(thread, Woke::Events(events));
+            return;
+        }
+        let tail = self.flawed(Flaw::SleepsAgainAtTheTail);
+        let Some(epoll) = self.epolls.get_mut(&ep) else { return };
+        if tail {
+            epoll.sleepers.push_back(thread);
+        } else {
+            epoll.sleepers.push_front(thread);
+        }
+    }
+
+    fn poll_again(&mut self, thread: LaneId) -> Option<Vec<(Fd, Mask)>> {
+        let Some(Sleep::Poll { fds, way, woken }) = self.threads.get_mut(&thread) else {
+            return None;
+        };
+        *woken = false;
+        let (fds, way) = (fds.clone(), *way);
+        let found = self.pass(&fds, way);
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// A signal, or the thread's own timeout: a last look, then it returns. After its timeout a
+    /// thread in epoll_wait does not look.
+    pub(super) fn stop(&mut self, thread: LaneId, with: Woke) {
+        let woke = match self.threads.get(&thread) {
+            Some(Sleep::Wait { ep, max }) => {
+                let (ep, max) = (*ep, *max);
+                if let Some(epoll) = self.epolls.get_mut(&ep) {
+                    epoll.sleepers.retain(|other| *other != thread);
+                    epoll.blocked.retain(|other| *other != thread);
+                }
+                let looks = with == Woke::Interrupted && self.not_frozen(ep).is_ok();
+                let events = if looks { self.harvest(ep, max) } else { None };
+                events.filter(|events| !events.is_empty()).map(Woke::Events)
+            }
+            Some(Sleep::Poll { .. }) => self.poll_again(thread).map(Woke::Polled),
+            Some(Sleep::Frozen { .. }) | None => return,
+        };
+        self.leave(thread, woke.unwrap_or(with));
+    }
+
+    /// The thread returns: its hooks and what it held go.
+    fn leave(&mut self, thread: LaneId, woke: Woke) {
+        match self.threads.remove(&thread) {
+            Some(Sleep::Poll { fds, .. }) => {
+                let files: Vec<_> = fds.iter().filter_map(|polled| polled.file).collect();
+                for id in &files {
+                    if let Some(file) = self.files.get_mut(id) {
+                        file.queue.leave(thread);
+                    }
+                }
+                for id in files {
+                    self.drop_ref(id, false);
+                }
+                self.returned.push((thread, woke));
+            }
+            Some(Sleep::Wait { ep, .. } | Sleep::Frozen { ep }) => {
+                self.drop_ref(ep, false);
+                self.returned.push((thread, woke));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Way {
+    /// The keys that concern a caller beside those it asked for: `poll` adds ERR and HUP, `select`
+    /// waits for groups of bits (`wait_key_set`).
+    fn always(self, asked: Mask) -> Mask {
+        match self {
+            Self::Poll => Mask::ALWAYS,
+            Self::Select => {
+                let ins = if asked.has(Mask::IN) { SELECT_IN } else { Mask::EMPTY };
+                let outs = if asked.has(Mask::OUT) { SELECT_OUT } else { Mask::EMPTY };
+                Mask::PRI | ins | outs
+            }
+        }
+    }
+}
