@@ -83,7 +83,7 @@ impl fmt::Display for Mismatch {
 }
 
 /// Everything about one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The number of the step, from 1; 0 is the making of the actors. An action of the learner's
     /// own has that of the step before it.
