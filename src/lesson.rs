@@ -9,7 +9,9 @@ pub mod catalog;
 pub mod check;
 pub mod child;
 mod parse;
+mod print;
 pub mod run;
 mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
+pub use print::{handout, one_line, to_toml};
