@@ -2,7 +2,6 @@
 
 mod find;
 mod line;
-mod words;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use crate::event::{Kind, Nanos, visible};
 
 use super::case::{Case, Step};
 use super::child::{PlayError, Player};
+use super::print::one_line;
 use super::run::{Mismatch, Report};
 use find::Found;
 
@@ -193,7 +193,12 @@ fn failure(at: usize, step: Option<&Step>, error: &PlayError, timeout: Duration)
 }
 
 fn doing(step: Option<&Step>) -> String {
-    step.map_or_else(|| "make the actors".to_owned(), |step| words::action(&step.action))
+    let words = |step: &Step| match one_line(&step.action) {
+        // A note does nothing that could be said.
+        line if line.is_empty() => step.action.word().to_owned(),
+        line => line,
+    };
+    step.map_or_else(|| "make the actors".to_owned(), words)
 }
 
 /// A path as it is shown.

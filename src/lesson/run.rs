@@ -6,6 +6,7 @@
 //! share one clock.
 
 mod act;
+mod bytes;
 mod compare;
 mod counters;
 mod files;
@@ -172,7 +173,11 @@ impl Runner {
         let at = usize::try_from(self.made).unwrap_or(usize::MAX);
         let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
         self.made += 1;
-        self.act(&step).map(Some)
+        let report = self.act(&step);
+        if let Err(RunError::Refused(_)) = report {
+            self.made -= 1;
+        }
+        report.map(Some)
     }
 
     /// Makes a step.
@@ -207,9 +212,7 @@ impl Runner {
             numbers,
         };
         let by_file = compare::with_file(expect, &report);
-        let mut events = doing.events;
-        events.sort_by_key(|event| event.t);
-        report.events = events;
+        report.events = in_order(doing.events);
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
         self.agreed += doing.found.agreed + by_file.agreed;
@@ -277,4 +280,15 @@ impl Runner {
 
 fn skipped(need: Need, errno: Errno) -> RunError {
     RunError::Skipped(format!("{need} is refused ({errno})"))
+}
+
+/// The calls of a step, and after them the returns that they caused. A thread that was woken may
+/// read the clock before the call that woke it has returned.
+fn in_order(mut events: Vec<Happening>) -> Vec<Happening> {
+    let mut last = Nanos(0);
+    for event in &mut events {
+        last = last.max(event.t);
+        event.t = last;
+    }
+    events
 }
