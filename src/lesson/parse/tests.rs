@@ -1,6 +1,7 @@
 //! The parser against files that are wrong, good, and damaged.
 
 mod damaged;
+mod readme;
 
 use super::*;
 use crate::lesson::case::{Action, Actor, Counter, Expect, FdArg, Label, Look, Outcome, Range};
