@@ -18,6 +18,7 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
+use crate::lesson::child::SUBCOMMAND;
 use options::{Check, Options};
 pub use values::{HistoryLimits, Output, ThemeName};
 
@@ -117,12 +118,6 @@ enum Verb {
     Serve(Box<Options>),
     /// Run case files on this kernel and on the model: both must do what the files say
     Check(Check),
-    /// Be the process of a case.
-    #[command(name = "case-process", hide = true)]
-    CaseProcess {
-        /// The process that asks.
-        parent: u32,
-    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -141,6 +136,10 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(parent) = case_process(&args) {
+        return Ok(Request::CaseProcess(parent));
+    }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => return not_parsed(&error),
@@ -152,13 +151,21 @@ where
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
         }
         Some(Verb::Check(check)) => return Ok(Request::Check(check.resolve())),
-        Some(Verb::CaseProcess { parent }) => return Ok(Request::CaseProcess(parent)),
         Some(Verb::Completions { shell }) => return Ok(Request::Print(completions(shell))),
         Some(Verb::Man) => return manual().map(Request::Print),
     };
     let file = options.config().map(config::read).transpose()?;
     let options = options.over(file.unwrap_or_default());
     options.resolve().map(|options| Request::Serve(Box::new(options)))
+}
+
+/// The process that asks, if this is to be the process of a case: no command for people, of which
+/// neither the help nor the completions know.
+fn case_process(args: &[OsString]) -> Option<u32> {
+    match args {
+        [_, word, parent] if word == SUBCOMMAND => parent.to_str()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Help and version are no failures, though clap says so.

@@ -14,7 +14,7 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("lesson", &["event", "model", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
     ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
-    ("cli", &["event", "error", "journal"]),
+    ("cli", &["event", "error", "journal", "lesson"]),
     ("headless", &["event", "model", "journal", "session", "error", "sys"]),
     ("tui", &["event", "model", "journal", "session", "error", "sys"]),
     ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
