@@ -286,3 +286,38 @@ impl Way {
         }
     }
 }
+
+impl Machine {
+    /// The threads that are inside a call, in order of their numbers.
+    pub fn asleep(&self) -> Vec<LaneId> {
+        self.threads.keys().copied().collect()
+    }
+
+    /// The threads that are held in a harvest.
+    pub fn frozen(&self) -> Vec<LaneId> {
+        let held = |sleep: &Sleep| matches!(sleep, Sleep::Frozen { .. });
+        self.threads.iter().filter(|(_, sleep)| held(sleep)).map(|(id, _)| *id).collect()
+    }
+
+    /// Two threads changed places: what the one is inside of, the other is. For a source that sees
+    /// which thread the kernel took where either would have done.
+    pub fn swap(&mut self, a: LaneId, b: LaneId) {
+        let swapped = |id: LaneId| match id {
+            id if id == a => b,
+            id if id == b => a,
+            id => id,
+        };
+        self.threads = std::mem::take(&mut self.threads)
+            .into_iter()
+            .map(|(id, sleep)| (swapped(id), sleep))
+            .collect();
+        for epoll in self.epolls.values_mut() {
+            epoll.sleepers.iter_mut().for_each(|id| *id = swapped(*id));
+            epoll.blocked.iter_mut().for_each(|id| *id = swapped(*id));
+        }
+        for file in self.files.values_mut() {
+            file.queue.swap(swapped);
+        }
+        self.returned.iter_mut().for_each(|(id, _)| *id = swapped(*id));
+    }
+}
