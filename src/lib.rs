@@ -24,6 +24,7 @@ pub mod event;
 pub mod headless;
 pub mod journal;
 pub mod kernel;
+pub mod lesson;
 pub mod model;
 pub mod serve;
 pub mod session;

@@ -9,6 +9,7 @@ mod file;
 mod findings;
 mod harvest;
 mod interest;
+mod labels;
 mod lane;
 mod machine;
 mod ready;
@@ -17,6 +18,7 @@ mod rules;
 mod scenario;
 mod threads;
 mod timeline;
+mod told;
 mod why;
 mod world;
 
@@ -32,4 +34,4 @@ pub use machine::{
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use why::{Subject, why};
-pub use world::{Counters, Delta, EpollInstance, World};
+pub use world::{Aside, Counters, Delta, EpollInstance, World};

@@ -164,29 +164,40 @@ impl Call {
     }
 }
 
-impl fmt::Display for Call {
-    /// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Call {
+    /// The call in strace's manner, with each descriptor as `name` writes it: as `strace -y` does
+    /// if that adds what the number stands for, `read(5<p.r>, 4096)`.
+    pub fn spelled<N>(&self, name: impl Fn(Fd) -> N) -> String
+    where
+        N: fmt::Display,
+    {
         match *self {
-            Self::EpollCreate => f.write_str("epoll_create1(EPOLL_CLOEXEC)"),
+            Self::EpollCreate => "epoll_create1(EPOLL_CLOEXEC)".to_owned(),
             Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
-                write!(f, "epoll_ctl({ep}, DEL, {fd})")
+                format!("epoll_ctl({}, DEL, {})", name(ep), name(fd))
             }
             Self::EpollCtl { ep, op, fd, mask, .. } => {
                 let op = if op == CtlOp::Add { "ADD" } else { "MOD" };
-                write!(f, "epoll_ctl({ep}, {op}, {fd}, {mask})")
+                format!("epoll_ctl({}, {op}, {}, {mask})", name(ep), name(fd))
             }
             Self::EpollWait { ep, max, timeout_ms } => {
-                write!(f, "epoll_wait({ep}, max {max}, {timeout_ms})")
+                format!("epoll_wait({}, max {max}, {timeout_ms})", name(ep))
             }
-            Self::Accept { fd } => write!(f, "accept4({fd})"),
-            Self::Read { fd, len } => write!(f, "read({fd}, {len})"),
-            Self::Write { fd, len } => write!(f, "write({fd}, {len})"),
-            Self::Send { fd, len } => write!(f, "send({fd}, {len})"),
-            Self::Shutdown { fd, how } => write!(f, "shutdown({fd}, {how})"),
-            Self::Close { fd } => write!(f, "close({fd})"),
-            Self::Dup { fd } => write!(f, "dup({fd})"),
+            Self::Accept { fd } => format!("accept4({})", name(fd)),
+            Self::Read { fd, len } => format!("read({}, {len})", name(fd)),
+            Self::Write { fd, len } => format!("write({}, {len})", name(fd)),
+            Self::Send { fd, len } => format!("send({}, {len})", name(fd)),
+            Self::Shutdown { fd, how } => format!("shutdown({}, {how})", name(fd)),
+            Self::Close { fd } => format!("close({})", name(fd)),
+            Self::Dup { fd } => format!("dup({})", name(fd)),
         }
+    }
+}
+
+impl fmt::Display for Call {
+    /// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelled(|fd| fd))
     }
 }
 

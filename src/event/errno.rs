@@ -109,6 +109,16 @@ impl Errno {
         NAMES.iter().find(|(n, _)| *n == self.0).map(|(_, name)| *name)
     }
 
+    /// The number with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(n, _)| Self(*n))
+    }
+
+    /// All names, in the order of the numbers.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
+    }
+
     /// Whether the process or the system is out of descriptors (`EMFILE`, `ENFILE`).
     pub fn is_out_of_descriptors(self) -> bool {
         self == Self::EMFILE || self == Self::ENFILE

@@ -92,6 +92,7 @@ pub struct WatchKey {
 }
 
 /// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8.
+/// Another source may have more, and names of its own for them.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -102,6 +103,8 @@ impl LaneId {
     pub const TOOL: Self = Self(0);
     /// The largest number of server threads.
     pub const MAX_WORKERS: u8 = 8;
+    /// The largest number of a lane that any source has: a main thread and 16 others.
+    pub const LAST: Self = Self(17);
 
     /// Whether this is a thread of the server.
     pub fn is_worker(self) -> bool {

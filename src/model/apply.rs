@@ -19,6 +19,10 @@ impl World {
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
+        if self.is_told() || matches!(event.kind, Kind::Told(_)) {
+            self.fold_told(event);
+            return;
+        }
         // A thread whose own event this is did not sleep until now.
         self.back_to_sleep(event.lane);
         self.fold(event);

@@ -64,6 +64,8 @@ pub struct OpenFile {
     pub served: Option<(Seq, Nanos)>,
     /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
     pub drained: bool,
+    /// What polling it answers, if the source tells.
+    pub told: Option<Mask>,
 }
 
 impl OpenFile {
@@ -90,6 +92,7 @@ impl OpenFile {
             unread_at: Seq(0),
             served: None,
             drained: false,
+            told: None,
         }
     }
 
@@ -101,6 +104,9 @@ impl OpenFile {
     /// What polling it would answer (the files' poll methods, by the last column of what each
     /// file's manual page says: tcp(7), unix(7), pipe(7), eventfd(2)).
     pub fn poll(&self) -> Poll {
+        if let Some(set) = self.told {
+            return Poll { set, unknown: Mask::EMPTY };
+        }
         let mut poll = Poll { set: self.state, unknown: Mask::EMPTY };
         if !self.settled {
             // An end or an error of the connection is learnt when it is reported, not before.

@@ -27,6 +27,8 @@ pub struct InterestEntry {
     pub listed: bool,
     /// The wake-up before the last one.
     pub woken_before: Option<Seq>,
+    /// What its source calls it, if that names things.
+    pub name: Option<Box<str>>,
 }
 
 impl InterestEntry {
@@ -42,6 +44,7 @@ impl InterestEntry {
             wakeups: 0,
             listed: false,
             woken_before: None,
+            name: None,
         }
     }
 

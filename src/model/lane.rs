@@ -146,6 +146,8 @@ pub struct Lane {
     /// Nothing was heard of its harvest for so long that it was put back to sleep: if it does
     /// return with events, what they are compared with has been given up.
     pub late: bool,
+    /// What its source calls it, if that names things.
+    pub name: Option<Box<str>>,
 }
 
 impl Lane {

@@ -105,7 +105,7 @@ impl Timeline {
     const CAP: (usize, usize) = (64, 4096);
     /// How many tracks of registrations that are gone are kept.
     pub const GONE: usize = 64;
-    const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
+    const LANES: usize = LaneId::LAST.0 as usize + 1;
 
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {

@@ -2,12 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{EdgeLog, Fd, FileId, LaneId, Nanos, Seq, Settings, WatchKey};
+use crate::event::{Call, EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Seq, Settings, WatchKey};
 
 use super::check::{Check, Divergence};
 use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
+use super::labels::Labels;
 use super::lane::{Lane, WaitQueue};
 use super::ready::{ReadyEntry, ReadyList};
 
@@ -28,6 +29,15 @@ pub struct EpollInstance {
     pub wq: WaitQueue,
     /// How well the model follows the kernel.
     pub check: Check,
+    /// What its source calls it; empty if that names nothing.
+    pub name: Box<str>,
+    /// Its open file, if its source tells.
+    pub file: Option<FileId>,
+    /// The overflow list (ovflist), newest first, while a harvest runs; `None` otherwise, and
+    /// where nobody can know.
+    pub overflow: Option<Box<[WatchKey]>>,
+    /// Where the lists come from, if they were told and not deduced here.
+    pub source: Option<ListSource>,
 }
 
 /// Totals since the start.
@@ -58,6 +68,8 @@ pub struct Delta {
     pub removed: Vec<WatchKey>,
     /// Divergences that were noticed.
     pub divergences: Vec<Divergence>,
+    /// Registrations that stayed where they are although something arrived for them.
+    pub arrived: Vec<WatchKey>,
     /// How many findings are new: the last ones of the list.
     pub findings: usize,
 }
@@ -68,6 +80,7 @@ impl Delta {
         self.added.clear();
         self.removed.clear();
         self.divergences.clear();
+        self.arrived.clear();
         self.findings = 0;
     }
 
@@ -76,11 +89,22 @@ impl Delta {
         self.added.is_empty()
             && self.removed.is_empty()
             && self.divergences.is_empty()
+            && self.arrived.is_empty()
             && self.findings == 0
     }
 }
 
-/// Everything that is known after one event. [`World::apply`] is the only way in which it changes.
+/// An epoll instance that is not the one looked at, with what the last event changed in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// The instance.
+    pub instance: EpollInstance,
+    /// What the last event changed.
+    pub delta: Delta,
+}
+
+/// Everything that is known after one event. [`World::apply`] is the only way in which that
+/// changes; [`World::turn_to`] changes which epoll instance is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
     /// The last event folded.
@@ -89,8 +113,10 @@ pub struct World {
     pub t: Nanos,
     /// How the server behaves.
     pub settings: Settings,
-    /// The server's epoll instance.
+    /// The epoll instance looked at; a server has one.
     pub instance: EpollInstance,
+    /// The other ones, if a source has several.
+    pub others: Vec<Aside>,
     /// Open file descriptions.
     pub files: FxHashMap<FileId, OpenFile>,
     /// Which file each open number names.
@@ -108,6 +134,10 @@ pub struct World {
     /// The look at the edge log that brought the last wake-up, by the time of the one before it,
     /// and its first event.
     pub(super) last_look: (Nanos, Seq),
+    /// The event that last told every list, if one did: from then on none is deduced.
+    pub(super) told: Option<Seq>,
+    /// What the source calls its descriptors.
+    pub(super) labels: Labels,
 }
 
 impl Default for World {
@@ -117,6 +147,7 @@ impl Default for World {
             t: Nanos(0),
             settings: Settings::default(),
             instance: EpollInstance::default(),
+            others: Vec::new(),
             files: FxHashMap::default(),
             fds: FxHashMap::default(),
             lanes: Vec::new(),
@@ -125,6 +156,8 @@ impl Default for World {
             edge_log: EdgeLog::Off,
             delta: Delta::default(),
             last_look: (Nanos(0), Seq(0)),
+            told: None,
+            labels: Labels::default(),
         }
     }
 }
@@ -171,6 +204,38 @@ impl World {
         self.lanes.iter().find(|lane| lane.batch.holds(key))
     }
 
+    /// Whether the lists are told by the source and not deduced here.
+    pub fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// What the source calls a descriptor now, if it names things.
+    pub fn label(&self, fd: Fd) -> Option<&str> {
+        self.labels.at(fd, self.seq)
+    }
+
+    /// A descriptor in the manner of `strace -y`, as it was called at `seq`: `5<p.r>`; the number
+    /// alone if nothing is known of it.
+    pub fn spelled_fd(&self, fd: Fd, seq: Seq) -> String {
+        match self.labels.at(fd, seq) {
+            Some(label) => format!("{fd}<{label}>"),
+            None => fd.to_string(),
+        }
+    }
+
+    /// A call in strace's manner, its descriptors as they were called at `seq`.
+    pub fn spelled(&self, call: &Call, seq: Seq) -> String {
+        call.spelled(|fd| self.spelled_fd(fd, seq))
+    }
+
+    /// What a thread is called: `T1`, or its source's own name for it.
+    pub fn lane_name(&self, id: LaneId) -> String {
+        match self.lane(id).and_then(|lane| lane.name.as_deref()) {
+            Some(name) => name.to_owned(),
+            None => id.to_string(),
+        }
+    }
+
     /// Connected clients: open files that are connections.
     pub fn clients(&self) -> usize {
         self.counters.clients
@@ -180,7 +245,8 @@ impl World {
 impl World {
     /// Bytes that a copy takes, an estimate.
     pub fn size(&self) -> usize {
-        let entries = self.instance.interest.len() + self.instance.ready.len();
-        4096 + 256 * (self.files.len() + entries)
+        let of = |instance: &EpollInstance| instance.interest.len() + instance.ready.len();
+        let others: usize = self.others.iter().map(|other| of(&other.instance)).sum();
+        4096 + 256 * (self.files.len() + of(&self.instance) + others) + self.labels.size()
     }
 }

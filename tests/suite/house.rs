@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 12] = [
+const TABLE: [(&str, &[&str]); 13] = [
     ("event", &[]),
     ("model", &["event"]),
     ("journal", &["event", "model"]),
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),
+    ("lesson", &["event", "model", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
     ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
     ("cli", &["event", "error", "journal"]),

@@ -5,7 +5,7 @@ use crate::event::{
 };
 
 use super::{Mark, Moment, Span, Timeline, TrackId};
-use crate::model::{InterestEntry, LaneState, Reason, Sync, World};
+use crate::model::{InterestEntry, LaneState, ReadyEntry, Reason, Sync, World};
 
 impl Timeline {
     /// Folds an event that has just been folded into `world`.
@@ -18,6 +18,7 @@ impl Timeline {
                 }
             }
             Kind::Resync { .. } => self.compare(event, world),
+            Kind::Told(_) => self.told(event, world),
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Close);
@@ -59,9 +60,9 @@ impl Timeline {
             _ => Moment::Close,
         };
         match (record.call, &record.output) {
-            (Call::EpollWait { .. }, Output::Events { events, .. }) => {
+            (Call::EpollWait { ep, .. }, Output::Events { events, .. }) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Report);
-                for delivery in events {
+                for delivery in events.iter().filter(|_| is_about(world, ep)) {
                     let key = WatchKey { fd: delivery.fd, file: delivery.file };
                     if world.instance.interest.get(key).is_some() {
                         self.mark(TrackId::Watch(key), event, Moment::Report);
@@ -76,8 +77,11 @@ impl Timeline {
             (Call::Write { fd, .. } | Call::Send { fd, .. }, _) => {
                 self.both(event, fd, world, moved(Moment::Write));
             }
-            (Call::EpollCtl { op, fd, file, .. }, _) if ret.value().is_some() => {
-                self.changed(event, op, WatchKey { fd, file }, world);
+            (Call::EpollCtl { ep, op, fd, file, .. }, _) if ret.value().is_some() => {
+                self.mark(TrackId::Lane(event.lane), event, Moment::Changed);
+                if is_about(world, ep) {
+                    self.changed(event, op, WatchKey { fd, file }, world);
+                }
             }
             (Call::Close { fd }, _) if ret.value().is_some() => self.closed(event, fd, world),
             _ => {}
@@ -86,7 +90,6 @@ impl Timeline {
 
     fn changed(&mut self, event: &Event, op: CtlOp, key: WatchKey, world: &World) {
         let id = TrackId::Watch(key);
-        self.mark(TrackId::Lane(event.lane), event, Moment::Changed);
         let Some(entry) = world.instance.interest.get(key) else {
             if op == CtlOp::Del && self.watches.contains_key(&key) {
                 self.leave(event, key);
@@ -162,6 +165,28 @@ impl Timeline {
         }
     }
 
+    /// Every list is as it is told; what came meanwhile is marked where it arrived.
+    fn told(&mut self, event: &Event, world: &World) {
+        for key in self.live() {
+            let closed = !world.files.contains_key(&key.file);
+            if closed && world.instance.interest.get(key).is_none() {
+                self.mark(TrackId::Watch(key), event, Moment::Close);
+            }
+        }
+        self.compare(event, world);
+        let delta = &world.delta;
+        let came = |ready: &&ReadyEntry| {
+            !matches!(ready.why, Reason::PutBack | Reason::AtAdd | Reason::AtMod)
+        };
+        let came = delta.added.iter().filter(came).map(|ready| ready.key);
+        for key in came.chain(delta.arrived.iter().copied()) {
+            self.mark(TrackId::Watch(key), event, Moment::Arrive);
+        }
+        for entry in world.instance.interest.iter() {
+            self.span(TrackId::Watch(entry.key), event, now(entry, world));
+        }
+    }
+
     fn gap(&mut self, event: &Event) {
         self.mark(TrackId::Lane(event.lane), event, Moment::Lost);
         if event.lane.is_worker() {
@@ -231,6 +256,11 @@ impl Timeline {
             }
         }
     }
+}
+
+/// Whether a call on that epoll instance is about the one whose tracks these are.
+fn is_about(world: &World, ep: Fd) -> bool {
+    !world.is_told() || world.fds.get(&ep).copied() == world.instance.file
 }
 
 fn listed(why: Reason) -> Span {

@@ -1,0 +1,11 @@
+//! Cases and lessons: files that say which descriptors there are, which calls are made, and what
+//! must be seen after each.
+//!
+//! A case and a lesson are one format. A case holds the model against the kernel; a lesson is a
+//! case with words and questions for the learner.
+
+pub mod case;
+pub mod catalog;
+mod parse;
+
+pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

@@ -1,0 +1,186 @@
+//! The fixed words of a case file: levels, needs, panes, counters.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Label;
+use crate::event::Mask;
+
+/// `POLLNVAL` (poll(2)): the number is not open. epoll knows no such bit.
+pub const NVAL: Mask = Mask(0x20);
+
+/// For whom a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Level {
+    /// The first hour.
+    Intro,
+    /// What everybody who uses epoll must know.
+    Core,
+    /// Threads, races, limits.
+    Advanced,
+    /// Inside the kernel.
+    Expert,
+}
+
+impl Level {
+    /// Each with its word.
+    pub const ALL: [(Self, &str); 4] = [
+        (Self::Intro, "intro"),
+        (Self::Core, "core"),
+        (Self::Advanced, "advanced"),
+        (Self::Expert, "expert"),
+    ];
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word_of(&Self::ALL, self))
+    }
+}
+
+/// What the system must grant for a case to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Need {
+    /// userfaultfd(2) that also handles faults of the kernel: a harvest can be held.
+    Userfaultfd,
+}
+
+impl Need {
+    /// Each with its word.
+    pub const ALL: [(Self, &str); 1] = [(Self::Userfaultfd, "userfaultfd")];
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word_of(&Self::ALL, self))
+    }
+}
+
+/// What the learner should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Look {
+    /// The interest list.
+    Interest,
+    /// The ready list.
+    Ready,
+    /// The threads that sleep.
+    Waiting,
+    /// The calls.
+    Calls,
+    /// An epoll instance, to which the panes turn, or another descriptor, which is selected.
+    Label(Label),
+}
+
+impl Look {
+    /// The panes, each with its word.
+    pub const PANES: [(Self, &str); 4] = [
+        (Self::Interest, "interest"),
+        (Self::Ready, "ready"),
+        (Self::Waiting, "waiting"),
+        (Self::Calls, "calls"),
+    ];
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Label(label) => label.fmt(f),
+            pane => f.write_str(word_of(&Self::PANES, pane)),
+        }
+    }
+}
+
+/// A number that is kept since the start, or since the last `reset`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Counter {
+    /// System calls made.
+    Calls,
+    /// Returns of epoll_wait.
+    Waits,
+    /// Of these, those without an event.
+    Empty,
+    /// Events handed over.
+    Events,
+    /// Calls of read.
+    Reads,
+    /// Calls of write.
+    Writes,
+    /// Calls of accept.
+    Accepts,
+    /// Calls that failed with EAGAIN.
+    Again,
+    /// Descriptors passed to poll and select.
+    Polled,
+    /// Parked threads that returned: this one, or all.
+    Wakeups(Option<Label>),
+    /// Nanoseconds a call, as the `measure` of this name found it.
+    Ns(Label),
+}
+
+impl Counter {
+    /// Those that are one word, each with it.
+    pub const PLAIN: [(Self, &str); 10] = [
+        (Self::Calls, "calls"),
+        (Self::Waits, "waits"),
+        (Self::Empty, "empty"),
+        (Self::Events, "events"),
+        (Self::Reads, "reads"),
+        (Self::Writes, "writes"),
+        (Self::Accepts, "accepts"),
+        (Self::Again, "again"),
+        (Self::Polled, "polled"),
+        (Self::Wakeups(None), "wakeups"),
+    ];
+
+    /// The counter that is written so: a plain word, `wakeups.THREAD`, `ns.NAME`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some((counter, _)) = Self::PLAIN.iter().find(|(_, word)| *word == text) {
+            return Some(counter.clone());
+        }
+        match text.split_once('.')? {
+            ("wakeups", thread) if !thread.is_empty() => Some(Self::Wakeups(Some(thread.into()))),
+            ("ns", name) if !name.is_empty() => Some(Self::Ns(name.into())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wakeups(Some(thread)) => write!(f, "wakeups.{thread}"),
+            Self::Ns(name) => write!(f, "ns.{name}"),
+            plain => f.write_str(word_of(&Self::PLAIN, plain)),
+        }
+    }
+}
+
+/// What a question that is answered by typing asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Take {
+    /// What the call returns: a number or the name of an error.
+    Ret,
+    /// The mask that this step reports for a descriptor.
+    Mask(Label),
+    /// How many events this step hands over.
+    Events,
+    /// A counter after the step.
+    Count(Counter),
+}
+
+impl fmt::Display for Take {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ret => f.write_str("ret"),
+            Self::Mask(label) => write!(f, "mask {label}"),
+            Self::Events => f.write_str("events"),
+            Self::Count(counter) => write!(f, "count {counter}"),
+        }
+    }
+}
+
+/// The word of `wanted`; empty if it is not in the table.
+fn word_of<T: PartialEq>(table: &[(T, &'static str)], wanted: &T) -> &'static str {
+    table.iter().find(|(one, _)| one == wanted).map_or("", |(_, word)| word)
+}

@@ -1,0 +1,144 @@
+//! The lessons and cases that are part of the program: the files of `assets/lessons` and
+//! `assets/cases`, found by name and listed by topic.
+
+use include_dir::{Dir, include_dir};
+
+use super::case::Case;
+use super::parse::{Errors, parse};
+
+static CASES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/cases");
+static LESSONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/lessons");
+
+/// The name of the lesson that shows how one is written; it is in no topic.
+pub const TEMPLATE: &str = "template";
+
+/// A case file in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name without `.toml`, which is the `id` of the case.
+    pub name: &'static str,
+    /// What it holds.
+    pub text: &'static str,
+}
+
+impl File {
+    /// The case that it holds.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong in it; the files of the program are tested to be right.
+    pub fn parse(self) -> Result<Case, Errors> {
+        parse(&format!("{}.toml", self.name), self.text)
+    }
+}
+
+/// Lessons that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    /// What they are about.
+    pub name: String,
+    /// From the simplest to the hardest.
+    pub lessons: Vec<Case>,
+}
+
+/// The case files, sorted by name.
+pub fn cases() -> Vec<File> {
+    files_of(&CASES)
+}
+
+/// The lesson files, sorted by name; the template is not among them.
+pub fn lessons() -> Vec<File> {
+    files_of(&LESSONS).into_iter().filter(|file| file.name != TEMPLATE).collect()
+}
+
+/// All files, the lessons first; the template is the last.
+pub fn files() -> impl Iterator<Item = File> {
+    lessons().into_iter().chain(cases()).chain(find(TEMPLATE))
+}
+
+/// The file called `name`, with `.toml` or without. A lesson is found before a case.
+pub fn find(name: &str) -> Option<File> {
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    files_of(&LESSONS).into_iter().chain(cases()).find(|file| file.name == name)
+}
+
+/// The lessons by topic. Topics and lessons come from the simplest to the hardest; those of one
+/// level by name.
+pub fn topics() -> Vec<Topic> {
+    let mut lessons: Vec<_> = lessons().into_iter().filter_map(|file| file.parse().ok()).collect();
+    lessons.sort_by(|a, b| (a.level, &a.id).cmp(&(b.level, &b.id)));
+    let mut topics: Vec<Topic> = Vec::new();
+    for lesson in lessons {
+        let name = lesson.topic.clone().unwrap_or_default();
+        match topics.iter_mut().find(|topic| topic.name == name) {
+            Some(topic) => topic.lessons.push(lesson),
+            None => topics.push(Topic { name, lessons: vec![lesson] }),
+        }
+    }
+    topics
+}
+
+fn files_of(dir: &'static Dir<'static>) -> Vec<File> {
+    let mut files: Vec<_> = dir
+        .files()
+        .filter_map(|file| {
+            let name = file.path().to_str()?.strip_suffix(".toml")?;
+            Some(File { name, text: file.contents_utf8()? })
+        })
+        .collect();
+    files.sort_by_key(|file| file.name);
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which files are embedded is found out when this module is compiled.
+    #[test]
+    fn every_file_of_the_folders_is_in_the_program() {
+        for (dir, embedded) in [("cases", cases()), ("lessons", files_of(&LESSONS))] {
+            let path = format!("{}/assets/{dir}", env!("CARGO_MANIFEST_DIR"));
+            let mut names: Vec<_> = std::fs::read_dir(path)
+                .unwrap()
+                .filter_map(|entry| {
+                    let name = entry.unwrap().file_name().into_string().unwrap();
+                    name.strip_suffix(".toml").map(str::to_owned)
+                })
+                .collect();
+            names.sort();
+            let embedded: Vec<_> = embedded.iter().map(|file| file.name).collect();
+            assert_eq!(embedded, names, "{dir}: compile this module again (touch {})", file!());
+        }
+    }
+
+    #[test]
+    fn every_file_is_right_and_its_id_is_its_name() {
+        for file in files() {
+            match file.parse() {
+                Ok(case) => assert_eq!(case.id, file.name),
+                Err(errors) => panic!("{errors}"),
+            }
+        }
+    }
+
+    #[test]
+    fn lessons_ask_and_names_are_found_once() {
+        for file in lessons() {
+            assert!(file.parse().unwrap().is_lesson(), "{} asks nothing", file.name);
+        }
+        let mut names: Vec<_> = files().map(|file| file.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name is there twice");
+        assert_eq!(find("lt-basic.toml"), find("lt-basic"));
+        assert_eq!(find("no-such-case"), None);
+    }
+
+    #[test]
+    fn every_lesson_is_in_one_topic() {
+        let listed: usize = topics().iter().map(|topic| topic.lessons.len()).sum();
+        assert_eq!(listed, lessons().len());
+    }
+}

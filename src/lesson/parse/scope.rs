@@ -1,0 +1,371 @@
+//! What exists at each step: labels with what they name, threads, what is frozen.
+//!
+//! The parts of a step that name something leave [`Use`]s, each with its place; they are held
+//! against the [`Scope`] once the step is read. In a repeat they are gone through for every round.
+
+mod thing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::reader::Reader;
+use super::value::meant;
+use crate::lesson::case::{Label, MAX_THREADS, Need};
+
+pub(super) use thing::{Thing, Wants};
+
+/// The largest number of descriptors that are open at one time.
+pub(super) const MAX_OPEN: usize = 1024;
+/// Labels that an error lists.
+const LISTED: usize = 12;
+
+/// What a part of a step says about the world.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// Names a descriptor.
+    Fd(Label, Wants),
+    /// Asks an epoll instance for something that waits while a harvest of it is frozen.
+    Enter(Label),
+    /// Makes a descriptor.
+    Make(Label, Thing),
+    /// Makes a duplicate of the other.
+    Dup(Label, Option<Label>),
+    /// Closes it.
+    Close(Label),
+    /// Sends a thread to sleep; `true` if it has a timeout.
+    Park(Label, bool),
+    /// Freezes a thread in a harvest of this epoll instance.
+    Freeze(Label, Option<Label>),
+    Thaw(Label),
+    Signal(Label),
+    Expire(Label),
+    /// This thread makes a call.
+    By(Label),
+    /// Whoever woke makes a call.
+    AnyWoken,
+    /// Names a thread of a step before.
+    Thread(Label),
+    /// Measures something under this name.
+    Measure(Label),
+    /// Names a measurement.
+    Measured(Label),
+    /// The body of a repeat: so many rounds.
+    Rounds(u32, Vec<Use>),
+}
+
+/// A [`What`] with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Use {
+    span: Range<usize>,
+    what: What,
+}
+
+impl Use {
+    pub(super) fn new(span: Range<usize>, what: What) -> Self {
+        Self { span, what }
+    }
+
+    pub(super) fn has_round(&self) -> bool {
+        match &self.what {
+            What::Dup(label, of) | What::Freeze(label, of) => {
+                label.has_round() || of.as_ref().is_some_and(Label::has_round)
+            }
+            What::Fd(label, _)
+            | What::Enter(label)
+            | What::Make(label, _)
+            | What::Close(label)
+            | What::Park(label, _)
+            | What::Thaw(label)
+            | What::Signal(label)
+            | What::Expire(label)
+            | What::By(label)
+            | What::Thread(label)
+            | What::Measure(label)
+            | What::Measured(label) => label.has_round(),
+            What::AnyWoken | What::Rounds(..) => false,
+        }
+    }
+}
+
+/// How a [`Use`] is to be taken.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    /// The number of the round, in a repeat.
+    round: Option<u32>,
+    /// The call is expected to fail: it makes and closes nothing.
+    fails: bool,
+}
+
+/// What is known of a label.
+#[derive(Clone, Debug)]
+struct Known {
+    thing: Thing,
+    /// Which open file; a duplicate has the same.
+    file: usize,
+    /// The line that gave it its name.
+    line: u32,
+    state: State,
+}
+
+/// Whether the number of a label is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Closed; or perhaps never made.
+    Free,
+}
+
+/// What is known of a thread.
+#[derive(Clone, Debug)]
+enum Thread {
+    /// It does not sleep, as far as the file says.
+    Awake,
+    /// It was sent to sleep.
+    Parked { timeout: bool },
+    /// It is frozen in a harvest of this file, since this line.
+    Frozen { file: Option<usize>, line: u32 },
+}
+
+/// What exists at a step.
+#[derive(Debug)]
+pub(super) struct Scope {
+    needs: Vec<Need>,
+    known: BTreeMap<Label, Known>,
+    /// Labels that are open.
+    open: usize,
+    /// Numbers given to open files.
+    files: usize,
+    threads: BTreeMap<Label, Thread>,
+    measured: BTreeSet<Label>,
+    asked: Option<Range<usize>>,
+}
+
+impl Scope {
+    pub(super) fn new(needs: Vec<Need>) -> Self {
+        Self {
+            needs,
+            known: BTreeMap::new(),
+            open: 0,
+            files: 0,
+            threads: BTreeMap::new(),
+            measured: BTreeSet::new(),
+            asked: None,
+        }
+    }
+
+    /// Where the first question is.
+    pub(super) fn first_ask(&self) -> Option<Range<usize>> {
+        self.asked.clone()
+    }
+
+    /// Notes a question.
+    pub(super) fn ask(&mut self, span: Range<usize>) {
+        self.asked.get_or_insert(span);
+    }
+
+    /// Holds the uses of a step against what exists. `fails`: its call is expected to fail.
+    pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], fails: bool) {
+        let how = How { round: None, fails };
+        for one in uses {
+            if let What::Rounds(rounds, body) = &one.what {
+                self.rounds(r, *rounds, body);
+            } else if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
+                r.wrong(one.span.clone(), message);
+            }
+        }
+    }
+
+    /// Every round of a repeat, or two where they are alike. Each place is told of once.
+    fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use]) {
+        let alike = !body.iter().any(Use::has_round);
+        let rounds = if alike { rounds.min(2) } else { rounds };
+        let mut wrong = vec![false; body.len()];
+        for round in 1..=rounds {
+            let how = How { round: Some(round), fails: false };
+            for (one, wrong) in body.iter().zip(&mut wrong).filter(|(_, wrong)| !**wrong) {
+                if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
+                    r.wrong(one.span.clone(), message);
+                    *wrong = true;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, line: u32, what: &What, how: How) -> Result<(), String> {
+        let named = |label: &Label| how.round.map_or(label.clone(), |round| label.of_round(round));
+        match what {
+            What::Fd(label, wants) => self.fd(&named(label), *wants, how.fails),
+            What::Enter(label) => self.enter(&named(label)),
+            What::Make(label, thing) => self.make(&named(label), *thing, None, line, how),
+            What::Dup(label, of) => {
+                let of = of.as_ref().and_then(|of| self.known.get(&named(of)));
+                let (thing, file) =
+                    of.map_or((Thing::Unsure, None), |of| (of.thing, Some(of.file)));
+                self.make(&named(label), thing, file, line, how)
+            }
+            What::Close(label) => {
+                self.close(&named(label), how);
+                Ok(())
+            }
+            What::Thread(label) if self.threads.contains_key(&named(label)) => Ok(()),
+            What::Thread(label) => Err(self.unknown_thread(&named(label))),
+            What::AnyWoken if self.threads.is_empty() => {
+                Err("no step before sends a thread to sleep".to_owned())
+            }
+            What::AnyWoken | What::Rounds(..) => Ok(()),
+            What::Measure(label) => {
+                self.measured.insert(named(label));
+                Ok(())
+            }
+            What::Measured(label) if self.measured.contains(&named(label)) => Ok(()),
+            What::Measured(label) => {
+                Err(unknown("measurement", label.as_str(), self.measured.iter()))
+            }
+            What::Park(..)
+            | What::Freeze(..)
+            | What::Thaw(_)
+            | What::Signal(_)
+            | What::Expire(_)
+            | What::By(_) => self.thread(line, what, &named),
+        }
+    }
+
+    fn fd(&self, label: &Label, wants: Wants, fails: bool) -> Result<(), String> {
+        let Some(known) = self.known.get(label) else {
+            return Err(self.unknown_label(label));
+        };
+        if wants.takes(known.thing) || (fails && wants.yields()) {
+            return Ok(());
+        }
+        if (wants, known.thing) == (Wants::Writable, Thing::Eventfd) {
+            return Err(format!("`{label}` is an eventfd, which takes a `value` and not bytes"));
+        }
+        Err(format!("`{label}` is {}, expected {}", known.thing.words(), wants.words()))
+    }
+
+    fn unknown_label(&self, label: &Label) -> String {
+        let is_part = |known: &&Label| {
+            let rest = known.as_str().strip_prefix(label.as_str()).unwrap_or_default();
+            rest.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+        };
+        let parts: Vec<_> =
+            self.known.keys().filter(is_part).take(LISTED).map(Label::as_str).collect();
+        if !parts.is_empty() {
+            let parts = parts.join(", ");
+            return format!("`{label}` is no descriptor by itself: expected one of {parts}");
+        }
+        unknown("label", label.as_str(), self.known.keys())
+    }
+
+    fn unknown_thread(&self, thread: &Label) -> String {
+        unknown("thread", thread.as_str(), self.threads.keys())
+    }
+
+    /// A call that takes the lock which a harvest holds.
+    fn enter(&self, label: &Label) -> Result<(), String> {
+        let file = self.known.get(label).map(|known| known.file);
+        for (thread, state) in &self.threads {
+            if let Thread::Frozen { file: held, line } = state
+                && held.is_some()
+                && *held == file
+            {
+                return Err(format!(
+                    "`{label}` is held by the thread `{thread}`, frozen at line {line}: this call \
+                     would wait until it is thawed"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn make(
+        &mut self,
+        label: &Label,
+        thing: Thing,
+        file: Option<usize>,
+        line: u32,
+        how: How,
+    ) -> Result<(), String> {
+        if how.fails {
+            return Ok(());
+        }
+        if let Some(known) = self.known.get(label).filter(|known| known.state == State::Open) {
+            return Err(format!("the label `{label}` is taken since line {}", known.line));
+        }
+        // A call of a repeat may fail, in some rounds or in all.
+        let state = if how.round.is_some() { State::Free } else { State::Open };
+        self.open += usize::from(state == State::Open);
+        self.files += 1;
+        let file = file.unwrap_or(self.files);
+        self.known.insert(label.clone(), Known { thing, file, line, state });
+        if self.open == MAX_OPEN + 1 {
+            return Err(format!("more than {MAX_OPEN} descriptors would be open"));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, label: &Label, how: How) {
+        if let Some(known) = self.known.get_mut(label).filter(|_| !how.fails) {
+            self.open -= usize::from(known.state == State::Open);
+            known.state = State::Free;
+        }
+    }
+
+    /// What a use does to a thread.
+    fn thread(
+        &mut self,
+        line: u32,
+        what: &What,
+        named: &dyn Fn(&Label) -> Label,
+    ) -> Result<(), String> {
+        let (thread, next) = match what {
+            What::Park(thread, timeout) => (thread, Thread::Parked { timeout: *timeout }),
+            What::Freeze(thread, ep) => {
+                if !self.needs.contains(&Need::Userfaultfd) {
+                    return Err("`freeze` needs the key `needs = [\"userfaultfd\"]`".to_owned());
+                }
+                let known = ep.as_ref().and_then(|ep| self.known.get(&named(ep)));
+                (thread, Thread::Frozen { file: known.map(|known| known.file), line })
+            }
+            What::Thaw(thread) | What::Signal(thread) | What::Expire(thread) | What::By(thread) => {
+                (thread, Thread::Awake)
+            }
+            _ => return Ok(()),
+        };
+        let thread = named(thread);
+        let wakes = matches!(what, What::Thaw(_) | What::Signal(_) | What::Expire(_));
+        match (self.threads.get(&thread), what) {
+            (None, _) if wakes => return Err(self.unknown_thread(&thread)),
+            (None, _) if self.threads.len() == MAX_THREADS => {
+                return Err(format!("`{thread}` would be one thread more than {MAX_THREADS}"));
+            }
+            (Some(Thread::Frozen { .. }), What::Thaw(_)) => {}
+            (Some(Thread::Frozen { line, .. }), _) => {
+                return Err(format!("the thread `{thread}` is frozen since line {line}"));
+            }
+            (Some(_), What::Thaw(_)) => return Err(format!("the thread `{thread}` is not frozen")),
+            (Some(Thread::Awake), What::Signal(_) | What::Expire(_)) => {
+                return Err(format!("the thread `{thread}` does not sleep"));
+            }
+            (Some(Thread::Parked { timeout: false }), What::Expire(_)) => {
+                return Err(format!("the thread `{thread}` waits for ever: it has no `timeout`"));
+            }
+            _ => {}
+        }
+        self.threads.insert(thread, next);
+        Ok(())
+    }
+}
+
+/// `unknown label `x`: expected one of a, b`, and which was meant.
+fn unknown<'k>(what: &str, found: &str, known: impl Iterator<Item = &'k Label>) -> String {
+    let known: Vec<_> = known.map(Label::as_str).collect();
+    let hint = meant(found, &known);
+    let more = if known.len() > LISTED { ", ..." } else { "" };
+    let expected = match known.as_slice() {
+        [] => "there is none yet".to_owned(),
+        [only] => format!("expected `{only}`"),
+        _ => format!("expected one of {}{more}", known[..known.len().min(LISTED)].join(", ")),
+    };
+    format!("unknown {what} `{found}`: {expected}{hint}")
+}

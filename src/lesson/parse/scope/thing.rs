@@ -1,0 +1,129 @@
+//! What a label names, and what a call wants it to be.
+
+use crate::lesson::case::ActorKind;
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lesson::parse) enum Thing {
+    Epoll,
+    ReadEnd,
+    WriteEnd,
+    Eventfd,
+    Timerfd,
+    Stream,
+    Datagram,
+    Udp,
+    Listener,
+    Client,
+    Connection,
+    File,
+    Dir,
+    Null,
+    /// Its definition is wrong, which is an error already.
+    Unsure,
+}
+
+impl Thing {
+    /// The descriptor of `kind` whose label ends in `end`.
+    pub(in crate::lesson::parse) fn of(kind: ActorKind, end: &str) -> Self {
+        match kind {
+            ActorKind::Epoll => Self::Epoll,
+            ActorKind::Pipe { .. } if end == ".r" => Self::ReadEnd,
+            ActorKind::Pipe { .. } => Self::WriteEnd,
+            ActorKind::Eventfd { .. } => Self::Eventfd,
+            ActorKind::Timerfd => Self::Timerfd,
+            ActorKind::Pair { .. } => Self::Stream,
+            ActorKind::Dgram { .. } => Self::Datagram,
+            ActorKind::Udp => Self::Udp,
+            ActorKind::Listener { .. } => Self::Listener,
+            ActorKind::Client => Self::Client,
+            ActorKind::File => Self::File,
+            ActorKind::Dir => Self::Dir,
+            ActorKind::Null => Self::Null,
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Epoll => "an epoll instance",
+            Self::ReadEnd => "the read end of a pipe",
+            Self::WriteEnd => "the write end of a pipe",
+            Self::Eventfd => "an eventfd",
+            Self::Timerfd => "a timerfd",
+            Self::Stream => "a stream socket",
+            Self::Datagram => "a datagram socket",
+            Self::Udp => "a UDP socket",
+            Self::Listener => "a listener",
+            Self::Client => "a client",
+            Self::Connection => "an accepted connection",
+            Self::File => "a regular file",
+            Self::Dir => "a directory",
+            Self::Null => "/dev/null",
+            Self::Unsure => "unknown",
+        }
+    }
+}
+
+/// What a descriptor must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lesson::parse) enum Wants {
+    Any,
+    Epoll,
+    /// Something that read(2) can read, unless an error is expected.
+    Readable,
+    /// Something that takes bytes, unless an error is expected.
+    Writable,
+    Eventfd,
+    Timerfd,
+    Listener,
+    Client,
+    /// A TCP connection.
+    Tcp,
+    Socket,
+}
+
+impl Wants {
+    pub(super) fn takes(self, thing: Thing) -> bool {
+        use Thing as T;
+        match (self, thing) {
+            (_, T::Unsure) | (Self::Any, _) => true,
+            (Self::Epoll, thing) => thing == T::Epoll,
+            (Self::Readable, thing) => {
+                !matches!(thing, T::Epoll | T::WriteEnd | T::Listener | T::Dir)
+            }
+            (Self::Writable, thing) => !matches!(
+                thing,
+                T::Epoll | T::ReadEnd | T::Eventfd | T::Timerfd | T::Listener | T::Dir
+            ),
+            (Self::Eventfd, thing) => thing == T::Eventfd,
+            (Self::Timerfd, thing) => thing == T::Timerfd,
+            (Self::Listener, thing) => thing == T::Listener,
+            (Self::Client, thing) => thing == T::Client,
+            (Self::Tcp, thing) => matches!(thing, T::Client | T::Connection),
+            (Self::Socket, thing) => matches!(
+                thing,
+                T::Stream | T::Datagram | T::Udp | T::Listener | T::Client | T::Connection
+            ),
+        }
+    }
+
+    /// Whether the wrong thing is right where the call must fail.
+    pub(super) fn yields(self) -> bool {
+        matches!(self, Self::Readable | Self::Writable)
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Any => "a descriptor",
+            Self::Epoll => "an epoll instance",
+            Self::Readable => "something to read from",
+            Self::Writable => "something to write bytes to",
+            Self::Eventfd => "an eventfd, which alone takes a `value`",
+            Self::Timerfd => "a timerfd",
+            Self::Listener => "a listener",
+            Self::Client => "a client",
+            Self::Tcp => "a TCP connection",
+            Self::Socket => "a socket",
+        }
+    }
+}

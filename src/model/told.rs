@@ -1,0 +1,362 @@
+//! A source that tells every list: what was known before gives way to it, and what differs is what
+//! the event changed.
+//!
+//! Between two tellings nothing is deduced: calls are counted, threads change their states, and
+//! that is all.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::{
+    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Reason, Seq,
+    SyscallRecord, Told, ToldFile, ToldInstance, WatchKey,
+};
+
+use super::check::Sync;
+use super::file::OpenFile;
+use super::interest::{InterestEntry, InterestList};
+use super::lane::{LaneState, WaitQueue};
+use super::ready::{ReadyEntry, ReadyList};
+use super::world::{Aside, Delta, EpollInstance, World};
+
+/// The time of a telling, and the one before it.
+#[derive(Clone, Copy)]
+struct Now {
+    at: (Seq, crate::event::Nanos),
+    before: Seq,
+}
+
+impl World {
+    /// Folds an event of a source that tells every list.
+    pub(super) fn fold_told(&mut self, event: &Event) {
+        let lane = event.lane;
+        self.others.iter_mut().for_each(|other| other.delta.clear());
+        match &event.kind {
+            Kind::Told(told) => self.told(told),
+            Kind::Open { fd, name, .. } => self.labels.set(*fd, event.seq, name),
+            Kind::Enter(call) => self.begins(lane, *call),
+            Kind::Return(record) => self.ends(lane, record),
+            Kind::Made { .. } => self.made(lane),
+            Kind::Park { next } => self.parked(lane, *next),
+            Kind::Unpark(pass) => self.unparked(lane, *pass),
+            Kind::Lane(change) => self.lane_changed(lane, change),
+            Kind::Settings(settings) => self.settings = *settings,
+            Kind::Gap { lost } => {
+                self.counters.gaps += 1;
+                self.counters.lost += lost;
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at another epoll instance: the one with that open file. Whether there is one.
+    pub fn turn_to(&mut self, file: FileId) -> bool {
+        if self.instance.file == Some(file) {
+            return true;
+        }
+        let Some(other) = self.others.iter_mut().find(|o| o.instance.file == Some(file)) else {
+            return false;
+        };
+        std::mem::swap(&mut self.instance, &mut other.instance);
+        std::mem::swap(&mut self.delta, &mut other.delta);
+        true
+    }
+
+    /// All epoll instances in the order in which they were made.
+    pub fn instances(&self) -> Vec<&EpollInstance> {
+        let others = self.others.iter().map(|other| &other.instance);
+        let mut all: Vec<_> = std::iter::once(&self.instance).chain(others).collect();
+        all.sort_by_key(|instance| instance.file);
+        all
+    }
+
+    /// The epoll instance that its source calls so.
+    pub fn instance_named(&self, name: &str) -> Option<&EpollInstance> {
+        self.instances().into_iter().find(|instance| &*instance.name == name)
+    }
+
+    // --- calls
+
+    fn begins(&mut self, id: LaneId, call: Call) {
+        let t = self.t;
+        if let Some(lane) = self.lane_mut(id) {
+            lane.batch.finish();
+            lane.state = LaneState::Harvesting(call);
+            lane.since = t;
+        }
+    }
+
+    /// A call that has no entry of its own.
+    fn made(&mut self, id: LaneId) {
+        let t = self.t;
+        let Some(lane) = self.lane_mut(id) else { return };
+        lane.calls += 1;
+        lane.state = LaneState::Running;
+        lane.since = t;
+    }
+
+    fn ends(&mut self, id: LaneId, record: &SyscallRecord) {
+        self.made(id);
+        let at = (self.seq, self.t);
+        match (record.call, &record.output) {
+            (Call::EpollWait { ep, .. }, Output::Events { events, .. }) => {
+                if let Some(lane) = self.lane_mut(id) {
+                    lane.turns += 1;
+                    lane.batch.fill(events);
+                    // Nobody says when they are handled.
+                    lane.batch.finish();
+                }
+                let Some(instance) = self.instance_at_mut(ep) else { return };
+                for event in events {
+                    if let Some(entry) = instance.interest.get_mut(InterestList::key_of(event)) {
+                        entry.delivered = Some((at.0, at.1, event.mask));
+                        entry.deliveries += 1;
+                    }
+                }
+            }
+            (
+                Call::Read { fd, .. }
+                | Call::Accept { fd }
+                | Call::Write { fd, .. }
+                | Call::Send { fd, .. },
+                _,
+            ) => {
+                let reads = matches!(record.call, Call::Read { .. } | Call::Accept { .. });
+                if let Some(file) = self.file_at_mut(fd) {
+                    file.served = Some(at);
+                    file.drained |= reads && record.ret.is(Errno::EAGAIN);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn instance_at_mut(&mut self, ep: Fd) -> Option<&mut EpollInstance> {
+        let file = self.fds.get(&ep).copied();
+        let is = |instance: &EpollInstance| match file {
+            Some(_) => instance.file == file,
+            None => instance.fd == Some(ep),
+        };
+        if is(&self.instance) {
+            return Some(&mut self.instance);
+        }
+        self.others.iter_mut().map(|other| &mut other.instance).find(|instance| is(instance))
+    }
+
+    // --- the telling
+
+    fn told(&mut self, told: &Told) {
+        let now = Now { at: (self.seq, self.t), before: self.told.unwrap_or(Seq(0)) };
+        self.told = Some(self.seq);
+        let grown = self.told_files(&told.files, now);
+        self.told_instances(told, &grown, now);
+        self.told_threads(told);
+    }
+
+    /// Takes over the open files; returns those for which something arrived.
+    fn told_files(&mut self, files: &[ToldFile], now: Now) -> BTreeSet<FileId> {
+        let mut grown = BTreeSet::new();
+        let mut before = std::mem::take(&mut self.files);
+        let numbers = std::mem::take(&mut self.fds);
+        for told in files {
+            let old = before.remove(&told.id);
+            if old.as_ref().is_some_and(|old| has_grown(old, told)) {
+                grown.insert(told.id);
+            }
+            for fd in &told.fds {
+                let named = self.labels.since(*fd).is_some_and(|since| since > now.before);
+                if !named && numbers.get(fd) != Some(&told.id) {
+                    self.labels.set(*fd, now.at.0, &told.name);
+                }
+                self.fds.insert(*fd, told.id);
+            }
+            self.files.insert(told.id, file(old, told, now));
+        }
+        grown
+    }
+
+    fn told_instances(&mut self, told: &Told, grown: &BTreeSet<FileId>, now: Now) {
+        let chosen = self.instance.file;
+        let first = Aside { instance: std::mem::take(&mut self.instance), delta: Delta::default() };
+        let mut before = FxHashMap::default();
+        for old in std::mem::take(&mut self.others).into_iter().chain([first]) {
+            before.insert(old.instance.file, old.instance);
+        }
+        for told_instance in &told.instances {
+            self.labels_of(told_instance, now);
+            let old = before.remove(&Some(told_instance.file)).unwrap_or_default();
+            let mut aside = instance(old, told_instance, grown, now);
+            aside.instance.check.agreed = told.agreed;
+            aside.instance.check.diverged = told.diverged;
+            aside.instance.check.sync = Sync::Following;
+            self.others.push(aside);
+        }
+        let place = self.others.iter().position(|other| other.instance.file == chosen).unwrap_or(0);
+        if place < self.others.len() {
+            let aside = self.others.remove(place);
+            (self.instance, self.delta) = (aside.instance, aside.delta);
+        }
+        if self.instance.file.is_none() {
+            // There is no epoll instance at all: nothing is unknown of it.
+            self.instance.check.sync = Sync::Following;
+        }
+    }
+
+    fn labels_of(&mut self, told: &ToldInstance, now: Now) {
+        if self.labels.since(told.fd).is_none() {
+            self.labels.set(told.fd, now.at.0, &told.name);
+        }
+    }
+
+    fn told_threads(&mut self, told: &Told) {
+        for thread in &told.threads {
+            if let Some(lane) = self.lane_mut(thread.lane) {
+                lane.name = Some(thread.name.clone());
+                lane.tid = thread.tid;
+                if lane.state == LaneState::Unstarted {
+                    lane.state = LaneState::Running;
+                }
+            }
+        }
+        let mut asleep: FxHashMap<LaneId, Fd> = FxHashMap::default();
+        for instance in &told.instances {
+            asleep.extend(instance.asleep.iter().map(|lane| (*lane, instance.fd)));
+        }
+        for lane in &mut self.lanes {
+            let state = match (&lane.state, asleep.get(&lane.id)) {
+                (LaneState::Harvesting(call), Some(_)) => LaneState::Asleep(*call),
+                (LaneState::Running | LaneState::Unstarted, Some(ep)) => {
+                    // It went to sleep unseen.
+                    LaneState::Asleep(Call::EpollWait { ep: *ep, max: 64, timeout_ms: -1 })
+                }
+                // It was woken, and is held up on its way out of the kernel.
+                (LaneState::Asleep(call @ Call::EpollWait { .. }), None) => {
+                    LaneState::Harvesting(*call)
+                }
+                _ => continue,
+            };
+            lane.state = state;
+        }
+    }
+}
+
+/// Whether something arrived since the file was last told.
+fn has_grown(old: &OpenFile, told: &ToldFile) -> bool {
+    let more = told.unread.map(clamped) > old.unread;
+    let news = told.poll - old.told.unwrap_or(Mask::EMPTY);
+    more || news.any(Mask::HUP | Mask::ERR | Mask::RDHUP | Mask::OUT)
+}
+
+fn clamped(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The file as it is told; what only calls tell is kept.
+fn file(old: Option<OpenFile>, told: &ToldFile, now: Now) -> OpenFile {
+    let (seq, t) = now.at;
+    let first = told.fds.first().copied();
+    let mut file = old.unwrap_or_else(|| {
+        OpenFile::new(told.id, first.unwrap_or(Fd(-1)), told.what, told.name.clone(), t)
+    });
+    let unread = told.unread.map(clamped);
+    if unread != file.unread {
+        file.unread_at = seq;
+    }
+    if unread > file.unread && file.told.is_some() {
+        file.woken = Some(t);
+    }
+    file.drained &= unread.unwrap_or(0) == 0;
+    file.fd = first.unwrap_or(file.fd);
+    file.what = told.what;
+    file.name = told.name.clone();
+    file.refs = clamped(told.fds.len() as u64);
+    file.copied |= told.fds.len() > 1;
+    file.unread = unread;
+    file.unsent = told.unsent.map(clamped);
+    file.room = (told.what != FileKind::Listener).then(|| told.poll.any(Mask::OUT));
+    file.state = told.poll & (Mask::RDHUP | Mask::HUP | Mask::ERR);
+    file.settled = true;
+    file.told = Some(told.poll);
+    file
+}
+
+/// An instance as it is told, and what that changes.
+fn instance(
+    mut old: EpollInstance,
+    told: &ToldInstance,
+    grown: &BTreeSet<FileId>,
+    now: Now,
+) -> Aside {
+    let mut delta = Delta::default();
+    let (interest, changed) = interest(&mut old.interest, told, now);
+    let mut instance = EpollInstance {
+        fd: Some(told.fd),
+        interest,
+        interest_changed: if changed { now.at.0 } else { old.interest_changed },
+        interest_read: if told.interest_read { Some(now.at.0) } else { old.interest_read },
+        ready: ReadyList::default(),
+        wq: told.asleep.iter().rev().fold(WaitQueue::default(), |mut wq, lane| {
+            wq.push_head(*lane);
+            wq
+        }),
+        check: old.check,
+        name: told.name.clone(),
+        file: Some(told.file),
+        overflow: told.overflow.clone(),
+        source: Some(told.source),
+    };
+    for (key, why) in &told.ready {
+        let reported = instance.interest.get(*key).and_then(|entry| entry.delivered);
+        let reported = reported.is_some_and(|(seq, ..)| seq > now.before);
+        let stayed = old.ready.find(*key).map(|(_, entry)| *entry);
+        let stayed = stayed.filter(|entry| entry.why == *why && !reported);
+        let (seq, since) = now.at;
+        let fresh = ReadyEntry { key: *key, why: *why, since, seq, unsure: false };
+        if stayed.is_none() {
+            delta.added.push(fresh);
+        } else if grown.contains(&key.file) {
+            delta.arrived.push(*key);
+        }
+        instance.ready.entries.push_back(stayed.unwrap_or(fresh));
+        let Some(entry) = instance.interest.get_mut(*key) else { continue };
+        entry.listed = true;
+        let wakes = |why: &Reason| !matches!(why, Reason::PutBack | Reason::AtAdd | Reason::AtMod);
+        if (stayed.is_none() && wakes(why)) || (stayed.is_some() && grown.contains(&key.file)) {
+            entry.woken_before = entry.woken.map(|(seq, _)| seq);
+            entry.woken = Some(now.at);
+            entry.wakeups += 1;
+        }
+    }
+    let kept = |key: &WatchKey| {
+        let fresh = delta.added.iter().any(|entry| entry.key == *key);
+        instance.ready.find(*key).is_some() && !fresh
+    };
+    let left = old.ready.iter().map(|entry| entry.key).filter(|key| !kept(key));
+    delta.removed = left.collect();
+    Aside { instance, delta }
+}
+
+/// The interest list as it is told, and whether it is another one.
+fn interest(old: &mut InterestList, told: &ToldInstance, now: Now) -> (InterestList, bool) {
+    let mut list = InterestList::default();
+    let mut changed = old.len() != told.interest.len();
+    for watch in &told.interest {
+        let mut entry = old.remove(watch.key).unwrap_or_else(|| {
+            changed = true;
+            InterestEntry::new(watch.key, watch.mask, now.at)
+        });
+        if entry.mask != watch.mask {
+            changed = true;
+            // A report that disarms a one-shot is no change by the program.
+            if watch.mask != entry.mask & Mask::PRIVATE {
+                entry.changed = now.at;
+            }
+            entry.mask = watch.mask;
+        }
+        entry.listed = false;
+        entry.name = Some(watch.name.clone());
+        list.insert(entry);
+    }
+    (list, changed)
+}
