@@ -180,12 +180,13 @@ impl Machine {
             }
         }
         let back = std::mem::take(&mut epoll.ready);
-        let parts = match flaw {
+        let [mut list, woken, back] = match flaw {
             Some(Flaw::OverflowAtTheTail) => [scan.batch, back, fresh],
             Some(Flaw::RestGoesToTheTail) => [fresh, back, scan.batch],
             _ => [scan.batch, fresh, back],
         };
-        epoll.ready = parts.into_iter().flatten().collect();
+        rules::merge(&mut list, woken, back);
+        epoll.ready = list;
         if !epoll.ready.is_empty() && flaw != Some(Flaw::HarvestWakesNoNext) {
             self.wake_sleeper(ep);
         }
