@@ -6,3 +6,4 @@
 pub mod edge_log;
 pub mod fdinfo;
 pub mod queues;
+pub mod task;

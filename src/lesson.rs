@@ -6,6 +6,9 @@
 
 pub mod case;
 pub mod catalog;
+pub mod child;
 mod parse;
+pub mod run;
+mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};

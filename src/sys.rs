@@ -4,6 +4,9 @@
 
 pub mod clock;
 pub mod descriptor;
+pub mod fault;
 pub mod limits;
+pub mod number;
 pub mod signal;
 pub mod socket;
+pub mod timer;

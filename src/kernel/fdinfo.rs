@@ -25,8 +25,16 @@ impl Fdinfo {
     /// # Errors
     /// What open(2) lists; `NotFound` if the number is closed.
     pub fn open(ep: Fd) -> io::Result<Self> {
-        let file = OwnedFd::from(File::open(format!("/proc/self/fdinfo/{ep}"))?);
-        let file = File::from(descriptor::out_of_the_way(file));
+        Self::open_kept(ep, descriptor::out_of_the_way)
+    }
+
+    /// Opens it, with a descriptor that `keep` may move.
+    ///
+    /// # Errors
+    /// As [`Fdinfo::open`].
+    pub fn open_kept(ep: Fd, keep: impl Fn(OwnedFd) -> OwnedFd) -> io::Result<Self> {
+        let file = File::open(format!("/proc/self/fdinfo/{ep}"))?;
+        let file = File::from(keep(OwnedFd::from(file)));
         Ok(Self { ep, file, text: String::with_capacity(ROOM) })
     }
 
@@ -40,10 +48,42 @@ impl Fdinfo {
     /// # Errors
     /// What read(2) lists; `NotFound` if the number is closed by now.
     pub fn read(&mut self) -> io::Result<Vec<FdinfoEntry>> {
+        self.fill()?;
+        Ok(parse(&self.text))
+    }
+
+    /// Reads the interest list with all 64 bits of the data, in no particular order.
+    ///
+    /// # Errors
+    /// What read(2) lists; `NotFound` if the number is closed by now.
+    pub fn registrations(&mut self) -> io::Result<Vec<Registration>> {
+        self.fill()?;
+        Ok(self.text.lines().filter_map(parse_line).collect())
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
         self.text.clear();
         self.file.rewind()?;
-        self.file.read_to_string(&mut self.text)?;
-        Ok(parse(&self.text))
+        self.file.read_to_string(&mut self.text).map(drop)
+    }
+}
+
+/// A line of such a file as it stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Registration {
+    /// `tfd`
+    pub fd: Fd,
+    /// `events`, the kernel's own bits included
+    pub events: u32,
+    /// `data`
+    pub data: u64,
+}
+
+impl From<Registration> for FdinfoEntry {
+    /// The low half of the data is the tool's number for the open file.
+    fn from(line: Registration) -> Self {
+        let file = u32::try_from(line.data & 0xffff_ffff).unwrap_or_default();
+        Self { fd: line.fd, mask: Mask(line.events), file: FileId(file) }
     }
 }
 
@@ -57,21 +97,20 @@ pub fn read(ep: Fd) -> io::Result<Vec<FdinfoEntry>> {
 
 /// Parses the text of such a file; lines that are no registrations are skipped.
 pub fn parse(text: &str) -> Vec<FdinfoEntry> {
-    text.lines().filter_map(parse_line).collect()
+    text.lines().filter_map(parse_line).map(FdinfoEntry::from).collect()
 }
 
 /// `tfd:        7 events: 80002019 data:        700000003  pos:0 ino:1f sdev:8`; all but the number
-/// is hexadecimal. The low half of the data is the server's number for the open file.
-fn parse_line(line: &str) -> Option<FdinfoEntry> {
+/// is hexadecimal.
+fn parse_line(line: &str) -> Option<Registration> {
     let mut words = line.strip_prefix("tfd:")?.split_whitespace();
     let fd = words.next()?.parse().ok()?;
     let events = words.next().filter(|w| *w == "events:").and(words.next())?;
     let data = words.next().filter(|w| *w == "data:").and(words.next())?;
-    let data = u64::from_str_radix(data, 16).ok()?;
-    Some(FdinfoEntry {
+    Some(Registration {
         fd: Fd(fd),
-        mask: Mask(u32::from_str_radix(events, 16).ok()?),
-        file: FileId(u32::try_from(data & 0xffff_ffff).ok()?),
+        events: u32::from_str_radix(events, 16).ok()?,
+        data: u64::from_str_radix(data, 16).ok()?,
     })
 }
 

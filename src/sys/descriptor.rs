@@ -16,7 +16,13 @@ const OUT_OF_THE_WAY: i32 = 200;
 /// no room for that, it keeps its number.
 #[must_use]
 pub fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
-    match fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(OUT_OF_THE_WAY)) {
+    moved(fd, OUT_OF_THE_WAY)
+}
+
+/// Moves `fd` to the lowest free number from `first` on; where there is none, it keeps its number.
+#[must_use]
+pub fn moved(fd: OwnedFd, first: i32) -> OwnedFd {
+    match fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(first)) {
         Ok(number) => owned(number),
         Err(_) => fd,
     }

@@ -19,6 +19,15 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
     Ok((soft, hard))
 }
 
+/// Sets the soft limit of open descriptors; the hard one stays.
+///
+/// # Errors
+/// What setrlimit(2) lists: EINVAL for a limit above the hard one.
+pub fn set_descriptor_limit(soft: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?)
+}
+
 /// Fixes how many arenas the allocator may have. glibc otherwise counts the processors when it
 /// first wants more than eight, by reading a file, in whatever thread that is (mallopt(3),
 /// M_ARENA_MAX), and reads another one when it first gives memory back: an observed thread would

@@ -51,6 +51,18 @@ pub fn observer_signals_blocked() -> bool {
 /// # Errors
 /// What sigaction(2) lists.
 pub fn install_kick_handler() -> io::Result<()> {
+    install_empty_handler(kick_signal())
+}
+
+/// The same for SIGUSR1, the signal of cases and lessons.
+///
+/// # Errors
+/// What sigaction(2) lists.
+pub fn install_user_handler() -> io::Result<()> {
+    install_empty_handler(libc::SIGUSR1)
+}
+
+fn install_empty_handler(signo: i32) -> io::Result<()> {
     extern "C" fn nothing(_: libc::c_int) {}
     let handler: extern "C" fn(libc::c_int) = nothing;
     let action = libc::sigaction {
@@ -61,14 +73,23 @@ pub fn install_kick_handler() -> io::Result<()> {
     };
     // SAFETY: `action` is a valid struct sigaction and its handler touches nothing
     // (sigaction(2), signal-safety(7)).
-    let done = unsafe { libc::sigaction(kick_signal(), &raw const action, ptr::null_mut()) };
+    let done = unsafe { libc::sigaction(signo, &raw const action, ptr::null_mut()) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Brings the task `tid` of this process out of a sleeping call; a task that is gone is nothing.
 pub fn kick(tid: u32) {
+    send(tid, kick_signal());
+}
+
+/// Sends SIGUSR1 to the task `tid` of this process; a task that is gone is nothing.
+pub fn interrupt(tid: u32) {
+    send(tid, libc::SIGUSR1);
+}
+
+fn send(tid: u32, signo: i32) {
     let pid = libc::c_long::from(nix::unistd::getpid().as_raw());
-    let (tid, signo) = (libc::c_long::from(tid), libc::c_long::from(kick_signal()));
+    let (tid, signo) = (libc::c_long::from(tid), libc::c_long::from(signo));
     // SAFETY: tgkill(2) takes three numbers and touches no memory; the handler is empty.
     let _ = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
 }

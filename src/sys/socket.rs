@@ -19,7 +19,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     accept4(listener.as_raw_fd(), flags).map(owned)
 }
 
-/// The part of `struct tcp_info` that is of use here.
+/// The part of `struct tcp_info` that is of use here. What an old kernel does not tell is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpInfo {
     /// `tcpi_state`, one of the `TCP_*` states of `<netinet/tcp.h>`.
@@ -28,12 +28,20 @@ pub struct TcpInfo {
     pub unacked: u32,
     /// `tcpi_sacked`; for a listener, the limit of its queue.
     pub sacked: u32,
+    /// `tcpi_bytes_received`: bytes that came in order; the end of the stream counts as one.
+    pub received: u64,
+    /// `tcpi_notsent_bytes`: bytes written that have not been sent at all yet.
+    pub unsent: u32,
 }
 
 /// Where `tcpi_unacked` is in `struct tcp_info`; `tcpi_sacked` follows it.
 const UNACKED: usize = 24;
-/// Up to the end of `tcpi_sacked`.
-const INFO_LEN: usize = 32;
+/// Where `tcpi_bytes_received` is.
+const RECEIVED: usize = 128;
+/// Where `tcpi_notsent_bytes` is.
+const NOTSENT: usize = 144;
+/// Up to the end of `tcpi_notsent_bytes`.
+const INFO_LEN: usize = 148;
 
 /// What `TCP_INFO` says of descriptor number `fd`.
 ///
@@ -57,7 +65,51 @@ pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
         return Err(io::Error::last_os_error());
     }
     let word = |at: usize| u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
-    Ok(TcpInfo { state: info[0], unacked: word(UNACKED), sacked: word(UNACKED + 4) })
+    let received = info[RECEIVED..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    Ok(TcpInfo {
+        state: info[0],
+        unacked: word(UNACKED),
+        sacked: word(UNACKED + 4),
+        received,
+        unsent: word(NOTSENT),
+    })
+}
+
+/// Sets the option `option` of the level `SOL_SOCKET` to `value`.
+///
+/// # Errors
+/// What setsockopt(2) lists.
+pub fn set_option(fd: i32, option: i32, value: i32) -> Result<(), Errno> {
+    set(fd, option, &value)
+}
+
+/// `SO_LINGER` with 0 seconds: the last close resets the connection (socket(7)).
+///
+/// # Errors
+/// What setsockopt(2) lists.
+pub fn reset_on_close(fd: i32) -> Result<(), Errno> {
+    set(fd, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
+}
+
+fn set<T: Copy>(fd: i32, option: i32, value: &T) -> Result<(), Errno> {
+    let len = libc::socklen_t::try_from(size_of::<T>()).map_err(|_| Errno::EINVAL)?;
+    let value = std::ptr::from_ref(value).cast();
+    // SAFETY: the kernel reads `len` bytes, which the value has (setsockopt(2)).
+    let done = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value, len) };
+    Errno::result(done).map(drop)
+}
+
+/// The option `option` of the level `SOL_SOCKET`.
+///
+/// # Errors
+/// What getsockopt(2) lists.
+pub fn option(fd: i32, option: i32) -> Result<i32, Errno> {
+    let mut value: libc::c_int = 0;
+    let mut len = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
+    let into = (&raw mut value).cast();
+    // SAFETY: the kernel writes at most `len` bytes, which `value` has (getsockopt(2)).
+    let done = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, option, into, &raw mut len) };
+    Errno::result(done).map(|_| value)
 }
 
 /// `F_SETSIG` of `<asm-generic/fcntl.h>`, the same on every architecture.

@@ -116,6 +116,8 @@ fn answers(terminal: &mut Terminal, size: (u16, u16)) {
             }
         }
     }
+    // An Esc that has not been read yet would make another key of the one that follows.
+    terminal.keys("u");
 }
 
 /// The descriptors that an epoll instance of the process watches, by the kernel.

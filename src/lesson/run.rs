@@ -1,0 +1,272 @@
+//! Makes the steps of a case on the kernel and on the model, and holds the two and the file
+//! against each other.
+//!
+//! The kernel's calls are made first, and the model is told the numbers that the kernel gave, and
+//! what it cannot know: how much a message is charged, when the buffers of TCP were full. The two
+//! share one clock.
+
+mod act;
+mod compare;
+mod counters;
+mod files;
+mod many;
+mod ready;
+mod report;
+mod sleep;
+mod step;
+mod told;
+
+use std::collections::BTreeMap;
+
+use crate::event::{Errno, Fd, FileId, Kind, LaneChange, LaneId, Nanos};
+use crate::kernel::fdinfo::Registration;
+use crate::model::{Machine, Woke};
+use crate::sys::clock::Clock;
+
+use super::case::{Action, Actor, Case, Expect, Label, Need, Step};
+use super::stage::{MAIN, Stage, StageError};
+use counters::Counters;
+use ready::{ByModel, ReadySource};
+use step::Doing;
+
+pub use report::{Between, Happening, Mismatch, Observed, Report};
+
+/// Why a case cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The system does not grant what the case needs.
+    #[error("{0}")]
+    Skipped(String),
+    /// The step asks for what cannot be done now; nothing was done.
+    #[error("{0}")]
+    Refused(String),
+    /// The tool itself failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<StageError> for RunError {
+    fn from(error: StageError) -> Self {
+        match error {
+            StageError::Refused(why) => Self::Refused(why),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// What an `epoll_event.data` stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tag {
+    /// The name that it was registered under.
+    label: Label,
+    file: FileId,
+    fd: Fd,
+}
+
+/// A call in which a thread sleeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sleeper {
+    call: sleep::Sleeping,
+    /// Its own timeout in milliseconds.
+    timeout: Option<u32>,
+    since: Nanos,
+}
+
+/// Runs one case.
+pub(crate) struct Runner {
+    clock: Clock,
+    case: Case,
+    /// How many steps have been made.
+    made: u32,
+    stage: Stage,
+    machine: Machine,
+    source: Box<dyn ReadySource>,
+    /// Up to when the model's time has passed.
+    told: Nanos,
+    /// By `epoll_event.data`; 0 is none.
+    tags: Vec<Tag>,
+    counters: Counters,
+    sleepers: BTreeMap<LaneId, Sleeper>,
+    /// What the model's threads returned with, taken before its time.
+    machine_woken: Vec<(LaneId, Woke)>,
+    /// The model's threads that returned with an error.
+    machine_errors: Vec<(LaneId, Errno)>,
+    /// The interest lists as read after the last step, by the files of the instances.
+    fdinfo: BTreeMap<FileId, Vec<Registration>>,
+    /// The kernel's number for the main thread.
+    tid: u32,
+    /// The thread that returned first in the last step in which one did.
+    woken: Option<LaneId>,
+    /// The number from which on the case lets nothing be opened.
+    limit: Option<Fd>,
+    /// When the last timer was started, and the milliseconds slept since.
+    timers: Option<(Nanos, u64)>,
+    agreed: u64,
+    diverged: u64,
+}
+
+impl Runner {
+    /// Makes the actors of a case: step 0.
+    ///
+    /// # Errors
+    /// [`RunError::Skipped`] if the system does not grant what the case needs; if an actor cannot
+    /// be made.
+    pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
+        let clock = Clock::start();
+        let stage = Stage::new(clock)?;
+        for need in &case.needs {
+            stage.grants(*need).map_err(|errno| skipped(*need, errno))?;
+        }
+        let mut runner = Self {
+            clock,
+            case,
+            made: 0,
+            stage,
+            machine: Machine::new(),
+            source: Box::new(ByModel),
+            told: Nanos(clock.now()),
+            tags: Vec::new(),
+            counters: Counters::default(),
+            sleepers: BTreeMap::new(),
+            machine_woken: Vec::new(),
+            machine_errors: Vec::new(),
+            fdinfo: BTreeMap::new(),
+            tid: u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0),
+            woken: None,
+            limit: None,
+            timers: None,
+            agreed: 0,
+            diverged: 0,
+        };
+        let mut doing = Doing::default();
+        let started = LaneChange::Started { tid: runner.tid };
+        doing.tell(runner.now(), MAIN, Kind::Lane(started));
+        for actor in runner.case.actors.clone() {
+            runner.actor(&mut doing, &actor)?;
+        }
+        runner.machine.keep_wakeup(runner.stage.keeps_wakeup()?);
+        runner.counters.reset();
+        let report = runner.finish(doing, &Expect::default())?;
+        Ok((runner, report))
+    }
+
+    /// Makes an actor that must be there before the first step.
+    fn actor(&mut self, doing: &mut Doing, actor: &Actor) -> Result<(), RunError> {
+        for name in actor.members() {
+            self.new_member(doing, &name, actor.kind)
+                .map_err(|errno| RunError::Failed(format!("make {name}: {errno}")))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the next step of the case; `None` after the last one.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn step(&mut self) -> Result<Option<Report>, RunError> {
+        let at = usize::try_from(self.made).unwrap_or(usize::MAX);
+        let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
+        self.made += 1;
+        self.act(&step).map(Some)
+    }
+
+    /// Makes a step.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn act(&mut self, step: &Step) -> Result<Report, RunError> {
+        let maybe = step.expect.woke_maybe.keys().cloned().collect();
+        let mut doing = Doing { maybe, ..Doing::default() };
+        self.sync();
+        self.perform(&mut doing, &step.action)?;
+        self.finish(doing, &step.expect)
+    }
+
+    /// The end of a step: what there is to see now, and who disagrees.
+    fn finish(&mut self, mut doing: Doing, expect: &Expect) -> Result<Report, RunError> {
+        self.look(&mut doing)?;
+        doing.found.after_step(&doing.kernel, &doing.model);
+        let now = self.now();
+        let numbers = self.stage.table().numbers().collect();
+        let mut report = Report {
+            step: self.made,
+            t: now,
+            events: Vec::new(),
+            untold: doing.untold,
+            seen: doing.kernel,
+            model: doing.model,
+            mismatches: Vec::new(),
+            counters: self.counters.all().clone(),
+            numbers,
+        };
+        let by_file = compare::with_file(expect, &report);
+        let mut events = doing.events;
+        events.sort_by_key(|event| event.t);
+        report.events = events;
+        report.mismatches = doing.found.mismatches;
+        report.mismatches.extend(by_file.mismatches);
+        self.agreed += doing.found.agreed + by_file.agreed;
+        self.diverged += report.mismatches.len() as u64;
+        let told = Box::new(self.picture());
+        report.events.push(Happening { t: now, lane: LaneId::TOOL, kind: Kind::Told(told) });
+        Ok(report)
+    }
+
+    /// The time since the case began.
+    fn now(&self) -> Nanos {
+        Nanos(self.clock.now())
+    }
+
+    /// The model's time passes as the kernel's did.
+    fn sync(&mut self) {
+        let now = self.now();
+        self.machine.advance(now.since(self.told));
+        self.told = now;
+    }
+
+    /// Whether the case's own limit lets no descriptor be opened any more.
+    fn exhausted(&self) -> bool {
+        self.limit.is_some_and(|limit| self.stage.table().free(0) >= limit)
+    }
+
+    /// A new `epoll_event.data` for a registration.
+    fn tag(&mut self, label: Label, fd: Fd) -> u64 {
+        let file = self.stage.table().file_at(fd).map_or(FileId(0), |file| file.id);
+        self.tags.push(Tag { label, file, fd });
+        self.tags.len() as u64
+    }
+
+    fn tag_of(&self, data: u64) -> Option<&Tag> {
+        let at = usize::try_from(data).ok()?.checked_sub(1)?;
+        self.tags.get(at)
+    }
+
+    /// The label of an `epoll_event.data`.
+    fn label_of(&self, data: u64) -> Label {
+        self.tag_of(data).map_or_else(|| Label::new("?"), |tag| tag.label.clone())
+    }
+
+    /// Waits for rest and takes what threads have returned with, from kernel and model.
+    fn settle(&mut self, doing: &mut Doing) -> Result<(), RunError> {
+        self.stage.settle()?;
+        self.sync();
+        self.collect(doing)
+    }
+
+    /// Whether this action would wait for a harvest that is held, which only another step lets go.
+    fn refuse_deadlock(&self, action: &Action) -> Result<(), RunError> {
+        if self.machine.frozen().is_empty() || matches!(action, Action::Thaw { .. }) {
+            return Ok(());
+        }
+        let mut model = self.machine.clone();
+        if self.would_wait(&mut model, action) {
+            let why = "that call would wait until the harvest that is held goes on";
+            return Err(RunError::Refused(why.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn skipped(need: Need, errno: Errno) -> RunError {
+    RunError::Skipped(format!("{need} is refused ({errno})"))
+}

@@ -1,0 +1,220 @@
+//! One action: which of them it is, and `epoll_ctl(2)`.
+
+use crate::event::{Call, CtlOp, Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Output, Ret};
+use crate::lesson::case::{Action, FdArg, Label, Outcome, Way, Who};
+use crate::lesson::stage::MAIN;
+use crate::lesson::stage::job::{Answer, Job};
+use crate::lesson::stage::make::Made;
+use crate::model::{Ctl, Machine};
+
+use super::step::Doing;
+use super::{RunError, Runner};
+
+/// A number that is no operation of epoll_ctl(2).
+const NO_OPERATION: i32 = 42;
+
+/// What a call without a value returned.
+pub(super) fn outcome(result: Result<u64, Errno>) -> Outcome {
+    match result {
+        Ok(value) => Outcome::Value(i64::try_from(value).unwrap_or(i64::MAX)),
+        Err(errno) => Outcome::Errno(errno),
+    }
+}
+
+/// The same as the word of the kernel's ABI.
+pub(super) fn ret(result: Result<u64, Errno>) -> Ret {
+    result.map_or_else(Ret::err, |value| Ret::ok(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+impl Runner {
+    /// Makes one action on the kernel and on the model, up to the next rest.
+    pub(super) fn perform(&mut self, doing: &mut Doing, action: &Action) -> Result<(), RunError> {
+        self.refuse_deadlock(action)?;
+        self.make(doing, action)?;
+        self.settle(doing)
+    }
+
+    fn make(&mut self, doing: &mut Doing, action: &Action) -> Result<(), RunError> {
+        match action {
+            Action::Add { ep, fd, mask, who } => {
+                let lane = self.caller(doing, who.as_ref())?;
+                self.control(doing, lane, Ctl::Add, (ep, fd), *mask)
+            }
+            Action::Mod { ep, fd, mask, who } => {
+                let lane = self.caller(doing, who.as_ref())?;
+                self.control(doing, lane, Ctl::Mod, (ep, fd), *mask)
+            }
+            Action::Del { ep, fd, who } => {
+                let lane = self.caller(doing, who.as_ref())?;
+                self.control(doing, lane, Ctl::Del, (ep, fd), Mask::EMPTY)
+            }
+            Action::Ctl { ep, fd, mask } => {
+                self.control(doing, MAIN, Ctl::Invalid, (ep, fd), *mask)
+            }
+            Action::Wait(wait) => self.wait(doing, wait),
+            Action::Poll(scan) => self.scan(doing, Way::Poll, scan),
+            Action::Select(scan) => self.scan(doing, Way::Select, scan),
+            Action::Freeze { ep, thread, max, at } => self.freeze(doing, ep, thread, *max, *at),
+            Action::Thaw { thread } => self.thaw(thread),
+            Action::Signal { thread } => self.signal(doing, thread),
+            Action::Expire { thread } => self.expire(doing, thread),
+            Action::Write { fd, what, who } => self.write(doing, fd, *what, who.as_ref()),
+            Action::Read { fd, n, who } => self.read(doing, fd, *n, who.as_ref()),
+            Action::Drain { fd, n, who } => self.drain(doing, fd, *n, who.as_ref()),
+            Action::Fill { fd, n, who } => self.fill(doing, fd, *n, who.as_ref()),
+            Action::Close { fd, who } => {
+                let lane = self.caller(doing, who.as_ref())?;
+                self.close(doing, lane, fd, false)
+            }
+            Action::Rst { fd } => self.reset(doing, fd),
+            Action::Dup { fd, name } => self.dup(doing, fd, name),
+            Action::Shutdown { fd, how } => self.shutdown(doing, fd, *how),
+            Action::Connect { fd, to } => self.connect(doing, fd, to),
+            Action::Accept { fd, name, who } => self.accept(doing, fd, name, who.as_ref()),
+            Action::Arm { fd, ms, interval } => self.arm(doing, fd, *ms, *interval),
+            Action::Sleep { ms } => self.pause(doing, *ms),
+            Action::Sockopt { fd, opt, value } => self.set_option(doing, fd, *opt, *value),
+            Action::New { actor } => self.new_actor(doing, actor),
+            Action::Repeat { times, body, until } => self.repeat(doing, *times, body, *until),
+            Action::Many { .. } => match action.as_repeat() {
+                Some(Action::Repeat { times, body, until }) => {
+                    self.repeat(doing, times, &body, until)
+                }
+                _ => Ok(()),
+            },
+            Action::Measure { name, times, run } => self.measure(doing, name, *times, run),
+            Action::Limit { free } => self.set_limit(doing, *free),
+            Action::Reset => {
+                self.counters.reset();
+                Ok(())
+            }
+            Action::Note | Action::Tally { .. } => Ok(()),
+        }
+    }
+
+    /// The lane of whoever makes a call.
+    pub(super) fn caller(
+        &mut self,
+        doing: &mut Doing,
+        who: Option<&Who>,
+    ) -> Result<LaneId, RunError> {
+        let lane = match who {
+            None => return Ok(MAIN),
+            Some(Who::Thread(name)) => self.thread(doing, name)?,
+            Some(Who::Woken) => self
+                .woken
+                .ok_or_else(|| RunError::Refused("no thread has returned yet".to_owned()))?,
+        };
+        if self.stage.sleeps(lane) {
+            return Err(RunError::Refused(format!("thread {} sleeps", self.name_of(lane))));
+        }
+        Ok(lane)
+    }
+
+    /// The lane of the thread with this name, which begins if it is new.
+    pub(super) fn thread(&mut self, doing: &mut Doing, name: &Label) -> Result<LaneId, RunError> {
+        if let Some(lane) = self.stage.lane_of(name) {
+            return Ok(lane);
+        }
+        let lane = self.stage.thread(name)?;
+        let workers = self.stage.workers().iter();
+        let tid = workers.filter(|worker| worker.lane == lane).map(|worker| worker.tid).next();
+        let started = LaneChange::Started { tid: tid.unwrap_or(0) };
+        doing.tell(self.now(), lane, Kind::Lane(started));
+        Ok(lane)
+    }
+
+    /// The name of a thread.
+    pub(super) fn name_of(&self, lane: LaneId) -> Label {
+        let worker = self.stage.workers().iter().find(|worker| worker.lane == lane);
+        worker.map_or_else(|| Label::new("main"), |worker| worker.name.clone())
+    }
+
+    /// `epoll_ctl(2)` of two descriptors.
+    fn control(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        op: Ctl,
+        (ep, fd): (&FdArg, &FdArg),
+        mask: Mask,
+    ) -> Result<(), RunError> {
+        let (e, f) = (self.stage.number(ep)?, self.stage.number(fd)?);
+        let data = if op == Ctl::Del { 0 } else { self.tag(label(fd), f) };
+        let job = Job::Ctl { ep: e, op: number(op), fd: f, mask, data };
+        let done = self.stage.call(lane, job)?;
+        let Answer::Number(kernel) = done.answer else { return Err(strange()) };
+        self.counters.call(kernel.err());
+        let model = self.machine.ctl(e, op, f, mask, data);
+        let file = self.stage.table().file_at(f).map_or(FileId(0), |file| file.id);
+        match op.known() {
+            Some(op) => {
+                let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
+                doing.returned(lane, call, &done, ret(kernel), Output::None);
+            }
+            None => {
+                let text = format!("epoll_ctl({e}, {NO_OPERATION}, {f}, {mask})").into();
+                let time = (done.started, done.ended);
+                doing.made(lane, Made { text, ret: ret(kernel), time });
+            }
+        }
+        doing.result(outcome(kernel), outcome(model.map(|()| 0)));
+        Ok(())
+    }
+
+    /// Whether the model says that the action would wait for a harvest that is held.
+    pub(super) fn would_wait(&self, model: &mut Machine, action: &Action) -> bool {
+        let fd = |arg: &FdArg| self.stage.table().number(arg);
+        let waits = |result: Result<(), Errno>| result == Err(Errno::EDEADLK);
+        match action {
+            Action::Add { ep, fd: of, mask, .. } => {
+                waits(model.ctl(fd(ep), Ctl::Add, fd(of), *mask, 0))
+            }
+            Action::Mod { ep, fd: of, mask, .. } => {
+                waits(model.ctl(fd(ep), Ctl::Mod, fd(of), *mask, 0))
+            }
+            Action::Del { ep, fd: of, .. } => {
+                waits(model.ctl(fd(ep), Ctl::Del, fd(of), Mask::EMPTY, 0))
+            }
+            Action::Wait(wait) if wait.thread.is_none() => {
+                waits(model.wait(fd(&wait.ep), wait.max).map(drop))
+            }
+            Action::Poll(scan) | Action::Select(scan) => {
+                scan.fds.iter().any(|(arg, _)| self.is_held(fd(arg)))
+            }
+            Action::Freeze { ep, .. } => self.is_held(fd(ep)),
+            Action::Close { fd: of, .. } | Action::Rst { fd: of } => waits(model.close(fd(of))),
+            Action::Repeat { .. } | Action::Many { .. } | Action::Measure { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a harvest of the epoll instance with this number is held.
+    fn is_held(&self, fd: Fd) -> bool {
+        let view = self.machine.file_under(fd).and_then(|file| self.machine.instance(file));
+        view.is_some_and(|view| view.overflow.is_some())
+    }
+}
+
+/// The name that a registration of `fd` goes by.
+fn label(fd: &FdArg) -> Label {
+    match fd {
+        FdArg::Named(label) => label.clone(),
+        FdArg::Number(number) => Label::new(number.to_string()),
+    }
+}
+
+/// The operation as a number.
+fn number(op: Ctl) -> i32 {
+    match op.known() {
+        Some(CtlOp::Add) => nix::libc::EPOLL_CTL_ADD,
+        Some(CtlOp::Mod) => nix::libc::EPOLL_CTL_MOD,
+        Some(CtlOp::Del) => nix::libc::EPOLL_CTL_DEL,
+        None => NO_OPERATION,
+    }
+}
+
+/// A thread came back with the answer of another call.
+pub(super) fn strange() -> RunError {
+    RunError::Failed("a call came back as another one".to_owned())
+}

@@ -1,0 +1,221 @@
+//! What the file expects against what was seen, and what the model says against what the kernel
+//! did.
+
+use std::collections::BTreeMap;
+
+use crate::lesson::case::{Entry, Expect, Label, Outcome, Range, Seen};
+
+use super::report::{
+    Between, Mismatch, Observed, Report, entry_text, list_text, outcome_text, seen_text,
+};
+
+/// Collects disagreements, and counts what agreed.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    pub(crate) mismatches: Vec<Mismatch>,
+    pub(crate) agreed: u64,
+}
+
+impl Comparison {
+    /// Holds the model's side against the kernel's.
+    pub(crate) fn both<T: PartialEq>(
+        &mut self,
+        what: impl FnOnce() -> String,
+        kernel: &T,
+        model: &T,
+        text: impl Fn(&T) -> String,
+    ) {
+        if kernel == model {
+            self.agreed += 1;
+            return;
+        }
+        self.mismatches.push(Mismatch {
+            between: Between::ModelAndKernel,
+            what: what(),
+            expected: None,
+            kernel: Some(text(kernel)),
+            model: Some(text(model)),
+        });
+    }
+
+    /// Holds what a call returned, and who woke, against each other.
+    pub(crate) fn results(&mut self, kernel: &Observed, model: &Observed, when: &str) {
+        let optional = |seen: &Option<Seen>| seen.as_ref().map_or_else(nothing, seen_text);
+        let returned = |ret: &Option<_>| ret.map_or_else(nothing, outcome_text);
+        let what = |what: &str| format!("{what}{when}");
+        self.both(|| what("the result"), &kernel.ret, &model.ret, returned);
+        self.both(|| what("the events"), &kernel.events, &model.events, optional);
+        self.both(|| what("who returned"), &kernel.woke, &model.woke, woke_text);
+    }
+
+    /// Holds everything that both tell after a step against each other.
+    pub(crate) fn after_step(&mut self, kernel: &Observed, model: &Observed) {
+        self.results(kernel, model, "");
+        let names = |names: &Vec<Label>| labels_text(names);
+        self.both(|| "who sleeps".to_owned(), &kernel.asleep, &model.asleep, names);
+        for (label, list) in &kernel.interest {
+            let said = model.interest.get(label).cloned().unwrap_or_default();
+            let what = || format!("the interest list of {label}");
+            self.both(what, list, &said, |list| entries_text(list));
+        }
+        for (label, list) in &kernel.rdl {
+            let said = model.rdl.get(label).cloned().unwrap_or_default();
+            self.both(|| format!("the ready list of {label}"), list, &said, names);
+        }
+        for (label, list) in &kernel.ovf {
+            let said = model.ovf.get(label).cloned().unwrap_or_default();
+            self.both(|| format!("the overflow list of {label}"), list, &said, names);
+        }
+    }
+}
+
+/// What the file expects of a step against what was seen.
+pub(crate) fn with_file(expect: &Expect, report: &Report) -> Comparison {
+    let mut file = File { report, found: Comparison::default() };
+    let (seen, model) = (&report.seen, &report.model);
+    if let Some(ret) = expect.ret {
+        let said = model.ret.map(outcome_text);
+        let returned = |ret: &Option<Outcome>| ret.map_or_else(nothing, outcome_text);
+        file.hold("the result".to_owned(), &Some(ret), &seen.ret, said, returned);
+    }
+    if let Some(events) = &expect.events {
+        let said = model.events.as_ref().map(seen_text);
+        let handed = |seen: &Option<&Seen>| seen.map_or_else(nothing, seen_text);
+        let handed_over = seen.events.as_ref();
+        file.hold("the events".to_owned(), &Some(events), &handed_over, said, handed);
+    }
+    file.lists(expect);
+    file.threads(expect);
+    file.counters(expect);
+    file.found
+}
+
+/// A comparison of the file with a report.
+struct File<'r> {
+    report: &'r Report,
+    found: Comparison,
+}
+
+impl File<'_> {
+    fn hold<T: PartialEq>(
+        &mut self,
+        what: String,
+        expected: &T,
+        kernel: &T,
+        model: Option<String>,
+        text: impl Fn(&T) -> String,
+    ) {
+        if expected == kernel {
+            self.found.agreed += 1;
+            return;
+        }
+        self.found.mismatches.push(Mismatch {
+            between: Between::FileAndKernel,
+            what,
+            expected: Some(text(expected)),
+            kernel: Some(text(kernel)),
+            model,
+        });
+    }
+
+    fn lists(&mut self, expect: &Expect) {
+        let (seen, model) = (&self.report.seen, &self.report.model);
+        let none = Vec::new();
+        for (ep, list) in &expect.interest {
+            let what = format!("the interest list of {ep}");
+            let said = model.interest.get(ep).map(|list| entries_text(list));
+            let read = seen.interest.get(ep);
+            self.hold(what, list, read.unwrap_or(&Vec::new()), said, |list| entries_text(list));
+        }
+        let ready = ("ready", &expect.rdl, &seen.rdl, &model.rdl);
+        let overflow = ("overflow", &expect.ovf, &seen.ovf, &model.ovf);
+        for (word, expected, seen, model) in [ready, overflow] {
+            for (ep, list) in expected {
+                let what = format!("the {word} list of {ep}");
+                let said = model.get(ep).map(|list| labels_text(list));
+                self.hold(what, list, seen.get(ep).unwrap_or(&none), said, |list| {
+                    labels_text(list)
+                });
+            }
+        }
+    }
+
+    fn threads(&mut self, expect: &Expect) {
+        let (seen, model) = (&self.report.seen, &self.report.model);
+        if !expect.woke.is_empty() || !expect.woke_maybe.is_empty() {
+            let mut expected = expect.woke.clone();
+            let maybe = expect.woke_maybe.iter();
+            let back = maybe.filter(|(thread, _)| seen.woke.contains_key(thread));
+            expected.extend(back.map(|(thread, seen)| (thread.clone(), seen.clone())));
+            let said = Some(woke_text(&model.woke));
+            self.hold("who returned".to_owned(), &expected, &seen.woke, said, woke_text);
+        }
+        if let Some(asleep) = &expect.asleep {
+            let said = Some(labels_text(&model.asleep));
+            self.hold("who sleeps".to_owned(), asleep, &seen.asleep, said, |names| {
+                labels_text(names)
+            });
+        }
+    }
+
+    fn counters(&mut self, expect: &Expect) {
+        let report = self.report;
+        let mut judge = |what: String, agrees: bool, expected: String, kernel: String| {
+            if agrees {
+                self.found.agreed += 1;
+                return;
+            }
+            let (expected, kernel) = (Some(expected), Some(kernel));
+            let between = Between::FileAndKernel;
+            let wrong = Mismatch { between, what, expected, kernel, model: None };
+            self.found.mismatches.push(wrong);
+        };
+        for (counter, range) in &expect.count {
+            let value = report.counter(counter);
+            let what = format!("the counter {counter}");
+            judge(what, range.contains(value), range_text(*range), value.to_string());
+        }
+        if let Some([less, more]) = &expect.less {
+            let (a, b) = (report.counter(less), report.counter(more));
+            let what = format!("the counters {less} and {more}");
+            judge(what, a < b, "the first is less".to_owned(), format!("{a} and {b}"));
+        }
+        if let Some([one, other]) = &expect.same {
+            let number = |label: &Label| report.numbers.get(label).copied();
+            let (a, b) = (number(one), number(other));
+            let got = [a, b].map(|fd| fd.map_or_else(nothing, |fd| fd.to_string())).join(" and ");
+            let what = format!("the numbers of {one} and {other}");
+            judge(what, a.is_some() && a == b, "the same".to_owned(), got);
+        }
+    }
+}
+
+fn nothing() -> String {
+    "nothing".to_owned()
+}
+
+fn labels_text(labels: &[Label]) -> String {
+    list_text(labels.iter().map(ToString::to_string))
+}
+
+fn entries_text(entries: &[Entry]) -> String {
+    list_text(entries.iter().map(entry_text))
+}
+
+/// `nobody`, or `A: [p.r IN]; B: EINTR`.
+fn woke_text(woke: &BTreeMap<Label, Seen>) -> String {
+    if woke.is_empty() {
+        return "nobody".to_owned();
+    }
+    let one = |(thread, seen): (&Label, &Seen)| format!("{thread}: {}", seen_text(seen));
+    woke.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// `3`, `3 or more`, `3 to 5`.
+fn range_text(range: Range) -> String {
+    match range.max {
+        Some(max) if max == range.min => max.to_string(),
+        Some(max) => format!("{} to {max}", range.min),
+        None => format!("{} or more", range.min),
+    }
+}

@@ -1,0 +1,591 @@
+//! Calls on files that do not wait: reading and writing, opening and closing, connecting.
+
+use crate::event::{Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret};
+use crate::lesson::case::{
+    Actor, ActorKind, Amount, Counter, FdArg, Label, Outcome, SockOpt, Target, Who,
+};
+use crate::lesson::stage::job::{Answer, Job};
+use crate::lesson::stage::make::Made;
+use crate::lesson::stage::{MAIN, NewFd};
+use crate::model::Place;
+
+use super::act::{outcome, ret, strange};
+use super::step::Doing;
+use super::{RunError, Runner};
+
+impl Runner {
+    // --- opening
+
+    /// `new`
+    pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) -> Result<(), RunError> {
+        for name in actor.members() {
+            let model = if self.exhausted() { Err(Errno::EMFILE) } else { Ok(0) };
+            match self.new_member(doing, &name, actor.kind) {
+                Ok(()) => doing.result(outcome(Ok(0)), outcome(model)),
+                // With less room than a pair needs the kernel refuses what the model cannot know.
+                Err(errno @ Errno::EMFILE) if self.limit.is_some() => {
+                    doing.result(outcome(Err(errno)), outcome(Err(errno)));
+                    return Ok(());
+                }
+                Err(errno) => {
+                    doing.result(outcome(Err(errno)), outcome(model));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One member of an actor: its descriptors, by kernel and model.
+    pub(super) fn new_member(
+        &mut self,
+        doing: &mut Doing,
+        name: &Label,
+        kind: ActorKind,
+    ) -> Result<(), Errno> {
+        let expected: Vec<_> =
+            (0u32..).take(kind.ends().len()).map(|skip| self.stage.table().free(skip)).collect();
+        let (made, calls) = self.stage.make(name, kind);
+        for made in calls {
+            self.counters.call(made.ret.errno());
+            if kind == ActorKind::Epoll {
+                let record = crate::event::SyscallRecord {
+                    call: Call::EpollCreate,
+                    ret: made.ret,
+                    output: Output::None,
+                    started: made.time.0,
+                };
+                doing.tell(made.time.1, MAIN, Kind::Return(record));
+            } else {
+                doing.made(MAIN, made);
+            }
+        }
+        let ends = made?;
+        let numbers: Vec<_> = ends.iter().map(|end| end.fd).collect();
+        let text = |fds: &Vec<Fd>| format!("{:?}", fds.iter().map(|fd| fd.0).collect::<Vec<_>>());
+        doing.found.both(|| format!("the numbers of {name}"), &numbers, &expected, text);
+        self.install(kind, &ends);
+        for end in ends {
+            let NewFd { label, fd, file, what } = end;
+            let open = Kind::Open { fd, file, what, name: label.as_str().into() };
+            doing.tell(self.now(), LaneId::TOOL, open);
+        }
+        Ok(())
+    }
+
+    /// The model gets what the kernel gave.
+    fn install(&mut self, kind: ActorKind, ends: &[NewFd]) {
+        let mut places = ends.iter().map(|end| Place { fd: end.fd, file: end.file });
+        let Some(first) = places.next() else { return };
+        let second = places.next().unwrap_or(first);
+        let sndbuf = || self.stage.buffer(first.fd, SockOpt::SndBuf).unwrap_or(0);
+        let model = &mut self.machine;
+        match kind {
+            ActorKind::Epoll => model.epoll(first),
+            ActorKind::Pipe { size } => model.pipe(first, second, size),
+            ActorKind::Eventfd { value, semaphore } => {
+                model.eventfd(first, value.into(), semaphore);
+            }
+            ActorKind::Timerfd => model.timerfd(first),
+            ActorKind::Pair { .. } => model.unix_pair(first, second, sndbuf()),
+            ActorKind::Dgram { .. } => model.datagram_pair(first, second, sndbuf()),
+            ActorKind::Udp => model.udp_pair(first, second),
+            ActorKind::Listener { backlog } => model.listener(first, backlog),
+            ActorKind::Client => model.tcp(first),
+            ActorKind::File | ActorKind::Dir | ActorKind::Null => model.plain(first),
+        }
+    }
+
+    /// accept4(2)
+    pub(super) fn accept(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        name: &Label,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let listener = self.stage.number(fd)?;
+        let at = Place { fd: self.stage.table().free(0), file: self.stage.table().next_file() };
+        let full = self.exhausted();
+        let (new, done) = self.stage.accept(lane, listener, name)?;
+        self.counters.add(Counter::Accepts, 1);
+        self.counters.call(new.as_ref().err().copied());
+        let model = match full {
+            true if self.machine.file_under(listener).is_some() => Err(Errno::EMFILE),
+            _ => {
+                let file = new.as_ref().map_or(at.file, |new| new.file);
+                self.machine.accept(listener, Place { file, ..at })
+            }
+        };
+        if let Ok(new) = &new {
+            let text = |fd: &Fd| fd.to_string();
+            doing.found.both(|| format!("the number of {name}"), &new.fd, &at.fd, text);
+        }
+        let value = new.as_ref().map(|new| u64::from(new.fd.0.unsigned_abs())).map_err(|e| *e);
+        let output = match &new {
+            Ok(new) => Output::Accepted { file: new.file, peer: Peer::Unknown },
+            Err(_) => Output::None,
+        };
+        doing.returned(lane, Call::Accept { fd: listener }, &done, ret(value), output);
+        if let Ok(NewFd { label, fd, file, what }) = new {
+            let open = Kind::Open { fd, file, what, name: label.as_str().into() };
+            doing.tell(done.ended, LaneId::TOOL, open);
+        }
+        doing.result(outcome(value.map(|_| 0)), outcome(model.map(|()| 0)));
+        Ok(())
+    }
+
+    /// dup(2)
+    pub(super) fn dup(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        name: &Label,
+    ) -> Result<(), RunError> {
+        let of = self.stage.number(fd)?;
+        let (at, full) = (self.stage.table().free(0), self.exhausted());
+        let started = self.now();
+        let copy = self.stage.dup(of, name).map(|(fd, _)| fd);
+        let ended = self.now();
+        self.counters.call(copy.err());
+        let model = match full {
+            true if self.machine.file_under(of).is_some() => Err(Errno::EMFILE),
+            _ => self.machine.dup(of, at),
+        };
+        if let Ok(copy) = &copy {
+            let text = |fd: &Fd| fd.to_string();
+            doing.found.both(|| format!("the number of {name}"), copy, &at, text);
+        }
+        let value = copy.map(|fd| u64::from(fd.0.unsigned_abs()));
+        self.told(doing, MAIN, Call::Dup { fd: of }, (started, ended), ret(value));
+        doing.result(outcome(value.map(|_| 0)), outcome(model.map(|()| 0)));
+        Ok(())
+    }
+
+    /// A call that the stage made itself returned.
+    fn told(
+        &self,
+        doing: &mut Doing,
+        lane: LaneId,
+        call: Call,
+        (started, ended): (Nanos, Nanos),
+        ret: Ret,
+    ) {
+        let record = crate::event::SyscallRecord { call, ret, output: Output::None, started };
+        doing.tell(ended, lane, Kind::Return(record));
+    }
+
+    // --- closing
+
+    /// close(2)
+    pub(super) fn close(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: &FdArg,
+        reset: bool,
+    ) -> Result<(), RunError> {
+        let number = self.stage.number(fd)?;
+        let done = self.stage.close(lane, number, reset)?;
+        let Answer::Number(kernel) = done.answer else { return Err(strange()) };
+        self.counters.call(kernel.err());
+        let model = if reset { self.machine.reset(number) } else { self.machine.close(number) };
+        doing.returned(lane, Call::Close { fd: number }, &done, ret(kernel), Output::None);
+        doing.result(outcome(kernel), outcome(model.map(|()| 0)));
+        Ok(())
+    }
+
+    /// `SO_LINGER` with 0 seconds, then close(2).
+    pub(super) fn reset(&mut self, doing: &mut Doing, fd: &FdArg) -> Result<(), RunError> {
+        let number = self.stage.number(fd)?;
+        let started = self.now();
+        let set = self.stage.linger_none(number);
+        self.counters.call(set.err());
+        let text = format!("setsockopt({number}, SOL_SOCKET, SO_LINGER, {{1, 0}})").into();
+        let time = (started, self.now());
+        doing.made(MAIN, Made { text, ret: ret(set.map(|()| 0)), time });
+        match set {
+            Ok(()) => self.close(doing, MAIN, fd, true),
+            // Not a socket: the model has no such option.
+            Err(errno) => {
+                doing.result(outcome(Err(errno)), outcome(Err(errno)));
+                Ok(())
+            }
+        }
+    }
+
+    /// shutdown(2)
+    pub(super) fn shutdown(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        how: How,
+    ) -> Result<(), RunError> {
+        let number = self.stage.number(fd)?;
+        let started = self.now();
+        let kernel = self.stage.shutdown(number, how).map(|()| 0);
+        let ended = self.now();
+        self.counters.call(kernel.err());
+        let model = self.machine.shutdown(number, how).map(|()| 0);
+        let call = Call::Shutdown { fd: number, how };
+        self.told(doing, MAIN, call, (started, ended), ret(kernel));
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// connect(2): EINPROGRESS is its ordinary result, and counts as 0.
+    pub(super) fn connect(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        to: &Target,
+    ) -> Result<(), RunError> {
+        let client = self.stage.number(fd)?;
+        let listener = match to {
+            Target::Nobody => None,
+            Target::Listener(label) => {
+                let number = self.stage.table().number_of(label);
+                let open = number.filter(|_| self.stage.table().is_open(label));
+                let closed = || RunError::Refused(format!("{label} is closed"));
+                Some(open.ok_or_else(closed)?)
+            }
+        };
+        let (kernel, calls) = self.stage.connect(client, listener)?;
+        for made in calls {
+            self.counters.call(made.ret.errno());
+            doing.made(MAIN, made);
+        }
+        let kernel = match kernel {
+            Err(errno) if errno == Errno(nix::libc::EINPROGRESS) => Ok(0),
+            other => other.map(|()| 0),
+        };
+        let model = self.machine.connect(client, listener).map(|()| 0);
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// timerfd_settime(2)
+    pub(super) fn arm(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        ms: u32,
+        interval: u32,
+    ) -> Result<(), RunError> {
+        let number = self.stage.number(fd)?;
+        self.sync();
+        let (kernel, calls) = self.stage.arm(number, ms, interval);
+        for made in calls {
+            self.counters.call(made.ret.errno());
+            doing.made(MAIN, made);
+        }
+        let nanos = |ms: u32| Nanos(u64::from(ms) * 1_000_000);
+        let model = self.machine.arm(number, nanos(ms), nanos(interval)).map(|()| 0);
+        self.timers = Some((self.now(), 0));
+        doing.result(outcome(kernel.map(|()| 0)), outcome(model));
+        Ok(())
+    }
+
+    /// setsockopt(2)
+    pub(super) fn set_option(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        option: SockOpt,
+        value: u32,
+    ) -> Result<(), RunError> {
+        let number = self.stage.number(fd)?;
+        let (kernel, calls) = self.stage.set_option(number, option, value);
+        for made in calls {
+            self.counters.call(made.ret.errno());
+            doing.made(MAIN, made);
+        }
+        let given = self.stage.buffer(number, option).unwrap_or(value);
+        let model = match option {
+            SockOpt::RcvLowat => self.machine.rcvlowat(number, given),
+            SockOpt::SndBuf => self.machine.sndbuf(number, given),
+            SockOpt::RcvBuf => self.machine.rcvbuf(number, given),
+        };
+        doing.result(outcome(kernel.map(|()| 0)), outcome(model.map(|()| 0)));
+        Ok(())
+    }
+
+    // --- reading and writing
+
+    /// What the file with this number is.
+    fn kind(&self, fd: Fd) -> Option<FileKind> {
+        self.stage.table().file_at(fd).map(|file| file.what)
+    }
+
+    /// One read(2), by the kernel: the bytes, or the number that they are.
+    fn kernel_reads(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<Result<u64, Errno>, RunError> {
+        let done = self.stage.call(lane, Job::Read { fd, len: n })?;
+        let Answer::Bytes(result) = &done.answer else { return Err(strange()) };
+        self.counters.call(result.as_ref().err().copied());
+        self.counters.add(Counter::Reads, 1);
+        let counts = matches!(self.kind(fd), Some(FileKind::Eventfd | FileKind::Timerfd));
+        let value = match result {
+            Ok((_, head)) if counts => {
+                Ok(head.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+            }
+            Ok((count, _)) => Ok(*count),
+            Err(errno) => Err(*errno),
+        };
+        let (count, output) = match result {
+            Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
+            Err(errno) => (Err(*errno), Output::None),
+        };
+        doing.returned(lane, Call::Read { fd, len: n }, &done, ret(count), output);
+        Ok(value)
+    }
+
+    /// read(2)
+    pub(super) fn read(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let kernel = self.kernel_reads(doing, lane, number, n)?;
+        let model = self.machine.read(number, n.into());
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// One write(2), by the kernel.
+    fn kernel_writes(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        what: Amount,
+    ) -> Result<Result<u64, Errno>, RunError> {
+        let (job, len) = match what {
+            Amount::Bytes(len) => (Job::Write { fd, len }, len),
+            Amount::Value(value) => (Job::WriteValue { fd, value }, 8),
+        };
+        let done = self.stage.call(lane, job)?;
+        let Answer::Bytes(result) = &done.answer else { return Err(strange()) };
+        self.counters.call(result.as_ref().err().copied());
+        self.counters.add(Counter::Writes, 1);
+        let (count, output) = match result {
+            Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
+            Err(errno) => (Err(*errno), Output::None),
+        };
+        self.stage.wrote(fd, count.unwrap_or(0));
+        doing.returned(lane, Call::Write { fd, len }, &done, ret(count), output);
+        Ok(count)
+    }
+
+    /// The model writes what the kernel wrote, or would have.
+    fn model_writes(
+        &mut self,
+        fd: Fd,
+        what: Amount,
+        kernel: Result<u64, Errno>,
+    ) -> Result<u64, Errno> {
+        let tcp = self.kind(fd) == Some(FileKind::Tcp);
+        let n = match what {
+            Amount::Bytes(len) => u64::from(len),
+            Amount::Value(value) if self.kind(fd) == Some(FileKind::Eventfd) => value,
+            Amount::Value(_) => 8,
+        };
+        match kernel {
+            Ok(count) if tcp && count < n => {
+                let written = self.machine.write(fd, count);
+                self.machine.fill(fd);
+                written
+            }
+            Err(Errno::EAGAIN) if tcp => {
+                if self.machine.clone().write(fd, n).is_ok() {
+                    self.machine.fill(fd);
+                }
+                self.machine.write(fd, n)
+            }
+            _ => self.machine.write(fd, n),
+        }
+    }
+
+    /// The model learns what the kernel charges for a message before it is written.
+    fn learn(&mut self, fd: Fd, what: Amount) {
+        let n = match what {
+            Amount::Bytes(len) => u64::from(len),
+            Amount::Value(_) => 8,
+        };
+        // At most a whole message and the rest are asked for.
+        for _ in 0..2 {
+            let Some((datagram, bytes)) = self.machine.unlearnt(fd, n) else { return };
+            // One that the kernel does not take is never charged.
+            let Ok(charge) = self.stage.charge(datagram, bytes) else { return };
+            self.machine.charge(datagram, bytes, charge);
+        }
+    }
+
+    /// What `write` means for that file: bytes, or the number that an eventfd takes.
+    fn amount(&self, fd: Fd, what: Amount) -> Amount {
+        match what {
+            Amount::Bytes(n) if self.kind(fd) == Some(FileKind::Eventfd) => Amount::Value(n.into()),
+            other => other,
+        }
+    }
+
+    /// write(2)
+    pub(super) fn write(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        what: Amount,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let what = self.amount(number, what);
+        self.learn(number, what);
+        let kernel = self.kernel_writes(doing, lane, number, what)?;
+        let model = self.model_writes(number, what, kernel);
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// read(2) until EAGAIN, the end, or an error.
+    pub(super) fn drain(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let kind = self.kind(number);
+        if kind == Some(FileKind::Tcp) {
+            return self.drain_tcp(doing, lane, number, n);
+        }
+        // An empty datagram is not the end of anything.
+        let ends = !matches!(kind, Some(FileKind::Datagram | FileKind::Udp));
+        for _ in 0..MOST_CALLS {
+            let kernel = self.kernel_reads(doing, lane, number, n)?;
+            let model = self.machine.read(number, n.into());
+            let (kernel, model) = (drained(kernel, ends), drained(model, ends));
+            let same = doing.same("a read", kernel, model);
+            if !same || !matches!(kernel, Outcome::Value(_)) {
+                doing.result(kernel, model);
+                return Ok(());
+            }
+        }
+        Err(RunError::Failed(format!("a drain of {MOST_CALLS} reads has no end")))
+    }
+
+    /// The same of TCP, whose bytes come in pieces that the model does not know.
+    fn drain_tcp(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<(), RunError> {
+        let mut again = false;
+        let mut kernel = Outcome::Value(0);
+        for _ in 0..MOST_CALLS {
+            kernel = drained(self.kernel_reads(doing, lane, fd, n)?, true);
+            match kernel {
+                Outcome::Value(_) => again = false,
+                Outcome::Errno(Errno::EAGAIN) if !again => {
+                    // What the reads made room for comes now.
+                    self.stage.settle()?;
+                    again = true;
+                }
+                _ => break,
+            }
+        }
+        let mut model = Outcome::Value(0);
+        while let Outcome::Value(_) = model {
+            model = drained(self.machine.read(fd, u64::MAX), true);
+        }
+        doing.result(kernel, model);
+        Ok(())
+    }
+
+    /// write(2) until EAGAIN or an error.
+    pub(super) fn fill(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let what = self.amount(number, Amount::Bytes(n));
+        if self.kind(number) == Some(FileKind::Tcp) {
+            return self.fill_tcp(doing, lane, number, n);
+        }
+        for _ in 0..MOST_CALLS {
+            self.learn(number, what);
+            let kernel = self.kernel_writes(doing, lane, number, what)?;
+            let model = outcome(self.model_writes(number, what, kernel));
+            let kernel = outcome(kernel);
+            let same = doing.same("a write", kernel, model);
+            if !same || !matches!(kernel, Outcome::Value(_)) {
+                doing.result(kernel, model);
+                return Ok(());
+            }
+        }
+        Err(RunError::Failed(format!("{MOST_CALLS} writes do not fill that file")))
+    }
+
+    /// The same of TCP, which is full when it stays so: the other end acknowledges late.
+    fn fill_tcp(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<(), RunError> {
+        let (mut kernel, mut total, mut refused) = (Ok(0), 0, 0);
+        for _ in 0..MOST_CALLS {
+            kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
+            match kernel {
+                Ok(count) => (total, refused) = (total + count, 0),
+                Err(Errno::EAGAIN) if refused < STAYS_FULL => {
+                    refused += 1;
+                    std::thread::sleep(LATER);
+                }
+                Err(_) => break,
+            }
+        }
+        if total > 0 {
+            // Nothing can be wrong with what the kernel took.
+            let _ = self.machine.write(fd, total);
+        }
+        let model = self.model_writes(fd, Amount::Bytes(n), kernel);
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+}
+
+/// No drain or fill makes more calls.
+const MOST_CALLS: u32 = 200_000;
+/// So often a full TCP socket must refuse in turn, [`LATER`] apart: longer than an acknowledgement
+/// is held back (`TCP_DELACK_MIN`, 40 ms).
+const STAYS_FULL: u32 = 24;
+/// See [`STAYS_FULL`].
+const LATER: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// A read as `drain` sees it: where `ends`, 0 bytes are the end.
+fn drained(result: Result<u64, Errno>, ends: bool) -> Outcome {
+    match result {
+        Ok(0) if ends => Outcome::Eof,
+        other => outcome(other),
+    }
+}

@@ -1,0 +1,146 @@
+//! Actions that are many calls: repeats, measurements; and the limit of descriptors.
+
+use crate::event::{Call, Ret};
+use crate::lesson::case::{Action, Counter, Label, Outcome, Run, Way};
+use crate::lesson::stage::MAIN;
+use crate::lesson::stage::job::{Done, Query, Ready};
+use crate::lesson::stage::make::Made;
+
+use super::act::outcome;
+use super::report::seen_text;
+use super::sleep::Sleeping;
+use super::step::Doing;
+use super::{RunError, Runner};
+
+impl Runner {
+    /// The same actions again and again.
+    pub(super) fn repeat(
+        &mut self,
+        doing: &mut Doing,
+        times: u32,
+        body: &[Action],
+        until: Option<Outcome>,
+    ) -> Result<(), RunError> {
+        let mut rounds = 0;
+        let mut events = None;
+        for round in 1..=times {
+            doing.round = Some(round);
+            for action in body {
+                self.one_of_round(doing, &action.of_round(round), round)?;
+                if doing.kernel.events.is_some() {
+                    events = Some((doing.kernel.events.clone(), doing.model.events.clone()));
+                }
+            }
+            rounds = round;
+            let enough = until.is_some() && doing.last == until;
+            if enough || !doing.found.mismatches.is_empty() {
+                break;
+            }
+        }
+        doing.round = None;
+        doing.result(outcome(Ok(rounds.into())), outcome(Ok(rounds.into())));
+        if let Some((kernel, model)) = events {
+            (doing.kernel.events, doing.model.events) = (kernel, model);
+        }
+        Ok(())
+    }
+
+    /// One action of a round, judged at once.
+    fn one_of_round(
+        &mut self,
+        doing: &mut Doing,
+        action: &Action,
+        round: u32,
+    ) -> Result<(), RunError> {
+        (doing.kernel.ret, doing.model.ret, doing.last) = (None, None, None);
+        (doing.kernel.events, doing.model.events) = (None, None);
+        self.sync();
+        self.perform(doing, action).map_err(|error| match error {
+            RunError::Refused(why) => RunError::Failed(format!("round {round}: {why}")),
+            other => other,
+        })?;
+        let when = format!(" of {} in round {round}", action.word());
+        doing.found.results(&doing.kernel, &doing.model, &when);
+        Ok(())
+    }
+
+    /// One call so many times, and how long one takes.
+    pub(super) fn measure(
+        &mut self,
+        doing: &mut Doing,
+        name: &Label,
+        times: u32,
+        run: &Run,
+    ) -> Result<(), RunError> {
+        let (query, call) = match run {
+            Run::Wait(wait) => {
+                let ep = self.stage.number(&wait.ep)?;
+                let max = u32::try_from(wait.max).unwrap_or(0);
+                let call = Call::EpollWait { ep, max, timeout_ms: 0 };
+                (Query::Wait { ep, max: wait.max }, Sleeping::Wait(call))
+            }
+            Run::Scan(way, scan) => self.scan_query(*way, scan)?,
+        };
+        let times = times.max(1);
+        let mut ready = Ready::new(&query)
+            .map_err(|errno| RunError::Refused(format!("that call cannot be made: {errno}")))?;
+        let (mut events, mut empty) = (0, 0);
+        let started = self.now();
+        for _ in 1..times {
+            // What fails fails in the last call, too, which is looked at.
+            let found = ready.repeat().unwrap_or(0);
+            events += found;
+            empty += u64::from(found == 0);
+        }
+        let last = ready.call(0);
+        let ended = self.now();
+        let each = ended.since(started).0 / u64::from(times);
+        self.counters.set(Counter::Ns(name.clone()), each);
+        self.counters.add(Counter::Calls, u64::from(times) - 1);
+        if let Query::Wait { .. } = query {
+            self.counters.add(Counter::Waits, u64::from(times) - 1);
+            self.counters.add(Counter::Events, events as u64);
+            self.counters.add(Counter::Empty, empty);
+        }
+        let polled = query.polled().len() as u64 * (u64::from(times) - 1);
+        self.counters.add(Counter::Polled, polled);
+        let done = Done { answer: last, started, ended };
+        for _ in 1..times {
+            self.model_asks(&query, &call);
+        }
+        let model = self.model_asks(&query, &call);
+        let mut unseen = Doing::default();
+        let kernel = self.returned(&mut unseen, MAIN, &call, done)?;
+        doing.found.both(|| "the last call".to_owned(), &kernel, &model, seen_text);
+        let text = format!("{} {times} times, {each} ns each", run_word(run)).into();
+        let (ret, time) = (Ret::ok(times.into()), (started, ended));
+        doing.made(MAIN, Made { text, ret, time });
+        doing.result(outcome(Ok(times.into())), outcome(Ok(times.into())));
+        Ok(())
+    }
+
+    /// `RLIMIT_NOFILE` so that just so many more descriptors can be opened.
+    pub(super) fn set_limit(
+        &mut self,
+        doing: &mut Doing,
+        free: Option<u32>,
+    ) -> Result<(), RunError> {
+        let started = self.now();
+        self.stage.limit(free)?;
+        self.limit = free.map(|free| self.stage.table().free(free));
+        self.counters.call(None);
+        let soft = self.limit.map_or_else(|| "the hard limit".to_owned(), |end| end.to_string());
+        let text = format!("setrlimit(RLIMIT_NOFILE, {soft})").into();
+        doing.made(MAIN, Made { text, ret: Ret::ok(0), time: (started, self.now()) });
+        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        Ok(())
+    }
+}
+
+fn run_word(run: &Run) -> &'static str {
+    match run {
+        Run::Wait(_) => "epoll_wait",
+        Run::Scan(Way::Poll, _) => "poll",
+        Run::Scan(Way::Select, _) => "select",
+    }
+}

@@ -1,0 +1,40 @@
+//! Where the ready lists, the overflow lists and the sleepers of the epoll instances come from.
+
+use crate::event::ListSource;
+use crate::model::{InstanceView, WatchView};
+
+/// The lists of one instance, each registration by its `epoll_event.data`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lists {
+    /// rdllist, head first.
+    pub(crate) ready: Vec<u64>,
+    /// ovflist, newest first; `None` while no harvest is running.
+    pub(crate) overflow: Option<Vec<u64>>,
+}
+
+/// Something that knows those lists.
+pub(crate) trait ReadySource {
+    /// Whose knowledge it is.
+    fn source(&self) -> ListSource;
+
+    /// The lists of the instance that the model sees like this; `None` if it cannot tell now.
+    fn lists(&mut self, instance: &InstanceView) -> Option<Lists>;
+}
+
+/// The model itself: the kernel shows these lists to nobody without privilege.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ByModel;
+
+impl ReadySource for ByModel {
+    fn source(&self) -> ListSource {
+        ListSource::Model
+    }
+
+    fn lists(&mut self, instance: &InstanceView) -> Option<Lists> {
+        let data = |list: &[WatchView]| list.iter().map(|watch| watch.data).collect();
+        Some(Lists {
+            ready: data(&instance.ready),
+            overflow: instance.overflow.as_deref().map(data),
+        })
+    }
+}

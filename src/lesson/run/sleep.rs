@@ -1,0 +1,451 @@
+//! The calls that wait: by the main thread for a time, by others until something wakes them.
+
+use std::time::Duration;
+
+use crate::event::{
+    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Ret,
+};
+use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
+use crate::lesson::stage::MAIN;
+use crate::lesson::stage::job::{Answer, Done, Job, Query};
+use crate::lesson::stage::make::Made;
+use crate::model::{Reported, Way, Woke};
+
+use super::act::{outcome, strange};
+use super::step::Doing;
+use super::{RunError, Runner, Sleeper};
+
+/// The call in which a thread sleeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sleeping {
+    /// epoll_wait
+    Wait(Call),
+    /// poll or select: as text, and the labels of its descriptors.
+    Scan(Box<str>, Vec<(Fd, Label)>),
+}
+
+/// A timeout as an argument.
+fn timeout(ms: Option<u32>) -> i32 {
+    ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX))
+}
+
+fn way(way: case::Way) -> Way {
+    match way {
+        case::Way::Poll => Way::Poll,
+        case::Way::Select => Way::Select,
+    }
+}
+
+impl Runner {
+    /// `epoll_wait(2)`
+    pub(super) fn wait(&mut self, doing: &mut Doing, wait: &Wait) -> Result<(), RunError> {
+        let ep = self.stage.number(&wait.ep)?;
+        let max = wait.max;
+        let call = Call::EpollWait {
+            ep,
+            max: u32::try_from(max).unwrap_or(0),
+            timeout_ms: timeout(wait.timeout),
+        };
+        self.query(doing, Query::Wait { ep, max }, Sleeping::Wait(call), wait.timeout, &wait.thread)
+    }
+
+    /// poll(2) or select(2)
+    pub(super) fn scan(
+        &mut self,
+        doing: &mut Doing,
+        way: case::Way,
+        scan: &Scan,
+    ) -> Result<(), RunError> {
+        let (query, sleeping) = self.scan_query(way, scan)?;
+        self.query(doing, query, sleeping, scan.timeout, &scan.thread)
+    }
+
+    /// The arguments of a poll or select.
+    pub(super) fn scan_query(
+        &self,
+        way: case::Way,
+        scan: &Scan,
+    ) -> Result<(Query, Sleeping), RunError> {
+        let mut fds = Vec::new();
+        let mut labels = Vec::new();
+        for (arg, mask) in &scan.fds {
+            let fd = self.stage.number(arg)?;
+            fds.push((fd, *mask));
+            labels.push((fd, Label::new(arg.to_string())));
+        }
+        let list: Vec<_> = fds.iter().map(|(fd, mask)| format!("{fd} {mask}")).collect();
+        let (word, query) = match way {
+            case::Way::Poll => ("poll", Query::Poll(fds)),
+            case::Way::Select => ("select", Query::Select(fds)),
+        };
+        let text = format!("{word}({}, {})", shortened(&list), timeout(scan.timeout));
+        Ok((query, Sleeping::Scan(text.into(), labels)))
+    }
+
+    fn query(
+        &mut self,
+        doing: &mut Doing,
+        query: Query,
+        call: Sleeping,
+        timeout: Option<u32>,
+        thread: &Option<Label>,
+    ) -> Result<(), RunError> {
+        match thread {
+            Some(name) => {
+                let lane = self.thread(doing, name)?;
+                self.park(doing, lane, query, call, timeout)
+            }
+            None => self.ask(doing, query, &call, timeout),
+        }
+    }
+
+    /// The main thread asks what is ready. With a timeout it sleeps like any other.
+    fn ask(
+        &mut self,
+        doing: &mut Doing,
+        query: Query,
+        call: &Sleeping,
+        ms: Option<u32>,
+    ) -> Result<(), RunError> {
+        let sleeps = ms != Some(0);
+        let mut early = None;
+        if sleeps {
+            if let Sleeping::Wait(call) = call {
+                doing.tell(self.now(), MAIN, Kind::Enter(*call));
+            }
+            early = self.model_enters(MAIN, &query).err();
+        }
+        let done =
+            self.stage.call(MAIN, Job::Query { query: query.clone(), timeout: timeout(ms) })?;
+        self.sync();
+        let model = match (early, sleeps) {
+            (Some(errno), _) => Seen::Errno(errno),
+            (None, true) => {
+                self.machine.expire(MAIN);
+                let mut back = self.machine.take_woken();
+                let at = back.iter().position(|(lane, _)| *lane == MAIN);
+                let own = at.map(|at| back.remove(at).1);
+                self.machine_woken.extend(back);
+                own.map_or_else(|| Seen::Events(Vec::new()), |woke| self.woke_seen(woke, call))
+            }
+            (None, false) => self.model_asks(&query, call),
+        };
+        let kernel = self.returned(doing, MAIN, call, done)?;
+        doing.handed_over(kernel, model);
+        Ok(())
+    }
+
+    /// The model's answer to a query that does not sleep.
+    pub(super) fn model_asks(&mut self, query: &Query, call: &Sleeping) -> Seen {
+        match query {
+            Query::Wait { ep, max } => match self.machine.wait(*ep, *max) {
+                Ok(events) => self.reported_seen(&events),
+                Err(errno) => Seen::Errno(errno),
+            },
+            Query::Poll(fds) => polled_seen(&self.machine.poll(fds), call),
+            Query::Select(fds) => match self.machine.select(fds) {
+                Ok(found) => polled_seen(&found, call),
+                Err(errno) => Seen::Errno(errno),
+            },
+        }
+    }
+
+    /// A thread of the model begins to wait.
+    fn model_enters(&mut self, lane: LaneId, query: &Query) -> Result<(), Errno> {
+        match query {
+            Query::Wait { ep, max } => self.machine.park_wait(lane, *ep, *max),
+            Query::Poll(fds) => self.machine.park_poll(lane, fds, way(case::Way::Poll)),
+            Query::Select(fds) => self.machine.park_poll(lane, fds, way(case::Way::Select)),
+        }
+    }
+
+    /// Another thread waits.
+    fn park(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        query: Query,
+        call: Sleeping,
+        ms: Option<u32>,
+    ) -> Result<(), RunError> {
+        if self.stage.sleeps(lane) {
+            return Err(RunError::Refused(format!("thread {} sleeps already", self.name_of(lane))));
+        }
+        let since = self.now();
+        if let Sleeping::Wait(call) = &call {
+            doing.tell(since, lane, Kind::Enter(*call));
+        }
+        self.stage.park(lane, Job::Query { query: query.clone(), timeout: timeout(ms) })?;
+        if let Err(errno) = self.model_enters(lane, &query) {
+            self.machine_errors.push((lane, errno));
+        } else if ms == Some(0) {
+            self.machine.expire(lane);
+        }
+        self.sleepers.insert(lane, Sleeper { call, timeout: ms, since });
+        Ok(())
+    }
+
+    /// A thread harvests and is held inside the kernel.
+    pub(super) fn freeze(
+        &mut self,
+        doing: &mut Doing,
+        ep: &FdArg,
+        thread: &Label,
+        max: u32,
+        at: u32,
+    ) -> Result<(), RunError> {
+        let ep = self.stage.number(ep)?;
+        let lane = self.thread(doing, thread)?;
+        if self.stage.sleeps(lane) {
+            return Err(RunError::Refused(format!("thread {thread} sleeps already")));
+        }
+        let call = Call::EpollWait { ep, max, timeout_ms: 0 };
+        let since = self.now();
+        doing.tell(since, lane, Kind::Enter(call));
+        self.stage.freeze(lane, ep, max, at)?;
+        let most = i32::try_from(max).unwrap_or(i32::MAX);
+        if let Err(errno) = self.machine.freeze(lane, ep, most, at) {
+            self.machine_errors.push((lane, errno));
+        }
+        let sleeper = Sleeper { call: Sleeping::Wait(call), timeout: None, since };
+        self.sleepers.insert(lane, sleeper);
+        Ok(())
+    }
+
+    /// Lets a frozen thread go on.
+    pub(super) fn thaw(&mut self, thread: &Label) -> Result<(), RunError> {
+        let lane = self.sleeping(thread)?;
+        if !self.stage.thaw(lane) {
+            return Err(RunError::Refused(format!("thread {thread} is not frozen")));
+        }
+        self.stage.settle()?;
+        self.machine.thaw(lane);
+        Ok(())
+    }
+
+    /// SIGUSR1 to a thread.
+    pub(super) fn signal(&mut self, doing: &mut Doing, thread: &Label) -> Result<(), RunError> {
+        let lane = self.sleeping(thread)?;
+        let started = self.now();
+        self.stage.signal(lane);
+        self.counters.call(None);
+        let tid = self.stage.workers().iter().find(|worker| worker.lane == lane);
+        let text = format!("tgkill({}, SIGUSR1)", tid.map_or(0, |worker| worker.tid));
+        doing.made(MAIN, Made { text: text.into(), ret: Ret::ok(0), time: (started, self.now()) });
+        self.machine.interrupt(lane);
+        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        Ok(())
+    }
+
+    /// Waits for a thread's own timeout.
+    pub(super) fn expire(&mut self, doing: &mut Doing, thread: &Label) -> Result<(), RunError> {
+        let lane = self.sleeping(thread)?;
+        let sleeper = self.sleepers.get(&lane);
+        let Some((ms, since)) = sleeper.and_then(|sleeper| Some((sleeper.timeout?, sleeper.since)))
+        else {
+            return Err(RunError::Refused(format!("thread {thread} has no timeout")));
+        };
+        let left = Duration::from_millis(ms.into())
+            .saturating_sub(Duration::from_nanos(self.now().since(since).0));
+        if !self.stage.expire(lane, left) {
+            let what = || format!("the timeout of {thread}");
+            doing.found.both(what, &"did not bring it back", &"is over", ToString::to_string);
+        }
+        // Collecting it tells the model.
+        Ok(())
+    }
+
+    /// The lane of a thread that is in a call.
+    fn sleeping(&self, thread: &Label) -> Result<LaneId, RunError> {
+        let lane = self.stage.lane_of(thread).filter(|lane| self.stage.sleeps(*lane));
+        lane.ok_or_else(|| RunError::Refused(format!("thread {thread} does not sleep")))
+    }
+
+    /// Takes what threads have returned with, from kernel and model.
+    pub(super) fn collect(&mut self, doing: &mut Doing) -> Result<(), RunError> {
+        let back = self.stage.returned();
+        self.follow(&back);
+        let mut woken: Vec<_> = std::mem::take(&mut self.machine_woken);
+        woken.extend(self.machine.take_woken());
+        let order: Vec<_> = woken.iter().map(|(lane, _)| *lane).collect();
+        let mut ended: Vec<_> = back.iter().map(|(lane, done)| (done.ended, *lane)).collect();
+        ended.sort_unstable();
+        // Who was first, the model knows better than a clock that is read after the return.
+        let first = order.iter().find(|lane| back.iter().any(|(other, _)| other == *lane));
+        self.woken = first.copied().or(ended.first().map(|(_, lane)| *lane)).or(self.woken);
+        for (lane, errno) in std::mem::take(&mut self.machine_errors) {
+            doing.model.woke.insert(self.name_of(lane), Seen::Errno(errno));
+        }
+        for (lane, woke) in woken {
+            let seen = match self.sleepers.get(&lane) {
+                Some(sleeper) => self.woke_seen(woke, &sleeper.call.clone()),
+                None => continue,
+            };
+            doing.model.woke.insert(self.name_of(lane), seen);
+        }
+        for (lane, done) in back {
+            let Some(sleeper) = self.sleepers.remove(&lane) else { continue };
+            let name = self.name_of(lane);
+            let seen = self.returned(doing, lane, &sleeper.call, done)?;
+            self.counters.woke(&name);
+            doing.kernel.woke.insert(name, seen);
+        }
+        self.allow(doing);
+        Ok(())
+    }
+
+    /// A thread whose own timeout was over returned for that reason, whatever the model thought.
+    fn follow(&mut self, back: &[(LaneId, Done)]) {
+        for (lane, done) in back {
+            let nothing = match &done.answer {
+                Answer::Events(Ok(events)) => events.is_empty(),
+                Answer::Polled(Ok(found)) => found.is_empty(),
+                _ => false,
+            };
+            let own = self.sleepers.get(lane).and_then(|sleeper| sleeper.timeout);
+            let passed = done.ended.since(done.started);
+            if nothing && own.is_some_and(|ms| passed.0 >= u64::from(ms) * 1_000_000) {
+                self.machine.expire(*lane);
+            }
+        }
+    }
+
+    /// Where the kernel may do either, the model does what it did.
+    fn allow(&mut self, doing: &mut Doing) {
+        for name in doing.maybe.clone() {
+            let Some(lane) = self.stage.lane_of(&name) else { continue };
+            match (doing.kernel.woke.get(&name).cloned(), doing.model.woke.contains_key(&name)) {
+                (Some(seen), false) => {
+                    self.machine.expire(lane);
+                    self.machine.take_woken().retain(|(other, _)| *other != lane);
+                    doing.model.woke.insert(name, seen);
+                }
+                (None, true) => {
+                    doing.model.woke.remove(&name);
+                    self.sleep_again(lane);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The model's thread goes back to the call from which the kernel's has not returned.
+    fn sleep_again(&mut self, lane: LaneId) {
+        let Some(sleeper) = self.sleepers.get(&lane).cloned() else { return };
+        if let Sleeping::Wait(Call::EpollWait { ep, max, .. }) = sleeper.call {
+            let max = i32::try_from(max).unwrap_or(i32::MAX);
+            // The instance was good a moment ago; if it is gone the comparison says so.
+            let _ = self.machine.park_wait(lane, ep, max);
+        }
+    }
+
+    // --- what calls returned
+
+    /// A waiting call of the kernel's returned: counts and tells it.
+    pub(super) fn returned(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        call: &Sleeping,
+        done: Done,
+    ) -> Result<Seen, RunError> {
+        match (&done.answer, call) {
+            (Answer::Events(result), Sleeping::Wait(call)) => {
+                self.counters.call(result.as_ref().err().copied());
+                self.counters.waited(result.as_ref().map_or(0, Vec::len));
+                let ret =
+                    super::act::ret(result.as_ref().map(|all| all.len() as u64).map_err(|e| *e));
+                let (seen, output) = match result {
+                    Ok(events) => (self.reported_seen(events), self.delivered(events)),
+                    Err(errno) => (Seen::Errno(*errno), Output::None),
+                };
+                doing.returned(lane, *call, &done, ret, output);
+                Ok(seen)
+            }
+            (Answer::Polled(result), Sleeping::Scan(text, labels)) => {
+                self.counters.call(result.as_ref().err().copied());
+                self.counters.add(crate::lesson::case::Counter::Polled, labels.len() as u64);
+                let ret =
+                    super::act::ret(result.as_ref().map(|all| all.len() as u64).map_err(|e| *e));
+                let time = (done.started, done.ended);
+                doing.made(lane, Made { text: text.clone(), ret, time });
+                Ok(match result {
+                    Ok(found) => polled_seen(found, call),
+                    Err(errno) => Seen::Errno(*errno),
+                })
+            }
+            _ => Err(strange()),
+        }
+    }
+
+    /// Events with the labels that they were registered under.
+    fn reported_seen(&self, events: &[Reported]) -> Seen {
+        let entry = |event: &Reported| Entry { label: self.label_of(event.data), mask: event.mask };
+        Seen::Events(events.iter().map(entry).collect())
+    }
+
+    fn delivered(&self, events: &[Reported]) -> Output {
+        let delivery = |event: &Reported| {
+            let tag = self.tag_of(event.data);
+            let (file, fd) = tag.map_or((FileId(0), Fd(-1)), |tag| (tag.file, tag.fd));
+            Delivery { file, fd, mask: event.mask }
+        };
+        let events = events.iter().map(delivery).collect();
+        Output::Events { events, log: EdgeLog::Drained }
+    }
+
+    /// What a thread of the model returned with.
+    fn woke_seen(&self, woke: Woke, call: &Sleeping) -> Seen {
+        match woke {
+            Woke::Events(events) => self.reported_seen(&events),
+            Woke::Polled(found) => polled_seen(&found, call),
+            Woke::Interrupted => Seen::Errno(Errno::EINTR),
+            Woke::TimedOut => Seen::Events(Vec::new()),
+        }
+    }
+
+    /// Milliseconds pass.
+    pub(super) fn pause(&mut self, doing: &mut Doing, ms: u32) -> Result<(), RunError> {
+        let wanted = u64::from(ms) * 1_000_000;
+        let now = self.now();
+        // After a timer was started each sleep ends where it would if nothing else took time.
+        let end = match self.timers {
+            Some((since, slept)) => {
+                let nominal = since.0 + slept;
+                let late = now.0.saturating_sub(nominal);
+                let from = if late < SLACK { nominal } else { now.0 };
+                self.timers = Some((Nanos(from - slept), slept + wanted));
+                from + wanted
+            }
+            None => now.0 + wanted,
+        };
+        std::thread::sleep(Duration::from_nanos(end.saturating_sub(now.0)));
+        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        Ok(())
+    }
+}
+
+/// What steps between two sleeps may take before it counts as time.
+const SLACK: u64 = 15_000_000;
+
+/// What poll or select handed over, with the labels that were asked.
+fn polled_seen(found: &[(Fd, Mask)], call: &Sleeping) -> Seen {
+    let label = |fd: Fd| match call {
+        Sleeping::Scan(_, labels) => labels.iter().find(|(one, _)| *one == fd),
+        Sleeping::Wait(_) => None,
+    };
+    let entry = |(fd, mask): &(Fd, Mask)| Entry {
+        label: label(*fd).map_or_else(|| Label::new("?"), |(_, label)| label.clone()),
+        mask: *mask,
+    };
+    Seen::Events(found.iter().map(entry).collect())
+}
+
+/// `[3 IN, 5 IN, and 10 more]`
+fn shortened(list: &[String]) -> String {
+    const SHOWN: usize = 8;
+    match list.len().saturating_sub(SHOWN) {
+        0 => format!("[{}]", list.join(", ")),
+        more => format!("[{}, and {more} more]", list[..SHOWN].join(", ")),
+    }
+}

@@ -1,0 +1,86 @@
+//! A step in progress: what has happened and what was seen so far.
+
+use crate::event::{Call, Kind, LaneId, Nanos, Output, Ret, SyscallRecord};
+use crate::lesson::case::{Label, Outcome, Seen};
+use crate::lesson::stage::job::Done;
+use crate::lesson::stage::make::Made;
+
+use super::compare::Comparison;
+use super::report::{Happening, Observed};
+
+/// Events of one step that are told; more calls are only counted.
+const MOST_TOLD: usize = 2000;
+
+/// A step in progress.
+#[derive(Debug, Default)]
+pub(super) struct Doing {
+    pub(super) events: Vec<Happening>,
+    pub(super) untold: u64,
+    pub(super) kernel: Observed,
+    pub(super) model: Observed,
+    pub(super) found: Comparison,
+    /// What the last action of a repeat returned.
+    pub(super) last: Option<Outcome>,
+    /// Threads of which the kernel may bring back some or not.
+    pub(super) maybe: Vec<Label>,
+    /// The round of a repeat.
+    pub(super) round: Option<u32>,
+}
+
+impl Doing {
+    /// Something happened.
+    pub(super) fn tell(&mut self, t: Nanos, lane: LaneId, kind: Kind) {
+        if self.events.len() < MOST_TOLD {
+            self.events.push(Happening { t, lane, kind });
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    /// A call returned.
+    pub(super) fn returned(
+        &mut self,
+        lane: LaneId,
+        call: Call,
+        done: &Done,
+        ret: Ret,
+        out: Output,
+    ) {
+        let record = SyscallRecord { call, ret, output: out, started: done.started };
+        self.tell(done.ended, lane, Kind::Return(record));
+    }
+
+    /// A call for which there is only a text returned.
+    pub(super) fn made(&mut self, lane: LaneId, made: Made) {
+        let Made { text, ret, time } = made;
+        self.tell(time.1, lane, Kind::Made { text, ret });
+    }
+
+    /// What a call returned, by the kernel and by the model.
+    pub(super) fn result(&mut self, kernel: Outcome, model: Outcome) {
+        (self.kernel.ret, self.model.ret) = (Some(kernel), Some(model));
+        (self.kernel.events, self.model.events) = (None, None);
+        self.last = Some(kernel);
+    }
+
+    /// What a call handed over, by the kernel and by the model.
+    pub(super) fn handed_over(&mut self, kernel: Seen, model: Seen) {
+        self.last = Some(match &kernel {
+            Seen::Events(events) => Outcome::Value(i64::try_from(events.len()).unwrap_or(0)),
+            Seen::Errno(errno) => Outcome::Errno(*errno),
+        });
+        (self.kernel.ret, self.model.ret) = (None, None);
+        (self.kernel.events, self.model.events) = (Some(kernel), Some(model));
+    }
+
+    /// Holds the two results of one of many calls against each other. Whether they agree.
+    pub(super) fn same(&mut self, what: &str, kernel: Outcome, model: Outcome) -> bool {
+        let round = self.round;
+        let name = || match round {
+            Some(round) => format!("{what} in round {round}"),
+            None => what.to_owned(),
+        };
+        self.found.both(name, &kernel, &model, |ret| super::report::outcome_text(*ret));
+        kernel == model
+    }
+}

@@ -1,0 +1,168 @@
+//! What there is to see after a step: the lists, as observed and as told to whoever shows them.
+
+use std::collections::BTreeSet;
+
+use crate::event::{FileId, Mask, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey};
+use crate::kernel::fdinfo::Registration;
+use crate::lesson::case::{Entry, Label};
+use crate::lesson::stage::MAIN;
+use crate::model::{InstanceView, WatchView};
+
+use super::step::Doing;
+use super::{RunError, Runner};
+
+impl Runner {
+    /// Looks at everything, by kernel and model.
+    pub(super) fn look(&mut self, doing: &mut Doing) -> Result<(), RunError> {
+        let workers = self.stage.workers().iter();
+        let mut asleep: Vec<_> =
+            workers.filter(|worker| worker.called).map(|worker| worker.name.clone()).collect();
+        asleep.sort();
+        doing.kernel.asleep = asleep;
+        let lanes = self.machine.asleep();
+        let mut asleep: Vec<_> = lanes.into_iter().map(|lane| self.name_of(lane)).collect();
+        asleep.sort();
+        doing.model.asleep = asleep;
+        let views: Vec<_> = self.machine.instances().collect();
+        for view in views {
+            self.look_at(doing, &view)?;
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, doing: &mut Doing, view: &InstanceView) -> Result<(), RunError> {
+        let name = self.name_of_instance(view);
+        let labels = |list: &[WatchView]| -> Vec<Label> {
+            list.iter().map(|watch| self.label_of(watch.data)).collect()
+        };
+        doing.model.rdl.insert(name.clone(), labels(&view.ready));
+        if let Some(overflow) = &view.overflow {
+            doing.model.ovf.insert(name.clone(), labels(overflow));
+        }
+        if let Some(lists) = self.source.lists(view) {
+            let labels = |list: &[u64]| list.iter().map(|data| self.label_of(*data)).collect();
+            doing.kernel.rdl.insert(name.clone(), labels(&lists.ready));
+            if let Some(overflow) = &lists.overflow {
+                doing.kernel.ovf.insert(name.clone(), labels(overflow));
+            }
+        }
+        let held = view.overflow.is_some() || self.stage.frozen().any(|ep| ep == view.fd);
+        let open = self.stage.table().file_at(view.fd).is_some_and(|file| file.id == view.file);
+        if held || !open {
+            self.fdinfo.remove(&view.file);
+            return Ok(());
+        }
+        let list = self.stage.interest(view.fd)?;
+        let model: Vec<_> = view.interest.iter().map(|watch| registration(watch)).collect();
+        let kernel = self.entries(&list);
+        let model = self.entries(&model);
+        doing.kernel.interest.insert(name.clone(), kernel);
+        doing.model.interest.insert(name, model);
+        self.fdinfo.insert(view.file, list);
+        Ok(())
+    }
+
+    /// Registrations as a file says them, sorted by label.
+    fn entries(&self, list: &[Registration]) -> Vec<Entry> {
+        let entry = |line: &Registration| Entry {
+            label: self.label_of(line.data),
+            mask: Mask(line.events),
+        };
+        let mut entries: Vec<_> = list.iter().map(entry).collect();
+        entries.sort_by(|a, b| (&a.label, a.mask.0).cmp(&(&b.label, b.mask.0)));
+        entries
+    }
+
+    /// What an instance is called: by the label of the number that it has.
+    fn name_of_instance(&self, view: &InstanceView) -> Label {
+        let table = self.stage.table();
+        let named = table
+            .label_at(view.fd)
+            .filter(|_| table.file_at(view.fd).is_some_and(|file| file.id == view.file));
+        let made = || table.file(view.file).map(|file| file.name.clone());
+        named.cloned().or_else(made).unwrap_or_else(|| Label::new("?"))
+    }
+
+    /// Everything as it is now, for whoever shows it.
+    pub(super) fn picture(&self) -> Told {
+        Told {
+            instances: self.machine.instances().map(|view| self.instance(&view)).collect(),
+            files: self.files(),
+            threads: self.threads(),
+            agreed: self.agreed,
+            diverged: self.diverged,
+        }
+    }
+
+    fn instance(&self, view: &InstanceView) -> ToldInstance {
+        let read = self.fdinfo.get(&view.file);
+        let keys = |list: &[WatchView]| list.iter().map(|watch| watch.key).collect();
+        ToldInstance {
+            fd: view.fd,
+            file: view.file,
+            name: self.name_of_instance(view).as_str().into(),
+            interest: match read {
+                Some(list) => self.interest_read(view, list),
+                None => view
+                    .interest
+                    .iter()
+                    .map(|watch| self.watch(watch.key, registration(watch)))
+                    .collect(),
+            },
+            interest_read: read.is_some(),
+            ready: view.ready.iter().map(|watch| (watch.key, watch.why)).collect(),
+            overflow: view.overflow.as_deref().map(keys),
+            asleep: view.asleep.iter().copied().collect(),
+            source: self.source.source(),
+        }
+    }
+
+    /// The kernel's interest list in the order of the registrations, which only the model knows.
+    fn interest_read(&self, view: &InstanceView, list: &[Registration]) -> Box<[ToldWatch]> {
+        let known: BTreeSet<_> = view.interest.iter().map(|watch| watch.data).collect();
+        let in_order = view.interest.iter().filter_map(|watch| {
+            let line = list.iter().find(|line| line.data == watch.data)?;
+            Some(self.watch(watch.key, *line))
+        });
+        let unknown = list.iter().filter(|line| !known.contains(&line.data)).map(|line| {
+            let file = self.tag_of(line.data).map_or(FileId(0), |tag| tag.file);
+            self.watch(WatchKey { fd: line.fd, file }, *line)
+        });
+        in_order.chain(unknown).collect()
+    }
+
+    fn watch(&self, key: WatchKey, line: Registration) -> ToldWatch {
+        let name = self.label_of(line.data).as_str().into();
+        ToldWatch { key, mask: Mask(line.events), name }
+    }
+
+    fn files(&self) -> Box<[ToldFile]> {
+        let files = self.machine.files().map(|view| {
+            let name = self.stage.table().file(view.id).map(|file| file.name.as_str().into());
+            ToldFile {
+                id: view.id,
+                what: view.what,
+                name: name.unwrap_or_default(),
+                fds: view.fds.into(),
+                poll: view.poll,
+                unread: view.unread,
+                unsent: view.unsent,
+            }
+        });
+        files.collect()
+    }
+
+    fn threads(&self) -> Box<[ToldThread]> {
+        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid };
+        let workers = self.stage.workers().iter().map(|worker| ToldThread {
+            lane: worker.lane,
+            name: worker.name.as_str().into(),
+            tid: worker.tid,
+        });
+        std::iter::once(main).chain(workers).collect()
+    }
+}
+
+fn registration(watch: &WatchView) -> Registration {
+    Registration { fd: watch.key.fd, events: watch.mask.0, data: watch.data }
+}

@@ -1,0 +1,190 @@
+//! Whether anything is still on its way over the loopback interface.
+//!
+//! What a process sends to itself usually arrives before the sending call returns. Under load the
+//! kernel may leave it to a thread of its own; then a step waits until it has arrived, or until
+//! nothing moves any more: data behind a full buffer stays where it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::event::FileId;
+use crate::sys::socket::{self, TcpInfo};
+
+use super::table::Table;
+
+/// `TCP_ESTABLISHED` and others of `<netinet/tcp.h>`
+const ESTABLISHED: u8 = 1;
+const SYN_SENT: u8 = 2;
+const TIME_WAIT: u8 = 6;
+const CLOSE: u8 = 7;
+const CLOSE_WAIT: u8 = 8;
+const LAST_ACK: u8 = 9;
+const CLOSING: u8 = 11;
+
+/// Nothing that is still going to arrive stands still for so long.
+const STILL: Duration = Duration::from_millis(20);
+/// Nothing is waited for longer.
+const AT_MOST: Duration = Duration::from_millis(500);
+/// How often it is looked.
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// One end of a TCP connection.
+#[derive(Clone, Debug, Default)]
+struct End {
+    /// A client: the listener that it connects to.
+    listener: Option<FileId>,
+    /// The other end, once it is known.
+    peer: Option<FileId>,
+    /// Bytes written into it.
+    written: u64,
+    /// It sent its end of the stream.
+    finished: bool,
+    /// It was reset.
+    reset: bool,
+    /// Its connection was made.
+    made: bool,
+}
+
+/// What is known of the connections of a case.
+#[derive(Debug, Default)]
+pub(crate) struct Loopback {
+    ends: BTreeMap<FileId, End>,
+    /// The clients by their ports.
+    ports: BTreeMap<u16, FileId>,
+    /// How many connections each listener has given away.
+    accepted: BTreeMap<FileId, u64>,
+    /// What was found to stay as it is.
+    stuck: Option<Vec<(FileId, TcpInfo)>>,
+}
+
+impl Loopback {
+    /// A client with this port connects to a listener, or to nobody.
+    pub(crate) fn connects(&mut self, client: FileId, port: u16, listener: Option<FileId>) {
+        self.ends.insert(client, End { listener, ..End::default() });
+        self.ports.insert(port, client);
+    }
+
+    /// A listener gave away a connection with the client that has this port.
+    pub(crate) fn accepted(&mut self, listener: FileId, new: FileId, port: u16) {
+        *self.accepted.entry(listener).or_default() += 1;
+        let client = self.ports.get(&port).copied();
+        if let Some(end) = client.and_then(|client| self.ends.get_mut(&client)) {
+            end.peer = Some(new);
+            end.made = true;
+        }
+        self.ends.insert(new, End { peer: client, made: true, ..End::default() });
+    }
+
+    /// Bytes were written into a connection.
+    pub(crate) fn wrote(&mut self, file: FileId, bytes: u64) {
+        if let Some(end) = self.ends.get_mut(&file) {
+            end.written += bytes;
+        }
+    }
+
+    /// A connection was shut for writing, or closed for good.
+    pub(crate) fn finished(&mut self, file: FileId) {
+        if let Some(end) = self.ends.get_mut(&file) {
+            end.finished = true;
+        }
+    }
+
+    /// A connection was reset by its last close.
+    pub(crate) fn reset(&mut self, file: FileId) {
+        if let Some(end) = self.ends.get_mut(&file) {
+            end.reset = true;
+        }
+    }
+
+    /// Waits until everything has arrived, or nothing moves any more.
+    pub(crate) fn wait(&mut self, table: &Table) {
+        if self.ends.is_empty() {
+            return;
+        }
+        let begin = Instant::now();
+        let mut since = begin;
+        let mut last = Vec::new();
+        while !self.has_arrived(table) {
+            let now = self.look(table);
+            if self.stuck.as_ref() == Some(&now) {
+                return;
+            }
+            if now != last {
+                (last, since) = (now, Instant::now());
+            } else if since.elapsed() > STILL || begin.elapsed() > AT_MOST {
+                self.stuck = Some(last);
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        if !last.is_empty() {
+            // It arrived in another context, which may still have to wake whom it must.
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until nothing has moved for a while.
+    pub(crate) fn wait_still(&self, table: &Table, still: Duration) {
+        let begin = Instant::now();
+        let mut since = begin;
+        let mut last = self.look(table);
+        while since.elapsed() < still && begin.elapsed() < AT_MOST {
+            thread::sleep(PAUSE);
+            let now = self.look(table);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+    }
+
+    /// What the kernel says of every connection and listener that is open.
+    fn look(&self, table: &Table) -> Vec<(FileId, TcpInfo)> {
+        let listeners: BTreeSet<_> = self.ends.values().filter_map(|end| end.listener).collect();
+        let all = self.ends.keys().chain(&listeners);
+        all.filter_map(|file| info(table, *file).map(|info| (*file, info))).collect()
+    }
+
+    fn has_arrived(&mut self, table: &Table) -> bool {
+        for (file, end) in &mut self.ends {
+            let Some(info) = info(table, *file) else { continue };
+            if info.state == SYN_SENT {
+                return false;
+            }
+            end.made |= info.state == ESTABLISHED;
+        }
+        self.ends.iter().all(|(file, end)| self.received(table, *file, end)) && self.queued(table)
+    }
+
+    /// Whether all that the peer of `end` has sent is there.
+    fn received(&self, table: &Table, file: FileId, end: &End) -> bool {
+        let Some((peer, id)) = end.peer.and_then(|id| Some((self.ends.get(&id)?, id))) else {
+            return true;
+        };
+        let Some(info) = info(table, file) else { return true };
+        if peer.reset {
+            return info.state == CLOSE;
+        }
+        let unsent = self::info(table, id).map_or(0, |peer| u64::from(peer.unsent));
+        let fin = peer.finished && unsent == 0;
+        let ended = matches!(info.state, TIME_WAIT | CLOSE | CLOSE_WAIT | LAST_ACK | CLOSING);
+        info.state == CLOSE
+            || (info.received >= peer.written.saturating_sub(unsent) && (ended || !fin))
+    }
+
+    /// Whether every connection that was made stands in the queue of its listener, or stood.
+    fn queued(&self, table: &Table) -> bool {
+        let listeners: BTreeSet<_> = self.ends.values().filter_map(|end| end.listener).collect();
+        listeners.into_iter().all(|listener| {
+            let made = |end: &&End| end.listener == Some(listener) && end.made;
+            let made = self.ends.values().filter(made).count() as u64;
+            let given = self.accepted.get(&listener).copied().unwrap_or(0);
+            info(table, listener).is_none_or(|info| u64::from(info.unacked) + given >= made)
+        })
+    }
+}
+
+fn info(table: &Table, file: FileId) -> Option<TcpInfo> {
+    let fd = table.file(file)?.fds.first()?;
+    socket::tcp_info(fd.0).ok()
+}
