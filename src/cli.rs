@@ -18,7 +18,7 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
-use options::Options;
+use options::{Check, Options};
 pub use values::{HistoryLimits, Output, ThemeName};
 
 /// The address of the server unless the user says otherwise.
@@ -29,8 +29,23 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 pub enum Request {
     /// Run the server and watch it.
     Serve(Box<ServeOptions>),
+    /// Run cases and say how they came out.
+    Check(CheckOptions),
+    /// Be the process of a case, for the process with this number.
+    CaseProcess(u32),
     /// Print this text and end: help, version, completions, the manual page.
     Print(String),
+}
+
+/// Which cases to run and how to tell of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Case files, and folders of them; none is what the program has itself.
+    pub paths: Vec<PathBuf>,
+    /// A JSON object a line instead of words.
+    pub json: bool,
+    /// How long a case may take.
+    pub timeout: Duration,
 }
 
 /// How to run the server and how to show it.
@@ -80,6 +95,7 @@ Examples:
   epollscope --headless --for 10s --listen 127.0.0.1:0
                                   events as lines of JSON, for 10 seconds, on a free port
   epollscope --config class.toml  options from a file: trigger = \"edge\", mistake = [\"ignore-eof\"]
+  epollscope check                does this kernel do what the cases and lessons say?
 ";
 
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
@@ -99,6 +115,14 @@ enum Verb {
     /// Run the server and watch it; this is what happens without a command, too.
     #[command(after_help = EXAMPLES)]
     Serve(Box<Options>),
+    /// Run case files on this kernel and on the model: both must do what the files say
+    Check(Check),
+    /// Be the process of a case.
+    #[command(name = "case-process", hide = true)]
+    CaseProcess {
+        /// The process that asks.
+        parent: u32,
+    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -124,9 +148,11 @@ where
     let options = match line.verb {
         None => line.options,
         Some(Verb::Serve(options)) => options.with(line.options),
-        Some(Verb::Completions { .. } | Verb::Man) if line.options != Options::default() => {
+        Some(_) if line.options != Options::default() => {
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
         }
+        Some(Verb::Check(check)) => return Ok(Request::Check(check.resolve())),
+        Some(Verb::CaseProcess { parent }) => return Ok(Request::CaseProcess(parent)),
         Some(Verb::Completions { shell }) => return Ok(Request::Print(completions(shell))),
         Some(Verb::Man) => return manual().map(Request::Print),
     };

@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod catalog;
+pub mod check;
 pub mod child;
 mod parse;
 pub mod run;

@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use epollscope::cli::{Request, parse};
+use epollscope::cli::{CheckOptions, Request, parse};
 use epollscope::error::Error;
+use epollscope::lesson::check::{self, Check};
+use epollscope::lesson::child;
 use epollscope::serve;
 
 fn main() -> ExitCode {
@@ -26,6 +28,10 @@ fn run() -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
+        Request::Check(CheckOptions { paths, json, timeout }) => {
+            Ok(ExitCode::from(check::run(&Check { paths, json, timeout })?))
+        }
+        Request::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{self, HistoryLimits, Output, ThemeName};
-use super::{DEFAULT_LISTEN, ServeOptions};
+use super::{CheckOptions, DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
@@ -133,6 +133,31 @@ struct Run {
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
 }
+
+/// Which cases are run.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Check {
+    /// Case files, or folders with them [default: the cases and lessons of the program]
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+    /// Print a JSON object a line, the last one with the numbers
+    #[arg(long)]
+    json: bool,
+    /// Let a case take so long: 500ms, 10s, 2m [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    timeout: Option<Duration>,
+}
+
+impl Check {
+    /// What is to be done, with the defaults where nothing was given.
+    pub(super) fn resolve(self) -> CheckOptions {
+        let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        CheckOptions { paths: self.paths, json: self.json, timeout }
+    }
+}
+
+/// How long a case may take unless the user says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `above`, or `below` if nothing is above.
 fn list_over<T>(above: Vec<T>, below: Vec<T>) -> Vec<T> {

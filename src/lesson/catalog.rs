@@ -100,10 +100,10 @@ mod tests {
         for (dir, embedded) in [("cases", cases()), ("lessons", files_of(&LESSONS))] {
             let path = format!("{}/assets/{dir}", env!("CARGO_MANIFEST_DIR"));
             let mut names: Vec<_> = std::fs::read_dir(path)
-                .unwrap()
+                .expect("the folder is there")
                 .filter_map(|entry| {
-                    let name = entry.unwrap().file_name().into_string().unwrap();
-                    name.strip_suffix(".toml").map(str::to_owned)
+                    let name = entry.expect("the folder can be read").file_name();
+                    name.to_str()?.strip_suffix(".toml").map(str::to_owned)
                 })
                 .collect();
             names.sort();
@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn lessons_ask_and_names_are_found_once() {
         for file in lessons() {
-            assert!(file.parse().unwrap().is_lesson(), "{} asks nothing", file.name);
+            let case = file.parse().expect("the lesson is right");
+            assert!(case.is_lesson(), "{} asks nothing", file.name);
         }
         let mut names: Vec<_> = files().map(|file| file.name).collect();
         let count = names.len();

@@ -17,7 +17,7 @@ pub use player::{PlayError, Player};
 pub use serve::serve;
 
 /// The name of the hidden subcommand.
-pub const SUBCOMMAND: &str = "stage";
+const SUBCOMMAND: &str = "case-process";
 
 /// What the process is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

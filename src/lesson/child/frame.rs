@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(unpack::<(u8, String)>(&mut bytes), Ok(None));
         bytes.extend(rest);
         assert_eq!(unpack(&mut bytes), Ok(Some((2u8, "two".to_owned()))));
-        assert_eq!(bytes, []);
+        assert!(bytes.is_empty());
     }
 
     #[test]

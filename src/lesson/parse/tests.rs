@@ -26,7 +26,7 @@ c = { kind = "client" }
 fn file_with(what: &str, part: &str) -> String {
     let lesson = HEAD.replace("[actors]", "topic = \"X\"\nminutes = 5\n[actors]");
     let needy = HEAD.replace("[actors]", "needs = [\"userfaultfd\"]\n[actors]");
-    let (before, _) = HEAD.split_once("[actors]").unwrap();
+    let (before, _) = HEAD.split_once("[actors]").expect("there are actors");
     match what {
         "file" => part.to_owned(),
         "actors" => format!("{before}[actors]\n{part}\n[[steps]]\ndo = \"note\"\n"),
@@ -47,8 +47,8 @@ fn each_error_names_its_place_what_was_found_and_what_was_expected() {
     let entries: Vec<_> = table.split("=== ").skip(1).collect();
     assert!(entries.len() > 100);
     for entry in entries {
-        let (what, rest) = entry.split_once('\n').unwrap();
-        let (part, expected) = rest.split_once("\n---\n").unwrap();
+        let (what, rest) = entry.split_once('\n').expect("a kind, then the file");
+        let (part, expected) = rest.split_once("\n---\n").expect("a file, then its errors");
         let said = match parse("case.toml", file_with(what, part)) {
             Ok(_) => "nothing is wrong".to_owned(),
             Err(errors) => errors.to_string(),
@@ -67,21 +67,21 @@ fn good(what: &str, part: &str) -> Case {
 
 #[track_caller]
 fn bad(what: &str, part: &str) -> Errors {
-    parse("case.toml", file_with(what, part)).unwrap_err()
+    parse("case.toml", file_with(what, part)).expect_err("something is wrong")
 }
 
 #[test]
 fn a_file_that_is_no_text_says_where_it_stops_being_one() {
-    let errors = parse("a\nb.toml", b"format = 1\nid = \"\xff\"").unwrap_err();
+    let errors = parse("a\nb.toml", b"format = 1\nid = \"\xff\"").expect_err("something is wrong");
     assert_eq!(errors.to_string(), "a\\nb.toml:2:7: expected UTF-8");
 }
 
 #[test]
 fn a_file_of_more_than_a_megabyte_is_not_read() {
     let text = "#".repeat(MAX_BYTES);
-    let errors = parse("big.toml", &text).unwrap_err();
+    let errors = parse("big.toml", &text).expect_err("something is wrong");
     assert!(errors.to_string().contains("missing keys"), "{errors}");
-    let errors = parse("big.toml", text + "#").unwrap_err();
+    let errors = parse("big.toml", text + "#").expect_err("something is wrong");
     assert_eq!(errors.to_string(), "big.toml:1:1: the file is longer than 1 MB, which is the most");
 }
 

@@ -1,0 +1,176 @@
+//! `epollscope check`: runs case files and says which of them came out as they say.
+
+mod find;
+mod line;
+mod words;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+use super::case::{Case, Step};
+use super::child::{PlayError, Player};
+use super::run::{Mismatch, Report};
+use find::Found;
+
+/// The status of a run in which a case failed.
+const FAILED: u8 = 4;
+/// That of a program whose reader went away: as if SIGPIPE had ended it.
+const NO_READER: u8 = 128 + 13;
+
+/// What is to be checked, and how it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Case files, and folders of them; none is what the program has itself.
+    pub paths: Vec<PathBuf>,
+    /// A JSON object a line instead of words.
+    pub json: bool,
+    /// How long a case may take.
+    pub timeout: Duration,
+}
+
+/// How a case came out.
+#[derive(Clone, Debug, PartialEq)]
+enum Verdict {
+    /// As it says, with so many comparisons.
+    Passed { agreed: u64 },
+    /// It could not be run here.
+    Skipped(String),
+    /// Not as it says.
+    Failed(Failure),
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq)]
+struct Failure {
+    /// The number of the step, from 1; 0 is the making of the actors.
+    step: usize,
+    /// Its line in the file; 0 for the actors.
+    line: u32,
+    /// What it does.
+    action: String,
+    /// What came out otherwise.
+    mismatches: Vec<Mismatch>,
+    /// Why it could not be made at all.
+    reason: Option<String>,
+}
+
+/// How many cases came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+/// Runs all that is asked for and writes what came out to standard output. Returns the exit
+/// status.
+///
+/// # Errors
+/// [`Error::Usage`] if a file is missing or wrong: then nothing at all is run. If standard output
+/// cannot be written for another reason than that its reader went away.
+pub fn run(check: &Check) -> Result<u8, Error> {
+    let found = find::all(&check.paths).map_err(Error::Usage)?;
+    match run_all(check, &found, &mut io::stdout().lock()) {
+        Ok(tally) => Ok(if tally.failed == 0 { 0 } else { FAILED }),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
+        Err(error) => Err(Error::runtime("write to standard output", &error)),
+    }
+}
+
+fn run_all(check: &Check, found: &[Found], out: &mut impl Write) -> io::Result<Tally> {
+    let mut tally = Tally::default();
+    for file in found {
+        let begin = Instant::now();
+        let verdict = run_one(&file.case, check.timeout);
+        match &verdict {
+            Verdict::Passed { .. } => tally.passed += 1,
+            Verdict::Skipped(_) => tally.skipped += 1,
+            Verdict::Failed(_) => tally.failed += 1,
+        }
+        if check.json {
+            line::json(out, file, &verdict, begin.elapsed())?;
+        } else {
+            line::words(out, file, &verdict)?;
+        }
+        out.flush()?;
+    }
+    line::summary(out, tally, check.json)?;
+    out.flush()?;
+    Ok(tally)
+}
+
+/// Runs one case in a process of its own, up to the first step that does not come out.
+fn run_one(case: &Case, timeout: Duration) -> Verdict {
+    let end = Instant::now() + timeout;
+    let (mut player, report) = match Player::start(case, timeout) {
+        Ok(started) => started,
+        Err(PlayError::Skipped(why)) => return Verdict::Skipped(why),
+        Err(error) => return Verdict::Failed(failure(0, None, &error, timeout)),
+    };
+    if !report.mismatches.is_empty() {
+        return Verdict::Failed(differs(0, None, &report));
+    }
+    let mut agreed = 0;
+    for (at, step) in case.steps.iter().enumerate() {
+        player.set_deadline(end.saturating_duration_since(Instant::now()));
+        match player.step() {
+            Ok(Some(report)) if report.mismatches.is_empty() => agreed = agreed_in(&report),
+            Ok(Some(report)) => return Verdict::Failed(differs(at + 1, Some(step), &report)),
+            Ok(None) => break,
+            Err(error) => {
+                return Verdict::Failed(failure(at + 1, Some(step), &error, timeout));
+            }
+        }
+    }
+    Verdict::Passed { agreed }
+}
+
+/// How many comparisons have agreed up to this report.
+fn agreed_in(report: &Report) -> u64 {
+    report
+        .events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.kind {
+            crate::event::Kind::Told(told) => Some(told.agreed),
+            _ => None,
+        })
+        .unwrap_or(0)
+}
+
+fn differs(at: usize, step: Option<&Step>, report: &Report) -> Failure {
+    Failure {
+        step: at,
+        line: step.map_or(0, |step| step.line),
+        action: doing(step),
+        mismatches: report.mismatches.clone(),
+        reason: None,
+    }
+}
+
+fn failure(at: usize, step: Option<&Step>, error: &PlayError, timeout: Duration) -> Failure {
+    let reason = match error {
+        PlayError::Late(_) => format!("the case was not over within {timeout:?}"),
+        other => other.to_string(),
+    };
+    Failure {
+        step: at,
+        line: step.map_or(0, |step| step.line),
+        action: doing(step),
+        mismatches: Vec::new(),
+        reason: Some(reason),
+    }
+}
+
+fn doing(step: Option<&Step>) -> String {
+    step.map_or_else(|| "make the actors".to_owned(), |step| words::action(&step.action))
+}
+
+/// A path as it is shown.
+fn shown(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    crate::event::visible(path.as_os_str().as_bytes(), 400)
+}
