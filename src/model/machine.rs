@@ -19,6 +19,7 @@ mod listener;
 mod nest;
 mod pipe;
 mod queue;
+mod race;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -77,6 +78,8 @@ pub struct Machine {
     /// Threads that were woken and have not run.
     woken: VecDeque<LaneId>,
     returned: Vec<(LaneId, Woke)>,
+    /// Whether two things ever happened at once of which the kernel leaves open which comes first.
+    raced: bool,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].

@@ -304,6 +304,9 @@ impl Machine {
     /// there already keeps its place.
     fn arrive(&mut self, id: ItemId, why: Reason) {
         let flaw = self.flaw;
+        if let Some(ep) = self.items.get(&id).map(|item| item.ep) {
+            self.race_with_arrival(ep);
+        }
         let Some(item) = self.items.get_mut(&id) else { return };
         let Some(epoll) = self.epolls.get_mut(&item.ep) else { return };
         if let Some(scan) = &mut epoll.scan {

@@ -37,7 +37,8 @@ impl Scan {
 impl Machine {
     /// Moves the ready list to a private batch; from now on wake-ups go to the overflow list
     /// (`ep_start_scan`).
-    fn start_scan(&mut self, ep: FileId, max: usize) {
+    fn start_scan(&mut self, ep: FileId, max: usize, harvests: bool) {
+        self.race_with_scan(ep, harvests);
         let Some(epoll) = self.epolls.get_mut(&ep) else { return };
         let batch = std::mem::take(&mut epoll.ready);
         epoll.scan =
@@ -79,7 +80,7 @@ impl Machine {
 
     fn begin_harvest(&mut self, ep: FileId, max: usize) -> Option<()> {
         self.epolls.get(&ep).filter(|epoll| !epoll.ready.is_empty())?;
-        self.start_scan(ep, max);
+        self.start_scan(ep, max, true);
         Some(())
     }
 
@@ -203,7 +204,7 @@ impl Machine {
             let listed = self.epolls.get(&ep).is_some_and(|epoll| !epoll.ready.is_empty());
             return if listed { READABLE } else { Mask::EMPTY };
         }
-        self.start_scan(ep, 0);
+        self.start_scan(ep, 0, false);
         let mut answer = Mask::EMPTY;
         let mut kept = VecDeque::new();
         while let Some(id) = self.scan(ep).and_then(|scan| scan.batch.front().copied()) {

@@ -22,7 +22,7 @@ const SELECT_OUT: Mask = Mask(WRITABLE.0 | Mask::WRBAND.0 | Mask::ERR.0);
 pub(super) struct Polled {
     fd: Fd,
     /// The file that it named when the call was made.
-    file: Option<FileId>,
+    pub(super) file: Option<FileId>,
     mask: Mask,
 }
 
@@ -170,11 +170,13 @@ impl Machine {
 
     /// A thread in poll or select was woken through one of its hooks.
     pub(super) fn wake_poller(&mut self, thread: LaneId) {
-        if let Some(Sleep::Poll { woken, .. }) = self.threads.get_mut(&thread)
-            && !*woken
-        {
-            *woken = true;
-            self.woken.push_back(thread);
+        match self.threads.get_mut(&thread) {
+            Some(Sleep::Poll { woken: true, .. }) => self.race_with_poller(),
+            Some(Sleep::Poll { woken, .. }) => {
+                *woken = true;
+                self.woken.push_back(thread);
+            }
+            _ => {}
         }
     }
 

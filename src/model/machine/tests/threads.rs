@@ -193,3 +193,48 @@ fn what_cannot_be_parked_says_why() {
          freeze A p.r 1 1 = EINVAL
          asleep =");
 }
+
+/// Whether the script ends in something of which the kernel leaves the order open.
+fn races(text: &str) -> bool {
+    run(text).machine.raced()
+}
+
+#[test]
+fn one_after_the_other_is_no_race() {
+    let one = "epoll e
+         epoll f
+         pipe p
+         add e p.r IN
+         add f p.r IN
+         sleep A e
+         sleep B e
+         sleep C f
+         polls D p.r IN
+         polls E p.r IN
+         write p.w 1";
+    assert!(!races(one));
+    assert!(!races(
+        "epoll e\n pipe p\n add e p.r IN|ET\n polls A e IN\n polls B e IN\n write p.w 1"
+    ));
+}
+
+#[test]
+fn two_threads_woken_for_one_list_race() {
+    let twice = "epoll e
+         pipe p
+         dup p.r d
+         add e p.r IN
+         add e d IN
+         sleep A e";
+    assert!(races(&format!("{twice}\n sleep B e\n write p.w 1")));
+    // The second arrival may come before or after the harvest of the one thread.
+    assert!(races(&format!("{twice}\n write p.w 1")));
+    let mixed = "epoll e\n pipe p\n add e p.r IN|ET\n polls A e IN\n sleep B e\n write p.w 1";
+    assert!(races(mixed));
+    let levels = "epoll o\n epoll e\n pipe p\n add o e IN\n add e p.r IN
+         sleep A o\n sleep B e\n write p.w 1";
+    assert!(races(levels));
+    let two_wakes = "pair s\n polls A s.a IN|OUT|RDHUP\n fill s.a\n";
+    assert!(!races(&format!("{two_wakes} shutdown s.b wr")));
+    assert!(races(&format!("pair s\n fill s.a 4096\n polls A s.a IN|OUT\n close s.b")));
+}
