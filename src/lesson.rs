@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod check;
 pub mod child;
 mod parse;
+pub mod random;
 pub mod run;
 mod stage;
 
