@@ -9,8 +9,10 @@ pub mod catalog;
 pub mod check;
 pub mod child;
 mod parse;
+mod print;
 pub mod random;
 pub mod run;
 mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
+pub use print::{handout, one_line, to_toml};

@@ -3,7 +3,7 @@
 mod damaged;
 
 use super::*;
-use crate::lesson::case::{Action, Counter, Expect, FdArg, Label, Look, Outcome, Range};
+use crate::lesson::case::{Action, Actor, Counter, Expect, FdArg, Label, Look, Outcome, Range};
 
 /// What stands before the steps of most files here: lines 1 to 14.
 const HEAD: &str = r#"format = 1
@@ -123,7 +123,7 @@ fn bounds_are_named() {
 #[test]
 fn actors_come_in_the_order_of_the_file_and_know_their_labels() {
     let case = good("actors", "z = { kind = \"pipe\", count = 2 }\na = { kind = \"epoll\" }");
-    let labels: Vec<_> = case.actors.iter().flat_map(|actor| actor.labels()).collect();
+    let labels: Vec<_> = case.actors.iter().flat_map(Actor::labels).collect();
     assert_eq!(labels, ["z1.r", "z1.w", "z2.r", "z2.w", "a"].map(Label::from));
     assert_eq!((case.actors[1].line, case.steps[0].line), (8, 9));
 }
