@@ -14,6 +14,7 @@ mod ready;
 mod report;
 mod sleep;
 mod step;
+mod time;
 mod told;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,11 @@ use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
 use super::case::{Action, Actor, Case, Expect, Label, Need, Step};
-use super::stage::{MAIN, Stage, StageError};
+use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
 use step::Doing;
+use time::Nominal;
 
 pub use report::{Between, Happening, Mismatch, Observed, Report};
 
@@ -99,8 +101,10 @@ pub(crate) struct Runner {
     woken: Option<LaneId>,
     /// The number from which on the case lets nothing be opened.
     limit: Option<Fd>,
-    /// When the last timer was started, and the milliseconds slept since.
-    timers: Option<(Nanos, u64)>,
+    /// What the file says of the time, once a timer was started.
+    nominal: Option<Nominal>,
+    /// By how much the case was late at most, if that is too much.
+    late: Nanos,
     agreed: u64,
     diverged: u64,
 }
@@ -123,7 +127,7 @@ impl Runner {
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
-            stage.grants(*need).map_err(|errno| skipped(*need, errno))?;
+            grants(*need).map_err(|errno| skipped(*need, errno))?;
         }
         let mut runner = Self {
             clock,
@@ -142,7 +146,8 @@ impl Runner {
             tid: u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0),
             woken: None,
             limit: None,
-            timers: None,
+            nominal: None,
+            late: Nanos(0),
             agreed: 0,
             diverged: 0,
         };
@@ -212,6 +217,7 @@ impl Runner {
 
     /// The end of a step: what there is to see now, and who disagrees.
     fn finish(&mut self, mut doing: Doing, expect: &Expect) -> Result<Report, RunError> {
+        self.watch_time();
         self.look(&mut doing)?;
         doing.found.after_step(&doing.kernel, &doing.model);
         let now = self.now();
@@ -221,6 +227,7 @@ impl Runner {
             t: now,
             events: Vec::new(),
             untold: doing.untold,
+            late: self.late,
             seen: doing.kernel,
             model: doing.model,
             mismatches: Vec::new(),
@@ -252,9 +259,10 @@ impl Runner {
         self.told = now;
     }
 
-    /// Whether the case's own limit lets no descriptor be opened any more.
-    fn exhausted(&self) -> bool {
-        self.limit.is_some_and(|limit| self.stage.table().free(0) >= limit)
+    /// Whether the case's own limit lets so many more descriptors be opened.
+    fn has_room_for(&self, descriptors: u32) -> bool {
+        let last = self.stage.table().free(descriptors.saturating_sub(1));
+        self.limit.is_none_or(|limit| last < limit)
     }
 
     /// A new `epoll_event.data` for a registration.

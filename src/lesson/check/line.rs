@@ -60,7 +60,7 @@ fn write_mismatch(out: &mut impl Write, mismatch: &Mismatch) -> io::Result<()> {
 
 /// A case as an object of JSON.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Object<'a> {
     case: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -116,7 +116,7 @@ pub(super) fn json(
     verdict: &Verdict,
     took: Duration,
 ) -> io::Result<()> {
-    let mut line = Line {
+    let mut object = Object {
         case: &file.case.id,
         file: file.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         result: "ok",
@@ -129,16 +129,17 @@ pub(super) fn json(
         mismatches: Vec::new(),
     };
     match verdict {
-        Verdict::Passed { agreed } => line.agreed = Some(*agreed),
-        Verdict::Skipped(why) => (line.result, line.reason) = ("skip", Some(why.as_str())),
+        Verdict::Passed { agreed } => object.agreed = Some(*agreed),
+        Verdict::Skipped(why) => (object.result, object.reason) = ("skip", Some(why.as_str())),
         Verdict::Failed(failure) => {
-            line.result = "fail";
-            (line.step, line.line) = (Some(failure.step), Some(failure.line));
-            (line.action, line.reason) = (Some(failure.action.as_str()), failure.reason.as_deref());
-            line.mismatches = failure.mismatches.iter().map(Difference::from).collect();
+            object.result = "fail";
+            (object.step, object.line) = (Some(failure.step), Some(failure.line));
+            (object.action, object.reason) =
+                (Some(failure.action.as_str()), failure.reason.as_deref());
+            object.mismatches = failure.mismatches.iter().map(Difference::from).collect();
         }
     }
-    serde_json::to_writer(&mut *out, &line)?;
+    serde_json::to_writer(&mut *out, &object)?;
     writeln!(out)
 }
 

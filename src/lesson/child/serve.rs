@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 
 use super::frame::{pack, unpack};
 use super::{Reply, Request};

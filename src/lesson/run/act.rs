@@ -30,6 +30,7 @@ impl Runner {
     /// Makes one action on the kernel and on the model, up to the next rest.
     pub(super) fn perform(&mut self, doing: &mut Doing, action: &Action) -> Result<(), RunError> {
         self.refuse_deadlock(action)?;
+        doing.patient = waits_for_time(action);
         self.make(doing, action)?;
         self.settle(doing)
     }
@@ -72,9 +73,15 @@ impl Runner {
             Action::Connect { fd, to } => self.connect(doing, fd, to),
             Action::Accept { fd, name, who } => self.accept(doing, fd, name, who.as_ref()),
             Action::Arm { fd, ms, interval } => self.arm(doing, fd, *ms, *interval),
-            Action::Sleep { ms } => self.pause(doing, *ms),
+            Action::Sleep { ms } => {
+                self.pause(doing, *ms);
+                Ok(())
+            }
             Action::Sockopt { fd, opt, value } => self.set_option(doing, fd, *opt, *value),
-            Action::New { actor } => self.new_actor(doing, actor),
+            Action::New { actor } => {
+                self.new_actor(doing, actor);
+                Ok(())
+            }
             Action::Repeat { times, body, until } => self.repeat(doing, *times, body, *until),
             Action::Many { .. } => match action.as_repeat() {
                 Some(Action::Repeat { times, body, until }) => {
@@ -147,16 +154,13 @@ impl Runner {
         self.counters.call(kernel.err());
         let model = self.machine.ctl(e, op, f, mask, data);
         let file = self.stage.table().file_at(f).map_or(FileId(0), |file| file.id);
-        match op.known() {
-            Some(op) => {
-                let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
-                doing.returned(lane, call, &done, ret(kernel), Output::None);
-            }
-            None => {
-                let text = format!("epoll_ctl({e}, {NO_OPERATION}, {f}, {mask})").into();
-                let time = (done.started, done.ended);
-                doing.made(lane, Made { text, ret: ret(kernel), time });
-            }
+        if let Some(op) = op.known() {
+            let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
+            doing.returned(lane, call, &done, ret(kernel), Output::None);
+        } else {
+            let text = format!("epoll_ctl({e}, {NO_OPERATION}, {f}, {mask})").into();
+            let time = (done.started, done.ended);
+            doing.made(lane, Made { text, ret: ret(kernel), time });
         }
         doing.result(outcome(kernel), outcome(model.map(|()| 0)));
         Ok(())
@@ -193,6 +197,18 @@ impl Runner {
     fn is_held(&self, fd: Fd) -> bool {
         let view = self.machine.file_under(fd).and_then(|file| self.machine.instance(file));
         view.is_some_and(|view| view.overflow.is_some())
+    }
+}
+
+/// Whether time is to pass in it.
+fn waits_for_time(action: &Action) -> bool {
+    match action {
+        Action::Sleep { .. } | Action::Expire { .. } => true,
+        Action::Wait(wait) => wait.thread.is_none() && wait.timeout != Some(0),
+        Action::Poll(scan) | Action::Select(scan) => {
+            scan.thread.is_none() && scan.timeout != Some(0)
+        }
+        _ => false,
     }
 }
 

@@ -80,9 +80,9 @@ pub(crate) fn with_file(expect: &Expect, report: &Report) -> Comparison {
     }
     if let Some(events) = &expect.events {
         let said = model.events.as_ref().map(seen_text);
-        let handed = |seen: &Option<&Seen>| seen.map_or_else(nothing, seen_text);
-        let handed_over = seen.events.as_ref();
-        file.hold("the events".to_owned(), &Some(events), &handed_over, said, handed);
+        let handed = |seen: &Option<Seen>| seen.as_ref().map_or_else(nothing, seen_text);
+        let expected = Some(events.clone());
+        file.hold("the events".to_owned(), &expected, &seen.events, said, handed);
     }
     file.lists(expect);
     file.threads(expect);

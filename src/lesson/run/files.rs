@@ -1,9 +1,12 @@
 //! Calls on files that do not wait: reading and writing, opening and closing, connecting.
 
-use crate::event::{Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret};
+use crate::event::{
+    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord,
+};
 use crate::lesson::case::{
     Actor, ActorKind, Amount, Counter, FdArg, Label, Outcome, SockOpt, Target, Who,
 };
+use crate::lesson::stage::files::{buffer, linger_none};
 use crate::lesson::stage::job::{Answer, Job};
 use crate::lesson::stage::make::Made;
 use crate::lesson::stage::{MAIN, NewFd};
@@ -11,29 +14,23 @@ use crate::model::Place;
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
+use super::time::nanos;
 use super::{RunError, Runner};
 
 impl Runner {
     // --- opening
 
     /// `new`
-    pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) -> Result<(), RunError> {
+    pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) {
         for name in actor.members() {
-            let model = if self.exhausted() { Err(Errno::EMFILE) } else { Ok(0) };
-            match self.new_member(doing, &name, actor.kind) {
-                Ok(()) => doing.result(outcome(Ok(0)), outcome(model)),
-                // With less room than a pair needs the kernel refuses what the model cannot know.
-                Err(errno @ Errno::EMFILE) if self.limit.is_some() => {
-                    doing.result(outcome(Err(errno)), outcome(Err(errno)));
-                    return Ok(());
-                }
-                Err(errno) => {
-                    doing.result(outcome(Err(errno)), outcome(model));
-                    return Ok(());
-                }
+            let ends = u32::try_from(actor.kind.ends().len()).unwrap_or(0);
+            let model = if self.has_room_for(ends) { Ok(0) } else { Err(Errno::EMFILE) };
+            let kernel = self.new_member(doing, &name, actor.kind).map(|()| 0);
+            doing.result(outcome(kernel), outcome(model));
+            if kernel.is_err() {
+                return;
             }
         }
-        Ok(())
     }
 
     /// One member of an actor: its descriptors, by kernel and model.
@@ -49,13 +46,7 @@ impl Runner {
         for made in calls {
             self.counters.call(made.ret.errno());
             if kind == ActorKind::Epoll {
-                let record = crate::event::SyscallRecord {
-                    call: Call::EpollCreate,
-                    ret: made.ret,
-                    output: Output::None,
-                    started: made.time.0,
-                };
-                doing.tell(made.time.1, MAIN, Kind::Return(record));
+                told(doing, MAIN, Call::EpollCreate, made.time, made.ret);
             } else {
                 doing.made(MAIN, made);
             }
@@ -78,7 +69,7 @@ impl Runner {
         let mut places = ends.iter().map(|end| Place { fd: end.fd, file: end.file });
         let Some(first) = places.next() else { return };
         let second = places.next().unwrap_or(first);
-        let sndbuf = || self.stage.buffer(first.fd, SockOpt::SndBuf).unwrap_or(0);
+        let sndbuf = || buffer(first.fd, SockOpt::SndBuf).unwrap_or(0);
         let model = &mut self.machine;
         match kind {
             ActorKind::Epoll => model.epoll(first),
@@ -107,16 +98,15 @@ impl Runner {
         let lane = self.caller(doing, who)?;
         let listener = self.stage.number(fd)?;
         let at = Place { fd: self.stage.table().free(0), file: self.stage.table().next_file() };
-        let full = self.exhausted();
+        let full = !self.has_room_for(1);
         let (new, done) = self.stage.accept(lane, listener, name)?;
         self.counters.add(Counter::Accepts, 1);
         self.counters.call(new.as_ref().err().copied());
-        let model = match full {
-            true if self.machine.file_under(listener).is_some() => Err(Errno::EMFILE),
-            _ => {
-                let file = new.as_ref().map_or(at.file, |new| new.file);
-                self.machine.accept(listener, Place { file, ..at })
-            }
+        let model = if full && self.machine.file_under(listener).is_some() {
+            Err(Errno::EMFILE)
+        } else {
+            let file = new.as_ref().map_or(at.file, |new| new.file);
+            self.machine.accept(listener, Place { file, ..at })
         };
         if let Ok(new) = &new {
             let text = |fd: &Fd| fd.to_string();
@@ -144,36 +134,24 @@ impl Runner {
         name: &Label,
     ) -> Result<(), RunError> {
         let of = self.stage.number(fd)?;
-        let (at, full) = (self.stage.table().free(0), self.exhausted());
+        let (at, full) = (self.stage.table().free(0), !self.has_room_for(1));
         let started = self.now();
         let copy = self.stage.dup(of, name).map(|(fd, _)| fd);
         let ended = self.now();
         self.counters.call(copy.err());
-        let model = match full {
-            true if self.machine.file_under(of).is_some() => Err(Errno::EMFILE),
-            _ => self.machine.dup(of, at),
+        let model = if full && self.machine.file_under(of).is_some() {
+            Err(Errno::EMFILE)
+        } else {
+            self.machine.dup(of, at)
         };
         if let Ok(copy) = &copy {
             let text = |fd: &Fd| fd.to_string();
             doing.found.both(|| format!("the number of {name}"), copy, &at, text);
         }
         let value = copy.map(|fd| u64::from(fd.0.unsigned_abs()));
-        self.told(doing, MAIN, Call::Dup { fd: of }, (started, ended), ret(value));
+        told(doing, MAIN, Call::Dup { fd: of }, (started, ended), ret(value));
         doing.result(outcome(value.map(|_| 0)), outcome(model.map(|()| 0)));
         Ok(())
-    }
-
-    /// A call that the stage made itself returned.
-    fn told(
-        &self,
-        doing: &mut Doing,
-        lane: LaneId,
-        call: Call,
-        (started, ended): (Nanos, Nanos),
-        ret: Ret,
-    ) {
-        let record = crate::event::SyscallRecord { call, ret, output: Output::None, started };
-        doing.tell(ended, lane, Kind::Return(record));
     }
 
     // --- closing
@@ -200,7 +178,7 @@ impl Runner {
     pub(super) fn reset(&mut self, doing: &mut Doing, fd: &FdArg) -> Result<(), RunError> {
         let number = self.stage.number(fd)?;
         let started = self.now();
-        let set = self.stage.linger_none(number);
+        let set = linger_none(number);
         self.counters.call(set.err());
         let text = format!("setsockopt({number}, SOL_SOCKET, SO_LINGER, {{1, 0}})").into();
         let time = (started, self.now());
@@ -229,7 +207,7 @@ impl Runner {
         self.counters.call(kernel.err());
         let model = self.machine.shutdown(number, how).map(|()| 0);
         let call = Call::Shutdown { fd: number, how };
-        self.told(doing, MAIN, call, (started, ended), ret(kernel));
+        told(doing, MAIN, call, (started, ended), ret(kernel));
         doing.result(outcome(kernel), outcome(model));
         Ok(())
     }
@@ -280,9 +258,9 @@ impl Runner {
             self.counters.call(made.ret.errno());
             doing.made(MAIN, made);
         }
-        let nanos = |ms: u32| Nanos(u64::from(ms) * 1_000_000);
-        let model = self.machine.arm(number, nanos(ms), nanos(interval)).map(|()| 0);
-        self.timers = Some((self.now(), 0));
+        let (first, every) = (Nanos(nanos(ms)), Nanos(nanos(interval)));
+        let model = self.machine.arm(number, first, every).map(|()| 0);
+        self.timer_started();
         doing.result(outcome(kernel.map(|()| 0)), outcome(model));
         Ok(())
     }
@@ -301,7 +279,7 @@ impl Runner {
             self.counters.call(made.ret.errno());
             doing.made(MAIN, made);
         }
-        let given = self.stage.buffer(number, option).unwrap_or(value);
+        let given = buffer(number, option).unwrap_or(value);
         let model = match option {
             SockOpt::RcvLowat => self.machine.rcvlowat(number, given),
             SockOpt::SndBuf => self.machine.sndbuf(number, given),
@@ -572,6 +550,12 @@ impl Runner {
         doing.result(outcome(kernel), outcome(model));
         Ok(())
     }
+}
+
+/// A call that the stage made itself returned.
+fn told(doing: &mut Doing, lane: LaneId, call: Call, (started, ended): (Nanos, Nanos), ret: Ret) {
+    let record = SyscallRecord { call, ret, output: Output::None, started };
+    doing.tell(ended, lane, Kind::Return(record));
 }
 
 /// No drain or fill makes more calls.

@@ -110,7 +110,7 @@ impl Runner {
         }
         let model = self.model_asks(&query, &call);
         let mut unseen = Doing::default();
-        let kernel = self.returned(&mut unseen, MAIN, &call, done)?;
+        let kernel = self.returned(&mut unseen, MAIN, &call, &done)?;
         doing.found.both(|| "the last call".to_owned(), &kernel, &model, seen_text);
         let text = format!("{} {times} times, {each} ns each", run_word(run)).into();
         let (ret, time) = (Ret::ok(times.into()), (started, ended));

@@ -94,6 +94,9 @@ pub struct Report {
     pub events: Vec<Happening>,
     /// How many more calls were made than are among `events`.
     pub untold: u64,
+    /// By how much the case was late, at most, if that is more than its expectations allow for:
+    /// then they mean nothing.
+    pub late: Nanos,
     /// What the kernel did; its ready and overflow lists are the model's, unless they can be read.
     pub seen: Observed,
     /// What the model says.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{
-    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Ret,
-};
+use crate::event::{Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Output, Ret};
 use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Done, Job, Query};
@@ -13,6 +11,7 @@ use crate::model::{Reported, Way, Woke};
 
 use super::act::{outcome, strange};
 use super::step::Doing;
+use super::time::nanos;
 use super::{RunError, Runner, Sleeper};
 
 /// The call in which a thread sleeps.
@@ -46,7 +45,8 @@ impl Runner {
             max: u32::try_from(max).unwrap_or(0),
             timeout_ms: timeout(wait.timeout),
         };
-        self.query(doing, Query::Wait { ep, max }, Sleeping::Wait(call), wait.timeout, &wait.thread)
+        let (query, call) = (Query::Wait { ep, max }, Sleeping::Wait(call));
+        self.query(doing, &query, call, wait.timeout, wait.thread.as_ref())
     }
 
     /// poll(2) or select(2)
@@ -57,7 +57,7 @@ impl Runner {
         scan: &Scan,
     ) -> Result<(), RunError> {
         let (query, sleeping) = self.scan_query(way, scan)?;
-        self.query(doing, query, sleeping, scan.timeout, &scan.thread)
+        self.query(doing, &query, sleeping, scan.timeout, scan.thread.as_ref())
     }
 
     /// The arguments of a poll or select.
@@ -85,10 +85,10 @@ impl Runner {
     fn query(
         &mut self,
         doing: &mut Doing,
-        query: Query,
+        query: &Query,
         call: Sleeping,
         timeout: Option<u32>,
-        thread: &Option<Label>,
+        thread: Option<&Label>,
     ) -> Result<(), RunError> {
         match thread {
             Some(name) => {
@@ -103,7 +103,7 @@ impl Runner {
     fn ask(
         &mut self,
         doing: &mut Doing,
-        query: Query,
+        query: &Query,
         call: &Sleeping,
         ms: Option<u32>,
     ) -> Result<(), RunError> {
@@ -113,11 +113,14 @@ impl Runner {
             if let Sleeping::Wait(call) = call {
                 doing.tell(self.now(), MAIN, Kind::Enter(*call));
             }
-            early = self.model_enters(MAIN, &query).err();
+            early = self.model_enters(MAIN, query).err();
         }
         let done =
             self.stage.call(MAIN, Job::Query { query: query.clone(), timeout: timeout(ms) })?;
         self.sync();
+        if sleeps {
+            self.pass(done.ended.since(done.started));
+        }
         let model = match (early, sleeps) {
             (Some(errno), _) => Seen::Errno(errno),
             (None, true) => {
@@ -128,9 +131,9 @@ impl Runner {
                 self.machine_woken.extend(back);
                 own.map_or_else(|| Seen::Events(Vec::new()), |woke| self.woke_seen(woke, call))
             }
-            (None, false) => self.model_asks(&query, call),
+            (None, false) => self.model_asks(query, call),
         };
-        let kernel = self.returned(doing, MAIN, call, done)?;
+        let kernel = self.returned(doing, MAIN, call, &done)?;
         doing.handed_over(kernel, model);
         Ok(())
     }
@@ -164,7 +167,7 @@ impl Runner {
         &mut self,
         doing: &mut Doing,
         lane: LaneId,
-        query: Query,
+        query: &Query,
         call: Sleeping,
         ms: Option<u32>,
     ) -> Result<(), RunError> {
@@ -176,7 +179,7 @@ impl Runner {
             doing.tell(since, lane, Kind::Enter(*call));
         }
         self.stage.park(lane, Job::Query { query: query.clone(), timeout: timeout(ms) })?;
-        if let Err(errno) = self.model_enters(lane, &query) {
+        if let Err(errno) = self.model_enters(lane, query) {
             self.machine_errors.push((lane, errno));
         } else if ms == Some(0) {
             self.machine.expire(lane);
@@ -245,13 +248,14 @@ impl Runner {
         else {
             return Err(RunError::Refused(format!("thread {thread} has no timeout")));
         };
-        let left = Duration::from_millis(ms.into())
-            .saturating_sub(Duration::from_nanos(self.now().since(since).0));
+        let begun = self.now();
+        let left = Duration::from_nanos(nanos(ms).saturating_sub(begun.since(since).0));
         if !self.stage.expire(lane, left) {
             let what = || format!("the timeout of {thread}");
             doing.found.both(what, &"did not bring it back", &"is over", ToString::to_string);
         }
         // Collecting it tells the model.
+        self.pass(self.now().since(begun));
         Ok(())
     }
 
@@ -264,7 +268,7 @@ impl Runner {
     /// Takes what threads have returned with, from kernel and model.
     pub(super) fn collect(&mut self, doing: &mut Doing) -> Result<(), RunError> {
         let back = self.stage.returned();
-        self.follow(&back);
+        self.follow(doing, &back);
         let mut woken: Vec<_> = std::mem::take(&mut self.machine_woken);
         woken.extend(self.machine.take_woken());
         let order: Vec<_> = woken.iter().map(|(lane, _)| *lane).collect();
@@ -286,7 +290,7 @@ impl Runner {
         for (lane, done) in back {
             let Some(sleeper) = self.sleepers.remove(&lane) else { continue };
             let name = self.name_of(lane);
-            let seen = self.returned(doing, lane, &sleeper.call, done)?;
+            let seen = self.returned(doing, lane, &sleeper.call, &done)?;
             self.counters.woke(&name);
             doing.kernel.woke.insert(name, seen);
         }
@@ -295,7 +299,7 @@ impl Runner {
     }
 
     /// A thread whose own timeout was over returned for that reason, whatever the model thought.
-    fn follow(&mut self, back: &[(LaneId, Done)]) {
+    fn follow(&mut self, doing: &Doing, back: &[(LaneId, Done)]) {
         for (lane, done) in back {
             let nothing = match &done.answer {
                 Answer::Events(Ok(events)) => events.is_empty(),
@@ -304,8 +308,11 @@ impl Runner {
             };
             let own = self.sleepers.get(lane).and_then(|sleeper| sleeper.timeout);
             let passed = done.ended.since(done.started);
-            if nothing && own.is_some_and(|ms| passed.0 >= u64::from(ms) * 1_000_000) {
+            if nothing && own.is_some_and(|ms| passed.0 >= nanos(ms)) {
                 self.machine.expire(*lane);
+                if !doing.patient {
+                    self.too_early();
+                }
             }
         }
     }
@@ -347,7 +354,7 @@ impl Runner {
         doing: &mut Doing,
         lane: LaneId,
         call: &Sleeping,
-        done: Done,
+        done: &Done,
     ) -> Result<Seen, RunError> {
         match (&done.answer, call) {
             (Answer::Events(result), Sleeping::Wait(call)) => {
@@ -359,7 +366,7 @@ impl Runner {
                     Ok(events) => (self.reported_seen(events), self.delivered(events)),
                     Err(errno) => (Seen::Errno(*errno), Output::None),
                 };
-                doing.returned(lane, *call, &done, ret, output);
+                doing.returned(lane, *call, done, ret, output);
                 Ok(seen)
             }
             (Answer::Polled(result), Sleeping::Scan(text, labels)) => {
@@ -403,30 +410,7 @@ impl Runner {
             Woke::TimedOut => Seen::Events(Vec::new()),
         }
     }
-
-    /// Milliseconds pass.
-    pub(super) fn pause(&mut self, doing: &mut Doing, ms: u32) -> Result<(), RunError> {
-        let wanted = u64::from(ms) * 1_000_000;
-        let now = self.now();
-        // After a timer was started each sleep ends where it would if nothing else took time.
-        let end = match self.timers {
-            Some((since, slept)) => {
-                let nominal = since.0 + slept;
-                let late = now.0.saturating_sub(nominal);
-                let from = if late < SLACK { nominal } else { now.0 };
-                self.timers = Some((Nanos(from - slept), slept + wanted));
-                from + wanted
-            }
-            None => now.0 + wanted,
-        };
-        std::thread::sleep(Duration::from_nanos(end.saturating_sub(now.0)));
-        doing.result(outcome(Ok(0)), outcome(Ok(0)));
-        Ok(())
-    }
 }
-
-/// What steps between two sleeps may take before it counts as time.
-const SLACK: u64 = 15_000_000;
 
 /// What poll or select handed over, with the labels that were asked.
 fn polled_seen(found: &[(Fd, Mask)], call: &Sleeping) -> Seen {

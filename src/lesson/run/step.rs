@@ -23,6 +23,8 @@ pub(super) struct Doing {
     pub(super) last: Option<Outcome>,
     /// Threads of which the kernel may bring back some or not.
     pub(super) maybe: Vec<Label>,
+    /// The action waits for time to pass.
+    pub(super) patient: bool,
     /// The round of a repeat.
     pub(super) round: Option<u32>,
 }

@@ -53,7 +53,7 @@ impl Runner {
             return Ok(());
         }
         let list = self.stage.interest(view.fd)?;
-        let model: Vec<_> = view.interest.iter().map(|watch| registration(watch)).collect();
+        let model: Vec<_> = view.interest.iter().map(registration).collect();
         let kernel = self.entries(&list);
         let model = self.entries(&model);
         doing.kernel.interest.insert(name.clone(), kernel);

@@ -124,20 +124,6 @@ impl Loopback {
         }
     }
 
-    /// Waits until nothing has moved for a while.
-    pub(crate) fn wait_still(&self, table: &Table, still: Duration) {
-        let begin = Instant::now();
-        let mut since = begin;
-        let mut last = self.look(table);
-        while since.elapsed() < still && begin.elapsed() < AT_MOST {
-            thread::sleep(PAUSE);
-            let now = self.look(table);
-            if now != last {
-                (last, since) = (now, Instant::now());
-            }
-        }
-    }
-
     /// What the kernel says of every connection and listener that is open.
     fn look(&self, table: &Table) -> Vec<(FileId, TcpInfo)> {
         let listeners: BTreeSet<_> = self.ends.values().filter_map(|end| end.listener).collect();

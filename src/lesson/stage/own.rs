@@ -52,11 +52,6 @@ impl Own {
         self.first
     }
 
-    /// Whether a limit of the case's is in force.
-    pub(crate) fn is_limited(&self) -> bool {
-        self.limited.is_some()
-    }
-
     /// Moves `fd` among the tool's own. To be called within [`Own::aside`] wherever a limit of the
     /// case's may be in force.
     pub(crate) fn keep(&self, fd: OwnedFd) -> OwnedFd {

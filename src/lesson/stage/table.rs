@@ -84,11 +84,6 @@ impl Table {
         self.files.get(&self.held.get(&fd)?.file)
     }
 
-    /// The files that were ever open, in the order in which they were made.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &File> {
-        self.files.values()
-    }
-
     /// A file by its number.
     pub(crate) fn file(&self, id: FileId) -> Option<&File> {
         self.files.get(&id)
@@ -98,16 +93,6 @@ impl Table {
     pub(crate) fn next_file(&self) -> FileId {
         let last = self.files.last_key_value().map_or(0, |(id, _)| id.0);
         FileId(last + 1)
-    }
-
-    /// How many descriptors are open.
-    pub(crate) fn len(&self) -> usize {
-        self.held.len()
-    }
-
-    /// The open descriptors, by number.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (Fd, &Label)> {
-        self.held.iter().map(|(fd, held)| (*fd, &held.label))
     }
 
     /// The lowest number that is free after `skip` other free ones.

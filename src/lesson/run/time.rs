@@ -1,0 +1,71 @@
+//! The time of a case: sleeps, and whether the machine kept it.
+//!
+//! A case with timers says how many milliseconds pass between its steps, and leaves some slack for
+//! the steps themselves. On a machine that is too busy even for that its expectations mean nothing.
+
+use std::time::Duration;
+
+use crate::event::Nanos;
+
+use super::Runner;
+use super::act::outcome;
+use super::step::Doing;
+
+/// What steps may take, and a sleep too long, before the case is late.
+const SLACK: u64 = 15_000_000;
+
+/// Nanoseconds of so many milliseconds.
+pub(super) fn nanos(ms: u32) -> u64 {
+    u64::from(ms) * 1_000_000
+}
+
+/// Since when, by the file, how much time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Nominal {
+    since: Nanos,
+    passed: u64,
+}
+
+impl Runner {
+    /// Time begins anew with a timer.
+    pub(super) fn timer_started(&mut self) {
+        self.nominal = Some(Nominal { since: self.now(), passed: 0 });
+    }
+
+    /// So much time has passed by the file, too: a call slept.
+    pub(super) fn pass(&mut self, time: Nanos) {
+        if let Some(nominal) = &mut self.nominal {
+            nominal.passed += time.0;
+        }
+    }
+
+    /// How much later it is than the file says.
+    fn lateness(&self) -> Nanos {
+        let by =
+            |nominal: &Nominal| self.now().since(nominal.since).0.saturating_sub(nominal.passed);
+        Nanos(self.nominal.as_ref().map_or(0, by))
+    }
+
+    /// Notes whether the case is too late to mean anything.
+    pub(super) fn watch_time(&mut self) {
+        let late = self.lateness();
+        if late.0 > SLACK {
+            self.late = self.late.max(late);
+        }
+    }
+
+    /// The timeout of a thread was over before its step came.
+    pub(super) fn too_early(&mut self) {
+        self.late = self.late.max(Nanos(SLACK));
+    }
+
+    /// Milliseconds pass. After a timer was started each sleep ends where it would if nothing else
+    /// took time.
+    pub(super) fn pause(&mut self, doing: &mut Doing, ms: u32) {
+        let late = self.lateness().0;
+        let left = nanos(ms).saturating_sub(if late > SLACK { 0 } else { late });
+        std::thread::sleep(Duration::from_nanos(left));
+        self.pass(Nanos(nanos(ms) + if late > SLACK { late } else { 0 }));
+        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+    }
+}
