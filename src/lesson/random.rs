@@ -7,11 +7,17 @@ mod make;
 mod rehearsal;
 mod shrink;
 
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::case::{Case, Expect, Step};
-use super::run::Observed;
+use serde::Serialize;
+
+use super::case::Case;
+use super::{check, to_toml};
+use crate::error::Error;
 use crate::model::{Flaw, Machine};
+use crate::sys::number;
 
 /// How many sequences are made, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,12 @@ pub struct Plan {
     pub seed: u64,
     /// One in so many has threads that sleep.
     pub threads_in: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { sequences: 1000, seed: 1, threads_in: 40 }
+    }
 }
 
 impl Plan {
@@ -95,4 +107,89 @@ fn shrunk(seed: u64, case: Case, flaw: Option<Flaw>) -> Option<Found> {
     let difference = judge::on_kernel(&case, machine(flaw))?;
     case.steps.truncate(difference.step);
     Some(Found { seed, case, step: difference.step, what: difference.text })
+}
+
+/// What is asked of [`check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Random {
+    /// The sequences.
+    pub plan: Plan,
+    /// A JSON object a line instead of words.
+    pub json: bool,
+    /// The folder into which a sequence is written that came out otherwise.
+    pub folder: PathBuf,
+}
+
+/// A run as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    sequences: u64,
+    threaded: u64,
+    steps: u64,
+    ms: u128,
+    found: Option<&'a str>,
+    step: Option<usize>,
+    what: Option<&'a str>,
+}
+
+/// `epollscope check --random`: makes the sequences and tells what came out on standard output. A
+/// sequence that came out otherwise is written to a file that `check` can run. Returns the exit
+/// status.
+///
+/// # Errors
+/// If the file or standard output cannot be written.
+pub fn check(random: &Random) -> Result<u8, Error> {
+    // Whatever was inherited is in the way of the small numbers.
+    number::close_from(3).map_err(|e| Error::runtime("close inherited descriptors", &e))?;
+    let summary = run(random.plan, None, |_| {});
+    let path = match &summary.found {
+        Some(found) => Some(write(&random.folder, &found.case)?),
+        None => None,
+    };
+    let mut out = io::stdout().lock();
+    let told = tell(&mut out, random.json, &summary, path.as_deref()).and_then(|()| out.flush());
+    match told {
+        Ok(()) => Ok(if summary.found.is_none() { 0 } else { check::FAILED }),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(check::NO_READER),
+        Err(error) => Err(Error::runtime("write to standard output", &error)),
+    }
+}
+
+fn write(folder: &Path, case: &Case) -> Result<PathBuf, Error> {
+    let path = folder.join(format!("{}.toml", case.id));
+    let doing = format!("write {}", check::shown(&path));
+    std::fs::write(&path, to_toml(case)).map_err(|e| Error::runtime(&doing, &e))?;
+    Ok(path)
+}
+
+fn tell(
+    out: &mut impl Write,
+    json: bool,
+    summary: &Summary,
+    path: Option<&Path>,
+) -> io::Result<()> {
+    let Summary { sequences, threaded, steps, found, took } = summary;
+    let file = path.map(check::shown);
+    if json {
+        let line = Line {
+            sequences: *sequences,
+            threaded: *threaded,
+            steps: *steps,
+            ms: took.as_millis(),
+            found: file.as_deref(),
+            step: found.as_ref().map(|found| found.step),
+            what: found.as_ref().map(|found| found.what.as_str()),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        return writeln!(out);
+    }
+    if let (Some(found), Some(file)) = (found, file) {
+        writeln!(
+            out,
+            "FAIL random {}\n  step {} of {file}: {}",
+            found.seed, found.step, found.what
+        )?;
+    }
+    let outcome = if found.is_some() { "the last one differs" } else { "all agree" };
+    writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps: {outcome}")
 }

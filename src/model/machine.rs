@@ -123,8 +123,8 @@ impl Machine {
         let (link, side) = end?;
         let link = self.links.get(&link)?;
         let (datagram, whole) = link.message(side, n)?;
-        let rest = if whole == 0 { 0 } else { n % whole };
-        let asked = [whole, rest].into_iter().filter(|size| *size > 0 || datagram);
+        let rest = n.checked_rem(whole).unwrap_or(0);
+        let asked = [whole, rest].into_iter().filter(|size| *size > 0 || (datagram && n == 0));
         let size = asked.into_iter().find(|size| !self.charges.knows(datagram, *size))?;
         u32::try_from(size).ok().map(|size| (datagram, size))
     }

@@ -218,7 +218,7 @@ impl Maker {
         }
         let mask = self.dice.pick(&WATCHED).copied().unwrap_or(Mask::IN);
         FLAGS.iter().fold(mask, |mask, (often, flag)| {
-            mask.with(*flag, { self.dice.percent(*often) || mask.has(*flag) })
+            mask.with(*flag, self.dice.percent(*often) || mask.has(*flag))
         })
     }
 
@@ -301,7 +301,9 @@ impl Maker {
             }
             Idea::Read => Some(Action::Read { fd: self.file()?, n: self.size()?, who: None }),
             Idea::Drain => {
-                let fd = self.one(&self.of_kind(|kind| kind != FileKind::Epoll))?;
+                // A semaphore that was set to a large number has no end.
+                let ends = |kind| !matches!(kind, FileKind::Epoll | FileKind::Eventfd);
+                let fd = self.one(&self.of_kind(ends))?;
                 Some(Action::Drain { fd, n: self.size()?, who: None })
             }
             Idea::Fill => {

@@ -112,14 +112,16 @@ fn simpler(action: &Action) -> Vec<Action> {
                 wait.max = 64;
             }
         }),
-        Action::Write { what, .. } if !matches!(what, Amount::Bytes(1) | Amount::Value(1)) => with(&|other| {
-            if let Action::Write { what, .. } = other {
-                *what = match what {
-                    Amount::Bytes(_) => Amount::Bytes(1),
-                    Amount::Value(_) => Amount::Value(1),
-                };
-            }
-        }),
+        Action::Write { what, .. } if !matches!(what, Amount::Bytes(1) | Amount::Value(1)) => {
+            with(&|other| {
+                if let Action::Write { what, .. } = other {
+                    *what = match what {
+                        Amount::Bytes(_) => Amount::Bytes(1),
+                        Amount::Value(_) => Amount::Value(1),
+                    };
+                }
+            })
+        }
         Action::Read { n, .. } if *n != 65536 => with(&|other| {
             if let Action::Read { n, .. } = other {
                 *n = 65536;

@@ -36,6 +36,9 @@ pub(super) struct File {
     pub(super) queue: Queue,
 }
 
+/// Bytes of a count, as eventfd(2) and timerfd_create(2) hand it over.
+const COUNT: u64 = 8;
+
 impl Machine {
     // --- opening
 
@@ -192,6 +195,7 @@ impl Machine {
         let now = self.now;
         let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
             What::Epoll => Err(Errno::EINVAL),
+            What::Eventfd(_) | What::Timerfd(_) if n < COUNT => Err(Errno::EINVAL),
             What::Eventfd(eventfd) => eventfd.read(&mut wakes),
             What::Timerfd(timerfd) => timerfd.read(now),
             What::Listener(_) => Err(Errno::ENOTCONN),

@@ -56,7 +56,7 @@ impl Machine {
                 self.is_below(ep, *own, 0).then_some(Touch::Poll)
             }
             Sleep::Poll { fds, .. } => {
-                let mut files = fds.iter().filter_map(|polled| polled.file);
+                let mut files = fds.iter().filter_map(|(fd, _)| self.numbers.get(fd).copied());
                 files.any(|file| file == ep || self.is_below(ep, file, 0)).then_some(Touch::Poll)
             }
         }

@@ -91,8 +91,9 @@ fn a_sleeper_keeps_a_closed_epoll_and_a_poller_a_closed_file() {
          close q.r
          write p.w 1
          woke = A: p.r IN
+         asleep = B
          write q.w 1
-         woke = B: q.r IN
+         woke = B: q.r 0x20
          write q.w 1 = EPIPE");
 }
 
@@ -192,6 +193,18 @@ fn what_cannot_be_parked_says_why() {
          woke = A: ? 0x20
          freeze A p.r 1 1 = EINVAL
          asleep =");
+}
+
+#[test]
+fn a_poller_that_looks_again_finds_its_closed_number_missing() {
+    run("pipe p
+         pipe q
+         polls A p.r IN
+         selects B p.r IN|OUT
+         close p.r
+         signal A
+         signal B
+         woke = A: p.r 0x20; B: p.r IN|OUT");
 }
 
 /// Whether the script ends in something of which the kernel leaves the order open.
