@@ -17,9 +17,9 @@ use super::run::{Mismatch, Report};
 use find::Found;
 
 /// The status of a run in which a case failed.
-const FAILED: u8 = 4;
+pub(super) const FAILED: u8 = 4;
 /// That of a program whose reader went away: as if SIGPIPE had ended it.
-const NO_READER: u8 = 128 + 13;
+pub(super) const NO_READER: u8 = 128 + 13;
 
 /// What is to be checked, and how it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ fn doing(step: Option<&Step>) -> String {
 }
 
 /// A path as it is shown.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt as _;
     visible(path.as_os_str().as_bytes(), 400)
 }

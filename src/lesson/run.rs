@@ -117,6 +117,14 @@ impl Runner {
     /// [`RunError::Skipped`] if the system does not grant what the case needs; if an actor cannot
     /// be made.
     pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
+        Self::start_with(case, Machine::new())
+    }
+
+    /// The same with a model of the caller's, which has seen nothing yet.
+    ///
+    /// # Errors
+    /// As [`Runner::start`].
+    pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
@@ -127,7 +135,7 @@ impl Runner {
             case,
             made: 0,
             stage,
-            machine: Machine::new(),
+            machine,
             source: Box::new(ByModel),
             told: Nanos(clock.now()),
             tags: Vec::new(),
@@ -190,6 +198,26 @@ impl Runner {
         self.sync();
         self.perform(&mut doing, &step.action)?;
         self.finish(doing, &step.expect)
+    }
+
+    /// Makes an action and tells only where model and kernel disagree; the lists are looked at
+    /// where it `looks`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn try_action(
+        &mut self,
+        action: &Action,
+        looks: bool,
+    ) -> Result<Vec<Mismatch>, RunError> {
+        let mut doing = Doing::default();
+        self.sync();
+        self.perform(&mut doing, action)?;
+        if looks {
+            self.look(&mut doing)?;
+        }
+        doing.found.after_step(&doing.kernel, &doing.model);
+        Ok(doing.found.mismatches)
     }
 
     /// The end of a step: what there is to see now, and who disagrees.
