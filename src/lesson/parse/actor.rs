@@ -23,7 +23,7 @@ const MAX_BUFFER: u32 = 16 << 20;
 const PIPE_SIZES: (u32, u32) = (4096, 1 << 20);
 
 /// The words of the kinds.
-const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 12] = [
     "epoll", "pipe", "eventfd", "timerfd", "pair", "dgram", "udp", "listener", "client", "file",
     "dir", "null",
 ];

@@ -18,6 +18,10 @@ pub(super) use thing::{Thing, Wants};
 pub(super) const MAX_OPEN: usize = 1024;
 /// Labels that an error lists.
 const LISTED: usize = 12;
+/// Labels among which the one is looked for that was meant.
+const COMPARED: usize = 1000;
+/// What the rounds of all repeats of a file may name.
+const MAX_NAMED: usize = 1_000_000;
 
 /// What a part of a step says about the world.
 #[derive(Clone, Debug)]
@@ -138,6 +142,8 @@ pub(super) struct Scope {
     threads: BTreeMap<Label, Thread>,
     measured: BTreeSet<Label>,
     asked: Option<Range<usize>>,
+    /// What the rounds of repeats have named.
+    named: usize,
 }
 
 impl Scope {
@@ -150,6 +156,7 @@ impl Scope {
             threads: BTreeMap::new(),
             measured: BTreeSet::new(),
             asked: None,
+            named: 0,
         }
     }
 
@@ -166,11 +173,19 @@ impl Scope {
     /// Holds the uses of a step against what exists. `fails`: its call is expected to fail.
     pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], fails: bool) {
         let how = How { round: None, fails };
+        let mut wrong = None;
         for one in uses {
+            if r.is_full() {
+                return;
+            }
             if let What::Rounds(rounds, body) = &one.what {
                 self.rounds(r, *rounds, body);
             } else if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
-                r.wrong(one.span.clone(), message);
+                // Many labels of one actor may be wrong for one reason.
+                if wrong.as_ref() != Some(&one.span) {
+                    r.wrong(one.span.clone(), message);
+                }
+                wrong = Some(one.span.clone());
             }
         }
     }
@@ -179,6 +194,18 @@ impl Scope {
     fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use]) {
         let alike = !body.iter().any(Use::has_round);
         let rounds = if alike { rounds.min(2) } else { rounds };
+        let before = self.named;
+        self.named += usize::try_from(rounds).unwrap_or(usize::MAX).saturating_mul(body.len());
+        if self.named > MAX_NAMED {
+            if let Some(first) = body.first().filter(|_| before <= MAX_NAMED) {
+                let message = format!(
+                    "with this the rounds of all repeats name more than {MAX_NAMED} descriptors \
+                     and threads"
+                );
+                r.wrong(first.span.clone(), message);
+            }
+            return;
+        }
         let mut wrong = vec![false; body.len()];
         for round in 1..=rounds {
             let how = How { round: Some(round), fails: false };
@@ -293,14 +320,14 @@ impl Scope {
             return Err(format!("the label `{label}` is taken since line {}", known.line));
         }
         // A call of a repeat may fail, in some rounds or in all.
+        if self.open >= MAX_OPEN {
+            return Err(format!("`{label}` would be one descriptor more than {MAX_OPEN}"));
+        }
         let state = if how.round.is_some() { State::Free } else { State::Open };
         self.open += usize::from(state == State::Open);
         self.files += 1;
         let file = file.unwrap_or(self.files);
         self.known.insert(label.clone(), Known { thing, file, line, state });
-        if self.open == MAX_OPEN + 1 {
-            return Err(format!("more than {MAX_OPEN} descriptors would be open"));
-        }
         Ok(())
     }
 
@@ -359,7 +386,7 @@ impl Scope {
 
 /// `unknown label `x`: expected one of a, b`, and which was meant.
 fn unknown<'k>(what: &str, found: &str, known: impl Iterator<Item = &'k Label>) -> String {
-    let known: Vec<_> = known.map(Label::as_str).collect();
+    let known: Vec<_> = known.map(Label::as_str).take(COMPARED).collect();
     let hint = meant(found, &known);
     let more = if known.len() > LISTED { ", ..." } else { "" };
     let expected = match known.as_slice() {

@@ -1,6 +1,7 @@
 //! The parser against files that are wrong, good, and damaged.
 
 mod damaged;
+mod readme;
 
 use super::*;
 use crate::lesson::case::{Action, Actor, Counter, Expect, FdArg, Label, Look, Outcome, Range};
@@ -118,6 +119,25 @@ fn bounds_are_named() {
     let name = "a".repeat(41);
     let errors = bad("actors", &format!("{name} = {{ kind = \"null\" }}"));
     assert!(errors.problems[0].message.ends_with("at most 40 in all"));
+}
+
+#[test]
+fn a_file_cannot_keep_the_parser_busy() {
+    let fds = "\"q#.r IN\", ".repeat(1000);
+    let poll =
+        format!("do = \"repeat\"\ntimes = 1024\nsteps = [{{ do = \"poll\", fds = [{fds}] }}]");
+    let errors = bad("step", &poll);
+    let told = "with this the rounds of all repeats name more than 1000000 descriptors and threads";
+    assert_eq!(errors.problems[0].message, told);
+    let steps = "do = \"add\"\nep = \"x\"\nfd = \"y\"\nmask = \"IN\"\n[[steps]]\n".repeat(499);
+    let errors = bad("step", &format!("{steps}do = \"note\""));
+    assert_eq!((errors.problems.len(), errors.untold), (20, 180));
+    assert!(errors.to_string().ends_with("\nand many more errors"));
+    let line = format!("do = \"note\"\nsay = {}1", " ".repeat(900_000));
+    let shown = bad("step", &line).problems[0].shown.clone();
+    let [source, carets] = shown.expect("the place is in a line");
+    assert!(source.starts_with('…') && source.ends_with('1'), "{source}");
+    assert_eq!(carets.len(), source.chars().count());
 }
 
 #[test]
