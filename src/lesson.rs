@@ -10,6 +10,7 @@ pub mod check;
 pub mod child;
 mod parse;
 mod print;
+pub mod random;
 pub mod run;
 mod stage;
 

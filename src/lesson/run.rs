@@ -6,6 +6,7 @@
 //! share one clock.
 
 mod act;
+mod bytes;
 mod compare;
 mod counters;
 mod files;
@@ -116,6 +117,14 @@ impl Runner {
     /// [`RunError::Skipped`] if the system does not grant what the case needs; if an actor cannot
     /// be made.
     pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
+        Self::start_with(case, Machine::new())
+    }
+
+    /// The same with a model of the caller's, which has seen nothing yet.
+    ///
+    /// # Errors
+    /// As [`Runner::start`].
+    pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
@@ -126,7 +135,7 @@ impl Runner {
             case,
             made: 0,
             stage,
-            machine: Machine::new(),
+            machine,
             source: Box::new(ByModel),
             told: Nanos(clock.now()),
             tags: Vec::new(),
@@ -172,7 +181,11 @@ impl Runner {
         let at = usize::try_from(self.made).unwrap_or(usize::MAX);
         let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
         self.made += 1;
-        self.act(&step).map(Some)
+        let report = self.act(&step);
+        if let Err(RunError::Refused(_)) = report {
+            self.made -= 1;
+        }
+        report.map(Some)
     }
 
     /// Makes a step.
@@ -185,6 +198,26 @@ impl Runner {
         self.sync();
         self.perform(&mut doing, &step.action)?;
         self.finish(doing, &step.expect)
+    }
+
+    /// Makes an action and tells only where model and kernel disagree; the lists are looked at
+    /// where it `looks`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn try_action(
+        &mut self,
+        action: &Action,
+        looks: bool,
+    ) -> Result<Vec<Mismatch>, RunError> {
+        let mut doing = Doing::default();
+        self.sync();
+        self.perform(&mut doing, action)?;
+        if looks {
+            self.look(&mut doing)?;
+        }
+        doing.found.after_step(&doing.kernel, &doing.model);
+        Ok(doing.found.mismatches)
     }
 
     /// The end of a step: what there is to see now, and who disagrees.
@@ -207,9 +240,7 @@ impl Runner {
             numbers,
         };
         let by_file = compare::with_file(expect, &report);
-        let mut events = doing.events;
-        events.sort_by_key(|event| event.t);
-        report.events = events;
+        report.events = in_order(doing.events);
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
         self.agreed += doing.found.agreed + by_file.agreed;
@@ -277,4 +308,15 @@ impl Runner {
 
 fn skipped(need: Need, errno: Errno) -> RunError {
     RunError::Skipped(format!("{need} is refused ({errno})"))
+}
+
+/// The calls of a step, and after them the returns that they caused. A thread that was woken may
+/// read the clock before the call that woke it has returned.
+fn in_order(mut events: Vec<Happening>) -> Vec<Happening> {
+    let mut last = Nanos(0);
+    for event in &mut events {
+        last = last.max(event.t);
+        event.t = last;
+    }
+    events
 }

@@ -87,8 +87,11 @@ impl Stage {
                 ended: now,
             });
         };
-        if closing.last {
+        // Such a file shows whatever has its number by then.
+        if self.fdinfo.get(&closing.file).is_some_and(|open| open.ep() == fd) {
             self.fdinfo.remove(&closing.file);
+        }
+        if closing.last {
             self.loopback.finished(closing.file);
             if reset {
                 self.loopback.reset(closing.file);
