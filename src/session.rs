@@ -1,5 +1,6 @@
 //! Where a source, a journal and a world meet.
 
+mod feed;
 mod pace;
 mod probe;
 
@@ -14,6 +15,8 @@ use crate::event::{
 use crate::journal::{Journal, Limits};
 use crate::model::{InterestList, Timeline, World};
 use crate::sys::clock::Clock;
+
+pub use feed::Feed;
 
 use pace::Pace;
 use probe::Probe;
@@ -90,6 +93,15 @@ struct Book {
 }
 
 impl Book {
+    fn new(limits: Limits) -> Self {
+        Self {
+            seq: Seq(0),
+            world: World::default(),
+            timeline: Timeline::default(),
+            journal: Journal::new(limits),
+        }
+    }
+
     fn write(&mut self, t: Nanos, lane: LaneId, kind: Kind, visit: &mut dyn FnMut(&Event, &World)) {
         self.seq = self.seq.next();
         // The order is that of the merge; a time can never step back on the screen.
@@ -111,17 +123,11 @@ impl Session {
         facts: Facts,
         edge_log: EdgeLogMode,
     ) -> Self {
-        let book = Book {
-            seq: Seq(0),
-            world: World::default(),
-            timeline: Timeline::default(),
-            journal: Journal::new(limits),
-        };
         Self {
             engine,
             doorbell,
             clock,
-            book,
+            book: Book::new(limits),
             facts,
             commands: Vec::new(),
             last_command: 0,
