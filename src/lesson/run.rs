@@ -272,6 +272,14 @@ impl Runner {
         self.limit.is_none_or(|limit| last < limit)
     }
 
+    /// Whether a new descriptor may be called so.
+    fn is_free(&self, name: &Label) -> Result<(), RunError> {
+        if self.stage.table().is_open(name) {
+            return Err(RunError::Refused(format!("{name} is open already")));
+        }
+        Ok(())
+    }
+
     /// A new `epoll_event.data` for a registration.
     fn tag(&mut self, label: Label, fd: Fd) -> u64 {
         let file = self.stage.table().file_at(fd).map_or(FileId(0), |file| file.id);
