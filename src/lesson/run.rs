@@ -25,7 +25,7 @@ use crate::kernel::fdinfo::Registration;
 use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, Actor, Case, Expect, Label, Need, Step};
+use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -129,6 +129,10 @@ impl Runner {
         let stage = Stage::new(clock)?;
         for need in &case.needs {
             grants(*need).map_err(|errno| skipped(*need, errno))?;
+        }
+        if uses_loopback(&case) {
+            let down = |e| RunError::Skipped(format!("there is no loopback interface: {e}"));
+            stage.reaches_itself().map_err(down)?;
         }
         let mut runner = Self {
             clock,
@@ -268,6 +272,14 @@ impl Runner {
         self.limit.is_none_or(|limit| last < limit)
     }
 
+    /// Whether a new descriptor may be called so.
+    fn is_free(&self, name: &Label) -> Result<(), RunError> {
+        if self.stage.table().is_open(name) {
+            return Err(RunError::Refused(format!("{name} is open already")));
+        }
+        Ok(())
+    }
+
     /// A new `epoll_event.data` for a registration.
     fn tag(&mut self, label: Label, fd: Fd) -> u64 {
         let file = self.stage.table().file_at(fd).map_or(FileId(0), |file| file.id);
@@ -308,6 +320,20 @@ impl Runner {
 
 fn skipped(need: Need, errno: Errno) -> RunError {
     RunError::Skipped(format!("{need} is refused ({errno})"))
+}
+
+/// Whether anything of the case is sent over the loopback interface.
+fn uses_loopback(case: &Case) -> bool {
+    let sends = |kind: ActorKind| {
+        matches!(kind, ActorKind::Udp | ActorKind::Listener { .. } | ActorKind::Client)
+    };
+    let makes = |action: &Action| matches!(action, Action::New { actor } if sends(actor.kind));
+    let within = |action: &Action| match action {
+        Action::Repeat { body, .. } => body.iter().any(makes),
+        other => makes(other),
+    };
+    case.actors.iter().any(|actor| sends(actor.kind))
+        || case.steps.iter().any(|step| within(&step.action))
 }
 
 /// The calls of a step, and after them the returns that they caused. A thread that was woken may

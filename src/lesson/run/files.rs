@@ -17,16 +17,18 @@ impl Runner {
     // --- opening
 
     /// `new`
-    pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) {
+    pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) -> Result<(), RunError> {
+        actor.labels().iter().try_for_each(|label| self.is_free(label))?;
         for name in actor.members() {
             let ends = u32::try_from(actor.kind.ends().len()).unwrap_or(0);
             let model = if self.has_room_for(ends) { Ok(0) } else { Err(Errno::EMFILE) };
             let kernel = self.new_member(doing, &name, actor.kind).map(|()| 0);
             doing.result(outcome(kernel), outcome(model));
             if kernel.is_err() {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
     /// One member of an actor: its descriptors, by kernel and model.
@@ -91,6 +93,7 @@ impl Runner {
         name: &Label,
         who: Option<&Who>,
     ) -> Result<(), RunError> {
+        self.is_free(name)?;
         let lane = self.caller(doing, who)?;
         let listener = self.stage.number(fd)?;
         let at = Place { fd: self.stage.table().free(0), file: self.stage.table().next_file() };
@@ -129,6 +132,7 @@ impl Runner {
         fd: &FdArg,
         name: &Label,
     ) -> Result<(), RunError> {
+        self.is_free(name)?;
         let of = self.stage.number(fd)?;
         let (at, full) = (self.stage.table().free(0), !self.has_room_for(1));
         let started = self.now();
