@@ -52,6 +52,8 @@ pub struct CheckOptions {
     pub json: bool,
     /// How long a case may take.
     pub timeout: Duration,
+    /// Random sequences instead of cases: how many, and the first.
+    pub random: Option<(u64, u64)>,
 }
 
 /// How to run the server and how to show it.

@@ -13,6 +13,7 @@ pub mod line;
 mod parse;
 mod print;
 pub mod quiz;
+pub mod random;
 pub mod run;
 mod stage;
 

@@ -143,6 +143,12 @@ pub(super) struct Check {
     /// Print a JSON object a line, the last one with the numbers
     #[arg(long)]
     json: bool,
+    /// Make so many random sequences of calls instead, on the kernel and on the model
+    #[arg(long, value_name = "N", conflicts_with_all = ["paths", "timeout"])]
+    random: Option<u64>,
+    /// The first of the random sequences; the others follow
+    #[arg(long, value_name = "N", requires = "random", default_value_t = 1)]
+    seed: u64,
     /// Let a case take so long: 500ms, 10s, 2m [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     timeout: Option<Duration>,
@@ -152,7 +158,8 @@ impl Check {
     /// What is to be done, with the defaults where nothing was given.
     pub(super) fn resolve(self) -> CheckOptions {
         let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        CheckOptions { paths: self.paths, json: self.json, timeout }
+        let random = self.random.map(|sequences| (sequences, self.seed));
+        CheckOptions { paths: self.paths, json: self.json, timeout, random }
     }
 }
 

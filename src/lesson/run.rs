@@ -6,6 +6,7 @@
 //! share one clock.
 
 mod act;
+mod bytes;
 mod compare;
 mod counters;
 mod files;
@@ -24,7 +25,7 @@ use crate::kernel::fdinfo::Registration;
 use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, Actor, Case, Expect, Label, Need, Step};
+use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -116,17 +117,29 @@ impl Runner {
     /// [`RunError::Skipped`] if the system does not grant what the case needs; if an actor cannot
     /// be made.
     pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
+        Self::start_with(case, Machine::new())
+    }
+
+    /// The same with a model of the caller's, which has seen nothing yet.
+    ///
+    /// # Errors
+    /// As [`Runner::start`].
+    pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
             grants(*need).map_err(|errno| skipped(*need, errno))?;
+        }
+        if uses_loopback(&case) {
+            let down = |e| RunError::Skipped(format!("there is no loopback interface: {e}"));
+            stage.reaches_itself().map_err(down)?;
         }
         let mut runner = Self {
             clock,
             case,
             made: 0,
             stage,
-            machine: Machine::new(),
+            machine,
             source: Box::new(ByModel),
             told: Nanos(clock.now()),
             tags: Vec::new(),
@@ -172,7 +185,11 @@ impl Runner {
         let at = usize::try_from(self.made).unwrap_or(usize::MAX);
         let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
         self.made += 1;
-        self.act(&step).map(Some)
+        let report = self.act(&step);
+        if let Err(RunError::Refused(_)) = report {
+            self.made -= 1;
+        }
+        report.map(Some)
     }
 
     /// Makes a step.
@@ -185,6 +202,26 @@ impl Runner {
         self.sync();
         self.perform(&mut doing, &step.action)?;
         self.finish(doing, &step.expect)
+    }
+
+    /// Makes an action and tells only where model and kernel disagree; the lists are looked at
+    /// where it `looks`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn try_action(
+        &mut self,
+        action: &Action,
+        looks: bool,
+    ) -> Result<Vec<Mismatch>, RunError> {
+        let mut doing = Doing::default();
+        self.sync();
+        self.perform(&mut doing, action)?;
+        if looks {
+            self.look(&mut doing)?;
+        }
+        doing.found.after_step(&doing.kernel, &doing.model);
+        Ok(doing.found.mismatches)
     }
 
     /// The end of a step: what there is to see now, and who disagrees.
@@ -207,9 +244,7 @@ impl Runner {
             numbers,
         };
         let by_file = compare::with_file(expect, &report);
-        let mut events = doing.events;
-        events.sort_by_key(|event| event.t);
-        report.events = events;
+        report.events = in_order(doing.events);
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
         self.agreed += doing.found.agreed + by_file.agreed;
@@ -235,6 +270,14 @@ impl Runner {
     fn has_room_for(&self, descriptors: u32) -> bool {
         let last = self.stage.table().free(descriptors.saturating_sub(1));
         self.limit.is_none_or(|limit| last < limit)
+    }
+
+    /// Whether a new descriptor may be called so.
+    fn is_free(&self, name: &Label) -> Result<(), RunError> {
+        if self.stage.table().is_open(name) {
+            return Err(RunError::Refused(format!("{name} is open already")));
+        }
+        Ok(())
     }
 
     /// A new `epoll_event.data` for a registration.
@@ -277,4 +320,29 @@ impl Runner {
 
 fn skipped(need: Need, errno: Errno) -> RunError {
     RunError::Skipped(format!("{need} is refused ({errno})"))
+}
+
+/// Whether anything of the case is sent over the loopback interface.
+fn uses_loopback(case: &Case) -> bool {
+    let sends = |kind: ActorKind| {
+        matches!(kind, ActorKind::Udp | ActorKind::Listener { .. } | ActorKind::Client)
+    };
+    let makes = |action: &Action| matches!(action, Action::New { actor } if sends(actor.kind));
+    let within = |action: &Action| match action {
+        Action::Repeat { body, .. } => body.iter().any(makes),
+        other => makes(other),
+    };
+    case.actors.iter().any(|actor| sends(actor.kind))
+        || case.steps.iter().any(|step| within(&step.action))
+}
+
+/// The calls of a step, and after them the returns that they caused. A thread that was woken may
+/// read the clock before the call that woke it has returned.
+fn in_order(mut events: Vec<Happening>) -> Vec<Happening> {
+    let mut last = Nanos(0);
+    for event in &mut events {
+        last = last.max(event.t);
+        event.t = last;
+    }
+    events
 }

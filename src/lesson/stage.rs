@@ -277,13 +277,15 @@ impl Stage {
 
     // --- limits and lists
 
-    /// Lets just `free` more descriptors be opened; `None` sets the limit back.
+    /// Lets just `free` more descriptors be opened; `None` sets the limit back. The number from
+    /// which on none can be.
     ///
     /// # Errors
     /// What setrlimit(2) lists.
-    pub(crate) fn limit(&mut self, free: Option<u32>) -> Result<(), StageError> {
+    pub(crate) fn limit(&mut self, free: Option<u32>) -> Result<Option<Fd>, StageError> {
         let end = free.map(|free| self.table.free(free).0.min(self.own.first()));
-        self.own.limit(end).map_err(|e| StageError::system("setrlimit(RLIMIT_NOFILE)", &e))
+        let set = self.own.limit(end).map(|()| end.map(Fd));
+        set.map_err(|e| StageError::system("setrlimit(RLIMIT_NOFILE)", &e))
     }
 
     /// The interest list of the epoll instance with this number, from fdinfo, by number and data.

@@ -9,7 +9,9 @@ use super::check::{Check, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
+use super::machine::Eventfd;
 use super::ready::{ReadyEntry, Reason};
+use super::rules;
 use super::world::World;
 
 impl World {
@@ -218,7 +220,7 @@ impl World {
 
     fn controlled(&mut self, op: CtlOp, key: WatchKey, mask: Mask) {
         let at = (self.seq, self.t);
-        let stored = mask | Mask::ALWAYS;
+        let stored = rules::stored(mask);
         self.instance.interest_changed = at.0;
         match op {
             CtlOp::Del => {
@@ -264,7 +266,12 @@ impl World {
                 file.state |= Mask::RDHUP;
                 file.unread = Some(0);
             }
-            (Some(_), _) if file.what == FileKind::Eventfd => file.unread = Some(0),
+            (Some(_), _) if file.what == FileKind::Eventfd => {
+                // However much it was, a read takes all.
+                let mut eventfd = Eventfd::new(file.unread.unwrap_or(1).into(), false);
+                eventfd.take();
+                file.unread = u32::try_from(eventfd.count()).ok();
+            }
             (Some(n), _) => file.unread = file.unread.map(|unread| unread.saturating_sub(n)),
             (_, Some(Errno::EAGAIN)) if raced => file.unread = None,
             (_, Some(Errno::EAGAIN)) => {
@@ -356,8 +363,7 @@ impl World {
     fn callback(&mut self, key: WatchKey, band: Mask, why: Reason) {
         let at = (self.seq, self.t);
         let Some(entry) = self.instance.interest.get_mut(key) else { return };
-        let armed = !(entry.mask - Mask::PRIVATE).is_empty();
-        if !armed || (!band.is_empty() && !band.any(entry.mask)) {
+        if !rules::concerns(entry.mask, band) {
             return;
         }
         entry.woken_before = entry.woken.map(|(seq, _)| seq);
@@ -458,7 +464,8 @@ impl OpenFile {
         }
         match self.what {
             FileKind::Listener => Reason::Connection(wakeup.unread),
-            FileKind::Eventfd => Reason::Signalled,
+            FileKind::Eventfd if wakeup.band.any(Eventfd::WRITTEN) => Reason::Signalled,
+            FileKind::Eventfd if wakeup.band.any(Eventfd::TAKEN) => Reason::Room,
             _ if wakeup.band.any(Mask::HUP | Mask::ERR) => Reason::PeerClosed,
             // A wake-up for reading that brought no bytes is the end of the stream.
             _ if arrived && wakeup.unread == Some(0) => Reason::PeerClosed,

@@ -2,6 +2,8 @@
 
 use crate::event::{ConnState, Fd, FileId, FileKind, Mask, Nanos, Peer, Queues, Seq};
 
+use super::machine::Eventfd;
+
 /// What polling a file would answer now: some bits are known, some are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Poll {
@@ -107,6 +109,9 @@ impl OpenFile {
         if let Some(set) = self.told {
             return Poll { set, unknown: Mask::EMPTY };
         }
+        if self.what == FileKind::Eventfd {
+            return Eventfd::poll_if_known(self.unread);
+        }
         let mut poll = Poll { set: self.state, unknown: Mask::EMPTY };
         if !self.settled {
             // An end or an error of the connection is learnt when it is reported, not before.
@@ -126,7 +131,6 @@ impl OpenFile {
                 Some(false) => {}
                 None => poll.unknown |= out,
             },
-            FileKind::Eventfd => poll.set |= out,
             _ => {}
         }
         poll

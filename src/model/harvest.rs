@@ -12,6 +12,7 @@ use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
 use super::ready::{ReadyEntry, Reason};
+use super::rules::{self, After};
 use super::world::World;
 
 /// A connection is watched by this time after its accept, unless its thread is held.
@@ -225,34 +226,31 @@ impl World {
     }
 
     /// After the unharvested rest come the level-triggered entries in the order reported, then
-    /// what was woken meanwhile. A one-shot registration is disarmed, an edge-triggered one is
-    /// gone, unless a second wake-up around the harvest may have listed it again.
+    /// what was woken meanwhile, of which it is not known whether it came during the harvest or
+    /// after it. An edge-triggered one is gone, unless a second wake-up around the harvest may have
+    /// listed it again.
     fn put_back(&mut self, c: &Comparison<'_>) {
         let (seq, since) = (self.seq, self.t);
-        for event in c.events {
+        let (instance, added) = (&mut self.instance, &mut self.delta.added);
+        let (interest, changed) = (&mut instance.interest, &mut instance.interest_changed);
+        let reported = c.events.iter().filter_map(|event| {
             let key = InterestList::key_of(event);
-            let Some(entry) = self.instance.interest.get_mut(key) else { continue };
-            if entry.mask.has(Mask::ONESHOT) {
-                entry.mask = entry.mask & Mask::PRIVATE;
-                self.instance.interest_changed = seq;
-            } else if !entry.mask.has(Mask::ET) {
-                self.relist(ReadyEntry { key, why: Reason::PutBack, since, seq, unsure: false });
-            } else if c.woken_again(entry) {
-                self.relist(ReadyEntry { key, why: Reason::Perhaps, since, seq, unsure: true });
-            }
-        }
-        for entry in &c.later {
-            self.relist(*entry);
-        }
-    }
-
-    fn relist(&mut self, ready: ReadyEntry) {
-        let Some(entry) = self.instance.interest.get_mut(ready.key) else { return };
-        if !entry.listed {
-            entry.listed = true;
-            self.instance.ready.entries.push_back(ready);
-            self.delta.added.push(ready);
-        }
+            let entry = interest.get_mut(key)?;
+            let (why, unsure) = match rules::reported(entry.mask) {
+                After::Disarmed(left) => {
+                    entry.mask = left;
+                    *changed = seq;
+                    return None;
+                }
+                After::Back => (Reason::PutBack, false),
+                After::Gone if c.woken_again(entry) => (Reason::Perhaps, true),
+                After::Gone => return None,
+            };
+            relist(interest, added, ReadyEntry { key, why, since, seq, unsure })
+        });
+        rules::merge(&mut instance.ready.entries, [], reported);
+        let later = c.later.iter().filter_map(|entry| relist(interest, added, *entry));
+        instance.ready.entries.extend(later);
     }
 
     fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
@@ -393,6 +391,18 @@ impl World {
         }
         self.remove_file(key.file);
     }
+}
+
+/// An entry that comes back to the ready list, unless it is there.
+fn relist(
+    interest: &mut InterestList,
+    added: &mut Vec<ReadyEntry>,
+    ready: ReadyEntry,
+) -> Option<ReadyEntry> {
+    let entry = interest.get_mut(ready.key).filter(|entry| !entry.listed)?;
+    entry.listed = true;
+    added.push(ready);
+    Some(ready)
 }
 
 impl Comparison<'_> {

@@ -6,6 +6,8 @@ use rustc_hash::FxHashMap;
 
 use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKey};
 
+use super::rules;
+
 /// One registration (struct epitem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterestEntry {
@@ -36,7 +38,7 @@ impl InterestEntry {
     pub fn new(key: WatchKey, mask: Mask, at: (Seq, Nanos)) -> Self {
         Self {
             key,
-            mask: mask | Mask::ALWAYS,
+            mask: rules::stored(mask),
             changed: at,
             delivered: None,
             woken: None,
@@ -50,7 +52,7 @@ impl InterestEntry {
 
     /// Whether it can report: a one-shot registration that has fired cannot (`ep_send_events`).
     pub fn arm(&self) -> Arm {
-        if (self.mask - Mask::PRIVATE).is_empty() { Arm::Disarmed } else { Arm::Armed }
+        if rules::armed(self.mask) { Arm::Armed } else { Arm::Disarmed }
     }
 
     /// Level- or edge-triggered.

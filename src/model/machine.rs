@@ -7,16 +7,19 @@
 //! returns; what they returned with is fetched by [`Machine::take_woken`].
 
 mod charge;
+mod connect;
 mod datagram;
 mod epoll;
 mod eventfd;
 mod file;
 mod flaw;
+mod harvest;
 mod link;
 mod listener;
 mod nest;
 mod pipe;
 mod queue;
+mod race;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -26,18 +29,20 @@ mod timerfd;
 mod udp;
 mod view;
 mod wakes;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, WatchKey};
+use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos, WatchKey};
 
 use charge::Charges;
+use connect::Knock;
 use datagram::Datagram;
 use epoll::{Epoll, Item, ItemId};
 pub(super) use eventfd::Eventfd;
-use file::{File, Knock, What};
+use file::{File, What};
 pub use flaw::Flaw;
 use link::{Joint, Link, LinkId, Side};
 use listener::Listener;
@@ -48,71 +53,7 @@ use thread::Sleep;
 use timerfd::Timerfd;
 use udp::Udp;
 pub use view::{FileView, InstanceView, WatchView};
-
-/// A new descriptor: its number, and the tool's number for the open file behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The number.
-    pub fd: Fd,
-    /// The open file, never used before.
-    pub file: FileId,
-}
-
-/// An epoll_event as epoll_wait hands it over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reported {
-    /// `epoll_event.data`
-    pub data: u64,
-    /// `epoll_event.events`
-    pub mask: Mask,
-}
-
-/// What a thread that slept returned with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Woke {
-    /// epoll_wait: events, in the order handed over; at least one.
-    Events(Vec<Reported>),
-    /// poll or select: the descriptors with something to tell, in the order given.
-    Polled(Vec<(Fd, Mask)>),
-    /// A signal: EINTR.
-    Interrupted,
-    /// Its own timeout: 0.
-    TimedOut,
-}
-
-/// The operation of epoll_ctl(2), unknown ones included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ctl {
-    /// EPOLL_CTL_ADD
-    Add,
-    /// EPOLL_CTL_MOD
-    Mod,
-    /// EPOLL_CTL_DEL
-    Del,
-    /// A number that is none of these.
-    Invalid,
-}
-
-impl Ctl {
-    /// The operation, if it is one.
-    pub fn known(self) -> Option<CtlOp> {
-        match self {
-            Self::Add => Some(CtlOp::Add),
-            Self::Mod => Some(CtlOp::Mod),
-            Self::Del => Some(CtlOp::Del),
-            Self::Invalid => None,
-        }
-    }
-}
-
-/// poll(2) or select(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// poll(2)
-    Poll,
-    /// select(2), which knows IN, OUT and PRI
-    Select,
-}
+pub use words::{Ctl, Place, Reported, Way, Woke};
 
 /// The machine.
 ///
@@ -137,6 +78,8 @@ pub struct Machine {
     /// Threads that were woken and have not run.
     woken: VecDeque<LaneId>,
     returned: Vec<(LaneId, Woke)>,
+    /// Whether two things ever happened at once of which the kernel leaves open which comes first.
+    raced: bool,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].
@@ -180,8 +123,8 @@ impl Machine {
         let (link, side) = end?;
         let link = self.links.get(&link)?;
         let (datagram, whole) = link.message(side, n)?;
-        let rest = if whole == 0 { 0 } else { n % whole };
-        let asked = [whole, rest].into_iter().filter(|size| *size > 0 || datagram);
+        let rest = n.checked_rem(whole).unwrap_or(0);
+        let asked = [whole, rest].into_iter().filter(|size| *size > 0 || (datagram && n == 0));
         let size = asked.into_iter().find(|size| !self.charges.knows(datagram, *size))?;
         u32::try_from(size).ok().map(|size| (datagram, size))
     }
@@ -349,39 +292,6 @@ impl Machine {
     /// The threads that returned since the last call of this, in the order in which they did.
     pub fn take_woken(&mut self) -> Vec<(LaneId, Woke)> {
         std::mem::take(&mut self.returned)
-    }
-
-    /// The threads that are inside a call, in order of their numbers.
-    pub fn asleep(&self) -> Vec<LaneId> {
-        self.threads.keys().copied().collect()
-    }
-
-    /// The threads that are held in a harvest.
-    pub fn frozen(&self) -> Vec<LaneId> {
-        let held = |sleep: &Sleep| matches!(sleep, Sleep::Frozen { .. });
-        self.threads.iter().filter(|(_, sleep)| held(sleep)).map(|(id, _)| *id).collect()
-    }
-
-    /// Two threads changed places: what the one is inside of, the other is. For a source that sees
-    /// which thread the kernel took where either would have done.
-    pub fn swap(&mut self, a: LaneId, b: LaneId) {
-        let swapped = |id: LaneId| match id {
-            id if id == a => b,
-            id if id == b => a,
-            id => id,
-        };
-        self.threads = std::mem::take(&mut self.threads)
-            .into_iter()
-            .map(|(id, sleep)| (swapped(id), sleep))
-            .collect();
-        for epoll in self.epolls.values_mut() {
-            epoll.sleepers.iter_mut().for_each(|id| *id = swapped(*id));
-            epoll.blocked.iter_mut().for_each(|id| *id = swapped(*id));
-        }
-        for file in self.files.values_mut() {
-            file.queue.swap(swapped);
-        }
-        self.returned.iter_mut().for_each(|(id, _)| *id = swapped(*id));
     }
 
     // --- files in use

@@ -4,6 +4,8 @@
 //! [`super::Machine`], which knows every file, and [`super::World`], which knows what the live
 //! server sees, both ask here.
 
+use std::collections::VecDeque;
+
 use crate::event::{CtlOp, Mask};
 
 /// The bits that may stand beside EPOLLEXCLUSIVE (`EPOLLEXCLUSIVE_OK_BITS`).
@@ -55,6 +57,17 @@ pub(super) fn reported(stored: Mask) -> After {
     } else {
         After::Back
     }
+}
+
+/// The ready list after a harvest (`ep_done_scan`): `list`, which the harvest did not reach, then
+/// what was woken while it ran, oldest first, then what it put back, in the order reported.
+pub(super) fn merge<T>(
+    list: &mut VecDeque<T>,
+    woken: impl IntoIterator<Item = T>,
+    put_back: impl IntoIterator<Item = T>,
+) {
+    list.extend(woken);
+    list.extend(put_back);
 }
 
 /// Whether a wake-up counts an exclusive registration as served, so that the walk over the file's

@@ -78,10 +78,7 @@ impl Runner {
                 Ok(())
             }
             Action::Sockopt { fd, opt, value } => self.set_option(doing, fd, *opt, *value),
-            Action::New { actor } => {
-                self.new_actor(doing, actor);
-                Ok(())
-            }
+            Action::New { actor } => self.new_actor(doing, actor),
             Action::Repeat { times, body, until } => self.repeat(doing, *times, body, *until),
             Action::Many { .. } => match action.as_repeat() {
                 Some(Action::Repeat { times, body, until }) => {

@@ -40,7 +40,9 @@ impl Charges {
         let mut text = vec![b'x'; bytes as usize];
         number::write(from.as_raw_fd(), &text)?;
         let charge = descriptor::unsent_bytes(from.as_raw_fd());
-        // The pair must be empty again for the next question.
+        // The pair must be empty again for the next question. A read without room takes nothing,
+        // not even an empty message.
+        text.push(0);
         let _ = number::read(to.as_raw_fd(), &mut text);
         let charge = charge?;
         self.known.insert((datagram, bytes), charge);

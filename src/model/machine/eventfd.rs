@@ -1,6 +1,8 @@
-//! An eventfd: a counter of 64 bits (eventfd(2), fs/eventfd.c).
+//! An eventfd: a counter of 64 bits (eventfd(2), fs/eventfd.c). The live server's control eventfd is
+//! one too, of which the count is not always known.
 
 use crate::event::{Errno, Mask, Reason};
+use crate::model::file::Poll;
 
 use super::Flaw;
 use super::wakes::{Wakes, Whom};
@@ -8,14 +10,24 @@ use super::wakes::{Wakes, Whom};
 /// The counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) struct Eventfd {
-    pub(in crate::model) count: u64,
+    count: u64,
     /// Whether a read takes 1 instead of all (EFD_SEMAPHORE).
     semaphore: bool,
 }
 
 impl Eventfd {
+    /// What a write wakes with.
+    pub(in crate::model) const WRITTEN: Mask = Mask::IN;
+    /// What a read wakes with.
+    pub(in crate::model) const TAKEN: Mask = Mask::OUT;
+
     pub(in crate::model) fn new(count: u64, semaphore: bool) -> Self {
         Self { count, semaphore }
+    }
+
+    /// The count.
+    pub(in crate::model) fn count(self) -> u64 {
+        self.count
     }
 
     /// What poll answers (`eventfd_poll`): it knows IN, OUT and ERR alone.
@@ -26,20 +38,30 @@ impl Eventfd {
             .with(Mask::ERR, self.count == u64::MAX)
     }
 
-    /// `read(2)`: the count, or 1 of a semaphore. It wakes writers every time.
-    pub(super) fn read(&mut self, wakes: &mut Wakes) -> Result<u64, Errno> {
-        if self.count == 0 {
-            return Err(Errno::EAGAIN);
-        }
-        let taken = if self.semaphore { 1 } else { self.count };
+    /// What poll answers where only the kernel may know the count, which is small.
+    pub(in crate::model) fn poll_if_known(count: Option<u32>) -> Poll {
+        let bits = |count: u32| Self::new(u64::from(count), false).poll();
+        let (least, most) = (bits(count.unwrap_or(0)), bits(count.unwrap_or(1)));
+        Poll { set: least & most, unknown: (least | most) - (least & most) }
+    }
+
+    /// A read takes the count, or 1 of a semaphore; none if it is 0.
+    pub(in crate::model) fn take(&mut self) -> Option<u64> {
+        let taken = if self.semaphore { self.count.min(1) } else { self.count };
         self.count -= taken;
+        (taken > 0).then_some(taken)
+    }
+
+    /// `read(2)`. It wakes writers every time that it succeeds.
+    pub(super) fn read(&mut self, wakes: &mut Wakes) -> Result<u64, Errno> {
+        let taken = self.take().ok_or(Errno::EAGAIN)?;
         if !wakes.flawed(Flaw::EventfdReadIsSilent) {
-            wakes.one(Whom::Own, Mask::OUT, Reason::Room);
+            wakes.one(Whom::Own, Self::TAKEN, Reason::Room);
         }
         Ok(taken)
     }
 
-    /// `write(2)` of that value. It wakes readers every time, also for 0.
+    /// `write(2)` of that value. It wakes readers every time that it succeeds, also for 0.
     pub(super) fn write(&mut self, value: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
         if value == u64::MAX {
             return Err(Errno::EINVAL);
@@ -49,8 +71,21 @@ impl Eventfd {
         }
         self.count += value;
         if value > 0 || !wakes.flawed(Flaw::EventfdZeroIsSilent) {
-            wakes.one(Whom::Own, Mask::IN, Reason::Signalled);
+            wakes.one(Whom::Own, Self::WRITTEN, Reason::Signalled);
         }
         Ok(8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_count_that_is_not_known_only_in_is_open() {
+        let poll = Eventfd::poll_if_known(None);
+        assert_eq!((poll.set, poll.unknown), (Mask::OUT, Mask::IN));
+        let poll = Eventfd::poll_if_known(Some(2));
+        assert_eq!((poll.set, poll.unknown), (Mask::IN | Mask::OUT, Mask::EMPTY));
     }
 }

@@ -48,6 +48,24 @@ pub(super) enum Connect {
     Done,
 }
 
+/// One direction of a connection, as one end sees it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Direction {
+    /// Whether it is shut down.
+    shut: bool,
+    /// Whether its end went over the wire.
+    fin: bool,
+}
+
+/// Room to send.
+#[derive(Clone, Copy, Debug, Default)]
+struct Room {
+    /// A write met the limit, and the peer has not read all since.
+    full: bool,
+    /// SOCK_NOSPACE: somebody wants to know of room.
+    wanted: bool,
+}
+
 /// One of the two sockets.
 #[derive(Clone, Debug)]
 struct Half {
@@ -55,19 +73,12 @@ struct Half {
     attempt: Attempt,
     /// Bytes to read.
     inbox: u64,
-    /// Whether a write met the limit, and the peer has not read all since.
-    full: bool,
-    /// SOCK_NOSPACE: somebody wants to know of room.
-    wants_room: bool,
+    room: Room,
     lowat: u64,
-    /// RCV_SHUTDOWN
-    shut_in: bool,
-    /// SEND_SHUTDOWN
-    shut_out: bool,
-    /// Whether the peer's FIN came (SOCK_DONE).
-    fin_in: bool,
-    /// Whether a FIN was sent.
-    fin_out: bool,
+    /// RCV_SHUTDOWN, and whether the peer's FIN came (SOCK_DONE).
+    input: Direction,
+    /// SEND_SHUTDOWN, and whether a FIN was sent.
+    output: Direction,
     /// When that FIN is acknowledged, if nothing else is sent before.
     fin_acked: Option<Nanos>,
     error: Option<Errno>,
@@ -81,13 +92,10 @@ impl Half {
             state,
             attempt: if state == State::Connected { Attempt::Known } else { Attempt::None },
             inbox: 0,
-            full: false,
-            wants_room: false,
+            room: Room::default(),
             lowat: 1,
-            shut_in: false,
-            shut_out: false,
-            fin_in: false,
-            fin_out: false,
+            input: Direction::default(),
+            output: Direction::default(),
             fin_acked: None,
             error: None,
             open: true,
@@ -104,17 +112,17 @@ impl Half {
 
     /// `tcp_poll`
     fn peek(&self) -> Mask {
-        let gone = (self.shut_in && self.shut_out)
+        let gone = (self.input.shut && self.output.shut)
             || self.state == State::Idle
             || self.state == State::Closed;
         let mask = Mask::EMPTY
             .with(Mask::HUP, gone)
-            .with(READABLE | Mask::RDHUP, self.shut_in)
+            .with(READABLE | Mask::RDHUP, self.input.shut)
             .with(Mask::ERR, self.error.is_some());
         if self.state == State::SynSent {
             return mask;
         }
-        let out = self.shut_out || !self.full;
+        let out = self.output.shut || !self.room.full;
         mask | Mask::EMPTY.with(READABLE, self.readable()).with(WRITABLE, out)
     }
 
@@ -123,7 +131,7 @@ impl Half {
         self.error = Some(match self.state {
             State::Closed | State::Idle => return,
             State::SynSent => Errno::ECONNREFUSED,
-            State::Connected if self.fin_in && !self.fin_out => Errno::EPIPE,
+            State::Connected if self.input.fin && !self.output.fin => Errno::EPIPE,
             State::Connected => Errno::ECONNRESET,
         });
         self.end();
@@ -136,20 +144,20 @@ impl Half {
     /// `tcp_done`
     fn end(&mut self) {
         self.state = State::Closed;
-        (self.shut_in, self.shut_out) = (true, true);
+        (self.input.shut, self.output.shut) = (true, true);
         self.fin_acked = None;
     }
 
     /// `tcp_disconnect`: the socket is as new, but for an error.
     fn disconnect(&mut self, error: Option<Errno>, wakes: &mut Wakes) {
         let lowat = self.lowat;
-        *self = Self { error, lowat, ..Self::new(State::Idle) };
+        *self = Self { lowat, error, ..Self::new(State::Idle) };
         wakes.one(Whom::Own, Mask::ERR, Reason::PeerClosed);
     }
 
     /// The peer's FIN arrives (`tcp_fin`): without a key, then as data.
     fn fin(&mut self, wakes: &mut Wakes) {
-        (self.fin_in, self.shut_in) = (true, true);
+        (self.input.fin, self.input.shut) = (true, true);
         if !self.open || wakes.flawed(Flaw::HalfCloseIsSilent) {
             return;
         }
@@ -194,7 +202,7 @@ impl Tcp {
     pub(super) fn poll(&mut self, side: Side) -> Mask {
         let (own, _) = self.both(side);
         let mask = own.peek();
-        own.wants_room |= own.state != State::SynSent && !mask.has(Mask::OUT);
+        own.room.wanted |= own.state != State::SynSent && !mask.has(Mask::OUT);
         mask
     }
 
@@ -204,17 +212,17 @@ impl Tcp {
         own.take_error()?;
         match own.state {
             State::SynSent => return Err(Errno::EAGAIN),
-            State::Connected if !own.shut_out => {}
+            State::Connected if !own.output.shut => {}
             _ => return Err(Errno::EPIPE),
         }
         if n == 0 {
             return Ok(0);
         }
-        if own.full {
-            own.wants_room = true;
+        if own.room.full {
+            own.room.wanted = true;
             return Err(Errno::EAGAIN);
         }
-        let refuses = other.fin_out && other.shut_in;
+        let refuses = other.output.fin && other.input.shut;
         if !other.open || refuses {
             other.reset(Whom::Other, wakes);
             own.reset(Whom::Own, wakes);
@@ -233,7 +241,7 @@ impl Tcp {
     /// A write was refused, or took less than it was given: the buffers are full.
     pub(super) fn fill(&mut self, side: Side) {
         let (own, _) = self.both(side);
-        (own.full, own.wants_room) = (true, true);
+        (own.room.full, own.room.wanted) = (true, true);
     }
 
     /// `read(2)`. Whoever met the limit is told of room when all is read.
@@ -245,19 +253,19 @@ impl Tcp {
         if own.inbox > 0 {
             let got = own.inbox.min(n);
             own.inbox -= got;
-            other.full &= own.inbox > 0;
-            if other.wants_room && !other.full {
-                other.wants_room = false;
+            other.room.full &= own.inbox > 0;
+            if other.room.wanted && !other.room.full {
+                other.room.wanted = false;
                 wakes.one(Whom::Other, SOCKET_OUT, Reason::Room);
             }
             return Ok(got);
         }
-        if own.fin_in {
+        if own.input.fin {
             return Ok(0);
         }
         own.take_error()?;
         match own.state {
-            _ if own.shut_in => Ok(0),
+            _ if own.input.shut => Ok(0),
             State::Idle | State::Closed => Err(Errno::ENOTCONN),
             State::SynSent | State::Connected => Err(Errno::EAGAIN),
         }
@@ -284,8 +292,8 @@ impl Tcp {
             State::Connected => {}
         }
         let keeps = own.state != State::Idle || result.is_err();
-        own.shut_in |= keeps && how != How::Wr;
-        own.shut_out |= keeps && how != How::Rd;
+        own.input.shut |= keeps && how != How::Wr;
+        own.output.shut |= keeps && how != How::Rd;
         if own.state == State::Connected && how != How::Rd {
             self.send_fin(side, now, wakes);
         }
@@ -296,13 +304,13 @@ impl Tcp {
     /// Once both ends have sent theirs, the connection is over.
     fn send_fin(&mut self, side: Side, now: Nanos, wakes: &mut Wakes) {
         let (own, other) = self.both(side);
-        if own.fin_out {
+        if own.output.fin {
             return;
         }
-        own.fin_out = true;
-        own.shut_out = true;
+        own.output.fin = true;
+        own.output.shut = true;
         other.fin(wakes);
-        if own.fin_in {
+        if own.input.fin {
             own.end();
             other.end();
         } else {
@@ -328,7 +336,7 @@ impl Tcp {
     pub(super) fn set_lowat(&mut self, side: Side, bytes: u32, wakes: &mut Wakes) {
         let (own, _) = self.both(side);
         own.lowat = u64::from(bytes).max(1);
-        if own.readable() || own.fin_in {
+        if own.readable() || own.input.fin {
             wakes.one(Whom::Own, SOCKET_IN, Reason::Arrived(count(own.inbox)));
         }
     }
@@ -336,8 +344,8 @@ impl Tcp {
     /// `setsockopt(2)` SO_SNDBUF: writers who wait are woken if there is room.
     pub(super) fn resize(&mut self, side: Side, wakes: &mut Wakes) {
         let (own, _) = self.both(side);
-        if own.wants_room && !own.full {
-            own.wants_room = false;
+        if own.room.wanted && !own.room.full {
+            own.room.wanted = false;
             wakes.one(Whom::Own, SOCKET_OUT, Reason::Room);
         }
     }

@@ -1,1 +1,9 @@
-//! Rules of the machine, one test each.
+//! The rules of the machine, each as a short script.
+
+mod control;
+mod files;
+mod harvest;
+mod net;
+mod script;
+mod selftest;
+mod threads;

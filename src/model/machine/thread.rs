@@ -14,17 +14,8 @@ pub(super) const NVAL: Mask = Mask(0x20);
 const EVENT: i32 = if cfg!(target_arch = "x86_64") { 12 } else { 16 };
 
 /// What select(2) takes for readable and for writable (`POLLIN_SET`, `POLLOUT_SET`).
-const SELECT_IN: Mask = Mask(READABLE.0 | Mask::RDBAND.0 | Mask::HUP.0 | Mask::ERR.0);
-const SELECT_OUT: Mask = Mask(WRITABLE.0 | Mask::WRBAND.0 | Mask::ERR.0);
-
-/// One descriptor of a poll or select.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Polled {
-    fd: Fd,
-    /// The file that it named when the call was made.
-    file: Option<FileId>,
-    mask: Mask,
-}
+const SELECT_IN: Mask = Mask(READABLE.0 | Mask::RDBAND.0 | Mask::HUP.0 | Mask::ERR.0 | NVAL.0);
+const SELECT_OUT: Mask = Mask(WRITABLE.0 | Mask::WRBAND.0 | Mask::ERR.0 | NVAL.0);
 
 /// What a thread is inside of.
 #[derive(Clone, Debug)]
@@ -35,7 +26,9 @@ pub(super) enum Sleep {
     Frozen { ep: FileId },
     /// poll or select
     Poll {
-        fds: Vec<Polled>,
+        fds: Vec<(Fd, Mask)>,
+        /// The files that it hooked.
+        hooked: Vec<FileId>,
         way: Way,
         /// Whether it was woken and did not run yet.
         woken: bool,
@@ -85,57 +78,47 @@ impl Machine {
     }
 
     /// A thread enters poll or select: it polls every file, hooking each until one is ready, and
-    /// sleeps if none is.
+    /// sleeps if none is. What it hooks it holds, also when the number is closed meanwhile.
     pub(super) fn enter_poll(&mut self, thread: LaneId, fds: &[(Fd, Mask)], way: Way) {
-        let fds: Vec<_> = self.polled(fds);
-        let mut found = false;
-        for polled in &fds {
-            let Some(file) = polled.file else {
-                found |= polled.fd.0 >= 0;
-                continue;
-            };
-            self.hold(file);
-            let flaw = self.flaw;
-            if !found && let Some(file) = self.files.get_mut(&file) {
-                let want = polled.mask | way.always(polled.mask);
-                file.queue.hook(Hook::Poller { thread, want }, flaw);
-            }
-            let bits = self.poll_file(file);
-            found |= !self.answer(way, polled.mask, bits).is_empty();
-        }
-        self.threads.insert(thread, Sleep::Poll { fds, way, woken: true });
-        self.woken.push_back(thread);
-    }
-
-    fn polled(&self, fds: &[(Fd, Mask)]) -> Vec<Polled> {
-        let polled =
-            |(fd, mask): &(Fd, Mask)| Polled { fd: *fd, file: self.file_at(*fd).ok(), mask: *mask };
-        fds.iter().map(polled).collect()
-    }
-
-    /// One pass of poll or select over its files.
-    fn pass(&mut self, fds: &[Polled], way: Way) -> Vec<(Fd, Mask)> {
         let mut found = Vec::new();
-        for polled in fds {
-            let bits = match polled.file {
-                Some(file) => {
-                    let bits = self.poll_file(file);
-                    self.answer(way, polled.mask, bits)
+        let mut hooked = Vec::new();
+        for (fd, mask) in fds {
+            if let (Ok(id), true) = (self.file_at(*fd), found.is_empty()) {
+                self.hold(id);
+                hooked.push(id);
+                let (flaw, want) = (self.flaw, *mask | way.always(*mask));
+                if let Some(file) = self.files.get_mut(&id) {
+                    file.queue.hook(Hook::Poller { thread, want }, flaw);
                 }
-                None if polled.fd.0 < 0 => Mask::EMPTY,
-                None => NVAL,
-            };
-            if !bits.is_empty() {
-                found.push((polled.fd, bits));
             }
+            found.extend(self.poll_one(*fd, *mask, way));
         }
-        found
+        self.threads.insert(thread, Sleep::Poll { fds: fds.to_vec(), hooked, way, woken: false });
+        if !found.is_empty() {
+            self.leave(thread, Woke::Polled(found));
+        }
+    }
+
+    /// One pass of poll or select. Each looks its numbers up anew.
+    fn pass(&mut self, fds: &[(Fd, Mask)], way: Way) -> Vec<(Fd, Mask)> {
+        fds.iter().filter_map(|(fd, mask)| self.poll_one(*fd, *mask, way)).collect()
+    }
+
+    /// One descriptor of a pass, if it has something to tell.
+    fn poll_one(&mut self, fd: Fd, mask: Mask, way: Way) -> Option<(Fd, Mask)> {
+        let bits = match self.file_at(fd) {
+            Ok(file) => self.poll_file(file),
+            Err(_) if fd.0 < 0 => Mask::EMPTY,
+            Err(_) => NVAL,
+        };
+        let told = self.answer(way, mask, bits);
+        (!told.is_empty()).then_some((fd, told))
     }
 
     /// What the caller is told of these bits.
     fn answer(&self, way: Way, asked: Mask, bits: Mask) -> Mask {
         match way {
-            Way::Poll => bits & (asked | Mask::ALWAYS),
+            Way::Poll => bits & (asked | Mask::ALWAYS | NVAL),
             Way::Select => {
                 let ins = if self.flawed(Flaw::SelectIgnoresHangup) {
                     SELECT_IN - Mask::HUP
@@ -144,7 +127,7 @@ impl Machine {
                 };
                 let read = asked.has(Mask::IN) && bits.any(ins);
                 let write = asked.has(Mask::OUT) && bits.any(SELECT_OUT);
-                let except = asked.has(Mask::PRI) && bits.has(Mask::PRI);
+                let except = asked.has(Mask::PRI) && bits.any(Mask::PRI | NVAL);
                 Mask::EMPTY.with(Mask::IN, read).with(Mask::OUT, write).with(Mask::PRI, except)
             }
         }
@@ -152,15 +135,13 @@ impl Machine {
 
     /// poll(2) that does not wait.
     pub(super) fn poll_now(&mut self, fds: &[(Fd, Mask)]) -> Vec<(Fd, Mask)> {
-        let fds = self.polled(fds);
-        self.pass(&fds, Way::Poll)
+        self.pass(fds, Way::Poll)
     }
 
     /// select(2) that does not wait.
     pub(super) fn select_now(&mut self, fds: &[(Fd, Mask)]) -> Result<Vec<(Fd, Mask)>, Errno> {
         self.selectable(fds)?;
-        let fds = self.polled(fds);
-        Ok(self.pass(&fds, Way::Select))
+        Ok(self.pass(fds, Way::Select))
     }
 
     /// EBADF if a descriptor of a select is not open.
@@ -170,11 +151,13 @@ impl Machine {
 
     /// A thread in poll or select was woken through one of its hooks.
     pub(super) fn wake_poller(&mut self, thread: LaneId) {
-        if let Some(Sleep::Poll { woken, .. }) = self.threads.get_mut(&thread)
-            && !*woken
-        {
-            *woken = true;
-            self.woken.push_back(thread);
+        match self.threads.get_mut(&thread) {
+            Some(Sleep::Poll { woken: true, .. }) => self.race_with_poller(),
+            Some(Sleep::Poll { woken, .. }) => {
+                *woken = true;
+                self.woken.push_back(thread);
+            }
+            _ => {}
         }
     }
 
@@ -219,7 +202,7 @@ impl Machine {
     }
 
     fn poll_again(&mut self, thread: LaneId) -> Option<Vec<(Fd, Mask)>> {
-        let Some(Sleep::Poll { fds, way, woken }) = self.threads.get_mut(&thread) else {
+        let Some(Sleep::Poll { fds, way, woken, .. }) = self.threads.get_mut(&thread) else {
             return None;
         };
         *woken = false;
@@ -251,14 +234,13 @@ impl Machine {
     /// The thread returns: its hooks and what it held go.
     fn leave(&mut self, thread: LaneId, woke: Woke) {
         match self.threads.remove(&thread) {
-            Some(Sleep::Poll { fds, .. }) => {
-                let files: Vec<_> = fds.iter().filter_map(|polled| polled.file).collect();
-                for id in &files {
+            Some(Sleep::Poll { hooked, .. }) => {
+                for id in &hooked {
                     if let Some(file) = self.files.get_mut(id) {
                         file.queue.leave(thread);
                     }
                 }
-                for id in files {
+                for id in hooked {
                     self.drop_ref(id, false);
                 }
                 self.returned.push((thread, woke));
@@ -284,5 +266,40 @@ impl Way {
                 Mask::PRI | ins | outs
             }
         }
+    }
+}
+
+impl Machine {
+    /// The threads that are inside a call, in order of their numbers.
+    pub fn asleep(&self) -> Vec<LaneId> {
+        self.threads.keys().copied().collect()
+    }
+
+    /// The threads that are held in a harvest.
+    pub fn frozen(&self) -> Vec<LaneId> {
+        let held = |sleep: &Sleep| matches!(sleep, Sleep::Frozen { .. });
+        self.threads.iter().filter(|(_, sleep)| held(sleep)).map(|(id, _)| *id).collect()
+    }
+
+    /// Two threads changed places: what the one is inside of, the other is. For a source that sees
+    /// which thread the kernel took where either would have done.
+    pub fn swap(&mut self, a: LaneId, b: LaneId) {
+        let swapped = |id: LaneId| match id {
+            id if id == a => b,
+            id if id == b => a,
+            id => id,
+        };
+        self.threads = std::mem::take(&mut self.threads)
+            .into_iter()
+            .map(|(id, sleep)| (swapped(id), sleep))
+            .collect();
+        for epoll in self.epolls.values_mut() {
+            epoll.sleepers.iter_mut().for_each(|id| *id = swapped(*id));
+            epoll.blocked.iter_mut().for_each(|id| *id = swapped(*id));
+        }
+        for file in self.files.values_mut() {
+            file.queue.swap(swapped);
+        }
+        self.returned.iter_mut().for_each(|(id, _)| *id = swapped(*id));
     }
 }

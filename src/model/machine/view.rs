@@ -101,7 +101,7 @@ impl Machine {
             _ => None,
         };
         let unread = match &file.what {
-            What::Eventfd(eventfd) => Some(eventfd.count),
+            What::Eventfd(eventfd) => Some(eventfd.count()),
             What::Timerfd(timerfd) => Some(timerfd.ticks),
             What::Listener(listener) => u64::try_from(listener.queue.len()).ok(),
             What::End(..) => end.and_then(|(link, side)| link.unread(side)),

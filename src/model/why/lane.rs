@@ -181,7 +181,7 @@ fn write(world: &World, fd: Fd, len: u32) -> String {
 fn control(world: &World, op: CtlOp, fd: Fd, mask: Mask, file: crate::event::FileId) -> String {
     let key = WatchKey { fd, file };
     let ready = predict::poll(world, key);
-    let stored = mask | Mask::ALWAYS;
+    let stored = crate::model::rules::stored(mask);
     let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
     match op {
         CtlOp::Del => format!(

@@ -129,7 +129,7 @@ impl Menu {
         row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
         let list = Rect { y: 1, height: area.height - 2 - ABOUT, ..area };
         let about = Rect { y: list.bottom(), height: ABOUT, ..area };
-        let title = ["Lessons".to_owned(), "by topic, the simplest first".to_owned()];
+        let title = ["Lessons".to_owned(), "by topic, in teaching order".to_owned()];
         frame(buf, list, Joint::First, &title, theme, Accent::None);
         self.list(inside(list, Joint::First), theme, buf);
         let title =

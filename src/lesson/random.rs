@@ -1,0 +1,195 @@
+//! Random sequences of calls, on the kernel and on the model side by side; where the two disagree,
+//! the shortest sequence that shows it.
+
+mod dice;
+mod judge;
+mod make;
+mod rehearsal;
+mod shrink;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::case::Case;
+use super::{check, to_toml};
+use crate::error::Error;
+use crate::model::{Flaw, Machine};
+use crate::sys::number;
+
+/// How many sequences are made, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// So many.
+    pub sequences: u64,
+    /// The first of them; the others follow.
+    pub seed: u64,
+    /// One in so many has threads that sleep.
+    pub threads_in: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { sequences: 1000, seed: 1, threads_in: 40 }
+    }
+}
+
+impl Plan {
+    /// Whether the sequence of that number has threads.
+    fn has_threads(&self, number: u64) -> bool {
+        self.threads_in > 0 && number.is_multiple_of(self.threads_in)
+    }
+}
+
+/// A sequence that came out otherwise on the kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its number.
+    pub seed: u64,
+    /// The shortest one that does.
+    pub case: Case,
+    /// Its last step, from 1, and what differs there.
+    pub step: usize,
+    /// What differs, in words.
+    pub what: String,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Sequences made.
+    pub sequences: u64,
+    /// Of them those with threads.
+    pub threaded: u64,
+    /// Steps made.
+    pub steps: u64,
+    /// The first that came out otherwise: the run ends there.
+    pub found: Option<Found>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Makes the sequences of a plan, up to the first that comes out otherwise. `progress` is told of
+/// every thousandth.
+///
+/// The process must be one of its own: its small numbers are given to the sequences.
+pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Summary {
+    let begin = Instant::now();
+    let mut summary = Summary::default();
+    for number in plan.seed..plan.seed.saturating_add(plan.sequences) {
+        let threads = plan.has_threads(number);
+        let case = make::sequence(number, threads);
+        summary.sequences += 1;
+        summary.threaded += u64::from(threads);
+        summary.steps += u64::try_from(case.steps.len()).unwrap_or(0);
+        if judge::on_kernel(&case, machine(flaw)).is_some() {
+            summary.found = shrunk(number, case, flaw);
+            break;
+        }
+        if summary.sequences.is_multiple_of(1000) {
+            progress(summary.sequences);
+        }
+    }
+    summary.took = begin.elapsed();
+    summary
+}
+
+fn machine(flaw: Option<Flaw>) -> Machine {
+    flaw.map_or_else(Machine::new, |flaw| Machine::new().with_flaw(flaw))
+}
+
+/// The shortest sequence that still differs, cut behind the step that does.
+fn shrunk(seed: u64, case: Case, flaw: Option<Flaw>) -> Option<Found> {
+    let mut differs = |case: &Case| judge::on_kernel(case, machine(flaw)).is_some();
+    let mut case = shrink::shrink(case, &mut differs);
+    let difference = judge::on_kernel(&case, machine(flaw))?;
+    case.steps.truncate(difference.step);
+    Some(Found { seed, case, step: difference.step, what: difference.text })
+}
+
+/// What is asked of [`check`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Random {
+    /// The sequences.
+    pub plan: Plan,
+    /// A JSON object a line instead of words.
+    pub json: bool,
+    /// The folder into which a sequence is written that came out otherwise.
+    pub folder: PathBuf,
+}
+
+/// A run as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    sequences: u64,
+    threaded: u64,
+    steps: u64,
+    ms: u128,
+    found: Option<&'a str>,
+    step: Option<usize>,
+    what: Option<&'a str>,
+}
+
+/// `epollscope check --random`: makes the sequences and tells what came out on standard output. A
+/// sequence that came out otherwise is written to a file that `check` can run. Returns the exit
+/// status.
+///
+/// # Errors
+/// If the file or standard output cannot be written.
+pub fn check(random: &Random) -> Result<u8, Error> {
+    // Whatever was inherited is in the way of the small numbers.
+    number::close_from(3).map_err(|e| Error::runtime("close inherited descriptors", &e))?;
+    let summary = run(random.plan, None, |_| {});
+    let path = match &summary.found {
+        Some(found) => Some(write(&random.folder, &found.case)?),
+        None => None,
+    };
+    let mut out = io::stdout().lock();
+    let told = tell(&mut out, random.json, &summary, path.as_deref()).and_then(|()| out.flush());
+    match told {
+        Ok(()) => Ok(if summary.found.is_none() { 0 } else { check::FAILED }),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(check::NO_READER),
+        Err(error) => Err(Error::runtime("write to standard output", &error)),
+    }
+}
+
+fn write(folder: &Path, case: &Case) -> Result<PathBuf, Error> {
+    let path = folder.join(format!("{}.toml", case.id));
+    let doing = format!("write {}", check::shown(&path));
+    std::fs::write(&path, to_toml(case)).map_err(|e| Error::runtime(&doing, &e))?;
+    Ok(path)
+}
+
+fn tell(
+    out: &mut impl Write,
+    json: bool,
+    summary: &Summary,
+    path: Option<&Path>,
+) -> io::Result<()> {
+    let Summary { sequences, threaded, steps, found, took } = summary;
+    let file = path.map(check::shown);
+    if json {
+        let line = Line {
+            sequences: *sequences,
+            threaded: *threaded,
+            steps: *steps,
+            ms: took.as_millis(),
+            found: file.as_deref(),
+            step: found.as_ref().map(|found| found.step),
+            what: found.as_ref().map(|found| found.what.as_str()),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        return writeln!(out);
+    }
+    if let (Some(found), Some(file)) = (found, file) {
+        writeln!(
+            out,
+            "FAIL random {}\n  step {} of {file}: {}",
+            found.seed, found.step, found.what
+        )?;
+    }
+    let outcome = if found.is_some() { "the last one differs" } else { "all agree" };
+    writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps: {outcome}")
+}
