@@ -3,49 +3,9 @@
 //! Pure. The kernel decides: the author's mark counts only where an answer does not say when it is
 //! right.
 
-use std::collections::BTreeMap;
-
-use super::case::{Answer, Ask, Choice, Counter, Entry, Expect, Given, Label, Outcome, Seen, Take};
+use super::case::{Answer, Ask, Choice, Given, Label, Outcome, Seen, Take};
 use super::run::Report;
 use crate::event::{Errno, Mask};
-
-/// Whether everything that `expect` names was so.
-pub fn agrees(expect: &Expect, report: &Report) -> bool {
-    let seen = &report.seen;
-    let all = |told: &BTreeMap<Label, Vec<Label>>, wanted: &BTreeMap<Label, Vec<Label>>| {
-        wanted.iter().all(|(ep, list)| told.get(ep).map_or(&[][..], Vec::as_slice) == list)
-    };
-    let none = Vec::new();
-    let interest =
-        |(ep, list): (&Label, &Vec<Entry>)| seen.interest.get(ep).unwrap_or(&none) == list;
-    let counter = |counter: &Counter| report.counter(counter);
-    (expect.ret.is_none() || expect.ret == seen.ret)
-        && (expect.events.is_none() || expect.events == seen.events)
-        && all(&seen.rdl, &expect.rdl)
-        && all(&seen.ovf, &expect.ovf)
-        && expect.interest.iter().all(interest)
-        && woke(expect, &seen.woke)
-        && expect.asleep.as_ref().is_none_or(|asleep| *asleep == seen.asleep)
-        && expect.count.iter().all(|(name, range)| range.contains(counter(name)))
-        && expect.same.as_ref().is_none_or(|[one, other]| same(report, one, other))
-        && expect.less.as_ref().is_none_or(|[one, other]| counter(one) < counter(other))
-}
-
-fn woke(expect: &Expect, seen: &BTreeMap<Label, Seen>) -> bool {
-    if expect.woke.is_empty() && expect.woke_maybe.is_empty() {
-        return true;
-    }
-    let must = expect.woke.iter().all(|(thread, wanted)| seen.get(thread) == Some(wanted));
-    let may = |(thread, seen): (&Label, &Seen)| {
-        expect.woke.contains_key(thread) || expect.woke_maybe.get(thread) == Some(seen)
-    };
-    must && seen.iter().all(may)
-}
-
-fn same(report: &Report, one: &Label, other: &Label) -> bool {
-    let number = report.numbers.get(one);
-    number.is_some() && number == report.numbers.get(other)
-}
 
 /// What a question that is answered by typing asks for.
 fn taken(take: &Take, report: &Report) -> Option<Given> {
@@ -128,8 +88,9 @@ pub fn judge(ask: &Ask, reply: Option<Reply>, report: &Report) -> Verdict {
         Answer::Choice(choices) => {
             let place = |found: Option<usize>| found.map_or(Truth::NoChoice, Truth::Choice);
             let mark = place(choices.iter().position(|choice| choice.right));
-            let agrees =
-                |choice: &Choice| choice.when.as_ref().is_some_and(|expect| agrees(expect, report));
+            let agrees = |choice: &Choice| {
+                choice.when.as_ref().is_some_and(|expect| report.agrees_with(expect))
+            };
             let marked = choices.iter().position(|choice| choice.right && agrees(choice));
             let found = marked.or_else(|| choices.iter().position(agrees));
             let judged = choices.iter().any(|choice| choice.when.is_some());
@@ -228,9 +189,11 @@ pub fn seen_text(seen: &Seen) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::event::{Fd, Nanos};
-    use crate::lesson::case::Range;
+    use crate::lesson::case::{Counter, Entry, Expect, Range};
     use crate::lesson::run::Observed;
 
     fn events(list: &[(&str, Mask)]) -> Seen {
@@ -329,20 +292,20 @@ mod tests {
         facts.counters.insert(Counter::Wakeups(None), 3);
         facts.numbers.extend([("a".into(), Fd(5)), ("b".into(), Fd(5)), ("c".into(), Fd(6))]);
         let mut expect = Expect::default();
-        assert!(agrees(&expect, &facts));
+        assert!(facts.agrees_with(&expect));
         expect.count.insert(Counter::Wakeups(None), Range { min: 2, max: None });
         expect.same = Some(["a".into(), "b".into()]);
         expect.less = Some([Counter::Calls, Counter::Wakeups(None)]);
         expect.rdl.insert("e".into(), Vec::new());
-        assert!(agrees(&expect, &facts));
+        assert!(facts.agrees_with(&expect));
         expect.same = Some(["a".into(), "c".into()]);
-        assert!(!agrees(&expect, &facts));
+        assert!(!facts.agrees_with(&expect));
         let one = ("A".into(), Seen::Events(Vec::new()));
         let woke = Expect { woke: [one.clone()].into(), ..Expect::default() };
-        assert!(!agrees(&woke, &facts));
+        assert!(!facts.agrees_with(&woke));
         facts.seen.woke.extend([one]);
-        assert!(agrees(&woke, &facts));
+        assert!(facts.agrees_with(&woke));
         facts.seen.woke.insert("B".into(), Seen::Errno(Errno::EINTR));
-        assert!(!agrees(&woke, &facts), "nobody else may have returned");
+        assert!(!facts.agrees_with(&woke), "nobody else may have returned");
     }
 }

@@ -57,9 +57,13 @@ fn shown(app: &mut LessonApp, (width, height): (u16, u16)) -> String {
 }
 
 /// What differs from run to run: ports, process numbers, nanoseconds, and how often was compared.
-fn masked(text: &str) -> String {
-    let mut masked = String::new();
-    let mut rest = text;
+fn masked(screen: &str) -> String {
+    let lines: Vec<_> = screen.lines().map(masked_line).collect();
+    lines.join("\n")
+}
+
+fn masked_line(line: &str) -> String {
+    let (mut masked, mut rest, mut any) = (String::new(), line, false);
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, number) = rest.split_at(at);
         let end = number.find(|c: char| !c.is_ascii_digit() && c != ',').unwrap_or(number.len());
@@ -68,11 +72,13 @@ fn masked(text: &str) -> String {
             .iter()
             .any(|word| masked.ends_with(word))
             || number[end..].starts_with(" ns");
-        masked.push_str(&if varies { "N".repeat(end) } else { number[..end].to_owned() });
+        any |= varies;
+        masked.push_str(if varies { "N" } else { &number[..end] });
         rest = &number[end..];
     }
     masked.push_str(rest);
-    masked
+    // How long such a number is changes what is behind it.
+    if any { masked.split_whitespace().collect::<Vec<_>>().join(" ") } else { masked }
 }
 
 /// What the learner says to the open question.

@@ -18,7 +18,7 @@ pub(super) fn judged(ask: &Ask, report: &Report) -> Option<Mismatch> {
     }
     let Answer::Choice(choices) = &ask.answer else { return None };
     let other = choices.iter().find(|choice| {
-        !choice.right && choice.when.as_ref().is_some_and(|when| quiz::agrees(when, report))
+        !choice.right && choice.when.as_ref().is_some_and(|when| report.agrees_with(when))
     })?;
     Some(mismatch("the only right answer", named(verdict.mark), other.text.clone()))
 }

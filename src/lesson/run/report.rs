@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::with_file;
 use crate::event::{Fd, Kind, LaneId, Nanos};
-use crate::lesson::case::{Counter, Entry, Label, Outcome, Seen};
+use crate::lesson::case::{Counter, Entry, Expect, Label, Outcome, Seen};
 use crate::lesson::print::entry;
 
 /// Something that happened in a step.
@@ -115,6 +116,11 @@ impl Report {
     /// What the kernel's call returned.
     pub fn ret(&self) -> Option<Outcome> {
         self.seen.ret
+    }
+
+    /// Whether everything that `expect` names was so.
+    pub fn agrees_with(&self, expect: &Expect) -> bool {
+        with_file(expect, self).mismatches.is_empty()
     }
 
     /// A counter.
