@@ -1,7 +1,7 @@
 //! Events in words: strace's notation with a short gloss.
 
 use crate::event::{
-    Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output,
+    Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output, Seq,
     SyscallRecord, visible,
 };
 use crate::model::World;
@@ -51,7 +51,7 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
             (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
         }
         Kind::Made { text, ret } => {
-            let text = named(world, event, text);
+            let text = named(world, event.seq, text);
             (visible(format!("{text} = {ret}").as_bytes(), 200), String::new())
         }
         Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
@@ -64,24 +64,31 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
 }
 
 /// The text of a call with its descriptors as they were called then: the first argument, and those
-/// with a mask behind them.
-fn named(world: &World, event: &Event, text: &str) -> String {
+/// of a list.
+pub fn named(world: &World, seq: Seq, text: &str) -> String {
     let Some((call, arguments)) = text.split_once('(').filter(|_| world.is_told()) else {
         return text.to_owned();
     };
-    let spelled = |(place, argument): (usize, &str)| {
-        let digits = argument.find(|c: char| !c.is_ascii_digit()).unwrap_or(argument.len());
-        let (number, rest) = argument.split_at(digits);
-        let mask = rest.starts_with(' ') || (rest.is_empty() && place == 0);
-        match number.parse().map(Fd) {
-            Ok(fd) if mask || (place == 0 && rest == ")") => {
-                format!("{}{rest}", world.spelled_fd(fd, event.seq))
+    let makes = ["pipe2", "socketpair"].contains(&call);
+    let mut listed = false;
+    let mut spelled = Vec::new();
+    for (place, argument) in arguments.split(", ").enumerate() {
+        listed |= argument.starts_with('[');
+        let (opening, rest) = argument.split_at(usize::from(argument.starts_with('[')));
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, rest) = rest.split_at(digits);
+        spelled.push(match number.parse().map(Fd) {
+            Ok(fd) if makes && listed => {
+                format!("{opening}{}{rest}", world.spelled_new(fd, seq))
+            }
+            Ok(fd) if listed || place == 0 => {
+                format!("{opening}{}{rest}", world.spelled_fd(fd, seq))
             }
             _ => argument.to_owned(),
-        }
-    };
-    let arguments: Vec<_> = arguments.split(", ").enumerate().map(spelled).collect();
-    format!("{call}({}", arguments.join(", "))
+        });
+        listed &= !argument.contains(']');
+    }
+    format!("{call}({}", spelled.join(", "))
 }
 
 fn phase_words(phase: &CommandPhase) -> String {

@@ -8,6 +8,7 @@ use super::Look;
 use crate::event::{Call, LaneId, visible};
 use crate::model::{Lane, LaneState, World};
 use crate::tui::draw::{Row, cells, first_row};
+use crate::tui::gloss;
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 
@@ -87,6 +88,7 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::AsleepIn(call) => {
+            let call = gloss::named(world, world.seq, call);
             (format!("asleep in {}", visible(call.as_bytes(), 100)), Role::Asleep, None)
         }
         LaneState::Asleep(_) if lane.step_pending => {

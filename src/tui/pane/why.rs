@@ -35,6 +35,7 @@ impl Why<'_> {
             },
             (Topic::Lane, _) => why(scene.world, Subject::Lane(ui.lane)),
             (Topic::Watch, Some(key)) => why(scene.world, Subject::Watch(key)),
+            (Topic::Watch, None) if scene.world.is_told() => "Nothing is registered.".to_owned(),
             (Topic::Watch, None) => String::new(),
         }
     }
