@@ -29,4 +29,5 @@ pub mod model;
 pub mod serve;
 pub mod session;
 pub mod sys;
+pub mod teach;
 pub mod tui;

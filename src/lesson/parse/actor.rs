@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fd;
 use super::reader::{Read, Reader, Said};
-use super::scope::{Scope, Thing, Use, What};
+use super::scope::{Claim, Scope, Thing, Use, What};
 use super::table::Table;
 use super::value::Value;
 use crate::lesson::case::{Actor, ActorKind, Label};
@@ -40,7 +40,7 @@ pub(super) fn all(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> R
     for entry in entries {
         let actor = one(r, entry.key, entry.span.clone(), &entry.value);
         let uses = std::mem::take(&mut r.uses);
-        scope.apply(r, &uses, false);
+        scope.apply(r, &uses, Claim::Success);
         if let Ok(actor) = &actor {
             let before = total;
             total += made(actor);

@@ -91,13 +91,30 @@ impl Use {
     }
 }
 
+/// What a step says will come of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nothing: there are neither words nor expectations.
+    Nothing,
+    /// That it succeeds, as far as the file says.
+    Success,
+    /// That it fails: it makes and closes nothing.
+    Failure,
+}
+
 /// How a [`Use`] is to be taken.
 #[derive(Clone, Copy, Debug)]
 struct How {
     /// The number of the round, in a repeat.
     round: Option<u32>,
-    /// The call is expected to fail: it makes and closes nothing.
-    fails: bool,
+    claim: Claim,
+}
+
+impl How {
+    /// Whether the call makes and closes nothing. A call of a repeat may fail in some rounds.
+    fn fails(self) -> bool {
+        self.claim == Claim::Failure && self.round.is_none()
+    }
 }
 
 /// What is known of a label.
@@ -170,16 +187,16 @@ impl Scope {
         self.asked.get_or_insert(span);
     }
 
-    /// Holds the uses of a step against what exists. `fails`: its call is expected to fail.
-    pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], fails: bool) {
-        let how = How { round: None, fails };
+    /// Holds the uses of a step that claims so much against what exists.
+    pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], claim: Claim) {
+        let how = How { round: None, claim };
         let mut wrong = None;
         for one in uses {
             if r.is_full() {
                 return;
             }
             if let What::Rounds(rounds, body) = &one.what {
-                self.rounds(r, *rounds, body);
+                self.rounds(r, *rounds, body, claim);
             } else if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
                 // Many labels of one actor may be wrong for one reason.
                 if wrong.as_ref() != Some(&one.span) {
@@ -191,7 +208,7 @@ impl Scope {
     }
 
     /// Every round of a repeat, or two where they are alike. Each place is told of once.
-    fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use]) {
+    fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use], claim: Claim) {
         let alike = !body.iter().any(Use::has_round);
         let rounds = if alike { rounds.min(2) } else { rounds };
         let before = self.named;
@@ -208,7 +225,7 @@ impl Scope {
         }
         let mut wrong = vec![false; body.len()];
         for round in 1..=rounds {
-            let how = How { round: Some(round), fails: false };
+            let how = How { round: Some(round), claim };
             for (one, wrong) in body.iter().zip(&mut wrong).filter(|(_, wrong)| !**wrong) {
                 if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
                     r.wrong(one.span.clone(), message);
@@ -221,7 +238,7 @@ impl Scope {
     fn take(&mut self, line: u32, what: &What, how: How) -> Result<(), String> {
         let named = |label: &Label| how.round.map_or(label.clone(), |round| label.of_round(round));
         match what {
-            What::Fd(label, wants) => self.fd(&named(label), *wants, how.fails),
+            What::Fd(label, wants) => self.fd(&named(label), *wants, how.claim),
             What::Enter(label) => self.enter(&named(label)),
             What::Make(label, thing) => self.make(&named(label), *thing, None, line, how),
             What::Dup(label, of) => {
@@ -257,11 +274,11 @@ impl Scope {
         }
     }
 
-    fn fd(&self, label: &Label, wants: Wants, fails: bool) -> Result<(), String> {
+    fn fd(&self, label: &Label, wants: Wants, claim: Claim) -> Result<(), String> {
         let Some(known) = self.known.get(label) else {
             return Err(self.unknown_label(label));
         };
-        if wants.takes(known.thing) || (fails && wants.yields()) {
+        if wants.takes(known.thing) || (claim != Claim::Success && wants.yields()) {
             return Ok(());
         }
         if (wants, known.thing) == (Wants::Writable, Thing::Eventfd) {
@@ -313,7 +330,7 @@ impl Scope {
         line: u32,
         how: How,
     ) -> Result<(), String> {
-        if how.fails {
+        if how.fails() {
             return Ok(());
         }
         if let Some(known) = self.known.get(label).filter(|known| known.state == State::Open) {
@@ -332,7 +349,7 @@ impl Scope {
     }
 
     fn close(&mut self, label: &Label, how: How) {
-        if let Some(known) = self.known.get_mut(label).filter(|_| !how.fails) {
+        if let Some(known) = self.known.get_mut(label).filter(|_| !how.fails()) {
             self.open -= usize::from(known.state == State::Open);
             known.state = State::Free;
         }

@@ -8,6 +8,7 @@ use crate::lesson::case::{Entry, Label};
 use crate::lesson::stage::MAIN;
 use crate::model::{InstanceView, WatchView};
 
+use super::sleep::Sleeping;
 use super::step::Doing;
 use super::{RunError, Runner};
 
@@ -154,11 +155,15 @@ impl Runner {
     }
 
     fn threads(&self) -> Box<[ToldThread]> {
-        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid };
+        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
         let workers = self.stage.workers().iter().map(|worker| ToldThread {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
+            asleep_in: self.sleepers.get(&worker.lane).and_then(|sleeper| match &sleeper.call {
+                Sleeping::Scan(text, _) => Some(text.clone()),
+                Sleeping::Wait(_) => None,
+            }),
         });
         std::iter::once(main).chain(workers).collect()
     }
