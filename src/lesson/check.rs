@@ -2,6 +2,7 @@
 
 mod find;
 mod line;
+mod question;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -143,9 +144,18 @@ fn attempt(case: &Case, end: Instant, timeout: Duration) -> Result<Verdict, Nano
     for (at, step) in case.steps.iter().enumerate() {
         player.set_deadline(left());
         match player.step() {
-            Ok(Some(report)) if report.mismatches.is_empty() => agreed = agreed_in(&report),
-            Ok(Some(report)) if report.late.0 > 0 => return Err(report.late),
-            Ok(Some(report)) => return Ok(Verdict::Failed(differs(at + 1, Some(step), &report))),
+            Ok(Some(mut report)) => {
+                let ask = step.ask.as_ref();
+                let question = ask.and_then(|ask| question::judged(ask, &report));
+                report.mismatches.extend(question);
+                if report.mismatches.is_empty() {
+                    agreed = agreed_in(&report);
+                } else if report.late.0 > 0 {
+                    return Err(report.late);
+                } else {
+                    return Ok(Verdict::Failed(differs(at + 1, Some(step), &report)));
+                }
+            }
             Ok(None) => break,
             Err(error) => {
                 return Ok(Verdict::Failed(failure(at + 1, Some(step), &error, timeout)));

@@ -2,6 +2,7 @@
 
 mod ends;
 mod player;
+mod questions;
 mod wrong;
 
 use std::path::{Path, PathBuf};
