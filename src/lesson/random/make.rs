@@ -182,10 +182,11 @@ impl Maker {
         let size = self.dice.weigh(&[(2, 4096), (1, 8192), (1, 65536)]).unwrap_or(4096);
         let sndbuf = self.dice.weigh(&[(1, None), (1, Some(1)), (1, Some(4000)), (1, Some(20000))]);
         let sndbuf = sndbuf.unwrap_or_default();
-        match self.dice.roll(4) {
-            0 => ActorKind::Pipe { size },
-            1 => ActorKind::Pair { sndbuf },
-            2 => ActorKind::Dgram { sndbuf },
+        match self.dice.roll(13) {
+            0..=2 => ActorKind::Pipe { size },
+            3..=5 => ActorKind::Pair { sndbuf },
+            6..=8 => ActorKind::Dgram { sndbuf },
+            9 => ActorKind::Udp,
             _ => ActorKind::Eventfd {
                 value: self.dice.weigh(&[(3, 0), (1, 1), (1, 2)]).unwrap_or(0),
                 semaphore: self.dice.percent(30),
@@ -333,13 +334,11 @@ impl Maker {
                 (!full).then(|| Action::Dup { fd, name: self.name("d") })
             }
             Idea::Shutdown => {
-                let sockets = |kind| matches!(kind, FileKind::Unix | FileKind::Datagram);
-                let fd = self.one(&self.of_kind(sockets))?;
+                let fd = self.one(&self.of_kind(is_socket))?;
                 Some(Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? })
             }
             Idea::Buffer => {
-                let sockets = |kind| matches!(kind, FileKind::Unix | FileKind::Datagram);
-                let fd = self.one(&self.of_kind(sockets))?;
+                let fd = self.one(&self.of_kind(is_socket))?;
                 let value = *self.dice.pick(&[1, 4000, 20000, 100_000])?;
                 Some(Action::Sockopt { fd, opt: SockOpt::SndBuf, value })
             }
@@ -441,4 +440,8 @@ impl Maker {
         let actor = Actor { line: 0, name: self.name("n"), kind, count: None };
         self.step(Action::New { actor });
     }
+}
+
+fn is_socket(kind: FileKind) -> bool {
+    matches!(kind, FileKind::Unix | FileKind::Datagram | FileKind::Udp)
 }
