@@ -85,12 +85,13 @@ pub(crate) struct NewFd {
 /// Real descriptors and threads.
 #[derive(Debug)]
 pub(crate) struct Stage {
+    /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
+    /// are dropped before everything else: a close of what they watch would wait for them.
+    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
     clock: Clock,
     own: Own,
     table: Table,
     workers: Vec<Worker>,
-    /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each.
-    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
     fdinfo: BTreeMap<FileId, Fdinfo>,
     loopback: Loopback,
     charges: Charges,
