@@ -7,6 +7,7 @@
 //! ```text
 //! engine: threads serving real sockets ─┐                              ┌─> tui panes
 //! kernel: fdinfo, queues, edge log ─────┤ Event  ┌─────────┐  ┌───────┐ ├─> findings, why-sentences
+//! lesson: steps on kernel and model ────┤        │         │  │       │ │
 //! literals in a test ───────────────────┼──────> │ Journal │─>│ World │─┼─> headless JSON lines
 //!                                       ┘        └─────────┘  └───────┘ └─> assertions
 //!        ^                                                                 │

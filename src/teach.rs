@@ -107,7 +107,10 @@ fn json(case: &Case) -> Result<u8, Error> {
 }
 
 fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
-    tui::terminal::require()?;
+    tui::terminal::require().map_err(|_| {
+        let instead = "--json runs a lesson without a screen, --print and --list print";
+        Error::Usage(format!("standard input is no terminal, or TERM is dumb: {instead}"))
+    })?;
     // Before any thread starts, so that every thread inherits it.
     tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
     let token = CancellationToken::new();

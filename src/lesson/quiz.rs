@@ -233,9 +233,9 @@ mod tests {
     use crate::lesson::case::Range;
     use crate::lesson::run::Observed;
 
-    fn events(list: &[(&str, Mask)]) -> Option<Seen> {
+    fn events(list: &[(&str, Mask)]) -> Seen {
         let entry = |(label, mask): &(&str, Mask)| Entry { label: (*label).into(), mask: *mask };
-        Some(Seen::Events(list.iter().map(entry).collect()))
+        Seen::Events(list.iter().map(entry).collect())
     }
 
     fn report(events: Option<Seen>) -> Report {
@@ -264,21 +264,21 @@ mod tests {
 
     /// What will epoll_wait return: one event, or nothing; the author says nothing.
     fn one_or_none() -> Ask {
-        let one = Expect { events: events(&[("p.r", Mask::IN)]), ..Expect::default() };
-        let none = Expect { events: events(&[]), ..Expect::default() };
+        let one = Expect { events: Some(events(&[("p.r", Mask::IN)])), ..Expect::default() };
+        let none = Expect { events: Some(events(&[])), ..Expect::default() };
         ask(Answer::Choice(vec![choice(Some(one), false), choice(Some(none), true)]))
     }
 
     #[test]
     fn the_kernel_decides_which_answer_is_right() {
-        let facts = report(events(&[]));
+        let facts = report(Some(events(&[])));
         let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
         assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(true), true));
-        let facts = report(events(&[("p.r", Mask::IN)]));
+        let facts = report(Some(events(&[("p.r", Mask::IN)])));
         let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
         assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), false));
         assert_eq!(verdict.truth, Truth::Choice(0));
-        let facts = report(events(&[("q.r", Mask::IN)]));
+        let facts = report(Some(events(&[("q.r", Mask::IN)])));
         let verdict = judge(&one_or_none(), None, &facts);
         assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
     }
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_mask_is_found_with_whoever_it_was_reported_to() {
         let mut facts = report(None);
-        facts.seen.woke.extend(events(&[("p.r", Mask::HUP)]).map(|seen| ("A".into(), seen)));
+        facts.seen.woke.insert("A".into(), events(&[("p.r", Mask::HUP)]));
         let taken = |label: &str| super::taken(&Take::Mask(label.into()), &facts);
         assert_eq!(taken("p.r"), Some(Given::Mask(Mask::HUP)));
         assert_eq!(taken("q.r"), Some(Given::Mask(Mask::EMPTY)));

@@ -49,7 +49,7 @@ impl World {
             Kind::Settings(settings) => self.settings = *settings,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
-                self.counters.lost += lost;
+                self.counters.lost = self.counters.lost.saturating_add(*lost);
             }
             _ => {}
         }

@@ -87,3 +87,62 @@ impl Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Mask, Reason};
+    use crate::model::TrackId;
+    use crate::model::teller::Teller;
+
+    /// Two instances that watch the same pipe; only the second lists it.
+    fn fed() -> Feed {
+        let mut feed = Feed::new(Limits::default(), Facts::default());
+        let mut teller = Teller::new();
+        teller.epoll(3, "a").epoll(4, "b").pipe("p", 5).watch(3, 5, Mask::IN).watch(4, 5, Mask::IN);
+        feed.take(Nanos(1), LaneId(1), teller.tell());
+        teller.unread(5, 1).ready(4, &[(5, Reason::Arrived(None))]);
+        feed.take(Nanos(2), LaneId(1), teller.tell());
+        feed
+    }
+
+    fn file(ep: i32) -> FileId {
+        Teller::key(ep).file
+    }
+
+    #[test]
+    fn each_instance_has_its_own_tracks() {
+        let mut feed = fed();
+        let marks = |feed: &Feed| {
+            let scene = feed.scene();
+            let track = scene.timeline.track(TrackId::Watch(Teller::key(5))).expect("a track");
+            track.window(Nanos(0), Nanos(9)).count()
+        };
+        let first = marks(&feed);
+        assert!(feed.turn_to(file(4)));
+        assert!(marks(&feed) > first, "there it was listed");
+        assert!(!feed.turn_to(file(9)));
+    }
+
+    #[test]
+    fn the_history_leads_to_the_same_world() {
+        let mut feed = fed();
+        feed.turn_to(file(4));
+        let mut again = feed.journal().at(feed.world().seq);
+        assert!(again.turn_to(file(4)));
+        assert_eq!(again.instance, feed.world().instance);
+        assert_eq!(again.files, feed.world().files);
+    }
+
+    #[test]
+    fn an_instance_that_comes_later_has_the_threads_from_the_beginning() {
+        let mut feed = fed();
+        let mut teller = Teller::new();
+        teller.epoll(3, "a").epoll(7, "c");
+        feed.take(Nanos(3), LaneId(1), teller.tell());
+        feed.turn_to(file(7));
+        let scene = feed.scene();
+        let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
+        assert_eq!(main.begins(), Nanos(1));
+    }
+}

@@ -9,6 +9,7 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod lessons;
 mod pty;
 mod random;
 mod sieve;

@@ -235,6 +235,19 @@ fn a_closed_file_leaves_every_list_and_its_name_stays() {
 }
 
 #[test]
+fn a_one_shot_that_fired_is_disarmed_and_not_changed() {
+    let (mut run, mut teller) = watching(Mask::IN | Mask::ONESHOT);
+    let added = run.world.entry_at(Fd(5)).map(|entry| entry.changed);
+    teller.unread(5, 1).ready(3, &[(5, Reason::Arrived(Some(1)))]);
+    run.push(1, teller.tell()).waits(3, &[(5, Mask::IN)]);
+    run.push(1, teller.disarm(3, 5).ready(3, &[]).tell());
+    assert_eq!(changes(&run.world), ["p.r was reported (IN) and is disarmed"]);
+    assert_eq!(run.world.entry_at(Fd(5)).map(|entry| entry.changed), added);
+    let sentence = run.why(5);
+    assert!(sentence.starts_with("p.r (fd 5) is one-shot: it fired"), "{sentence}");
+}
+
+#[test]
 fn nothing_is_found_fault_with() {
     let (mut run, mut teller) = written();
     run.waits(3, &[(5, Mask::IN)]).push(1, teller.ready(3, &[]).tell());

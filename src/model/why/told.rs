@@ -181,14 +181,14 @@ impl Case<'_> {
         format!(
             "{} is on the ready list: {}; {}{again}. {}",
             self.name,
-            self.reason(ready),
+            Self::reason(ready),
             self.contents(),
             self.next(place)
         )
     }
 
     /// Why it was put there.
-    fn reason(&self, ready: &ReadyEntry) -> String {
+    fn reason(ready: &ReadyEntry) -> String {
         let when = when(ready.since);
         match ready.why {
             Reason::PutBack => {
@@ -313,9 +313,9 @@ impl Case<'_> {
 
 /// The instance in which a thread sleeps, and its place there.
 fn sleeps_in(world: &World, id: LaneId) -> Option<(&EpollInstance, usize)> {
-    let instances = world.instances().into_iter();
+    let mut instances = world.instances().into_iter();
     let place = |instance: &EpollInstance| instance.wq.iter().position(|lane| lane == id);
-    instances.filter_map(|instance| Some((instance, place(instance)?))).next()
+    instances.find_map(|instance| Some((instance, place(instance)?)))
 }
 
 fn lane(world: &World, id: LaneId) -> String {

@@ -1,7 +1,7 @@
 //! How far a lesson is: the steps made, what each came to, the questions and the answers. Pure.
 
 use crate::event::{Kind, LaneId, Nanos, Seq};
-use crate::lesson::case::{Answer, Ask, Case, Step};
+use crate::lesson::case::{Action, Answer, Ask, Case, Step};
 use crate::lesson::quiz::{self, Reply, Verdict};
 use crate::lesson::run::{Between, Report};
 use crate::model::STEP;
@@ -61,7 +61,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pending {
     Step(Option<Reply>),
-    Try(String),
+    Try(String, Box<Action>),
 }
 
 /// A lesson being gone through.
@@ -167,16 +167,24 @@ impl Course {
         self.phase = Phase::Making;
     }
 
-    /// An action of the learner's own is being made.
-    pub fn begin_try(&mut self, line: String) {
-        self.pending = Some(Pending::Try(line));
+    /// An action of the learner's own is being made, which was typed so.
+    pub fn begin_try(&mut self, line: String, action: Action) {
+        self.pending = Some(Pending::Try(line, Box::new(action)));
         self.phase = Phase::Making;
+    }
+
+    /// The action that is being made.
+    pub fn action(&self) -> Option<&Action> {
+        match self.pending.as_ref()? {
+            Pending::Step(_) => self.step().map(|step| &step.action),
+            Pending::Try(_, action) => Some(action),
+        }
     }
 
     /// What is being made could not be; everything is as before. What it was, and the reason.
     pub fn refused(&mut self, why: &str) -> String {
         match self.pending.take() {
-            Some(Pending::Try(line)) => {
+            Some(Pending::Try(line, _)) => {
                 self.phase = Phase::Ready;
                 format!("{line}: {why}")
             }
@@ -209,7 +217,7 @@ impl Course {
         let of = of.saturating_sub(1).max(1) as u64;
         let part = (n as u64).min(of - 1);
         let (from, width) = match self.pending {
-            Some(Pending::Try(_)) => {
+            Some(Pending::Try(..)) => {
                 // Each takes a part of what is left of the step before.
                 let left = STEP.0 / 2 / (self.tries + 1);
                 (self.next as u64 * STEP.0 + STEP.0 - left, left / 2)
@@ -232,7 +240,7 @@ impl Course {
         let (what, reply) = match self.pending.take() {
             None => (What::Start, None),
             Some(Pending::Step(reply)) => (What::Step(self.next), reply),
-            Some(Pending::Try(line)) => (What::Try(line), None),
+            Some(Pending::Try(line, _)) => (What::Try(line), None),
         };
         let verdict = match what {
             What::Step(step) => {

@@ -12,6 +12,8 @@ use crate::tui::ui::Pane;
 
 /// From this height on there is room for a timeline, the calls and the Why sentence.
 const TALL: u16 = 34;
+/// From this height on there is room for blank lines.
+const AIRY: u16 = 50;
 /// The fewest rows of the narration, its title included.
 const LEAST: u16 = 9;
 /// Columns of the list of steps.
@@ -93,7 +95,9 @@ fn story_rows(plan: &Plan, body: u16) -> u16 {
     // The lists keep a row each, with their titles and the heading.
     let most = if tall { body / 2 } else { body - 9 };
     let needs = |rows: usize| cells(rows).saturating_add(1);
-    let wanted = needs(plan.longest).clamp(LEAST.min(usual), usual);
+    // Where there is room the parts of the story stand apart.
+    let air = if plan.size.1 >= AIRY { 6 } else { 0 };
+    let wanted = needs(plan.longest + air).clamp(LEAST.min(usual), usual);
     wanted.max(needs(plan.story).min(most))
 }
 

@@ -47,8 +47,9 @@ impl LessonLook<'_> {
 
     /// The chapter of a step, counted from 1.
     fn chapter(&self, step: usize) -> Option<String> {
-        let steps = self.course().case.steps.iter().take(step);
-        let chapter = steps.filter_map(|step| step.chapter.as_deref()).last()?;
+        let steps = &self.course().case.steps;
+        let mut before = steps.iter().take(step).rev();
+        let chapter = before.find_map(|step| step.chapter.as_deref())?;
         Some(visible(chapter.as_bytes(), 60))
     }
 }

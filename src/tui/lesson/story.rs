@@ -2,7 +2,7 @@
 //! width; nothing of the terminal.
 
 use super::course::{Course, Moment, Phase, What};
-use crate::event::{Nanos, Seq, visible};
+use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
 use crate::lesson::line;
@@ -111,8 +111,7 @@ impl Teller<'_> {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            let words = paragraph.split_whitespace().map(|word| visible(word.as_bytes(), 200));
-            lines.extend(words::wrap(&words.collect::<Vec<_>>().join(" "), self.width()));
+            lines.extend(words::wrap(&flat(paragraph), self.width()));
         }
         lines
     }
@@ -158,7 +157,7 @@ impl Teller<'_> {
             let next = format!("{} ", self.glyphs.look);
             self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
         }
-        self.say(&mut asked, &ask.text, Role::Title);
+        self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
         let mut answers = Vec::new();
         self.answers(&mut answers, ask);
         vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
@@ -179,7 +178,7 @@ impl Teller<'_> {
         match &ask.answer {
             Answer::Choice(choices) => {
                 for (n, choice) in choices.iter().enumerate() {
-                    let text = visible(choice.text.as_bytes(), 2000);
+                    let text = flat(&choice.text);
                     self.marked(lines, &format!(" {}  ", n + 1), &text, Role::Key);
                 }
             }
@@ -207,7 +206,7 @@ impl Teller<'_> {
         }
         let mut done = Vec::new();
         self.calls(&mut done, moment);
-        self.tally(&mut done, moment, step.map(|step| &step.action));
+        Self::tally(&mut done, moment, step.map(|step| &step.action));
         self.changes(&mut done, moment);
         self.troubles(&mut done, moment);
         let after = match step.and_then(|step| step.reveal.as_deref()) {
@@ -220,7 +219,7 @@ impl Teller<'_> {
     }
 
     /// The counters that a step shows.
-    fn tally(&self, lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
+    fn tally(lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
         let Some(Action::Tally { show }) = action else { return };
         for counter in show {
             let value = words::count(moment.report.counter(counter));
@@ -254,7 +253,9 @@ impl Teller<'_> {
             "main" => String::new(),
             name => format!("{name}: "),
         };
-        Some(if events { format!("{who}{call} {gloss}") } else { format!("{who}{call}") })
+        let sleeps = matches!(event.kind, Kind::Enter(_));
+        let more = if events || sleeps { format!(" {gloss}") } else { String::new() };
+        Some(format!("{who}{call}{more}"))
     }
 
     fn changes(&self, lines: &mut Vec<Line>, moment: &Moment) {
@@ -297,14 +298,14 @@ impl Teller<'_> {
 
     /// The question, and how it came out.
     fn judged(&self, lines: &mut Vec<Line>, moment: &Moment, ask: &Ask, verdict: &Verdict) {
-        self.say(lines, &ask.text, Role::Title);
-        let truth = self.truth(ask, verdict.truth);
+        self.marked(lines, "? ", &flat(&ask.text), Role::Title);
+        let truth = Self::truth(ask, verdict.truth);
         let yes = format!("{} ", self.glyphs.check);
         let no = format!("{} ", self.glyphs.close);
         match (verdict.is_right(), verdict.reply) {
             (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
             (_, Some(reply)) => {
-                let said = self.said(ask, reply);
+                let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);
                 let who = if is_seen(ask) { "The kernel" } else { "The answer" };
                 self.marked(lines, &yes, &format!("{who}: {truth}"), Role::Good);
@@ -332,20 +333,20 @@ impl Teller<'_> {
         self.marked(lines, &bad, &text, Role::Bad);
     }
 
-    fn said(&self, ask: &Ask, reply: Reply) -> String {
+    fn said(ask: &Ask, reply: Reply) -> String {
         match (reply, &ask.answer) {
             (Reply::Choice(at), Answer::Choice(choices)) => {
                 let text = choices.get(at).map_or("", |choice| &choice.text);
-                format!("{}, {}", at + 1, visible(text.as_bytes(), 2000))
+                format!("{}, {}", at + 1, flat(text))
             }
             (Reply::Typed(given), _) => quiz::spelled(given),
             (Reply::Choice(at), Answer::Free { .. }) => (at + 1).to_string(),
         }
     }
 
-    fn truth(&self, ask: &Ask, truth: Truth) -> String {
+    fn truth(ask: &Ask, truth: Truth) -> String {
         match truth {
-            Truth::Choice(at) => self.said(ask, Reply::Choice(at)),
+            Truth::Choice(at) => Self::said(ask, Reply::Choice(at)),
             Truth::Given(given) => quiz::spelled(given),
             Truth::NoChoice => "none of these answers is what it did".to_owned(),
             Truth::Nothing => "the step did not come to that".to_owned(),
@@ -371,7 +372,12 @@ impl Teller<'_> {
                 Some(false) => (self.glyphs.close, Role::Bad),
                 None => (self.glyphs.idle, Role::Text),
             };
-            let truth = self.truth(ask, verdict.truth);
+            let truth = match (verdict.truth, &ask.answer) {
+                (Truth::Choice(at), Answer::Choice(choices)) => {
+                    choices.get(at).map_or_else(String::new, |choice| flat(&choice.text))
+                }
+                (truth, _) => Self::truth(ask, truth),
+            };
             let text = format!("step {}: {truth}", step + 1);
             self.marked(&mut answers, &format!("{mark} "), &text, role);
         }
@@ -394,6 +400,12 @@ impl Teller<'_> {
         let after = "[ goes back step by step, r begins again, q leaves.";
         vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]
     }
+}
+
+/// A text of the author as words with one blank between them, none of which acts on a terminal.
+fn flat(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| visible(word.as_bytes(), 200));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether what is right is seen, and not said by the author.

@@ -495,3 +495,16 @@ proptest! {
         class.shown(&UNICODE);
     }
 }
+
+#[test]
+fn the_readme_has_the_keys_and_words_of_lessons() {
+    let readme = include_str!("../../../README.md");
+    let keys = crate::tui::lesson_rows();
+    assert!(readme.contains(&keys), "its table of a lesson's keys should be\n{keys}");
+    let row = |(word, arguments, help): &(&str, &str, &str)| {
+        format!("| `{}` | {help} |\n", format!("{word} {arguments}").replace('|', "\\|"))
+    };
+    let rows: String = crate::lesson::line::GRAMMAR.iter().map(row).collect();
+    let words = format!("| line | does |\n| --- | --- |\n{rows}");
+    assert!(readme.contains(&words), "its table of lines should be\n{words}");
+}

@@ -38,7 +38,11 @@ impl Help<'_> {
         let g = self.0.theme.glyphs;
         let mut lines = Vec::new();
         let server = self.0.ui.place == Place::Server;
-        let groups = if server { &Group::ALL[..] } else { &Group::LESSON[..] };
+        let groups = match self.0.ui.place {
+            Place::Server => &Group::ALL[..],
+            Place::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
+            Place::Lesson | Place::Question => &Group::LESSON,
+        };
         for group in groups.iter().copied() {
             lines.push(Line::Heading(group.title()));
             lines.extend(

@@ -129,9 +129,10 @@ impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let until = look.scene.world.t;
-        let span = match look.scene.world.is_told() {
-            true => format!("up to {}", words::moment(look.scene.world, until)),
-            false => format!("{} up to {until}", print_duration(look.ui.zoom)),
+        let span = if look.scene.world.is_told() {
+            format!("up to {}", words::moment(look.scene.world, until))
+        } else {
+            format!("{} up to {until}", print_duration(look.ui.zoom))
         };
         let mut title = vec!["Timeline".to_owned(), span, "seen, model".to_owned()];
         look.filtered(&mut title);
@@ -207,8 +208,8 @@ impl TimelinePane<'_> {
     }
 
     fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
-        let unit = if self.0.scene.world.is_told() { "step" } else { "seconds" };
         const STEPS: [u64; 3] = [1, 2, 5];
+        let unit = if self.0.scene.world.is_told() { "step" } else { "seconds" };
         let mut least = window.width.0 * 12 / u64::from(window.columns.max(1));
         if self.0.scene.world.is_told() {
             least = (least / 2).max(STEP.0);
