@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use judge::{Difference, Verdict};
+
 use super::case::Case;
 use super::{check, to_toml};
 use crate::error::Error;
@@ -63,6 +65,8 @@ pub struct Summary {
     pub sequences: u64,
     /// Of them those with threads.
     pub threaded: u64,
+    /// Of them those that could not be made, because the system does not let a harvest be held.
+    pub skipped: u64,
     /// Steps made.
     pub steps: u64,
     /// The first that came out otherwise: the run ends there.
@@ -84,9 +88,13 @@ pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Sum
         summary.sequences += 1;
         summary.threaded += u64::from(threads);
         summary.steps += u64::try_from(case.steps.len()).unwrap_or(0);
-        if judge::on_kernel(&case, machine(flaw)).is_some() {
-            summary.found = shrunk(number, case, flaw);
-            break;
+        match judge::on_kernel(&case, machine(flaw)) {
+            Verdict::Agrees => {}
+            Verdict::Skipped => summary.skipped += 1,
+            Verdict::Differs(difference) => {
+                summary.found = Some(shrunk(number, case, difference, flaw));
+                break;
+            }
         }
         if summary.sequences.is_multiple_of(1000) {
             progress(summary.sequences);
@@ -101,12 +109,19 @@ fn machine(flaw: Option<Flaw>) -> Machine {
 }
 
 /// The shortest sequence that still differs, cut behind the step that does.
-fn shrunk(seed: u64, case: Case, flaw: Option<Flaw>) -> Option<Found> {
-    let mut differs = |case: &Case| judge::on_kernel(case, machine(flaw)).is_some();
+fn shrunk(seed: u64, mut case: Case, first: Difference, flaw: Option<Flaw>) -> Found {
+    case.steps.truncate(first.step);
+    let mut last = first;
+    let mut differs = |case: &Case| match judge::on_kernel(case, machine(flaw)) {
+        Verdict::Differs(difference) => {
+            last = difference;
+            true
+        }
+        Verdict::Agrees | Verdict::Skipped => false,
+    };
     let mut case = shrink::shrink(case, &mut differs);
-    let difference = judge::on_kernel(&case, machine(flaw))?;
-    case.steps.truncate(difference.step);
-    Some(Found { seed, case, step: difference.step, what: difference.text })
+    case.steps.truncate(last.step);
+    Found { seed, case, step: last.step, what: last.text }
 }
 
 /// What is asked of [`check`].
@@ -125,6 +140,7 @@ pub struct Random {
 struct Line<'a> {
     sequences: u64,
     threaded: u64,
+    skipped: u64,
     steps: u64,
     ms: u128,
     found: Option<&'a str>,
@@ -168,12 +184,13 @@ fn tell(
     summary: &Summary,
     path: Option<&Path>,
 ) -> io::Result<()> {
-    let Summary { sequences, threaded, steps, found, took } = summary;
+    let Summary { sequences, threaded, skipped, steps, found, took } = summary;
     let file = path.map(check::shown);
     if json {
         let line = Line {
             sequences: *sequences,
             threaded: *threaded,
+            skipped: *skipped,
             steps: *steps,
             ms: took.as_millis(),
             found: file.as_deref(),
@@ -191,5 +208,9 @@ fn tell(
         )?;
     }
     let outcome = if found.is_some() { "the last one differs" } else { "all agree" };
-    writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps: {outcome}")
+    let skips = match skipped {
+        0 => String::new(),
+        _ => format!(", {skipped} skipped for want of userfaultfd"),
+    };
+    writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps{skips}: {outcome}")
 }

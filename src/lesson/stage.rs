@@ -85,12 +85,13 @@ pub(crate) struct NewFd {
 /// Real descriptors and threads.
 #[derive(Debug)]
 pub(crate) struct Stage {
+    /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
+    /// are dropped before everything else: a close of what they watch would wait for them.
+    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
     clock: Clock,
     own: Own,
     table: Table,
     workers: Vec<Worker>,
-    /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each.
-    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
     fdinfo: BTreeMap<FileId, Fdinfo>,
     loopback: Loopback,
     charges: Charges,
@@ -135,11 +136,16 @@ impl Stage {
     /// [`StageError::Refused`] if it is one of the tool's own.
     pub(crate) fn number(&self, arg: &FdArg) -> Result<Fd, StageError> {
         let fd = self.table.number(arg);
-        let reserved = self.own.first()..self.own.first().saturating_add(own::MOST_OWN);
+        let reserved = self.own.first()..self.end_of_numbers();
         if (0..own::FIRST_NUMBER).contains(&fd.0) || reserved.contains(&fd.0) {
             return Err(StageError::Refused(format!("number {fd} is the tool's own")));
         }
         Ok(fd)
+    }
+
+    /// No descriptor of this process has this number or a higher one.
+    pub(crate) fn end_of_numbers(&self) -> i32 {
+        self.own.first().saturating_add(own::MOST_OWN)
     }
 
     // --- threads

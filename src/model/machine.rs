@@ -62,6 +62,8 @@ pub use words::{Ctl, Place, Reported, Way, Woke};
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     now: Nanos,
+    /// Whether there ever was a file to which time brings something.
+    timed: bool,
     numbers: BTreeMap<Fd, FileId>,
     files: FxHashMap<FileId, File>,
     /// The open files in the order in which they were made.
@@ -80,6 +82,8 @@ pub struct Machine {
     returned: Vec<(LaneId, Woke)>,
     /// Whether two things ever happened at once of which the kernel leaves open which comes first.
     raced: bool,
+    /// Whether a thread ever waited for a harvest that was held.
+    stuck: bool,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].
@@ -149,6 +153,7 @@ impl Machine {
 
     /// `timerfd_create(2)`, non-blocking.
     pub fn timerfd(&mut self, at: Place) {
+        self.timed = true;
         self.install(at, What::Timerfd(Timerfd::default()));
     }
 
@@ -176,6 +181,7 @@ impl Machine {
 
     /// A TCP socket that is not connected, non-blocking.
     pub fn tcp(&mut self, at: Place) {
+        self.timed = true;
         let link = self.link(Joint::Tcp(Tcp::new()), [Some(at.file), None]);
         self.install(at, What::End(link, Side::A));
     }
@@ -347,6 +353,7 @@ impl Machine {
     fn close_with(&mut self, fd: Fd, reset: bool) -> Result<(), Errno> {
         let file = self.file_at(fd)?;
         if self.is_last_ref(file) && self.is_in_frozen(file) {
+            self.stuck = true;
             return Err(Errno::EDEADLK);
         }
         self.numbers.remove(&fd);
@@ -421,6 +428,10 @@ impl Machine {
     /// Time passes: timers expire, and the threads that they wake run.
     pub fn advance(&mut self, by: Nanos) {
         let target = Nanos(self.now.0.saturating_add(by.0));
+        if !self.timed {
+            self.now = target;
+            return;
+        }
         // Each timer is re-armed by a read alone, so few things are due; this is no more than a bound.
         for _ in 0..10_000 {
             let Some((at, due)) = self.next_due(target) else { break };

@@ -5,7 +5,7 @@
 
 use crate::event::{FileKind, How, Mask};
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, Case, FdArg, Label, Level, Scan, SockOpt, Step, Wait,
+    Action, Actor, ActorKind, Amount, Case, FdArg, Label, Level, Need, Scan, SockOpt, Step, Wait,
 };
 use crate::model::Machine;
 
@@ -63,6 +63,8 @@ enum Idea {
     Buffer,
     Park,
     Signal,
+    Freeze,
+    Thaw,
 }
 
 /// How often each is had, by one thread and by several. Several threads never fill or drain: each
@@ -85,7 +87,7 @@ const ALONE: [(usize, Idea); 16] = [
     (2, Idea::Shutdown),
     (1, Idea::Buffer),
 ];
-const TOGETHER: [(usize, Idea); 13] = [
+const TOGETHER: [(usize, Idea); 15] = [
     (12, Idea::Add),
     (5, Idea::Mod),
     (1, Idea::Del),
@@ -99,6 +101,8 @@ const TOGETHER: [(usize, Idea); 13] = [
     (1, Idea::Shutdown),
     (14, Idea::Park),
     (1, Idea::Signal),
+    (3, Idea::Freeze),
+    (3, Idea::Thaw),
 ];
 
 /// Makes the sequence of a seed: by one thread, or with others that sleep.
@@ -109,8 +113,13 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         threads,
         tower: false,
+        holds: false,
         made: 0,
     };
+    maker.holds = threads && maker.dice.percent(30);
+    if maker.holds {
+        maker.case.needs.push(Need::Userfaultfd);
+    }
     maker.actors();
     let steps = if threads { 8 + maker.dice.roll(14) } else { 8 + maker.dice.roll(38) };
     for _ in 0..steps {
@@ -143,6 +152,8 @@ struct Maker {
     threads: bool,
     /// Whether there are enough epolls to nest them too deep.
     tower: bool,
+    /// Whether harvests are held.
+    holds: bool,
     /// Names given so far.
     made: u32,
 }
@@ -171,10 +182,11 @@ impl Maker {
         let size = self.dice.weigh(&[(2, 4096), (1, 8192), (1, 65536)]).unwrap_or(4096);
         let sndbuf = self.dice.weigh(&[(1, None), (1, Some(1)), (1, Some(4000)), (1, Some(20000))]);
         let sndbuf = sndbuf.unwrap_or_default();
-        match self.dice.roll(4) {
-            0 => ActorKind::Pipe { size },
-            1 => ActorKind::Pair { sndbuf },
-            2 => ActorKind::Dgram { sndbuf },
+        match self.dice.roll(13) {
+            0..=2 => ActorKind::Pipe { size },
+            3..=5 => ActorKind::Pair { sndbuf },
+            6..=8 => ActorKind::Dgram { sndbuf },
+            9 => ActorKind::Udp,
             _ => ActorKind::Eventfd {
                 value: self.dice.weigh(&[(3, 0), (1, 1), (1, 2)]).unwrap_or(0),
                 semaphore: self.dice.percent(30),
@@ -252,13 +264,13 @@ impl Maker {
     fn step(&mut self, action: Action) -> bool {
         if self.threads {
             let mut after = self.stage.clone();
-            after.play(&action);
-            if after.machine.raced() {
+            after.pass_over(&action);
+            if after.machine.raced() || after.machine.stuck() {
                 return false;
             }
             self.stage = after;
         } else {
-            self.stage.play(&action);
+            self.stage.pass_over(&action);
         }
         self.case.steps.push(Step::new(action));
         true
@@ -322,17 +334,26 @@ impl Maker {
                 (!full).then(|| Action::Dup { fd, name: self.name("d") })
             }
             Idea::Shutdown => {
-                let sockets = |kind| matches!(kind, FileKind::Unix | FileKind::Datagram);
-                let fd = self.one(&self.of_kind(sockets))?;
+                let fd = self.one(&self.of_kind(is_socket))?;
                 Some(Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? })
             }
             Idea::Buffer => {
-                let sockets = |kind| matches!(kind, FileKind::Unix | FileKind::Datagram);
-                let fd = self.one(&self.of_kind(sockets))?;
+                let fd = self.one(&self.of_kind(is_socket))?;
                 let value = *self.dice.pick(&[1, 4000, 20000, 100_000])?;
                 Some(Action::Sockopt { fd, opt: SockOpt::SndBuf, value })
             }
             Idea::Park => self.park(),
+            Idea::Freeze if !self.holds => None,
+            Idea::Freeze => {
+                let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
+                let max = self.dice.weigh(&[(1, 1), (1, 2), (2, 64)])?;
+                let at = self.dice.weigh(&[(3, 1), (2, 2), (1, 3)])?.min(max);
+                Some(Action::Freeze { ep, thread: self.awake()?, max, at })
+            }
+            Idea::Thaw => {
+                let frozen = self.stage.frozen();
+                Some(Action::Thaw { thread: self.dice.pick(&frozen)?.clone() })
+            }
             Idea::Signal => {
                 let asleep = self.names().into_iter().filter(|name| self.stage.sleeps(name));
                 let asleep: Vec<_> = asleep.collect();
@@ -394,16 +415,18 @@ impl Maker {
 
     /// A thread that is awake goes to sleep in epoll_wait, or sometimes in poll or select.
     fn park(&mut self) -> Option<Action> {
-        if self.stage.sleepers() >= MOST_THREADS {
-            return None;
-        }
-        let thread = self.names().into_iter().find(|name| !self.stage.sleeps(name))?;
+        let thread = self.awake()?;
         if self.dice.percent(25) {
             return self.scan(Some(thread));
         }
         let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
         let max = self.dice.weigh(&[(2, 1), (1, 2), (3, 64)])?;
         Some(Action::Wait(Wait { ep, max, timeout: None, thread: Some(thread) }))
+    }
+
+    /// A thread that is in no call.
+    fn awake(&self) -> Option<Label> {
+        self.names().into_iter().find(|name| !self.stage.sleeps(name))
     }
 
     fn name(&mut self, first: &str) -> Label {
@@ -417,4 +440,8 @@ impl Maker {
         let actor = Actor { line: 0, name: self.name("n"), kind, count: None };
         self.step(Action::New { actor });
     }
+}
+
+fn is_socket(kind: FileKind) -> bool {
+    matches!(kind, FileKind::Unix | FileKind::Datagram | FileKind::Udp)
 }

@@ -69,10 +69,7 @@ impl Rehearsal {
 
     /// The open descriptors, by number, with what each is.
     pub(super) fn open(&self) -> impl Iterator<Item = (&Label, FileKind)> {
-        self.open.iter().filter_map(|(fd, label)| {
-            let file = self.machine.file(self.machine.file_under(*fd)?)?;
-            Some((label, file.what))
-        })
+        self.open.iter().filter_map(|(fd, label)| Some((label, self.machine.kind_under(*fd)?)))
     }
 
     /// The labels that were closed.
@@ -85,9 +82,9 @@ impl Rehearsal {
         self.lane(thread).is_some_and(|lane| self.sleepers.contains_key(&lane))
     }
 
-    /// How many threads are.
-    pub(super) fn sleepers(&self) -> usize {
-        self.sleepers.len()
+    /// The threads that are held in a harvest.
+    pub(super) fn frozen(&self) -> Vec<Label> {
+        self.machine.frozen().into_iter().map(|lane| self.thread(lane)).collect()
     }
 
     fn lane(&self, thread: &Label) -> Option<LaneId> {
@@ -172,6 +169,15 @@ impl Rehearsal {
         self.collect(&mut seen);
         self.look(&mut seen);
         seen
+    }
+
+    /// Makes one step without a look at what is to be seen.
+    pub(super) fn pass_over(&mut self, action: &Action) {
+        let mut seen = Observed::default();
+        self.act(action, &mut seen);
+        for (lane, _) in self.machine.take_woken() {
+            self.sleepers.remove(&lane);
+        }
     }
 
     fn act(&mut self, action: &Action, seen: &mut Observed) {
@@ -303,7 +309,7 @@ impl Rehearsal {
     }
 
     fn kind(&self, fd: Fd) -> Option<FileKind> {
-        Some(self.machine.file(self.machine.file_under(fd)?)?.what)
+        self.machine.kind_under(fd)
     }
 
     /// What `write` means for that file: bytes, or the number that an eventfd takes.

@@ -93,7 +93,6 @@ impl Runner {
         name: &Label,
         who: Option<&Who>,
     ) -> Result<(), RunError> {
-        self.is_free(name)?;
         let lane = self.caller(doing, who)?;
         let listener = self.stage.number(fd)?;
         let at = Place { fd: self.stage.table().free(0), file: self.stage.table().next_file() };

@@ -1,6 +1,6 @@
 //! Actions that are many calls: repeats, measurements; and the limit of descriptors.
 
-use crate::event::{Call, Ret};
+use crate::event::{Call, Nanos, Ret};
 use crate::lesson::case::{Action, Counter, Label, Outcome, Run, Way};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Done, Query, Ready};
@@ -87,35 +87,18 @@ impl Runner {
         let times = times.max(1);
         let mut ready = Ready::new(&query)
             .map_err(|errno| RunError::Refused(format!("that call cannot be made: {errno}")))?;
-        let (mut events, mut empty) = (0, 0);
-        let started = self.now();
-        let (mut fastest, mut mark) = (None::<u64>, started);
-        for n in 1..times {
-            // What fails fails in the last call, too, which is looked at.
-            let found = ready.repeat().unwrap_or(0);
-            events += found;
-            empty += u64::from(found == 0);
-            if n % BATCH == 0 {
-                let now = self.now();
-                let took = now.since(mark).0;
-                fastest = Some(fastest.map_or(took, |least| least.min(took)));
-                mark = now;
-            }
-        }
-        let last = ready.call(0);
-        let ended = self.now();
-        let all = ended.since(started).0 / u64::from(times);
-        let each = fastest.map_or(all, |took| took / u64::from(BATCH));
+        let clock = self.clock;
+        let (timing, done) = timed(&mut ready, times, || Nanos(clock.now()));
+        let Timing { events, empty, each } = timing;
         self.counters.set(Counter::Ns(name.clone()), each);
         self.counters.add(Counter::Calls, u64::from(times) - 1);
         if let Query::Wait { .. } = query {
             self.counters.add(Counter::Waits, u64::from(times) - 1);
-            self.counters.add(Counter::Events, events as u64);
+            self.counters.add(Counter::Events, events);
             self.counters.add(Counter::Empty, empty);
         }
         let polled = query.polled().len() as u64 * (u64::from(times) - 1);
         self.counters.add(Counter::Polled, polled);
-        let done = Done { answer: last, started, ended };
         // Only an epoll_wait changes what the next one brings.
         let changes = matches!(query, Query::Wait { .. });
         for _ in 1..if changes { times } else { 1 } {
@@ -126,7 +109,7 @@ impl Runner {
         let kernel = self.returned(&mut unseen, MAIN, &call, &done)?;
         doing.found.both(|| "the last call".to_owned(), &kernel, &model, seen_text);
         let text = format!("{} {times} times, {each} ns each", run_word(run)).into();
-        let (ret, time) = (Ret::ok(times.into()), (started, ended));
+        let (ret, time) = (Ret::ok(times.into()), (done.started, done.ended));
         doing.made(MAIN, Made { text, ret, time });
         doing.result(outcome(Ok(times.into())), outcome(Ok(times.into())));
         Ok(())
@@ -147,6 +130,40 @@ impl Runner {
         doing.result(outcome(Ok(0)), outcome(Ok(0)));
         Ok(())
     }
+}
+
+/// What came of the calls of a measurement but the last.
+struct Timing {
+    /// Events, or descriptors with something to tell.
+    events: u64,
+    /// Calls that brought none.
+    empty: u64,
+    /// Nanoseconds that one takes: in the fastest batch, where there is a whole one.
+    each: u64,
+}
+
+/// Makes the call so many times, at least once, and looks at what the last one brought.
+fn timed(ready: &mut Ready, times: u32, now: impl Fn() -> Nanos) -> (Timing, Done) {
+    let (mut events, mut empty) = (0, 0);
+    let started = now();
+    let (mut fastest, mut mark) = (None::<u64>, started);
+    for n in 1..times {
+        // What fails fails in the last call, too, which is looked at.
+        let found = ready.repeat().unwrap_or(0);
+        events += found as u64;
+        empty += u64::from(found == 0);
+        if n % BATCH == 0 {
+            let now = now();
+            let took = now.since(mark).0;
+            fastest = Some(fastest.map_or(took, |least| least.min(took)));
+            mark = now;
+        }
+    }
+    let answer = ready.call(0);
+    let ended = now();
+    let all = ended.since(started).0 / u64::from(times);
+    let each = fastest.map_or(all, |took| took / u64::from(BATCH));
+    (Timing { events, empty, each }, Done { answer, started, ended })
 }
 
 fn run_word(run: &Run) -> &'static str {

@@ -70,6 +70,9 @@ impl Runner {
         let mut labels = Vec::new();
         for (arg, mask) in &scan.fds {
             let fd = self.stage.number(arg)?;
+            if way == case::Way::Select && fd.0 >= self.stage.end_of_numbers() {
+                return Err(RunError::Refused(format!("select ignores a number like {fd}")));
+            }
             fds.push((fd, *mask));
             labels.push((fd, Label::new(arg.to_string())));
         }

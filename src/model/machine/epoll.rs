@@ -82,9 +82,15 @@ impl Machine {
         if self.epolls.contains_key(&file) { Ok(file) } else { Err(Errno::EINVAL) }
     }
 
+    /// Whether a harvest of it is held.
+    pub(super) fn is_frozen(&self, ep: FileId) -> bool {
+        self.epolls.get(&ep).is_some_and(|epoll| epoll.scan.is_some())
+    }
+
     /// A call that would sleep until a harvest that is held goes on.
-    pub(super) fn not_frozen(&self, ep: FileId) -> Result<(), Errno> {
-        let held = self.epolls.get(&ep).is_some_and(|epoll| epoll.scan.is_some());
+    pub(super) fn not_frozen(&mut self, ep: FileId) -> Result<(), Errno> {
+        let held = self.is_frozen(ep);
+        self.stuck |= held;
         if held { Err(Errno::EDEADLK) } else { Ok(()) }
     }
 

@@ -283,7 +283,7 @@ impl Machine {
     pub(super) fn is_in_frozen(&self, id: FileId) -> bool {
         let items = self.files.get(&id).map_or(&[][..], |file| &file.items);
         let mut eps = items.iter().filter_map(|id| self.items.get(id)).map(|item| item.ep);
-        eps.any(|ep| self.not_frozen(ep).is_err())
+        eps.any(|ep| self.is_frozen(ep))
     }
 
     /// `eventpoll_release_file`: no event, no wake-up.

@@ -23,6 +23,13 @@ impl Machine {
         self.raced
     }
 
+    /// Whether, since the machine was new, a thread began to wait for a harvest that is held in a
+    /// way that is not modelled: a call of the main thread, a poll of that epoll, a signal to who
+    /// waits.
+    pub fn stuck(&self) -> bool {
+        self.stuck
+    }
+
     /// A registration of this epoll is listed by a wake-up, while a thread may look at the list.
     pub(super) fn race_with_arrival(&mut self, ep: FileId) {
         if self.woken.is_empty() || self.raced {

@@ -182,7 +182,7 @@ impl Machine {
 
     /// `ep_poll`, awake: a harvest, and to sleep again at the head if it brought nothing.
     fn run_waiter(&mut self, thread: LaneId, ep: FileId, max: usize) {
-        if self.not_frozen(ep).is_err() {
+        if self.is_frozen(ep) {
             if let Some(epoll) = self.epolls.get_mut(&ep) {
                 epoll.blocked.push(thread);
             }
@@ -219,6 +219,8 @@ impl Machine {
                 let (ep, max) = (*ep, *max);
                 if let Some(epoll) = self.epolls.get_mut(&ep) {
                     epoll.sleepers.retain(|other| *other != thread);
+                    // What waits for a harvest that is held no signal wakes.
+                    self.stuck |= epoll.blocked.contains(&thread);
                     epoll.blocked.retain(|other| *other != thread);
                 }
                 let looks = with == Woke::Interrupted && self.not_frozen(ep).is_ok();
@@ -226,7 +228,11 @@ impl Machine {
                 events.filter(|events| !events.is_empty()).map(Woke::Events)
             }
             Some(Sleep::Poll { .. }) => self.poll_again(thread).map(Woke::Polled),
-            Some(Sleep::Frozen { .. }) | None => return,
+            Some(Sleep::Frozen { .. }) => {
+                self.stuck = true;
+                return;
+            }
+            None => return,
         };
         self.leave(thread, woke.unwrap_or(with));
     }

@@ -122,6 +122,11 @@ impl Machine {
         self.numbers.get(&fd).copied()
     }
 
+    /// What the open file under that number is.
+    pub fn kind_under(&self, fd: Fd) -> Option<FileKind> {
+        self.file_under(fd).map(|id| self.kind_of(id))
+    }
+
     fn fds(&self, id: FileId) -> Vec<Fd> {
         let named = |(fd, file): (&Fd, &FileId)| (*file == id).then_some(*fd);
         self.numbers.iter().filter_map(named).collect()

@@ -113,6 +113,31 @@ fn a_case_that_takes_too_long_fails_in_time() {
 }
 
 #[test]
+fn a_call_that_would_wait_for_a_held_harvest_is_refused() {
+    let actors = "o = { kind = \"epoll\" }\ni = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
+    let step = |step: &str| format!("[[steps]]\n{}\n\n", step.replace("; ", "\n"));
+    let steps = [
+        "do = \"add\"; ep = \"i\"; fd = \"p.r\"; mask = \"IN\"",
+        "do = \"add\"; ep = \"o\"; fd = \"i\"; mask = \"IN\"",
+        "do = \"write\"; fd = \"p.w\"; n = 1",
+        "do = \"freeze\"; ep = \"i\"; thread = \"A\"; max = 1; at = 1",
+        "do = \"wait\"; ep = \"o\"; thread = \"B\"",
+    ];
+    let path = case("would-wait", actors, &steps.map(step).concat());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let needs = "level = \"core\"\nneeds = [\"userfaultfd\"]\n";
+    std::fs::write(&path, text.replace("level = \"core\"\n", needs)).unwrap();
+    let (lines, _, _) = lines(&mut check(&[&path]));
+    let line = &lines[0];
+    if line["result"] == "skip" {
+        return;
+    }
+    let reason = line["reason"].as_str().unwrap();
+    assert_eq!((&line["step"], &line["result"]), (&5.into(), &"fail".into()));
+    assert!(reason.contains("would wait until the harvest"), "{reason}");
+}
+
+#[test]
 fn one_wrong_file_keeps_all_from_being_run() {
     let good = case("good", PIPE, ADD);
     let long = vec![b'#'; 10_000_000];

@@ -189,3 +189,21 @@ fn a_closed_file_leaves_every_list_without_a_word() {
          close e
          write q.w 1");
 }
+
+#[test]
+fn a_nest_over_a_held_harvest_is_stuck() {
+    let held = "epoll o
+         epoll e
+         pipe p
+         add o e IN
+         add e p.r IN
+         write p.w 1
+         freeze A e 1 1";
+    assert!(!run(held).machine.stuck());
+    assert!(!run(&format!("{held}\n sleep B e\n write p.w 1\n thaw A")).machine.stuck());
+    for waits in ["wait o", "poll e IN", "mod e p.r IN", "close p.r", "signal A"] {
+        let mut script = run(held);
+        script.call(&waits.split(' ').collect::<Vec<_>>());
+        assert!(script.machine.stuck(), "{waits}");
+    }
+}

@@ -60,7 +60,7 @@ impl Script {
     }
 
     /// Makes one call; a value, or an error's name.
-    fn call(&mut self, words: &[&str]) -> String {
+    pub(super) fn call(&mut self, words: &[&str]) -> String {
         let word = |at: usize| words.get(at).copied().unwrap_or_default();
         let number = |at: usize, other: u64| word(at).parse().unwrap_or(other);
         let size = |at: usize, other: u32| word(at).parse().unwrap_or(other);
