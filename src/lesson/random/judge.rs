@@ -66,7 +66,8 @@ fn failed(step: usize, error: &RunError) -> Difference {
     Difference { step, text: error.to_string() }
 }
 
-/// What the model alone shows after each step; the first is after the making of the actors.
+/// What the model alone shows after each step.
+#[cfg(test)]
 pub(super) fn on_model(case: &Case, machine: Machine) -> Vec<Observed> {
     let mut stage = rehearsal(case, machine);
     case.steps.iter().map(|step: &Step| stage.play(&step.action)).collect()

@@ -178,8 +178,8 @@ impl Machine {
                     }
                 }
                 Hook::Poller { thread, want } => {
-                    let any = self.flawed(Flaw::PollerIgnoresKey);
-                    if key.is_empty() || key.any(want) || any {
+                    let keyless = key.is_empty() && !self.flawed(Flaw::PollerNeedsKey);
+                    if keyless || key.any(want) {
                         self.wake_poller(thread);
                     }
                 }

@@ -341,10 +341,11 @@ impl Tcp {
         }
     }
 
-    /// `setsockopt(2)` SO_SNDBUF: writers who wait are woken if there is room.
+    /// `setsockopt(2)` SO_SNDBUF: writers are woken if there is room, wanted or not
+    /// (`sk_stream_write_space`).
     pub(super) fn resize(&mut self, side: Side, wakes: &mut Wakes) {
         let (own, _) = self.both(side);
-        if own.room.wanted && !own.room.full {
+        if !own.room.full {
             own.room.wanted = false;
             wakes.one(Whom::Own, SOCKET_OUT, Reason::Room);
         }

@@ -38,6 +38,15 @@ fn a_socket_that_is_not_connected_hangs_up() {
          add e c IN|RDHUP|ET
          wait e = c HUP
          read c = ENOTCONN
+         sndbuf c 9000
+         add e c OUT = EEXIST
+         wait e =
+         mod e c OUT|ET
+         wait e = c OUT|HUP
+         sndbuf c 9000
+         wait e = c OUT|HUP
+         mod e c IN|RDHUP|ET
+         wait e = c HUP
          read c 0 = 0
          write c 1 = EPIPE
          shutdown c wr = ENOTCONN
