@@ -5,6 +5,7 @@
 //! values are those of the commands. This module starts nothing: it says what is to be done.
 
 mod config;
+mod lesson;
 mod options;
 mod values;
 
@@ -18,6 +19,9 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
+use crate::lesson::child::SUBCOMMAND;
+use lesson::LessonArgs;
+pub use lesson::{LessonOptions, Teach};
 use options::{Check, Options};
 pub use values::{HistoryLimits, Output, ThemeName};
 
@@ -29,6 +33,8 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 pub enum Request {
     /// Run the server and watch it.
     Serve(Box<ServeOptions>),
+    /// Show, list, print or run lessons.
+    Lesson(Box<LessonOptions>),
     /// Run cases and say how they came out.
     Check(CheckOptions),
     /// Be the process of a case, for the process with this number.
@@ -92,12 +98,23 @@ Examples:
 
   epollscope --trigger edge --read once:4 --paused
                                   step through edge-triggered reads of 4 bytes
+  epollscope lesson               predict what epoll does, step by step; --list, --print NAME
   epollscope --app http --threads 2
                                   one epoll instance, two threads; try: curl 127.0.0.1:8000
   epollscope --headless --for 10s --listen 127.0.0.1:0
                                   events as lines of JSON, for 10 seconds, on a free port
   epollscope --config class.toml  options from a file: trigger = \"edge\", mistake = [\"ignore-eof\"]
   epollscope check                does this kernel do what the cases and lessons say?
+";
+
+/// The examples at the end of the help of lessons.
+const LESSONS: &str = "\
+Examples:
+  epollscope lesson               the menu
+  epollscope lesson --list        the names
+  epollscope lesson read-once --theme projector
+  epollscope lesson ./mine.toml   a lesson of your own
+  printf '1\\n2\\n' | epollscope lesson read-once --json
 ";
 
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
@@ -117,14 +134,11 @@ enum Verb {
     /// Run the server and watch it; this is what happens without a command, too.
     #[command(after_help = EXAMPLES)]
     Serve(Box<Options>),
+    /// Go through lessons: predict what epoll does, then watch the kernel do it.
+    #[command(after_help = LESSONS)]
+    Lesson(Box<LessonArgs>),
     /// Run case files on this kernel and on the model: both must do what the files say
     Check(Check),
-    /// Be the process of a case.
-    #[command(name = "case-process", hide = true)]
-    CaseProcess {
-        /// The process that asks.
-        parent: u32,
-    },
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -143,6 +157,10 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(parent) = case_process(&args) {
+        return Ok(Request::CaseProcess(parent));
+    }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => return not_parsed(&error),
@@ -154,13 +172,24 @@ where
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
         }
         Some(Verb::Check(check)) => return Ok(Request::Check(check.resolve())),
-        Some(Verb::CaseProcess { parent }) => return Ok(Request::CaseProcess(parent)),
+        Some(Verb::Lesson(arguments)) => {
+            return arguments.resolve().map(|options| Request::Lesson(Box::new(options)));
+        }
         Some(Verb::Completions { shell }) => return Ok(Request::Print(completions(shell))),
         Some(Verb::Man) => return manual().map(Request::Print),
     };
     let file = options.config().map(config::read).transpose()?;
     let options = options.over(file.unwrap_or_default());
     options.resolve().map(|options| Request::Serve(Box::new(options)))
+}
+
+/// The process that asks, if this is to be the process of a case: no command for people, of which
+/// neither the help nor the completions know.
+fn case_process(args: &[OsString]) -> Option<u32> {
+    match args {
+        [_, word, parent] if word == SUBCOMMAND => parent.to_str()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Help and version are no failures, though clap says so.

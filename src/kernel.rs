@@ -6,4 +6,5 @@
 pub mod edge_log;
 pub mod fdinfo;
 pub mod queues;
+pub mod release;
 pub mod task;

@@ -4,15 +4,18 @@
 //! A case and a lesson are one format. A case holds the model against the kernel; a lesson is a
 //! case with words and questions for the learner.
 
+pub mod aloud;
 pub mod case;
 pub mod catalog;
 pub mod check;
 pub mod child;
+pub mod line;
 mod parse;
 mod print;
+pub mod quiz;
 pub mod random;
 pub mod run;
 mod stage;
 
-pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, parse};
+pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
 pub use print::{handout, one_line, to_toml};

@@ -7,6 +7,7 @@
 //! ```text
 //! engine: threads serving real sockets ─┐                              ┌─> tui panes
 //! kernel: fdinfo, queues, edge log ─────┤ Event  ┌─────────┐  ┌───────┐ ├─> findings, why-sentences
+//! lesson: steps on kernel and model ────┤        │         │  │       │ │
 //! literals in a test ───────────────────┼──────> │ Journal │─>│ World │─┼─> headless JSON lines
 //!                                       ┘        └─────────┘  └───────┘ └─> assertions
 //!        ^                                                                 │
@@ -29,4 +30,5 @@ pub mod model;
 pub mod serve;
 pub mod session;
 pub mod sys;
+pub mod teach;
 pub mod tui;

@@ -9,7 +9,7 @@ use epollscope::error::Error;
 use epollscope::lesson::check::{self, Check};
 use epollscope::lesson::child;
 use epollscope::lesson::random::{self, Plan, Random};
-use epollscope::serve;
+use epollscope::{serve, teach};
 
 fn main() -> ExitCode {
     match run() {
@@ -40,5 +40,6 @@ fn run() -> anyhow::Result<ExitCode> {
         }
         Request::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
+        Request::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }
 }

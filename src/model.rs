@@ -16,6 +16,8 @@ mod ready;
 mod rules;
 #[cfg(test)]
 mod scenario;
+#[cfg(test)]
+pub(crate) mod teller;
 mod threads;
 mod timeline;
 mod told;
@@ -33,5 +35,6 @@ pub use machine::{
 };
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
-pub use why::{Subject, why};
+pub use told::STEP;
+pub use why::{Subject, changes, why};
 pub use world::{Aside, Counters, Delta, EpollInstance, World};

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -74,22 +75,32 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
 }
 
 /// The exit status of a program that a signal ended.
-fn status(signal: i32) -> u8 {
+pub(crate) fn status(signal: i32) -> u8 {
     128 + u8::try_from(signal).unwrap_or(0)
 }
 
 /// How the screen is to look.
 fn screen(options: &ServeOptions) -> TuiOptions {
+    look(options.theme, options.ascii, options.mouse, options.run_for)
+}
+
+/// The same from the options that every screen has.
+pub(crate) fn look(
+    theme: Option<ThemeName>,
+    ascii: bool,
+    mouse: bool,
+    run_for: Option<Duration>,
+) -> TuiOptions {
     TuiOptions {
-        theme: options.theme.map(|theme| match theme {
+        theme: theme.map(|theme| match theme {
             ThemeName::Dark => tui::ThemeName::Dark,
             ThemeName::Light => tui::ThemeName::Light,
             ThemeName::Projector => tui::ThemeName::Projector,
             ThemeName::Mono => tui::ThemeName::Mono,
         }),
-        marks: if options.ascii { Marks::Ascii } else { Marks::Unicode },
-        mouse: if options.mouse { Mouse::Captured } else { Mouse::Terminal },
-        run_for: options.run_for,
+        marks: if ascii { Marks::Ascii } else { Marks::Unicode },
+        mouse: if mouse { Mouse::Captured } else { Mouse::Terminal },
+        run_for,
     }
 }
 

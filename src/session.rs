@@ -1,5 +1,6 @@
 //! Where a source, a journal and a world meet.
 
+mod feed;
 mod pace;
 mod probe;
 
@@ -14,6 +15,8 @@ use crate::event::{
 use crate::journal::{Journal, Limits};
 use crate::model::{InterestList, Timeline, World};
 use crate::sys::clock::Clock;
+
+pub use feed::Feed;
 
 use pace::Pace;
 use probe::Probe;
@@ -90,6 +93,15 @@ struct Book {
 }
 
 impl Book {
+    fn new(limits: Limits) -> Self {
+        Self {
+            seq: Seq(0),
+            world: World::default(),
+            timeline: Timeline::default(),
+            journal: Journal::new(limits),
+        }
+    }
+
     fn write(&mut self, t: Nanos, lane: LaneId, kind: Kind, visit: &mut dyn FnMut(&Event, &World)) {
         self.seq = self.seq.next();
         // The order is that of the merge; a time can never step back on the screen.
@@ -111,17 +123,11 @@ impl Session {
         facts: Facts,
         edge_log: EdgeLogMode,
     ) -> Self {
-        let book = Book {
-            seq: Seq(0),
-            world: World::default(),
-            timeline: Timeline::default(),
-            journal: Journal::new(limits),
-        };
         Self {
             engine,
             doorbell,
             clock,
-            book,
+            book: Book::new(limits),
             facts,
             commands: Vec::new(),
             last_command: 0,
@@ -137,13 +143,13 @@ impl Session {
 
     /// As [`Session::tick`]; `visit` sees each event with the world after it.
     pub fn tick_with(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
-        let mut drained = self.drain(visit);
+        let (mut drained, mut upto) = self.drain(visit);
         for command in std::mem::take(&mut self.commands) {
             self.last_command += 1;
             let id = self.last_command;
             let text = command.to_string().into();
             let kind = Kind::Command { id, text, phase: CommandPhase::Accepted };
-            self.book.write(self.now(), LaneId::TOOL, kind, visit);
+            self.book.write(upto, LaneId::TOOL, kind, visit);
             if command == Command::Run {
                 self.engine.restart_dead();
             }
@@ -151,12 +157,12 @@ impl Session {
             drained.events += 1;
         }
         if self.ask_kernel() && !drained.more {
-            let mut answered = self.drain(visit);
-            answered.events += drained.events;
-            drained = answered;
+            let before = drained.events;
+            (drained, upto) = self.drain(visit);
+            drained.events += before;
         }
-        if !drained.more && !drained.held && self.probe.is_quiet(self.now(), &self.book.world) {
-            self.book.write(self.now(), LaneId::TOOL, Kind::Quiet, visit);
+        if !drained.more && !drained.held && self.probe.is_quiet(upto, &self.book.world) {
+            self.book.write(upto, LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }
         if let Some(on) = self.pace.decide(self.now()) {
@@ -168,7 +174,10 @@ impl Session {
         drained
     }
 
-    fn drain(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> Drained {
+    /// Folds what is there, and says up to which time everything has been folded: what the tool
+    /// itself has to tell is told as of then. This thread may have been kept from running since,
+    /// and a later time would push the server's events of meanwhile forward.
+    fn drain(&mut self, visit: &mut dyn FnMut(&Event, &World)) -> (Drained, Nanos) {
         let (book, probe, pace) = (&mut self.book, &mut self.probe, &mut self.pace);
         let mut answers = 0;
         let merged = self.engine.drain(PER_TICK, &mut |t, lane, kind| {
@@ -180,7 +189,8 @@ impl Session {
         probe.losing(merged.losing);
         answers += fold_answers(book, probe, merged.watermark, visit);
         let events = merged.events + answers;
-        Drained { events, more: merged.more, held: merged.held, again: None }
+        let drained = Drained { events, more: merged.more, held: merged.held, again: None };
+        (drained, merged.watermark)
     }
 
     /// Reads the interest list and queue lengths from the kernel when that is due. The answers are
@@ -208,7 +218,7 @@ impl Session {
     pub fn finish(&mut self, grace: Duration, visit: &mut dyn FnMut(&Event, &World)) {
         self.engine.shutdown(grace);
         loop {
-            let drained = self.drain(visit);
+            let (drained, _) = self.drain(visit);
             if !drained.more && !drained.held {
                 return;
             }

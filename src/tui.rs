@@ -15,6 +15,7 @@ pub mod input;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod lesson;
 pub mod pane;
 pub mod run;
 pub mod screen;
@@ -25,10 +26,10 @@ pub mod watchdog;
 pub mod words;
 
 #[cfg(test)]
-mod scenes;
+pub(crate) mod scenes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use keymap::readme_rows;
+pub use keymap::{lesson_rows, readme_rows};
 pub use run::{Exit, Marks, TuiOptions, run};
 pub use theme::ThemeName;

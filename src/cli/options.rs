@@ -90,16 +90,16 @@ struct Server {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Screen")]
 #[group(skip)]
-struct Screen {
+pub(super) struct Screen {
     /// Draw with ASCII characters only
     #[arg(long)]
-    ascii: bool,
+    pub(super) ascii: bool,
     /// Use this set of colours [default: by the terminal]
     #[arg(long, value_name = "THEME", value_enum)]
-    theme: Option<ThemeName>,
+    pub(super) theme: Option<ThemeName>,
     /// Use the mouse, which then no longer selects text
     #[arg(long)]
-    mouse: bool,
+    pub(super) mouse: bool,
 }
 
 /// How long it runs and what it remembers.

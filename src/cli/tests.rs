@@ -262,3 +262,41 @@ fn help_is_plain_text_with_headings_and_examples() {
 fn the_definitions_are_sound() {
     Line::command().debug_assert();
 }
+
+#[track_caller]
+fn lesson(line: &str) -> LessonOptions {
+    let args = std::iter::once("epollscope").chain(line.split_whitespace());
+    match parse(args) {
+        Ok(Request::Lesson(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn lessons_are_shown_listed_printed_and_run() {
+    let menu = lesson("lesson");
+    assert_eq!((menu.what, menu.name), (Teach::Show, None));
+    let shown = lesson("lesson read-once --theme projector --ascii --for 2s");
+    assert_eq!((shown.what, shown.name.as_deref()), (Teach::Show, Some("read-once")));
+    assert_eq!((shown.theme, shown.ascii), (Some(ThemeName::Projector), true));
+    assert_eq!(shown.run_for, Some(Duration::from_secs(2)));
+    assert_eq!(lesson("lesson --list").what, Teach::List);
+    assert_eq!(lesson("lesson --print read-once").what, Teach::Print);
+    assert_eq!(lesson("lesson read-once --json").what, Teach::Json);
+}
+
+#[test]
+fn what_lessons_cannot_do_is_refused() {
+    for (line, words) in [
+        ("lesson --print", "NAME|FILE"),
+        ("lesson --json", "NAME|FILE"),
+        ("lesson a --json --print", "--json"),
+        ("lesson a --list", "--list"),
+        ("lesson a b", "unexpected"),
+        ("lesson --trigger edge", "--trigger"),
+        ("--paused lesson", "the options of serve"),
+    ] {
+        let error = refused(line);
+        assert!(error.contains(words), "{line}: {error}");
+    }
+}

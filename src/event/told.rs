@@ -106,6 +106,8 @@ pub struct ToldThread {
     pub name: Box<str>,
     /// The kernel's number for it.
     pub tid: u32,
+    /// The call in which it sleeps, in strace's manner, if that is none of [`Call`](super::Call).
+    pub asleep_in: Option<Box<str>>,
 }
 
 /// Everything at one time.

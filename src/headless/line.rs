@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
     Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, Settings, SyscallRecord, visible,
+    Output, Pass, Settings, SyscallRecord, Told, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
@@ -14,6 +14,9 @@ const DATA_COLUMNS: usize = HEAD * 8;
 
 /// Columns of a sentence at the most.
 const LONG: usize = 1000;
+
+/// Columns of a name at the most.
+const NAME: usize = 100;
 
 /// How many entries of the ready list a `ready` line holds.
 pub const LISTED: usize = 64;
@@ -303,11 +306,27 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
         }
         Kind::Told(told) => {
             map.serialize_entry("kind", "told")?;
-            map.serialize_entry("told", told)
+            map.serialize_entry("told", &shown(told))
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
+}
+
+/// A telling in which no name acts upon a terminal.
+fn shown(told: &Told) -> Told {
+    let clean = |name: &mut Box<str>| *name = visible(name.as_bytes(), NAME).into();
+    let mut told = told.clone();
+    for instance in &mut told.instances {
+        clean(&mut instance.name);
+        instance.interest.iter_mut().for_each(|watch| clean(&mut watch.name));
+    }
+    told.files.iter_mut().for_each(|file| clean(&mut file.name));
+    for thread in &mut told.threads {
+        clean(&mut thread.name);
+        thread.asleep_in.iter_mut().for_each(clean);
+    }
+    told
 }
 
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {

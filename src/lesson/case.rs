@@ -8,7 +8,7 @@ mod action;
 mod label;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -290,11 +290,6 @@ impl Expect {
     /// Whether it checks nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// The epoll instances whose lists it names.
-    pub fn instances(&self) -> BTreeSet<&Label> {
-        self.rdl.keys().chain(self.ovf.keys()).chain(self.interest.keys()).collect()
     }
 }
 

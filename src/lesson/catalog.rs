@@ -37,7 +37,7 @@ impl File {
 pub struct Topic {
     /// What they are about.
     pub name: String,
-    /// From the simplest to the hardest.
+    /// In the order in which they are taught.
     pub lessons: Vec<Case>,
 }
 
@@ -62,11 +62,18 @@ pub fn find(name: &str) -> Option<File> {
     files_of(&LESSONS).into_iter().chain(cases()).find(|file| file.name == name)
 }
 
-/// The lessons by topic. Topics and lessons come from the simplest to the hardest; those of one
-/// level by name.
+/// The names of the lessons in the order in which they are taught.
+fn order() -> impl Iterator<Item = &'static str> {
+    let file = LESSONS.get_file("order.txt").and_then(|file| file.contents_utf8());
+    file.unwrap_or_default().lines()
+}
+
+/// The lessons by topic, in the order in which they are taught; those that have no place in it
+/// come last.
 pub fn topics() -> Vec<Topic> {
     let mut lessons: Vec<_> = lessons().into_iter().filter_map(|file| file.parse().ok()).collect();
-    lessons.sort_by(|a, b| (a.level, &a.id).cmp(&(b.level, &b.id)));
+    let place = |lesson: &Case| order().position(|name| name == lesson.id).unwrap_or(usize::MAX);
+    lessons.sort_by_key(place);
     let mut topics: Vec<Topic> = Vec::new();
     for lesson in lessons {
         let name = lesson.topic.clone().unwrap_or_default();
@@ -135,6 +142,14 @@ mod tests {
         assert_eq!(names.len(), count, "a name is there twice");
         assert_eq!(find("lt-basic.toml"), find("lt-basic"));
         assert_eq!(find("no-such-case"), None);
+    }
+
+    #[test]
+    fn every_lesson_has_one_place_in_the_order() {
+        let mut taught: Vec<_> = order().collect();
+        taught.sort_unstable();
+        let names: Vec<_> = lessons().iter().map(|file| file.name).collect();
+        assert_eq!(taught, names);
     }
 
     #[test]

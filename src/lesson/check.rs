@@ -2,7 +2,7 @@
 
 mod find;
 mod line;
-mod words;
+mod question;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::event::{Kind, Nanos, visible};
 
 use super::case::{Case, Step};
 use super::child::{PlayError, Player};
+use super::print::one_line;
 use super::run::{Mismatch, Report};
 use find::Found;
 
@@ -143,9 +144,18 @@ fn attempt(case: &Case, end: Instant, timeout: Duration) -> Result<Verdict, Nano
     for (at, step) in case.steps.iter().enumerate() {
         player.set_deadline(left());
         match player.step() {
-            Ok(Some(report)) if report.mismatches.is_empty() => agreed = agreed_in(&report),
-            Ok(Some(report)) if report.late.0 > 0 => return Err(report.late),
-            Ok(Some(report)) => return Ok(Verdict::Failed(differs(at + 1, Some(step), &report))),
+            Ok(Some(mut report)) => {
+                let ask = step.ask.as_ref();
+                let question = ask.and_then(|ask| question::judged(ask, &report));
+                report.mismatches.extend(question);
+                if report.mismatches.is_empty() {
+                    agreed = agreed_in(&report);
+                } else if report.late.0 > 0 {
+                    return Err(report.late);
+                } else {
+                    return Ok(Verdict::Failed(differs(at + 1, Some(step), &report)));
+                }
+            }
             Ok(None) => break,
             Err(error) => {
                 return Ok(Verdict::Failed(failure(at + 1, Some(step), &error, timeout)));
@@ -193,7 +203,12 @@ fn failure(at: usize, step: Option<&Step>, error: &PlayError, timeout: Duration)
 }
 
 fn doing(step: Option<&Step>) -> String {
-    step.map_or_else(|| "make the actors".to_owned(), |step| words::action(&step.action))
+    let words = |step: &Step| match one_line(&step.action) {
+        // A note does nothing that could be said.
+        line if line.is_empty() => step.action.word().to_owned(),
+        line => line,
+    };
+    step.map_or_else(|| "make the actors".to_owned(), words)
 }
 
 /// A path as it is shown.

@@ -16,8 +16,8 @@ use super::run::Report;
 pub use player::{PlayError, Player};
 pub use serve::serve;
 
-/// The name of the hidden subcommand.
-const SUBCOMMAND: &str = "case-process";
+/// The word, before the number of the process that asks, that makes this program such a process.
+pub const SUBCOMMAND: &str = "case-process";
 
 /// What the process is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -27,6 +27,6 @@ fn mask(mask: Mask) -> String {
 }
 
 /// `p.r IN`
-fn entry(entry: &Entry) -> String {
+pub(super) fn entry(entry: &Entry) -> String {
     format!("{} {}", entry.label, mask(entry.mask))
 }

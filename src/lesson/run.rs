@@ -6,6 +6,7 @@
 //! share one clock.
 
 mod act;
+mod bytes;
 mod compare;
 mod counters;
 mod files;
@@ -24,7 +25,7 @@ use crate::kernel::fdinfo::Registration;
 use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, Actor, Case, Expect, Label, Need, Step};
+use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -129,6 +130,10 @@ impl Runner {
         for need in &case.needs {
             grants(*need).map_err(|errno| skipped(*need, errno))?;
         }
+        if uses_loopback(&case) {
+            let down = |e| RunError::Skipped(format!("there is no loopback interface: {e}"));
+            stage.reaches_itself().map_err(down)?;
+        }
         let mut runner = Self {
             clock,
             case,
@@ -180,7 +185,11 @@ impl Runner {
         let at = usize::try_from(self.made).unwrap_or(usize::MAX);
         let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
         self.made += 1;
-        self.act(&step).map(Some)
+        let report = self.act(&step);
+        if let Err(RunError::Refused(_)) = report {
+            self.made -= 1;
+        }
+        report.map(Some)
     }
 
     /// Makes a step.
@@ -235,9 +244,7 @@ impl Runner {
             numbers,
         };
         let by_file = compare::with_file(expect, &report);
-        let mut events = doing.events;
-        events.sort_by_key(|event| event.t);
-        report.events = events;
+        report.events = in_order(doing.events);
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
         self.agreed += doing.found.agreed + by_file.agreed;
@@ -263,6 +270,14 @@ impl Runner {
     fn has_room_for(&self, descriptors: u32) -> bool {
         let last = self.stage.table().free(descriptors.saturating_sub(1));
         self.limit.is_none_or(|limit| last < limit)
+    }
+
+    /// Whether a new descriptor may be called so.
+    fn is_free(&self, name: &Label) -> Result<(), RunError> {
+        if self.stage.table().is_open(name) {
+            return Err(RunError::Refused(format!("{name} is open already")));
+        }
+        Ok(())
     }
 
     /// A new `epoll_event.data` for a registration.
@@ -305,4 +320,29 @@ impl Runner {
 
 fn skipped(need: Need, errno: Errno) -> RunError {
     RunError::Skipped(format!("{need} is refused ({errno})"))
+}
+
+/// Whether anything of the case is sent over the loopback interface.
+fn uses_loopback(case: &Case) -> bool {
+    let sends = |kind: ActorKind| {
+        matches!(kind, ActorKind::Udp | ActorKind::Listener { .. } | ActorKind::Client)
+    };
+    let makes = |action: &Action| matches!(action, Action::New { actor } if sends(actor.kind));
+    let within = |action: &Action| match action {
+        Action::Repeat { body, .. } => body.iter().any(makes),
+        other => makes(other),
+    };
+    case.actors.iter().any(|actor| sends(actor.kind))
+        || case.steps.iter().any(|step| within(&step.action))
+}
+
+/// The calls of a step, and after them the returns that they caused. A thread that was woken may
+/// read the clock before the call that woke it has returned.
+fn in_order(mut events: Vec<Happening>) -> Vec<Happening> {
+    let mut last = Nanos(0);
+    for event in &mut events {
+        last = last.max(event.t);
+        event.t = last;
+    }
+    events
 }

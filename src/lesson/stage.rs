@@ -136,11 +136,16 @@ impl Stage {
     /// [`StageError::Refused`] if it is one of the tool's own.
     pub(crate) fn number(&self, arg: &FdArg) -> Result<Fd, StageError> {
         let fd = self.table.number(arg);
-        let reserved = self.own.first()..self.own.first().saturating_add(own::MOST_OWN);
+        let reserved = self.own.first()..self.end_of_numbers();
         if (0..own::FIRST_NUMBER).contains(&fd.0) || reserved.contains(&fd.0) {
             return Err(StageError::Refused(format!("number {fd} is the tool's own")));
         }
         Ok(fd)
+    }
+
+    /// No descriptor of this process has this number or a higher one.
+    pub(crate) fn end_of_numbers(&self) -> i32 {
+        self.own.first().saturating_add(own::MOST_OWN)
     }
 
     // --- threads
@@ -278,13 +283,15 @@ impl Stage {
 
     // --- limits and lists
 
-    /// Lets just `free` more descriptors be opened; `None` sets the limit back.
+    /// Lets just `free` more descriptors be opened; `None` sets the limit back. The number from
+    /// which on none can be.
     ///
     /// # Errors
     /// What setrlimit(2) lists.
-    pub(crate) fn limit(&mut self, free: Option<u32>) -> Result<(), StageError> {
+    pub(crate) fn limit(&mut self, free: Option<u32>) -> Result<Option<Fd>, StageError> {
         let end = free.map(|free| self.table.free(free).0.min(self.own.first()));
-        self.own.limit(end).map_err(|e| StageError::system("setrlimit(RLIMIT_NOFILE)", &e))
+        let set = self.own.limit(end).map(|()| end.map(Fd));
+        set.map_err(|e| StageError::system("setrlimit(RLIMIT_NOFILE)", &e))
     }
 
     /// The interest list of the epoll instance with this number, from fdinfo, by number and data.

@@ -36,6 +36,24 @@ impl Labels {
         then.map(|(_, name)| &**name)
     }
 
+    /// The last name of each number.
+    pub(super) fn last(&self) -> impl Iterator<Item = (Fd, &str)> {
+        self.names.iter().filter_map(|(fd, names)| Some((*fd, &*names.back()?.1)))
+    }
+
+    /// Whether some number is, or was, called so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.values().flatten().any(|(_, known)| &**known == name)
+    }
+
+    /// What the number is called from that event on, or soon after it: a call that makes a
+    /// descriptor comes before its name.
+    pub(super) fn after(&self, fd: Fd, seq: Seq) -> Option<&str> {
+        let names = self.names.get(&fd)?;
+        let next = names.iter().find(|(since, _)| *since >= seq);
+        next.or(names.back()).map(|(_, name)| &**name)
+    }
+
     /// When the number got its last name.
     pub(super) fn since(&self, fd: Fd) -> Option<Seq> {
         Some(self.names.get(&fd)?.back()?.0)

@@ -21,6 +21,8 @@ pub enum LaneState {
     Harvesting(Call),
     /// It is asleep in `epoll_wait`, on the wait queue (wq).
     Asleep(Call),
+    /// It is asleep in a call that is none of [`Call`], such as poll(2), as text.
+    AsleepIn(Box<str>),
     /// It ended.
     Ended,
     /// It panicked.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Reason, Seq,
+    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Seq,
     SyscallRecord, Told, ToldFile, ToldInstance, WatchKey,
 };
 
@@ -20,10 +20,15 @@ use super::lane::{LaneState, WaitQueue};
 use super::ready::{ReadyEntry, ReadyList};
 use super::world::{Aside, Delta, EpollInstance, World};
 
+/// How long a step lasts on the clock of a source that tells every list: such a clock counts steps,
+/// the first of which begins one step after the start. What the learner does between two steps
+/// comes in the second half of the one before.
+pub const STEP: Nanos = Nanos(1_000_000_000);
+
 /// The time of a telling, and the one before it.
 #[derive(Clone, Copy)]
 struct Now {
-    at: (Seq, crate::event::Nanos),
+    at: (Seq, Nanos),
     before: Seq,
 }
 
@@ -44,7 +49,7 @@ impl World {
             Kind::Settings(settings) => self.settings = *settings,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
-                self.counters.lost += lost;
+                self.counters.lost = self.counters.lost.saturating_add(*lost);
             }
             _ => {}
         }
@@ -148,7 +153,7 @@ impl World {
 
     fn told(&mut self, told: &Told) {
         let now = Now { at: (self.seq, self.t), before: self.told.unwrap_or(Seq(0)) };
-        self.told = Some(self.seq);
+        self.told_before = self.told.replace(self.seq).or(Some(Seq(0)));
         let grown = self.told_files(&told.files, now);
         self.told_instances(told, &grown, now);
         self.told_threads(told);
@@ -165,8 +170,10 @@ impl World {
                 grown.insert(told.id);
             }
             for fd in &told.fds {
-                let named = self.labels.since(*fd).is_some_and(|since| since > now.before);
-                if !named && numbers.get(fd) != Some(&told.id) {
+                // Opened since, it has its name; else the file's, if the number is new to it.
+                let since = self.labels.since(*fd);
+                let stale = since.is_none_or(|since| since <= now.before);
+                if since.is_none() || (stale && numbers.get(fd) != Some(&told.id)) {
                     self.labels.set(*fd, now.at.0, &told.name);
                 }
                 self.fds.insert(*fd, told.id);
@@ -217,6 +224,13 @@ impl World {
                 if lane.state == LaneState::Unstarted {
                     lane.state = LaneState::Running;
                 }
+            }
+        }
+        let scans = told.threads.iter().filter(|thread| thread.asleep_in.is_some());
+        for thread in scans {
+            let text = thread.asleep_in.clone().unwrap_or_default();
+            if let Some(lane) = self.lane_mut(thread.lane) {
+                lane.state = LaneState::AsleepIn(text);
             }
         }
         let mut asleep: FxHashMap<LaneId, Fd> = FxHashMap::default();
@@ -290,6 +304,9 @@ fn instance(
 ) -> Aside {
     let mut delta = Delta::default();
     let (interest, changed) = interest(&mut old.interest, told, now);
+    // What is left there is no more.
+    delta.forgotten = old.interest.iter().map(|entry| entry.key).collect();
+    let batch = batch(&old, told);
     let mut instance = EpollInstance {
         fd: Some(told.fd),
         interest,
@@ -304,6 +321,7 @@ fn instance(
         name: told.name.clone(),
         file: Some(told.file),
         overflow: told.overflow.clone(),
+        batch,
         source: Some(told.source),
     };
     for (key, why) in &told.ready {
@@ -328,6 +346,9 @@ fn instance(
             entry.wakeups += 1;
         }
     }
+    let waits = |key: &WatchKey| old.overflow.as_ref().is_some_and(|list| list.contains(key));
+    let overflow = told.overflow.iter().flatten().rev();
+    delta.overflowed = overflow.copied().filter(|key| !waits(key)).collect();
     let kept = |key: &WatchKey| {
         let fresh = delta.added.iter().any(|entry| entry.key == *key);
         instance.ready.find(*key).is_some() && !fresh
@@ -335,6 +356,19 @@ fn instance(
     let left = old.ready.iter().map(|entry| entry.key).filter(|key| !kept(key));
     delta.removed = left.collect();
     Aside { instance, delta }
+}
+
+/// What a harvest that is held has in its hands: what was on the ready list when it began, and is
+/// there no more.
+fn batch(old: &EpollInstance, told: &ToldInstance) -> Box<[WatchKey]> {
+    let Some(overflow) = &told.overflow else { return Box::default() };
+    let harvested: Vec<WatchKey> = match old.overflow {
+        Some(_) => old.batch.to_vec(),
+        None => old.ready.iter().map(|entry| entry.key).collect(),
+    };
+    let back = |key: &WatchKey| told.ready.iter().any(|(listed, _)| listed == key);
+    let kept = harvested.into_iter().filter(|key| !back(key) && !overflow.contains(key));
+    kept.collect()
 }
 
 /// The interest list as it is told, and whether it is another one.
@@ -360,3 +394,6 @@ fn interest(old: &mut InterestList, told: &ToldInstance, now: Now) -> (InterestL
     }
     (list, changed)
 }
+
+#[cfg(test)]
+mod tests;

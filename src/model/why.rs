@@ -4,6 +4,7 @@ mod call;
 mod event;
 mod lane;
 mod predict;
+mod told;
 mod watch;
 pub(super) mod words;
 
@@ -25,8 +26,16 @@ pub enum Subject<'a> {
     Event(&'a Event),
 }
 
+/// What the last event changed on the lists, if they are told: a short phrase for each change.
+pub fn changes(world: &World) -> Vec<String> {
+    told::changes(world)
+}
+
 /// One or two plain sentences about the subject, computed from the model.
 pub fn why(world: &World, subject: Subject<'_>) -> String {
+    if world.is_told() {
+        return told::in_full(world, &told::sentence(world, subject));
+    }
     match subject {
         Subject::Watch(key) => words::sentence(&watch::sentence(world, key)),
         Subject::Lane(id) => words::sentence(&lane::sentence(world, id)),

@@ -36,6 +36,9 @@ pub struct EpollInstance {
     /// The overflow list (ovflist), newest first, while a harvest runs; `None` otherwise, and
     /// where nobody can know.
     pub overflow: Option<Box<[WatchKey]>>,
+    /// What a harvest that is held has taken off the ready list and not put back (its private
+    /// list), in the order in which it stood there.
+    pub batch: Box<[WatchKey]>,
     /// Where the lists come from, if they were told and not deduced here.
     pub source: Option<ListSource>,
 }
@@ -68,6 +71,10 @@ pub struct Delta {
     pub removed: Vec<WatchKey>,
     /// Divergences that were noticed.
     pub divergences: Vec<Divergence>,
+    /// Registrations that were put on the overflow list, if that is told.
+    pub overflowed: Vec<WatchKey>,
+    /// Registrations that are no more, if the interest list was told.
+    pub forgotten: Vec<WatchKey>,
     /// Registrations that stayed where they are although something arrived for them.
     pub arrived: Vec<WatchKey>,
     /// How many findings are new: the last ones of the list.
@@ -81,6 +88,8 @@ impl Delta {
         self.removed.clear();
         self.divergences.clear();
         self.arrived.clear();
+        self.forgotten.clear();
+        self.overflowed.clear();
         self.findings = 0;
     }
 
@@ -90,6 +99,8 @@ impl Delta {
             && self.removed.is_empty()
             && self.divergences.is_empty()
             && self.arrived.is_empty()
+            && self.forgotten.is_empty()
+            && self.overflowed.is_empty()
             && self.findings == 0
     }
 }
@@ -136,6 +147,8 @@ pub struct World {
     pub(super) last_look: (Nanos, Seq),
     /// The event that last told every list, if one did: from then on none is deduced.
     pub(super) told: Option<Seq>,
+    /// The telling before that.
+    pub(super) told_before: Option<Seq>,
     /// What the source calls its descriptors.
     pub(super) labels: Labels,
 }
@@ -157,6 +170,7 @@ impl Default for World {
             delta: Delta::default(),
             last_look: (Nanos(0), Seq(0)),
             told: None,
+            told_before: None,
             labels: Labels::default(),
         }
     }
@@ -211,7 +225,18 @@ impl World {
 
     /// What the source calls a descriptor now, if it names things.
     pub fn label(&self, fd: Fd) -> Option<&str> {
-        self.labels.at(fd, self.seq)
+        self.label_at(fd, self.seq)
+    }
+
+    /// What the source called a descriptor at that event.
+    pub fn label_at(&self, fd: Fd, seq: Seq) -> Option<&str> {
+        self.labels.at(fd, seq)
+    }
+
+    /// What the source called numbers that are closed now.
+    pub fn closed_labels(&self) -> impl Iterator<Item = &str> {
+        let closed = self.labels.last().filter(|(fd, _)| !self.fds.contains_key(fd));
+        closed.map(|(_, name)| name)
     }
 
     /// A descriptor in the manner of `strace -y`, as it was called at `seq`: `5<p.r>`; the number
@@ -223,9 +248,28 @@ impl World {
         }
     }
 
+    /// What a call that made a descriptor at `seq` returned, in the same manner.
+    pub fn spelled_new(&self, fd: Fd, seq: Seq) -> String {
+        match self.labels.after(fd, seq) {
+            Some(label) => format!("{fd}<{label}>"),
+            None => fd.to_string(),
+        }
+    }
+
     /// A call in strace's manner, its descriptors as they were called at `seq`.
     pub fn spelled(&self, call: &Call, seq: Seq) -> String {
         call.spelled(|fd| self.spelled_fd(fd, seq))
+    }
+
+    /// What a registration is called: the label that it was made under, if its source names
+    /// things, else `fd 7`.
+    pub fn watch_name(&self, key: WatchKey) -> String {
+        let named = |instance: &EpollInstance| instance.interest.get(key)?.name.clone();
+        let others = self.others.iter().find_map(|other| named(&other.instance));
+        match named(&self.instance).or(others) {
+            Some(name) => name.into(),
+            None => self.label(key.fd).map_or_else(|| format!("fd {}", key.fd), str::to_owned),
+        }
     }
 
     /// What a thread is called: `T1`, or its source's own name for it.

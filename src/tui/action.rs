@@ -22,6 +22,20 @@ pub enum Reach {
     End,
 }
 
+/// What a lesson shows below its narration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Shown {
+    /// The lists, and what there is room for.
+    #[default]
+    Overview,
+    /// The timeline.
+    Timeline,
+    /// The calls.
+    Calls,
+    /// The steps.
+    Steps,
+}
+
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -73,6 +87,30 @@ pub enum Action {
     Quit,
     /// Stop the process until the shell continues it.
     Suspend,
+    /// Lesson: the next step.
+    Next,
+    /// Lesson: the answer at this place, from 0.
+    Answer(usize),
+    /// Lesson: type an answer.
+    AskAnswer,
+    /// Lesson: go on without an answer.
+    Skip,
+    /// Lesson: from the beginning.
+    Restart,
+    /// Lesson: play on by itself, or stop.
+    Play,
+    /// Lesson: ask for an action of the learner's own.
+    AskTry,
+    /// Lesson: the next epoll instance.
+    Instance(Step),
+    /// Lesson: another part of it, or everything again.
+    Part(Shown),
+    /// Lesson: scroll the narration.
+    Scroll(Step),
+    /// Lesson: back to where it was chosen; menu: leave.
+    Leave,
+    /// Menu: begin the chosen lesson.
+    Begin,
     /// Text entry: carry the line out.
     Submit,
     /// Text entry: give up.

@@ -322,7 +322,9 @@ impl App {
         let world = self.world(scene);
         let event = scene.journal.get(world.seq);
         match (self.ui.topic, event, self.ui.watch) {
-            (Topic::Event, Some(event), _) if gloss::is_row(&event) => gloss::text(&event),
+            (Topic::Event, Some(event), _) if gloss::is_row(&event) => {
+                gloss::text(scene.live, &event)
+            }
             (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)),
             (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
             (_, _, Some(key)) => why(world, Subject::Watch(key)),

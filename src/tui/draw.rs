@@ -107,6 +107,17 @@ impl Joint {
     }
 }
 
+/// How a frame stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accent {
+    /// Not at all.
+    None,
+    /// The keys move in it.
+    Focus,
+    /// A lesson points at it.
+    Look,
+}
+
 /// The inside of a framed area.
 pub fn inside(area: Rect, joint: Joint) -> Rect {
     let below = u16::from(joint.ends());
@@ -125,14 +136,18 @@ pub fn frame(
     joint: Joint,
     title: &[String],
     theme: &Theme,
-    focused: bool,
+    accent: Accent,
 ) {
     let area = area.intersection(buf.area);
     if area.width < 2 || area.height == 0 {
         return;
     }
     let glyphs = theme.glyphs;
-    let border = theme.style(if focused { Role::Focus } else { Role::Border });
+    let border = theme.style(match accent {
+        Accent::None => Role::Border,
+        Accent::Focus => Role::Focus,
+        Accent::Look => Role::Look,
+    });
     let line = glyphs.horizontal.repeat(usize::from(area.width - 2));
     let (left, right) = if joint.begins() {
         (glyphs.top_left, glyphs.top_right)
@@ -142,7 +157,14 @@ pub fn frame(
     Row::new(buf, area, 0).put(left, border).put(&line, border).put(right, border);
     let heading = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
     let mut row = Row::new(buf, heading, 0);
-    row.put(if focused { glyphs.selected } else { " " }, border);
+    row.put(
+        match accent {
+            Accent::None => " ",
+            Accent::Focus => glyphs.selected,
+            Accent::Look => glyphs.look,
+        },
+        border,
+    );
     let whole: usize = title.iter().map(|part| super::words::width(part) + 3).sum();
     let fits = whole <= usize::from(heading.width) + 1;
     for (n, part) in title.iter().enumerate() {
@@ -151,7 +173,14 @@ pub fn frame(
         if n > 0 {
             row.put(" ", border).put(glyphs.horizontal, border).put(" ", border);
         }
-        row.put(part, theme.style(if n == 0 { Role::Title } else { Role::Text }));
+        row.put(
+            part,
+            theme.style(match (n, accent) {
+                (0, Accent::Look) => Role::Badge,
+                (0, _) => Role::Title,
+                _ => Role::Text,
+            }),
+        );
     }
     row.put(" ", border);
     for n in 1..area.height {

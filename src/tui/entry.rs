@@ -1,6 +1,7 @@
 //! The line being typed: editing, and completion of commands.
 
 use crate::event::{Command, Fd, GRAMMAR, LaneId, Mistake};
+use crate::lesson::line;
 use crate::model::World;
 
 use super::action::{Reach, Step};
@@ -14,6 +15,10 @@ pub enum Purpose {
     Filter,
     /// What the built-in client behind this descriptor sends.
     Send(Fd),
+    /// The answer to a lesson's question.
+    Answer,
+    /// An action of the learner's own.
+    Try,
 }
 
 /// A line with a cursor.
@@ -44,6 +49,8 @@ impl Entry {
             Purpose::Command => ":".to_owned(),
             Purpose::Filter => "/".to_owned(),
             Purpose::Send(fd) => format!("client of fd {fd} sends> "),
+            Purpose::Answer => "your answer> ".to_owned(),
+            Purpose::Try => "try> ".to_owned(),
         }
     }
 
@@ -93,12 +100,15 @@ impl Entry {
 
     /// The words that could stand where the last word is being typed.
     pub fn candidates(&self, world: &World) -> Vec<String> {
-        let Purpose::Command = self.purpose else { return Vec::new() };
         let text = self.text.trim_start();
         let last = text.rsplit(' ').next().unwrap_or("");
-        let all = match text.split_once(' ') {
-            None => GRAMMAR.iter().map(|(word, ..)| (*word).to_owned()).collect(),
-            Some((word, rest)) => arguments(word, rest, world),
+        let first = |words: &[(&str, &str, &str)]| words.iter().map(|w| w.0.to_owned()).collect();
+        let all: Vec<String> = match (self.purpose, text.split_once(' ')) {
+            (Purpose::Command, None) => first(&GRAMMAR),
+            (Purpose::Command, Some((word, rest))) => arguments(word, rest, world),
+            (Purpose::Try, None) => first(&line::GRAMMAR),
+            (Purpose::Try, Some(_)) => names(world),
+            (Purpose::Filter | Purpose::Send(_) | Purpose::Answer, _) => Vec::new(),
         };
         all.into_iter().filter(|word| word.starts_with(last)).collect()
     }
@@ -123,7 +133,8 @@ impl Entry {
             Some((name, _)) => word == name,
             None => word.starts_with(typed),
         };
-        GRAMMAR.into_iter().filter(|(word, ..)| fits(word)).collect()
+        let grammar = if self.purpose == Purpose::Try { &line::GRAMMAR[..] } else { &GRAMMAR[..] };
+        grammar.iter().copied().filter(|(word, ..)| fits(word)).collect()
     }
 
     /// The command that the line is, if it is one.
@@ -135,6 +146,8 @@ impl Entry {
             Purpose::Command => Command::parse(&self.text).map_err(|e| e.to_string()),
             Purpose::Filter => Ok(Command::Filter(self.text.trim().to_owned())),
             Purpose::Send(fd) => Ok(Command::Send(Some(fd), self.text.clone())),
+            // These lines are the lesson's.
+            Purpose::Answer | Purpose::Try => Err("no lesson is open".to_owned()),
         }
     }
 }
@@ -142,6 +155,14 @@ impl Entry {
 fn common<'a>(one: &'a str, other: &str) -> &'a str {
     let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
     &one[..same.map(|(c, _)| c.len_utf8()).sum()]
+}
+
+/// What the lines of a lesson can name.
+fn names(world: &World) -> Vec<String> {
+    let mut names: Vec<_> = world.files.values().map(|file| file.name.to_string()).collect();
+    names.extend(world.lanes.iter().filter_map(|lane| lane.name.as_deref().map(str::to_owned)));
+    names.sort();
+    names
 }
 
 /// The words that the grammar allows among the arguments of `word` and that are not yet there.

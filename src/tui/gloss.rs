@@ -1,8 +1,10 @@
 //! Events in words: strace's notation with a short gloss.
 
 use crate::event::{
-    Call, CommandPhase, CtlOp, Errno, Event, HEAD, Kind, LaneChange, Output, SyscallRecord, visible,
+    Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output,
+    SyscallRecord, visible,
 };
+use crate::model::World;
 
 /// Whether the calls pane has a row for such an event.
 pub fn is_row(event: &Event) -> bool {
@@ -20,11 +22,20 @@ pub fn is_row(event: &Event) -> bool {
 }
 
 /// What the row says, its time and thread left out: the call, and the gloss.
-pub fn parts(event: &Event) -> (String, String) {
+pub fn parts(world: &World, event: &Event) -> (String, String) {
+    let spelled = |call: &Call| world.spelled(call, event.seq);
     match &event.kind {
-        Kind::Enter(call) => (call.to_string(), "<asleep>".to_owned()),
-        Kind::Return(record) => (format!("{} = {}", record.call, record.ret), gloss(event, record)),
-        Kind::Park { next } => (format!("held before {next}"), String::new()),
+        Kind::Enter(call) => (spelled(call), "<asleep>".to_owned()),
+        Kind::Return(record) => {
+            let call = spelled(&record.call);
+            let makes = matches!(record.call, Call::Accept { .. } | Call::Dup { .. });
+            let ret = match record.ret.fd().filter(|_| makes) {
+                Some(fd) => world.spelled_new(fd, event.seq),
+                None => record.ret.to_string(),
+            };
+            (format!("{call} = {ret}"), gloss(world, event, record))
+        }
+        Kind::Park { next } => (format!("held before {}", spelled(next)), String::new()),
         Kind::Stale { fd, believed: true, .. } => (
             format!("stale event of the batch for fd {fd}"),
             "its file was closed; the server believed it".to_owned(),
@@ -40,6 +51,7 @@ pub fn parts(event: &Event) -> (String, String) {
             (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
         }
         Kind::Made { text, ret } => {
+            let text = named(world, event, text);
             (visible(format!("{text} = {ret}").as_bytes(), 200), String::new())
         }
         Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
@@ -47,8 +59,29 @@ pub fn parts(event: &Event) -> (String, String) {
             let text = visible(text.as_bytes(), 100);
             (format!("command: {text}"), phase_words(phase))
         }
-        _ => (moment(event), String::new()),
+        _ => (moment(world, event), String::new()),
     }
+}
+
+/// The text of a call with its descriptors as they were called then: the first argument, and those
+/// with a mask behind them.
+fn named(world: &World, event: &Event, text: &str) -> String {
+    let Some((call, arguments)) = text.split_once('(').filter(|_| world.is_told()) else {
+        return text.to_owned();
+    };
+    let spelled = |(place, argument): (usize, &str)| {
+        let digits = argument.find(|c: char| !c.is_ascii_digit()).unwrap_or(argument.len());
+        let (number, rest) = argument.split_at(digits);
+        let mask = rest.starts_with(' ') || (rest.is_empty() && place == 0);
+        match number.parse().map(Fd) {
+            Ok(fd) if mask || (place == 0 && rest == ")") => {
+                format!("{}{rest}", world.spelled_fd(fd, event.seq))
+            }
+            _ => argument.to_owned(),
+        }
+    };
+    let arguments: Vec<_> = arguments.split(", ").enumerate().map(spelled).collect();
+    format!("{call}({}", arguments.join(", "))
 }
 
 fn phase_words(phase: &CommandPhase) -> String {
@@ -61,45 +94,50 @@ fn phase_words(phase: &CommandPhase) -> String {
 }
 
 /// The row as one line of text.
-pub fn text(event: &Event) -> String {
-    let (call, gloss) = parts(event);
-    let line = format!("{} {} {call}   {gloss}", event.t, event.lane);
+pub fn text(world: &World, event: &Event) -> String {
+    let (call, gloss) = parts(world, event);
+    let line = format!("{} {} {call}   {gloss}", event.t, world.lane_name(event.lane));
     line.trim_end().to_owned()
 }
 
 /// Any event in a few words, for the header of the past.
-pub fn moment(event: &Event) -> String {
+pub fn moment(world: &World, event: &Event) -> String {
+    let lane = world.lane_name(event.lane);
     match &event.kind {
         Kind::Open { fd, name, .. } => format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)),
         Kind::Wakeup(wakeup) => format!("fd {} woken: {}", wakeup.fd, wakeup.band),
         Kind::Arrive { fd, .. } => format!("queues of fd {fd} read"),
         Kind::EdgeLog(_) => "edge log switched".to_owned(),
-        Kind::Park { next } => format!("{} held before {next}", event.lane),
-        Kind::Unpark(_) => format!("{} leaves the gate", event.lane),
+        Kind::Park { next } => format!("{lane} held before {next}"),
+        Kind::Unpark(_) => format!("{lane} leaves the gate"),
         Kind::Resync { entries, .. } => format!("fdinfo read: {} registrations", entries.len()),
         Kind::Settings(_) => "settings".to_owned(),
         Kind::Conn { fd, state, .. } => {
             let state = super::words::conn(*state).unwrap_or("open");
             format!("fd {fd} is {state}")
         }
-        Kind::Handle { fd, .. } => format!("{} turns to fd {fd}", event.lane),
-        Kind::Enter(call) => format!("{} enters {call}", event.lane),
+        Kind::Handle { fd, .. } => format!("{lane} turns to fd {fd}"),
+        Kind::Enter(call) => format!("{lane} enters {}", world.spelled(call, event.seq)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 60);
             format!("command: {text} {}", phase_words(phase))
         }
-        _ if event.lane.is_worker() => format!("{} {}", event.lane, parts(event).0),
-        _ => parts(event).0,
+        Kind::Told(_) => "every list as it is then".to_owned(),
+        _ if event.lane.is_worker() => format!("{lane} {}", parts(world, event).0),
+        _ => parts(world, event).0,
     }
 }
 
-fn gloss(event: &Event, record: &SyscallRecord) -> String {
+fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
     match (&record.output, record.ret.errno()) {
         (Output::Events { events, .. }, None) if !events.is_empty() => {
-            let all: Vec<_> =
-                events.iter().map(|e| format!("[fd {} {}]", e.fd, e.mask.join(" "))).collect();
+            let all: Vec<_> = events
+                .iter()
+                .map(|e| format!("[{} {}]", name(world, event, e), e.mask.join(" ")))
+                .collect();
             all.join(" ")
         }
+        (Output::Accepted { .. }, None) if world.is_told() => String::new(),
         (Output::Accepted { peer, .. }, None) => {
             format!("{} connected", visible(peer.to_string().as_bytes(), 60))
         }
@@ -109,6 +147,14 @@ fn gloss(event: &Event, record: &SyscallRecord) -> String {
         }
         (_, Some(errno)) => failure(&record.call, errno).to_owned(),
         (_, None) => success(event, record).to_owned(),
+    }
+}
+
+/// What the file of an event handed over is called.
+fn name(world: &World, event: &Event, delivery: &Delivery) -> String {
+    match world.label_at(delivery.fd, event.seq) {
+        Some(label) => label.to_owned(),
+        None => format!("fd {}", delivery.fd),
     }
 }
 

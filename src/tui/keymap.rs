@@ -1,7 +1,9 @@
 //! The one table of keys: it makes key handling, the hint bar, the help, and the README's rows.
 
+mod lesson;
 mod table;
 
+pub use lesson::LESSON;
 pub use table::BINDINGS;
 
 use std::fmt::Write as _;
@@ -21,11 +23,28 @@ pub enum Mode {
     Entry,
     /// The help is shown.
     Help,
+    /// A lesson, and its next step can be made.
+    Lesson,
+    /// A lesson, and a question is open.
+    Question,
+    /// A lesson, and an earlier step of it is shown.
+    Earlier,
+    /// The lessons to choose from.
+    Menu,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Live, Self::Past, Self::Entry, Self::Help];
+    pub const ALL: [Self; 8] = [
+        Self::Live,
+        Self::Past,
+        Self::Entry,
+        Self::Help,
+        Self::Lesson,
+        Self::Question,
+        Self::Earlier,
+        Self::Menu,
+    ];
 }
 
 /// A heading of the help.
@@ -45,10 +64,19 @@ pub enum Group {
     Program,
     /// Typing a line.
     Entry,
+    /// Going through a lesson.
+    Lesson,
+    /// Looking around in a lesson.
+    LessonLook,
+    /// Choosing a lesson.
+    Menu,
 }
 
 impl Group {
-    /// All of them, in the order of the help.
+    /// Those of a lesson, in the order of its help.
+    pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
+
+    /// Those of the server, in the order of its help.
     pub const ALL: [Self; 7] = [
         Self::Server,
         Self::Registration,
@@ -69,6 +97,9 @@ impl Group {
             Self::Time => "Time",
             Self::Program => "Program",
             Self::Entry => "Typing a line",
+            Self::Lesson => "Lesson",
+            Self::LessonLook => "Looking around in a lesson",
+            Self::Menu => "Choosing a lesson",
         }
     }
 }
@@ -92,9 +123,14 @@ pub struct Binding {
     pub group: Group,
 }
 
+/// Every binding.
+fn all() -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().chain(LESSON)
+}
+
 /// What `press` asks for in `mode`.
 pub fn action(mode: Mode, press: KeyPress) -> Option<Action> {
-    let bound = BINDINGS.iter().find(|b| b.modes.contains(&mode) && b.keys.contains(&press));
+    let bound = all().find(|b| b.modes.contains(&mode) && b.keys.contains(&press));
     match (bound, press) {
         (Some(binding), _) => Some(binding.action.clone()),
         (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode == Mode::Entry => {
@@ -106,12 +142,12 @@ pub fn action(mode: Mode, press: KeyPress) -> Option<Action> {
 
 /// The bindings that the hint bar shows in `mode`.
 pub fn hints(mode: Mode) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |b| b.modes.contains(&mode) && !b.hint.is_empty())
+    all().filter(move |b| b.modes.contains(&mode) && !b.hint.is_empty())
 }
 
 /// The bindings under a heading of the help; those that only repeat another mode's are left out.
 pub fn rows(group: Group) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |b| b.group == group && !b.help.is_empty())
+    all().filter(move |b| b.group == group && !b.help.is_empty())
 }
 
 /// The keys of a binding as text: `+ =`.
@@ -139,6 +175,19 @@ pub fn readme_rows() -> String {
     text
 }
 
+/// The rows of the README's table of a lesson's keys.
+pub fn lesson_rows() -> String {
+    let mut text = String::from("| key | does |\n| --- | --- |\n");
+    for group in [Group::Lesson, Group::LessonLook, Group::Menu] {
+        for binding in rows(group) {
+            let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
+        }
+    }
+    text
+}
+
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
@@ -160,7 +209,7 @@ mod tests {
     #[test]
     fn a_key_means_one_thing_in_a_mode() {
         let mut seen = HashSet::new();
-        for binding in BINDINGS {
+        for binding in all() {
             for mode in binding.modes {
                 for key in binding.keys {
                     assert!(seen.insert((*mode, *key)), "`{key}` means two things in {mode:?}");

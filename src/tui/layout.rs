@@ -20,6 +20,10 @@ pub enum Part {
     Pane(Pane),
     /// The Why sentence.
     Why,
+    /// A lesson's narration.
+    Story,
+    /// A lesson's steps.
+    Steps,
 }
 
 /// A part of the screen.

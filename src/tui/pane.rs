@@ -49,6 +49,14 @@ impl Look<'_> {
         self.theme.style(role)
     }
 
+    /// The epoll instance's name, for a title, if it has one.
+    fn named(&self, title: &mut Vec<String>) {
+        let name = &self.scene.world.instance.name;
+        if !name.is_empty() {
+            title.push(crate::event::visible(name.as_bytes(), 20));
+        }
+    }
+
     /// The filter, for a title, if there is one.
     fn filtered(&self, title: &mut Vec<String>) {
         if !self.ui.filter.is_all() {

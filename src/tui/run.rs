@@ -66,7 +66,7 @@ pub enum Exit {
 
 impl TuiOptions {
     /// The theme for this environment.
-    fn theme(self) -> Theme {
+    pub(super) fn theme(self) -> Theme {
         let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
         let has = |name: &str, part: &str| std::env::var(name).is_ok_and(|v| v.contains(part));
         // An explicit choice of a theme wins over NO_COLOR (no-color.org).
@@ -98,6 +98,11 @@ pub fn run(
     let ended = runtime.block_on(screen.show(&mut session, options.run_for, token, wake));
     drop(screen);
     session.finish(FAREWELL, &mut |_, _| {});
+    end_of(ended)
+}
+
+/// How a screen ended whose loop ended so.
+pub(super) fn end_of(ended: io::Result<()>) -> io::Result<Exit> {
     // A terminal that is gone cannot be drawn to; the signal is the reason.
     let gone = || watchdog::is_hung_up().then_some(Signal::SIGHUP as i32);
     match watchdog::caught().or_else(gone) {
@@ -251,7 +256,8 @@ impl Screen {
     }
 }
 
-async fn sleep(pause: Option<Duration>) {
+/// Sleeps so long; `None` is for ever, and no time lets others run.
+pub(super) async fn sleep(pause: Option<Duration>) {
     match pause {
         Some(Duration::ZERO) => tokio::task::yield_now().await,
         Some(pause) => tokio::time::sleep(pause).await,

@@ -283,7 +283,7 @@ impl Stage {
 }
 
 /// Keys from text: each character is a key, `<Esc>`, `<Tab>`, `<C-c>` and the like are named.
-pub(super) fn keys(text: &str) -> Vec<KeyPress> {
+pub(crate) fn keys(text: &str) -> Vec<KeyPress> {
     let mut keys = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::draw::{frame, inside};
+use super::draw::{Accent, frame, inside};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
     Calls, FindingsPane, Header, Help, Hints, Interest, Look, Prompt, Ready, TimelinePane,
     TooSmall, Waiting, Why,
 };
-use super::ui::Pane;
+use super::ui::{Pane, Place};
 
 /// Draws everything into `buf`.
 pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
@@ -18,7 +18,7 @@ pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
     buf.set_style(area, look.theme.base());
     let lanes = look.scene.world.lanes.len();
     let Some(layout) = layout((area.width, area.height), look.ui.view, lanes) else {
-        TooSmall(look.theme).render(area, buf);
+        TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
         return;
     };
     Header(*look).render(layout.header, buf);
@@ -35,9 +35,12 @@ pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
     }
 }
 
-fn draw_slot(look: &Look<'_>, slot: &Slot, buf: &mut Buffer) {
+/// Draws a pane with its frame.
+pub(super) fn draw_slot(look: &Look<'_>, slot: &Slot, buf: &mut Buffer) {
     let title = match slot.part {
         Part::Why => Why::title(look),
+        // These are the lesson's own.
+        Part::Story | Part::Steps => return,
         Part::Pane(Pane::Interest) => Interest::title(look),
         Part::Pane(Pane::Ready) => Ready::title(look),
         Part::Pane(Pane::Waiting) => Waiting::title(look),
@@ -45,11 +48,17 @@ fn draw_slot(look: &Look<'_>, slot: &Slot, buf: &mut Buffer) {
         Part::Pane(Pane::Calls) => Calls::title(look),
         Part::Pane(Pane::Findings) => FindingsPane::title(look),
     };
-    let focused = slot.part == Part::Pane(look.ui.focus);
-    frame(buf, slot.area, slot.joint, &title, look.theme, focused);
+    let server = look.ui.place == Place::Server;
+    let accent = match slot.part {
+        Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
+        Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,
+        _ => Accent::None,
+    };
+    frame(buf, slot.area, slot.joint, &title, look.theme, accent);
     let inner = inside(slot.area, slot.joint);
     match slot.part {
         Part::Why => Why(*look).render(inner, buf),
+        Part::Story | Part::Steps => {}
         Part::Pane(Pane::Interest) => Interest(*look).render(inner, buf),
         Part::Pane(Pane::Ready) => Ready(*look).render(inner, buf),
         Part::Pane(Pane::Waiting) => Waiting(*look).render(inner, buf),

@@ -19,7 +19,7 @@ use crate::event::{
 use crate::model::FindingKind;
 
 /// The text of a buffer, without blanks at the ends of its lines.
-pub(super) fn text(buf: &Buffer) -> String {
+pub(crate) fn text(buf: &Buffer) -> String {
     let mut lines = Vec::new();
     for y in 0..buf.area.height {
         let line: String = (0..buf.area.width).map(|x| buf[(x, y)].symbol()).collect();
@@ -373,7 +373,7 @@ fn the_readme_has_the_keys_the_mistakes_and_the_findings() {
     }
 }
 
-fn any_key() -> impl Strategy<Value = KeyPress> {
+pub(crate) fn any_key() -> impl Strategy<Value = KeyPress> {
     let named = [
         Key::Enter,
         Key::Esc,

@@ -61,6 +61,8 @@ pub enum Role {
     Border,
     /// The frame of the pane that the keys move in.
     Focus,
+    /// The frame of a pane that a lesson points at.
+    Look,
     /// The selected row.
     Selected,
     /// The viewed event.
@@ -136,7 +138,9 @@ impl Theme {
                 plain.add_modifier(Modifier::DIM)
             }
             Role::Title | Role::Bad | Role::Ready | Role::Key => plain.add_modifier(Modifier::BOLD),
-            Role::Focus => plain.add_modifier(Modifier::BOLD).remove_modifier(Modifier::DIM),
+            Role::Look | Role::Focus => {
+                plain.add_modifier(Modifier::BOLD).remove_modifier(Modifier::DIM)
+            }
             Role::Badge => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
             Role::Cursor => plain.add_modifier(Modifier::REVERSED),
             Role::Selected => self.selected(),
@@ -177,7 +181,7 @@ pub static PLAIN: Theme = Theme { name: ThemeName::Mono, depth: Depth::Sixteen, 
 
 fn hue(role: Role) -> Option<Hue> {
     match role {
-        Role::Ready => Some(Hue::Orange),
+        Role::Ready | Role::Look => Some(Hue::Orange),
         Role::Focus | Role::Key | Role::Data => Some(Hue::Sky),
         Role::Good => Some(Hue::Green),
         Role::Handled | Role::Asleep => Some(Hue::Blue),
@@ -213,6 +217,7 @@ pub struct Glyphs {
     pub running: &'static str,
     pub held: &'static str,
     pub selected: &'static str,
+    pub look: &'static str,
     pub dot: &'static str,
     pub check: &'static str,
     pub ellipsis: &'static str,
@@ -251,6 +256,7 @@ pub static UNICODE: Glyphs = Glyphs {
     running: "━",
     held: "‖",
     selected: "▌",
+    look: "▶",
     dot: "·",
     check: "✓",
     ellipsis: "…",
@@ -289,6 +295,7 @@ pub static ASCII: Glyphs = Glyphs {
     running: "_",
     held: "|",
     selected: ">",
+    look: ">",
     dot: "/",
     check: "ok",
     ellipsis: "~",

@@ -94,6 +94,20 @@ pub enum Request {
     Copy(String),
 }
 
+/// Where the person is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Before a live server.
+    #[default]
+    Server,
+    /// In a lesson.
+    Lesson,
+    /// In a lesson, before an open question.
+    Question,
+    /// Before the list of lessons.
+    Menu,
+}
+
 /// The state of the screen.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -133,6 +147,10 @@ pub struct Ui {
     pub request: Option<Request>,
     /// The columns and rows of the terminal.
     pub size: (u16, u16),
+    /// Where the person is.
+    pub place: Place,
+    /// Panes that a lesson points at.
+    pub looked: Vec<Pane>,
 }
 
 impl Default for Ui {
@@ -156,6 +174,8 @@ impl Default for Ui {
             message: None,
             request: None,
             size: (80, 24),
+            place: Place::Server,
+            looked: Vec::new(),
         }
     }
 }
@@ -167,10 +187,15 @@ impl Ui {
             Mode::Entry
         } else if self.help.is_some() {
             Mode::Help
-        } else if self.past.is_some() {
-            Mode::Past
         } else {
-            Mode::Live
+            match (self.place, self.past.is_some()) {
+                (Place::Menu, _) => Mode::Menu,
+                (Place::Server, true) => Mode::Past,
+                (Place::Server, false) => Mode::Live,
+                (Place::Lesson | Place::Question, true) => Mode::Earlier,
+                (Place::Lesson, false) => Mode::Lesson,
+                (Place::Question, false) => Mode::Question,
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::event::{ConnState, FileKind, Mask, Nanos, Peer};
-use crate::model::{OpenFile, ReadyEntry, Reason, World};
+use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -107,6 +107,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 pub fn kind(file: &OpenFile) -> &'static str {
     match file.what {
         FileKind::Listener => "listener",
+        FileKind::Tcp if file.told.is_some() => "tcp",
+        FileKind::Unix if file.told.is_some() => "unix",
+        FileKind::Eventfd if file.told.is_some() => "eventfd",
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
@@ -124,7 +127,7 @@ pub fn peer(file: &OpenFile) -> String {
     match &file.peer {
         Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
-        None if file.what == FileKind::Eventfd => "eventfd".to_owned(),
+        None if file.what == FileKind::Eventfd && file.told.is_none() => "eventfd".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
     }
 }
@@ -149,7 +152,8 @@ pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
 /// Whether an entry stands on the ready list although nothing it watches for holds any more: the
 /// next `epoll_wait` polls it and drops it.
 pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
-    let drained = world.file_of(entry.key).is_some_and(|file| file.unread == Some(0));
+    let file = world.file_of(entry.key);
+    let drained = file.is_some_and(|file| file.unread == Some(0) || file.told.is_some());
     drained && ready_bits(world, entry).is_empty()
 }
 
@@ -164,17 +168,20 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
 
 /// What can be said of an entry, the longest wording first.
 fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
-    let at = entry.since;
+    let at = moment(world, entry.since);
     if is_stale(world, entry) {
-        let listener = world.file_of(entry.key).is_some_and(|f| f.what == FileKind::Listener);
-        let done = if listener { "accepted" } else { "drained" };
+        let done = match world.file_of(entry.key).map(|file| file.what) {
+            Some(FileKind::Listener) => "accepted",
+            Some(FileKind::PipeWriter | FileKind::Timerfd | FileKind::Epoll) => "not ready",
+            _ => "drained",
+        };
         let stays = format!("{done}; leaves at the next epoll_wait");
         return vec![stays, format!("{done}: next wait drops it")];
     }
     // Later arrivals change nothing but the amount: an entry is listed once.
     let unread = world.file_of(entry.key).and_then(|file| file.unread);
     let what = match entry.why {
-        Reason::Arrived(then) => return arrived(at, unread.or(then)),
+        Reason::Arrived(then) => return arrived(world, &at, unread.or(then)),
         Reason::Connection(then) => match unread.or(then) {
             Some(n) if n > 1 => format!("{n} connections wait"),
             _ => "connection waits".to_owned(),
@@ -183,6 +190,7 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Reason::PeerClosed => "peer closed".to_owned(),
         Reason::Expired => "expired".to_owned(),
         Reason::Inner => "inner epoll ready".to_owned(),
+        Reason::Signalled if world.is_told() => "written".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
         Reason::AtAdd => "polled ready at ADD".to_owned(),
         Reason::AtMod => "polled ready at MOD".to_owned(),
@@ -194,17 +202,36 @@ fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Reason::Woken(mask) => format!("woken with {mask}"),
     };
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
-    let when = if since { "since" } else { "at" };
+    let when = if since { "since" } else { preposition(world) };
     vec![format!("{what} {when} {at}"), what]
 }
 
-fn arrived(at: Nanos, unread: Option<u32>) -> Vec<String> {
+/// A time as the world's clock has it: seconds, or steps.
+pub fn moment(world: &World, t: Nanos) -> String {
+    if world.is_told() { format!("step {}", t.0 / STEP.0) } else { t.to_string() }
+}
+
+fn preposition(world: &World) -> &'static str {
+    if world.is_told() { "in" } else { "at" }
+}
+
+fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
     let Some(n) = unread else {
-        return vec![format!("bytes arrived at {at}"), "bytes arrived".to_owned()];
+        let when = preposition(world);
+        return vec![format!("bytes arrived {when} {at}"), "bytes arrived".to_owned()];
     };
     let n = size(n);
+    if world.is_told() {
+        return vec![format!("arrived in {at}, {n} unread"), format!("arrived, {n} unread")];
+    }
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
     vec![long, short, format!("arrived, {n} unread")]
+}
+
+/// A thread with what it is called, as a column of the calls has it.
+pub fn lanes(world: &World) -> u16 {
+    let names = world.lanes.iter().map(|lane| width(&world.lane_name(lane.id)));
+    super::draw::cells(names.max().unwrap_or(2).clamp(2, 10))
 }
 
 fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
@@ -221,7 +248,10 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
             words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
         }
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
-        _ => vec![format!("put back at {}", entry.since), "put back".to_owned()],
+        _ => {
+            let when = format!("{} {}", preposition(world), moment(world, entry.since));
+            vec![format!("put back {when}"), "put back".to_owned()]
+        }
     }
 }
 

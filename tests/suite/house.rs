@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("event", &[]),
     ("model", &["event"]),
     ("journal", &["event", "model"]),
@@ -14,9 +14,10 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("lesson", &["event", "model", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
     ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
-    ("cli", &["event", "error", "journal"]),
+    ("cli", &["event", "error", "journal", "lesson"]),
     ("headless", &["event", "model", "journal", "session", "error", "sys"]),
-    ("tui", &["event", "model", "journal", "session", "error", "sys"]),
+    ("tui", &["event", "model", "journal", "session", "lesson", "error", "sys"]),
+    ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "tui"]),
     ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
 ];
 

@@ -1,6 +1,7 @@
 //! Tests of the whole: the model against the kernel, the program against real clients.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod cases;
 mod dice;
 mod faults;
 mod findings;
@@ -8,6 +9,7 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod lessons;
 mod pty;
 mod random;
 mod sieve;

@@ -2,4 +2,5 @@
 
 mod any;
 mod grammar;
+mod told;
 mod wire;

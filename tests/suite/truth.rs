@@ -170,6 +170,14 @@ fn judged(server: &Server) -> (usize, usize, usize) {
     )
 }
 
+/// The lines before and at the first divergences.
+fn around_divergences(server: &Server) -> String {
+    let lines = server.lines();
+    let first = lines.iter().position(|l| l["kind"] == "divergence").unwrap_or(0);
+    let few = &lines[first.saturating_sub(40)..(first + 20).min(lines.len())];
+    few.iter().map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn on_loopback_tcp_the_model_follows_and_the_rate_is_printed() {
     for (trigger, threads) in [("level", "1"), ("edge", "1"), ("level", "2"), ("edge", "2")] {
@@ -183,7 +191,11 @@ fn on_loopback_tcp_the_model_follows_and_the_rate_is_printed() {
         );
         assert!(waits > 100, "{waits}");
         // Racing threads may reorder what is seen; more than this is a defect of the model.
-        assert!(divergences * 10 < waits, "{trigger} {threads}: {divergences} of {waits}");
+        assert!(
+            divergences * 10 < waits,
+            "{trigger} {threads}: {divergences} of {waits}\n{}",
+            around_divergences(&server)
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getppid};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 
 use super::frame::{pack, unpack};
 use super::{Reply, Request};
@@ -38,6 +38,8 @@ fn ready(parent: u32) -> io::Result<(File, File)> {
     if i64::from(getppid().as_raw()) != i64::from(parent) {
         return Err(io::Error::other("whoever asked is gone"));
     }
+    // It keeps no file system from being unmounted.
+    chdir("/")?;
     number::close_from(3).or_else(|_| close_listed())?;
     let own = Own::new()?;
     let kept = |fd: io::Result<OwnedFd>| fd.map(|fd| File::from(own.keep(fd)));

@@ -21,7 +21,7 @@ const MAX_EVENTS: i32 = 4096;
 const KERNEL_EVENTS: i32 = i32::MAX / 12;
 
 /// What can be done, in the order in which an error lists it.
-const WORDS: [&str; 32] = [
+pub(super) const WORDS: [&str; 32] = [
     "add", "mod", "del", "ctl", "wait", "poll", "select", "freeze", "thaw", "signal", "expire",
     "write", "read", "drain", "fill", "close", "rst", "dup", "shutdown", "connect", "accept",
     "arm", "sleep", "sockopt", "new", "note", "repeat", "many", "measure", "limit", "tally",

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fd;
 use super::reader::{Read, Reader, Said};
-use super::scope::{Scope, Thing, Use, What};
+use super::scope::{Claim, Scope, Thing, Use, What};
 use super::table::Table;
 use super::value::Value;
 use crate::lesson::case::{Actor, ActorKind, Label};
@@ -23,7 +23,7 @@ const MAX_BUFFER: u32 = 16 << 20;
 const PIPE_SIZES: (u32, u32) = (4096, 1 << 20);
 
 /// The words of the kinds.
-const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 12] = [
     "epoll", "pipe", "eventfd", "timerfd", "pair", "dgram", "udp", "listener", "client", "file",
     "dir", "null",
 ];
@@ -40,7 +40,7 @@ pub(super) fn all(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> R
     for entry in entries {
         let actor = one(r, entry.key, entry.span.clone(), &entry.value);
         let uses = std::mem::take(&mut r.uses);
-        scope.apply(r, &uses, false);
+        scope.apply(r, &uses, Claim::Success);
         if let Ok(actor) = &actor {
             let before = total;
             total += made(actor);

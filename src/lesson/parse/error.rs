@@ -8,12 +8,16 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::error::Error;
 use crate::event::visible;
 
+/// Errors that are kept; in a file that has more no others are looked for.
+pub(super) const MAX_KEPT: usize = 200;
 /// Errors that are told; the others are counted.
 const MAX_TOLD: usize = 20;
 /// Columns of a source line that are shown.
 const SHOWN: usize = 100;
 /// Columns before the place that are shown of a longer line.
 const BEFORE: usize = 60;
+/// Characters of a line, before the place and after it, that are looked at.
+const NEAR: usize = 200;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub struct Errors {
     pub file: String,
     /// At least one, at most 20.
     pub problems: Vec<Problem>,
-    /// How many more there are.
+    /// How many more were found; with 180 no others were looked for.
     pub untold: usize,
 }
 
@@ -84,6 +88,7 @@ impl fmt::Display for Errors {
         match self.untold {
             0 => Ok(()),
             1 => f.write_str("\nand one more error"),
+            more if more >= MAX_KEPT - MAX_TOLD => f.write_str("\nand many more errors"),
             more => write!(f, "\nand {more} more errors"),
         }
     }
@@ -132,20 +137,21 @@ fn shown(text: &str, span: Range<usize>) -> [String; 2] {
     let line_start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[span.start..].find('\n').map_or(text.len(), |newline| span.start + newline);
     let line = text[line_start..line_end].trim_end_matches('\r');
-    let (from, to) = (span.start - line_start, span.end.min(line_end) - line_start);
-    let mut cells: Vec<Cell> = line
-        .char_indices()
-        .map(|(at, c)| Cell { text: glyph(c), marked: from <= at && at < to })
-        .collect();
+    let from = (span.start - line_start).min(line.len());
+    let to = (span.end.min(line_end) - line_start).min(line.len());
+    let first = line[..from].char_indices().rev().nth(NEAR).map_or(0, |(at, _)| at);
+    let last = line[from..].char_indices().nth(NEAR).map_or(line.len(), |(at, _)| from + at);
+    let cell = |(at, c)| Cell { text: glyph(c), marked: from <= first + at && first + at < to };
+    let mut cells: Vec<Cell> = line[first..last].char_indices().map(cell).collect();
     if !cells.iter().any(|cell| cell.marked) {
-        let at = line.char_indices().filter(|(at, _)| *at < from).count();
-        if at == cells.len() {
-            cells.push(Cell { text: String::new(), marked: true });
-        } else {
-            cells[at].marked = true;
+        // A place between two characters, or at the end of the line.
+        let at = line[first..from].chars().count();
+        match cells.get_mut(at) {
+            Some(cell) => cell.marked = true,
+            None => cells.push(Cell { text: String::new(), marked: true }),
         }
     }
-    draw(&cells)
+    draw(&cells, first > 0, last < line.len())
 }
 
 /// A character of a source line as it is shown.
@@ -170,12 +176,13 @@ fn glyph(c: char) -> String {
     }
 }
 
-/// At most [`SHOWN`] columns of the line around the first mark, and the carets.
-fn draw(cells: &[Cell]) -> [String; 2] {
+/// At most [`SHOWN`] columns of the line around the first mark, and the carets. The line may have
+/// more before and after these cells.
+fn draw(cells: &[Cell], more_before: bool, more_after: bool) -> [String; 2] {
     let marked = cells.iter().position(|cell| cell.marked).unwrap_or(0);
     let total: usize = cells.iter().map(Cell::width).sum();
     let mut first = 0;
-    if total > SHOWN {
+    if more_before || total > SHOWN {
         let mut before = 0;
         first = marked;
         while first > 0 && before + cells[first - 1].width() <= BEFORE {
@@ -184,7 +191,7 @@ fn draw(cells: &[Cell]) -> [String; 2] {
         }
     }
     let cut = |on| if on { "…" } else { "" };
-    let mut source = cut(first > 0).to_owned();
+    let mut source = cut(more_before || first > 0).to_owned();
     let mut carets = " ".repeat(source.width());
     let mut last = first;
     while let Some(cell) = cells.get(last).filter(|cell| source.width() + cell.width() <= SHOWN) {
@@ -192,6 +199,6 @@ fn draw(cells: &[Cell]) -> [String; 2] {
         carets.push_str(&if cell.marked { "^" } else { " " }.repeat(cell.width()));
         last += 1;
     }
-    source.push_str(cut(last < cells.len()));
+    source.push_str(cut(more_after || last < cells.len()));
     [source, carets.trim_end().to_owned()]
 }

@@ -4,7 +4,7 @@
 const LONGEST: usize = 40;
 
 /// The word of `known` that is most like `found`, if one is like it at all.
-pub(super) fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let found: Vec<char> = found.to_lowercase().chars().take(LONGEST + 1).collect();
     if found.len() > LONGEST {
         return None;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::error::{Errors, Wrong};
+use super::error::{Errors, MAX_KEPT, Wrong};
 use super::scope::Use;
 use crate::event::visible;
 
@@ -13,9 +13,6 @@ pub(super) struct Said;
 
 /// A part of the file, if it is right.
 pub(super) type Read<T> = Result<T, Said>;
-
-/// Errors that are kept; a file that has more is told of the first.
-const MAX_KEPT: usize = 1000;
 
 /// The text that is read and what is wrong in it.
 #[derive(Debug)]
@@ -48,9 +45,14 @@ impl<'t> Reader<'t> {
 
     /// Notes that something is wrong at `span`.
     pub(super) fn wrong(&mut self, span: Range<usize>, message: impl Into<String>) {
-        if self.wrongs.len() < MAX_KEPT {
+        if !self.is_full() {
             self.wrongs.push(Wrong { span, message: message.into() });
         }
+    }
+
+    /// Whether no more errors are kept, so that none need be looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.wrongs.len() >= MAX_KEPT
     }
 
     pub(super) fn is_clean(&self) -> bool {

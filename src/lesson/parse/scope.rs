@@ -18,6 +18,10 @@ pub(super) use thing::{Thing, Wants};
 pub(super) const MAX_OPEN: usize = 1024;
 /// Labels that an error lists.
 const LISTED: usize = 12;
+/// Labels among which the one is looked for that was meant.
+const COMPARED: usize = 1000;
+/// What the rounds of all repeats of a file may name.
+const MAX_NAMED: usize = 1_000_000;
 
 /// What a part of a step says about the world.
 #[derive(Clone, Debug)]
@@ -87,13 +91,30 @@ impl Use {
     }
 }
 
+/// What a step says will come of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nothing: there are neither words nor expectations.
+    Nothing,
+    /// That it succeeds, as far as the file says.
+    Success,
+    /// That it fails: it makes and closes nothing.
+    Failure,
+}
+
 /// How a [`Use`] is to be taken.
 #[derive(Clone, Copy, Debug)]
 struct How {
     /// The number of the round, in a repeat.
     round: Option<u32>,
-    /// The call is expected to fail: it makes and closes nothing.
-    fails: bool,
+    claim: Claim,
+}
+
+impl How {
+    /// Whether the call makes and closes nothing. A call of a repeat may fail in some rounds.
+    fn fails(self) -> bool {
+        self.claim == Claim::Failure && self.round.is_none()
+    }
 }
 
 /// What is known of a label.
@@ -138,6 +159,8 @@ pub(super) struct Scope {
     threads: BTreeMap<Label, Thread>,
     measured: BTreeSet<Label>,
     asked: Option<Range<usize>>,
+    /// What the rounds of repeats have named.
+    named: usize,
 }
 
 impl Scope {
@@ -150,6 +173,7 @@ impl Scope {
             threads: BTreeMap::new(),
             measured: BTreeSet::new(),
             asked: None,
+            named: 0,
         }
     }
 
@@ -163,25 +187,45 @@ impl Scope {
         self.asked.get_or_insert(span);
     }
 
-    /// Holds the uses of a step against what exists. `fails`: its call is expected to fail.
-    pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], fails: bool) {
-        let how = How { round: None, fails };
+    /// Holds the uses of a step that claims so much against what exists.
+    pub(super) fn apply(&mut self, r: &mut Reader<'_>, uses: &[Use], claim: Claim) {
+        let how = How { round: None, claim };
+        let mut wrong = None;
         for one in uses {
+            if r.is_full() {
+                return;
+            }
             if let What::Rounds(rounds, body) = &one.what {
-                self.rounds(r, *rounds, body);
+                self.rounds(r, *rounds, body, claim);
             } else if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
-                r.wrong(one.span.clone(), message);
+                // Many labels of one actor may be wrong for one reason.
+                if wrong.as_ref() != Some(&one.span) {
+                    r.wrong(one.span.clone(), message);
+                }
+                wrong = Some(one.span.clone());
             }
         }
     }
 
     /// Every round of a repeat, or two where they are alike. Each place is told of once.
-    fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use]) {
+    fn rounds(&mut self, r: &mut Reader<'_>, rounds: u32, body: &[Use], claim: Claim) {
         let alike = !body.iter().any(Use::has_round);
         let rounds = if alike { rounds.min(2) } else { rounds };
+        let before = self.named;
+        self.named += usize::try_from(rounds).unwrap_or(usize::MAX).saturating_mul(body.len());
+        if self.named > MAX_NAMED {
+            if let Some(first) = body.first().filter(|_| before <= MAX_NAMED) {
+                let message = format!(
+                    "with this the rounds of all repeats name more than {MAX_NAMED} descriptors \
+                     and threads"
+                );
+                r.wrong(first.span.clone(), message);
+            }
+            return;
+        }
         let mut wrong = vec![false; body.len()];
         for round in 1..=rounds {
-            let how = How { round: Some(round), fails: false };
+            let how = How { round: Some(round), claim };
             for (one, wrong) in body.iter().zip(&mut wrong).filter(|(_, wrong)| !**wrong) {
                 if let Err(message) = self.take(r.line(one.span.start), &one.what, how) {
                     r.wrong(one.span.clone(), message);
@@ -194,7 +238,7 @@ impl Scope {
     fn take(&mut self, line: u32, what: &What, how: How) -> Result<(), String> {
         let named = |label: &Label| how.round.map_or(label.clone(), |round| label.of_round(round));
         match what {
-            What::Fd(label, wants) => self.fd(&named(label), *wants, how.fails),
+            What::Fd(label, wants) => self.fd(&named(label), *wants, how.claim),
             What::Enter(label) => self.enter(&named(label)),
             What::Make(label, thing) => self.make(&named(label), *thing, None, line, how),
             What::Dup(label, of) => {
@@ -230,11 +274,11 @@ impl Scope {
         }
     }
 
-    fn fd(&self, label: &Label, wants: Wants, fails: bool) -> Result<(), String> {
+    fn fd(&self, label: &Label, wants: Wants, claim: Claim) -> Result<(), String> {
         let Some(known) = self.known.get(label) else {
             return Err(self.unknown_label(label));
         };
-        if wants.takes(known.thing) || (fails && wants.yields()) {
+        if wants.takes(known.thing) || (claim != Claim::Success && wants.yields()) {
             return Ok(());
         }
         if (wants, known.thing) == (Wants::Writable, Thing::Eventfd) {
@@ -286,26 +330,26 @@ impl Scope {
         line: u32,
         how: How,
     ) -> Result<(), String> {
-        if how.fails {
+        if how.fails() {
             return Ok(());
         }
         if let Some(known) = self.known.get(label).filter(|known| known.state == State::Open) {
             return Err(format!("the label `{label}` is taken since line {}", known.line));
         }
         // A call of a repeat may fail, in some rounds or in all.
+        if self.open >= MAX_OPEN {
+            return Err(format!("`{label}` would be one descriptor more than {MAX_OPEN}"));
+        }
         let state = if how.round.is_some() { State::Free } else { State::Open };
         self.open += usize::from(state == State::Open);
         self.files += 1;
         let file = file.unwrap_or(self.files);
         self.known.insert(label.clone(), Known { thing, file, line, state });
-        if self.open == MAX_OPEN + 1 {
-            return Err(format!("more than {MAX_OPEN} descriptors would be open"));
-        }
         Ok(())
     }
 
     fn close(&mut self, label: &Label, how: How) {
-        if let Some(known) = self.known.get_mut(label).filter(|_| !how.fails) {
+        if let Some(known) = self.known.get_mut(label).filter(|_| !how.fails()) {
             self.open -= usize::from(known.state == State::Open);
             known.state = State::Free;
         }
@@ -359,7 +403,7 @@ impl Scope {
 
 /// `unknown label `x`: expected one of a, b`, and which was meant.
 fn unknown<'k>(what: &str, found: &str, known: impl Iterator<Item = &'k Label>) -> String {
-    let known: Vec<_> = known.map(Label::as_str).collect();
+    let known: Vec<_> = known.map(Label::as_str).take(COMPARED).collect();
     let hint = meant(found, &known);
     let more = if known.len() > LISTED { ", ..." } else { "" };
     let expected = match known.as_slice() {

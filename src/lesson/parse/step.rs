@@ -5,7 +5,7 @@ use super::ask;
 use super::expect;
 use super::fd;
 use super::reader::{Read, Reader};
-use super::scope::{Scope, Wants};
+use super::scope::{Claim, Scope, Wants};
 use super::value::Value;
 use super::{MAX_LINE, MAX_TEXT};
 use crate::lesson::case::{Answer, Ask, Expect, Given, Look, Outcome, Seen, Step};
@@ -29,9 +29,16 @@ pub(super) fn read(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> 
     let reveal = table.option(r, "reveal", |r, value| value.text(r, MAX_TEXT));
     let expect = table.option(r, "expect", |r, value| expect::read(r, value, known));
     let uses = std::mem::take(&mut r.uses);
-    let fails = asks_for_failure(ask.as_ref().ok().and_then(Option::as_ref))
-        || expect.as_ref().is_ok_and(|expect| expect.as_ref().is_some_and(is_failure));
-    scope.apply(r, &uses, fails);
+    let asked = ask.as_ref().ok().and_then(Option::as_ref);
+    let expected = expect.as_ref().ok().and_then(Option::as_ref);
+    let claim = if expected.is_some_and(is_failure) || asked.is_some_and(asks_for_failure) {
+        Claim::Failure
+    } else if ["say", "ask", "expect"].iter().any(|key| table.has(key)) {
+        Claim::Success
+    } else {
+        Claim::Nothing
+    };
+    scope.apply(r, &uses, claim);
     table.finish(r);
     Ok(Step {
         line,
@@ -67,12 +74,11 @@ fn is_failure(expect: &Expect) -> bool {
 }
 
 /// Whether the answer that is marked as right says that the call fails.
-fn asks_for_failure(ask: Option<&Ask>) -> bool {
-    match ask.map(|ask| &ask.answer) {
-        Some(Answer::Choice(choices)) => choices
+fn asks_for_failure(ask: &Ask) -> bool {
+    match &ask.answer {
+        Answer::Choice(choices) => choices
             .iter()
             .any(|choice| choice.right && choice.when.as_ref().is_some_and(is_failure)),
-        Some(Answer::Free { right, .. }) => matches!(right, Given::Outcome(Outcome::Errno(_))),
-        None => false,
+        Answer::Free { right, .. } => matches!(right, Given::Outcome(Outcome::Errno(_))),
     }
 }

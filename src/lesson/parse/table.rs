@@ -124,6 +124,9 @@ impl<'t> Table<'t> {
             return;
         }
         for entry in entries.iter().filter(|entry| !asked.contains(&entry.key)) {
+            if r.is_full() {
+                return;
+            }
             let expected = one_of(entry.key, &asked);
             let key = quoted(entry.key);
             let message = format!("unknown key `{key}` in {what}: expected {expected}");

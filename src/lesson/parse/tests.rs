@@ -1,6 +1,7 @@
 //! The parser against files that are wrong, good, and damaged.
 
 mod damaged;
+mod readme;
 
 use super::*;
 use crate::lesson::case::{Action, Actor, Counter, Expect, FdArg, Label, Look, Outcome, Range};
@@ -121,6 +122,25 @@ fn bounds_are_named() {
 }
 
 #[test]
+fn a_file_cannot_keep_the_parser_busy() {
+    let fds = "\"q#.r IN\", ".repeat(1000);
+    let poll =
+        format!("do = \"repeat\"\ntimes = 1024\nsteps = [{{ do = \"poll\", fds = [{fds}] }}]");
+    let errors = bad("step", &poll);
+    let told = "with this the rounds of all repeats name more than 1000000 descriptors and threads";
+    assert_eq!(errors.problems[0].message, told);
+    let steps = "do = \"add\"\nep = \"x\"\nfd = \"y\"\nmask = \"IN\"\n[[steps]]\n".repeat(499);
+    let errors = bad("step", &format!("{steps}do = \"note\""));
+    assert_eq!((errors.problems.len(), errors.untold), (20, 180));
+    assert!(errors.to_string().ends_with("\nand many more errors"));
+    let line = format!("do = \"note\"\nsay = {}1", " ".repeat(900_000));
+    let shown = bad("step", &line).problems[0].shown.clone();
+    let [source, carets] = shown.expect("the place is in a line");
+    assert!(source.starts_with('…') && source.ends_with('1'), "{source}");
+    assert_eq!(carets.len(), source.chars().count());
+}
+
+#[test]
 fn actors_come_in_the_order_of_the_file_and_know_their_labels() {
     let case = good("actors", "z = { kind = \"pipe\", count = 2 }\na = { kind = \"epoll\" }");
     let labels: Vec<_> = case.actors.iter().flat_map(Actor::labels).collect();
@@ -153,6 +173,8 @@ fn a_call_that_fails_makes_no_label() {
 fn the_wrong_end_is_right_where_an_error_is_expected() {
     good("step", "do = \"write\"\nfd = \"p.r\"\nn = 1\n[steps.expect]\nret = \"EBADF\"");
     good("step", "do = \"read\"\nfd = \"e\"\n[steps.expect]\nret = \"EINVAL\"");
+    // Nothing is said of this call, so nothing said of it is wrong.
+    good("step", "do = \"read\"\nfd = \"e\"");
 }
 
 #[test]

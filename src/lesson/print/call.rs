@@ -78,11 +78,13 @@ fn group(action: &Action) -> String {
     match action {
         Action::Repeat { times, body, until } => {
             let body: Vec<_> = body.iter().map(one_line).collect();
-            let until = match until {
-                Some(ret) => format!(", until it returns {}", outcome(*ret)),
-                None => String::new(),
-            };
-            format!("{times} times: {}{until}", body.join("; "))
+            let body = body.join("; ");
+            match until {
+                Some(ret) => {
+                    format!("up to {times} times: {body}, until it returns {}", outcome(*ret))
+                }
+                None => format!("{times} times: {body}"),
+            }
         }
         Action::Measure { name, times, run } => {
             let call = match run {
@@ -92,7 +94,7 @@ fn group(action: &Action) -> String {
             format!("{times} times: {call}; ns.{name} is the time of one")
         }
         Action::Limit { free: Some(free) } => {
-            format!("setrlimit(RLIMIT_NOFILE): room for {free} more descriptors")
+            format!("setrlimit(RLIMIT_NOFILE): free descriptors: {free}")
         }
         Action::Limit { free: None } => "setrlimit(RLIMIT_NOFILE): as before".to_owned(),
         Action::Tally { show } => {

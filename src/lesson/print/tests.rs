@@ -54,9 +54,7 @@ proptest! {
     }
 }
 
-#[test]
-fn a_handout_asks_first_and_answers_at_the_end() {
-    let text = r#"
+const LESSON: &str = r#"
 format = 1
 id = "shown"
 title = "Told once"
@@ -97,8 +95,8 @@ text = "What does it return?"
 take = "ret"
 right = 1
 "#;
-    let case = parse("shown.toml", text).expect("the lesson is right");
-    let expected = "\
+
+const HANDOUT: &str = "\
 Told once
 =========
 Edges · core · 5 min
@@ -142,7 +140,11 @@ Question 1 (step 3): b) A
 
 Question 2 (step 5): 1
 ";
-    assert_eq!(handout(&case), expected);
+
+#[test]
+fn a_handout_asks_first_and_answers_at_the_end() {
+    let case = parse("shown.toml", LESSON).expect("the lesson is right");
+    assert_eq!(handout(&case), HANDOUT);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One action: which of them it is, and `epoll_ctl(2)`.
 
+use std::collections::BTreeSet;
+
 use crate::event::{Call, CtlOp, Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Output, Ret};
 use crate::lesson::case::{Action, FdArg, Label, Outcome, Way, Who};
 use crate::lesson::stage::MAIN;
@@ -78,10 +80,7 @@ impl Runner {
                 Ok(())
             }
             Action::Sockopt { fd, opt, value } => self.set_option(doing, fd, *opt, *value),
-            Action::New { actor } => {
-                self.new_actor(doing, actor);
-                Ok(())
-            }
+            Action::New { actor } => self.new_actor(doing, actor),
             Action::Repeat { times, body, until } => self.repeat(doing, *times, body, *until),
             Action::Many { .. } => match action.as_repeat() {
                 Some(Action::Repeat { times, body, until }) => {
@@ -180,13 +179,15 @@ impl Runner {
             Action::Del { ep, fd: of, .. } => {
                 waits(model.ctl(fd(ep), Ctl::Del, fd(of), Mask::EMPTY, 0))
             }
-            Action::Wait(wait) if wait.thread.is_none() => {
-                waits(model.wait(fd(&wait.ep), wait.max).map(drop))
+            // A thread may wait for the one that is held, but must hold no other meanwhile.
+            Action::Wait(wait) => {
+                let direct = wait.thread.is_none() && self.is_held(fd(&wait.ep));
+                direct || self.watches_held(fd(&wait.ep))
             }
             Action::Poll(scan) | Action::Select(scan) => {
-                scan.fds.iter().any(|(arg, _)| self.is_held(fd(arg)))
+                scan.fds.iter().any(|(arg, _)| self.is_held(fd(arg)) || self.watches_held(fd(arg)))
             }
-            Action::Freeze { ep, .. } => self.is_held(fd(ep)),
+            Action::Freeze { ep, .. } => self.is_held(fd(ep)) || self.watches_held(fd(ep)),
             Action::Close { fd: of, .. } | Action::Rst { fd: of } => waits(model.close(fd(of))),
             Action::Repeat { .. } | Action::Many { .. } | Action::Measure { .. } => true,
             _ => false,
@@ -197,6 +198,26 @@ impl Runner {
     fn is_held(&self, fd: Fd) -> bool {
         let view = self.machine.file_under(fd).and_then(|file| self.machine.instance(file));
         view.is_some_and(|view| view.overflow.is_some())
+    }
+
+    /// Whether the epoll instance with this number watches one of which a harvest is held, at any
+    /// depth: a harvest of it would poll that one.
+    fn watches_held(&self, fd: Fd) -> bool {
+        let mut open: Vec<_> = self.machine.file_under(fd).into_iter().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(file) = open.pop() {
+            let Some(view) = self.machine.instance(file) else { continue };
+            for watch in view.interest {
+                let inner = self.machine.instance(watch.key.file);
+                if inner.is_some_and(|inner| inner.overflow.is_some()) {
+                    return true;
+                }
+                if seen.insert(watch.key.file) {
+                    open.push(watch.key.file);
+                }
+            }
+        }
+        false
     }
 }
 

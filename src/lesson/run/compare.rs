@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::lesson::case::{Entry, Expect, Label, Outcome, Range, Seen};
 
-use super::report::{
-    Between, Mismatch, Observed, Report, entry_text, list_text, outcome_text, seen_text,
-};
+use crate::lesson::print::entry;
+
+use super::report::{Between, Mismatch, Observed, Report, list_text, outcome_text, seen_text};
 
 /// Collects disagreements, and counts what agreed.
 #[derive(Debug, Default)]
@@ -199,7 +199,7 @@ fn labels_text(labels: &[Label]) -> String {
 }
 
 fn entries_text(entries: &[Entry]) -> String {
-    list_text(entries.iter().map(entry_text))
+    list_text(entries.iter().map(entry))
 }
 
 /// `nobody`, or `A: [p.r IN]; B: EINTR`.
@@ -217,5 +217,108 @@ fn range_text(range: Range) -> String {
         Some(max) if max == range.min => max.to_string(),
         Some(max) => format!("{} to {max}", range.min),
         None => format!("{} or more", range.min),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Errno, Fd, Mask};
+    use crate::lesson::case::Counter;
+
+    fn events(label: &str) -> Seen {
+        Seen::Events(vec![Entry { label: label.into(), mask: Mask::IN }])
+    }
+
+    fn report() -> Report {
+        let mut report = Report::default();
+        report.seen.woke.insert("A".into(), events("p.r"));
+        report.seen.asleep = vec!["B".into()];
+        report.seen.rdl.insert("e".into(), vec!["p.r".into()]);
+        report.counters.insert(Counter::Calls, 3);
+        report.numbers = [("x".into(), Fd(4)), ("y".into(), Fd(4))].into();
+        report
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Expect), wrong: &[&str]) {
+        let mut expect = Expect::default();
+        change(&mut expect);
+        let found = with_file(&expect, &report());
+        let what: Vec<_> = found.mismatches.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(what, wrong);
+        let judged = found.agreed > 0 || !wrong.is_empty();
+        assert_eq!(judged, !expect.is_empty(), "what is named is judged");
+    }
+
+    #[test]
+    fn what_is_not_named_is_not_judged() {
+        check(|_| {}, &[]);
+    }
+
+    #[test]
+    fn who_returned_is_just_who_is_named() {
+        check(|e| drop(e.woke.insert("A".into(), events("p.r"))), &[]);
+        check(|e| drop(e.woke.insert("A".into(), events("q.r"))), &["who returned"]);
+        check(|e| drop(e.woke.insert("B".into(), events("p.r"))), &["who returned"]);
+        let both = |e: &mut Expect| {
+            for name in ["A", "B"] {
+                e.woke.insert(name.into(), events("p.r"));
+            }
+        };
+        check(both, &["who returned"]);
+    }
+
+    #[test]
+    fn who_may_return_is_judged_only_if_it_did() {
+        check(|e| drop(e.woke_maybe.insert("A".into(), events("p.r"))), &[]);
+        check(
+            |e| drop(e.woke_maybe.insert("A".into(), Seen::Errno(Errno::EINTR))),
+            &["who returned"],
+        );
+        // It did not return, and nobody else was to.
+        check(|e| drop(e.woke_maybe.insert("B".into(), events("p.r"))), &["who returned"]);
+        let allowed = |e: &mut Expect| {
+            e.woke.insert("A".into(), events("p.r"));
+            e.woke_maybe.insert("B".into(), events("p.r"));
+        };
+        check(allowed, &[]);
+    }
+
+    #[test]
+    fn lists_counters_and_numbers_are_judged_by_value() {
+        check(|e| e.ret = Some(Outcome::Value(0)), &["the result"]);
+        check(|e| e.events = Some(Seen::Events(vec![])), &["the events"]);
+        check(|e| e.asleep = Some(vec!["B".into()]), &[]);
+        check(|e| e.asleep = Some(vec![]), &["who sleeps"]);
+        check(|e| drop(e.rdl.insert("e".into(), vec!["p.r".into()])), &[]);
+        check(|e| drop(e.rdl.insert("e".into(), vec![])), &["the ready list of e"]);
+        check(|e| drop(e.rdl.insert("f".into(), vec![])), &[]);
+        check(|e| drop(e.ovf.insert("e".into(), vec!["p.r".into()])), &["the overflow list of e"]);
+        check(|e| e.count = [(Counter::Calls, Range::exactly(3))].into(), &[]);
+        check(|e| e.count = [(Counter::Reads, Range::exactly(1))].into(), &["the counter reads"]);
+        check(|e| e.same = Some(["x".into(), "y".into()]), &[]);
+        check(|e| e.same = Some(["x".into(), "z".into()]), &["the numbers of x and z"]);
+        check(|e| e.less = Some([Counter::Reads, Counter::Calls]), &[]);
+        let not_less = ["the counters calls and reads"];
+        check(|e| e.less = Some([Counter::Calls, Counter::Reads]), &not_less);
+    }
+
+    #[test]
+    fn long_lists_are_compared_as_a_whole_and_shown_in_part() {
+        let long = |last: &str| -> Vec<Label> {
+            (0..100).map(|n| format!("p{n}").as_str().into()).chain([last.into()]).collect()
+        };
+        let mut found = Comparison::default();
+        let (mut kernel, mut model) = (Observed::default(), Observed::default());
+        kernel.rdl.insert("e".into(), long("x"));
+        model.rdl.insert("e".into(), long("x"));
+        found.after_step(&kernel, &model);
+        assert!(found.mismatches.is_empty());
+        model.rdl.insert("e".into(), long("y"));
+        found.after_step(&kernel, &model);
+        let [wrong] = &found.mismatches[..] else { panic!("{:?}", found.mismatches) };
+        assert!(wrong.kernel.as_deref().is_some_and(|text| text.ends_with("p23, and 77 more]")));
+        assert_eq!(wrong.to_string().matches("the ready list of e").count(), 1);
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Fd, Kind, LaneId, Nanos};
-use crate::lesson::case::{Counter, Entry, Label, NVAL, Outcome, Seen};
+use crate::lesson::case::{Counter, Entry, Label, Outcome, Seen};
+use crate::lesson::print::entry;
 
 /// Something that happened in a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,14 +84,15 @@ impl fmt::Display for Mismatch {
 }
 
 /// Everything about one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The number of the step, from 1; 0 is the making of the actors. An action of the learner's
     /// own has that of the step before it.
     pub step: u32,
     /// When it was over, since the case began.
     pub t: Nanos,
-    /// What happened, in the order of the times; the last one is `Told`.
+    /// What happened: the calls of the step, then the returns of whom they woke; the last one is
+    /// `Told`.
     pub events: Vec<Happening>,
     /// How many more calls were made than are among `events`.
     pub untold: u64,
@@ -121,19 +123,10 @@ impl Report {
     }
 }
 
-/// `p.r IN|ET`, as a file says it.
-pub(super) fn entry_text(entry: &Entry) -> String {
-    let mask = match entry.mask {
-        NVAL => "NVAL".to_owned(),
-        mask => mask.to_string(),
-    };
-    format!("{} {mask}", entry.label)
-}
-
 /// `[p.r IN, q.r IN|HUP]`, or the name of an error.
 pub(super) fn seen_text(seen: &Seen) -> String {
     match seen {
-        Seen::Events(events) => list_text(events.iter().map(entry_text)),
+        Seen::Events(events) => list_text(events.iter().map(entry)),
         Seen::Errno(errno) => errno.to_string(),
     }
 }

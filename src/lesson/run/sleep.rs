@@ -70,6 +70,9 @@ impl Runner {
         let mut labels = Vec::new();
         for (arg, mask) in &scan.fds {
             let fd = self.stage.number(arg)?;
+            if way == case::Way::Select && fd.0 >= self.stage.end_of_numbers() {
+                return Err(RunError::Refused(format!("select ignores a number like {fd}")));
+            }
             fds.push((fd, *mask));
             labels.push((fd, Label::new(arg.to_string())));
         }
@@ -267,7 +270,7 @@ impl Runner {
 
     /// Takes what threads have returned with, from kernel and model.
     pub(super) fn collect(&mut self, doing: &mut Doing) -> Result<(), RunError> {
-        let back = self.stage.returned();
+        let mut back = self.stage.returned();
         self.follow(doing, &back);
         let mut woken: Vec<_> = std::mem::take(&mut self.machine_woken);
         woken.extend(self.machine.take_woken());
@@ -287,6 +290,9 @@ impl Runner {
             };
             doing.model.woke.insert(self.name_of(lane), seen);
         }
+        // In the order in which they were woken, which the model knows.
+        let place = |lane: LaneId| order.iter().position(|other| *other == lane);
+        back.sort_by_key(|(lane, _)| place(*lane).unwrap_or(usize::MAX));
         for (lane, done) in back {
             let Some(sleeper) = self.sleepers.remove(&lane) else { continue };
             let name = self.name_of(lane);

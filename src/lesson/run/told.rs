@@ -1,6 +1,6 @@
 //! What there is to see after a step: the lists, as observed and as told to whoever shows them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{FileId, Mask, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey};
 use crate::kernel::fdinfo::Registration;
@@ -8,6 +8,7 @@ use crate::lesson::case::{Entry, Label};
 use crate::lesson::stage::MAIN;
 use crate::model::{InstanceView, WatchView};
 
+use super::sleep::Sleeping;
 use super::step::Doing;
 use super::{RunError, Runner};
 
@@ -120,9 +121,10 @@ impl Runner {
     /// The kernel's interest list in the order of the registrations, which only the model knows.
     fn interest_read(&self, view: &InstanceView, list: &[Registration]) -> Box<[ToldWatch]> {
         let known: BTreeSet<_> = view.interest.iter().map(|watch| watch.data).collect();
+        let lines: BTreeMap<_, _> = list.iter().map(|line| (line.data, line)).collect();
         let in_order = view.interest.iter().filter_map(|watch| {
-            let line = list.iter().find(|line| line.data == watch.data)?;
-            Some(self.watch(watch.key, *line))
+            let line = lines.get(&watch.data)?;
+            Some(self.watch(watch.key, **line))
         });
         let unknown = list.iter().filter(|line| !known.contains(&line.data)).map(|line| {
             let file = self.tag_of(line.data).map_or(FileId(0), |tag| tag.file);
@@ -153,11 +155,15 @@ impl Runner {
     }
 
     fn threads(&self) -> Box<[ToldThread]> {
-        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid };
+        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
         let workers = self.stage.workers().iter().map(|worker| ToldThread {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
+            asleep_in: self.sleepers.get(&worker.lane).and_then(|sleeper| match &sleeper.call {
+                Sleeping::Scan(text, _) => Some(text.clone()),
+                Sleeping::Wait(_) => None,
+            }),
         });
         std::iter::once(main).chain(workers).collect()
     }

@@ -8,8 +8,8 @@ use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use nix::sys::eventfd::EventFd;
 use nix::sys::socket::{
-    AddressFamily, Shutdown, SockFlag, SockType, SockaddrIn, bind, getpeername, getsockname,
-    shutdown, socket,
+    AddressFamily, Shutdown, SockFlag, SockType, SockaddrIn, bind, connect, getpeername,
+    getsockname, shutdown, socket,
 };
 
 use crate::event::{Errno, Fd, FileId, FileKind, How, LaneId, Mask, Nanos};
@@ -87,8 +87,11 @@ impl Stage {
                 ended: now,
             });
         };
-        if closing.last {
+        // Such a file shows whatever has its number by then.
+        if self.fdinfo.get(&closing.file).is_some_and(|open| open.ep() == fd) {
             self.fdinfo.remove(&closing.file);
+        }
+        if closing.last {
             self.loopback.finished(closing.file);
             if reset {
                 self.loopback.reset(closing.file);
@@ -209,6 +212,20 @@ impl Stage {
         self.charges
             .of(&self.own, datagram, bytes)
             .map_err(|e| StageError::system("ask what a message is charged", &e))
+    }
+
+    /// Whether the loopback interface is up.
+    ///
+    /// # Errors
+    /// Why a packet to this machine itself cannot be sent: ENETUNREACH if it is down.
+    pub(crate) fn reaches_itself(&self) -> io::Result<()> {
+        self.own.aside(|own| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let fd = own.keep(socket(AddressFamily::Inet, SockType::Datagram, flags, None)?);
+            bind(fd.as_raw_fd(), &loopback(0))?;
+            let address = address_of(&fd).map_err(|e| io::Error::from_raw_os_error(e.0))?;
+            Ok(connect(fd.as_raw_fd(), &SockaddrIn::from(address))?)
+        })
     }
 
     /// Whether the kernel keeps EPOLLWAKEUP for this process (epoll_ctl(2)).

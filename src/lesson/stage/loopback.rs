@@ -99,6 +99,7 @@ impl Loopback {
 
     /// Waits until everything has arrived, or nothing moves any more.
     pub(crate) fn wait(&mut self, table: &Table) {
+        self.forget(table);
         if self.ends.is_empty() {
             return;
         }
@@ -122,6 +123,24 @@ impl Loopback {
             // It arrived in another context, which may still have to wake whom it must.
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Connections that nobody has any more are nothing to wait for.
+    fn forget(&mut self, table: &Table) {
+        let is_open = |file: FileId| table.file(file).is_some_and(|file| !file.fds.is_empty());
+        let accepted = &mut self.accepted;
+        self.ends.retain(|file, end| {
+            let kept = is_open(*file) || end.peer.or(end.listener).is_some_and(is_open);
+            // Each that was given away was counted as made.
+            if let (false, Some(_), Some(listener)) = (kept, end.peer, end.listener)
+                && let Some(count) = accepted.get_mut(&listener)
+            {
+                *count = count.saturating_sub(1);
+            }
+            kept
+        });
+        let ends = &self.ends;
+        self.ports.retain(|_, file| ends.contains_key(file));
     }
 
     /// What the kernel says of every connection and listener that is open.

@@ -222,3 +222,106 @@ impl Drop for Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+    use nix::sys::eventfd::{EfdFlags, EventFd};
+
+    use super::super::job::{Answer, Query};
+    use super::super::settle::settle;
+    use super::*;
+    use crate::event::{Errno, Fd};
+
+    /// An epoll instance that watches an eventfd, and threads.
+    struct Room {
+        ep: OwnedFd,
+        file: EventFd,
+        own: Own,
+        clock: Clock,
+    }
+
+    impl Room {
+        fn new(trigger: EpollFlags) -> Self {
+            signal::install_user_handler().expect("a handler");
+            let ep = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("epoll");
+            let file = EventFd::from_flags(EfdFlags::EFD_NONBLOCK).expect("eventfd");
+            ep.add(&file, EpollEvent::new(EpollFlags::EPOLLIN | trigger, 7)).expect("add");
+            let own = Own::new().expect("a limit");
+            Self { ep: ep.0, file, own, clock: Clock::start() }
+        }
+
+        fn sleeper(&self, lane: u8) -> Worker {
+            let name = Label::new(format!("t{lane}"));
+            let mut worker =
+                Worker::start(name, LaneId(lane), self.clock, &self.own).expect("a thread");
+            worker.give(self.wait());
+            worker
+        }
+
+        fn wait(&self) -> Job {
+            let query = Query::Wait { ep: Fd(self.ep.as_raw_fd()), max: 4 };
+            Job::Query { query, timeout: -1 }
+        }
+    }
+
+    fn events(done: Option<Done>) -> Option<Result<usize, Errno>> {
+        match done?.answer {
+            Answer::Events(result) => Some(result.map(|events| events.len())),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn threads_rest_once_the_last_of_a_chain_was_woken() {
+        let room = Room::new(EpollFlags::empty());
+        let mut workers: Vec<_> = (2..10).map(|lane| room.sleeper(lane)).collect();
+        for _ in 0..50 {
+            settle(&workers, false).expect("they sleep");
+            assert!(workers.iter_mut().all(|worker| worker.take().is_none()));
+            room.file.write(1).expect("written");
+            settle(&workers, false).expect("they return");
+            for worker in &mut workers {
+                assert_eq!(events(worker.take()), Some(Ok(1)), "level-triggered: all return");
+            }
+            room.file.read().expect("read");
+            for worker in &mut workers {
+                worker.give(room.wait());
+            }
+        }
+    }
+
+    #[test]
+    fn an_edge_wakes_one_and_the_others_are_found_asleep() {
+        let room = Room::new(EpollFlags::EPOLLET);
+        let mut workers: Vec<_> = (2..6).map(|lane| room.sleeper(lane)).collect();
+        settle(&workers, false).expect("they sleep");
+        for left in (0..4).rev() {
+            room.file.write(1).expect("written");
+            settle(&workers, false).expect("one returns");
+            let back: Vec<_> = workers.iter_mut().filter_map(Worker::take).collect();
+            let asleep = workers.iter().filter(|worker| worker.called).count();
+            assert_eq!((back.len(), asleep), (1, left));
+        }
+    }
+
+    #[test]
+    fn a_signal_brings_one_back_and_a_dropped_one_ends() {
+        let room = Room::new(EpollFlags::EPOLLET);
+        let mut workers = vec![room.sleeper(2), room.sleeper(3)];
+        settle(&workers, false).expect("they sleep");
+        workers[0].signal();
+        settle(&workers, false).expect("one returns");
+        assert_eq!(events(workers[0].take()), Some(Err(Errno::EINTR)));
+        let asleep = workers.pop().expect("two");
+        let task = format!("/proc/self/task/{}", asleep.tid);
+        drop(asleep);
+        let end = Instant::now() + PATIENCE;
+        while std::path::Path::new(&task).exists() {
+            assert!(Instant::now() < end, "it does not end");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -307,7 +307,7 @@ fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
 fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> String {
     let fd = key.fd;
     if let Some(errno) = ret.errno() {
-        return refused(op, fd, errno);
+        return refused(op, &format!("fd {fd}"), errno);
     }
     let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
     let fresh = world.delta.added.iter().any(|ready| ready.key == key);
@@ -348,7 +348,8 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
     }
 }
 
-fn refused(op: CtlOp, fd: Fd, errno: Errno) -> String {
+/// Why the kernel refused an operation on that descriptor.
+pub(super) fn refused(op: CtlOp, fd: &str, errno: Errno) -> String {
     let why = match (errno.name(), op) {
         (Some("EPERM"), _) => "this kind of file cannot be polled (a regular file, for one)",
         (Some("EEXIST"), _) => "this open file is registered under this number already",
@@ -365,7 +366,7 @@ fn refused(op: CtlOp, fd: Fd, errno: Errno) -> String {
         (Some("ENOSPC"), _) => "the user's limit max_user_watches is reached",
         _ => "see epoll_ctl(2)",
     };
-    format!("{op} of fd {fd} failed with {errno}: {why}")
+    format!("{op} of {fd} failed with {errno}: {why}")
 }
 
 fn closed(world: &World, fd: Fd, ret: Ret) -> String {

@@ -14,6 +14,7 @@ pub(super) fn sentence(world: &World, id: LaneId) -> String {
         LaneState::Held(call) => held(world, lane, call),
         LaneState::Harvesting(call) => harvesting(world, lane, call),
         LaneState::Asleep(call) => asleep(world, lane, call),
+        LaneState::AsleepIn(call) => format!("{id} sleeps in {}", super::words::visible_call(call)),
         LaneState::Ended => format!("{id} ended at {}: it was asked to", lane.since),
         LaneState::Died(message) => format!(
             "{}. It waits for nothing and serves nobody until `run` (space) starts it again",

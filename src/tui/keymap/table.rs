@@ -10,10 +10,13 @@ const PAST: &[Mode] = &[Mode::Past];
 const LIVE: &[Mode] = &[Mode::Live];
 const ENTRY: &[Mode] = &[Mode::Entry];
 const HELP: &[Mode] = &[Mode::Help];
-const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help];
+const MOVE: &[Mode] =
+    &[Mode::Live, Mode::Past, Mode::Help, Mode::Lesson, Mode::Question, Mode::Earlier, Mode::Menu];
+/// Where these keys scroll in a lesson.
+const PAGES: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help, Mode::Menu];
 const EVERY: &[Mode] = &Mode::ALL;
 
-const fn row(
+pub(super) const fn row(
     group: Group,
     modes: &'static [Mode],
     keys: &'static [KeyPress],
@@ -190,14 +193,14 @@ pub static BINDINGS: &[Binding] = &[
     ),
     row(
         Group::Look,
-        MOVE,
+        PAGES,
         &[plain(Key::PageDown)],
         Action::Move(Reach::Page, Step::On),
         ["", "ten rows on", ""],
     ),
     row(
         Group::Look,
-        MOVE,
+        PAGES,
         &[plain(Key::PageUp)],
         Action::Move(Reach::Page, Step::Back),
         ["", "ten rows back", ""],

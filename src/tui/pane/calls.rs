@@ -10,6 +10,7 @@ use crate::model::LaneState;
 use crate::tui::draw::{Align, Row, cells};
 use crate::tui::gloss;
 use crate::tui::theme::Role;
+use crate::tui::words;
 
 /// Draws the calls.
 pub struct Calls<'a>(pub Look<'a>);
@@ -24,7 +25,11 @@ impl Calls<'_> {
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let mut title = vec![
             "Calls".to_owned(),
-            "what the server asked the kernel".to_owned(),
+            if look.scene.world.is_told() {
+                "what the kernel was asked".to_owned()
+            } else {
+                "what the server asked the kernel".to_owned()
+            },
             "seen".to_owned(),
         ];
         look.filtered(&mut title);
@@ -75,10 +80,13 @@ impl Calls<'_> {
 
     /// The waits that have not returned: whose, since when, and the call.
     fn unfinished(&self) -> Vec<(LaneId, Nanos, String)> {
-        let lanes = self.0.scene.world.lanes.iter();
+        let world = self.0.scene.world;
+        let lanes = world.lanes.iter();
         lanes
             .filter_map(|lane| match &lane.state {
-                LaneState::Asleep(call) => Some((lane.id, lane.since, call.to_string())),
+                LaneState::Asleep(call) => {
+                    Some((lane.id, lane.since, world.spelled(call, world.seq)))
+                }
                 _ => None,
             })
             .collect()
@@ -90,11 +98,14 @@ impl Calls<'_> {
         let marker = if viewed { look.theme.glyphs.selected } else { " " };
         let later = event.seq > look.scene.world.seq;
         let text = if later { Role::Dim } else { Role::Text };
+        let world = look.scene.live;
         row.put(marker, look.style(Role::Focus));
-        row.column(&event.t.to_string(), TIME, Align::Right, look.style(Role::Dim));
-        let lane = if event.lane.is_worker() { event.lane.to_string() } else { "  ".to_owned() };
-        row.put(&format!("{lane} "), look.style(if later { Role::Dim } else { Role::Title }));
-        let (call, gloss) = gloss::parts(event);
+        row.column(&words::moment(world, event.t), TIME, Align::Right, look.style(Role::Dim));
+        let own = event.lane.is_worker();
+        let lane = if own { world.lane_name(event.lane) } else { String::new() };
+        let role = if later { Role::Dim } else { Role::Title };
+        row.column(&lane, words::lanes(world), Align::Left, look.style(role));
+        let (call, gloss) = gloss::parts(look.scene.live, event);
         row.put(&call, look.style(if is_bad(event) { Role::Bad } else { text }));
         if !gloss.is_empty() {
             let role = if event.record().is_some_and(|r| r.ret.errno().is_none()) {
@@ -137,8 +148,15 @@ impl Widget for Calls<'_> {
         for (lane, since, call) in waits {
             let mut row = Row::new(buf, area, y);
             row.put(" ", look.style(Role::Dim));
-            row.column(&since.to_string(), TIME, Align::Right, look.style(Role::Dim));
-            row.put(&format!("{lane} "), look.style(Role::Title));
+            row.column(
+                &words::moment(look.scene.live, since),
+                TIME,
+                Align::Right,
+                look.style(Role::Dim),
+            );
+            let world = look.scene.live;
+            let columns = words::lanes(world);
+            row.column(&world.lane_name(lane), columns, Align::Left, look.style(Role::Title));
             row.put(&format!("{call} <asleep>"), look.style(Role::Asleep));
             y += 1;
         }

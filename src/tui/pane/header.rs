@@ -134,7 +134,7 @@ impl Header<'_> {
             let gone = "this event has been dropped from the history: it is shown as it was";
             pieces.push(piece(2, Role::Bad, gone));
         } else {
-            let what = scene.journal.get(past.seq).map(|event| gloss::moment(&event));
+            let what = scene.journal.get(past.seq).map(|event| gloss::moment(scene.live, &event));
             pieces.push(piece(3, Role::Data, what.unwrap_or_default()));
             let begins = scene.journal.begins().unwrap_or(Nanos(0));
             pieces.push(piece(4, Role::Dim, format!("{dot} history back to {begins}")));

@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::Look;
-use crate::tui::draw::{Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
+use crate::tui::ui::Place;
 use crate::tui::words;
 
 /// Draws the help over everything; the number is its first row.
@@ -17,6 +18,7 @@ enum Line {
     Heading(&'static str),
     Keys(String, &'static str, &'static str),
     Word(String, &'static str),
+    Usage(String),
     Mark(&'static str, &'static str),
     Blank,
 }
@@ -35,16 +37,34 @@ impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let g = self.0.theme.glyphs;
         let mut lines = Vec::new();
-        for group in Group::ALL {
+        let server = self.0.ui.place == Place::Server;
+        let groups = match self.0.ui.place {
+            Place::Server => &Group::ALL[..],
+            Place::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
+            Place::Lesson | Place::Question => &Group::LESSON,
+        };
+        for group in groups.iter().copied() {
             lines.push(Line::Heading(group.title()));
             lines.extend(
                 keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
             );
             lines.push(Line::Blank);
         }
-        lines.push(Line::Heading("Commands without a key (press : first)"));
-        for (word, arguments, help) in keymap::keyless() {
-            lines.push(Line::Word(format!("{word} {arguments}"), help));
+        let grammar: Vec<_> = if server {
+            lines.push(Line::Heading("Commands without a key (press : first)"));
+            keymap::keyless().collect()
+        } else {
+            lines.push(Line::Heading("What can be tried (press v first)"));
+            crate::lesson::line::GRAMMAR.to_vec()
+        };
+        for (word, arguments, help) in grammar {
+            let usage = format!("{word} {arguments}");
+            if words::width(&usage) > 24 {
+                lines.push(Line::Usage(usage));
+                lines.push(Line::Word(String::new(), help));
+            } else {
+                lines.push(Line::Word(usage, help));
+            }
         }
         lines.push(Line::Blank);
         lines.push(Line::Heading("Marks"));
@@ -86,9 +106,11 @@ impl Widget for Help<'_> {
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
         let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
-        frame(buf, area, Joint::Alone, &title, look.theme, true);
+        frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
+        // The keys of a lesson come in threes.
+        let keyed = if look.ui.place == Place::Server { 10 } else { 14 };
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
         let palette = inner.width >= 100;
@@ -98,7 +120,7 @@ impl Widget for Help<'_> {
             match line {
                 Line::Heading(text) => row.put(text, look.style(Role::Title)),
                 Line::Keys(keys, help, word) => {
-                    row.column(keys, 10, Align::Left, look.style(Role::Key));
+                    row.column(keys, keyed, Align::Left, look.style(Role::Key));
                     row.put(help, look.style(Role::Text));
                     if palette {
                         row.end(&format!("{word} "), look.style(Role::Dim));
@@ -108,6 +130,7 @@ impl Widget for Help<'_> {
                 Line::Word(usage, help) => row
                     .column(usage, 24, Align::Left, look.style(Role::Key))
                     .put(help, look.style(Role::Text)),
+                Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
                 Line::Mark(glyph, what) => row
                     .column(glyph, 10, Align::Left, look.style(Role::Key))
                     .put(what, look.style(Role::Text)),

@@ -28,9 +28,15 @@ impl Hints<'_> {
 
     /// The hints that fit, in order; leaving is always told.
     fn fitting(&self, room: u16) -> Vec<(String, &'static str)> {
+        let several = !self.0.scene.world.others.is_empty();
         let all: Vec<_> = keymap::hints(self.0.ui.mode())
+            .filter(|b| several || !matches!(b.action, Action::Instance(_)))
             .filter_map(|b| {
-                Some((b.keys.first()?.to_string(), self.word(b), b.action == Action::Quit))
+                Some((
+                    b.keys.first()?.to_string(),
+                    self.word(b),
+                    matches!(b.action, Action::Quit | Action::Leave),
+                ))
             })
             .collect();
         let width = |key: &str, word: &str| cells(words::width(key) + words::width(word) + 3);

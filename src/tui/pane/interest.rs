@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
-use crate::model::{FindingKind, InterestEntry, OpenFile};
+use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey, visible};
+use crate::model::{FindingKind, InterestEntry, OpenFile, World};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -29,9 +29,15 @@ impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let instance = &look.scene.world.instance;
-        let known = if instance.interest_is_kernels() { "kernel" } else { "seen" };
+        let known = match instance.interest_is_kernels() {
+            true => "kernel",
+            false if look.scene.world.is_told() => "model",
+            false => "seen",
+        };
         let len = words::count(instance.interest.len() as u64);
-        let mut title = vec!["Interest list (rbr)".to_owned(), len, known.to_owned()];
+        let mut title = vec!["Interest list (rbr)".to_owned()];
+        look.named(&mut title);
+        title.extend([len, known.to_owned()]);
         look.filtered(&mut title);
         title
     }
@@ -68,7 +74,8 @@ impl Widget for Interest<'_> {
         let dim = look.style(Role::Dim);
         let mut head = Row::new(buf, area, 0);
         head.put(" ", dim).column("fd", 3, Align::Right, dim);
-        head.column("what", 8, Align::Left, dim).column("peer", peer, Align::Left, dim);
+        let name = if look.scene.world.is_told() { "name" } else { "peer" };
+        head.column("what", 8, Align::Left, dim).column(name, peer, Align::Left, dim);
         head.column("watching", watching, Align::Left, dim).column(
             if trigger < 7 { "trig" } else { "trigger" },
             trigger,
@@ -103,7 +110,8 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
     row.put(marker, theme.style(Role::Focus));
     row.column(&entry.key.fd.to_string(), 3, Align::Right, theme.style(Role::Title));
     let what = if world.is_ghost(entry.key) { "ghost" } else { file.map_or("?", words::kind) };
-    let peer = file.map_or_else(|| "?".to_owned(), words::peer);
+    let named = entry.name.as_deref().map(|name| visible(name.as_bytes(), 120));
+    let peer = named.unwrap_or_else(|| file.map_or_else(|| "?".to_owned(), words::peer));
     let peer = words::tail(&peer, usize::from(peer_width), theme.glyphs.ellipsis);
     row.column(what, 8, Align::Left, plain).column(&peer, peer_width, Align::Left, plain);
     row.column(&watching(entry), watching_width, Align::Left, plain);
@@ -137,6 +145,9 @@ fn watching(entry: &InterestEntry) -> String {
 fn queues(file: Option<&OpenFile>) -> [String; 2] {
     let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
     let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
+    if file.told.is_some() {
+        return [file.unread, file.unsent].map(|n| n.map_or_else(|| "-".to_owned(), words::bytes));
+    }
     match file.what {
         FileKind::Listener => {
             let waiting = number(file.unread);
@@ -175,6 +186,12 @@ fn state(
         (glyphs.listed, "listed", Role::Text)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)
+    } else if world.instance.overflow.as_ref().is_some_and(|list| list.contains(&entry.key)) {
+        (glyphs.listed, "ovflist", Role::Ready)
+    } else if world.instance.batch.contains(&entry.key) {
+        (glyphs.handled, "in hand", Role::Handled)
+    } else if is_silent(world, entry) {
+        (glyphs.idle, "silent", Role::Edge)
     } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {
         let carried = file.is_some_and(|f| f.conn == ConnState::Carried);
         (glyphs.idle, word, if carried { Role::Handled } else { Role::Text })
@@ -183,6 +200,13 @@ fn state(
     } else {
         (glyphs.idle, "idle", Role::Text)
     }
+}
+
+/// Whether something that it watches for holds, and it is not listed all the same; only where
+/// every list is told can that be said at once.
+fn is_silent(world: &World, entry: &InterestEntry) -> bool {
+    let told = world.file_of(entry.key).and_then(|file| file.told);
+    told.is_some_and(|poll| poll.any(entry.mask - Mask::PRIVATE))
 }
 
 /// A finding in one short word.

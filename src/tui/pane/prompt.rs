@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::Look;
-use crate::tui::draw::{Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
 use crate::tui::entry::{Entry, Purpose};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -55,7 +55,8 @@ impl Prompt<'_> {
                     Role::Text,
                 ));
             }
-            Purpose::Command => {
+            Purpose::Answer => {}
+            Purpose::Command | Purpose::Try => {
                 let usages = entry.usages();
                 if usages.len() > usize::from(ROWS) {
                     let words: Vec<_> = usages.iter().map(|(word, ..)| *word).collect();
@@ -85,15 +86,25 @@ impl Widget for Prompt<'_> {
         }
         let last = Rect { y: area.bottom() - 1, height: 1, ..area };
         self.line(last, buf);
-        let above = Rect { y: last.y - ROWS - 2, height: ROWS + 2, ..area };
+        // What an answer depends on must stay in sight.
+        let rows = match (self.1.purpose, &self.1.error) {
+            (Purpose::Answer, None) => return,
+            (Purpose::Answer, Some(_)) => 1,
+            _ => ROWS,
+        };
+        let above = Rect { y: last.y - rows - 2, height: rows + 2, ..area };
         Clear.render(above.intersection(buf.area), buf);
         buf.set_style(above.intersection(buf.area), look.theme.base());
         let title = match self.1.purpose {
             Purpose::Command => ["Command".to_owned(), "Tab completes".to_owned()],
             Purpose::Filter => ["Filter".to_owned(), "Enter keeps it, Esc gives up".to_owned()],
+            Purpose::Answer => {
+                ["Your answer".to_owned(), "Enter gives it, Esc looks around".to_owned()]
+            }
+            Purpose::Try => ["Try it".to_owned(), "Tab completes, Enter does it".to_owned()],
             Purpose::Send(_) => ["Send".to_owned(), "what the built-in client says".to_owned()],
         };
-        frame(buf, above, Joint::Alone, &title, look.theme, true);
+        frame(buf, above, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(above, Joint::Alone);
         let columns = usize::from(inner.width.saturating_sub(2));
         for (n, (line, role)) in self.lines(columns).iter().enumerate() {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{EdgeLog, LaneId};
+use crate::event::{EdgeLog, LaneId, ListSource, WatchKey};
 use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
@@ -15,11 +15,11 @@ use crate::tui::words;
 pub struct Ready<'a>(pub Look<'a>);
 
 /// How the ready list is known.
-fn provenance(check: &Check, ok: &str) -> String {
+fn provenance(check: &Check, by: &str, ok: &str) -> String {
     match (check.sync, check.diverged) {
         (Sync::Unknown, _) => "unknown".to_owned(),
         (Sync::Lost, _) => "lost sync".to_owned(),
-        (Sync::Following, 0) => format!("model {ok} {}", words::rough(check.agreed)),
+        (Sync::Following, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
         (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
     }
 }
@@ -30,8 +30,15 @@ impl Ready<'_> {
         let instance = &look.scene.world.instance;
         let known = instance.check.sync == Sync::Following;
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
-        let source = provenance(&instance.check, look.theme.glyphs.check);
-        vec!["Ready list (rdllist)".to_owned(), len, source]
+        let by = match instance.source {
+            Some(ListSource::Kernel) => "kernel",
+            Some(ListSource::Model) | None => "model",
+        };
+        let source = provenance(&instance.check, by, look.theme.glyphs.check);
+        let mut title = vec!["Ready list (rdllist)".to_owned()];
+        look.named(&mut title);
+        title.extend([len, source]);
+        title
     }
 
     /// What is said instead of the list where it is not known.
@@ -76,7 +83,15 @@ impl Widget for Ready<'_> {
         let list = &world.instance.ready;
         // In a pane of a few rows the list goes first.
         let needed = list.len() + handed.len() + 2;
-        let foot = usize::from(area.height > 4 || needed <= usize::from(area.height));
+        let foot = match &world.instance.overflow {
+            Some(overflow) => {
+                // The list keeps what it needs, and half of the rows at the least.
+                let free = usize::from(area.height).saturating_sub(list.len().max(1));
+                let held = usize::from(!world.instance.batch.is_empty());
+                (overflow.len().max(1) + 1 + held).min(free.max(usize::from(area.height / 2)))
+            }
+            None => usize::from(area.height > 4 || needed <= usize::from(area.height)),
+        };
         let room = usize::from(area.height).saturating_sub(foot);
         let shared =
             handed.len().min(room / 2).max(room.saturating_sub(list.len() + 1).min(handed.len()));
@@ -89,7 +104,9 @@ impl Widget for Ready<'_> {
             y += 1;
         }
         if list.is_empty() {
-            Row::new(buf, area, 0).put("empty: epoll_wait would sleep", dim);
+            let scan = world.instance.overflow.is_some();
+            let text = if scan { "empty" } else { "empty: epoll_wait would sleep" };
+            Row::new(buf, area, 0).put(text, dim);
             y = 1;
         } else if usize::from(y) < rows {
             Row::new(buf, area, y).put("tail", dim);
@@ -99,10 +116,46 @@ impl Widget for Ready<'_> {
             draw_handed(&look, lane, entry, &mut Row::new(buf, area, y));
             y += 1;
         }
-        if foot > 0 {
-            let last = area.height - 1;
-            Row::new(buf, area, last).put("ovflist          unknown without eBPF", dim);
+        let below = cells(foot).min(area.height);
+        let at = Rect { y: area.bottom() - below, height: below, ..area };
+        match &world.instance.overflow {
+            Some(overflow) => draw_overflow(&look, overflow, at, buf),
+            None if foot > 0 && world.is_told() => {
+                Row::new(buf, at, 0).put("ovflist  not in use: no harvest runs", dim);
+            }
+            None if foot > 0 => {
+                Row::new(buf, at, 0).put("ovflist          unknown without eBPF", dim);
+            }
+            None => {}
         }
+    }
+}
+
+/// The overflow list of a harvest that is held, newest first as the kernel chains it.
+fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut Buffer) {
+    let dim = look.style(Role::Dim);
+    let batch = &look.scene.world.instance.batch;
+    let names: Vec<_> = batch.iter().map(|key| look.scene.world.watch_name(*key)).collect();
+    if !names.is_empty() {
+        let mut row = Row::new(buf, area, 0);
+        row.column(look.theme.glyphs.handled, 4, Align::Right, look.style(Role::Handled));
+        row.put(&names.join(", "), look.style(Role::Text));
+        row.put(" in the harvest's hands", look.style(Role::Handled));
+    }
+    let held = u16::from(!names.is_empty()).min(area.height);
+    let area = Rect { y: area.y + held, height: area.height - held, ..area };
+    let mut row = Row::new(buf, area, 0);
+    row.put("overflow (ovflist)", look.style(Role::Title)).put(", newest first", dim);
+    if overflow.is_empty() {
+        Row::new(buf, area, 1).put("empty: nothing was woken since", dim);
+    }
+    for (n, key) in overflow.iter().enumerate() {
+        let chosen = look.ui.watch == Some(*key);
+        let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
+        let mut row = Row::new(buf, area, cells(n) + 1);
+        row.put(if n == 0 { "new " } else { "    " }, dim);
+        row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
+        row.put(&format!("{} ", n + 1), dim).put(&look.scene.world.watch_name(*key), name);
     }
 }
 
@@ -120,7 +173,7 @@ fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     // The place is also told by the row.
     let number = if narrow { String::new() } else { format!("{} ", place + 1) };
     let gap = if row.left() < 48 { " " } else { "  " };
-    row.put(&number, dim).put(&format!("fd {}", entry.key.fd), name).put(gap, dim);
+    row.put(&number, dim).put(&world.watch_name(entry.key), name).put(gap, dim);
     let bits = words::ready_bits(world, entry);
     if !bits.is_empty() {
         row.put(&bits.join(" "), look.style(Role::Data)).put(gap, dim);

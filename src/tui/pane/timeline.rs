@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Nanos, Trigger, print_duration};
-use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
+use crate::model::{InterestEntry, Moment, STEP, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::Choice;
@@ -21,6 +21,8 @@ pub struct TimelinePane<'a>(pub Look<'a>);
 
 /// Columns of a track's label.
 const LABEL: u16 = 11;
+/// The same where descriptors and threads have names.
+const NAMED: u16 = 17;
 /// How far a mark may be moved to the right so as not to hide another one.
 const SPILL: u16 = 4;
 /// From this height on the marks are explained below the axis.
@@ -127,7 +129,11 @@ impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let until = look.scene.world.t;
-        let span = format!("{} up to {until}", print_duration(look.ui.zoom));
+        let span = if look.scene.world.is_told() {
+            format!("up to {}", words::moment(look.scene.world, until))
+        } else {
+            format!("{} up to {until}", print_duration(look.ui.zoom))
+        };
         let mut title = vec!["Timeline".to_owned(), span, "seen, model".to_owned()];
         look.filtered(&mut title);
         title
@@ -174,10 +180,23 @@ impl TimelinePane<'_> {
         }
     }
 
+    /// Columns of the labels.
+    fn columns(&self) -> u16 {
+        if self.0.scene.world.is_told() { NAMED } else { LABEL }
+    }
+
     fn label(&self, id: TrackId) -> (String, Role) {
         let world = self.0.scene.world;
         match id {
-            TrackId::Lane(lane) => (format!("{lane}"), Role::Title),
+            TrackId::Lane(lane) => (world.lane_name(lane), Role::Title),
+            TrackId::Watch(key) if world.is_told() => {
+                let name = world.watch_name(key);
+                match world.instance.interest.get(key).map(InterestEntry::trigger) {
+                    Some(Trigger::Level) => (format!("{name:<9.9} level"), Role::Text),
+                    Some(Trigger::Edge) => (format!("{name:<9.9} EDGE"), Role::Edge),
+                    None => (format!("{name:<9.9} gone"), Role::Dim),
+                }
+            }
             TrackId::Watch(key) => {
                 match world.instance.interest.get(key).map(InterestEntry::trigger) {
                     Some(Trigger::Level) => (format!("{:>3} level", key.fd.0), Role::Text),
@@ -190,7 +209,11 @@ impl TimelinePane<'_> {
 
     fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
         const STEPS: [u64; 3] = [1, 2, 5];
-        let least = window.width.0 * 12 / u64::from(window.columns.max(1));
+        let unit = if self.0.scene.world.is_told() { "step" } else { "seconds" };
+        let mut least = window.width.0 * 12 / u64::from(window.columns.max(1));
+        if self.0.scene.world.is_told() {
+            least = (least / 2).max(STEP.0);
+        }
         let scales = (0..14).map(|power| 10_u64.pow(power));
         let mut steps = scales.flat_map(|scale| STEPS.map(|step| step * scale));
         let step = steps.find(|step| *step >= least.max(1)).unwrap_or(window.width.0.max(1));
@@ -205,8 +228,8 @@ impl TimelinePane<'_> {
         while t <= end {
             let column = window.column(Nanos(t));
             let at = Rect {
-                x: area.x + LABEL + column,
-                width: area.width.saturating_sub(LABEL + column),
+                x: area.x + self.columns() + column,
+                width: area.width.saturating_sub(self.columns() + column),
                 ..area
             };
             let mark = self.0.theme.glyphs.vertical;
@@ -216,7 +239,7 @@ impl TimelinePane<'_> {
             }
             t += step;
         }
-        Row::new(buf, area, y).column("seconds", LABEL, Align::Left, self.0.style(Role::Dim));
+        Row::new(buf, area, y).column(unit, self.columns(), Align::Left, self.0.style(Role::Dim));
     }
 
     /// The marks explained, broken into rows.
@@ -276,11 +299,12 @@ impl TimelinePane<'_> {
 
 impl Widget for TimelinePane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
-        if area.height == 0 || area.width <= LABEL + 10 {
+        let label = self.columns();
+        if area.height == 0 || area.width <= label + 10 {
             return;
         }
         let look = self.0;
-        let window = Window::new(look.scene.world.t, look.ui.zoom, area.width - LABEL);
+        let window = Window::new(look.scene.world.t, look.ui.zoom, area.width - label);
         let explained =
             if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
         let legend = cells(explained.len());
@@ -288,9 +312,9 @@ impl Widget for TimelinePane<'_> {
         for (n, (id, track)) in self.tracks(&window, rows).iter().enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             let marker = if self.chosen() == Some(*id) { look.theme.glyphs.selected } else { " " };
-            let (label, role) = self.label(*id);
+            let (name, role) = self.label(*id);
             row.put(marker, look.style(Role::Focus));
-            row.column(&label, LABEL - 2, Align::Left, look.style(role));
+            row.column(&name, label - 2, Align::Left, look.style(role));
             for (glyph, role) in track_cells(look.theme.glyphs, *id, track, &window) {
                 row.put(glyph, look.style(role));
             }
@@ -298,7 +322,7 @@ impl Widget for TimelinePane<'_> {
         let axis = area.height - 1 - legend;
         self.axis(area, axis, &window, buf);
         if look.ui.past.is_some() {
-            let x = area.x + LABEL + window.column(window.until);
+            let x = area.x + label + window.column(window.until);
             let line = Rect::new(x, area.y, 1, axis + 1).intersection(buf.area);
             buf.set_style(line, look.style(Role::Cursor));
         }

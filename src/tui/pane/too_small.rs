@@ -9,14 +9,14 @@ use crate::tui::layout::SMALLEST;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
 
-/// Draws the card.
-pub struct TooSmall<'a>(pub &'a Theme);
+/// Draws the card; with what it says last.
+pub struct TooSmall<'a>(pub &'a Theme, pub &'a str);
 
 impl Widget for TooSmall<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let (width, height) = SMALLEST;
         let needs = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
-        let lines = ["epollscope", &needs, "the server goes on; q quits"];
+        let lines = ["epollscope", &needs, self.1];
         let top = area.height.saturating_sub(cells(lines.len())) / 2;
         for (n, line) in lines.iter().enumerate() {
             let indent = area.width.saturating_sub(cells(words::width(line))) / 2;

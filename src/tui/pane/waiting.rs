@@ -21,7 +21,10 @@ impl Waiting<'_> {
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
-        vec![name.to_owned(), format!("{asleep} of {alive}")]
+        let mut title = vec![name.to_owned()];
+        look.named(&mut title);
+        title.push(format!("{asleep} of {alive}"));
+        title
     }
 
     /// The threads in the order of the pane: sleepers as they are woken, then the others.
@@ -41,6 +44,8 @@ impl Waiting<'_> {
                     if place == 0 && world.instance.wq.len() > 1 { ", woken next" } else { "" };
                 let text = if lane.step_pending {
                     format!("step pending, asleep since {}", lane.since)
+                } else if world.is_told() {
+                    format!("asleep{next}")
                 } else {
                     format!("asleep since {}{next}", lane.since)
                 };
@@ -49,7 +54,7 @@ impl Waiting<'_> {
         }
         let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
         for lane in world.lanes.iter().filter(asleep) {
-            let (text, role, hint) = words(lane, columns);
+            let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
@@ -59,10 +64,11 @@ impl Waiting<'_> {
     }
 }
 
-fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
+fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
         LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
+        LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = matches!(call, Call::EpollWait { .. });
@@ -71,13 +77,23 @@ fn words(lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
             } else {
                 "press . to make it, > for a turn"
             };
+            let call = world.spelled(call, world.seq);
             let text = format!("held before {call}");
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
+        LaneState::Harvesting(call) if world.is_told() => {
+            (format!("held inside {}", world.spelled(call, world.seq)), Role::Title, None)
+        }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
+        LaneState::AsleepIn(call) => {
+            (format!("asleep in {}", visible(call.as_bytes(), 100)), Role::Asleep, None)
+        }
         LaneState::Asleep(_) if lane.step_pending => {
             ("step pending: the call sleeps".to_owned(), Role::Asleep, None)
+        }
+        LaneState::Asleep(call) if world.is_told() => {
+            (format!("asleep in {}", world.spelled(call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
@@ -94,10 +110,20 @@ impl Widget for Waiting<'_> {
         // The marker, the thread's name and the mark stand before the words.
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
+        // Where no thread can be chosen, those that are woken next are to be seen.
+        let told = look.scene.world.is_told();
+        let at = |lane: &Lane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
+        let rows = usize::from(area.height);
         // A hint stands below its thread, and is to be seen with it.
-        let first = first_row(chosen + 1, lines.len(), usize::from(area.height));
-        for (n, (lane, text, role)) in lines.iter().skip(first).enumerate() {
+        let first = if told { 0 } else { first_row(chosen + 1, lines.len(), rows) };
+        let cut = told && lines.len() > rows && rows > 1;
+        let shown = if cut { rows - 1 } else { rows };
+        if cut {
+            let more = format!("   and {} more", lines.len() - shown);
+            Row::new(buf, area, area.height - 1).put(&more, look.style(Role::Dim));
+        }
+        for (n, (lane, text, role)) in lines.iter().skip(first).take(shown).enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             if let Some(lane) = lane {
                 let marker = if at(lane) { look.theme.glyphs.selected } else { " " };
@@ -108,7 +134,10 @@ impl Widget for Waiting<'_> {
                     _ => look.theme.glyphs.idle,
                 };
                 row.put(marker, look.style(Role::Focus));
-                row.put(&format!("{} ", lane.id), look.style(Role::Title));
+                row.put(
+                    &format!("{} ", look.scene.world.lane_name(lane.id)),
+                    look.style(Role::Title),
+                );
                 row.put(glyph, look.style(*role)).put(" ", look.style(Role::Text));
             }
             row.put(text, look.style(*role));

@@ -19,8 +19,8 @@ impl Why<'_> {
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let about = match (look.ui.topic, look.ui.watch) {
             (Topic::Event, _) => format!("event {}", words::count(look.scene.world.seq.0)),
-            (Topic::Lane, _) => look.ui.lane.to_string(),
-            (Topic::Watch, Some(key)) => format!("fd {}", key.fd),
+            (Topic::Lane, _) => look.scene.world.lane_name(look.ui.lane),
+            (Topic::Watch, Some(key)) => look.scene.world.watch_name(key),
             (Topic::Watch, None) => return vec!["Why".to_owned()],
         };
         vec!["Why".to_owned(), about]

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use epollscope::event::{
     AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, EdgeLog,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, Mask, Mistake,
-    Mistakes, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Refusal, Ret, Scope, Seq, Settings,
-    SyscallRecord, Trigger, View, Wakeup,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, ListSource,
+    Mask, Mistake, Mistakes, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Reason, Refusal, Ret,
+    Scope, Seq, Settings, SyscallRecord, Told, ToldFile, ToldInstance, ToldThread, ToldWatch,
+    Trigger, View, Wakeup, WatchKey,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -160,8 +161,8 @@ fn of_calls() -> impl Strategy<Value = Kind> {
 }
 
 /// The rest.
-fn of_the_tool() -> impl Strategy<Value = Kind> {
-    let what = select(vec![
+fn what() -> impl Strategy<Value = FileKind> {
+    select(vec![
         FileKind::Listener,
         FileKind::Tcp,
         FileKind::Unix,
@@ -173,7 +174,10 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         FileKind::Udp,
         FileKind::Epoll,
         FileKind::Plain,
-    ]);
+    ])
+}
+
+fn of_the_tool() -> impl Strategy<Value = Kind> {
     let state = select(vec![
         ConnState::Open,
         ConnState::Carried,
@@ -192,7 +196,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         text().prop_map(LaneChange::Died),
     ];
     prop_oneof![
-        (fd(), file(), what, text()).prop_map(|(fd, file, what, name)| Kind::Open {
+        (fd(), file(), what(), text()).prop_map(|(fd, file, what, name)| Kind::Open {
             fd,
             file,
             what,
@@ -213,9 +217,85 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         any::<u64>().prop_map(|lost| Kind::Gap { lost }),
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
+        told().prop_map(|told| Kind::Told(Box::new(told))),
         (text(), any::<i64>()).prop_map(|(text, ret)| Kind::Made { text, ret: Ret::from_raw(ret) }),
         Just(Kind::Quiet),
     ]
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    prop_oneof![
+        option::of(any::<u32>()).prop_map(Reason::Arrived),
+        option::of(any::<u32>()).prop_map(Reason::Connection),
+        Just(Reason::Room),
+        Just(Reason::PeerClosed),
+        Just(Reason::Signalled),
+        Just(Reason::Expired),
+        Just(Reason::Inner),
+        Just(Reason::AtAdd),
+        Just(Reason::AtMod),
+        Just(Reason::PutBack),
+        Just(Reason::Perhaps),
+        mask().prop_map(Reason::Woken),
+    ]
+}
+
+/// Few numbers, so that tellings are about the same things.
+fn key() -> impl Strategy<Value = WatchKey> {
+    (0..6_i32, 0..6_u32).prop_map(|(fd, file)| WatchKey { fd: Fd(fd), file: FileId(file) })
+}
+
+fn lanes() -> impl Strategy<Value = Box<[LaneId]>> {
+    vec((0..20_u8).prop_map(LaneId), 0..4).prop_map(Vec::into_boxed_slice)
+}
+
+fn instance() -> impl Strategy<Value = ToldInstance> {
+    let watch = (key(), mask(), text()).prop_map(|(key, mask, name)| ToldWatch { key, mask, name });
+    let source = prop_oneof![Just(ListSource::Kernel), Just(ListSource::Model)];
+    let lists = (vec(watch, 0..5), vec((key(), reason()), 0..5), option::of(vec(key(), 0..4)));
+    (key(), text(), lists, lanes(), any::<bool>(), source).prop_map(
+        |(own, name, (interest, ready, overflow), asleep, interest_read, source)| ToldInstance {
+            fd: own.fd,
+            file: own.file,
+            name,
+            interest: interest.into(),
+            interest_read,
+            ready: ready.into(),
+            overflow: overflow.map(Vec::into_boxed_slice),
+            asleep,
+            source,
+        },
+    )
+}
+
+/// Any telling: also those that no source would make.
+pub(crate) fn told() -> impl Strategy<Value = Told> {
+    let number = || option::of(any::<u64>());
+    let fds = vec((0..6_i32).prop_map(Fd), 0..3);
+    let file = (0..6_u32, what(), text(), fds, mask(), number(), number()).prop_map(
+        |(id, what, name, fds, poll, unread, unsent)| ToldFile {
+            id: FileId(id),
+            what,
+            name,
+            fds: fds.into(),
+            poll,
+            unread,
+            unsent,
+        },
+    );
+    let thread = (0..20_u8, text(), any::<u32>(), option::of(text())).prop_map(
+        |(lane, name, tid, asleep_in)| ToldThread { lane: LaneId(lane), name, tid, asleep_in },
+    );
+    let counts = (any::<u64>(), any::<u64>());
+    (vec(instance(), 0..3), vec(file, 0..6), vec(thread, 0..3), counts).prop_map(
+        |(instances, files, threads, (agreed, diverged))| Told {
+            instances: instances.into(),
+            files: files.into(),
+            threads: threads.into(),
+            agreed,
+            diverged,
+        },
+    )
 }
 
 /// Any event: also those that no server would cause.

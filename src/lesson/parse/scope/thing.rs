@@ -69,9 +69,9 @@ impl Thing {
 pub(in crate::lesson::parse) enum Wants {
     Any,
     Epoll,
-    /// Something that read(2) can read, unless an error is expected.
+    /// Something that read(2) can read, unless the file says nothing or that it fails.
     Readable,
-    /// Something that takes bytes, unless an error is expected.
+    /// Something that takes bytes, unless the file says nothing or that it fails.
     Writable,
     Eventfd,
     Timerfd,
@@ -107,7 +107,7 @@ impl Wants {
         }
     }
 
-    /// Whether the wrong thing is right where the call must fail.
+    /// Whether the wrong thing is right where the call need not succeed.
     pub(super) fn yields(self) -> bool {
         matches!(self, Self::Readable | Self::Writable)
     }

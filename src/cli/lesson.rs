@@ -1,0 +1,81 @@
+//! The command `lesson`: its options, and what they ask for.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::ThemeName;
+use super::options::Screen;
+use super::values;
+use crate::error::Error;
+
+/// The options of `lesson`.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(super) struct LessonArgs {
+    /// A lesson by its name, or a file of one; without it there is a menu
+    #[arg(value_name = "NAME|FILE", value_hint = clap::ValueHint::FilePath)]
+    name: Option<String>,
+    /// List the lessons by topic
+    #[arg(long, conflicts_with_all = ["print", "json", "name"])]
+    list: bool,
+    /// Print the lesson as text, to read or to hand out
+    #[arg(long, conflicts_with = "json", requires = "name")]
+    print: bool,
+    /// Run it without a screen: questions, answers and what the kernel did as lines of JSON. Answers
+    /// are read from standard input, one a line
+    #[arg(long, requires = "name")]
+    json: bool,
+    #[command(flatten)]
+    screen: Screen,
+    /// End after this time: 500ms, 2s, 3m
+    #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
+    duration: Option<Duration>,
+}
+
+/// What is to be done with lessons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Teach {
+    /// Show the screen: the lesson, or the menu.
+    Show,
+    /// List the lessons.
+    List,
+    /// Print the lesson.
+    Print,
+    /// Run it without a screen.
+    Json,
+}
+
+/// Which lesson, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LessonOptions {
+    /// What is to be done.
+    pub what: Teach,
+    /// A lesson's name, or a file.
+    pub name: Option<String>,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// The colours, if not chosen by the terminal.
+    pub theme: Option<ThemeName>,
+    /// Take the mouse from the terminal.
+    pub mouse: bool,
+    /// End after that time.
+    pub run_for: Option<Duration>,
+}
+
+impl LessonArgs {
+    /// What is to be done.
+    pub(super) fn resolve(self) -> Result<LessonOptions, Error> {
+        let what = match (self.list, self.print, self.json) {
+            (true, ..) => Teach::List,
+            (_, true, _) => Teach::Print,
+            (_, _, true) => Teach::Json,
+            _ => Teach::Show,
+        };
+        if self.name.as_deref() == Some("") {
+            return Err(Error::Usage("the name of a lesson is not empty (see --list)".to_owned()));
+        }
+        let Screen { ascii, theme, mouse } = self.screen;
+        Ok(LessonOptions { what, name: self.name, ascii, theme, mouse, run_for: self.duration })
+    }
+}

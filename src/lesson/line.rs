@@ -1,0 +1,378 @@
+//! One action in one line, as a learner types it: `add e p.r IN|ET`, `write p.w 3`, `wait e`.
+//!
+//! The words are those of the case files. What is typed is held against what there is, so that an
+//! error can say what is possible.
+
+mod spell;
+
+use super::case::{
+    Action, Actor, ActorKind, Amount, FdArg, Label, Scan, SockOpt, Step, Target, Wait, Who,
+};
+use super::nearest;
+use crate::event::{FileKind, How, Mask};
+
+pub use spell::call;
+
+/// The largest read or write.
+const MAX_IO: u32 = 16 << 20;
+/// The longest sleep, timeout or period, in milliseconds.
+const MAX_MS: u32 = 10_000;
+
+/// Each action with its arguments and what it does.
+pub const GRAMMAR: [(&str, &str, &str); 24] = [
+    ("add", "EP FD MASK", "epoll_ctl ADD: watch FD, as in `add e p.r IN|ET`"),
+    ("mod", "EP FD MASK", "epoll_ctl MOD: watch it for something else, and poll it"),
+    ("del", "EP FD", "epoll_ctl DEL: watch it no longer"),
+    ("wait", "EP [max N] [timeout MS] [thread A]", "epoll_wait; a thread goes to sleep in it"),
+    ("poll", "FD MASK ...", "poll(2), as in `poll p.r IN q.r IN`"),
+    ("select", "FD MASK ...", "select(2)"),
+    ("write", "FD N", "write N bytes; for an eventfd, add N"),
+    ("read", "FD [N]", "one read of at most N bytes"),
+    ("drain", "FD", "read until EAGAIN"),
+    ("fill", "FD", "write until EAGAIN"),
+    ("close", "FD", "close it"),
+    ("rst", "FD", "close a TCP socket with a reset"),
+    ("dup", "FD as NAME", "another number for the same open file"),
+    ("shutdown", "FD rd|wr|rdwr", "shut down one direction of a socket, or both"),
+    ("connect", "FD LISTENER", "connect a client"),
+    ("accept", "FD as NAME", "take a connection from a listener"),
+    ("arm", "FD MS [INTERVAL]", "a timer expires in MS, and then every INTERVAL"),
+    ("sleep", "MS", "let time pass"),
+    ("sockopt", "FD RCVLOWAT|SNDBUF|RCVBUF N", "setsockopt(2)"),
+    ("new", "NAME KIND", "make an actor: epoll, pipe, eventfd, timerfd, pair, dgram, udp, ..."),
+    ("signal", "THREAD", "a signal to a thread that sleeps"),
+    ("expire", "THREAD", "wait until the timeout of a sleeping thread is over"),
+    ("freeze", "EP THREAD MAX AT", "hold a harvest while it copies out event number AT"),
+    ("thaw", "THREAD", "let it go on"),
+];
+
+/// The kinds of actors that can be made, each with its word.
+const KINDS: [(ActorKind, &str); 12] = [
+    (ActorKind::Epoll, "epoll"),
+    (ActorKind::Pipe { size: 65_536 }, "pipe"),
+    (ActorKind::Eventfd { value: 0, semaphore: false }, "eventfd"),
+    (ActorKind::Timerfd, "timerfd"),
+    (ActorKind::Pair { sndbuf: None }, "pair"),
+    (ActorKind::Dgram { sndbuf: None }, "dgram"),
+    (ActorKind::Udp, "udp"),
+    (ActorKind::Listener { backlog: 64 }, "listener"),
+    (ActorKind::Client, "client"),
+    (ActorKind::File, "file"),
+    (ActorKind::Dir, "dir"),
+    (ActorKind::Null, "null"),
+];
+
+/// What there is: what a line can name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Open descriptors.
+    pub open: Vec<(String, FileKind)>,
+    /// Names whose descriptor is closed; they stand for their old number.
+    pub closed: Vec<String>,
+    /// Threads that sleep.
+    pub asleep: Vec<String>,
+    /// Epoll instances in which a harvest is held, which nobody else can enter.
+    pub frozen: Vec<String>,
+}
+
+impl Known {
+    fn kind(&self, name: &str) -> Option<FileKind> {
+        self.open.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
+    }
+
+    /// The open descriptors for which `wanted` holds.
+    fn those(&self, wanted: impl Fn(FileKind) -> bool) -> Vec<&str> {
+        let all = self.open.iter().filter(|(_, kind)| wanted(*kind));
+        all.map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.kind(name).is_some() || self.closed.iter().any(|known| known == name)
+    }
+}
+
+/// The words of a line, one taken after the other.
+struct Words<'a> {
+    word: &'a str,
+    rest: Vec<&'a str>,
+    known: &'a Known,
+    by: Option<Who>,
+}
+
+/// The step that a line stands for.
+///
+/// # Errors
+/// What is wrong with it, and what would be possible.
+pub fn parse(text: &str, known: &Known) -> Result<Step, String> {
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() {
+        return Err("type an action, such as `wait e`".to_owned());
+    }
+    let mut by = None;
+    if let [.., "by", thread] = words[..] {
+        by = Some(Who::Thread(new_name(thread)?));
+        words.truncate(words.len() - 2);
+    }
+    let word = words.remove(0);
+    let mut words = Words { word, rest: words, known, by };
+    let action = action(&mut words)?;
+    if !words.rest.is_empty() {
+        return Err(words.usage());
+    }
+    if words.by.is_some() {
+        return Err(format!("`{word}` is not made by another thread: leave `by` out"));
+    }
+    Ok(Step::new(action))
+}
+
+fn action(w: &mut Words<'_>) -> Result<Action, String> {
+    Ok(match w.word {
+        "add" | "mod" | "del" => return control(w),
+        "wait" => Action::Wait(wait(w)?),
+        "poll" => Action::Poll(scan(w)?),
+        "select" => Action::Select(scan(w)?),
+        "write" => write(w)?,
+        "read" => {
+            let fd = w.fd()?;
+            Action::Read { fd, n: w.number_or(65_536, MAX_IO)?, who: w.by.take() }
+        }
+        "drain" => Action::Drain { fd: w.fd()?, n: 65_536, who: w.by.take() },
+        "fill" => Action::Fill { fd: w.fd()?, n: 4096, who: w.by.take() },
+        "close" => Action::Close { fd: w.fd()?, who: w.by.take() },
+        "rst" => Action::Rst { fd: w.of(|kind| kind == FileKind::Tcp)? },
+        "dup" => Action::Dup { fd: w.fd()?, name: w.named()? },
+        "shutdown" => Action::Shutdown { fd: w.of(is_socket)?, how: w.one_of(&HOWS)? },
+        "connect" => {
+            let fd = w.of(|kind| kind == FileKind::Tcp)?;
+            let to = w.of(|kind| kind == FileKind::Listener)?;
+            let FdArg::Named(to) = to else { return Err(w.usage()) };
+            Action::Connect { fd, to: Target::Listener(to) }
+        }
+        "accept" => {
+            let fd = w.of(|kind| kind == FileKind::Listener)?;
+            Action::Accept { fd, name: w.named()?, who: w.by.take() }
+        }
+        "arm" => {
+            let fd = w.of(|kind| kind == FileKind::Timerfd)?;
+            Action::Arm { fd, ms: w.number(MAX_MS)?, interval: w.number_or(0, MAX_MS)? }
+        }
+        "sleep" => Action::Sleep { ms: w.number(MAX_MS)? },
+        "sockopt" => {
+            let fd = w.of(is_socket)?;
+            Action::Sockopt { fd, opt: w.one_of(&SockOpt::ALL)?, value: w.number(MAX_IO)? }
+        }
+        "new" => {
+            let name = new_name(w.next()?)?;
+            let kind = w.one_of(&KINDS)?;
+            Action::New { actor: Actor { line: 0, name, kind, count: None } }
+        }
+        "signal" => Action::Signal { thread: w.sleeper()? },
+        "expire" => Action::Expire { thread: w.sleeper()? },
+        "thaw" => Action::Thaw { thread: new_name(w.next()?)? },
+        "freeze" => freeze(w)?,
+        other => return Err(unknown(other)),
+    })
+}
+
+const HOWS: [(How, &str); 3] = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
+
+fn is_socket(kind: FileKind) -> bool {
+    use FileKind::{Datagram, Listener, Tcp, Udp, Unix};
+    matches!(kind, Tcp | Unix | Datagram | Udp | Listener)
+}
+
+fn unknown(word: &str) -> String {
+    let words = GRAMMAR.iter().map(|(word, ..)| *word);
+    match nearest(word, words.clone()) {
+        Some(meant) => format!("there is no action `{word}`: did you mean `{meant}`?"),
+        None => format!("there is no action `{word}`: {}", words.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn control(w: &mut Words<'_>) -> Result<Action, String> {
+    let (ep, fd) = (w.epoll()?, w.fd()?);
+    if w.word == "del" {
+        return Ok(Action::Del { ep, fd, who: w.by.take() });
+    }
+    let (mask, who) = (w.mask()?, w.by.take());
+    Ok(match w.word {
+        "add" => Action::Add { ep, fd, mask, who },
+        _ => Action::Mod { ep, fd, mask, who },
+    })
+}
+
+fn wait(w: &mut Words<'_>) -> Result<Wait, String> {
+    let mut wait = Wait { ep: w.epoll()?, max: 64, timeout: Some(0), thread: None };
+    let mut timeout = None;
+    while !w.rest.is_empty() {
+        match w.next()? {
+            "max" => wait.max = i32::try_from(w.number(4096)?).unwrap_or(64),
+            "timeout" => timeout = Some(w.number(MAX_MS)?),
+            "thread" => {
+                let name = w.next()?;
+                wait.thread = Some(w.awake(name)?);
+            }
+            _ => return Err(w.usage()),
+        }
+    }
+    if let Some(Who::Thread(thread)) = w.by.take() {
+        wait.thread = Some(w.awake(thread.as_str())?);
+    }
+    wait.timeout = timeout.or(if wait.thread.is_some() { None } else { Some(0) });
+    Ok(wait)
+}
+
+fn scan(w: &mut Words<'_>) -> Result<Scan, String> {
+    let mut fds = Vec::new();
+    while fds.is_empty() || !w.rest.is_empty() {
+        fds.push((w.fd()?, w.mask()?));
+    }
+    Ok(Scan { fds, timeout: Some(0), thread: None })
+}
+
+fn write(w: &mut Words<'_>) -> Result<Action, String> {
+    let fd = w.fd()?;
+    let counts = fd.label().and_then(|label| w.known.kind(label.as_str()));
+    let what = match counts {
+        Some(FileKind::Eventfd) => Amount::Value(w.number(u32::MAX)?.into()),
+        _ => Amount::Bytes(w.number(MAX_IO)?),
+    };
+    Ok(Action::Write { fd, what, who: w.by.take() })
+}
+
+fn freeze(w: &mut Words<'_>) -> Result<Action, String> {
+    let (ep, name) = (w.epoll()?, w.next()?);
+    let thread = w.awake(name)?;
+    let (max, at) = (w.number(4096)?, w.number(4096)?);
+    if at == 0 || at > max {
+        return Err(format!("AT is an event from 1 to {max}"));
+    }
+    Ok(Action::Freeze { ep, thread, max, at })
+}
+
+/// A name for something new.
+fn new_name(text: &str) -> Result<Label, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins && text.len() <= 32 && text.chars().all(good) {
+        Ok(Label::new(text))
+    } else {
+        Err(format!("`{text}` is no name: letters and digits, a letter first"))
+    }
+}
+
+impl<'a> Words<'a> {
+    fn usage(&self) -> String {
+        let arguments = GRAMMAR.iter().find(|(word, ..)| *word == self.word);
+        let arguments = arguments.map_or("", |(_, arguments, _)| arguments);
+        format!("expected: {} {arguments}", self.word)
+    }
+
+    fn next(&mut self) -> Result<&'a str, String> {
+        if self.rest.is_empty() { Err(self.usage()) } else { Ok(self.rest.remove(0)) }
+    }
+
+    /// A descriptor: a name that there is or was, or a number.
+    fn fd(&mut self) -> Result<FdArg, String> {
+        self.descriptor(|_| true)
+    }
+
+    /// A descriptor of an open file of that kind.
+    fn of(&mut self, wanted: impl Fn(FileKind) -> bool) -> Result<FdArg, String> {
+        let fd = self.descriptor(&wanted)?;
+        let name = fd.to_string();
+        match self.known.kind(&name) {
+            Some(kind) if wanted(kind) => Ok(fd),
+            _ => Err(format!("`{}` cannot take `{name}`: {}", self.word, self.possible(wanted))),
+        }
+    }
+
+    fn descriptor(&mut self, wanted: impl Fn(FileKind) -> bool) -> Result<FdArg, String> {
+        let text = self.next()?;
+        if let Ok(number) = text.parse() {
+            return Ok(FdArg::Number(number));
+        }
+        if self.known.frozen.iter().any(|name| name == text) {
+            return Err(format!(
+                "a harvest of {text} is held, and whoever enters {text} is held too"
+            ));
+        }
+        if self.known.has(text) {
+            return Ok(FdArg::Named(Label::new(text)));
+        }
+        Err(format!("there is no `{text}`: {}", self.possible(wanted)))
+    }
+
+    fn possible(&self, wanted: impl Fn(FileKind) -> bool) -> String {
+        match self.known.those(wanted)[..] {
+            [] => "there is none of that kind".to_owned(),
+            [only] => format!("there is {only}"),
+            ref all if all.len() > 12 => format!("there are {}, ...", all[..12].join(", ")),
+            ref all => format!("there are {}", all.join(", ")),
+        }
+    }
+
+    fn epoll(&mut self) -> Result<FdArg, String> {
+        self.descriptor(|kind| kind == FileKind::Epoll)
+    }
+
+    fn mask(&mut self) -> Result<Mask, String> {
+        let text = self.next()?;
+        let upper = text.to_uppercase().replace(['+', ','], "|").replace("EPOLL", "");
+        Mask::parse(&upper).ok_or_else(|| {
+            format!("`{text}` is no mask: 0, or bits joined by |, as in IN|OUT|RDHUP|ET|ONESHOT")
+        })
+    }
+
+    fn number(&mut self, most: u32) -> Result<u32, String> {
+        let text = self.next()?;
+        let number = text.replace(['_', ','], "").parse().ok().filter(|number| *number <= most);
+        number.ok_or_else(|| format!("`{text}`: expected a number from 0 to {most}"))
+    }
+
+    fn number_or(&mut self, default: u32, most: u32) -> Result<u32, String> {
+        if self.rest.is_empty() { Ok(default) } else { self.number(most) }
+    }
+
+    /// `as NAME`, or the name alone.
+    fn named(&mut self) -> Result<Label, String> {
+        let mut text = self.next()?;
+        if text == "as" {
+            text = self.next()?;
+        }
+        if self.known.kind(text).is_some() {
+            return Err(format!("`{text}` is taken"));
+        }
+        new_name(text)
+    }
+
+    fn one_of<T: Copy>(&mut self, table: &[(T, &str)]) -> Result<T, String> {
+        let text = self.next()?;
+        let found = table.iter().find(|(_, word)| word.eq_ignore_ascii_case(text));
+        let words = || table.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(", ");
+        found.map(|(value, _)| *value).ok_or_else(|| format!("`{text}`: one of {}", words()))
+    }
+
+    /// A thread that sleeps.
+    fn sleeper(&mut self) -> Result<Label, String> {
+        let text = self.next()?;
+        if self.known.asleep.iter().any(|thread| thread == text) {
+            return Ok(Label::new(text));
+        }
+        Err(match &self.known.asleep[..] {
+            [] => format!("thread {text} does not sleep, nor does any other"),
+            asleep => format!("thread {text} does not sleep: {}", asleep.join(", ")),
+        })
+    }
+
+    /// A thread that does not sleep, perhaps a new one.
+    fn awake(&self, text: &str) -> Result<Label, String> {
+        if self.known.asleep.iter().any(|thread| thread == text) {
+            return Err(format!("thread {text} sleeps already"));
+        }
+        new_name(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use super::*;
+use crate::lesson::case::Who;
+
+fn known() -> Known {
+    let open = [
+        ("e", FileKind::Epoll),
+        ("p.r", FileKind::Pipe),
+        ("p.w", FileKind::PipeWriter),
+        ("ev", FileKind::Eventfd),
+        ("t", FileKind::Timerfd),
+        ("L", FileKind::Listener),
+        ("c", FileKind::Tcp),
+    ];
+    Known {
+        open: open.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
+        closed: vec!["q.r".to_owned()],
+        asleep: vec!["A".to_owned()],
+        frozen: vec!["f".to_owned()],
+    }
+}
+
+#[track_caller]
+fn is(line: &str, spelled: &str) {
+    let step = parse(line, &known()).unwrap_or_else(|error| panic!("{line}: {error}"));
+    assert_eq!(call(&step.action), spelled, "{line}");
+}
+
+#[track_caller]
+fn fails(line: &str, words: &str) {
+    let error = parse(line, &known()).expect_err(line);
+    assert!(error.contains(words), "{line}: {error}");
+}
+
+#[test]
+fn every_action_can_be_typed() {
+    is("add e p.r IN|ET", "epoll_ctl(e, ADD, p.r, IN|ET)");
+    is("add e p.r in,et by B", "epoll_ctl(e, ADD, p.r, IN|ET) by B");
+    is("mod e p.r EPOLLIN|EPOLLONESHOT", "epoll_ctl(e, MOD, p.r, IN|ONESHOT)");
+    is("del e q.r", "epoll_ctl(e, DEL, q.r)");
+    is("wait e", "epoll_wait(e)");
+    is("wait e max 2 timeout 50", "epoll_wait(e, max 2, 50 ms)");
+    is("wait e thread B", "epoll_wait(e) by B");
+    is("wait e by B", "epoll_wait(e) by B");
+    is("poll p.r IN ev IN", "poll(p.r IN, ev IN)");
+    is("select p.r IN", "select(p.r IN)");
+    is("write p.w 3", "write(p.w, 3)");
+    is("write ev 3", "write(ev, value 3)");
+    is("read p.r 10", "read(p.r, 10)");
+    is("read p.r", "read(p.r, 65536)");
+    is("drain p.r", "read(p.r) until EAGAIN");
+    is("fill p.w", "write(p.w) until EAGAIN");
+    is("close p.r", "close(p.r)");
+    is("close 77", "close(77)");
+    is("rst c", "close(c) with a reset");
+    is("dup p.r as d", "d = dup(p.r)");
+    is("shutdown c wr", "shutdown(c, SHUT_WR)");
+    is("connect c L", "connect(c, L)");
+    is("accept L as s", "s = accept(L)");
+    is("arm t 20 5", "timerfd_settime(t, 20 ms, every 5 ms)");
+    is("sleep 5", "5 ms pass");
+    is("sockopt c RCVLOWAT 10", "setsockopt(c, RCVLOWAT, 10)");
+    is("new q pipe", "new q");
+    is("signal A", "kill(A, SIGUSR1)");
+    is("expire A", "wait for the timeout of A");
+    is("freeze e B 2 1", "epoll_wait(e, max 2) by B, held at event 1");
+    is("thaw B", "let B go on");
+    let words: Vec<_> = GRAMMAR.iter().map(|(word, ..)| *word).collect();
+    assert_eq!(words.len(), 24);
+}
+
+#[test]
+fn errors_say_what_is_possible() {
+    fails("", "such as `wait e`");
+    fails("wiat e", "did you mean `wait`?");
+    fails("frobnicate", "add, mod, del");
+    fails("add e", "expected: add EP FD MASK");
+    fails("add x p.r IN", "there is no `x`: there is e");
+    fails("read nothing", "there is no `nothing`: there are e, p.r, p.w");
+    fails("add e p.r SOON", "`SOON` is no mask");
+    fails("read p.r many", "expected a number from 0");
+    fails("accept c as s", "cannot take `c`: there is L");
+    fails("dup p.r as p.w", "`p.w` is taken");
+    fails("dup p.r as 7", "is no name");
+    fails("signal B", "thread B does not sleep: A");
+    fails("wait e thread A", "thread A sleeps already");
+    fails("wait f", "a harvest of f is held");
+    fails("shutdown c up", "one of rd, wr, rdwr");
+    fails("sleep 5 by B", "leave `by` out");
+    fails("close p.r p.w", "expected: close FD");
+    fails("freeze e B 2 3", "from 1 to 2");
+}
+
+#[test]
+fn whoever_made_a_call_is_named() {
+    let action = Action::Read { fd: FdArg::Named("p.r".into()), n: 1, who: Some(Who::Woken) };
+    assert_eq!(call(&action), "read(p.r, 1) by whoever woke");
+}

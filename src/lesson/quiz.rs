@@ -1,0 +1,348 @@
+//! Questions: what a typed answer means, and which answer is right given what the kernel did.
+//!
+//! Pure. The kernel decides: the author's mark counts only where an answer does not say when it is
+//! right.
+
+use std::collections::BTreeMap;
+
+use super::case::{Answer, Ask, Choice, Counter, Entry, Expect, Given, Label, Outcome, Seen, Take};
+use super::run::Report;
+use crate::event::{Errno, Mask};
+
+/// Whether everything that `expect` names was so.
+pub fn agrees(expect: &Expect, report: &Report) -> bool {
+    let seen = &report.seen;
+    let all = |told: &BTreeMap<Label, Vec<Label>>, wanted: &BTreeMap<Label, Vec<Label>>| {
+        wanted.iter().all(|(ep, list)| told.get(ep).map_or(&[][..], Vec::as_slice) == list)
+    };
+    let none = Vec::new();
+    let interest =
+        |(ep, list): (&Label, &Vec<Entry>)| seen.interest.get(ep).unwrap_or(&none) == list;
+    let counter = |counter: &Counter| report.counter(counter);
+    (expect.ret.is_none() || expect.ret == seen.ret)
+        && (expect.events.is_none() || expect.events == seen.events)
+        && all(&seen.rdl, &expect.rdl)
+        && all(&seen.ovf, &expect.ovf)
+        && expect.interest.iter().all(interest)
+        && woke(expect, &seen.woke)
+        && expect.asleep.as_ref().is_none_or(|asleep| *asleep == seen.asleep)
+        && expect.count.iter().all(|(name, range)| range.contains(counter(name)))
+        && expect.same.as_ref().is_none_or(|[one, other]| same(report, one, other))
+        && expect.less.as_ref().is_none_or(|[one, other]| counter(one) < counter(other))
+}
+
+fn woke(expect: &Expect, seen: &BTreeMap<Label, Seen>) -> bool {
+    if expect.woke.is_empty() && expect.woke_maybe.is_empty() {
+        return true;
+    }
+    let must = expect.woke.iter().all(|(thread, wanted)| seen.get(thread) == Some(wanted));
+    let may = |(thread, seen): (&Label, &Seen)| {
+        expect.woke.contains_key(thread) || expect.woke_maybe.get(thread) == Some(seen)
+    };
+    must && seen.iter().all(may)
+}
+
+fn same(report: &Report, one: &Label, other: &Label) -> bool {
+    let number = report.numbers.get(one);
+    number.is_some() && number == report.numbers.get(other)
+}
+
+/// What a question that is answered by typing asks for.
+fn taken(take: &Take, report: &Report) -> Option<Given> {
+    let outcome = |n: u64| Given::Outcome(Outcome::Value(i64::try_from(n).unwrap_or(i64::MAX)));
+    match take {
+        Take::Ret => report.seen.ret.map(Given::Outcome),
+        Take::Events => match report.seen.events.as_ref()? {
+            Seen::Events(events) => Some(outcome(events.len() as u64)),
+            Seen::Errno(errno) => Some(Given::Outcome(Outcome::Errno(*errno))),
+        },
+        Take::Count(counter) => Some(outcome(report.counter(counter))),
+        Take::Mask(label) => Some(Given::Mask(reported(label, report))),
+    }
+}
+
+/// The mask that the step reported for a descriptor, to whomever; empty if it did not.
+fn reported(label: &Label, report: &Report) -> Mask {
+    let events = |seen: &Seen| match seen {
+        Seen::Events(events) => {
+            events.iter().find(|entry| entry.label == *label).map(|entry| entry.mask)
+        }
+        Seen::Errno(_) => None,
+    };
+    let mut all = report.seen.events.iter().chain(report.seen.woke.values());
+    all.find_map(events).unwrap_or(Mask::EMPTY)
+}
+
+/// What a learner answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The choice at this place, from 0.
+    Choice(usize),
+    /// A typed answer.
+    Typed(Given),
+}
+
+/// What was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// The choice at this place, from 0.
+    Choice(usize),
+    /// None of the choices.
+    NoChoice,
+    /// This should have been typed.
+    Given(Given),
+    /// The step did not come to what was asked for.
+    Nothing,
+}
+
+/// How a question came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What the learner said, if anything.
+    pub reply: Option<Reply>,
+    /// What was right.
+    pub truth: Truth,
+    /// What the author says is right.
+    pub mark: Truth,
+}
+
+impl Verdict {
+    /// Whether the learner was right; `None` without an answer.
+    pub fn is_right(&self) -> Option<bool> {
+        Some(match (self.reply?, self.truth) {
+            (Reply::Choice(one), Truth::Choice(other)) => one == other,
+            (Reply::Typed(one), Truth::Given(other)) => one == other,
+            _ => false,
+        })
+    }
+
+    /// Whether the kernel did what the author says it does.
+    pub fn mark_holds(&self) -> bool {
+        self.truth == self.mark
+    }
+}
+
+/// Judges an answer by what the step came to.
+pub fn judge(ask: &Ask, reply: Option<Reply>, report: &Report) -> Verdict {
+    let (truth, mark) = match &ask.answer {
+        Answer::Choice(choices) => {
+            let place = |found: Option<usize>| found.map_or(Truth::NoChoice, Truth::Choice);
+            let mark = place(choices.iter().position(|choice| choice.right));
+            let agrees =
+                |choice: &Choice| choice.when.as_ref().is_some_and(|expect| agrees(expect, report));
+            let marked = choices.iter().position(|choice| choice.right && agrees(choice));
+            let found = marked.or_else(|| choices.iter().position(agrees));
+            let judged = choices.iter().any(|choice| choice.when.is_some());
+            (if judged { place(found) } else { mark }, mark)
+        }
+        Answer::Free { take, right } => {
+            (taken(take, report).map_or(Truth::Nothing, Truth::Given), Truth::Given(*right))
+        }
+    };
+    Verdict { reply, truth, mark }
+}
+
+/// How a typed answer to such a question looks, for the person who types.
+pub fn expected(take: &Take) -> &'static str {
+    match take {
+        Take::Ret => "a number, or the name of an error such as EAGAIN",
+        Take::Mask(_) => "bits such as IN|HUP, or 0 for none",
+        Take::Events => "how many events",
+        Take::Count(_) => "a number",
+    }
+}
+
+/// What was typed, as an answer to such a question.
+///
+/// # Errors
+/// What would have been an answer.
+pub fn typed(take: &Take, text: &str) -> Result<Given, String> {
+    let text = text.trim().to_uppercase();
+    let given = match take {
+        Take::Mask(_) => mask(&text).map(Given::Mask),
+        _ => outcome(&text).map(Given::Outcome),
+    };
+    given.ok_or_else(|| format!("type {}", expected(take)))
+}
+
+fn outcome(text: &str) -> Option<Outcome> {
+    if text == "EOF" {
+        return Some(Outcome::Eof);
+    }
+    match text.replace([',', '_'], "").parse() {
+        Ok(value) => Some(Outcome::Value(value)),
+        Err(_) => Errno::parse(text).map(Outcome::Errno),
+    }
+}
+
+fn mask(text: &str) -> Option<Mask> {
+    if ["0", "NONE", "NOTHING"].contains(&text) {
+        return Some(Mask::EMPTY);
+    }
+    let words = text.split(['|', ',', '+', ' ']).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(|word| word.strip_prefix("EPOLL").unwrap_or(word)).collect();
+    if words.is_empty() { None } else { Mask::parse(&words.join("|")) }
+}
+
+/// An answer as text.
+pub fn spelled(given: Given) -> String {
+    match given {
+        Given::Outcome(outcome) => outcome_text(outcome),
+        Given::Mask(mask) => mask.to_string(),
+    }
+}
+
+/// An outcome as text.
+pub fn outcome_text(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Value(value) => value.to_string(),
+        Outcome::Errno(errno) => errno.to_string(),
+        Outcome::Eof => "EOF".to_owned(),
+    }
+}
+
+/// What a step came to in a few words: what was handed over, or returned, and to whom.
+pub fn result_text(report: &Report) -> String {
+    let seen = &report.seen;
+    let own = match (&seen.events, seen.ret) {
+        (Some(events), _) => Some(seen_text(events)),
+        (None, Some(ret)) => Some(outcome_text(ret)),
+        (None, None) => None,
+    };
+    let woke = seen.woke.iter().map(|(who, what)| format!("{who}: {}", seen_text(what)));
+    own.into_iter().chain(woke).collect::<Vec<_>>().join("; ")
+}
+
+/// Events as text: `p.r IN, q.r IN`; `nothing` for a timeout.
+pub fn seen_text(seen: &Seen) -> String {
+    match seen {
+        Seen::Events(events) if events.is_empty() => "nothing".to_owned(),
+        Seen::Events(events) => {
+            let all: Vec<_> =
+                events.iter().map(|e| format!("{} {}", e.label, e.mask.join(" "))).collect();
+            all.join(", ")
+        }
+        Seen::Errno(errno) => errno.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Fd, Nanos};
+    use crate::lesson::case::Range;
+    use crate::lesson::run::Observed;
+
+    fn events(list: &[(&str, Mask)]) -> Seen {
+        let entry = |(label, mask): &(&str, Mask)| Entry { label: (*label).into(), mask: *mask };
+        Seen::Events(list.iter().map(entry).collect())
+    }
+
+    fn report(events: Option<Seen>) -> Report {
+        let seen = Observed { events, ..Observed::default() };
+        Report {
+            step: 1,
+            t: Nanos(0),
+            events: Vec::new(),
+            untold: 0,
+            late: Nanos(0),
+            model: seen.clone(),
+            seen,
+            mismatches: Vec::new(),
+            counters: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    fn choice(when: Option<Expect>, right: bool) -> Choice {
+        Choice { text: "an answer".to_owned(), when, right }
+    }
+
+    fn ask(answer: Answer) -> Ask {
+        Ask { text: "what?".to_owned(), answer }
+    }
+
+    /// What will epoll_wait return: one event, or nothing; the author says nothing.
+    fn one_or_none() -> Ask {
+        let one = Expect { events: Some(events(&[("p.r", Mask::IN)])), ..Expect::default() };
+        let none = Expect { events: Some(events(&[])), ..Expect::default() };
+        ask(Answer::Choice(vec![choice(Some(one), false), choice(Some(none), true)]))
+    }
+
+    #[test]
+    fn the_kernel_decides_which_answer_is_right() {
+        let facts = report(Some(events(&[])));
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(true), true));
+        let facts = report(Some(events(&[("p.r", Mask::IN)])));
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), false));
+        assert_eq!(verdict.truth, Truth::Choice(0));
+        let facts = report(Some(events(&[("q.r", Mask::IN)])));
+        let verdict = judge(&one_or_none(), None, &facts);
+        assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
+    }
+
+    #[test]
+    fn without_conditions_the_author_decides() {
+        let ask = ask(Answer::Choice(vec![choice(None, false), choice(None, true)]));
+        let verdict = judge(&ask, Some(Reply::Choice(0)), &report(None));
+        assert_eq!((verdict.is_right(), verdict.mark_holds()), (Some(false), true));
+    }
+
+    #[test]
+    fn typed_answers_are_compared_with_what_was_seen() {
+        let right = Given::Outcome(Outcome::Errno(Errno::EAGAIN));
+        let ask = ask(Answer::Free { take: Take::Ret, right });
+        let mut facts = report(None);
+        facts.seen.ret = Some(Outcome::Errno(Errno::EAGAIN));
+        let reply = typed(&Take::Ret, " eagain ").map(Reply::Typed).ok();
+        assert_eq!(judge(&ask, reply, &facts).is_right(), Some(true));
+        let verdict = judge(&ask, reply, &report(None));
+        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, Some(false)));
+    }
+
+    #[test]
+    fn masks_are_typed_in_several_ways() {
+        let take = Take::Mask("p.r".into());
+        for text in ["IN|HUP", "in hup", "EPOLLIN, EPOLLHUP", "hup+in"] {
+            assert_eq!(typed(&take, text), Ok(Given::Mask(Mask::IN | Mask::HUP)), "{text}");
+        }
+        assert_eq!(typed(&take, "none"), Ok(Given::Mask(Mask::EMPTY)));
+        assert_eq!(typed(&take, "soon"), Err("type bits such as IN|HUP, or 0 for none".to_owned()));
+        assert_eq!(typed(&Take::Events, "1,000"), Ok(Given::Outcome(Outcome::Value(1000))));
+        assert!(typed(&Take::Ret, "").is_err());
+    }
+
+    #[test]
+    fn a_mask_is_found_with_whoever_it_was_reported_to() {
+        let mut facts = report(None);
+        facts.seen.woke.insert("A".into(), events(&[("p.r", Mask::HUP)]));
+        let taken = |label: &str| super::taken(&Take::Mask(label.into()), &facts);
+        assert_eq!(taken("p.r"), Some(Given::Mask(Mask::HUP)));
+        assert_eq!(taken("q.r"), Some(Given::Mask(Mask::EMPTY)));
+    }
+
+    #[test]
+    fn only_what_an_expectation_names_counts() {
+        let mut facts = report(None);
+        facts.counters.insert(Counter::Wakeups(None), 3);
+        facts.numbers.extend([("a".into(), Fd(5)), ("b".into(), Fd(5)), ("c".into(), Fd(6))]);
+        let mut expect = Expect::default();
+        assert!(agrees(&expect, &facts));
+        expect.count.insert(Counter::Wakeups(None), Range { min: 2, max: None });
+        expect.same = Some(["a".into(), "b".into()]);
+        expect.less = Some([Counter::Calls, Counter::Wakeups(None)]);
+        expect.rdl.insert("e".into(), Vec::new());
+        assert!(agrees(&expect, &facts));
+        expect.same = Some(["a".into(), "c".into()]);
+        assert!(!agrees(&expect, &facts));
+        let one = ("A".into(), Seen::Events(Vec::new()));
+        let woke = Expect { woke: [one.clone()].into(), ..Expect::default() };
+        assert!(!agrees(&woke, &facts));
+        facts.seen.woke.extend([one]);
+        assert!(agrees(&woke, &facts));
+        facts.seen.woke.insert("B".into(), Seen::Errno(Errno::EINTR));
+        assert!(!agrees(&woke, &facts), "nobody else may have returned");
+    }
+}

@@ -1,0 +1,287 @@
+//! Reading and writing.
+
+use crate::event::{Call, Errno, Fd, FileKind, LaneId, Output};
+use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
+use crate::lesson::stage::job::{Answer, Job};
+
+use super::act::{outcome, ret, strange};
+use super::step::Doing;
+use super::{RunError, Runner};
+
+impl Runner {
+    /// What the file with this number is.
+    fn kind(&self, fd: Fd) -> Option<FileKind> {
+        self.stage.table().file_at(fd).map(|file| file.what)
+    }
+
+    /// One read(2), by the kernel: the bytes, or the number that they are.
+    fn kernel_reads(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<Result<u64, Errno>, RunError> {
+        let done = self.stage.call(lane, Job::Read { fd, len: n })?;
+        let Answer::Bytes(result) = &done.answer else { return Err(strange()) };
+        self.counters.call(result.as_ref().err().copied());
+        self.counters.add(Counter::Reads, 1);
+        let counts = matches!(self.kind(fd), Some(FileKind::Eventfd | FileKind::Timerfd));
+        let value = match result {
+            Ok((_, head)) if counts => {
+                Ok(head.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes)))
+            }
+            Ok((count, _)) => Ok(*count),
+            Err(errno) => Err(*errno),
+        };
+        let (count, output) = match result {
+            Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
+            Err(errno) => (Err(*errno), Output::None),
+        };
+        doing.returned(lane, Call::Read { fd, len: n }, &done, ret(count), output);
+        Ok(value)
+    }
+
+    /// read(2)
+    pub(super) fn read(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let kernel = self.kernel_reads(doing, lane, number, n)?;
+        let model = self.machine.read(number, n.into());
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// One write(2), by the kernel.
+    fn kernel_writes(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        what: Amount,
+    ) -> Result<Result<u64, Errno>, RunError> {
+        let (job, len) = match what {
+            Amount::Bytes(len) => (Job::Write { fd, len }, len),
+            Amount::Value(value) => (Job::WriteValue { fd, value }, 8),
+        };
+        let done = self.stage.call(lane, job)?;
+        let Answer::Bytes(result) = &done.answer else { return Err(strange()) };
+        self.counters.call(result.as_ref().err().copied());
+        self.counters.add(Counter::Writes, 1);
+        let (count, output) = match result {
+            Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
+            Err(errno) => (Err(*errno), Output::None),
+        };
+        self.stage.wrote(fd, count.unwrap_or(0));
+        doing.returned(lane, Call::Write { fd, len }, &done, ret(count), output);
+        Ok(count)
+    }
+
+    /// The model writes what the kernel wrote, or would have.
+    fn model_writes(
+        &mut self,
+        fd: Fd,
+        what: Amount,
+        kernel: Result<u64, Errno>,
+    ) -> Result<u64, Errno> {
+        let tcp = self.kind(fd) == Some(FileKind::Tcp);
+        let n = match what {
+            Amount::Bytes(len) => u64::from(len),
+            Amount::Value(value) if self.kind(fd) == Some(FileKind::Eventfd) => value,
+            Amount::Value(_) => 8,
+        };
+        match kernel {
+            Ok(count) if tcp && count < n => {
+                let written = self.machine.write(fd, count);
+                self.machine.fill(fd);
+                written
+            }
+            Err(Errno::EAGAIN) if tcp => {
+                if self.machine.clone().write(fd, n).is_ok() {
+                    self.machine.fill(fd);
+                }
+                self.machine.write(fd, n)
+            }
+            _ => self.machine.write(fd, n),
+        }
+    }
+
+    /// The model learns what the kernel charges for a message before it is written.
+    fn learn(&mut self, fd: Fd, what: Amount) {
+        let n = match what {
+            Amount::Bytes(len) => u64::from(len),
+            Amount::Value(_) => 8,
+        };
+        // At most a whole message and the rest are asked for.
+        for _ in 0..2 {
+            let Some((datagram, bytes)) = self.machine.unlearnt(fd, n) else { return };
+            // One that the kernel does not take is never charged.
+            let Ok(charge) = self.stage.charge(datagram, bytes) else { return };
+            self.machine.charge(datagram, bytes, charge);
+        }
+    }
+
+    /// What `write` means for that file: bytes, or the number that an eventfd takes.
+    fn amount(&self, fd: Fd, what: Amount) -> Amount {
+        match what {
+            Amount::Bytes(n) if self.kind(fd) == Some(FileKind::Eventfd) => Amount::Value(n.into()),
+            other => other,
+        }
+    }
+
+    /// write(2)
+    pub(super) fn write(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        what: Amount,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let what = self.amount(number, what);
+        self.learn(number, what);
+        let kernel = self.kernel_writes(doing, lane, number, what)?;
+        let model = self.model_writes(number, what, kernel);
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+
+    /// read(2) until EAGAIN, the end, or an error.
+    pub(super) fn drain(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let kind = self.kind(number);
+        if kind == Some(FileKind::Tcp) {
+            return self.drain_tcp(doing, lane, number, n);
+        }
+        // An empty datagram is not the end of anything.
+        let ends = !matches!(kind, Some(FileKind::Datagram | FileKind::Udp));
+        for _ in 0..MOST_CALLS {
+            let kernel = self.kernel_reads(doing, lane, number, n)?;
+            let model = self.machine.read(number, n.into());
+            let (kernel, model) = (drained(kernel, ends), drained(model, ends));
+            let same = doing.same("a read", kernel, model);
+            if !same || !matches!(kernel, Outcome::Value(_)) {
+                doing.result(kernel, model);
+                return Ok(());
+            }
+        }
+        Err(RunError::Failed(format!("a drain of {MOST_CALLS} reads has no end")))
+    }
+
+    /// The same of TCP, whose bytes come in pieces that the model does not know.
+    fn drain_tcp(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<(), RunError> {
+        let mut again = false;
+        let mut kernel = Outcome::Value(0);
+        for _ in 0..MOST_CALLS {
+            kernel = drained(self.kernel_reads(doing, lane, fd, n)?, true);
+            match kernel {
+                Outcome::Value(_) => again = false,
+                Outcome::Errno(Errno::EAGAIN) if !again => {
+                    // What the reads made room for comes now.
+                    self.stage.settle()?;
+                    again = true;
+                }
+                _ => break,
+            }
+        }
+        let mut model = Outcome::Value(0);
+        while let Outcome::Value(_) = model {
+            model = drained(self.machine.read(fd, u64::MAX), true);
+        }
+        doing.result(kernel, model);
+        Ok(())
+    }
+
+    /// write(2) until EAGAIN or an error.
+    pub(super) fn fill(
+        &mut self,
+        doing: &mut Doing,
+        fd: &FdArg,
+        n: u32,
+        who: Option<&Who>,
+    ) -> Result<(), RunError> {
+        let lane = self.caller(doing, who)?;
+        let number = self.stage.number(fd)?;
+        let what = self.amount(number, Amount::Bytes(n));
+        if self.kind(number) == Some(FileKind::Tcp) {
+            return self.fill_tcp(doing, lane, number, n);
+        }
+        for _ in 0..MOST_CALLS {
+            self.learn(number, what);
+            let kernel = self.kernel_writes(doing, lane, number, what)?;
+            let model = outcome(self.model_writes(number, what, kernel));
+            let kernel = outcome(kernel);
+            let same = doing.same("a write", kernel, model);
+            if !same || !matches!(kernel, Outcome::Value(_)) {
+                doing.result(kernel, model);
+                return Ok(());
+            }
+        }
+        Err(RunError::Failed(format!("{MOST_CALLS} writes do not fill that file")))
+    }
+
+    /// The same of TCP, which is full when it stays so: the other end acknowledges late.
+    fn fill_tcp(
+        &mut self,
+        doing: &mut Doing,
+        lane: LaneId,
+        fd: Fd,
+        n: u32,
+    ) -> Result<(), RunError> {
+        let (mut kernel, mut total, mut refused) = (Ok(0), 0, 0);
+        for _ in 0..MOST_CALLS {
+            kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
+            match kernel {
+                Ok(count) => (total, refused) = (total + count, 0),
+                Err(Errno::EAGAIN) if refused < STAYS_FULL => {
+                    refused += 1;
+                    std::thread::sleep(LATER);
+                }
+                Err(_) => break,
+            }
+        }
+        if total > 0 {
+            // Nothing can be wrong with what the kernel took.
+            let _ = self.machine.write(fd, total);
+        }
+        let model = self.model_writes(fd, Amount::Bytes(n), kernel);
+        doing.result(outcome(kernel), outcome(model));
+        Ok(())
+    }
+}
+
+/// No drain or fill makes more calls.
+const MOST_CALLS: u32 = 200_000;
+/// So often a full TCP socket must refuse in turn, [`LATER`] apart: longer than an acknowledgement
+/// is held back (`TCP_DELACK_MIN`, 40 ms).
+const STAYS_FULL: u32 = 24;
+/// See [`STAYS_FULL`].
+const LATER: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// A read as `drain` sees it: where `ends`, 0 bytes are the end.
+fn drained(result: Result<u64, Errno>, ends: bool) -> Outcome {
+    match result {
+        Ok(0) if ends => Outcome::Eof,
+        other => outcome(other),
+    }
+}

@@ -1,0 +1,320 @@
+//! What keys do in a lesson: the course moves on, the screen looks elsewhere, and wishes for the
+//! player come out. Pure: reports come in as they are told.
+
+mod known;
+mod look;
+mod news;
+
+use super::course::{Course, Phase, is_typed};
+use super::story::Teller;
+use crate::journal::Limits;
+use crate::lesson::case::{Answer, Case, Step};
+use crate::lesson::line;
+use crate::lesson::quiz::{self, Reply};
+use crate::model::STEP;
+use crate::session::{Facts, Feed, Scene};
+use crate::tui::action::{Action, Shown, Step as By};
+use crate::tui::app::{App, ZOOMS};
+use crate::tui::entry::{Entry, Purpose};
+use crate::tui::key::KeyPress;
+use crate::tui::keymap;
+use crate::tui::theme::Glyphs;
+use crate::tui::ui::Place;
+use known::known;
+
+/// What the player is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// Make the next step of the case.
+    Step,
+    /// Make this step, which is the learner's own.
+    Act(Box<Step>),
+    /// Begin again, in a fresh process.
+    Restart,
+    /// Leave the lesson.
+    Leave,
+}
+
+/// A lesson on the screen.
+pub struct LessonApp {
+    /// The screen's state.
+    pub app: App,
+    /// How far the lesson is.
+    pub course: Course,
+    /// Its history.
+    feed: Feed,
+    /// The earlier moment that is shown.
+    pub viewed: Option<usize>,
+    /// What is shown below the narration.
+    pub shown: Shown,
+    /// It plays on by itself.
+    pub playing: bool,
+    /// The first row of the narration.
+    pub scroll: usize,
+    /// The kernel's release.
+    pub kernel: String,
+}
+
+/// Events of a lesson that are kept; a step makes some hundreds at the most.
+const HISTORY: Limits = Limits { events: 1_000_000, bytes: 64 << 20 };
+
+impl LessonApp {
+    /// A lesson whose actors are being made, on a screen of that size.
+    pub fn new(case: Case, kernel: String, size: (u16, u16)) -> Self {
+        let mut app = App::default();
+        app.ui.size = size;
+        app.ui.place = Place::Lesson;
+        app.ui.zoom = zoom(case.steps.len());
+        Self {
+            app,
+            course: Course::new(case),
+            feed: Feed::new(HISTORY, Facts::default()),
+            viewed: None,
+            shown: Shown::Overview,
+            playing: false,
+            scroll: 0,
+            kernel,
+        }
+    }
+
+    /// Shows this below the narration.
+    pub fn show(&mut self, shown: Shown) {
+        self.shown = shown;
+        self.part();
+    }
+
+    /// The scene, as it is now.
+    pub fn scene(&self) -> Scene<'_> {
+        self.feed.scene()
+    }
+
+    /// The scene, as it is to be drawn.
+    pub fn view(&self) -> Scene<'_> {
+        self.app.view(self.feed.scene())
+    }
+
+    /// The narration.
+    pub fn teller(&self, columns: usize, glyphs: &'static Glyphs) -> Teller<'_> {
+        Teller {
+            course: &self.course,
+            world: self.feed.world(),
+            journal: self.feed.journal(),
+            glyphs,
+            kernel: &self.kernel,
+            columns,
+        }
+    }
+
+    /// What the keyboard is for follows from how far the lesson is.
+    fn settle(&mut self) {
+        let asking = self.course.phase == Phase::Asking;
+        self.app.ui.place = if asking { Place::Question } else { Place::Lesson };
+        self.app.observe(&self.feed.scene());
+    }
+
+    // --- keys
+
+    /// Takes a key; a wish for the player may come out.
+    pub fn key(&mut self, press: KeyPress) -> Option<Wish> {
+        self.app.ui.message = None;
+        let action = keymap::action(self.app.ui.mode(), press)?;
+        self.update(action)
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.app.ui.entry {
+            Some(entry) => entry.insert(text),
+            None => self.app.ui.say("to paste, open a line first: v"),
+        }
+    }
+
+    /// Does what an action asks for.
+    pub fn update(&mut self, action: Action) -> Option<Wish> {
+        match action {
+            Action::Next => return self.next(),
+            Action::Answer(at) => return self.answer(at),
+            Action::AskAnswer => self.ask_answer(),
+            Action::Skip => return Some(self.make(None)),
+            Action::Submit => return self.submit(),
+            Action::Restart => return Some(Wish::Restart),
+            Action::Leave => return Some(Wish::Leave),
+            Action::AskTry => self.ask_try(),
+            Action::Play => return self.play(),
+            Action::Instance(by) => self.turn(by),
+            Action::Part(shown) => {
+                self.show(if self.shown == shown { Shown::Overview } else { shown });
+            }
+            Action::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
+            Action::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
+            Action::Seek(by) => self.seek(by),
+            Action::Live => self.live(),
+            Action::Track(by) => self.along_track(by),
+            Action::Move(reach, by) => self.go(reach, by),
+            other => {
+                let scene = self.feed.scene();
+                self.app.update(other, &scene);
+            }
+        }
+        None
+    }
+
+    fn next(&mut self) -> Option<Wish> {
+        if self.course.is_making() {
+            self.app.ui.say("the step is being made");
+            return None;
+        }
+        match self.course.phase {
+            Phase::Ready if self.course.step().is_none() => {
+                self.course.finish();
+                self.playing = false;
+                self.app.ui.looked.clear();
+                self.scroll = 0;
+                None
+            }
+            Phase::Ready if self.course.asks() => {
+                self.open();
+                None
+            }
+            Phase::Ready => Some(self.make(None)),
+            _ => {
+                self.app.ui.say("this is the end: [ goes back, r begins again, q leaves");
+                None
+            }
+        }
+    }
+
+    /// Opens the question of the next step.
+    fn open(&mut self) {
+        self.course.open();
+        self.scroll = 0;
+        self.look(self.course.step().cloned().as_ref());
+        self.settle();
+        if self.course.question().is_some_and(is_typed) {
+            self.ask_answer();
+        }
+    }
+
+    /// Opens the line for an answer, if it is typed.
+    fn ask_answer(&mut self) {
+        match self.course.question() {
+            Some(ask) if is_typed(ask) => {
+                self.app.ui.entry = Some(Entry::new(Purpose::Answer, String::new()));
+            }
+            Some(ask) => {
+                let last = match &ask.answer {
+                    Answer::Choice(choices) => choices.len(),
+                    Answer::Free { .. } => 1,
+                };
+                let what = format!("press 1 to {last}, or x to go on without an answer");
+                self.app.ui.say(what);
+            }
+            None => {}
+        }
+    }
+
+    fn answer(&mut self, at: usize) -> Option<Wish> {
+        let choices = match &self.course.question()?.answer {
+            Answer::Choice(choices) => choices.len(),
+            Answer::Free { .. } => {
+                self.ask_answer();
+                return None;
+            }
+        };
+        if at < choices {
+            return Some(self.make(Some(Reply::Choice(at))));
+        }
+        self.app.ui.warn(format!("there are {choices} answers"));
+        None
+    }
+
+    fn make(&mut self, reply: Option<Reply>) -> Wish {
+        self.course.begin_step(reply);
+        self.app.ui.entry = None;
+        self.settle();
+        Wish::Step
+    }
+
+    fn submit(&mut self) -> Option<Wish> {
+        let entry = self.app.ui.entry.as_ref()?;
+        let (purpose, text) = (entry.purpose, entry.text.trim().to_owned());
+        let done = match purpose {
+            Purpose::Answer => self.submit_answer(&text),
+            Purpose::Try if text.is_empty() => Ok(None),
+            Purpose::Try => self.submit_try(text),
+            Purpose::Command | Purpose::Filter | Purpose::Send(_) => Ok(None),
+        };
+        match done {
+            Ok(wish) => {
+                self.app.ui.entry = None;
+                wish
+            }
+            Err(error) => {
+                self.app.ui.entry.as_mut()?.error = Some(error);
+                None
+            }
+        }
+    }
+
+    fn submit_answer(&mut self, text: &str) -> Result<Option<Wish>, String> {
+        let ask = self.course.question().ok_or("no question is open")?;
+        let Answer::Free { take, .. } = &ask.answer else { return Ok(None) };
+        let given = quiz::typed(take, text)?;
+        Ok(Some(self.make(Some(Reply::Typed(given)))))
+    }
+
+    fn submit_try(&mut self, text: String) -> Result<Option<Wish>, String> {
+        let step = line::parse(&text, &known(self.feed.world()))?;
+        self.viewed = None;
+        self.app.ui.past = None;
+        self.course.begin_try(text, step.action.clone());
+        self.settle();
+        Ok(Some(Wish::Act(Box::new(step))))
+    }
+
+    fn ask_try(&mut self) {
+        match self.course.phase {
+            Phase::Ready | Phase::Finished => {
+                self.app.ui.entry = Some(Entry::new(Purpose::Try, String::new()));
+            }
+            Phase::Asking => self.app.ui.warn("a question is open: answer it first, or press x"),
+            Phase::Starting | Phase::Making => self.app.ui.say("the step is being made"),
+            Phase::Stopped(_) => self.app.ui.warn("the lesson has stopped: r begins again"),
+        }
+    }
+
+    fn play(&mut self) -> Option<Wish> {
+        self.playing = !self.playing;
+        let text = if self.playing { "it plays on by itself: p stops it" } else { "stopped" };
+        self.app.ui.say(text);
+        (self.playing && self.course.phase == Phase::Ready).then(|| self.next()).flatten()
+    }
+
+    /// How long what is shown should be left there before the next step is made by itself, if that
+    /// is wanted; in milliseconds.
+    pub fn pause_ms(&self) -> Option<u64> {
+        let waits = self.playing && self.course.phase == Phase::Ready && self.viewed.is_none();
+        if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
+            return None;
+        }
+        let story = self.teller(80, &crate::tui::theme::ASCII).story(None, 0);
+        let letters: usize = story.iter().map(|(line, _)| line.len()).sum();
+        // Some 200 words a minute.
+        Some((1500 + letters as u64 * 55).min(20_000))
+    }
+
+    /// The time is over: the next step, unless there is a question.
+    pub fn play_on(&mut self) -> Option<Wish> {
+        self.pause_ms()?;
+        let wish = self.next();
+        self.playing &= self.course.phase != Phase::Finished;
+        wish
+    }
+}
+
+/// The width of a timeline that shows so many steps, if it can.
+fn zoom(steps: usize) -> crate::event::Nanos {
+    let wanted = (steps as u64 + 2) * STEP.0;
+    let fits = |width: &&crate::event::Nanos| width.0 >= wanted.min(20 * STEP.0);
+    ZOOMS.iter().find(fits).copied().unwrap_or(crate::event::Nanos(20 * STEP.0))
+}

@@ -1,0 +1,29 @@
+//! What a line of the learner's can name.
+
+use std::collections::BTreeMap;
+
+use crate::event::FileKind;
+use crate::lesson::line::Known;
+use crate::model::{Lane, LaneState, World};
+
+/// What a line of the learner's can name.
+pub(super) fn known(world: &World) -> Known {
+    let mut open: Vec<(String, FileKind)> = world
+        .fds
+        .iter()
+        .filter_map(|(fd, file)| {
+            let file = world.files.get(file)?;
+            let name = world.label(*fd).map_or_else(|| file.name.to_string(), str::to_owned);
+            Some((*fd, (name, file.what)))
+        })
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+        .collect();
+    open.dedup_by(|one, other| one.0 == other.0);
+    let closed = world.closed_labels().map(str::to_owned).collect();
+    let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_) | LaneState::AsleepIn(_));
+    let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
+    let frozen = world.instances().into_iter().filter(|i| i.overflow.is_some());
+    let frozen = frozen.map(|instance| instance.name.to_string()).collect();
+    Known { open, closed, asleep, frozen }
+}

@@ -1,0 +1,183 @@
+//! Looking around in a lesson: what a step points at, the past, the other epoll instances.
+
+use super::LessonApp;
+use crate::event::{FileId, Nanos, View, WatchKey};
+use crate::lesson::case::{Look as Eye, Step};
+use crate::model::{InterestEntry, TrackId};
+use crate::tui::action::{Action, Reach, Shown, Step as By};
+use crate::tui::lesson::course::{Phase, What};
+use crate::tui::ui::{Choice, Hold, Pane, Past, Topic};
+
+impl LessonApp {
+    /// Points at what the step says.
+    pub(super) fn look(&mut self, step: Option<&Step>) {
+        self.app.ui.looked.clear();
+        for eye in step.map(|step| step.look.as_slice()).unwrap_or_default() {
+            match eye {
+                Eye::Interest => self.app.ui.looked.push(Pane::Interest),
+                Eye::Ready => self.app.ui.looked.push(Pane::Ready),
+                Eye::Waiting => self.app.ui.looked.push(Pane::Waiting),
+                Eye::Calls => self.app.ui.looked.push(Pane::Calls),
+                Eye::Label(label) => self.look_at(label.as_str()),
+            }
+        }
+    }
+
+    /// Turns to an epoll instance, or selects a registration, in what is shown: now or the past.
+    pub(super) fn look_at(&mut self, label: &str) {
+        let world = self.view().world;
+        if let Some(file) = world.instance_named(label).and_then(|instance| instance.file) {
+            match &mut self.app.ui.past {
+                Some(past) => past.world.turn_to(file),
+                None => self.feed.turn_to(file),
+            };
+            return;
+        }
+        let is = |entry: &&InterestEntry| entry.name.as_deref() == Some(label);
+        let key = world.instance.interest.iter().find(is).map(|entry| entry.key);
+        if let Some(key) = key {
+            self.choose(key);
+        }
+    }
+
+    fn choose(&mut self, key: WatchKey) {
+        let ui = &mut self.app.ui;
+        (ui.watch, ui.chosen) = (Some(key), true);
+        (ui.topic, ui.track) = (Topic::Watch, Choice::Watch);
+    }
+
+    /// The panes follow what is shown.
+    pub(super) fn part(&mut self) {
+        let ui = &mut self.app.ui;
+        (ui.view, ui.focus) = match self.shown {
+            Shown::Overview | Shown::Steps => (View::Overview, Pane::Interest),
+            Shown::Timeline => (View::Timeline, Pane::Timeline),
+            Shown::Calls => (View::Calls, Pane::Calls),
+        };
+    }
+
+    /// The epoll instances of the scene that is shown, and which of them is.
+    pub fn instances(&self) -> (Vec<(FileId, String)>, usize) {
+        let world = self.view().world;
+        let all = world.instances().into_iter();
+        let all: Vec<_> = all.filter_map(|i| Some((i.file?, i.name.to_string()))).collect();
+        let at = all.iter().position(|(file, _)| Some(*file) == world.instance.file).unwrap_or(0);
+        (all, at)
+    }
+
+    pub(super) fn turn(&mut self, by: By) {
+        let (all, at) = self.instances();
+        let len = all.len();
+        if len < 2 {
+            self.app.ui.say("there is no other epoll instance");
+            return;
+        }
+        let next = match by {
+            By::On => (at + 1) % len,
+            By::Back => (at + len - 1) % len,
+        };
+        let Some((file, name)) = all.get(next) else { return };
+        self.feed.turn_to(*file);
+        if let Some(past) = &mut self.app.ui.past {
+            past.world.turn_to(*file);
+        }
+        self.app.ui.watch = None;
+        self.app.ui.say(format!("the panes show {name}"));
+        self.settle();
+    }
+
+    pub(super) fn seek(&mut self, by: By) {
+        let last = self.course.moments.len().saturating_sub(1);
+        let at = self.viewed.unwrap_or(last);
+        match by {
+            // Before an open question the last moment itself is the past.
+            By::Back if self.viewed.is_none() && self.shows_no_moment() => self.go_to(last),
+            By::Back if at == 0 => self.app.ui.say("this is the beginning"),
+            By::Back => self.go_to(at - 1),
+            By::On if self.viewed.is_none() => {
+                self.app.ui.say("this is now: Enter makes the next step");
+            }
+            By::On if at >= last => self.live(),
+            By::On => self.go_to(at + 1),
+        }
+    }
+
+    /// Whether the narration now tells of no moment: a question is open, or it is the end.
+    fn shows_no_moment(&self) -> bool {
+        matches!(self.course.phase, Phase::Asking | Phase::Finished | Phase::Stopped(_))
+    }
+
+    /// Shows the lesson as it was at a moment.
+    pub(super) fn go_to(&mut self, at: usize) {
+        let Some(moment) = self.course.moments.get(at) else { return };
+        let seq = moment.events.1;
+        if at + 1 == self.course.moments.len() && !self.shows_no_moment() {
+            self.live();
+            return;
+        }
+        let mut world = self.feed.journal().at(seq);
+        if let Some(file) = self.view().world.instance.file {
+            world.turn_to(file);
+        }
+        self.viewed = Some(at);
+        self.scroll = 0;
+        self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
+        let step = match &self.course.moments.get(at).map(|moment| &moment.what) {
+            Some(What::Step(step)) => self.course.case.steps.get(*step).cloned(),
+            _ => None,
+        };
+        self.look(step.as_ref());
+        self.settle();
+    }
+
+    pub(super) fn live(&mut self) {
+        self.viewed = None;
+        self.scroll = 0;
+        if self.app.ui.past.take().is_some() {
+            let asking = self.course.phase == Phase::Asking;
+            let step = self.course.next.checked_sub(usize::from(!asking));
+            let step = step.and_then(|step| self.course.case.steps.get(step)).cloned();
+            self.look(step.as_ref());
+        }
+        self.settle();
+    }
+
+    pub(super) fn go(&mut self, reach: Reach, by: By) {
+        let calls = self.app.ui.focus == Pane::Calls && self.app.ui.help.is_none();
+        if !calls && self.shown != Shown::Steps {
+            let scene = self.feed.scene();
+            self.app.update(Action::Move(reach, by), &scene);
+            return;
+        }
+        match (reach, by) {
+            (Reach::End, By::On) => self.live(),
+            (Reach::End, By::Back) => self.go_to(0),
+            (_, by) => self.seek(by),
+        }
+    }
+
+    /// To the moment of the mark before or after the one shown, on the selected track.
+    pub(super) fn along_track(&mut self, by: By) {
+        let ui = &self.app.ui;
+        let id = match (ui.track, ui.watch) {
+            (Choice::Watch, Some(key)) => TrackId::Watch(key),
+            _ => TrackId::Lane(ui.lane),
+        };
+        let scene = self.feed.scene();
+        let Some(track) = scene.timeline.track(id) else { return };
+        let now = self.viewed.unwrap_or(self.course.moments.len().saturating_sub(1));
+        let all = track.window(Nanos(0), scene.live.t);
+        let mut moments: Vec<usize> =
+            all.filter_map(|mark| self.course.moment_of(mark.seq)).collect();
+        moments.dedup();
+        let found = match by {
+            By::Back => moments.iter().rev().find(|at| **at < now),
+            By::On => moments.iter().find(|at| **at > now),
+        };
+        match (found.copied(), by) {
+            (Some(at), _) => self.go_to(at),
+            (None, By::On) => self.live(),
+            (None, By::Back) => self.app.ui.say("no earlier mark on this track"),
+        }
+    }
+}

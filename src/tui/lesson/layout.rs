@@ -1,0 +1,149 @@
+//! Where the panes of a lesson stand. Pure arithmetic.
+//!
+//! The narration is what the eye begins with: it stands on top, as high as the lesson's longest
+//! step needs, so that nothing moves from step to step.
+
+use ratatui::layout::Rect;
+
+use crate::tui::action::Shown;
+use crate::tui::draw::{Joint, cells};
+use crate::tui::layout::{Layout, Part, SMALLEST, Slot, WIDE};
+use crate::tui::ui::Pane;
+
+/// From this height on there is room for a timeline, the calls and the Why sentence.
+const TALL: u16 = 34;
+/// From this height on there is room for blank lines.
+const AIRY: u16 = 50;
+/// The fewest rows of the narration, its title included.
+const LEAST: u16 = 9;
+/// Columns of the list of steps.
+const STEPS: u16 = 46;
+
+/// How a lesson is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Columns and rows of the screen.
+    pub size: (u16, u16),
+    /// What is shown below the narration.
+    pub shown: Shown,
+    /// Rows of the longest story.
+    pub longest: usize,
+    /// Rows of the story that is shown.
+    pub story: usize,
+    /// Threads.
+    pub lanes: usize,
+}
+
+/// Columns of the narration's text.
+pub fn columns(size: (u16, u16), shown: Shown) -> usize {
+    let frame = 4;
+    usize::from((size.0 - steps_width(size, shown)).saturating_sub(frame))
+}
+
+/// Columns of the list of steps beside the narration, if there is room for one.
+fn steps_width(size: (u16, u16), shown: Shown) -> u16 {
+    match size.0 {
+        width if width < WIDE || shown == Shown::Steps => 0,
+        width => (STEPS + (width - WIDE) / 4).min(80),
+    }
+}
+
+fn slot(part: Part, area: Rect, joint: Joint) -> Slot {
+    Slot { part, area, joint }
+}
+
+fn pane(pane: Pane, area: Rect, joint: Joint) -> Slot {
+    slot(Part::Pane(pane), area, joint)
+}
+
+/// A strip of `area` from row `from` on, and the row below it.
+fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
+    (Rect { y: from, height: rows, ..area }, from + rows)
+}
+
+/// The layout; `None` if the screen is too small.
+pub fn layout(plan: &Plan) -> Option<Layout> {
+    let (width, height) = plan.size;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let body = Rect::new(0, 1, width, height - 2);
+    let (top, next) = strip(body, body.y, story_rows(plan, body.height));
+    let beside = steps_width(plan.size, plan.shown);
+    let story = Rect { width: width - beside, ..top };
+    let steps = Rect { x: story.right(), width: beside, ..top };
+    let below = Rect { y: next, height: body.bottom() - next, ..body };
+    let mut slots = vec![slot(Part::Story, story, Joint::First)];
+    if beside > 0 {
+        slots.push(slot(Part::Steps, steps, Joint::First));
+    }
+    match plan.shown {
+        Shown::Overview => overview(plan, below, &mut slots),
+        Shown::Timeline => slots.push(pane(Pane::Timeline, below, Joint::Next)),
+        Shown::Calls => slots.push(pane(Pane::Calls, below, Joint::Next)),
+        Shown::Steps => slots.push(slot(Part::Steps, below, Joint::Next)),
+    }
+    let header = Rect::new(0, 0, width, 1);
+    Some(Layout { header, slots, hints: Rect::new(0, height - 1, width, 1) })
+}
+
+/// Rows of the narration: what the lesson needs, up to a part of the screen; more only if the step
+/// that is shown needs more.
+fn story_rows(plan: &Plan, body: u16) -> u16 {
+    let tall = plan.size.1 >= TALL;
+    let usual = if tall { body * 2 / 5 } else { body / 2 };
+    // The lists keep a row each, with their titles and the heading.
+    let most = if tall { body / 2 } else { body - 9 };
+    let needs = |rows: usize| cells(rows).saturating_add(1);
+    // Where there is room the parts of the story stand apart.
+    let air = if plan.size.1 >= AIRY { 6 } else { 0 };
+    let wanted = needs(plan.longest + air).clamp(LEAST.min(usual), usual);
+    wanted.max(needs(plan.story).min(most))
+}
+
+fn overview(plan: &Plan, area: Rect, slots: &mut Vec<Slot>) {
+    let (width, height) = plan.size;
+    let why = if height >= 50 { 5 } else { 4 };
+    let tall = height >= TALL && area.height >= 20;
+    let lists_rows = if tall { (area.height - why) * 9 / 20 } else { area.height };
+    let (lists, mut next) = strip(area, area.y, lists_rows);
+    if width >= WIDE {
+        wide(plan, lists, slots);
+    } else {
+        narrow(lists, slots);
+    }
+    if !tall {
+        return;
+    }
+    let rest = area.height - lists_rows - why;
+    let (timeline, below) = strip(area, next, rest / 2);
+    let (calls, below) = strip(area, below, rest - rest / 2);
+    next = below;
+    slots.push(pane(Pane::Timeline, timeline, Joint::Next));
+    slots.push(pane(Pane::Calls, calls, Joint::Next));
+    slots.push(slot(Part::Why, strip(area, next, why).0, Joint::Next));
+}
+
+fn wide(plan: &Plan, lists: Rect, slots: &mut Vec<Slot>) {
+    let width = plan.size.0;
+    let left = (width - 45 - (width - WIDE) / 3).min(116);
+    let interest = Rect { width: left, ..lists };
+    let right = Rect { x: interest.right(), width: width - left, ..lists };
+    let waiting = (cells(plan.lanes).saturating_add(1)).clamp(3, 11).min(lists.height / 2);
+    let (ready, below) = strip(right, right.y, lists.height - waiting);
+    slots.push(pane(Pane::Interest, interest, Joint::Next));
+    slots.push(pane(Pane::Ready, ready, Joint::Next));
+    slots.push(pane(Pane::Waiting, strip(right, below, waiting).0, Joint::Next));
+}
+
+fn narrow(lists: Rect, slots: &mut Vec<Slot>) {
+    // Both have a title, and the interest list a heading.
+    let rows = lists.height.div_ceil(2).max(4);
+    let (interest, next) = strip(lists, lists.y, rows.min(lists.height));
+    let (both, _) = strip(lists, next, lists.height.saturating_sub(rows));
+    let ready = Rect { width: both.width / 2 + 1, ..both };
+    let waiting = Rect { x: ready.right(), width: both.width - ready.width, ..both };
+    slots.push(pane(Pane::Interest, interest, Joint::Next));
+    slots.push(pane(Pane::Ready, ready, Joint::Next));
+    slots.push(pane(Pane::Waiting, waiting, Joint::Next));
+}

@@ -1,0 +1,218 @@
+//! The lessons to choose from, by topic. Pure: state, keys, drawing.
+
+use std::collections::BTreeMap;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::course::Score;
+use crate::event::visible;
+use crate::lesson::case::Case;
+use crate::lesson::catalog::Topic;
+use crate::session::Scene;
+use crate::tui::action::{Action, Reach, Step};
+use crate::tui::draw::{Accent, Align, Joint, Row, cells, first_row, frame, inside};
+use crate::tui::key::KeyPress;
+use crate::tui::keymap;
+use crate::tui::layout::SMALLEST;
+use crate::tui::pane::{Help, Hints, Look, TooSmall};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::ui::{Place, Request, Ui};
+use crate::tui::words;
+
+/// The menu.
+pub struct Menu {
+    topics: Vec<Topic>,
+    /// The chosen lesson, counted through all topics.
+    chosen: usize,
+    /// How the lessons came out that were gone through.
+    scores: BTreeMap<String, Score>,
+    /// The screen's state.
+    pub ui: Ui,
+}
+
+/// A row of the list.
+enum Entry<'a> {
+    Blank,
+    Topic(&'a str),
+    Lesson(usize, &'a Case),
+}
+
+/// Rows of a page.
+const PAGE: usize = 10;
+/// Rows of the paragraph about the chosen lesson, with its title.
+const ABOUT: u16 = 6;
+/// Columns beyond which a line is hard to read.
+const READABLE: u16 = 110;
+
+impl Menu {
+    /// The menu of these lessons.
+    pub fn new(topics: Vec<Topic>, size: (u16, u16)) -> Self {
+        let ui = Ui { size, place: Place::Menu, ..Ui::default() };
+        Self { topics, chosen: 0, scores: BTreeMap::new(), ui }
+    }
+
+    fn lessons(&self) -> impl Iterator<Item = &Case> {
+        self.topics.iter().flat_map(|topic| &topic.lessons)
+    }
+
+    /// The chosen lesson.
+    pub fn chosen(&self) -> Option<&Case> {
+        self.lessons().nth(self.chosen)
+    }
+
+    /// Remembers how a lesson came out.
+    pub fn note(&mut self, id: &str, score: Score) {
+        if score.asked > 0 {
+            self.scores.insert(id.to_owned(), score);
+        }
+    }
+
+    /// Takes a key; the lesson to begin may come out.
+    pub fn key(&mut self, press: KeyPress) -> Option<Case> {
+        self.ui.message = None;
+        match keymap::action(self.ui.mode(), press)? {
+            Action::Begin => return self.chosen().cloned(),
+            Action::Move(reach, step) => self.go(reach, step),
+            Action::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
+            Action::Quit => self.ui.request = Some(Request::Quit),
+            Action::Suspend => self.ui.request = Some(Request::Suspend),
+            _ => {}
+        }
+        None
+    }
+
+    fn go(&mut self, reach: Reach, step: Step) {
+        let by = match reach {
+            Reach::Row => 1,
+            Reach::Page => PAGE,
+            Reach::End => usize::MAX,
+        };
+        let moved = |at: usize, last: usize| match step {
+            Step::Back => at.saturating_sub(by),
+            Step::On => at.saturating_add(by).min(last),
+        };
+        match &mut self.ui.help {
+            Some(top) => *top = moved(*top, 200),
+            None => self.chosen = moved(self.chosen, self.lessons().count().saturating_sub(1)),
+        }
+    }
+
+    fn entries(&self) -> Vec<Entry<'_>> {
+        let mut entries = Vec::new();
+        let mut number = 0;
+        for topic in &self.topics {
+            if !entries.is_empty() {
+                entries.push(Entry::Blank);
+            }
+            entries.push(Entry::Topic(&topic.name));
+            for lesson in &topic.lessons {
+                entries.push(Entry::Lesson(number, lesson));
+                number += 1;
+            }
+        }
+        entries
+    }
+
+    /// Draws the menu.
+    pub fn paint(&self, scene: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
+        let area = buf.area;
+        buf.set_style(area, theme.base());
+        if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+            TooSmall(theme, "the lessons wait; q quits").render(area, buf);
+            return;
+        }
+        let count = words::plural(self.lessons().count() as u64, "lesson");
+        let mut row = Row::new(buf, area, 0);
+        row.put(" epollscope  ", theme.style(Role::Title)).put(&count, theme.style(Role::Text));
+        row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
+        let list = Rect { y: 1, height: area.height - 2 - ABOUT, ..area };
+        let about = Rect { y: list.bottom(), height: ABOUT, ..area };
+        let title = ["Lessons".to_owned(), "by topic, in teaching order".to_owned()];
+        frame(buf, list, Joint::First, &title, theme, Accent::None);
+        self.list(inside(list, Joint::First), theme, buf);
+        let title =
+            self.chosen().map_or_else(String::new, |case| visible(case.title.as_bytes(), 90));
+        frame(buf, about, Joint::Next, &[title], theme, Accent::None);
+        self.about(inside(about, Joint::Next), theme, buf);
+        let look = Look { scene, ui: &self.ui, theme };
+        let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
+        Hints(look).render(hints, buf);
+        if let Some(first) = self.ui.help {
+            Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
+        }
+    }
+
+    fn list(&self, area: Rect, theme: &Theme, buf: &mut Buffer) {
+        let entries = self.entries();
+        let is_chosen =
+            |entry: &Entry<'_>| matches!(entry, Entry::Lesson(n, _) if *n == self.chosen);
+        let at = entries.iter().position(is_chosen).unwrap_or(0);
+        let rows = usize::from(area.height);
+        let first = first_row(at, entries.len(), rows);
+        for (n, entry) in entries.iter().skip(first).take(rows).enumerate() {
+            let chosen = is_chosen(entry);
+            if chosen {
+                Row::new(buf, area, cells(n)).fill(theme.style(Role::Selected));
+            }
+            let row = Row::new(buf, area, cells(n));
+            self.entry(entry, chosen, theme, row);
+        }
+        if entries.is_empty() {
+            let text = " no lesson is part of this program: give the name of a file";
+            Row::new(buf, area, 0).put(text, theme.style(Role::Dim));
+        }
+    }
+
+    fn entry(&self, entry: &Entry<'_>, chosen: bool, theme: &Theme, mut row: Row<'_>) {
+        let style = |role| theme.style(role);
+        match entry {
+            Entry::Blank => {}
+            Entry::Topic(name) => {
+                let name = if name.is_empty() { "Other" } else { name };
+                row.put(" ", style(Role::Text))
+                    .put(&visible(name.as_bytes(), 80), style(Role::Title));
+            }
+            Entry::Lesson(_, case) => {
+                let marker = if chosen { theme.glyphs.selected } else { " " };
+                row.put(marker, style(Role::Focus)).put("  ", style(Role::Text));
+                let wide = row.left().saturating_sub(36).min(READABLE);
+                let role = if chosen { Role::Title } else { Role::Text };
+                row.column(&visible(case.title.as_bytes(), 200), wide, Align::Left, style(role));
+                row.column(&case.level.to_string(), 9, Align::Left, style(Role::Dim));
+                let minutes = case.minutes.map_or_else(String::new, |n| format!("{n} min"));
+                row.column(&minutes, 7, Align::Right, style(Role::Dim));
+                if let Some(score) = self.scores.get(&case.id) {
+                    let role = if score.right == score.asked { Role::Good } else { Role::Data };
+                    let text = format!(" {} of {} right", score.right, score.asked);
+                    row.put(&text, style(role));
+                }
+            }
+        }
+    }
+
+    fn about(&self, area: Rect, theme: &Theme, buf: &mut Buffer) {
+        let Some(case) = self.chosen() else { return };
+        let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let about: Vec<_> =
+            case.about.split_whitespace().map(|word| visible(word.as_bytes(), 200)).collect();
+        let columns = usize::from(inner.width.min(READABLE));
+        let mut lines = words::wrap(&about.join(" "), columns);
+        let rows = usize::from(inner.height);
+        if lines.len() > rows {
+            lines.truncate(rows);
+            if let Some(last) = lines.last_mut() {
+                last.push_str(" ...");
+            }
+        }
+        for (n, line) in lines.iter().enumerate() {
+            Row::new(buf, inner, cells(n)).put(line, theme.style(Role::Text));
+        }
+        if !case.needs.is_empty() && lines.len() < rows {
+            let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
+            let text = format!("It needs {}, which may want root.", needs.join(", "));
+            Row::new(buf, inner, cells(lines.len())).put(&text, theme.style(Role::Dim));
+        }
+    }
+}

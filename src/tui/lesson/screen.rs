@@ -1,0 +1,66 @@
+//! The whole screen of a lesson.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::app::LessonApp;
+use super::layout::{Plan, columns, layout};
+use super::pane::{LessonLook, Narration, StepList, TopRow};
+use crate::tui::draw::{Accent, frame, inside};
+use crate::tui::layout::{Part, SMALLEST};
+use crate::tui::pane::{Help, Hints, Look, Prompt, TooSmall};
+use crate::tui::screen::draw_slot;
+use crate::tui::theme::Theme;
+
+/// Draws everything into `buf`.
+pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
+    let area = buf.area;
+    buf.set_style(area, theme.base());
+    let size = (area.width, area.height);
+    if size.0 < SMALLEST.0 || size.1 < SMALLEST.1 {
+        TooSmall(theme, "the lesson waits; q leaves").render(area, buf);
+        return;
+    }
+    let teller = lesson.teller(columns(size, lesson.shown), theme.glyphs);
+    let compact = teller.story(lesson.viewed, 0).len();
+    let scene = lesson.view();
+    let plan = Plan {
+        size,
+        shown: lesson.shown,
+        longest: teller.longest(),
+        story: compact,
+        lanes: scene.world.lanes.len(),
+    };
+    let Some(layout) = layout(&plan) else { return };
+    let rows = layout.slots.iter().find(|slot| slot.part == Part::Story);
+    let rows = rows.map_or(0, |slot| usize::from(inside(slot.area, slot.joint).height));
+    let story = teller.story(lesson.viewed, rows);
+    let own = LessonLook { lesson, theme };
+    let look = Look { scene, ui: &lesson.app.ui, theme };
+    TopRow(own).render(layout.header, buf);
+    for slot in &layout.slots {
+        let inner = inside(slot.area, slot.joint);
+        let title = match slot.part {
+            Part::Story => Narration::title(&own),
+            Part::Steps => StepList::title(&own),
+            Part::Pane(_) | Part::Why => {
+                draw_slot(&look, slot, buf);
+                continue;
+            }
+        };
+        frame(buf, slot.area, slot.joint, &title, theme, Accent::None);
+        match slot.part {
+            Part::Story => Narration(own, &story).render(inner, buf),
+            _ => StepList(own).render(inner, buf),
+        }
+    }
+    Hints(look).render(layout.hints, buf);
+    if let Some(first) = lesson.app.ui.help {
+        let below = Rect { y: 1, height: area.height - 2, ..area };
+        Help(look, first).render(below, buf);
+    }
+    if let Some(entry) = &lesson.app.ui.entry {
+        Prompt(look, entry).render(area, buf);
+    }
+}

@@ -1,0 +1,417 @@
+//! The narration: what was just done, what changed, what is asked. Text with roles, wrapped to the
+//! width; nothing of the terminal.
+
+use super::course::{Course, Moment, Phase, What};
+use crate::event::{Kind, Nanos, Seq, visible};
+use crate::journal::Journal;
+use crate::lesson::case::{Action, Answer, Ask};
+use crate::lesson::line;
+use crate::lesson::quiz::{self, Reply, Truth, Verdict};
+use crate::model::World;
+use crate::tui::gloss;
+use crate::tui::theme::{Glyphs, Role};
+use crate::tui::words;
+
+/// A line of the narration.
+pub type Line = (String, Role);
+
+/// What the narration is made from.
+#[derive(Clone, Copy)]
+pub struct Teller<'a> {
+    /// The lesson.
+    pub course: &'a Course,
+    /// The world as it is now, for names.
+    pub world: &'a World,
+    /// The history, for calls.
+    pub journal: &'a Journal,
+    /// The marks.
+    pub glyphs: &'static Glyphs,
+    /// The kernel's release: `Linux 6.18.1`.
+    pub kernel: &'a str,
+    /// Columns of a line.
+    pub columns: usize,
+}
+
+/// Calls of a moment that are shown.
+const CALLS: usize = 4;
+/// Changes of a moment that are shown.
+const CHANGES: usize = 4;
+/// Columns beyond which a line is hard to read.
+const READABLE: usize = 96;
+
+impl Teller<'_> {
+    /// The story at a moment: `viewed` is an earlier one, `None` is now. Its parts stand apart if
+    /// there is room in so many rows.
+    pub fn story(&self, viewed: Option<usize>, rows: usize) -> Vec<Line> {
+        let mut parts = self.parts(viewed);
+        parts.retain(|part| !part.is_empty());
+        let lines: usize = parts.iter().map(Vec::len).sum();
+        let gaps = lines + parts.len().saturating_sub(1) <= rows;
+        let mut story = Vec::new();
+        for part in parts {
+            if gaps && !story.is_empty() {
+                story.push((String::new(), Role::Text));
+            }
+            story.extend(part);
+        }
+        story
+    }
+
+    fn parts(&self, viewed: Option<usize>) -> Vec<Vec<Line>> {
+        let course = self.course;
+        if let Some(moment) = viewed.and_then(|at| course.moments.get(at)) {
+            return self.moment(moment);
+        }
+        match &course.phase {
+            Phase::Starting => self.beginning("The actors are being made ..."),
+            Phase::Asking => self.question(),
+            Phase::Finished => self.end(),
+            Phase::Stopped(why) => self.stopped(why),
+            Phase::Ready | Phase::Making => match course.moments.last() {
+                Some(moment) if moment.what == What::Start => {
+                    self.beginning("Enter makes the first step.")
+                }
+                Some(moment) => self.moment(moment),
+                None => self.beginning(""),
+            },
+        }
+    }
+
+    /// How many rows the longest story of the lesson takes, about.
+    pub fn longest(&self) -> usize {
+        let rows = |text: &str| self.paragraphs(text).len();
+        let option = |text: &Option<String>| text.as_deref().map_or(0, rows);
+        let steps = self.course.case.steps.iter().map(|step| {
+            let asked = step.ask.as_ref().map_or(0, |ask| {
+                let choices = match &ask.answer {
+                    Answer::Choice(choices) => choices.iter().map(|c| rows(&c.text)).sum(),
+                    Answer::Free { .. } => 1,
+                };
+                rows(&ask.text) + choices
+            });
+            let before = option(&step.say) + if asked > 0 { asked + 2 } else { 0 };
+            // The calls, the changes, and how the question came out.
+            let after = match &step.ask {
+                Some(ask) => rows(&ask.text) + 3,
+                None => option(&step.say),
+            };
+            before.max(after + 3 + option(&step.reveal).max(2))
+        });
+        steps.max().unwrap_or(0)
+    }
+
+    fn width(&self) -> usize {
+        self.columns.min(READABLE)
+    }
+
+    /// A text of the author: paragraphs stay apart, lines are broken anew.
+    fn paragraphs(&self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for paragraph in text.trim().split("\n\n") {
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(words::wrap(&flat(paragraph), self.width()));
+        }
+        lines
+    }
+
+    /// A text of the author as a part of its own.
+    fn said_so(&self, text: Option<&str>, role: Role) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if let Some(text) = text {
+            self.say(&mut lines, text, role);
+        }
+        lines
+    }
+
+    fn say(&self, lines: &mut Vec<Line>, text: &str, role: Role) {
+        lines.extend(self.paragraphs(text).into_iter().map(|line| (line, role)));
+    }
+
+    /// A text whose first line has a mark before it, and the others as much room.
+    fn marked(&self, lines: &mut Vec<Line>, mark: &str, text: &str, role: Role) {
+        let indent = words::width(mark);
+        let room = self.width().saturating_sub(indent).max(1);
+        for (n, line) in words::wrap(text, room).into_iter().enumerate() {
+            let before = if n == 0 { mark.to_owned() } else { " ".repeat(indent) };
+            lines.push((format!("{before}{line}"), role));
+        }
+    }
+
+    fn beginning(&self, last: &str) -> Vec<Vec<Line>> {
+        let case = &self.course.case;
+        vec![
+            self.said_so(Some(&case.title), Role::Title),
+            self.said_so(Some(&case.about), Role::Text),
+            self.said_so(Some(last).filter(|last| !last.is_empty()), Role::Key),
+        ]
+    }
+
+    fn question(&self) -> Vec<Vec<Line>> {
+        let Some(step) = self.course.step() else { return Vec::new() };
+        let Some(ask) = &step.ask else { return Vec::new() };
+        let mut asked = Vec::new();
+        let call = line::call(&step.action);
+        if !call.is_empty() {
+            let next = format!("{} ", self.glyphs.look);
+            self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
+        }
+        self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
+        let mut answers = Vec::new();
+        self.answers(&mut answers, ask);
+        vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
+    }
+
+    /// What was done last, in a line.
+    fn before(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let last = self.course.moments.last().and_then(|moment| moment.main);
+        if let Some(call) = last.and_then(|seq| self.call(seq)) {
+            self.marked(&mut lines, "", &format!("Just now: {call}"), Role::Dim);
+            lines.truncate(1);
+        }
+        lines
+    }
+
+    fn answers(&self, lines: &mut Vec<Line>, ask: &Ask) {
+        match &ask.answer {
+            Answer::Choice(choices) => {
+                for (n, choice) in choices.iter().enumerate() {
+                    let text = flat(&choice.text);
+                    self.marked(lines, &format!(" {}  ", n + 1), &text, Role::Key);
+                }
+            }
+            Answer::Free { take, .. } => {
+                let what = format!("Type {}.", quiz::expected(take));
+                self.say(lines, &what, Role::Key);
+            }
+        }
+    }
+
+    fn moment(&self, moment: &Moment) -> Vec<Vec<Line>> {
+        let mut told = Vec::new();
+        let step = match &moment.what {
+            What::Start => return self.beginning(""),
+            What::Step(step) => self.course.case.steps.get(*step),
+            What::Try(typed) => {
+                let typed = format!("Your own: {}", visible(typed.as_bytes(), 200));
+                self.say(&mut told, &typed, Role::Title);
+                None
+            }
+        };
+        match (moment.verdict, step.and_then(|step| step.ask.as_ref())) {
+            (Some(verdict), Some(ask)) => self.judged(&mut told, moment, ask, &verdict),
+            _ => told.extend(self.said_so(step.and_then(|step| step.say.as_deref()), Role::Text)),
+        }
+        let mut done = Vec::new();
+        self.calls(&mut done, moment);
+        Self::tally(&mut done, moment, step.map(|step| &step.action));
+        self.changes(&mut done, moment);
+        self.troubles(&mut done, moment);
+        let after = match step.and_then(|step| step.reveal.as_deref()) {
+            Some(reveal) => self.said_so(Some(reveal), Role::Text),
+            None => {
+                self.said_so(Some(moment.why.as_str()).filter(|why| !why.is_empty()), Role::Dim)
+            }
+        };
+        vec![told, done, after]
+    }
+
+    /// The counters that a step shows.
+    fn tally(lines: &mut Vec<Line>, moment: &Moment, action: Option<&Action>) {
+        let Some(Action::Tally { show }) = action else { return };
+        for counter in show {
+            let value = words::count(moment.report.counter(counter));
+            let name = visible(counter.to_string().as_bytes(), 60);
+            lines.push((format!("  {name:<24} {value:>12}"), Role::Data));
+        }
+    }
+
+    fn calls(&self, lines: &mut Vec<Line>, moment: &Moment) {
+        let all = moment.calls.len();
+        let shown = |at: usize| all <= CALLS || at == 0 || at + 2 >= all;
+        for (at, seq) in moment.calls.iter().enumerate().filter(|(at, _)| shown(*at)) {
+            if all > CALLS && at + 2 == all {
+                let more = all as u64 - 3 + moment.untold;
+                lines.push((format!("  ... {} ...", words::plural(more, "more call")), Role::Dim));
+            }
+            let Some(call) = self.call(*seq) else { continue };
+            let mark = format!("{} ", self.glyphs.look);
+            self.marked(lines, &mark, &call, Role::Data);
+        }
+    }
+
+    /// A call with its result, in strace's manner.
+    fn call(&self, seq: Seq) -> Option<String> {
+        let event = self.journal.get(seq)?;
+        let (call, gloss) = gloss::parts(self.world, &event);
+        let events = event.record().is_some_and(|record| {
+            matches!(&record.output, crate::event::Output::Events { events, .. } if !events.is_empty())
+        });
+        let who = match self.world.lane_name(event.lane).as_str() {
+            "main" => String::new(),
+            name => format!("{name}: "),
+        };
+        let sleeps = matches!(event.kind, Kind::Enter(_));
+        let more = if events || sleeps { format!(" {gloss}") } else { String::new() };
+        Some(format!("{who}{call}{more}"))
+    }
+
+    fn changes(&self, lines: &mut Vec<Line>, moment: &Moment) {
+        let all = moment.changes.len();
+        let shown = if all > CHANGES { CHANGES - 1 } else { all };
+        for change in &moment.changes[..shown] {
+            self.marked(lines, "  ", &visible(change.as_bytes(), 300), Role::Ready);
+        }
+        if shown < all {
+            let more = words::plural((all - shown) as u64, "more change");
+            lines.push((format!("  and {more}"), Role::Dim));
+        }
+    }
+
+    fn troubles(&self, lines: &mut Vec<Line>, moment: &Moment) {
+        let bad = format!("{} ", self.glyphs.stuck);
+        if moment.report.late > Nanos(0) {
+            let ms = moment.report.late.0.div_ceil(1_000_000);
+            let text = format!(
+                "This machine was busy: the step came {ms} ms later than it should, and may have \
+                 come out otherwise. r begins again."
+            );
+            self.marked(lines, &bad, &text, Role::Bad);
+        }
+        for trouble in moment.disagreements() {
+            let text = format!("The model was wrong. {}", visible(trouble.as_bytes(), 400));
+            self.marked(lines, &bad, &text, Role::Bad);
+        }
+        let asked = moment.verdict.is_some_and(|verdict| !verdict.mark_holds());
+        for unmet in moment.unmet().filter(|_| !asked) {
+            let unmet = visible(unmet.as_bytes(), 400);
+            let text = if self.course.had_tried(moment) {
+                format!("After actions of your own the lesson is another one: {unmet}")
+            } else {
+                format!("This lesson does not hold on this kernel ({}): {unmet}", self.kernel)
+            };
+            self.marked(lines, &bad, &text, Role::Bad);
+        }
+    }
+
+    /// The question, and how it came out.
+    fn judged(&self, lines: &mut Vec<Line>, moment: &Moment, ask: &Ask, verdict: &Verdict) {
+        self.marked(lines, "? ", &flat(&ask.text), Role::Title);
+        let truth = Self::truth(ask, verdict.truth);
+        let yes = format!("{} ", self.glyphs.check);
+        let no = format!("{} ", self.glyphs.close);
+        match (verdict.is_right(), verdict.reply) {
+            (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
+            (_, Some(reply)) => {
+                let said = Self::said(ask, reply);
+                self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);
+                let who = if is_seen(ask) { "The kernel" } else { "The answer" };
+                self.marked(lines, &yes, &format!("{who}: {truth}"), Role::Good);
+            }
+            (_, None) => self.marked(lines, &yes, &format!("The answer: {truth}"), Role::Good),
+        }
+        if verdict.mark_holds() {
+            return;
+        }
+        let bad = format!("{} ", self.glyphs.stuck);
+        let result = moment.result();
+        let result = visible(result.as_bytes(), 200);
+        let text = if self.course.had_tried(moment) {
+            format!(
+                "After actions of your own the lesson's answer need not hold: the kernel returned \
+                 {result}, and the kernel wins. r begins again."
+            )
+        } else {
+            format!(
+                "This lesson's answer does not hold on this kernel ({}): it returned {result}; the \
+                 kernel wins.",
+                self.kernel
+            )
+        };
+        self.marked(lines, &bad, &text, Role::Bad);
+    }
+
+    fn said(ask: &Ask, reply: Reply) -> String {
+        match (reply, &ask.answer) {
+            (Reply::Choice(at), Answer::Choice(choices)) => {
+                let text = choices.get(at).map_or("", |choice| &choice.text);
+                format!("{}, {}", at + 1, flat(text))
+            }
+            (Reply::Typed(given), _) => quiz::spelled(given),
+            (Reply::Choice(at), Answer::Free { .. }) => (at + 1).to_string(),
+        }
+    }
+
+    fn truth(ask: &Ask, truth: Truth) -> String {
+        match truth {
+            Truth::Choice(at) => Self::said(ask, Reply::Choice(at)),
+            Truth::Given(given) => quiz::spelled(given),
+            Truth::NoChoice => "none of these answers is what it did".to_owned(),
+            Truth::Nothing => "the step did not come to that".to_owned(),
+        }
+    }
+
+    fn end(&self) -> Vec<Vec<Line>> {
+        let score = self.course.score();
+        let words = match (score.asked, score.right) {
+            (0, _) => "The end.".to_owned(),
+            (asked, right) => format!("The end. You predicted {right} of {asked}."),
+        };
+        let mut answers = Vec::new();
+        for moment in &self.course.moments {
+            let (Some(verdict), What::Step(step)) = (moment.verdict, &moment.what) else {
+                continue;
+            };
+            let Some(ask) = self.course.case.steps.get(*step).and_then(|s| s.ask.as_ref()) else {
+                continue;
+            };
+            let (mark, role) = match verdict.is_right() {
+                Some(true) => (self.glyphs.check, Role::Good),
+                Some(false) => (self.glyphs.close, Role::Bad),
+                None => (self.glyphs.idle, Role::Text),
+            };
+            let truth = match (verdict.truth, &ask.answer) {
+                (Truth::Choice(at), Answer::Choice(choices)) => {
+                    choices.get(at).map_or_else(String::new, |choice| flat(&choice.text))
+                }
+                (truth, _) => Self::truth(ask, truth),
+            };
+            let text = format!("step {}: {truth}", step + 1);
+            self.marked(&mut answers, &format!("{mark} "), &text, role);
+        }
+        let after = "[ goes back step by step, v tries something of your own, r begins again, q \
+                     leaves.";
+        vec![self.said_so(Some(&words), Role::Title), answers, self.said_so(Some(after), Role::Key)]
+    }
+
+    fn stopped(&self, why: &str) -> Vec<Vec<Line>> {
+        let at = match self.course.moments.len() {
+            0 => "This lesson cannot begin here.".to_owned(),
+            _ => format!("The lesson cannot go on after step {}.", self.course.next),
+        };
+        let mut reason = self.said_so(Some(&at), Role::Title);
+        let why = visible(why.as_bytes(), 1000);
+        self.marked(&mut reason, &format!("{} ", self.glyphs.stuck), &why, Role::Bad);
+        let score = self.course.score();
+        let words = format!("You predicted {} of {}.", score.right, score.asked);
+        let words = Some(words.as_str()).filter(|_| score.asked > 0);
+        let after = "[ goes back step by step, r begins again, q leaves.";
+        vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]
+    }
+}
+
+/// A text of the author as words with one blank between them, none of which acts on a terminal.
+fn flat(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| visible(word.as_bytes(), 200));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether what is right is seen, and not said by the author.
+fn is_seen(ask: &Ask) -> bool {
+    match &ask.answer {
+        Answer::Choice(choices) => choices.iter().any(|choice| choice.when.is_some()),
+        Answer::Free { .. } => true,
+    }
+}

@@ -1,0 +1,510 @@
+//! A lesson through the real app: keys, reports made by hand, whole screens as text.
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::app::{LessonApp, Wish};
+use super::course::Phase;
+use super::screen::paint;
+use crate::event::{
+    Call, CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason,
+    Ret, SyscallRecord,
+};
+use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
+use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
+use crate::model::teller::Teller;
+use crate::tui::scenes::keys;
+use crate::tui::tests::{any_key, text};
+use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+
+const EDGE: Mask = Mask(0x1 | 1 << 31);
+
+fn case() -> Case {
+    let text = include_str!("tests/edge.toml");
+    crate::lesson::parse("edge.toml", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A kernel made by hand: an edge-triggered pipe.
+struct Kernel {
+    teller: Teller,
+    unread: u64,
+    listed: bool,
+    step: u32,
+    /// It reports what was reported already, as no kernel does.
+    forgetful: bool,
+}
+
+impl Kernel {
+    fn new() -> Self {
+        let mut teller = Teller::new();
+        teller.epoll(3, "e").epoll(4, "f").pipe("p", 5);
+        Self { teller, unread: 0, listed: false, step: 0, forgetful: false }
+    }
+
+    fn report(&mut self, kinds: Vec<Kind>, seen: Observed) -> Report {
+        self.teller.unread(5, self.unread);
+        let list = [(5, Reason::Arrived(Some(1)))];
+        self.teller.ready(3, if self.listed { &list } else { &[] });
+        let told = self.teller.tell();
+        let happening = |kind| Happening { t: Nanos(0), lane: LaneId(1), kind };
+        let report = Report {
+            step: self.step,
+            t: Nanos(0),
+            events: kinds.into_iter().chain([told]).map(happening).collect(),
+            untold: 0,
+            late: Nanos(0),
+            model: seen.clone(),
+            seen,
+            mismatches: Vec::new(),
+            counters: [].into(),
+            numbers: [].into(),
+        };
+        self.step += 1;
+        report
+    }
+
+    fn start(&mut self) -> Report {
+        let open = |fd: i32, name: &str, what| Kind::Open {
+            fd: Fd(fd),
+            file: Teller::key(fd).file,
+            what,
+            name: name.into(),
+        };
+        let kinds = vec![
+            open(3, "e", FileKind::Epoll),
+            open(4, "f", FileKind::Epoll),
+            open(5, "p.r", FileKind::Pipe),
+            open(6, "p.w", FileKind::PipeWriter),
+        ];
+        self.report(kinds, Observed::default())
+    }
+
+    fn returned(&mut self, call: Call, ret: Ret) -> Report {
+        let outcome = match ret.errno() {
+            Some(errno) => Outcome::Errno(errno),
+            None => Outcome::Value(ret.raw()),
+        };
+        let seen = Observed { ret: Some(outcome), ..Observed::default() };
+        let output = Output::None;
+        let record = SyscallRecord { call, ret, output, started: Nanos(0) };
+        self.report(vec![Kind::Return(record)], seen)
+    }
+
+    fn make(&mut self, action: &Action) -> Report {
+        match action {
+            Action::Add { .. } => {
+                self.teller.watch(3, 5, EDGE);
+                let file = Teller::key(5).file;
+                let (ep, fd) = (Fd(3), Fd(5));
+                let call = Call::EpollCtl { ep, op: CtlOp::Add, fd, mask: EDGE, file };
+                self.returned(call, Ret::ok(0))
+            }
+            Action::Write { .. } => {
+                (self.unread, self.listed) = (self.unread + 1, true);
+                self.returned(Call::Write { fd: Fd(6), len: 1 }, Ret::ok(1))
+            }
+            Action::Wait(_) => self.wait(),
+            _ => {
+                self.unread = 0;
+                let call = Call::Read { fd: Fd(5), len: 65_536 };
+                self.returned(call, Ret::err(Errno::EAGAIN))
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Report {
+        let reports = self.listed || self.forgetful;
+        self.listed = false;
+        let key = Teller::key(5);
+        let delivery = Delivery { file: key.file, fd: key.fd, mask: Mask::IN };
+        let events = if reports { vec![delivery] } else { Vec::new() };
+        let entry = Entry { label: "p.r".into(), mask: Mask::IN };
+        let entries = if reports { vec![entry] } else { Vec::new() };
+        let seen = Observed { events: Some(Seen::Events(entries)), ..Observed::default() };
+        let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
+        let ret = Ret::ok(i64::from(reports));
+        let output = Output::Events { events: events.into(), log: EdgeLog::Drained };
+        let record = SyscallRecord { call, ret, output, started: Nanos(0) };
+        self.report(vec![Kind::Return(record)], seen)
+    }
+}
+
+/// A lesson with its kernel.
+struct Class {
+    app: LessonApp,
+    kernel: Kernel,
+    /// What came out that the kernel does not do.
+    wishes: Vec<Wish>,
+}
+
+impl Class {
+    fn begin(size: (u16, u16)) -> Self {
+        let mut class = Self {
+            app: LessonApp::new(case(), "Linux 6.18.0".to_owned(), size),
+            kernel: Kernel::new(),
+            wishes: Vec::new(),
+        };
+        let report = class.kernel.start();
+        class.app.report(report);
+        class
+    }
+
+    fn press(&mut self, text: &str) -> &mut Self {
+        for key in keys(text) {
+            let wish = self.app.key(key);
+            self.grant(wish);
+        }
+        self
+    }
+
+    fn grant(&mut self, wish: Option<Wish>) {
+        match wish {
+            Some(Wish::Step) => match self.app.course.step().map(|step| step.action.clone()) {
+                Some(action) => {
+                    let report = self.kernel.make(&action);
+                    self.app.report(report);
+                }
+                None => self.app.over(),
+            },
+            Some(Wish::Act(step)) => {
+                let report = self.kernel.make(&step.action);
+                self.app.report(report);
+            }
+            Some(wish) => self.wishes.push(wish),
+            None => {}
+        }
+    }
+
+    fn shown(&self, glyphs: &'static Glyphs) -> String {
+        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, glyphs);
+        let (width, height) = self.app.app.ui.size;
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        paint(&self.app, &theme, &mut buf);
+        text(&buf)
+    }
+
+    #[track_caller]
+    fn shows(&self, words: &[&str]) -> &Self {
+        let screen = self.shown(&UNICODE);
+        for word in words {
+            assert!(screen.contains(word), "{word:?} is not in\n{screen}");
+        }
+        self
+    }
+
+    /// Whether the narration says so, wherever its lines break.
+    #[track_caller]
+    fn tells(&self, words: &[&str]) -> &Self {
+        let story = self.app.teller(80, &UNICODE).story(self.app.viewed, 0);
+        let lines: Vec<_> = story.iter().map(|(line, _)| line.trim()).collect();
+        let story = lines.join(" ");
+        for word in words {
+            assert!(story.contains(word), "{word:?} is not in\n{story}");
+        }
+        self
+    }
+
+    #[track_caller]
+    fn hides(&self, words: &[&str]) -> &Self {
+        let screen = self.shown(&UNICODE);
+        for word in words {
+            assert!(!screen.contains(word), "{word:?} is in\n{screen}");
+        }
+        self
+    }
+}
+
+#[track_caller]
+fn snapshot(name: &str, keys: &str) {
+    for size in [(80, 24), (120, 40), (240, 70)] {
+        let mut class = Class::begin(size);
+        class.press(keys);
+        let name = format!("{name}_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, class.shown(&UNICODE));
+    }
+}
+
+/// Through the first question, with the right answer.
+const FIRST: &str = "<Enter><Enter><Enter>1";
+/// Through all of it: right, wrong, right.
+const ALL: &str = "<Enter><Enter><Enter>1<Enter>1<Enter>eagain<Enter><Enter>";
+
+#[test]
+fn screens_of_a_lesson() {
+    snapshot("begins", "");
+    snapshot("first_question", "<Enter><Enter><Enter>");
+    snapshot("answered", FIRST);
+    snapshot("wrong", "<Enter><Enter><Enter>1<Enter>1");
+    snapshot("end", ALL);
+}
+
+#[test]
+fn screens_of_the_other_parts() {
+    for (name, keys) in [
+        ("timeline", format!("{FIRST}t")),
+        ("calls", format!("{FIRST}c")),
+        ("steps", format!("{FIRST}s")),
+        ("past", format!("{FIRST}[[")),
+        ("try", format!("{FIRST}vwrite p.")),
+        ("tried", format!("{FIRST}vwrite p.w 1<Enter>")),
+        ("typed_answer", "<Enter><Enter><Enter>1<Enter>2<Enter>soon<Enter>".to_owned()),
+        ("help", "?".to_owned()),
+    ] {
+        let mut class = Class::begin((80, 24));
+        class.press(&keys);
+        insta::assert_snapshot!(format!("part_{name}"), class.shown(&UNICODE));
+    }
+}
+
+#[test]
+fn a_lesson_in_ascii() {
+    let mut class = Class::begin((120, 40));
+    class.press(ALL);
+    let screen = class.shown(&ASCII);
+    assert!(screen.is_ascii(), "{screen}");
+}
+
+#[test]
+fn the_score_counts_what_was_predicted() {
+    let mut class = Class::begin((120, 40));
+    class.press(ALL);
+    let score = class.app.course.score();
+    assert_eq!((score.asked, score.answered, score.right), (3, 3, 2));
+    class.shows(&["You predicted 2 of 3.", "2 of 3 right", "END"]);
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter><Enter>x<Enter>x<Enter><Esc>x<Enter>");
+    let score = class.app.course.score();
+    assert_eq!((score.asked, score.answered, score.right), (3, 0, 0));
+    class.shows(&["You predicted 0 of 3."]);
+}
+
+#[test]
+fn an_answer_that_there_is_not_is_refused() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter><Enter><Enter>3");
+    class.shows(&["! there are 2 answers", "QUESTION"]);
+    class.press("<Enter>").shows(&["press 1 to 2, or x to go on without an answer", "QUESTION"]);
+    class.press("v").shows(&["a question is open: answer it first"]);
+    class.press("2").shows(&["Not so: you said 2, nothing: nobody was waiting", "The kernel: 1"]);
+}
+
+#[test]
+fn a_typed_answer_says_what_is_expected() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter><Enter><Enter>1<Enter>2<Enter>");
+    class.shows(&["your answer>", "Type a number, or the name of an error"]);
+    class.press("soon<Enter>").shows(&["type a number, or the name of an error such as EAGAIN"]);
+    // Looking around, and back to the line.
+    class.press("<Esc>[").shows(&["PAST"]);
+    class.press("]").hides(&["PAST"]);
+    class.press("<Enter>").shows(&["your answer>"]);
+    class.press("EAGAIN<Enter>").shows(&["Right: EAGAIN"]);
+}
+
+#[test]
+fn the_kernel_wins_when_it_does_something_else() {
+    let mut class = Class::begin((120, 40));
+    class.kernel.forgetful = true;
+    class.press("<Enter><Enter><Enter>1<Enter>2");
+    class.shows(&["Not so: you said 2", "The kernel: 1, one event: p.r IN"]);
+    class.tells(&["This lesson's answer does not hold on this kernel (Linux 6.18.0): it returned"]);
+    class.tells(&["it returned p.r IN; the kernel wins."]);
+}
+
+#[test]
+fn after_actions_of_ones_own_the_lesson_is_not_accused() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter><Enter>1vwrite p.w 1<Enter>");
+    class.shows(&["Your own: write p.w 1", "write(6<p.w>, 1) = 1", "data arrived after step 3"]);
+    class.press("<Enter>2").tells(&["After actions of your own the lesson's answer need not hold"]);
+    class.hides(&["does not hold on this kernel"]);
+}
+
+#[test]
+fn what_the_author_expected_in_vain_is_told() {
+    let mut class = Class::begin((120, 40));
+    let mut report = class.kernel.make(&case().steps[0].action);
+    report.mismatches.push(Mismatch {
+        between: Between::FileAndKernel,
+        what: "the result".to_owned(),
+        expected: Some("0".to_owned()),
+        kernel: Some("EPERM".to_owned()),
+        model: None,
+    });
+    report.mismatches.push(Mismatch {
+        between: Between::ModelAndKernel,
+        what: "the ready list of e".to_owned(),
+        expected: None,
+        kernel: Some("[p.r]".to_owned()),
+        model: Some("[]".to_owned()),
+    });
+    let _ = class.app.key(keys("<Enter>")[0]);
+    class.app.report(report);
+    class.tells(&["This lesson does not hold on this kernel (Linux 6.18.0): the result:"]);
+    class.tells(&["The model was wrong. the ready list of e: the kernel: [p.r], the model: []"]);
+}
+
+#[test]
+fn back_and_forward_through_the_steps() {
+    let mut class = Class::begin((120, 40));
+    class.press(FIRST).press("[[");
+    class.shows(&["PAST", "Step 1", "the past: Enter returns", "nothing is unread"]);
+    class.press("[[[").shows(&["this is the beginning"]);
+    class.press("]]").shows(&["Step 2", "The callback of the pipe linked the item"]);
+    class.press("]").hides(&["PAST"]).shows(&["Reported once, and not put back."]);
+    class.press("]").shows(&["this is now"]);
+    // Before an open question the last step itself is the past.
+    class.press("<Enter>[").shows(&["PAST", "Reported once"]);
+    class.press("<Enter>").shows(&["Nobody has read the byte.", "QUESTION"]);
+    assert!(class.wishes.is_empty(), "{:?}", class.wishes);
+}
+
+#[test]
+fn the_panes_turn_to_the_other_instance_and_back() {
+    let mut class = Class::begin((120, 40));
+    class.press(FIRST).shows(&["─ e ─ 1 ─ kernel", "epoll e, 1 of 2"]);
+    class.press("e").shows(&["─ f ─ 0 ─ kernel", "epoll f, 2 of 2", "the panes show f"]);
+    class.press("[").shows(&["─ f ─ 0 ─ kernel", "PAST"]);
+    class.press("<Tab>").shows(&["─ e ─ 1 ─ kernel", "PAST"]);
+    class.press("g").shows(&["─ e ─ 1 ─ kernel"]);
+    class.press("<S-Tab>").shows(&["─ f ─ 0 ─ kernel"]);
+}
+
+#[test]
+fn a_step_points_where_to_look() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>").shows(&["▶Interest list", "▌  5 pipe     p.r"]);
+    class.press("<Enter>").shows(&["▶Ready list"]).hides(&["▶Interest list"]);
+    class.press("[").shows(&["▶Interest list"]).hides(&["▶Ready list"]);
+    class.press("g").shows(&["▶Ready list"]);
+}
+
+#[test]
+fn what_cannot_be_tried_is_said() {
+    let mut class = Class::begin((120, 40));
+    class.press("v").shows(&["try>", "Tab completes, Enter does it"]);
+    class.press("add f q.r IN<Enter>").shows(&["there is no `q.r`: there are e, f, p.r, p.w"]);
+    class.press("<C-u>a<Tab>").shows(&["add EP FD MASK", "accept FD as NAME", "arm FD MS"]);
+    class.press("<C-u>write p<Tab>").shows(&["try> write p."]);
+    class.press("<Esc>v<Enter>").hides(&["try>"]);
+    assert_eq!(class.app.course.phase, Phase::Ready);
+}
+
+#[test]
+fn it_plays_on_by_itself_up_to_a_question() {
+    let mut class = Class::begin((120, 40));
+    assert_eq!(class.app.pause_ms(), None);
+    class.press("p").shows(&["PLAYING", "Step 1"]);
+    let pause = class.app.pause_ms().expect("it plays");
+    assert!((2_000..20_000).contains(&pause), "{pause} ms for a step");
+    let wish = class.app.play_on();
+    class.grant(wish);
+    class.shows(&["Step 2"]);
+    let wish = class.app.play_on();
+    assert_eq!(wish, None);
+    class.shows(&["QUESTION"]);
+    assert_eq!(class.app.pause_ms(), None, "a question waits");
+    class.press("1");
+    assert!(class.app.pause_ms().is_some(), "it goes on after the answer");
+    class.press("p").hides(&["PLAYING"]);
+    assert_eq!(class.app.pause_ms(), None);
+}
+
+#[test]
+fn restart_and_leave_are_wishes() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>rq");
+    assert_eq!(class.wishes, [Wish::Restart, Wish::Leave]);
+}
+
+#[test]
+fn a_step_that_cannot_be_made_is_left_out() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter>");
+    let wish = class.app.key(keys("<Enter>")[0]);
+    assert_eq!(wish, Some(Wish::Step));
+    class.app.refused("no descriptor is free");
+    class.shows(&["step 2 cannot be made here and is left out: no descriptor is free"]);
+    class.press("<Enter>").shows(&["QUESTION", "Step 3"]);
+}
+
+#[test]
+fn a_lesson_that_cannot_go_on_ends_cleanly() {
+    let mut class = Class::begin((80, 24));
+    class.press(FIRST);
+    class.app.stop("no answer within 60s");
+    class.shows(&["The lesson cannot go on after step 3.", "no answer within 60s", "STOPPED"]);
+    class.shows(&["You predicted 1 of 1."]);
+    class.press("<Enter>.v[").shows(&["PAST"]);
+    let mut class = Class::begin((80, 24));
+    class.app = LessonApp::new(case(), "Linux".to_owned(), (80, 24));
+    class.app.stop("this lesson needs userfaultfd");
+    class.shows(&["This lesson cannot begin here.", "this lesson needs userfaultfd"]);
+    class.press("<Enter>[]etcsvp?");
+}
+
+#[test]
+fn keys_are_patient_while_a_step_is_made() {
+    let mut class = Class::begin((80, 24));
+    let wish = class.app.key(keys("<Enter>")[0]);
+    assert_eq!(wish, Some(Wish::Step));
+    for key in keys("1xv<Enter>.") {
+        assert_eq!(class.app.key(key), None);
+    }
+    class.shows(&["the step is being made"]);
+}
+
+#[test]
+fn texts_cannot_act_on_the_terminal() {
+    let mut hostile = case();
+    hostile.title = "a\u{1b}[2Jb".to_owned();
+    hostile.about = "\u{202e}c".to_owned();
+    let mut class = Class::begin((80, 24));
+    class.app = LessonApp::new(hostile, "Linux".to_owned(), (80, 24));
+    let report = class.kernel.start();
+    class.app.report(report);
+    let screen = class.shown(&UNICODE);
+    assert!(!screen.contains(['\u{1b}', '\u{202e}']), "{screen:?}");
+}
+
+#[test]
+fn a_long_text_can_be_scrolled() {
+    let mut long = case();
+    long.steps[0].say = Some("word ".repeat(390) + "last");
+    let mut class = Class::begin((80, 24));
+    class.app = LessonApp::new(long, "Linux".to_owned(), (80, 24));
+    let report = class.kernel.start();
+    class.app.report(report);
+    class.press("<Enter>").shows(&["below: PgDn", "Ready list"]).hides(&["last"]);
+    class.press("<PgDn><PgDn><PgDn><PgDn><PgDn>").shows(&["last"]);
+    class.press("<PgUp><PgUp><PgUp><PgUp><PgUp>").hides(&["last"]);
+}
+
+proptest! {
+    #[test]
+    fn no_keys_and_no_size_of_a_lesson_panic(
+        typed in proptest::collection::vec(any_key(), 0..60),
+        size in (0_u16..260, 0_u16..80),
+    ) {
+        let mut class = Class::begin(size);
+        for press in typed {
+            let wish = class.app.key(press);
+            class.grant(wish);
+        }
+        class.shown(&UNICODE);
+    }
+}
+
+#[test]
+fn the_readme_has_the_keys_and_words_of_lessons() {
+    let readme = include_str!("../../../README.md");
+    let keys = crate::tui::lesson_rows();
+    assert!(readme.contains(&keys), "its table of a lesson's keys should be\n{keys}");
+    let row = |(word, arguments, help): &(&str, &str, &str)| {
+        format!("| `{}` | {help} |\n", format!("{word} {arguments}").replace('|', "\\|"))
+    };
+    let rows: String = crate::lesson::line::GRAMMAR.iter().map(row).collect();
+    let words = format!("| line | does |\n| --- | --- |\n{rows}");
+    assert!(readme.contains(&words), "its table of lines should be\n{words}");
+}

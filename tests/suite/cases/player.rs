@@ -1,0 +1,151 @@
+//! A case from within: its reports, a learner's own actions, its end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use epollscope::event::{Kind, LaneId, Mask, Told};
+use epollscope::lesson::case::{Action, Case, FdArg, Outcome, Step};
+use epollscope::lesson::child::{PlayError, Player};
+use epollscope::lesson::run::Report;
+use epollscope::lesson::{catalog, parse};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_epollscope");
+
+fn start(case: &Case) -> (Player, Report) {
+    Player::start_as(Path::new(PROGRAM), case, crate::harness::PATIENCE).expect("it starts")
+}
+
+fn built_in(name: &str) -> Case {
+    catalog::find(name).expect("it is there").parse().expect("it is right")
+}
+
+fn with_steps(steps: &str) -> Case {
+    let text = format!(
+        "format = 1\nid = \"c\"\ntitle = \"t\"\nabout = \"a\"\nlevel = \"core\"\n[actors]\n\
+         e = {{ kind = \"epoll\" }}\np = {{ kind = \"pipe\" }}\n{steps}"
+    );
+    parse("c", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn told(report: &Report) -> &Told {
+    match &report.events.last().expect("events").kind {
+        Kind::Told(told) => told,
+        other => panic!("{other:?} is last"),
+    }
+}
+
+fn write(label: &str) -> Step {
+    let what = epollscope::lesson::case::Amount::Bytes(1);
+    Step::new(Action::Write { fd: FdArg::Named(label.into()), what, who: None })
+}
+
+fn is_gone(pid: u32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[test]
+fn every_step_tells_what_happened_in_order_and_everything_as_it_is() {
+    let case = built_in("lifo-sleepers");
+    let (mut player, first) = start(&case);
+    assert_eq!((first.step, told(&first).threads.len()), (0, 1));
+    let opened = first.events.iter().filter(|event| matches!(event.kind, Kind::Open { .. }));
+    assert_eq!(opened.count(), told(&first).files.len());
+    let mut steps = 0;
+    let mut before = first.t;
+    while let Some(report) = player.step().expect("a step") {
+        steps += 1;
+        assert_eq!(report.step, steps);
+        assert_eq!(report.mismatches, [], "step {steps}");
+        assert_eq!(report.seen.interest, report.model.interest);
+        assert!(report.events.iter().all(|event| event.t >= before && event.t <= report.t));
+        assert!(report.events.is_sorted_by_key(|event| event.t));
+        before = report.t;
+        let now = told(&report);
+        assert_eq!(now.diverged, 0);
+        // Who sleeps stands in the queue of an instance.
+        let queued: usize = now.instances.iter().map(|instance| instance.asleep.len()).sum();
+        assert_eq!(queued, report.seen.asleep.len());
+        assert!(now.instances.iter().all(|instance| instance.interest_read));
+    }
+    assert_eq!(steps as usize, case.steps.len());
+    assert_eq!(player.step().expect("nothing"), None, "there is no step after the last");
+}
+
+#[test]
+fn threads_have_lanes_in_the_order_of_their_names() {
+    let case = built_in("thundering-herd");
+    let (mut player, _) = start(&case);
+    let mut last = None;
+    while let Some(report) = player.step().expect("a step") {
+        last = Some(report);
+    }
+    let report = last.expect("steps");
+    let names: Vec<_> =
+        told(&report).threads.iter().map(|thread| (thread.lane.0, &*thread.name)).collect();
+    assert_eq!(names, [(1, "main"), (2, "w1"), (3, "w2"), (4, "w3")]);
+}
+
+#[test]
+fn an_action_of_the_learners_own_is_judged_like_any_other() {
+    let case = with_steps(
+        "[[steps]]\ndo = \"add\"\nep = \"e\"\nfd = \"p.r\"\nmask = \"IN\"\n\
+         [[steps]]\ndo = \"wait\"\nep = \"e\"\nthread = \"A\"\n",
+    );
+    let (mut player, _) = start(&case);
+    assert!(player.step().expect("add").is_some());
+    assert!(player.step().expect("wait").is_some());
+    let report = player.act(&write("p.w")).expect("it is written");
+    assert_eq!((report.step, report.ret()), (2, Some(Outcome::Value(1))));
+    assert_eq!((report.mismatches.len(), report.seen.woke.len()), (0, 1));
+    let lanes: Vec<_> = report.events.iter().map(|event| event.lane).collect();
+    assert_eq!(lanes, [LaneId(1), LaneId(2), LaneId::TOOL]);
+    let pipe = told(&report).files.iter().find(|file| &*file.name == "p.r").expect("the pipe");
+    assert_eq!((pipe.unread, pipe.poll.has(Mask::IN)), (Some(1), true));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_the_case_goes_on() {
+    let case = with_steps("[[steps]]\ndo = \"wait\"\nep = \"e\"\nthread = \"A\"\n");
+    let (mut player, _) = start(&case);
+    let wait = case.steps[0].clone();
+    let thread = || "A".into();
+    let nobody = Step::new(Action::Signal { thread: "B".into() });
+    let own = Step::new(Action::Close { fd: FdArg::Number(0), who: None });
+    for step in [&nobody, &own] {
+        assert!(matches!(player.act(step), Err(PlayError::Refused(_))), "{step:?}");
+    }
+    player.act(&wait).expect("it sleeps");
+    assert!(matches!(player.act(&wait), Err(PlayError::Refused(_))), "it sleeps already");
+    let report = player.act(&Step::new(Action::Signal { thread: thread() })).expect("a signal");
+    assert_eq!(report.seen.woke.len(), 1);
+    assert!(player.step().expect("the case's own step").is_some());
+}
+
+#[test]
+fn a_late_answer_ends_the_case_and_a_dropped_player_its_process() {
+    let case = with_steps("[[steps]]\ndo = \"sleep\"\nms = 10000\n");
+    let (mut player, _) = start(&case);
+    let pid = player.pid();
+    assert!(!is_gone(pid));
+    player.set_deadline(Duration::from_millis(50));
+    assert!(matches!(player.step(), Err(PlayError::Late(_))));
+    assert!(is_gone(pid), "killed and reaped");
+    assert!(matches!(player.step(), Err(error) if error.is_final()));
+
+    let (mut player, _) = start(&case);
+    let pid = player.pid();
+    player.begin_step().expect("it is asked");
+    assert!(player.is_busy());
+    assert_eq!(player.poll().expect("nothing yet"), None);
+    drop(player);
+    assert!(is_gone(pid), "killed and reaped");
+}
+
+#[test]
+fn a_program_that_is_another_is_no_case() {
+    let case = with_steps("[[steps]]\ndo = \"note\"\n");
+    for program in ["/bin/true", "/bin/cat", "/no/such/program"] {
+        let started = Player::start_as(Path::new(program), &case, Duration::from_secs(10));
+        assert!(matches!(started, Err(error) if error.is_final()), "{program}");
+    }
+}

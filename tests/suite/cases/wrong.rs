@@ -1,0 +1,213 @@
+//! What is said of a case that does not come out, and of a file that is none.
+
+use std::path::Path;
+
+use super::{case, check, endless, file, lines};
+
+const PIPE: &str = "e = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
+const ADD: &str = "[[steps]]\ndo = \"add\"\nep = \"e\"\nfd = \"p.r\"\nmask = \"IN\"\n\n";
+
+/// Runs one file; the exit status, standard output, standard error.
+fn run(path: &Path) -> (Option<i32>, String, String) {
+    let output = check(&[path]).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Each key of `expect`, wrong: what is said of it.
+const WRONG: [(&str, &str, &str, &str); 9] = [
+    ("ret", "do = \"write\"\nfd = \"p.w\"\nn = 1\n[steps.expect]\nret = 2", "the result", "2 / 1"),
+    (
+        "events",
+        "do = \"wait\"\nep = \"e\"\n[steps.expect]\nevents = [\"p.r IN\"]",
+        "the events",
+        "[p.r IN] / []",
+    ),
+    (
+        "rdl",
+        "do = \"write\"\nfd = \"p.w\"\nn = 1\n[steps.expect]\nrdl.e = []",
+        "the ready list of e",
+        "[] / [p.r]",
+    ),
+    (
+        "interest",
+        "do = \"del\"\nep = \"e\"\nfd = \"p.r\"\n[steps.expect]\ninterest.e = [\"p.r IN|ERR|HUP\"]",
+        "the interest list of e",
+        "[p.r IN|ERR|HUP] / []",
+    ),
+    (
+        "woke",
+        "do = \"wait\"\nep = \"e\"\nthread = \"A\"\n[steps.expect]\nwoke.A = []",
+        "who returned",
+        "A: [] / nobody",
+    ),
+    (
+        "asleep",
+        "do = \"wait\"\nep = \"e\"\nthread = \"A\"\n[steps.expect]\nasleep = []",
+        "who sleeps",
+        "[] / [A]",
+    ),
+    (
+        "count",
+        "do = \"note\"\n[steps.expect]\ncount = { calls = { min = 2, max = 5 } }",
+        "the counter calls",
+        "2 to 5 / 1",
+    ),
+    (
+        "less",
+        "do = \"note\"\n[steps.expect]\nless = [\"calls\", \"waits\"]",
+        "the counters calls and waits",
+        "the first is less / 1 and 0",
+    ),
+    (
+        "same",
+        "do = \"note\"\n[steps.expect]\nsame = [\"p.r\", \"p.w\"]",
+        "the numbers of p.r and p.w",
+        "the same / 4 and 5",
+    ),
+];
+
+#[test]
+fn a_wrong_expectation_is_told_with_its_step_its_line_and_all_sides() {
+    for (name, step, what, sides) in WRONG {
+        let path = case(&format!("wrong-{name}"), PIPE, &format!("{ADD}[[steps]]\n{step}\n"));
+        let (lines, numbers, output) = lines(&mut check(&[&path]));
+        assert_eq!((output.status.code(), &numbers["failed"]), (Some(4), &1.into()), "{name}");
+        let line = &lines[0];
+        assert_eq!((&line["result"], &line["step"]), (&"fail".into(), &2.into()), "{line:#}");
+        assert_eq!(line["line"], 16, "{line:#}");
+        let wrong = &line["mismatches"][0];
+        let (expected, kernel) = sides.split_once(" / ").unwrap();
+        assert_eq!((&wrong["what"], &wrong["expected"]), (&what.into(), &expected.into()));
+        assert_eq!(
+            (&wrong["kernel"], &wrong["between"]),
+            (&kernel.into(), &"file and kernel".into())
+        );
+    }
+}
+
+#[test]
+fn in_words_it_is_told_line_by_line() {
+    let step = "[[steps]]\ndo = \"write\"\nfd = \"p.w\"\nn = 1\n[steps.expect]\nret = 2\n";
+    let path = case("words", PIPE, &format!("{ADD}{step}"));
+    let (code, out, err) = run(&path);
+    let expected = format!(
+        "FAIL words\n  step 2, line 16 of {}: write(p.w, 1 byte)\n    the result\n      \
+         expected:   2\n      the kernel: 1\n      the model:  1\n\
+         0 passed, 1 failed, 0 skipped\n",
+        path.display()
+    );
+    assert_eq!((code, out, err), (Some(4), expected, String::new()));
+}
+
+#[test]
+fn a_case_that_takes_too_long_fails_in_time() {
+    let path = endless("takes-too-long");
+    let begin = std::time::Instant::now();
+    let (lines, _, output) = lines(check(&[&path]).args(["--timeout", "3s"]));
+    assert!(begin.elapsed() < crate::harness::PATIENCE / 2);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!((&lines[0]["step"], &lines[0]["result"]), (&2.into(), &"fail".into()));
+    let reason = lines[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("not over within 3s"), "{reason}");
+}
+
+#[test]
+fn a_call_that_would_wait_for_a_held_harvest_is_refused() {
+    let actors = "o = { kind = \"epoll\" }\ni = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
+    let step = |step: &str| format!("[[steps]]\n{}\n\n", step.replace("; ", "\n"));
+    let steps = [
+        "do = \"add\"; ep = \"i\"; fd = \"p.r\"; mask = \"IN\"",
+        "do = \"add\"; ep = \"o\"; fd = \"i\"; mask = \"IN\"",
+        "do = \"write\"; fd = \"p.w\"; n = 1",
+        "do = \"freeze\"; ep = \"i\"; thread = \"A\"; max = 1; at = 1",
+        "do = \"wait\"; ep = \"o\"; thread = \"B\"",
+    ];
+    let path = case("would-wait", actors, &steps.map(step).concat());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let needs = "level = \"core\"\nneeds = [\"userfaultfd\"]\n";
+    std::fs::write(&path, text.replace("level = \"core\"\n", needs)).unwrap();
+    let (lines, _, _) = lines(&mut check(&[&path]));
+    let line = &lines[0];
+    if line["result"] == "skip" {
+        return;
+    }
+    let reason = line["reason"].as_str().unwrap();
+    assert_eq!((&line["step"], &line["result"]), (&5.into(), &"fail".into()));
+    assert!(reason.contains("would wait until the harvest"), "{reason}");
+}
+
+#[test]
+fn one_wrong_file_keeps_all_from_being_run() {
+    let good = case("good", PIPE, ADD);
+    let long = vec![b'#'; 10_000_000];
+    for (name, text, said) in [
+        ("key", ADD.replace("mask", "maks"), "unknown key `maks`"),
+        ("label", ADD.replace("p.r", "q.r"), "q.r"),
+        ("type", ADD.replace("\"IN\"", "7"), "expected"),
+        ("syntax", "[[steps]\n".to_owned(), "|"),
+    ] {
+        let bad = case(&format!("bad-{name}"), PIPE, &text);
+        let output = check(&[&good, &bad]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}: {err}");
+        let place = format!("epollscope: {}:", bad.display());
+        assert!(
+            err.starts_with(&place) && err.contains(said) && err.contains('^'),
+            "{name}: {err}"
+        );
+    }
+    for (name, content, said) in
+        [("long", long, "longer than 1 MB"), ("bytes", vec![0xff, 0xfe], "UTF-8")]
+    {
+        let output = check(&[&good, &file(name, content)]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}: {err}");
+        assert!(err.contains(said), "{name}: {err}");
+    }
+}
+
+#[test]
+fn what_is_no_file_of_cases_is_a_wrong_argument() {
+    let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-cases");
+    std::fs::create_dir_all(&empty).unwrap();
+    for (path, said) in [
+        (Path::new("/no/such/file.toml"), "No such file"),
+        (&empty, "no file here ends with .toml"),
+        (Path::new("/dev/zero"), "not a regular file"),
+    ] {
+        let (code, out, err) = run(path);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+#[test]
+fn more_descriptors_than_the_process_may_have_are_refused_before_anything_runs() {
+    let many = case("many", "p = { kind = \"pipe\", count = 40 }", "[[steps]]\ndo = \"note\"\n");
+    let good = case("good-too", PIPE, ADD);
+    let limited = |limit: u32, paths: &[&Path]| {
+        let line = format!("ulimit -n {limit}; exec \"$0\" check \"$@\"");
+        std::process::Command::new("sh")
+            .args(["-c", &line, env!("CARGO_BIN_EXE_epollscope")])
+            .args(paths)
+            .output()
+            .unwrap()
+    };
+    let refused = limited(64, &[&good, &many]);
+    let err = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0), "{err}");
+    assert!(err.contains("80 descriptors") && err.contains("RLIMIT_NOFILE is 64"), "{err}");
+    assert_eq!(limited(256, &[&good, &many]).status.code(), Some(0));
+}
+
+#[test]
+fn options_of_the_server_mean_nothing_to_it() {
+    let output = crate::harness::program().args(["--paused", "check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    for args in [["check", "--timeout", "soon"], ["check", "--timeout", "0"], ["check", "--x", ""]]
+    {
+        let output = crate::harness::program().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}

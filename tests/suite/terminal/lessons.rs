@@ -1,0 +1,221 @@
+//! Lessons in a pseudo-terminal: the process of a lesson ends with the screen, however it ends.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::{PATIENCE, cpu_time, program};
+use crate::pty::{Terminal, Tie};
+
+/// A lesson of five steps with three questions.
+const EDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tui/lesson/tests/edge.toml");
+
+fn lesson(rows: u16, columns: u16) -> Terminal {
+    Terminal::start(rows, columns, &["lesson", EDGE])
+}
+
+/// The processes that this one has started.
+fn children(pid: Pid) -> Vec<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of =
+        |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let all: Vec<String> = tasks.map(|task| of(task.unwrap())).collect();
+    let words = all.iter().flat_map(|line| line.split_whitespace());
+    words.map(|word| Pid::from_raw(word.parse().unwrap())).collect()
+}
+
+#[track_caller]
+fn process_of(terminal: &Terminal) -> Pid {
+    let children = children(terminal.pid());
+    assert_eq!(children.len(), 1, "{children:?}");
+    children[0]
+}
+
+/// Waits until a process is gone.
+#[track_caller]
+fn is_gone(pid: Pid) {
+    let deadline = Instant::now() + PATIENCE;
+    while kill(pid, None).is_ok() {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.contains(") Z ") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{pid} is still there: {stat}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_lesson_is_gone_through_on_the_real_kernel() {
+    let mut terminal = lesson(40, 120);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.keys("\r");
+    terminal.shows("epoll_ctl(3<e>, ADD, 5<p.r>, IN|ET) = 0");
+    terminal.keys("\r");
+    terminal.shows("p.r came on the ready list: data arrived");
+    terminal.keys("\r");
+    terminal.shows("What will epoll_wait return now?");
+    terminal.keys("1");
+    terminal.shows("Right: 1, one event: p.r IN");
+    // Something of one's own, and the past.
+    terminal.keys("vwrite p.w 2\r");
+    terminal.shows("Your own: write p.w 2");
+    terminal.shows("3 bytes are unread");
+    terminal.keys("[[");
+    terminal.shows("PAST");
+    terminal.keys("g");
+    terminal.until("the present", |text| !text.contains("PAST"));
+    terminal.keys("r");
+    terminal.shows("step 0 of 5");
+    terminal.shows("Enter makes the first step.");
+    is_gone(process);
+    let process = process_of(&terminal);
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    is_gone(process);
+    terminal.is_restored();
+    terminal.is_clean();
+}
+
+#[test]
+fn a_lesson_ends_with_its_last_step() {
+    let mut terminal = lesson(24, 80);
+    terminal.shows("Enter makes the first step.");
+    for (keys, then) in [
+        ("\r", "Step 1"),
+        ("\r", "Step 2"),
+        ("\r", "QUESTION"),
+        ("2", "Not so: you said 2"),
+        ("\r", "QUESTION"),
+        ("2", "Right: 2"),
+        ("\r", "your answer>"),
+        ("eagain\r", "Right: EAGAIN"),
+        ("\r", "You predicted 2 of 3."),
+    ] {
+        terminal.keys(keys);
+        terminal.shows(then);
+    }
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}
+
+#[test]
+fn the_process_of_a_lesson_ends_with_any_signal() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129), (Signal::SIGINT, 130)] {
+        let mut terminal = lesson(24, 80);
+        terminal.shows("Enter makes the first step.");
+        let process = process_of(&terminal);
+        terminal.signal(signal);
+        assert_eq!(terminal.ended().code(), Some(code), "{signal}");
+        is_gone(process);
+        terminal.is_restored();
+    }
+}
+
+#[test]
+fn the_process_of_a_lesson_ends_when_the_terminal_vanishes() {
+    let mut terminal = lesson(24, 80);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.hang_up();
+    assert_eq!(terminal.ended().code(), Some(129));
+    is_gone(process);
+}
+
+#[test]
+fn the_process_of_a_lesson_ends_when_the_program_is_killed() {
+    let mut terminal = lesson(24, 80);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.signal(Signal::SIGKILL);
+    terminal.ended();
+    is_gone(process);
+}
+
+#[test]
+fn a_step_that_sleeps_can_be_left() {
+    let path = std::env::temp_dir().join(format!("epollscope-sleep-{}.toml", std::process::id()));
+    let text = fs::read_to_string(EDGE).unwrap();
+    let id = path.file_stem().unwrap().to_str().unwrap();
+    let step = "[[steps]]\nchapter = \"One byte\"\ndo = \"sleep\"\nms = 10000\n\n[[steps]]";
+    let text = text.replacen("id = \"edge\"", &format!("id = \"{id}\""), 1);
+    fs::write(&path, text.replacen("[[steps]]\nchapter = \"One byte\"", step, 1)).unwrap();
+    let mut terminal = Terminal::start(24, 80, &["lesson", path.to_str().unwrap()]);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.keys("\r");
+    terminal.shows(" ... ");
+    let begun = Instant::now();
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(8), "it waited for the step");
+    is_gone(process);
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_lesson_whose_process_dies_says_so_and_can_begin_again() {
+    let mut terminal = lesson(24, 80);
+    terminal.shows("Enter makes the first step.");
+    kill(process_of(&terminal), Signal::SIGKILL).unwrap();
+    terminal.keys("\r");
+    terminal.shows("The lesson cannot go on");
+    terminal.shows("STOPPED");
+    terminal.keys("r");
+    terminal.shows("Enter makes the first step.");
+    terminal.keys("\r");
+    terminal.shows("epoll_ctl(3<e>, ADD, 5<p.r>, IN|ET) = 0");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}
+
+#[test]
+fn an_idle_lesson_costs_nothing() {
+    let terminal = lesson(40, 120);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.settle();
+    let before = [terminal.pid(), process].map(cpu_time);
+    std::thread::sleep(Duration::from_secs(2));
+    let after = [terminal.pid(), process].map(cpu_time);
+    assert_eq!(before, after, "nothing happened for two seconds");
+}
+
+#[test]
+fn the_menu_begins_a_lesson_and_gets_it_back() {
+    let mut terminal = Terminal::start(24, 80, &["lesson"]);
+    terminal.shows("Lessons");
+    terminal.keys("jjkk?");
+    terminal.shows("Choosing a lesson");
+    terminal.keys("?");
+    terminal.until("no help", |text| !text.contains("Choosing a lesson"));
+    let empty = terminal.text().contains("no lesson is part of this program");
+    if !empty {
+        terminal.keys("\r");
+        terminal.shows("Enter makes the first step.");
+        terminal.keys("q");
+        terminal.shows("by topic");
+    }
+    terminal.resize(40, 120);
+    terminal.until("the new size", |text| text.lines().count() == 40);
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}
+
+#[test]
+fn without_a_terminal_a_lesson_is_one_clear_line() {
+    let out = program().args(["lesson", EDGE]).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(text.contains("--json") && text.lines().count() == 1, "{text}");
+    let mut command = program();
+    command.env("TERM", "dumb").args(["lesson", EDGE]);
+    let mut terminal = Terminal::spawn(24, 80, &mut command, Tie::Session);
+    assert_eq!(terminal.ended().code(), Some(2));
+}
