@@ -6,6 +6,8 @@ mod judge;
 mod make;
 mod rehearsal;
 mod shrink;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

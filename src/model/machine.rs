@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos, WatchKey};
+use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, WatchKey};
 
 use charge::Charges;
 use connect::Knock;
@@ -53,6 +53,7 @@ use thread::Sleep;
 use timerfd::Timerfd;
 use udp::Udp;
 pub use view::{FileView, InstanceView, WatchView};
+use wakes::{SOCKET_OUT, Whom};
 pub use words::{Ctl, Place, Reported, Way, Woke};
 
 /// The machine.
@@ -466,8 +467,10 @@ impl Machine {
     pub fn sndbuf(&mut self, fd: Fd, bytes: u32) -> Result<(), Errno> {
         let (file, link, side) = self.socket(fd)?;
         let mut wakes = self.wakes();
-        if let Some(link) = link.and_then(|link| self.links.get_mut(&link)) {
-            link.resize(side, bytes, &mut wakes)?;
+        match link.and_then(|link| self.links.get_mut(&link)) {
+            Some(link) => link.resize(side, bytes, &mut wakes)?,
+            // A listener never wrote: it has room.
+            None => wakes.one(Whom::Own, SOCKET_OUT, Reason::Room),
         }
         self.run(file, wakes);
         self.settle();

@@ -1,6 +1,6 @@
 //! A sequence on the kernel, and on the model alone.
 
-use crate::lesson::case::{Case, Step};
+use crate::lesson::case::Case;
 use crate::lesson::run::{Observed, RunError, Runner};
 use crate::model::Machine;
 
@@ -66,10 +66,11 @@ fn failed(step: usize, error: &RunError) -> Difference {
     Difference { step, text: error.to_string() }
 }
 
-/// What the model alone shows after each step; the first is after the making of the actors.
+/// What the model alone shows after each step.
+#[cfg(test)]
 pub(super) fn on_model(case: &Case, machine: Machine) -> Vec<Observed> {
     let mut stage = rehearsal(case, machine);
-    case.steps.iter().map(|step: &Step| stage.play(&step.action)).collect()
+    case.steps.iter().map(|step| stage.play(&step.action)).collect()
 }
 
 /// A rehearsal with the actors of a case.

@@ -5,7 +5,8 @@
 
 use crate::event::{FileKind, How, Mask};
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, Case, FdArg, Label, Level, Need, Scan, SockOpt, Step, Wait,
+    Action, Actor, ActorKind, Amount, Case, FdArg, Label, Level, Need, Scan, SockOpt, Step, Target,
+    Wait,
 };
 use crate::model::Machine;
 
@@ -65,6 +66,10 @@ enum Idea {
     Signal,
     Freeze,
     Thaw,
+    Connect,
+    Accept,
+    Reset,
+    Lowat,
 }
 
 /// How often each is had, by one thread and by several. Several threads never fill or drain: each
@@ -87,6 +92,9 @@ const ALONE: [(usize, Idea); 16] = [
     (2, Idea::Shutdown),
     (1, Idea::Buffer),
 ];
+/// What is added where there are connections.
+const NET: [(usize, Idea); 4] =
+    [(10, Idea::Connect), (6, Idea::Accept), (1, Idea::Reset), (2, Idea::Lowat)];
 const TOGETHER: [(usize, Idea); 15] = [
     (12, Idea::Add),
     (5, Idea::Mod),
@@ -101,8 +109,8 @@ const TOGETHER: [(usize, Idea); 15] = [
     (1, Idea::Shutdown),
     (14, Idea::Park),
     (1, Idea::Signal),
-    (3, Idea::Freeze),
-    (3, Idea::Thaw),
+    (9, Idea::Freeze),
+    (9, Idea::Thaw),
 ];
 
 /// Makes the sequence of a seed: by one thread, or with others that sleep.
@@ -114,13 +122,20 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
         threads,
         tower: false,
         holds: false,
+        net: false,
         made: 0,
     };
     maker.holds = threads && maker.dice.percent(30);
     if maker.holds {
         maker.case.needs.push(Need::Userfaultfd);
     }
+    maker.net = !threads && maker.dice.percent(15);
     maker.actors();
+    if threads {
+        maker.prelude();
+    } else if maker.net {
+        maker.connections();
+    }
     let steps = if threads { 8 + maker.dice.roll(14) } else { 8 + maker.dice.roll(38) };
     for _ in 0..steps {
         maker.idea();
@@ -154,6 +169,8 @@ struct Maker {
     tower: bool,
     /// Whether harvests are held.
     holds: bool,
+    /// Whether there are TCP sockets.
+    net: bool,
     /// Names given so far.
     made: u32,
 }
@@ -165,10 +182,78 @@ impl Maker {
         for n in 0..epolls {
             self.actor(format!("e{n}"), ActorKind::Epoll);
         }
-        for n in 0..=self.dice.roll(4) {
+        if self.net {
+            let backlog = self.dice.weigh(&[(3, 64), (1, 0), (1, 1)]).unwrap_or(64);
+            self.actor("L".to_owned(), ActorKind::Listener { backlog });
+            for n in 0..2 + self.dice.roll(3) {
+                self.actor(format!("c{n}"), ActorKind::Client);
+            }
+        }
+        let least = if self.holds { 2 } else { 0 };
+        for n in 0..=least + self.dice.roll(4) {
             let kind = self.kind();
             self.actor(format!("s{n}"), kind);
         }
+    }
+
+    /// Where there are threads, they wait for something that several epolls watch; where harvests
+    /// are held, there is something to harvest.
+    fn prelude(&mut self) {
+        use FileKind::{Datagram, Eventfd, Pipe, Unix};
+        let readable = self.of_kind(|kind| matches!(kind, Pipe | Unix | Datagram | Eventfd));
+        let exclusive = self.dice.percent(40);
+        let epolls = self.of_kind(|kind| kind == FileKind::Epoll);
+        for ep in epolls.into_iter().take(3).map(FdArg::Named) {
+            let watched = if self.holds {
+                readable.clone()
+            } else {
+                readable[..1.min(readable.len())].to_vec()
+            };
+            for fd in watched {
+                let flags = self.mask() & (Mask::ET | Mask::ONESHOT | Mask::OUT);
+                let flags =
+                    if exclusive { (flags - Mask::ONESHOT) | Mask::EXCLUSIVE } else { flags };
+                let fd = FdArg::Named(fd);
+                self.step(Action::Add { ep: ep.clone(), fd, mask: Mask::IN | flags, who: None });
+            }
+            for _ in 0..self.dice.roll(if self.holds { 2 } else { 4 }) {
+                let Some(thread) = self.awake() else { return };
+                let wait = Wait { ep: ep.clone(), max: 64, timeout: None, thread: Some(thread) };
+                self.step(Action::Wait(wait));
+            }
+        }
+        if self.holds {
+            readable.iter().for_each(|label| self.make_readable(label));
+            (0..3).for_each(|_| {
+                let held = self.action(Idea::Freeze);
+                held.map(|action| self.step(action));
+            });
+        }
+    }
+
+    /// Clients connect and are accepted, and what comes of it is watched.
+    fn connections(&mut self) {
+        for idea in [Idea::Connect, Idea::Accept, Idea::Connect, Idea::Accept, Idea::Lowat] {
+            let action = self.action(idea);
+            action.filter(|_| self.dice.percent(80)).map(|action| self.step(action));
+        }
+        for fd in self.of_kind(|kind| kind == FileKind::Tcp).into_iter().map(FdArg::Named) {
+            let (ep, mask) = (self.epoll(), self.mask());
+            ep.map(|ep| self.step(Action::Add { ep, fd, mask, who: None }));
+        }
+    }
+
+    /// Writes to the other end of it.
+    fn make_readable(&mut self, label: &Label) {
+        let other = match label.as_str().split_once('.') {
+            Some((name, "r")) => Label::new(format!("{name}.w")),
+            Some((name, "a")) => Label::new(format!("{name}.b")),
+            Some((name, _)) => Label::new(format!("{name}.a")),
+            None => label.clone(),
+        };
+        let value = other == *label;
+        let what = if value { Amount::Value(1) } else { Amount::Bytes(1) };
+        self.step(Action::Write { fd: FdArg::Named(other), what, who: None });
     }
 
     fn actor(&mut self, name: String, kind: ActorKind) {
@@ -254,6 +339,10 @@ impl Maker {
             }
             // A message of several chunks wakes several times.
             Some(FileKind::Unix) if self.threads => Amount::Bytes(1),
+            // What the buffers of TCP hold is not modelled.
+            Some(FileKind::Tcp) => {
+                Amount::Bytes(self.dice.pick(&[1, 1, 100, 2000, 0]).copied().unwrap_or(1))
+            }
             _ => Amount::Bytes(self.dice.pick(&BYTES).copied().unwrap_or(1)),
         }
     }
@@ -281,6 +370,8 @@ impl Maker {
             let ideas = if self.threads { &TOGETHER[..] } else { &ALONE[..] };
             let idea = if self.tower && self.dice.percent(25) {
                 Some(Idea::Nest)
+            } else if self.net && self.dice.percent(30) {
+                self.dice.weigh(&NET)
             } else {
                 self.dice.weigh(ideas)
             };
@@ -343,6 +434,26 @@ impl Maker {
                 Some(Action::Sockopt { fd, opt: SockOpt::SndBuf, value })
             }
             Idea::Park => self.park(),
+            Idea::Connect => {
+                let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
+                let listeners = self.of_kind(|kind| kind == FileKind::Listener);
+                let to = self.dice.pick(&listeners).cloned().map(Target::Listener);
+                let nobody = self.dice.percent(15);
+                let to = to.filter(|_| !nobody).unwrap_or(Target::Nobody);
+                Some(Action::Connect { fd, to })
+            }
+            Idea::Accept => {
+                let fd = self.one(&self.of_kind(|kind| kind == FileKind::Listener))?;
+                Some(Action::Accept { fd, name: self.name("a"), who: None })
+            }
+            Idea::Reset => {
+                Some(Action::Rst { fd: self.one(&self.of_kind(|kind| kind == FileKind::Tcp))? })
+            }
+            Idea::Lowat => {
+                let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
+                let value = *self.dice.pick(&[0, 1, 2, 150])?;
+                Some(Action::Sockopt { fd, opt: SockOpt::RcvLowat, value })
+            }
             Idea::Freeze if !self.holds => None,
             Idea::Freeze => {
                 let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
@@ -443,5 +554,6 @@ impl Maker {
 }
 
 fn is_socket(kind: FileKind) -> bool {
-    matches!(kind, FileKind::Unix | FileKind::Datagram | FileKind::Udp)
+    use FileKind::{Datagram, Listener, Tcp, Udp, Unix};
+    matches!(kind, Unix | Datagram | Udp | Tcp | Listener)
 }

@@ -16,6 +16,7 @@ use super::table::Table;
 /// `TCP_ESTABLISHED` and others of `<netinet/tcp.h>`
 const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;
+const FIN_WAIT1: u8 = 4;
 const TIME_WAIT: u8 = 6;
 const CLOSE: u8 = 7;
 const CLOSE_WAIT: u8 = 8;
@@ -113,7 +114,7 @@ impl Loopback {
             }
             if now != last {
                 (last, since) = (now, Instant::now());
-            } else if since.elapsed() > STILL || begin.elapsed() > AT_MOST {
+            } else if since.elapsed() > patience(&now) || begin.elapsed() > AT_MOST {
                 self.stuck = Some(last);
                 return;
             }
@@ -153,7 +154,7 @@ impl Loopback {
     fn has_arrived(&mut self, table: &Table) -> bool {
         for (file, end) in &mut self.ends {
             let Some(info) = info(table, *file) else { continue };
-            if info.state == SYN_SENT {
+            if info.state == SYN_SENT || awaits_ack(&info) {
                 return false;
             }
             end.made |= info.state == ESTABLISHED;
@@ -187,6 +188,17 @@ impl Loopback {
             info(table, listener).is_none_or(|info| u64::from(info.unacked) + given >= made)
         })
     }
+}
+
+/// Whether the end of the stream was sent and not acknowledged: when it is, the socket is woken.
+fn awaits_ack(info: &TcpInfo) -> bool {
+    let sent = matches!(info.state, FIN_WAIT1 | CLOSING | LAST_ACK);
+    sent && info.unacked > 0 && info.unsent == 0
+}
+
+/// For how long nothing may move: an acknowledgement may wait for data to go with.
+fn patience(now: &[(FileId, TcpInfo)]) -> Duration {
+    if now.iter().any(|(_, info)| awaits_ack(info)) { AT_MOST } else { STILL }
 }
 
 fn info(table: &Table, file: FileId) -> Option<TcpInfo> {

@@ -13,7 +13,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrStorage, bind, connect,
-    getsockname, listen, socket, socketpair,
+    getsockname, listen, setsockopt, socket, socketpair, sockopt::TcpNoDelay,
 };
 use nix::sys::stat::Mode;
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
@@ -85,7 +85,7 @@ impl Maker {
             }
             ActorKind::Udp => self.udp(),
             ActorKind::Listener { backlog } => self.listener(backlog),
-            ActorKind::Client => Ok(vec![(self.socket(SockType::Stream)?, FileKind::Tcp)]),
+            ActorKind::Client => Ok(vec![(self.tcp()?, FileKind::Tcp)]),
             ActorKind::File => self.file(),
             ActorKind::Dir => self.opened("/", OFlag::O_DIRECTORY, "O_RDONLY|O_DIRECTORY"),
             ActorKind::Null => self.opened("/dev/null", OFlag::empty(), "O_RDONLY"),
@@ -172,6 +172,17 @@ impl Maker {
         )
     }
 
+    /// What is written to a TCP socket leaves at once: else a small write would wait until the one
+    /// before it was acknowledged (tcp(7), TCP_NODELAY; accept(2) hands the option on).
+    fn tcp(&mut self) -> Result<OwnedFd, Errno> {
+        let fd = self.socket(SockType::Stream)?;
+        self.call(
+            || setsockopt(&fd, TcpNoDelay, &true),
+            |_| (format!("setsockopt({}, TCP_NODELAY, 1)", fd.as_raw_fd()), 0),
+        )?;
+        Ok(fd)
+    }
+
     fn socket(&mut self, kind: SockType) -> Result<OwnedFd, Errno> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let word = if kind == SockType::Stream { "SOCK_STREAM" } else { "SOCK_DGRAM" };
@@ -188,7 +199,7 @@ impl Maker {
     }
 
     fn listener(&mut self, backlog: u32) -> Ends {
-        let fd = self.socket(SockType::Stream)?;
+        let fd = self.tcp()?;
         self.bind(&fd)?;
         let length = i32::try_from(backlog).ok().and_then(|n| Backlog::new(n).ok());
         self.call(

@@ -64,7 +64,7 @@ impl Machine {
     fn knock(&mut self, id: LinkId, to: Option<FileId>, tries: u32) {
         let mut wakes = self.wakes();
         let listener = to.and_then(|to| match &self.files.get(&to)?.what {
-            What::Listener(listener) if !listener.refuses() => Some((to, listener.is_full())),
+            What::Listener(listener) => Some((to, listener.is_full())),
             _ => None,
         });
         let Some(Joint::Tcp(tcp)) = self.links.get_mut(&id).map(|link| &mut link.joint) else {
@@ -118,16 +118,9 @@ impl Machine {
 
     /// The next thing that time brings, if it comes by then: when, and what.
     pub(super) fn next_due(&self, by: Nanos) -> Option<(Nanos, Due)> {
-        let file = |id: &FileId| {
-            let what = &self.files.get(id)?.what;
-            match what {
-                What::Timerfd(timerfd) => Some((timerfd.due()?, Due::Timer(*id))),
-                What::End(link, side) => match &self.links.get(link)?.joint {
-                    Joint::Tcp(tcp) => Some((tcp.due(*side)?, Due::Acknowledged(*link, *side))),
-                    _ => None,
-                },
-                _ => None,
-            }
+        let file = |id: &FileId| match &self.files.get(id)?.what {
+            What::Timerfd(timerfd) => Some((timerfd.due()?, Due::Timer(*id))),
+            _ => None,
         };
         let knock = |(at, knock): (usize, &Knock)| (knock.at, Due::Knock(at));
         let all = self.order.iter().filter_map(file);
@@ -145,12 +138,6 @@ impl Machine {
                     timerfd.expire(&mut wakes);
                 }
                 self.run(id, wakes);
-            }
-            Due::Acknowledged(link, side) => {
-                if let Some(tcp) = self.tcp_of(link) {
-                    tcp.acknowledge(side, &mut wakes);
-                }
-                self.run_from(link, side, wakes);
             }
             Due::Knock(at) => {
                 let knock = self.knocks.remove(at);
@@ -174,8 +161,6 @@ impl Machine {
 pub(super) enum Due {
     /// A timer expires.
     Timer(FileId),
-    /// A FIN is acknowledged.
-    Acknowledged(LinkId, Side),
     /// A client asks again; its place among those that do.
     Knock(usize),
 }

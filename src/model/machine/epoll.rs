@@ -287,14 +287,8 @@ impl Machine {
         if !self.flawed(Flaw::InnerIsSilent) {
             self.tell_outer(ep);
         }
-        let served = match self.flaw {
-            Some(Flaw::ExclusiveServesNobody) => true,
-            Some(Flaw::ExclusiveServesBothWays) => {
-                slept && (key.any(mask & (Mask::IN | Mask::OUT)) || key.is_empty())
-            }
-            _ => rules::serves_exclusively(mask, key, slept),
-        };
-        plain || served
+        let nobody = self.flawed(Flaw::ExclusiveServesNobody);
+        plain || nobody || rules::serves_exclusively(mask, key, slept)
     }
 
     fn concerns(&self, mask: Mask, key: Mask) -> bool {

@@ -8,8 +8,9 @@ use super::eventfd::Eventfd;
 use super::link::{Joint, Link, LinkId, Side};
 use super::listener::Listener;
 use super::queue::{Hook, Queue};
+use super::tcp::Tcp;
 use super::timerfd::Timerfd;
-use super::wakes::{READABLE, WRITABLE, Wakes};
+use super::wakes::{READABLE, WRITABLE, Wakes, Whom};
 use super::{Flaw, Machine, Place};
 
 /// What an open file is.
@@ -178,8 +179,8 @@ impl Machine {
                     }
                 }
                 Hook::Poller { thread, want } => {
-                    let any = self.flawed(Flaw::PollerIgnoresKey);
-                    if key.is_empty() || key.any(want) || any {
+                    let keyless = key.is_empty() && !self.flawed(Flaw::PollerNeedsKey);
+                    if keyless || key.any(want) {
                         self.wake_poller(thread);
                     }
                 }
@@ -231,26 +232,35 @@ impl Machine {
     pub(super) fn shut(&mut self, fd: Fd, how: How) -> Result<(), Errno> {
         let file = self.file_at(fd)?;
         let mut wakes = self.wakes();
-        let now = self.now;
-        let mut pending = Vec::new();
         let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
-            What::Listener(listener) => {
-                let result = listener.shutdown(how, &mut wakes);
-                if listener.refuses() {
-                    pending.extend(listener.queue.drain(..));
+            What::Listener(_) => {
+                if how != How::Wr {
+                    self.stop_listening(file);
+                    wakes.one(Whom::Own, Mask::ERR, Reason::PeerClosed);
                 }
-                result
+                wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+                Ok(())
             }
             What::End(link, side) => {
                 let (link, side) = (*link, *side);
                 let link = self.links.get_mut(&link).ok_or(Errno::ENOTSOCK)?;
-                link.shutdown(side, how, now, &mut wakes)
+                link.shutdown(side, how, &mut wakes)
             }
             _ => Err(Errno::ENOTSOCK),
         };
         self.run(file, wakes);
-        self.reset_pending(pending);
         result
+    }
+
+    /// A listener becomes an ordinary socket again, and what it did not accept is reset
+    /// (`inet_csk_listen_stop`).
+    fn stop_listening(&mut self, id: FileId) {
+        let link = self.link(Joint::Tcp(Tcp::new()), [Some(id), None]);
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut file.what, What::End(link, Side::A));
+        if let What::Listener(listener) = before {
+            self.reset_pending(listener.queue);
+        }
     }
 
     // --- closing
@@ -313,10 +323,9 @@ impl Machine {
 
     fn release_end(&mut self, id: LinkId, side: Side, reset: bool) {
         let mut wakes = self.wakes();
-        let now = self.now;
         let silent = self.flaw;
         if let Some(link) = self.links.get_mut(&id) {
-            link.release(side, reset, now, &mut wakes);
+            link.release(side, reset, &mut wakes);
             if silent == Some(Flaw::PipeCloseIsSilent) && matches!(link.joint, Joint::Pipe(_)) {
                 wakes = Wakes::new(silent);
             }

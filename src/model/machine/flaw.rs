@@ -12,8 +12,6 @@ pub enum Flaw {
     ExclusiveWalkGoesOn,
     /// The walk stops at an exclusive registration although no thread of its epoll slept.
     ExclusiveServesNobody,
-    /// A key with both IN and OUT counts as served.
-    ExclusiveServesBothWays,
     /// A wake-up of everybody stops at the first exclusive registration.
     WakeAllStops,
     /// A wake-up without a key concerns nobody.
@@ -88,8 +86,8 @@ pub enum Flaw {
     InnerIsSilent,
     /// An inner epoll tells the outer one also when it puts something back.
     InnerTellsOfPutBack,
-    /// A poll(2) caller is woken by any key.
-    PollerIgnoresKey,
+    /// A wake-up without a key wakes no poll(2) caller.
+    PollerNeedsKey,
     /// A close of any number unregisters its file.
     AnyCloseUnregisters,
     /// Registrations are known by the number alone.
@@ -138,12 +136,11 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every one.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 64] = [
         Self::PlainHookAtTail,
         Self::ExclusiveHookAtHead,
         Self::ExclusiveWalkGoesOn,
         Self::ExclusiveServesNobody,
-        Self::ExclusiveServesBothWays,
         Self::WakeAllStops,
         Self::KeylessIsFiltered,
         Self::KeyIsIgnored,
@@ -181,7 +178,7 @@ impl Flaw {
         Self::SleepsAgainAtTheTail,
         Self::InnerIsSilent,
         Self::InnerTellsOfPutBack,
-        Self::PollerIgnoresKey,
+        Self::PollerNeedsKey,
         Self::AnyCloseUnregisters,
         Self::KeyIsTheNumber,
         Self::DeeperNesting,

@@ -1,6 +1,6 @@
 //! What joins two files: a pipe, a pair of sockets, a connection.
 
-use crate::event::{Errno, FileId, FileKind, How, Mask, Nanos};
+use crate::event::{Errno, FileId, FileKind, How, Mask};
 
 use super::charge::Charges;
 use super::datagram::Datagram;
@@ -135,7 +135,6 @@ impl Link {
         &mut self,
         side: Side,
         how: How,
-        now: Nanos,
         wakes: &mut Wakes,
     ) -> Result<(), Errno> {
         match &mut self.joint {
@@ -143,20 +142,20 @@ impl Link {
             Joint::Stream(pair) => pair.shutdown(side, how, wakes),
             Joint::Datagram(pair) => pair.shutdown(side, how, wakes),
             Joint::Udp(pair) => pair.shutdown(side, how, wakes),
-            Joint::Tcp(tcp) => return tcp.shutdown(side, how, now, wakes),
+            Joint::Tcp(tcp) => return tcp.shutdown(side, how, wakes),
         }
         Ok(())
     }
 
     /// The last descriptor of that end is closed; `reset` is SO_LINGER with 0.
-    pub(super) fn release(&mut self, side: Side, reset: bool, now: Nanos, wakes: &mut Wakes) {
+    pub(super) fn release(&mut self, side: Side, reset: bool, wakes: &mut Wakes) {
         self.ends[side.index()] = None;
         match &mut self.joint {
             Joint::Pipe(pipe) => pipe.release(side == Side::B, wakes),
             Joint::Stream(pair) => pair.release(side, wakes),
             Joint::Datagram(pair) => pair.release(side, wakes),
             Joint::Udp(pair) => pair.release(side),
-            Joint::Tcp(tcp) => tcp.release(side, reset, now, wakes),
+            Joint::Tcp(tcp) => tcp.release(side, reset, wakes),
         }
     }
 

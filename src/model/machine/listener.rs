@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Errno, How, Mask, Reason};
+use crate::event::{Errno, Mask, Reason};
 
 use super::link::LinkId;
-use super::wakes::{READABLE, SOCKET_IN, WRITABLE, Wakes, Whom, count};
+use super::wakes::{READABLE, SOCKET_IN, Wakes, Whom, count};
 
 /// The listener.
 #[derive(Clone, Debug)]
@@ -13,19 +13,12 @@ pub(super) struct Listener {
     backlog: usize,
     /// Connections to accept, oldest first.
     pub(super) queue: VecDeque<LinkId>,
-    /// Whether `shutdown(2)` made it an ordinary socket again.
-    shut: bool,
 }
 
 impl Listener {
     pub(super) fn new(backlog: u32) -> Self {
         let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
-        Self { backlog, queue: VecDeque::new(), shut: false }
-    }
-
-    /// Whether a SYN is answered with an RST.
-    pub(super) fn refuses(&self) -> bool {
-        self.shut
+        Self { backlog, queue: VecDeque::new() }
     }
 
     /// Whether a SYN gets no answer: more connections wait than the backlog says
@@ -36,9 +29,6 @@ impl Listener {
 
     /// What poll answers.
     pub(super) fn poll(&self) -> Mask {
-        if self.shut {
-            return WRITABLE | Mask::HUP;
-        }
         Mask::EMPTY.with(READABLE, !self.queue.is_empty())
     }
 
@@ -51,20 +41,6 @@ impl Listener {
 
     /// `accept4(2)`: it wakes nobody.
     pub(super) fn accept(&mut self) -> Result<LinkId, Errno> {
-        if self.shut {
-            return Err(Errno::EINVAL);
-        }
         self.queue.pop_front().ok_or(Errno::EAGAIN)
-    }
-
-    /// `shutdown(2)`: SHUT_RD ends the listening; what is queued is to be reset then.
-    pub(super) fn shutdown(&mut self, how: How, wakes: &mut Wakes) -> Result<(), Errno> {
-        let result = if self.shut { Err(Errno::ENOTCONN) } else { Ok(()) };
-        if how != How::Wr && !self.shut {
-            self.shut = true;
-            wakes.one(Whom::Own, Mask::ERR, Reason::PeerClosed);
-        }
-        wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
-        result
     }
 }

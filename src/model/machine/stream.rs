@@ -208,7 +208,7 @@ impl Stream {
         own.open = false;
         other.shut_in = true;
         other.shut_out = true;
-        if !own.inbox.is_empty() {
+        if !own.inbox.is_empty() && !wakes.flawed(Flaw::UnreadCloseIsNoError) {
             other.error = Some(Errno::ECONNRESET);
         }
         wakes.all(Whom::Other, Reason::PeerClosed);

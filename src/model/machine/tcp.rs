@@ -2,14 +2,11 @@
 //! what poll says. How many bytes the buffers hold is not modelled; a write that met the limit is
 //! told by [`Tcp::fill`].
 
-use crate::event::{Errno, How, Mask, Nanos, Reason};
+use crate::event::{Errno, How, Mask, Reason};
 
 use super::Flaw;
 use super::link::Side;
 use super::wakes::{READABLE, SOCKET_IN, SOCKET_OUT, WRITABLE, Wakes, Whom, count};
-
-/// How long the acknowledgement of a FIN waits for data to travel with (`TCP_DELACK_MIN`).
-const DELAYED_ACK: Nanos = Nanos(40_000_000);
 
 /// Where a connection is (`sk_state`, as far as poll tells).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,8 +76,6 @@ struct Half {
     input: Direction,
     /// SEND_SHUTDOWN, and whether a FIN was sent.
     output: Direction,
-    /// When that FIN is acknowledged, if nothing else is sent before.
-    fin_acked: Option<Nanos>,
     error: Option<Errno>,
     /// Whether the socket was not closed.
     open: bool,
@@ -96,7 +91,6 @@ impl Half {
             lowat: 1,
             input: Direction::default(),
             output: Direction::default(),
-            fin_acked: None,
             error: None,
             open: true,
         }
@@ -145,7 +139,6 @@ impl Half {
     fn end(&mut self) {
         self.state = State::Closed;
         (self.input.shut, self.output.shut) = (true, true);
-        self.fin_acked = None;
     }
 
     /// `tcp_disconnect`: the socket is as new, but for an error.
@@ -228,9 +221,6 @@ impl Tcp {
             own.reset(Whom::Own, wakes);
             return Ok(n);
         }
-        if other.fin_acked.take().is_some() {
-            wakes.all(Whom::Other, Reason::Woken(Mask::EMPTY));
-        }
         other.inbox += n;
         if other.readable() || wakes.flawed(Flaw::LowatIsIgnored) {
             wakes.one(Whom::Other, SOCKET_IN, Reason::Arrived(count(other.inbox)));
@@ -277,7 +267,6 @@ impl Tcp {
         &mut self,
         side: Side,
         how: How,
-        now: Nanos,
         wakes: &mut Wakes,
     ) -> Result<(), Errno> {
         let (own, _) = self.both(side);
@@ -295,14 +284,15 @@ impl Tcp {
         own.input.shut |= keeps && how != How::Wr;
         own.output.shut |= keeps && how != How::Rd;
         if own.state == State::Connected && how != How::Rd {
-            self.send_fin(side, now, wakes);
+            self.send_fin(side, wakes);
         }
         wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
         result
     }
 
-    /// Once both ends have sent theirs, the connection is over.
-    fn send_fin(&mut self, side: Side, now: Nanos, wakes: &mut Wakes) {
+    /// A FIN, and its acknowledgement, of which the socket is told without a key
+    /// (`tcp_rcv_state_process`). Once both ends have sent theirs, the connection is over.
+    fn send_fin(&mut self, side: Side, wakes: &mut Wakes) {
         let (own, other) = self.both(side);
         if own.output.fin {
             return;
@@ -313,20 +303,8 @@ impl Tcp {
         if own.input.fin {
             own.end();
             other.end();
-        } else {
-            own.fin_acked = Some(Nanos(now.0.saturating_add(DELAYED_ACK.0)));
         }
-    }
-
-    /// When the FIN of that end is acknowledged, if one waits for that.
-    pub(super) fn due(&self, side: Side) -> Option<Nanos> {
-        self.half(side).fin_acked
-    }
-
-    /// It is acknowledged (TCP_FIN_WAIT2): whoever waits for the close to linger is woken.
-    pub(super) fn acknowledge(&mut self, side: Side, wakes: &mut Wakes) {
-        let (own, _) = self.both(side);
-        if own.fin_acked.take().is_some() && own.open {
+        if own.open {
             wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
         }
     }
@@ -341,10 +319,11 @@ impl Tcp {
         }
     }
 
-    /// `setsockopt(2)` SO_SNDBUF: writers who wait are woken if there is room.
+    /// `setsockopt(2)` SO_SNDBUF: writers are woken if there is room, wanted or not
+    /// (`sk_stream_write_space`).
     pub(super) fn resize(&mut self, side: Side, wakes: &mut Wakes) {
         let (own, _) = self.both(side);
-        if own.room.wanted && !own.room.full {
+        if !own.room.full {
             own.room.wanted = false;
             wakes.one(Whom::Own, SOCKET_OUT, Reason::Room);
         }
@@ -397,7 +376,7 @@ impl Tcp {
     }
 
     /// The last close: an RST if something was not read or if asked for, else a FIN.
-    pub(super) fn release(&mut self, side: Side, reset: bool, now: Nanos, wakes: &mut Wakes) {
+    pub(super) fn release(&mut self, side: Side, reset: bool, wakes: &mut Wakes) {
         let (own, other) = self.both(side);
         own.open = false;
         if own.state != State::Connected {
@@ -406,7 +385,7 @@ impl Tcp {
             own.end();
             other.reset(Whom::Other, wakes);
         } else {
-            self.send_fin(side, now, wakes);
+            self.send_fin(side, wakes);
         }
     }
 }
