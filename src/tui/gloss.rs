@@ -59,7 +59,18 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
             let text = visible(text.as_bytes(), 100);
             (format!("command: {text}"), phase_words(phase))
         }
-        _ => (moment(world, event), String::new()),
+        // Each of these has words of its own in `moment`: neither may send one back to the other.
+        Kind::Open { .. }
+        | Kind::Wakeup(_)
+        | Kind::Arrive { .. }
+        | Kind::EdgeLog(_)
+        | Kind::Unpark(_)
+        | Kind::Resync { .. }
+        | Kind::Settings(_)
+        | Kind::Conn { .. }
+        | Kind::Handle { .. }
+        | Kind::Told(_)
+        | Kind::Quiet => (moment(world, event), String::new()),
     }
 }
 
@@ -130,8 +141,17 @@ pub fn moment(world: &World, event: &Event) -> String {
             format!("command: {text} {}", phase_words(phase))
         }
         Kind::Told(_) => "every list as it is then".to_owned(),
-        _ if event.lane.is_worker() => format!("{lane} {}", parts(world, event).0),
-        _ => parts(world, event).0,
+        Kind::Quiet => "nothing happened up to here".to_owned(),
+        Kind::Return(_)
+        | Kind::Stale { .. }
+        | Kind::Refused(_)
+        | Kind::Gap { .. }
+        | Kind::Lane(_)
+        | Kind::Made { .. }
+        | Kind::Note(_) => {
+            let words = parts(world, event).0;
+            if event.lane.is_worker() { format!("{lane} {words}") } else { words }
+        }
     }
 }
 
@@ -196,5 +216,19 @@ fn success(event: &Event, record: &SyscallRecord) -> &'static str {
         (Call::Dup { .. }, _) => "another number for the same open file",
         (Call::EpollCreate, _) => "the epoll instance",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{LaneId, Nanos};
+
+    #[test]
+    fn that_nothing_happened_has_words() {
+        let event = Event { seq: Seq(1), t: Nanos(1), lane: LaneId::TOOL, kind: Kind::Quiet };
+        let world = World::default();
+        assert_eq!(moment(&world, &event), "nothing happened up to here");
+        assert_eq!(parts(&world, &event).0, "nothing happened up to here");
     }
 }
