@@ -7,6 +7,7 @@ mod news;
 
 use super::course::{Course, Phase, is_typed};
 use super::story::Teller;
+use crate::event::{Kind, LaneId, Nanos};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::line;
@@ -65,10 +66,13 @@ impl LessonApp {
         app.ui.size = size;
         app.ui.place = Place::Lesson;
         app.ui.zoom = zoom(case.steps.len());
+        let mut feed = Feed::new(HISTORY, Facts::default());
+        // Before the actors are made there is nothing, and that is known.
+        feed.take(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
         Self {
             app,
             course: Course::new(case),
-            feed: Feed::new(HISTORY, Facts::default()),
+            feed,
             viewed: None,
             shown: Shown::Overview,
             playing: false,
@@ -313,8 +317,8 @@ impl LessonApp {
 }
 
 /// The width of a timeline that shows so many steps, if it can.
-fn zoom(steps: usize) -> crate::event::Nanos {
+fn zoom(steps: usize) -> Nanos {
     let wanted = (steps as u64 + 2) * STEP.0;
-    let fits = |width: &&crate::event::Nanos| width.0 >= wanted.min(20 * STEP.0);
-    ZOOMS.iter().find(fits).copied().unwrap_or(crate::event::Nanos(20 * STEP.0))
+    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * STEP.0);
+    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * STEP.0))
 }

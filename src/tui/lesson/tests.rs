@@ -441,6 +441,7 @@ fn a_lesson_that_cannot_go_on_ends_cleanly() {
     class.app = LessonApp::new(case(), "Linux".to_owned(), (80, 24));
     class.app.stop("this lesson needs userfaultfd");
     class.shows(&["This lesson cannot begin here.", "this lesson needs userfaultfd"]);
+    class.hides(&["unknown"]);
     class.press("<Enter>[]etcsvp?");
 }
 
