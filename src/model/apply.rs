@@ -58,7 +58,7 @@ impl World {
             Kind::Refused(_) => self.counters.refused += 1,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
-                self.counters.lost += lost;
+                self.counters.lost = self.counters.lost.saturating_add(*lost);
                 self.lost_sync();
                 self.instance.check.wants_resync = true;
             }
