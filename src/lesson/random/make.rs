@@ -358,7 +358,8 @@ impl Maker {
                 return false;
             }
             self.stage = after;
-        } else {
+        } else if self.net || changes_descriptors(&action) {
+            // Alone, nothing else has to be known.
             self.stage.pass_over(&action);
         }
         self.case.steps.push(Step::new(action));
@@ -556,4 +557,9 @@ impl Maker {
 fn is_socket(kind: FileKind) -> bool {
     use FileKind::{Datagram, Listener, Tcp, Udp, Unix};
     matches!(kind, Unix | Datagram | Udp | Tcp | Listener)
+}
+
+/// Whether after it other descriptors are open.
+fn changes_descriptors(action: &Action) -> bool {
+    matches!(action, Action::Close { .. } | Action::Dup { .. } | Action::New { .. })
 }
