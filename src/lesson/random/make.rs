@@ -339,7 +339,11 @@ impl Maker {
             }
             // A message of several chunks wakes several times.
             Some(FileKind::Unix) if self.threads => Amount::Bytes(1),
-            // What the buffers of TCP hold is not modelled.
+            // A datagram that finds no room is dropped, which is not modelled.
+            Some(FileKind::Udp) => {
+                Amount::Bytes(self.dice.pick(&[1, 1, 100, 65508, 0]).copied().unwrap_or(1))
+            }
+            // What the buffers of TCP hold is not modelled either.
             Some(FileKind::Tcp) => {
                 Amount::Bytes(self.dice.pick(&[1, 1, 100, 2000, 0]).copied().unwrap_or(1))
             }
