@@ -11,6 +11,9 @@ mod tests;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -78,13 +81,14 @@ pub struct Summary {
 }
 
 /// Makes the sequences of a plan, up to the first that comes out otherwise. `progress` is told of
-/// every thousandth.
+/// each before it begins.
 ///
 /// The process must be one of its own: its small numbers are given to the sequences.
 pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Summary {
     let begin = Instant::now();
     let mut summary = Summary::default();
     for number in plan.seed..plan.seed.saturating_add(plan.sequences) {
+        progress(number);
         let threads = plan.has_threads(number);
         let case = make::sequence(number, threads);
         summary.sequences += 1;
@@ -97,9 +101,6 @@ pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Sum
                 summary.found = Some(shrunk(number, case, difference, flaw));
                 break;
             }
-        }
-        if summary.sequences.is_multiple_of(1000) {
-            progress(summary.sequences);
         }
     }
     summary.took = begin.elapsed();
@@ -159,7 +160,8 @@ struct Line<'a> {
 pub fn check(random: &Random) -> Result<u8, Error> {
     // Whatever was inherited is in the way of the small numbers.
     number::close_from(3).map_err(|e| Error::runtime("close inherited descriptors", &e))?;
-    let summary = run(random.plan, None, |_| {});
+    let watch = Watch::start(random);
+    let summary = run(random.plan, None, |number| watch.reached(number));
     let path = match &summary.found {
         Some(found) => Some(write(&random.folder, &found.case)?),
         None => None,
@@ -171,6 +173,48 @@ pub fn check(random: &Random) -> Result<u8, Error> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(check::NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),
     }
+}
+
+/// Looks after a run: a sequence that does not end holds its process, which no signal of its own
+/// could end.
+struct Watch {
+    reached: Arc<AtomicU64>,
+}
+
+/// No sequence takes as long as this.
+const ENDLESS: Duration = Duration::from_secs(120);
+
+impl Watch {
+    fn start(random: &Random) -> Self {
+        let reached = Arc::new(AtomicU64::new(random.plan.seed));
+        let (theirs, random) = (Arc::clone(&reached), random.clone());
+        thread::spawn(move || {
+            let mut last = theirs.load(Ordering::Relaxed);
+            loop {
+                thread::sleep(ENDLESS);
+                let now = theirs.load(Ordering::Relaxed);
+                if now == last {
+                    give_up(&random, now);
+                }
+                last = now;
+            }
+        });
+        Self { reached }
+    }
+
+    fn reached(&self, number: u64) {
+        self.reached.store(number, Ordering::Relaxed);
+    }
+}
+
+/// Ends the process with the sequence that does not end as a file.
+fn give_up(random: &Random, number: u64) -> ! {
+    let case = make::sequence(number, random.plan.has_threads(number));
+    let file = write(&random.folder, &case).map(|path| check::shown(&path));
+    let file = file.unwrap_or_else(|error| error.to_string());
+    // There is nobody left to be told if it fails.
+    let _told = writeln!(io::stdout(), "FAIL random {number}\n  {file} does not come to an end");
+    std::process::exit(check::FAILED.into())
 }
 
 fn write(folder: &Path, case: &Case) -> Result<PathBuf, Error> {

@@ -1,7 +1,9 @@
 //! A sequence on the kernel, and on the model alone.
 
 use crate::lesson::case::Case;
-use crate::lesson::run::{Observed, RunError, Runner};
+#[cfg(test)]
+use crate::lesson::run::Observed;
+use crate::lesson::run::{RunError, Runner};
 use crate::model::Machine;
 
 use super::rehearsal::Rehearsal;

@@ -339,7 +339,11 @@ impl Maker {
             }
             // A message of several chunks wakes several times.
             Some(FileKind::Unix) if self.threads => Amount::Bytes(1),
-            // What the buffers of TCP hold is not modelled.
+            // A datagram that finds no room is dropped, which is not modelled.
+            Some(FileKind::Udp) => {
+                Amount::Bytes(self.dice.pick(&[1, 1, 100, 65508, 0]).copied().unwrap_or(1))
+            }
+            // What the buffers of TCP hold is not modelled either.
             Some(FileKind::Tcp) => {
                 Amount::Bytes(self.dice.pick(&[1, 1, 100, 2000, 0]).copied().unwrap_or(1))
             }
@@ -358,7 +362,8 @@ impl Maker {
                 return false;
             }
             self.stage = after;
-        } else {
+        } else if self.net || changes_descriptors(&action) {
+            // Alone, nothing else has to be known.
             self.stage.pass_over(&action);
         }
         self.case.steps.push(Step::new(action));
@@ -556,4 +561,9 @@ impl Maker {
 fn is_socket(kind: FileKind) -> bool {
     use FileKind::{Datagram, Listener, Tcp, Udp, Unix};
     matches!(kind, Unix | Datagram | Udp | Tcp | Listener)
+}
+
+/// Whether after it other descriptors are open.
+fn changes_descriptors(action: &Action) -> bool {
+    matches!(action, Action::Close { .. } | Action::Dup { .. } | Action::New { .. })
 }

@@ -10,7 +10,9 @@ use crate::lesson::case::{
     Target, Wait, Way,
 };
 use crate::lesson::run::Observed;
-use crate::model::{Ctl, InstanceView, Machine, Place, Reported, WatchView, Woke};
+use crate::model::{Ctl, Machine, Place, Reported, Woke};
+#[cfg(test)]
+use crate::model::{InstanceView, WatchView};
 
 /// SO_SNDBUF of an AF_UNIX socket that nobody changed (net.core.wmem_default, socket(7)).
 const SNDBUF: u32 = 212_992;
@@ -162,15 +164,6 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Makes one step, and tells what is to be seen after it.
-    pub(super) fn play(&mut self, action: &Action) -> Observed {
-        let mut seen = Observed::default();
-        self.act(action, &mut seen);
-        self.collect(&mut seen);
-        self.look(&mut seen);
-        seen
-    }
-
     /// Makes one step without a look at what is to be seen.
     pub(super) fn pass_over(&mut self, action: &Action) {
         let mut seen = Observed::default();
@@ -220,7 +213,10 @@ impl Rehearsal {
                 }
                 (seen.events, seen.ret) = (None, Some(Outcome::Value(i64::from(*times))));
             }
-            Action::Limit { free } => self.free = *free,
+            Action::Limit { free } => {
+                self.free = *free;
+                seen.ret = Some(Outcome::Value(0));
+            }
             Action::Note | Action::Tally { .. } | Action::Reset => {}
             _ => seen.ret = Some(self.call(action)),
         }
@@ -497,6 +493,18 @@ impl Rehearsal {
     fn events(&self, events: &[Reported]) -> Seen {
         let entry = |event: &Reported| Entry { label: self.label(event.data), mask: event.mask };
         Seen::Events(events.iter().map(entry).collect())
+    }
+}
+
+#[cfg(test)]
+impl Rehearsal {
+    /// Makes one step, and tells what is to be seen after it.
+    pub(super) fn play(&mut self, action: &Action) -> Observed {
+        let mut seen = Observed::default();
+        self.act(action, &mut seen);
+        self.collect(&mut seen);
+        self.look(&mut seen);
+        seen
     }
 
     /// The lists, and who sleeps.

@@ -8,7 +8,7 @@ use crate::lesson::catalog;
 use crate::lesson::run::Observed;
 use crate::model::{Flaw, Machine};
 
-use super::{judge, make};
+use super::{judge, make, shrink};
 
 /// Random sequences by which errors are to be noticed.
 const SEQUENCES: u64 = 1000;
@@ -71,6 +71,21 @@ fn every_deliberate_error_is_noticed() {
         }
     }
     assert!(missed.is_empty(), "nobody notices {missed:?}");
+}
+
+#[test]
+fn what_differs_is_shrunk_to_the_steps_that_matter() {
+    let differs = |case: &Case| {
+        let flawed = Machine::new().with_flaw(Flaw::EventfdZeroIsSilent);
+        judge::on_model(case, Machine::new()) != judge::on_model(case, flawed)
+    };
+    let long = (0..SEQUENCES).map(|seed| make::sequence(seed, false)).find(|case| differs(case));
+    let long = long.expect("one of them notices");
+    let short = shrink::shrink(long.clone(), &mut |case| differs(case));
+    assert!(differs(&short) && short.steps.len() < long.steps.len());
+    // An ADD of the eventfd, perhaps a MOD, what empties the list, and the write.
+    assert!(short.steps.len() <= 4, "{short:#?}");
+    assert_eq!(short.actors.len(), 2, "{short:#?}");
 }
 
 /// What random sequences come upon: without it they show little.

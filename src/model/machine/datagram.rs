@@ -7,7 +7,7 @@ use super::Flaw;
 use super::charge::Charges;
 use super::link::Side;
 use super::stream::{Half, Message};
-use super::wakes::{SOCKET_IN, Wakes, Whom, count};
+use super::wakes::{SOCKET_IN, SOCKET_OUT, Wakes, Whom, count};
 
 /// The pair.
 #[derive(Clone, Debug)]
@@ -57,9 +57,12 @@ impl Datagram {
         self.half_mut(side).charged += charge;
         if let Err(errno) = self.refuses(side) {
             if errno == Errno::ECONNREFUSED {
-                // `unix_dgram_disconnected`: what it could have received is lost.
+                // Its writers are told that it sends to nobody now
+                // (`unix_dgram_peer_wake_disconnect_wakeup`), and what it could have received is
+                // lost (`unix_dgram_disconnected`).
                 self.connected[side.index()] = false;
                 self.half_mut(side).inbox.clear();
+                wakes.one(Whom::Own, SOCKET_OUT, Reason::Room);
             }
             if wakes.flawed(Flaw::RefusedDatagramIsSilent) {
                 let own = self.half_mut(side);

@@ -234,6 +234,20 @@ fn a_unix_datagram_that_is_refused_wakes_its_sender() {
 }
 
 #[test]
+fn a_first_datagram_to_a_closed_peer_wakes_its_sender_twice() {
+    let script = run("epoll e
+         dgram d
+         add e d.a OUT|ET
+         wait e = d.a OUT
+         close d.b
+         sleep A e
+         sleep B e
+         write d.a 1 = ECONNREFUSED
+         woke = B: d.a OUT");
+    assert!(script.machine.raced(), "A was woken too, and may have been first");
+}
+
+#[test]
 fn what_is_not_a_socket_says_so() {
     run("epoll e
          pipe p
