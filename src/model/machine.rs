@@ -47,6 +47,7 @@ pub use flaw::Flaw;
 use link::{Joint, Link, LinkId, Side};
 use listener::Listener;
 use pipe::Pipe;
+use race::Doubt;
 use stream::Stream;
 use tcp::Tcp;
 use thread::Sleep;
@@ -81,10 +82,7 @@ pub struct Machine {
     /// Threads that were woken and have not run.
     woken: VecDeque<LaneId>,
     returned: Vec<(LaneId, Woke)>,
-    /// Whether two things ever happened at once of which the kernel leaves open which comes first.
-    raced: bool,
-    /// Whether a thread ever waited for a harvest that was held.
-    stuck: bool,
+    doubt: Doubt,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].
@@ -354,7 +352,7 @@ impl Machine {
     fn close_with(&mut self, fd: Fd, reset: bool) -> Result<(), Errno> {
         let file = self.file_at(fd)?;
         if self.is_last_ref(file) && self.is_in_frozen(file) {
-            self.stuck = true;
+            self.doubt.stuck = true;
             return Err(Errno::EDEADLK);
         }
         self.numbers.remove(&fd);

@@ -23,6 +23,8 @@ const LEAST_SNDBUF: u32 = 4608;
 const MAIN: LaneId = LaneId(1);
 /// The first number of a case.
 const FIRST: i32 = 3;
+/// No number is larger.
+const LAST: i32 = 1 << 20;
 /// No drain or fill makes more calls.
 const MOST_CALLS: u32 = 100_000;
 /// What a full TCP connection over loopback takes, more or less.
@@ -123,7 +125,7 @@ impl Rehearsal {
         if let Some(free) = &mut self.free {
             *free = free.checked_sub(1).ok_or(Errno::EMFILE)?;
         }
-        let free = (FIRST..).map(Fd).find(|fd| !self.open.contains_key(fd));
+        let free = (FIRST..=LAST).map(Fd).find(|fd| !self.open.contains_key(fd));
         free.ok_or(Errno::EMFILE)
     }
 
@@ -446,17 +448,14 @@ impl Rehearsal {
         entered: Result<(), Errno>,
         seen: &mut Observed,
     ) {
-        match entered {
-            Err(errno) => {
-                seen.woke.insert(self.thread(lane), Seen::Errno(errno));
-            }
-            Ok(()) => {
-                let until = ms.map(|ms| Nanos(self.now.0 + nanos(ms).0));
-                self.sleepers.insert(lane, Sleeper { labels, until });
-                if ms == Some(0) {
-                    self.machine.expire(lane);
-                }
-            }
+        if let Err(errno) = entered {
+            seen.woke.insert(self.thread(lane), Seen::Errno(errno));
+            return;
+        }
+        let until = ms.map(|ms| Nanos(self.now.0 + nanos(ms).0));
+        self.sleepers.insert(lane, Sleeper { labels, until });
+        if ms == Some(0) {
+            self.machine.expire(lane);
         }
     }
 

@@ -120,7 +120,7 @@ fn simpler(action: &Action) -> Vec<Action> {
                         Amount::Value(_) => Amount::Value(1),
                     };
                 }
-            })
+            });
         }
         Action::Read { n, .. } if *n != 65536 => with(&|other| {
             if let Action::Read { n, .. } = other {

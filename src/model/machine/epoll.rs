@@ -90,7 +90,7 @@ impl Machine {
     /// A call that would sleep until a harvest that is held goes on.
     pub(super) fn not_frozen(&mut self, ep: FileId) -> Result<(), Errno> {
         let held = self.is_frozen(ep);
-        self.stuck |= held;
+        self.doubt.stuck |= held;
         if held { Err(Errno::EDEADLK) } else { Ok(()) }
     }
 
@@ -122,8 +122,14 @@ impl Machine {
             return Err(Errno::EINVAL);
         }
         self.not_frozen(by)?;
-        if op == Ctl::Add && is_epoll && self.nests_too_deep(by, file) {
-            return Err(Errno::ELOOP);
+        if op == Ctl::Add && is_epoll {
+            // `ep_loop_check` locks every instance from there down.
+            for ep in self.epolls_below(file) {
+                self.not_frozen(ep)?;
+            }
+            if self.nests_too_deep(by, file) {
+                return Err(Errno::ELOOP);
+            }
         }
         let key = WatchKey { fd, file };
         let known = self.registered(by, key);

@@ -23,6 +23,23 @@ impl Machine {
         self.links_below(target, ep, 0) + 1 + above > most
     }
 
+    /// An epoll and those that it watches, itself or through others.
+    pub(super) fn epolls_below(&self, top: FileId) -> Vec<FileId> {
+        let mut found = vec![top];
+        let mut at = 0;
+        while let Some(epoll) = found.get(at).and_then(|ep| self.epolls.get(ep)) {
+            at += 1;
+            let watched = epoll.interest.iter().filter_map(|id| Some(self.items.get(id)?.key.file));
+            let inner: Vec<_> = watched.filter(|file| self.epolls.contains_key(file)).collect();
+            for ep in inner {
+                if !found.contains(&ep) {
+                    found.push(ep);
+                }
+            }
+        }
+        found
+    }
+
     /// Links of the longest chain below an epoll; more than allowed if it leads to `goal`.
     fn links_below(&self, ep: FileId, goal: FileId, depth: usize) -> usize {
         let Some(epoll) = self.epolls.get(&ep).filter(|_| depth <= MAX_NESTS) else { return 0 };

@@ -7,6 +7,15 @@ use crate::event::{FileId, LaneId};
 use super::Machine;
 use super::thread::Sleep;
 
+/// What makes it doubtful that the kernel does what the machine did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Doubt {
+    /// Two things happened at once of which the kernel leaves open which comes first.
+    pub(super) raced: bool,
+    /// A thread waited for a harvest that was held.
+    pub(super) stuck: bool,
+}
+
 /// What a thread that was woken will do to an epoll instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Touch {
@@ -20,37 +29,38 @@ impl Machine {
     /// Whether, since the machine was new, two things happened at once of which the kernel leaves
     /// open which comes first: from then on the kernel may do otherwise.
     pub fn raced(&self) -> bool {
-        self.raced
+        self.doubt.raced
     }
 
     /// Whether, since the machine was new, a thread began to wait for a harvest that is held in a
     /// way that is not modelled: a call of the main thread, a poll of that epoll, a signal to who
     /// waits.
     pub fn stuck(&self) -> bool {
-        self.stuck
+        self.doubt.stuck
     }
 
     /// A registration of this epoll is listed by a wake-up, while a thread may look at the list.
     pub(super) fn race_with_arrival(&mut self, ep: FileId) {
-        if self.woken.is_empty() || self.raced {
+        if self.woken.is_empty() || self.doubt.raced {
             return;
         }
-        self.raced = self.woken.iter().any(|thread| self.touch(*thread, ep).is_some());
+        self.doubt.raced = self.woken.iter().any(|thread| self.touch(*thread, ep).is_some());
     }
 
     /// This epoll is harvested, or polled, while a thread may do so too. Two that poll do not
     /// disturb each other.
     pub(super) fn race_with_scan(&mut self, ep: FileId, harvests: bool) {
-        if self.woken.is_empty() || self.raced {
+        if self.woken.is_empty() || self.doubt.raced {
             return;
         }
         let disturbs = |touch: Touch| harvests || touch == Touch::Harvest;
-        self.raced = self.woken.iter().any(|thread| self.touch(*thread, ep).is_some_and(disturbs));
+        self.doubt.raced =
+            self.woken.iter().any(|thread| self.touch(*thread, ep).is_some_and(disturbs));
     }
 
     /// A thread in poll or select is woken by a file a second time, and may have looked meanwhile.
     pub(super) fn race_with_poller(&mut self) {
-        self.raced = true;
+        self.doubt.raced = true;
     }
 
     /// What a thread does to an epoll when it runs.

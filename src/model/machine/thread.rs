@@ -220,7 +220,7 @@ impl Machine {
                 if let Some(epoll) = self.epolls.get_mut(&ep) {
                     epoll.sleepers.retain(|other| *other != thread);
                     // What waits for a harvest that is held no signal wakes.
-                    self.stuck |= epoll.blocked.contains(&thread);
+                    self.doubt.stuck |= epoll.blocked.contains(&thread);
                     epoll.blocked.retain(|other| *other != thread);
                 }
                 let looks = with == Woke::Interrupted && self.not_frozen(ep).is_ok();
@@ -229,7 +229,7 @@ impl Machine {
             }
             Some(Sleep::Poll { .. }) => self.poll_again(thread).map(Woke::Polled),
             Some(Sleep::Frozen { .. }) => {
-                self.stuck = true;
+                self.doubt.stuck = true;
                 return;
             }
             None => return,

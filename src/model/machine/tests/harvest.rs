@@ -201,6 +201,7 @@ fn a_nest_over_a_held_harvest_is_stuck() {
          freeze A e 1 1";
     assert!(!run(held).machine.stuck());
     assert!(!run(&format!("{held}\n sleep B e\n write p.w 1\n thaw A")).machine.stuck());
+    run(&format!("{held}\n epoll t\n add t o IN = EDEADLK\n add t e IN = EDEADLK"));
     for waits in ["wait o", "poll e IN", "mod e p.r IN", "close p.r", "signal A"] {
         let mut script = run(held);
         script.call(&waits.split(' ').collect::<Vec<_>>());

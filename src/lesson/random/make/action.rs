@@ -1,0 +1,252 @@
+//! What is done: ideas, how often each is had, and the actions that they come to.
+
+use crate::event::{FileKind, How, Mask};
+use crate::lesson::case::{Action, FdArg, Label, Scan, SockOpt, Target, Wait};
+
+use super::{Maker, Sort};
+
+/// Descriptors beyond which no more are made.
+const MOST_OPEN: usize = 40;
+
+/// What a step does; several actions may belong to one idea.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idea {
+    Add,
+    Mod,
+    Del,
+    Ctl,
+    Nest,
+    Wait,
+    Poll,
+    Write,
+    Burst,
+    Read,
+    Drain,
+    Fill,
+    Close,
+    Dup,
+    Shutdown,
+    Buffer,
+    Park,
+    Signal,
+    Freeze,
+    Thaw,
+    Connect,
+    Accept,
+    Reset,
+    Lowat,
+}
+
+/// How often each is had, by one thread and by several. Several threads never fill or drain: each
+/// of its calls may wake somebody who runs beside the next.
+pub(super) const ALONE: [(usize, Idea); 16] = [
+    (16, Idea::Add),
+    (9, Idea::Mod),
+    (3, Idea::Del),
+    (1, Idea::Ctl),
+    (3, Idea::Nest),
+    (24, Idea::Wait),
+    (4, Idea::Poll),
+    (20, Idea::Write),
+    (3, Idea::Burst),
+    (12, Idea::Read),
+    (4, Idea::Drain),
+    (1, Idea::Fill),
+    (2, Idea::Close),
+    (2, Idea::Dup),
+    (2, Idea::Shutdown),
+    (1, Idea::Buffer),
+];
+/// What is added where there are connections.
+pub(super) const CONNECTED: [(usize, Idea); 4] =
+    [(10, Idea::Connect), (6, Idea::Accept), (1, Idea::Reset), (2, Idea::Lowat)];
+pub(super) const TOGETHER: [(usize, Idea); 15] = [
+    (12, Idea::Add),
+    (5, Idea::Mod),
+    (1, Idea::Del),
+    (2, Idea::Nest),
+    (3, Idea::Wait),
+    (2, Idea::Poll),
+    (12, Idea::Write),
+    (5, Idea::Read),
+    (1, Idea::Close),
+    (1, Idea::Dup),
+    (1, Idea::Shutdown),
+    (14, Idea::Park),
+    (1, Idea::Signal),
+    (9, Idea::Freeze),
+    (9, Idea::Thaw),
+];
+
+impl Maker {
+    pub(super) fn action(&mut self, idea: Idea) -> Option<Action> {
+        match idea {
+            Idea::Add | Idea::Mod | Idea::Del | Idea::Ctl | Idea::Nest => self.control(idea),
+            Idea::Wait => Some(Action::Wait(Wait {
+                ep: self.epoll()?,
+                max: self.dice.weigh(&[(6, 1), (3, 2), (3, 3), (6, 64), (1, 0), (1, -1)])?,
+                timeout: Some(0),
+                thread: None,
+            })),
+            Idea::Poll => self.scan(None),
+            Idea::Write | Idea::Burst | Idea::Read | Idea::Drain | Idea::Fill => self.data(idea),
+            Idea::Close | Idea::Dup | Idea::Shutdown | Idea::Buffer => self.number(idea),
+            Idea::Connect | Idea::Accept | Idea::Reset | Idea::Lowat => self.connection(idea),
+            Idea::Park => self.park(),
+            Idea::Freeze | Idea::Thaw | Idea::Signal => self.thread(idea),
+        }
+    }
+
+    fn control(&mut self, idea: Idea) -> Option<Action> {
+        let ep = self.epoll()?;
+        Some(match idea {
+            Idea::Nest => {
+                let fd = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
+                Action::Add { ep, fd, mask: self.mask(), who: None }
+            }
+            Idea::Add => Action::Add { ep, fd: self.file()?, mask: self.mask_to_add(), who: None },
+            Idea::Mod => Action::Mod { ep, fd: self.file()?, mask: self.mask(), who: None },
+            Idea::Del => Action::Del { ep, fd: self.file()?, who: None },
+            _ => Action::Ctl { ep, fd: self.file()?, mask: self.mask() },
+        })
+    }
+
+    /// Reads and writes.
+    fn data(&mut self, idea: Idea) -> Option<Action> {
+        Some(match idea {
+            Idea::Read => Action::Read { fd: self.file()?, n: self.size()?, who: None },
+            Idea::Drain => {
+                // A semaphore that was set to a large number has no end.
+                let ends = |kind| !matches!(kind, FileKind::Epoll | FileKind::Eventfd);
+                let fd = self.one(&self.of_kind(ends))?;
+                Action::Drain { fd, n: self.size()?, who: None }
+            }
+            Idea::Fill => {
+                let filled = |kind| matches!(kind, FileKind::PipeWriter | FileKind::Unix);
+                let fd = self.one(&self.of_kind(filled))?;
+                Action::Fill { fd, n: self.dice.weigh(&[(1, 1000), (1, 4096)])?, who: None }
+            }
+            _ => {
+                let fd = self.file()?;
+                Action::Write { what: self.amount(&fd), fd, who: None }
+            }
+        })
+    }
+
+    /// What changes descriptors and sockets.
+    fn number(&mut self, idea: Idea) -> Option<Action> {
+        match idea {
+            Idea::Close => {
+                let all = self.dice.percent(10);
+                let fd = self.one(&self.of_kind(|kind| all || kind != FileKind::Epoll))?;
+                Some(Action::Close { fd, who: None })
+            }
+            Idea::Dup => {
+                let fd = self.file()?;
+                let full = self.stage.open().count() >= MOST_OPEN;
+                (!full).then(|| Action::Dup { fd, name: self.name("d") })
+            }
+            Idea::Shutdown => {
+                let fd = self.one(&self.of_kind(is_socket))?;
+                Some(Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? })
+            }
+            _ => {
+                let fd = self.one(&self.of_kind(is_socket))?;
+                let value = *self.dice.pick(&[1, 4000, 20000, 100_000])?;
+                Some(Action::Sockopt { fd, opt: SockOpt::SndBuf, value })
+            }
+        }
+    }
+
+    /// What is done with connections.
+    fn connection(&mut self, idea: Idea) -> Option<Action> {
+        let listeners = self.of_kind(|kind| kind == FileKind::Listener);
+        if idea == Idea::Accept {
+            let fd = self.one(&listeners)?;
+            return Some(Action::Accept { fd, name: self.name("a"), who: None });
+        }
+        let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
+        Some(match idea {
+            Idea::Connect => {
+                let nobody = self.dice.percent(15);
+                let to = self.dice.pick(&listeners).filter(|_| !nobody).cloned();
+                Action::Connect { fd, to: to.map_or(Target::Nobody, Target::Listener) }
+            }
+            Idea::Reset => Action::Rst { fd },
+            _ => {
+                let value = *self.dice.pick(&[0, 1, 2, 150])?;
+                Action::Sockopt { fd, opt: SockOpt::RcvLowat, value }
+            }
+        })
+    }
+
+    /// What is done with threads, but that they go to sleep.
+    fn thread(&mut self, idea: Idea) -> Option<Action> {
+        match idea {
+            Idea::Freeze if self.sort == Sort::Held => {
+                let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
+                let max = self.dice.weigh(&[(1, 1), (1, 2), (2, 64)])?;
+                let at = self.dice.weigh(&[(3, 1), (2, 2), (1, 3)])?.min(max);
+                Some(Action::Freeze { ep, thread: self.awake()?, max, at })
+            }
+            Idea::Thaw => {
+                let frozen = self.stage.frozen();
+                Some(Action::Thaw { thread: self.dice.pick(&frozen)?.clone() })
+            }
+            Idea::Signal => {
+                let mut asleep = Self::names();
+                asleep.retain(|name| self.stage.sleeps(name));
+                Some(Action::Signal { thread: self.dice.pick(&asleep)?.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// poll or select over some of what is open, sometimes over what is not.
+    fn scan(&mut self, thread: Option<Label>) -> Option<Action> {
+        let mut labels = self.of_kind(|_| true);
+        if self.dice.percent(10) {
+            labels.extend(self.stage.closed().cloned());
+        }
+        let mut fds = Vec::new();
+        for _ in 0..=self.dice.roll(if thread.is_some() { 2 } else { labels.len() }) {
+            let label = self.dice.pick(&labels)?.clone();
+            labels.retain(|other| *other != label);
+            let masks = [Mask::IN, Mask::OUT, Mask::IN | Mask::OUT, Mask::PRI, Mask::RDHUP];
+            let mask = *self.dice.pick(&masks)?;
+            fds.push((FdArg::Named(label), mask));
+            if labels.is_empty() {
+                break;
+            }
+        }
+        let timeout = if thread.is_some() { None } else { Some(0) };
+        let select = self.dice.percent(40);
+        if select {
+            // What select cannot be asked for.
+            fds.retain(|(_, mask)| *mask != Mask::RDHUP);
+            self.stage.closed().for_each(|gone| fds.retain(|(fd, _)| fd.label() != Some(gone)));
+        }
+        let scan = Scan { fds, timeout, thread };
+        match scan.fds.as_slice() {
+            [] => None,
+            _ if select => Some(Action::Select(scan)),
+            _ => Some(Action::Poll(scan)),
+        }
+    }
+
+    /// A thread that is awake goes to sleep in epoll_wait, or sometimes in poll or select.
+    fn park(&mut self) -> Option<Action> {
+        let thread = self.awake()?;
+        if self.dice.percent(25) {
+            return self.scan(Some(thread));
+        }
+        let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
+        let max = self.dice.weigh(&[(2, 1), (1, 2), (3, 64)])?;
+        Some(Action::Wait(Wait { ep, max, timeout: None, thread: Some(thread) }))
+    }
+}
+
+fn is_socket(kind: FileKind) -> bool {
+    use FileKind::{Datagram, Listener, Tcp, Udp, Unix};
+    matches!(kind, Unix | Datagram | Udp | Tcp | Listener)
+}
