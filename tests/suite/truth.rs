@@ -175,7 +175,7 @@ fn around_divergences(server: &Server) -> String {
     let lines = server.lines();
     let first = lines.iter().position(|l| l["kind"] == "divergence").unwrap_or(0);
     let few = &lines[first.saturating_sub(40)..(first + 20).min(lines.len())];
-    few.iter().map(|line| format!("{line}\n")).collect()
+    few.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
