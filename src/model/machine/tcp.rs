@@ -335,6 +335,8 @@ impl Tcp {
         match (own.attempt, own.state) {
             (Attempt::None, _) => {
                 own.attempt = Attempt::Begun;
+                // `tcp_connect_init` begins anew.
+                (own.error, own.input.fin) = (None, false);
                 Ok(Connect::Try)
             }
             (Attempt::Begun, State::SynSent) => Err(Errno::EALREADY),

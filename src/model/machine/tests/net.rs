@@ -110,7 +110,13 @@ fn a_full_accept_queue_does_not_answer_until_there_is_room() {
          shutdown d wr
          bits d = OUT|ERR|HUP|WRNORM
          read d = ECONNRESET
-         read d = ENOTCONN");
+         read d = ENOTCONN
+         connect d L
+         shutdown d rd
+         bits d = OUT|ERR|HUP|WRNORM
+         connect d L
+         read d = EAGAIN
+         bits d = 0");
 }
 
 #[test]
