@@ -338,27 +338,28 @@ impl Machine {
     /// # Errors
     /// EBADF if the number is not open.
     pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.close_with(fd, false)
-    }
-
-    /// `close(2)` after SO_LINGER was set to 0 seconds: TCP resets the connection.
-    ///
-    /// # Errors
-    /// EBADF if the number is not open.
-    pub fn reset(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.close_with(fd, true)
-    }
-
-    fn close_with(&mut self, fd: Fd, reset: bool) -> Result<(), Errno> {
         let file = self.file_at(fd)?;
         if self.is_last_ref(file) && self.is_in_frozen(file) {
             self.doubt.stuck = true;
             return Err(Errno::EDEADLK);
         }
         self.numbers.remove(&fd);
-        self.drop_ref(file, reset);
+        self.drop_ref(file);
         self.settle();
         Ok(())
+    }
+
+    /// `close(2)` after SO_LINGER was set to 0 seconds: TCP resets the connection with the last
+    /// close of the socket, under whatever number.
+    ///
+    /// # Errors
+    /// EBADF if the number is not open.
+    pub fn reset(&mut self, fd: Fd) -> Result<(), Errno> {
+        let id = self.file_at(fd)?;
+        if let Some(file) = self.files.get_mut(&id) {
+            file.resets = true;
+        }
+        self.close(fd)
     }
 
     /// `dup(2)`, which gave the number `at`.

@@ -31,6 +31,8 @@ pub(super) enum What {
 pub(super) struct File {
     /// Descriptors that name it, and calls that are inside it.
     refs: u32,
+    /// Whether the last close resets a connection (SO_LINGER with 0).
+    pub(super) resets: bool,
     pub(super) what: What,
     /// Its registrations, newest first (`f_ep`).
     pub(super) items: Vec<ItemId>,
@@ -48,7 +50,8 @@ impl Machine {
             let _closed = self.close(at.fd);
         }
         self.numbers.insert(at.fd, at.file);
-        let file = File { refs: 1, what, items: Vec::new(), queue: Queue::default() };
+        let file =
+            File { refs: 1, resets: false, what, items: Vec::new(), queue: Queue::default() };
         self.files.insert(at.file, file);
         self.order.push(at.file);
     }
@@ -273,14 +276,14 @@ impl Machine {
     }
 
     /// One less; after the last one the file is released.
-    pub(super) fn drop_ref(&mut self, id: FileId, reset: bool) {
+    pub(super) fn drop_ref(&mut self, id: FileId) {
         let Some(file) = self.files.get_mut(&id) else { return };
         file.refs = file.refs.saturating_sub(1);
         if file.refs == 0 || self.flawed(Flaw::AnyCloseUnregisters) {
             self.unregister_file(id);
         }
         if self.files.get(&id).is_some_and(|file| file.refs == 0) {
-            self.release(id, reset);
+            self.release(id);
         }
     }
 
@@ -304,7 +307,7 @@ impl Machine {
         }
     }
 
-    fn release(&mut self, id: FileId, reset: bool) {
+    fn release(&mut self, id: FileId) {
         let Some(file) = self.files.remove(&id) else { return };
         self.order.retain(|other| *other != id);
         match file.what {
@@ -316,7 +319,7 @@ impl Machine {
                 self.epolls.remove(&id);
             }
             What::Listener(listener) => self.reset_pending(listener.queue),
-            What::End(link, side) => self.release_end(link, side, reset),
+            What::End(link, side) => self.release_end(link, side, file.resets),
             What::Eventfd(_) | What::Timerfd(_) | What::Plain => {}
         }
     }

@@ -247,12 +247,12 @@ impl Machine {
                     }
                 }
                 for id in hooked {
-                    self.drop_ref(id, false);
+                    self.drop_ref(id);
                 }
                 self.returned.push((thread, woke));
             }
             Some(Sleep::Wait { ep, .. } | Sleep::Frozen { ep }) => {
-                self.drop_ref(ep, false);
+                self.drop_ref(ep);
                 self.returned.push((thread, woke));
             }
             None => {}

@@ -251,6 +251,18 @@ fn a_reset_sets_every_bit() {
 }
 
 #[test]
+fn a_socket_resets_with_its_last_close() {
+    let mut script = run(CONNECTED);
+    script.run(
+        "dup c d
+         reset d
+         read s = EAGAIN
+         close c
+         read s = ECONNRESET",
+    );
+}
+
+#[test]
 fn data_to_a_socket_that_is_shut_both_ways_resets_both() {
     let mut script = run(CONNECTED);
     script.run(
