@@ -19,10 +19,11 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
+use crate::lesson::check::Check;
 use crate::lesson::child::SUBCOMMAND;
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
-use options::{Check, Options};
+use options::{CheckArgs, Options};
 pub use values::{HistoryLimits, Output, ThemeName};
 
 /// The address of the server unless the user says otherwise.
@@ -36,24 +37,11 @@ pub enum Request {
     /// Show, list, print or run lessons.
     Lesson(Box<LessonOptions>),
     /// Run cases and say how they came out.
-    Check(CheckOptions),
+    Check(Check),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
     /// Print this text and end: help, version, completions, the manual page.
     Print(String),
-}
-
-/// Which cases to run and how to tell of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckOptions {
-    /// Case files, and folders of them; none is what the program has itself.
-    pub paths: Vec<PathBuf>,
-    /// A JSON object a line instead of words.
-    pub json: bool,
-    /// How long a case may take.
-    pub timeout: Duration,
-    /// Random sequences instead of cases: how many, and the first.
-    pub random: Option<(u64, u64)>,
 }
 
 /// How to run the server and how to show it.
@@ -138,7 +126,7 @@ enum Verb {
     #[command(after_help = LESSONS)]
     Lesson(Box<LessonArgs>),
     /// Run case files on this kernel and on the model: both must do what the files say
-    Check(Check),
+    Check(CheckArgs),
     /// Print the completions for a shell.
     Completions {
         /// The shell.

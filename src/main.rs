@@ -1,14 +1,11 @@
 //! The `epollscope` program: parse, run, print the error, exit code.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use epollscope::cli::{CheckOptions, Request, parse};
+use epollscope::cli::{Request, parse};
 use epollscope::error::Error;
-use epollscope::lesson::check::{self, Check};
-use epollscope::lesson::child;
-use epollscope::lesson::random::{self, Plan, Random};
+use epollscope::lesson::{check, child};
 use epollscope::{serve, teach};
 
 fn main() -> ExitCode {
@@ -30,14 +27,7 @@ fn run() -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Request::Check(CheckOptions { random: Some((sequences, seed)), json, .. }) => {
-            let plan = Plan { sequences, seed, ..Plan::default() };
-            let random = Random { plan, json, folder: PathBuf::from(".") };
-            Ok(ExitCode::from(random::check(&random)?))
-        }
-        Request::Check(CheckOptions { paths, json, timeout, .. }) => {
-            Ok(ExitCode::from(check::run(&Check { paths, json, timeout })?))
-        }
+        Request::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
         Request::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         Request::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),

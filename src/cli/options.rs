@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{self, HistoryLimits, Output, ThemeName};
-use super::{CheckOptions, DEFAULT_LISTEN, ServeOptions};
+use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
 };
+use crate::lesson::check::Check;
 
 /// The options as given in one place: on the command line, or in the configuration file.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +137,7 @@ struct Run {
 
 /// Which cases are run.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     /// Case files, or folders with them [default: the cases and lessons of the program]
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
@@ -154,12 +155,12 @@ pub(super) struct Check {
     timeout: Option<Duration>,
 }
 
-impl Check {
+impl CheckArgs {
     /// What is to be done, with the defaults where nothing was given.
-    pub(super) fn resolve(self) -> CheckOptions {
+    pub(super) fn resolve(self) -> Check {
         let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let random = self.random.map(|sequences| (sequences, self.seed));
-        CheckOptions { paths: self.paths, json: self.json, timeout, random }
+        Check { paths: self.paths, json: self.json, timeout, random }
     }
 }
 

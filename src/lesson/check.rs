@@ -14,6 +14,7 @@ use crate::event::{Kind, Nanos, visible};
 use super::case::{Case, Step};
 use super::child::{PlayError, Player};
 use super::print::one_line;
+use super::random::{self, Plan, Random};
 use super::run::{Mismatch, Report};
 use find::Found;
 
@@ -31,6 +32,8 @@ pub struct Check {
     pub json: bool,
     /// How long a case may take.
     pub timeout: Duration,
+    /// Random sequences instead of cases: how many, and the number of the first.
+    pub random: Option<(u64, u64)>,
 }
 
 /// How a case came out.
@@ -71,9 +74,15 @@ struct Tally {
 /// status.
 ///
 /// # Errors
-/// [`Error::Usage`] if a file is missing or wrong: then nothing at all is run. If standard output
-/// cannot be written for another reason than that its reader went away.
+/// [`Error::Usage`] if a file is missing or wrong: then nothing at all is run. If standard output,
+/// or the file of a sequence that came out otherwise, cannot be written; a reader of standard
+/// output that went away is none.
 pub fn run(check: &Check) -> Result<u8, Error> {
+    if let Some((sequences, seed)) = check.random {
+        let plan = Plan { sequences, seed, ..Plan::default() };
+        let folder = PathBuf::from(".");
+        return random::check(&Random { plan, json: check.json, folder });
+    }
     let found = find::all(&check.paths).map_err(Error::Usage)?;
     match run_all(check, &found, &mut io::stdout().lock()) {
         Ok(tally) => Ok(if tally.failed == 0 { 0 } else { FAILED }),

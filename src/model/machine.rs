@@ -483,20 +483,4 @@ impl Machine {
     pub fn rcvbuf(&mut self, fd: Fd, _bytes: u32) -> Result<(), Errno> {
         self.socket(fd).map(drop)
     }
-
-    /// The socket under a number; a listener has no link.
-    fn socket(&self, fd: Fd) -> Result<(FileId, Option<LinkId>, Side), Errno> {
-        let (file, what) = self.what_at(fd)?;
-        match what {
-            What::Listener(_) => Ok((file, None, Side::A)),
-            What::End(link, side) => {
-                let pipe = |link: &Link| matches!(link.joint, Joint::Pipe(_));
-                if self.links.get(link).is_some_and(pipe) {
-                    return Err(Errno::ENOTSOCK);
-                }
-                Ok((file, Some(*link), *side))
-            }
-            _ => Err(Errno::ENOTSOCK),
-        }
-    }
 }

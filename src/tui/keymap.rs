@@ -27,6 +27,8 @@ pub enum Mode {
     Lesson,
     /// A lesson, and a question is open.
     Question,
+    /// A lesson that is over.
+    Ended,
     /// A lesson, and an earlier step of it is shown.
     Earlier,
     /// The lessons to choose from.
@@ -35,13 +37,14 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Live,
         Self::Past,
         Self::Entry,
         Self::Help,
         Self::Lesson,
         Self::Question,
+        Self::Ended,
         Self::Earlier,
         Self::Menu,
     ];

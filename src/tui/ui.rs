@@ -104,6 +104,8 @@ pub enum Place {
     Lesson,
     /// In a lesson, before an open question.
     Question,
+    /// In a lesson that is over.
+    Ended,
     /// Before the list of lessons.
     Menu,
 }
@@ -192,9 +194,10 @@ impl Ui {
                 (Place::Menu, _) => Mode::Menu,
                 (Place::Server, true) => Mode::Past,
                 (Place::Server, false) => Mode::Live,
-                (Place::Lesson | Place::Question, true) => Mode::Earlier,
+                (Place::Lesson | Place::Question | Place::Ended, true) => Mode::Earlier,
                 (Place::Lesson, false) => Mode::Lesson,
                 (Place::Question, false) => Mode::Question,
+                (Place::Ended, false) => Mode::Ended,
             }
         }
     }

@@ -79,11 +79,15 @@ fn fd(r: &mut Reader<'_>, table: &mut Table<'_>, wants: Wants) -> Read<FdArg> {
 
 /// The key `ep` of a call that takes the lock of the instance. Anything may stand there, for the
 /// sake of the error.
-fn instance(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<FdArg> {
+fn instance(
+    r: &mut Reader<'_>,
+    table: &mut Table<'_>,
+    what: impl FnOnce(Label) -> What,
+) -> Read<FdArg> {
     table.take(r, "ep", |r, value| {
         let ep = fd::fd(r, value, Wants::Any)?;
         if let Some(label) = ep.label() {
-            r.uses.push(Use::new(value.span(), What::Enter(label.clone())));
+            r.uses.push(Use::new(value.span(), what(label.clone())));
         }
         Ok(ep)
     })
@@ -104,7 +108,7 @@ fn milliseconds(r: &mut Reader<'_>, value: &Value<'_>) -> Read<u32> {
 }
 
 fn ctl(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Read<Action> {
-    let ep = instance(r, table);
+    let ep = instance(r, table, What::Control);
     let fd = fd(r, table, Wants::Any);
     if word == "del" {
         let who = who(r, table);
@@ -136,7 +140,6 @@ fn sleeper(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<(Option<Label>, Op
 }
 
 fn wait(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Wait> {
-    let ep = instance(r, table);
     let max = table.option(r, "max", |r, max| {
         let number = max.number(r, i32::MIN, i32::MAX)?;
         if (MAX_EVENTS + 1..=KERNEL_EVENTS).contains(&number) {
@@ -147,6 +150,13 @@ fn wait(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Wait> {
         }
         Ok(number)
     });
+    // A thread may wait for the lock; a wrong number fails before it.
+    let refused = matches!(max, Ok(Some(max)) if max <= 0 || max > MAX_EVENTS);
+    let ep = if refused || table.get("thread").is_some() {
+        table.take(r, "ep", |r, ep| fd::fd(r, ep, Wants::Any))
+    } else {
+        instance(r, table, What::Enter)
+    };
     let (thread, timeout) = sleeper(r, table)?;
     Ok(Wait { ep: ep?, max: max?.unwrap_or(64), timeout, thread })
 }

@@ -30,6 +30,8 @@ pub(super) enum What {
     Fd(Label, Wants),
     /// Asks an epoll instance for something that waits while a harvest of it is frozen.
     Enter(Label),
+    /// The same, unless it fails before it comes to that.
+    Control(Label),
     /// Makes a descriptor.
     Make(Label, Thing),
     /// Makes a duplicate of the other.
@@ -76,6 +78,7 @@ impl Use {
             }
             What::Fd(label, _)
             | What::Enter(label)
+            | What::Control(label)
             | What::Make(label, _)
             | What::Close(label)
             | What::Park(label, _)
@@ -239,10 +242,13 @@ impl Scope {
         let named = |label: &Label| how.round.map_or(label.clone(), |round| label.of_round(round));
         match what {
             What::Fd(label, wants) => self.fd(&named(label), *wants, how.claim),
-            What::Enter(label) => self.enter(&named(label)),
+            What::Control(_) if how.claim != Claim::Success => Ok(()),
+            What::Enter(label) | What::Control(label) => self.enter(&named(label)),
             What::Make(label, thing) => self.make(&named(label), *thing, None, line, how),
             What::Dup(label, of) => {
                 let of = of.as_ref().and_then(|of| self.known.get(&named(of)));
+                // What a number names by now that was closed is not known.
+                let of = of.filter(|of| of.state == State::Open);
                 let (thing, file) =
                     of.map_or((Thing::Unsure, None), |of| (of.thing, Some(of.file)));
                 self.make(&named(label), thing, file, line, how)
@@ -278,7 +284,7 @@ impl Scope {
         let Some(known) = self.known.get(label) else {
             return Err(self.unknown_label(label));
         };
-        if wants.takes(known.thing) || (claim != Claim::Success && wants.yields()) {
+        if wants.takes(known.thing) || (claim != Claim::Success && wants.yields(known.thing)) {
             return Ok(());
         }
         if (wants, known.thing) == (Wants::Writable, Thing::Eventfd) {

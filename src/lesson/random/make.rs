@@ -106,6 +106,11 @@ impl Maker {
             if after.machine.raced() || after.machine.stuck() {
                 return false;
             }
+            // A file says of nobody that a harvest is held who is not held.
+            let not_held = |thread| !after.frozen().contains(thread);
+            if matches!(&action, Action::Freeze { thread, .. } if not_held(thread)) {
+                return false;
+            }
             self.stage = after;
         } else if self.sort == Sort::Connected || changes_descriptors(&action) {
             // Alone, nothing else has to be known.

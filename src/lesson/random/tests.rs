@@ -9,6 +9,7 @@ use crate::lesson::run::Observed;
 use crate::model::{Flaw, Machine};
 
 use super::{judge, make, shrink};
+use crate::lesson::{parse, to_toml};
 
 /// Random sequences by which errors are to be noticed.
 const SEQUENCES: u64 = 1000;
@@ -86,6 +87,19 @@ fn what_differs_is_shrunk_to_the_steps_that_matter() {
     // An ADD of the eventfd, perhaps a MOD, what empties the list, and the write.
     assert!(short.steps.len() <= 4, "{short:#?}");
     assert_eq!(short.actors.len(), 2, "{short:#?}");
+}
+
+/// What differs is written to a file: that must say the same again.
+#[test]
+fn every_sequence_is_read_back_from_its_file() {
+    for seed in 0..SEQUENCES {
+        let case = make::sequence(seed, seed.is_multiple_of(4));
+        let printed = to_toml(&case);
+        match parse("printed.toml", &printed) {
+            Ok(again) => assert_eq!(again.without_lines(), case.without_lines(), "{printed}"),
+            Err(errors) => panic!("{errors}\n{printed}"),
+        }
+    }
 }
 
 /// What random sequences come upon: without it they show little.

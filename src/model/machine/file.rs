@@ -87,6 +87,22 @@ impl Machine {
         Ok((file, end))
     }
 
+    /// The socket under a number; a listener has no link.
+    pub(super) fn socket(&self, fd: Fd) -> Result<(FileId, Option<LinkId>, Side), Errno> {
+        let (file, what) = self.what_at(fd)?;
+        match what {
+            What::Listener(_) => Ok((file, None, Side::A)),
+            What::End(link, side) => {
+                let pipe = |link: &Link| matches!(link.joint, Joint::Pipe(_));
+                if self.links.get(link).is_some_and(pipe) {
+                    return Err(Errno::ENOTSOCK);
+                }
+                Ok((file, Some(*link), *side))
+            }
+            _ => Err(Errno::ENOTSOCK),
+        }
+    }
+
     // --- poll
 
     /// What the file's poll answers now, with the traces that polling leaves.

@@ -63,6 +63,19 @@ impl Machine {
         self.doubt.raced = true;
     }
 
+    /// A thread runs that may hold the last reference to a file, beside others: as it returns the
+    /// file is released, its registrations go and its peer hears of it, before or after the others
+    /// look.
+    pub(super) fn race_with_release(&mut self, thread: LaneId, alone: bool) {
+        let named = |id: &FileId| self.numbers.values().any(|other| other == id);
+        self.doubt.raced |= !alone
+            && match self.threads.get(&thread) {
+                Some(Sleep::Wait { ep, .. } | Sleep::Frozen { ep }) => !named(ep),
+                Some(Sleep::Poll { hooked, .. }) => !hooked.iter().all(named),
+                None => false,
+            };
+    }
+
     /// What a thread does to an epoll when it runs.
     fn touch(&self, thread: LaneId, ep: FileId) -> Option<Touch> {
         match self.threads.get(&thread)? {

@@ -164,7 +164,10 @@ impl Machine {
     /// Lets the threads that were woken run, in the order in which they were, until all sleep or
     /// have returned.
     pub(super) fn settle(&mut self) {
+        let mut alone = self.woken.len() <= 1;
         while let Some(thread) = self.woken.pop_front() {
+            alone &= self.woken.is_empty();
+            self.race_with_release(thread, alone);
             match self.threads.get(&thread) {
                 Some(Sleep::Wait { ep, max }) => {
                     let (ep, max) = (*ep, *max);

@@ -8,8 +8,10 @@ use crate::tui::key::{Key, ch, plain};
 const READY: &[Mode] = &[Mode::Lesson];
 const ASKED: &[Mode] = &[Mode::Question];
 const EARLIER: &[Mode] = &[Mode::Earlier];
-const NOW: &[Mode] = &[Mode::Lesson, Mode::Question];
-const EVERY: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Earlier];
+const ENDED: &[Mode] = &[Mode::Ended];
+const GOING: &[Mode] = &[Mode::Lesson, Mode::Question];
+const NOW: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended];
+const EVERY: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended, Mode::Earlier];
 const MENU: &[Mode] = &[Mode::Menu];
 
 /// The keys of a lesson and of its menu.
@@ -21,6 +23,7 @@ pub static LESSON: &[Binding] = &[
         Action::Next,
         ["", "the next step, or its question", "next"],
     ),
+    row(Group::Lesson, ENDED, &[plain(Key::Enter), ch('.'), ch(' ')], Action::Next, ["", "", ""]),
     row(
         Group::Lesson,
         ASKED,
@@ -71,7 +74,7 @@ pub static LESSON: &[Binding] = &[
     ),
     row(
         Group::Lesson,
-        NOW,
+        GOING,
         &[ch('p')],
         Action::Play,
         ["", "play on by itself; it stops at questions", "play"],

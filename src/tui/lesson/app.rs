@@ -111,8 +111,11 @@ impl LessonApp {
 
     /// What the keyboard is for follows from how far the lesson is.
     fn settle(&mut self) {
-        let asking = self.course.phase == Phase::Asking;
-        self.app.ui.place = if asking { Place::Question } else { Place::Lesson };
+        self.app.ui.place = match self.course.phase {
+            Phase::Asking => Place::Question,
+            Phase::Finished | Phase::Stopped(_) => Place::Ended,
+            Phase::Starting | Phase::Ready | Phase::Making => Place::Lesson,
+        };
         self.app.observe(&self.feed.scene());
     }
 
@@ -174,6 +177,7 @@ impl LessonApp {
                 self.playing = false;
                 self.app.ui.looked.clear();
                 self.scroll = 0;
+                self.settle();
                 None
             }
             Phase::Ready if self.course.asks() => {

@@ -41,7 +41,7 @@ impl Help<'_> {
         let groups = match self.0.ui.place {
             Place::Server => &Group::ALL[..],
             Place::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
-            Place::Lesson | Place::Question => &Group::LESSON,
+            Place::Lesson | Place::Question | Place::Ended => &Group::LESSON,
         };
         for group in groups.iter().copied() {
             lines.push(Line::Heading(group.title()));

@@ -92,7 +92,7 @@ fn inner(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Action> {
 }
 
 fn many(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
-    let ep = instance(r, table);
+    let ep = instance(r, table, What::Control);
     let value = table.need("fd");
     let mask = super::mask(r, table);
     let count = table.take(r, "count", |r, count| count.number(r, 1, MAX_NAMED));

@@ -108,8 +108,13 @@ impl Wants {
     }
 
     /// Whether the wrong thing is right where the call need not succeed.
-    pub(super) fn yields(self) -> bool {
-        matches!(self, Self::Readable | Self::Writable)
+    pub(super) fn yields(self, thing: Thing) -> bool {
+        match self {
+            Self::Readable | Self::Writable => true,
+            // After shutdown(2) a listener is a socket like others.
+            Self::Client | Self::Tcp => matches!(thing, Thing::Connection | Thing::Listener),
+            _ => false,
+        }
     }
 
     pub(super) fn words(self) -> &'static str {

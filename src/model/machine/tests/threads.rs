@@ -251,3 +251,28 @@ fn two_threads_woken_for_one_list_race() {
     assert!(!races(&format!("{two_wakes} shutdown s.b wr")));
     assert!(races("pair s\n fill s.a 4096\n polls A s.a IN|OUT\n close s.b"));
 }
+
+#[test]
+fn who_returns_with_the_last_reference_to_a_file_races_with_the_others() {
+    let held = "epoll e
+         pipe p
+         add e p.r IN
+         polls A p.r IN|OUT
+         close p.r";
+    // The registration goes with the poller, and is harvested before or not.
+    assert!(races(&format!("{held}\n sleep B e\n write p.w 1")));
+    assert!(!races(&format!("{held}\n write p.w 1")));
+    assert!(!races(&format!("{held}\n signal A")));
+    // What the peer hears of it, too.
+    let peer = "pair s
+         epoll e
+         add e s.a IN
+         add e s.b HUP
+         polls A s.a IN
+         close s.a
+         sleep B e";
+    assert!(races(&format!("{peer}\n write s.b 1")));
+    let nest = "epoll o\n epoll e\n pipe p\n add o e IN\n add e p.r IN
+         sleep A e\n sleep B o\n close e";
+    assert!(races(&format!("{nest}\n write p.w 1")));
+}
