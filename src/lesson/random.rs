@@ -117,7 +117,7 @@ fn shrunk(seed: u64, mut case: Case, first: Difference, flaw: Option<Flaw>) -> F
     let mut last = first;
     let mut differs = |case: &Case| match judge::on_kernel(case, machine(flaw)) {
         // What no file can say is no way to tell of it.
-        Verdict::Differs(difference) if parse("", &to_toml(case)).is_ok() => {
+        Verdict::Differs(difference) if parse("", to_toml(case)).is_ok() => {
             last = difference;
             true
         }
