@@ -250,16 +250,23 @@ impl Machine {
                     }
                 }
                 for id in hooked {
-                    self.drop_ref(id);
+                    self.let_go(id);
                 }
                 self.returned.push((thread, woke));
             }
             Some(Sleep::Wait { ep, .. } | Sleep::Frozen { ep }) => {
-                self.drop_ref(ep);
+                self.let_go(ep);
                 self.returned.push((thread, woke));
             }
             None => {}
         }
+    }
+
+    /// A thread drops what it held. To release a file takes the lock of each epoll that it is
+    /// registered with (`eventpoll_release_file`).
+    fn let_go(&mut self, id: FileId) {
+        self.doubt.stuck |= self.is_last_ref(id) && self.is_in_frozen(id);
+        self.drop_ref(id);
     }
 }
 

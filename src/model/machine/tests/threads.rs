@@ -253,6 +253,21 @@ fn two_threads_woken_for_one_list_race() {
 }
 
 #[test]
+fn the_last_reference_cannot_be_dropped_while_a_harvest_of_its_registration_is_held() {
+    let held = "epoll e
+         pipe p
+         pair s
+         add e p.w OUT
+         add e s.b IN
+         freeze A e 64 1
+         polls B s.b PRI";
+    let stuck = |rest: &str| run(&format!("{held}\n {rest}")).machine.stuck();
+    assert!(stuck("close s.b\n signal B"));
+    assert!(!stuck("close s.b\n thaw A\n signal B"));
+    assert!(!stuck("signal B"));
+}
+
+#[test]
 fn who_returns_with_the_last_reference_to_a_file_races_with_the_others() {
     let held = "epoll e
          pipe p
