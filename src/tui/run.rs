@@ -119,7 +119,7 @@ pub fn paint(app: &App, live: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
 
 /// Whether the loop goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Go,
     Stop,
 }

@@ -19,12 +19,7 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             controlled(world, op, WatchKey { fd, file }, mask, ret)
         }
         Call::Close { fd } => closed(world, fd, ret),
-        Call::EpollCreate => match ret.fd() {
-            Some(fd) => format!(
-                "fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"
-            ),
-            None => format!("no epoll instance was made: {ret}"),
-        },
+        Call::EpollCreate => created(ret),
         Call::Shutdown { fd, how } => match ret.errno() {
             None => format!(
                 "{how} on fd {fd}: the number stays open and registered, and this end is woken \
@@ -39,6 +34,16 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             ),
             None => format!("dup of fd {fd} failed: {ret}"),
         },
+    }
+}
+
+/// epoll_create1(2)
+pub(in crate::model::why) fn created(ret: Ret) -> String {
+    match ret.fd() {
+        Some(fd) => format!(
+            "fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"
+        ),
+        None => format!("no epoll instance was made: {ret}"),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
 use crate::session::{Facts, Feed};
 use crate::tui::input::{self, Input};
-use crate::tui::run::{Exit, TuiOptions, end_of, sleep};
+use crate::tui::run::{Exit, Next, TuiOptions, end_of, sleep};
 use crate::tui::terminal::Terminal;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Request, Tone, Ui};
@@ -62,13 +62,6 @@ pub fn run(
     let ended = runtime.block_on(screen.show(options.run_for, token));
     drop(screen);
     end_of(ended)
-}
-
-/// Whether the loop goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Go,
-    Stop,
 }
 
 struct Screen {

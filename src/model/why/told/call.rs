@@ -1,5 +1,6 @@
 //! What a call of a told world means, in the world after its step.
 
+use super::super::call::created;
 use super::super::words::{bits, clients, count, grouped, list};
 use super::{contents, label, name, short, who};
 use crate::event::{
@@ -22,12 +23,7 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             controlled(world, (ep, op), WatchKey { fd, file }, mask, ret)
         }
         Call::Close { fd } => closed(world, fd, ret),
-        Call::EpollCreate => match ret.fd() {
-            Some(fd) => format!(
-                "fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"
-            ),
-            None => format!("no epoll instance was made: {ret}"),
-        },
+        Call::EpollCreate => created(ret),
         Call::Shutdown { fd, how } => match ret.errno() {
             None => format!(
                 "{how} on {}: the number stays open and registered, and both ends are woken",
