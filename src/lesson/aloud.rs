@@ -1,10 +1,11 @@
 //! A lesson without a screen: JSON objects, one a line; answers come in as lines.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 
-use super::case::{Answer, Ask, Case};
+use super::case::{Action, Answer, Ask, Case};
 use super::child::PlayError;
 use super::line;
 use super::quiz::{self, Reply, Truth, Verdict};
@@ -18,14 +19,49 @@ const LONG: usize = 2000;
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
-    Lesson { id: String, title: String, kernel: String, steps: usize },
-    Question { step: usize, text: String, answers: Vec<String> },
-    Answer { step: usize, answer: Option<String>, error: Option<String> },
-    Kernel { step: usize, call: String, result: String, mismatches: Vec<String> },
-    Verdict { step: usize, right: Option<bool>, truth: String, mark_holds: bool },
-    Refused { step: usize, reason: String },
-    Stopped { step: usize, reason: String },
-    Score { asked: u32, answered: u32, right: u32 },
+    Lesson {
+        id: String,
+        title: String,
+        kernel: String,
+        steps: usize,
+    },
+    Question {
+        step: usize,
+        text: String,
+        answers: Vec<String>,
+    },
+    Answer {
+        step: usize,
+        answer: Option<String>,
+        error: Option<String>,
+    },
+    Kernel {
+        step: usize,
+        call: String,
+        result: String,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        counters: BTreeMap<String, u64>,
+        mismatches: Vec<String>,
+    },
+    Verdict {
+        step: usize,
+        right: Option<bool>,
+        truth: String,
+        mark_holds: bool,
+    },
+    Refused {
+        step: usize,
+        reason: String,
+    },
+    Stopped {
+        step: usize,
+        reason: String,
+    },
+    Score {
+        asked: u32,
+        answered: u32,
+        right: u32,
+    },
 }
 
 /// Who makes the steps.
@@ -133,6 +169,7 @@ fn step<P: Play>(
             step: number,
             call: shown(&line::call(&step.action)),
             result: shown(&quiz::result_text(&report)),
+            counters: tally(&step.action, &report),
             mismatches: report.mismatches.iter().map(|m| shown(&m.to_string())).collect(),
         },
     )?;
@@ -144,6 +181,12 @@ fn step<P: Play>(
         write(out, &judged(number, ask, &verdict))?;
     }
     Ok(Ended::Well)
+}
+
+/// The counters that a step shows.
+fn tally(action: &Action, report: &Report) -> BTreeMap<String, u64> {
+    let Action::Tally { show } = action else { return BTreeMap::new() };
+    show.iter().map(|one| (shown(&one.to_string()), report.counter(one))).collect()
 }
 
 fn question(step: usize, ask: &Ask) -> Line {

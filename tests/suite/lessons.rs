@@ -300,6 +300,17 @@ fn a_lesson_runs_without_a_screen() {
 }
 
 #[test]
+fn the_counters_that_a_lesson_shows_are_told_without_a_screen() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/lessons/template.toml");
+    let out = program().args(["lesson", path, "--json"]).stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let tallies: Vec<Value> = lines.filter(|l: &Value| !l["counters"].is_null()).collect();
+    assert_eq!(tallies.len(), 1, "{text}");
+    assert_eq!(tallies[0]["counters"], serde_json::json!({ "waits": 3, "empty": 3 }));
+}
+
+#[test]
 fn what_is_no_lesson_is_said_in_a_line() {
     for (args, words) in [
         (&["lesson", "no-such-thing"][..], "there is no lesson `no-such-thing`"),

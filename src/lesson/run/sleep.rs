@@ -137,7 +137,7 @@ impl Runner {
             (None, false) => self.model_asks(query, call),
         };
         let kernel = self.returned(doing, MAIN, call, &done)?;
-        doing.handed_over(kernel, model);
+        doing.handed_over(kernel, model, matches!(query, Query::Select(_)));
         Ok(())
     }
 

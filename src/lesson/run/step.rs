@@ -65,13 +65,18 @@ impl Doing {
         self.last = Some(kernel);
     }
 
-    /// What a call handed over, by the kernel and by the model.
-    pub(super) fn handed_over(&mut self, kernel: Seen, model: Seen) {
-        self.last = Some(match &kernel {
-            Seen::Events(events) => Outcome::Value(i64::try_from(events.len()).unwrap_or(0)),
+    /// What a call handed over, by the kernel and by the model. It returned the number of events,
+    /// or with `bits`, as select(2) does, that of the bits in them.
+    pub(super) fn handed_over(&mut self, kernel: Seen, model: Seen, bits: bool) {
+        let returned = |seen: &Seen| match seen {
+            Seen::Events(events) if bits => {
+                Outcome::Value(events.iter().map(|one| i64::from(one.mask.0.count_ones())).sum())
+            }
+            Seen::Events(events) => Outcome::Value(i64::try_from(events.len()).unwrap_or(i64::MAX)),
             Seen::Errno(errno) => Outcome::Errno(*errno),
-        });
-        (self.kernel.ret, self.model.ret) = (None, None);
+        };
+        self.last = Some(returned(&kernel));
+        (self.kernel.ret, self.model.ret) = (Some(returned(&kernel)), Some(returned(&model)));
         (self.kernel.events, self.model.events) = (Some(kernel), Some(model));
     }
 
