@@ -65,7 +65,9 @@ pub fn parse(name: &str, content: impl AsRef<[u8]>) -> Result<Case, Errors> {
     // After the first error of syntax the rest is guessed.
     if let Some(first) = syntax.iter().min_by_key(|error| error.span().map_or(0, |span| span.start))
     {
-        reader.wrong(first.span().unwrap_or_default(), first.message().replace('\n', ", "));
+        let message = first.message().replace('\n', ", ");
+        let Some(span) = first.span() else { return Err(Errors::whole(name, &message)) };
+        reader.wrong(span, message);
         return Err(reader.into_errors(name));
     }
     let case = file(&mut reader, Table::of_file(root.get_ref()));

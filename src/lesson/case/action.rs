@@ -292,7 +292,7 @@ pub enum Action {
     Repeat {
         /// At most so many rounds, 1 to 10000.
         times: u32,
-        /// 1 to 16 actions, none of them `Repeat`, `Many`, `Measure` or `Note`.
+        /// 1 to 16 actions, none of them `Repeat`, `Many`, `Measure`, `Note`, `Freeze` or `New`.
         body: Vec<Action>,
         /// Ends it after the round whose last action returned this.
         until: Option<Outcome>,

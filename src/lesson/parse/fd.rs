@@ -12,10 +12,13 @@ use crate::lesson::case::{FdArg, Label, NVAL, Who};
 const MAX_LABEL: usize = 40;
 /// The largest number of entries in the list of a poll or a select.
 const MAX_ENTRIES: usize = 1024;
+/// The largest number of entries in all such lists of a file.
+const MAX_IN_FILE: usize = 100_000;
 /// Names that mean something else where a label may stand.
 const RESERVED: [&str; 5] = ["interest", "ready", "waiting", "calls", "nobody"];
-/// Thread names that mean something else in a counter.
-const RESERVED_THREADS: [&str; 2] = ["min", "max"];
+/// Thread names that mean something else: two in a counter, one is that of the thread which makes the
+/// calls of which the file names no other.
+const RESERVED_THREADS: [&str; 3] = ["min", "max", "main"];
 
 /// Which bits a mask may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,24 +194,60 @@ pub(super) fn entries(
     value: &Value<'_>,
     bits: Bits,
 ) -> Read<Vec<(FdArg, Mask)>> {
-    let lists = value.each(r, MAX_ENTRIES, |r, item| asked(r, &item, bits))?;
-    let entries: Vec<_> = lists.into_iter().flatten().collect();
-    if entries.is_empty() || entries.len() > MAX_ENTRIES {
-        let found = entries.len();
+    let items = value.each(r, MAX_ENTRIES, |r, item| asked(r, &item, bits))?;
+    let found: usize = items.iter().map(|item| item.of.len()).sum();
+    if found == 0 || found > MAX_ENTRIES {
         return Err(value.wrong(r, format!("found {found}, expected 1 to {MAX_ENTRIES}")));
     }
-    Ok(entries)
+    r.entries += found;
+    if r.entries > MAX_IN_FILE {
+        let message = format!("the lists of the file have more than {MAX_IN_FILE} entries");
+        return Err(value.wrong(r, message));
+    }
+    Ok(items.iter().flat_map(Asked::entries).collect())
 }
 
 /// One item of the list of a poll or select.
-fn asked(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Read<Vec<(FdArg, Mask)>> {
+struct Asked<'t> {
+    of: Of<'t>,
+    mask: Mask,
+}
+
+/// Of what an item asks.
+enum Of<'t> {
+    One(FdArg),
+    /// Every member of an actor: its name, the end, how many there are.
+    All(&'t str, &'t str, u16),
+}
+
+impl Of<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::All(.., count) => usize::from(*count),
+        }
+    }
+}
+
+impl Asked<'_> {
+    fn entries(&self) -> Vec<(FdArg, Mask)> {
+        match &self.of {
+            Of::One(fd) => vec![(fd.clone(), self.mask)],
+            Of::All(group, end, count) => (1..=*count)
+                .map(|n| (FdArg::Named(Label::new(format!("{group}{n}{end}"))), self.mask))
+                .collect(),
+        }
+    }
+}
+
+fn asked<'t>(r: &mut Reader<'_>, value: &Value<'t>, bits: Bits) -> Read<Asked<'t>> {
     let (name, mask) = halves(r, value)?;
     if let Ok(number) = name.text().parse() {
-        return Ok(vec![(FdArg::Number(number), mask_in(r, mask, bits)?)]);
+        return Ok(Asked { of: Of::One(FdArg::Number(number)), mask: mask_in(r, mask, bits)? });
     }
     let Some((group, end)) = name.split('*') else {
         let (label, mask) = entry(r, value, bits)?;
-        return Ok(vec![(FdArg::Named(label), mask)]);
+        return Ok(Asked { of: Of::One(FdArg::Named(label)), mask });
     };
     let mask = mask_in(r, mask, bits)?;
     let Some(count) = r.members.get(group.text()).copied() else {
@@ -222,7 +261,8 @@ fn asked(r: &mut Reader<'_>, value: &Value<'_>, bits: Bits) -> Read<Vec<(FdArg, 
         };
         return Err(group.not(r, expected));
     };
-    let label = |n| Label::new(format!("{}{n}{}", group.text(), end.text()));
-    r.uses.push(Use::new(name.span(r), What::Fd(label(1), Wants::Any)));
-    Ok((1..=count).map(|n| (FdArg::Named(label(n)), mask)).collect())
+    let (group, end) = (group.text(), end.text());
+    let first = Label::new(format!("{group}1{end}"));
+    r.uses.push(Use::new(name.span(r), What::Fd(first, Wants::Any)));
+    Ok(Asked { of: Of::All(group, end, count), mask })
 }

@@ -27,6 +27,8 @@ pub(super) struct Reader<'t> {
     pub(super) in_repeat: bool,
     /// The actors that have a `count`, with it.
     pub(super) members: BTreeMap<String, u16>,
+    /// Entries in the lists of polls and selects so far.
+    pub(super) entries: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -40,6 +42,7 @@ impl<'t> Reader<'t> {
             uses: Vec::new(),
             in_repeat: false,
             members: BTreeMap::new(),
+            entries: 0,
         }
     }
 

@@ -129,6 +129,14 @@ fn a_file_cannot_keep_the_parser_busy() {
     let errors = bad("step", &poll);
     let told = "with this the rounds of all repeats name more than 1000000 descriptors and threads";
     assert_eq!(errors.problems[0].message, told);
+    let many = "\"q*.r IN\", ".repeat(1000);
+    let errors = bad("step", &format!("do = \"poll\"\nfds = [{many}]"));
+    assert_eq!(errors.problems[0].message, "`fds`: found 2000, expected 1 to 1024");
+    let fds = "\"q*.r IN\", ".repeat(512);
+    let poll = format!("do = \"poll\"\nfds = [{fds}]\n[[steps]]\n").repeat(98);
+    let errors = bad("step", &format!("{poll}do = \"note\""));
+    let told = "`fds`: the lists of the file have more than 100000 entries";
+    assert_eq!(errors.problems[0].message, told);
     let steps = "do = \"add\"\nep = \"x\"\nfd = \"y\"\nmask = \"IN\"\n[[steps]]\n".repeat(499);
     let errors = bad("step", &format!("{steps}do = \"note\""));
     assert_eq!((errors.problems.len(), errors.untold), (20, 180));
@@ -138,6 +146,21 @@ fn a_file_cannot_keep_the_parser_busy() {
     let [source, carets] = shown.expect("the place is in a line");
     assert!(source.starts_with('…') && source.ends_with('1'), "{source}");
     assert_eq!(carets.len(), source.chars().count());
+}
+
+#[test]
+fn lines_may_end_as_on_windows() {
+    let case = good("step", "do = \"note\"\r\nsay = \"\"\"one\r\ntwo\"\"\"\r");
+    assert_eq!(case.steps[0].say.as_deref(), Some("one\ntwo"));
+    let errors = bad("step", "do = \"note\"\nsay = \"one\\rtwo\"");
+    assert!(errors.problems[0].message.starts_with("`say`: found the control character"));
+}
+
+#[test]
+fn an_error_without_a_place_is_one_of_the_whole_file() {
+    let deep = format!("{} = 1", vec!["a"; 500].join("."));
+    let errors = bad("file", &deep);
+    assert_eq!((errors.problems.len(), &errors.problems[0].shown), (1, &None), "{errors}");
 }
 
 #[test]

@@ -88,13 +88,15 @@ impl<'t> Value<'t> {
         if text.trim().is_empty() || count > most {
             return Err(self.wrong(r, format!("found {count} characters, expected 1 to {most}")));
         }
-        if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_control() && *c != '\n') {
+        let ends_line = |at| text.get(at..).is_some_and(|rest| rest.starts_with("\r\n"));
+        let strange = |&(at, c): &(usize, char)| c.is_control() && c != '\n' && !ends_line(at);
+        if let Some((at, c)) = text.char_indices().find(strange) {
             let span = r.inside(&self.span(), text, at..at + c.len_utf8());
             let shown = quoted(c.encode_utf8(&mut [0; 4]));
             r.wrong(span, format!("`{}`: found the control character {shown}", quoted(self.key)));
             return Err(Said);
         }
-        Ok(text.to_owned())
+        Ok(text.replace("\r\n", "\n"))
     }
 
     /// A text of one line.

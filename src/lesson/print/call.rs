@@ -36,7 +36,7 @@ fn call(action: &Action) -> String {
         Action::Poll(scan) => many_fds(Way::Poll, scan),
         Action::Select(scan) => many_fds(Way::Select, scan),
         Action::Freeze { ep, max, at, .. } => {
-            format!("epoll_wait({ep}, max {max}, for ever), held while event {at} is copied out")
+            format!("epoll_wait({ep}, max {max}, 0 ms), held while event {at} is copied out")
         }
         Action::Thaw { thread } => format!("thread {thread} may go on"),
         Action::Signal { thread } => format!("a signal for thread {thread}"),

@@ -161,7 +161,7 @@ fn one_line_says_what_each_action_does() {
     for line in [
         "epoll_ctl(e, EPOLL_CTL_ADD, p.r, IN|ET)",
         "epoll_ctl(e, 42, p.r, IN)",
-        "thread t: epoll_wait(e, max 2, for ever), held while event 2 is copied out",
+        "thread t: epoll_wait(e, max 2, 0 ms), held while event 2 is copied out",
         "poll([p.r IN, q.r IN, e IN], 0 ms)",
         "timerfd_settime(t, in 40 ms, then every 40 ms)",
         "close(c) with SO_LINGER 0: a reset",
