@@ -1,6 +1,7 @@
 //! `epollscope check`, and the processes in which cases run.
 
 mod ends;
+mod limits;
 mod player;
 mod questions;
 mod wrong;
@@ -9,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+/// Actors of a short case.
+const PIPE: &str = "e = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
 
 /// The command that checks these files and folders.
 fn check(paths: &[&Path]) -> Command {
