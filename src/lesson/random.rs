@@ -31,7 +31,7 @@ use crate::sys::number;
 pub struct Plan {
     /// So many.
     pub sequences: u64,
-    /// The first of them; the others follow.
+    /// The first of them; the others follow, after the largest number the smallest ones.
     pub seed: u64,
     /// One in so many has threads that sleep.
     pub threads_in: u64,
@@ -87,7 +87,7 @@ pub struct Summary {
 pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Summary {
     let begin = Instant::now();
     let mut summary = Summary::default();
-    for number in plan.seed..plan.seed.saturating_add(plan.sequences) {
+    for number in (0..plan.sequences).map(|after| plan.seed.wrapping_add(after)) {
         progress(number);
         let threads = plan.has_threads(number);
         let case = make::sequence(number, threads);

@@ -1,4 +1,4 @@
-//! Where the process may have few descriptors (RLIMIT_NOFILE, getrlimit(2)).
+//! At the limits: few descriptors (RLIMIT_NOFILE, getrlimit(2)), the largest numbers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,4 +39,13 @@ fn more_descriptors_than_the_process_may_have_are_refused_before_anything_runs()
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0), "{err}");
     assert!(err.contains("80 descriptors") && err.contains("RLIMIT_NOFILE is 64"), "{err}");
     assert_eq!(limited(256, &[&good, &many]).output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn random_sequences_go_on_after_the_largest_number() {
+    let largest = u64::MAX.to_string();
+    let mut command = crate::harness::program();
+    command.args(["check", "--random", "3", "--seed", &largest]);
+    let (_, numbers, output) = lines(&mut command);
+    assert_eq!((&numbers["sequences"], output.status.code()), (&3.into(), Some(0)));
 }
