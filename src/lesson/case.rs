@@ -5,6 +5,7 @@
 //! a [`Label`] here.
 
 mod action;
+mod bounds;
 mod label;
 mod words;
 
@@ -15,11 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Errno, Mask};
 
 pub use action::{Action, Amount, Run, Scan, SockOpt, Target, Wait, Way, Who};
+pub use bounds::{MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};
-
-/// The largest number of threads beside the main one.
-pub const MAX_THREADS: usize = 16;
 
 /// One case or lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,17 +6,13 @@
 mod spell;
 
 use super::case::{
-    Action, Actor, ActorKind, Amount, FdArg, Label, Scan, SockOpt, Step, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, FdArg, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan,
+    SockOpt, Step, Target, Wait, Who,
 };
 use super::nearest;
 use crate::event::{FileKind, How, Mask};
 
 pub use spell::call;
-
-/// The largest read or write.
-const MAX_IO: u32 = 16 << 20;
-/// The longest sleep, timeout or period, in milliseconds.
-const MAX_MS: u32 = 10_000;
 
 /// Each action with its arguments and what it does.
 pub const GRAMMAR: [(&str, &str, &str); 24] = [
@@ -110,7 +106,7 @@ pub fn parse(text: &str, known: &Known) -> Result<Step, String> {
     }
     let mut by = None;
     if let [.., "by", thread] = words[..] {
-        by = Some(Who::Thread(new_name(thread)?));
+        by = Some(Who::Thread(new_thread(thread)?));
         words.truncate(words.len() - 2);
     }
     let word = words.remove(0);
@@ -168,7 +164,7 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
         }
         "signal" => Action::Signal { thread: w.sleeper()? },
         "expire" => Action::Expire { thread: w.sleeper()? },
-        "thaw" => Action::Thaw { thread: new_name(w.next()?)? },
+        "thaw" => Action::Thaw { thread: new_thread(w.next()?)? },
         "freeze" => freeze(w)?,
         other => return Err(unknown(other)),
     })
@@ -206,7 +202,10 @@ fn wait(w: &mut Words<'_>) -> Result<Wait, String> {
     let mut timeout = None;
     while !w.rest.is_empty() {
         match w.next()? {
-            "max" => wait.max = i32::try_from(w.number(4096)?).unwrap_or(64),
+            "max" => {
+                let most = MAX_EVENTS.unsigned_abs();
+                wait.max = i32::try_from(w.number(most)?).unwrap_or(MAX_EVENTS);
+            }
             "timeout" => timeout = Some(w.number(MAX_MS)?),
             "thread" => {
                 let name = w.next()?;
@@ -243,7 +242,10 @@ fn write(w: &mut Words<'_>) -> Result<Action, String> {
 fn freeze(w: &mut Words<'_>) -> Result<Action, String> {
     let (ep, name) = (w.epoll()?, w.next()?);
     let thread = w.awake(name)?;
-    let (max, at) = (w.number(4096)?, w.number(4096)?);
+    let (max, at) = (w.number(MAX_HELD)?, w.number(MAX_HELD)?);
+    if max == 0 {
+        return Err(format!("MAX is a number of events from 1 to {MAX_HELD}"));
+    }
     if at == 0 || at > max {
         return Err(format!("AT is an event from 1 to {max}"));
     }
@@ -252,13 +254,24 @@ fn freeze(w: &mut Words<'_>) -> Result<Action, String> {
 
 /// A name for something new.
 fn new_name(text: &str) -> Result<Label, String> {
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    if begins && text.len() <= 32 && text.chars().all(good) {
-        Ok(Label::new(text))
-    } else {
-        Err(format!("`{text}` is no name: letters and digits, a letter first"))
+    if Label::RESERVED.contains(&text) {
+        return Err(format!("the name `{text}` has another meaning: choose another"));
     }
+    if !Label::is_name(text) {
+        let most = Label::LONGEST;
+        return Err(format!(
+            "`{text}` is no name: a letter, then letters, digits, _, -, at most {most} in all"
+        ));
+    }
+    Ok(Label::new(text))
+}
+
+/// The name of a thread, perhaps a new one.
+fn new_thread(text: &str) -> Result<Label, String> {
+    if Label::RESERVED_THREADS.contains(&text) {
+        return Err(format!("the name `{text}` has another meaning: choose another"));
+    }
+    new_name(text)
 }
 
 impl<'a> Words<'a> {
@@ -370,7 +383,7 @@ impl<'a> Words<'a> {
         if self.known.asleep.iter().any(|thread| thread == text) {
             return Err(format!("thread {text} sleeps already"));
         }
-        new_name(text)
+        new_thread(text)
     }
 }
 

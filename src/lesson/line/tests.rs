@@ -64,6 +64,10 @@ fn every_action_can_be_typed() {
     is("expire A", "wait for the timeout of A");
     is("freeze e B 2 1", "epoll_wait(e, max 2) by B, held at event 1");
     is("thaw B", "let B go on");
+    is("thaw my-thread_2", "let my-thread_2 go on");
+    is("read p.r by my-thread", "read(p.r, 65536) by my-thread");
+    is("dup p.r as p-2", "p-2 = dup(p.r)");
+    is("freeze e B 64 64", "epoll_wait(e, max 64) by B, held at event 64");
     let words: Vec<_> = GRAMMAR.iter().map(|(word, ..)| *word).collect();
     assert_eq!(words.len(), 24);
 }
@@ -88,6 +92,31 @@ fn errors_say_what_is_possible() {
     fails("sleep 5 by B", "leave `by` out");
     fails("close p.r p.w", "expected: close FD");
     fails("freeze e B 2 3", "from 1 to 2");
+    fails("freeze e B 65 1", "a number from 0 to 64");
+    fails("freeze e B 0 1", "from 1 to 64");
+}
+
+/// Actors, a descriptor and a thread with that name, as a file has them.
+fn in_a_file(name: &str) -> [bool; 2] {
+    let parses = |steps: String| {
+        let head = "format = 1\nid = \"x\"\ntitle = \"t\"\nabout = \"a\"\nlevel = \"core\"\n";
+        let actors = "[actors]\ne = { kind = \"epoll\" }\n[[steps]]\n";
+        crate::lesson::parse("x", format!("{head}{actors}{steps}")).is_ok()
+    };
+    let label = format!("do = \"dup\"\nfd = \"e\"\nas = \"{name}\"\n");
+    let thread = format!("do = \"wait\"\nep = \"e\"\nthread = \"{name}\"\n");
+    [parses(label), parses(thread)]
+}
+
+#[test]
+fn a_line_and_a_file_know_the_same_names() {
+    let (long, longer) = ("n".repeat(40), "n".repeat(41));
+    for name in ["a-b", "a_b", "A1", "7", "-a", "é", "a.r", "min", "main", "calls", &long, &longer]
+    {
+        let can = |line: String| parse(&line, &known()).is_ok();
+        let lines = [can(format!("dup e as {name}")), can(format!("wait e thread {name}"))];
+        assert_eq!(lines, in_a_file(name), "{name}");
+    }
 }
 
 #[test]

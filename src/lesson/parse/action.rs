@@ -9,14 +9,11 @@ use super::scope::{Thing, Use, Wants, What};
 use super::table::Table;
 use super::value::Value;
 use crate::event::{How, Mask};
-use crate::lesson::case::{Action, Amount, FdArg, Label, Scan, SockOpt, Target, Wait, Way, Who};
+use crate::lesson::case::{
+    Action, Amount, FdArg, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan, SockOpt, Target,
+    Wait, Way, Who,
+};
 
-/// The longest sleep, timeout or period, in milliseconds.
-const MAX_MS: u32 = 10_000;
-/// The largest read or write.
-const MAX_IO: u32 = 16 << 20;
-/// The largest `maxevents` that is obeyed.
-const MAX_EVENTS: i32 = 4096;
 /// The largest `maxevents` that the kernel accepts (`EP_MAX_EVENTS`).
 const KERNEL_EVENTS: i32 = i32::MAX / 12;
 
@@ -194,8 +191,8 @@ fn freeze(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let ep = table.take(r, "ep", |r, value| fd::fd(r, value, Wants::Epoll));
     let label = ep.as_ref().ok().and_then(FdArg::label).cloned();
     let thread = named(r, table, |thread| What::Freeze(thread, label));
-    let max = table.take(r, "max", |r, max| max.number(r, 1, 64_u32));
-    let most = max.unwrap_or(64);
+    let max = table.take(r, "max", |r, max| max.number(r, 1, MAX_HELD));
+    let most = max.unwrap_or(MAX_HELD);
     let at = table.take(r, "at", |r, at| at.number(r, 1, most));
     Ok(Action::Freeze { ep: ep?, thread: thread?, max: max?, at: at? })
 }

@@ -8,17 +8,10 @@ use super::value::{Part, Value, meant, one_of};
 use crate::event::Mask;
 use crate::lesson::case::{FdArg, Label, NVAL, Who};
 
-/// The longest label.
-const MAX_LABEL: usize = 40;
 /// The largest number of entries in the list of a poll or a select.
 const MAX_ENTRIES: usize = 1024;
 /// The largest number of entries in all such lists of a file.
 const MAX_IN_FILE: usize = 100_000;
-/// Names that mean something else where a label may stand.
-const RESERVED: [&str; 5] = ["interest", "ready", "waiting", "calls", "nobody"];
-/// Thread names that mean something else: two in a counter, one is that of the thread which makes the
-/// calls of which the file names no other.
-const RESERVED_THREADS: [&str; 3] = ["min", "max", "main"];
 
 /// Which bits a mask may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +51,7 @@ impl Bits {
 /// Whether `text` is a name: a letter, then letters, digits, `_`, `-`; `#` too where a round has a
 /// number.
 fn is_name(text: &str, with_round: bool) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c) || (with_round && c == '#');
-    text.len() <= MAX_LABEL
-        && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(good)
+    if with_round { Label::is_name(&text.replace('#', "0")) } else { Label::is_name(text) }
 }
 
 /// Whether `text` is a name, or a name with that of an end.
@@ -112,13 +102,14 @@ pub(super) fn new_name(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Label> {
 /// A key that names something.
 pub(super) fn name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> Read<Label> {
     let shown = quoted(text);
-    if RESERVED.contains(&text) {
+    if Label::RESERVED.contains(&text) {
         r.wrong(span, format!("the name `{shown}` has another meaning: choose another"));
         return Err(Said);
     }
     if !is_name(text, r.in_repeat) {
         let expected = format!(
-            "a letter, then letters, digits, _, -, at most {MAX_LABEL} in all{}",
+            "a letter, then letters, digits, _, -, at most {} in all{}",
+            Label::LONGEST,
             round_hint(text)
         );
         r.wrong(span, format!("found the name `{shown}`, expected {expected}"));
@@ -130,7 +121,7 @@ pub(super) fn name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> Read<L
 /// The name of a thread.
 pub(super) fn thread(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Label> {
     let thread = new_name(r, value)?;
-    if RESERVED_THREADS.contains(&thread.as_str()) {
+    if Label::RESERVED_THREADS.contains(&thread.as_str()) {
         let message = format!("the name `{thread}` has another meaning: choose another");
         return Err(value.wrong(r, message));
     }
