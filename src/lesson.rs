@@ -9,6 +9,7 @@ pub mod case;
 pub mod catalog;
 pub mod check;
 pub mod child;
+pub mod file;
 pub mod line;
 mod parse;
 mod print;

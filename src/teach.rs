@@ -1,7 +1,6 @@
 //! `epollscope lesson`: the menu, a lesson on the screen, as text, or as lines.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::event::visible;
 use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
-use crate::lesson::{MAX_BYTES, aloud, catalog, handout, parse};
+use crate::lesson::{aloud, catalog, file, handout, parse};
 use crate::serve::{look, status};
 use crate::tui;
 use crate::tui::lesson::run::Start;
@@ -51,16 +50,9 @@ fn load(name: &str) -> Result<Case, Error> {
         let see = "epollscope lesson --list names them";
         return Err(Error::Usage(format!("there is no lesson `{shown}`{hint} ({see})")));
     }
-    let content = content_of(path)
+    let content = file::content(path)
         .map_err(|error| Error::Usage(format!("cannot read the lesson {shown}: {error}")))?;
     parse(&shown, &content).map_err(|errors| Error::Usage(errors.to_string()))
-}
-
-fn content_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    // One byte more than is accepted tells that it is too long.
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 fn list() -> String {

@@ -1,7 +1,7 @@
 //! Every lesson of the program on the real kernel: through the real screen with right, with wrong
 //! and without answers, and without a screen.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::Value;
 
-use crate::harness::program;
+use crate::harness::{end_of, program};
 
 /// How a learner answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,6 +324,21 @@ fn what_is_no_lesson_is_said_in_a_line() {
         assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.contains(words) && text.lines().count() == 1, "{args:?}: {text}");
     }
+}
+
+/// Nobody writes into it: opening it would wait for ever.
+#[test]
+fn a_named_pipe_is_no_lesson() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pipe.toml");
+    let _ = std::fs::remove_file(&path);
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut child =
+        program().arg("lesson").arg(&path).arg("--json").stderr(Stdio::piped()).spawn().unwrap();
+    let status = end_of(&mut child);
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(status.code(), Some(2), "{text}");
+    assert!(text.contains("not a regular file"), "{text}");
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The cases that are asked for: all of them are read before any is run.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::lesson::case::Case;
 use crate::lesson::stage::own;
-use crate::lesson::{MAX_BYTES, catalog, parse};
+use crate::lesson::{catalog, file, parse};
 
 use super::shown;
 
@@ -52,10 +52,9 @@ pub(super) fn all(paths: &[PathBuf]) -> Result<Vec<Found>, String> {
 fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
-        let failed = |e: io::Error| format!("{}: {e}", shown(path));
-        if fs::metadata(path).map_err(failed)?.is_dir() {
+        if fs::metadata(path).map_err(|e| failed(path, &e))?.is_dir() {
             let before = files.len();
-            walk(path, DEEPEST, &mut files).map_err(failed)?;
+            walk(path, DEEPEST, &mut files)?;
             if files.len() == before {
                 return Err(format!("{}: no file here ends with .toml", shown(path)));
             }
@@ -70,14 +69,23 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Every file of a folder that ends with `.toml`, sorted; folders that are links are not entered.
-fn walk(dir: &Path, deep: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries = fs::read_dir(dir)?.collect::<Result<Vec<_>, _>>()?;
+///
+/// # Errors
+/// Which folder cannot be read, or lies too deep: what is in it would be left out.
+fn walk(dir: &Path, deep: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let entries = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = entries.map_err(|e| failed(dir, &e))?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && deep > 0 {
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|e| failed(&path, &e))?;
+        if kind.is_dir() && deep == 0 {
+            let name = shown(&path);
+            return Err(format!("{name}: folders are not entered more than {DEEPEST} deep"));
+        }
+        if kind.is_dir() {
             walk(&path, deep - 1, files)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "toml") {
+        } else if path.extension().is_some_and(|end| end == "toml") {
             files.push(path);
         }
         if files.len() > MOST_FILES {
@@ -87,23 +95,16 @@ fn walk(dir: &Path, deep: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+fn failed(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", shown(path))
+}
+
 fn read(path: &Path) -> Result<Case, String> {
     let name = shown(path);
-    let content = content(path).map_err(|error| format!("{name}: {error}"))?;
+    let content = file::content(path).map_err(|error| format!("{name}: {error}"))?;
     let case = parse(&name, content).map_err(|errors| errors.to_string())?;
     fits(&name, &case)?;
     Ok(case)
-}
-
-/// A little more than a case may have, so that the parser sees that it is too much.
-fn content(path: &Path) -> io::Result<Vec<u8>> {
-    // Opening something else, such as a named pipe, could take for ever.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut content = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 /// Whether the process may have as many descriptors as the case begins with.
@@ -118,4 +119,46 @@ fn fits(name: &str, case: &Case) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::fcntl::{OFlag, open, openat};
+    use nix::sys::stat::{Mode, mkdirat};
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("epollscope-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a folder");
+        dir
+    }
+
+    #[test]
+    fn a_folder_that_lies_too_deep_is_an_error() {
+        let top = folder("deep");
+        let at = |depth: usize| (0..depth).fold(top.clone(), |path, _| path.join("x"));
+        fs::create_dir_all(at(16)).expect("folders");
+        fs::write(at(16).join("last.toml"), "").expect("a file");
+        assert_eq!(files_of(&[top.clone()]), Ok(vec![at(16).join("last.toml")]));
+        fs::create_dir(at(17)).expect("a folder");
+        let error = files_of(&[top.clone()]).expect_err("too deep");
+        fs::remove_dir_all(&top).expect("removed");
+        assert_eq!(error, format!("{}: folders are not entered more than 16 deep", shown(&at(17))));
+    }
+
+    /// With a path that is longer than any may be (path_resolution(7)) not even root can read it.
+    #[test]
+    fn a_folder_that_cannot_be_read_is_named() {
+        let (top, name) = (folder("unreadable"), "n".repeat(255));
+        let mut inner = open(&top, OFlag::O_DIRECTORY, Mode::empty()).expect("open");
+        for _ in 0..16 {
+            mkdirat(&inner, &*name, Mode::S_IRWXU).expect("a folder");
+            inner = openat(&inner, &*name, OFlag::O_DIRECTORY, Mode::empty()).expect("open");
+        }
+        let error = files_of(&[top.clone()]).expect_err("it cannot be read");
+        fs::remove_dir_all(&top).expect("removed");
+        let named = format!("{}/nnn", top.display());
+        assert!(error.starts_with(&named) && error.ends_with("(os error 36)"), "{error}");
+    }
 }
