@@ -12,8 +12,10 @@ use super::quiz::{self, Reply, Truth, Verdict};
 use super::run::Report;
 use crate::event::visible;
 
-/// Columns of a text at the most.
+/// Columns of a text, and bytes of an answer, at the most.
 const LONG: usize = 2000;
+/// So many bytes behind a longer answer are its own, if its line is that long.
+const REST: u64 = 1 << 20;
 
 /// A line of output.
 #[derive(Serialize)]
@@ -102,7 +104,7 @@ fn shown(text: &str) -> String {
 /// Runs a lesson that `player` has begun, or could not begin.
 ///
 /// # Errors
-/// If an answer cannot be read or a line not be written.
+/// If a line cannot be written; an answer that cannot be read is told in a line.
 pub fn run<P: Play>(
     case: &Case,
     kernel: &str,
@@ -146,7 +148,7 @@ fn step<P: Play>(
     let mut reply = None;
     if let Some(ask) = &step.ask {
         write(out, &question(number, ask))?;
-        let (given, line) = answer(number, ask, answers)?;
+        let (given, line) = answer(number, ask, answers);
         reply = given;
         write(out, &line)?;
     }
@@ -197,26 +199,56 @@ fn question(step: usize, ask: &Ask) -> Line {
     Line::Question { step, text: shown(&ask.text), answers }
 }
 
+/// The next line, without its end; all of it is read, however little is of use. Empty after the
+/// last one.
+///
+/// # Errors
+/// Why it is no answer, whatever is asked, with what there is of it.
+fn next_line(answers: &mut impl BufRead) -> Result<String, (Vec<u8>, String)> {
+    let mut text = Vec::new();
+    let unread = |error: io::Error| (Vec::new(), format!("it cannot be read: {error}"));
+    let most = LONG as u64 + 1;
+    io::Read::take(&mut *answers, most).read_until(b'\n', &mut text).map_err(unread)?;
+    if text.len() > LONG && !text.ends_with(b"\n") {
+        io::Read::take(&mut *answers, REST).skip_until(b'\n').map_err(unread)?;
+        text.truncate(LONG);
+        return Err((text, format!("an answer of at most {LONG} bytes")));
+    }
+    let text = String::from_utf8(text);
+    text.map_err(|error| (error.into_bytes(), "it is not UTF-8".to_owned()))
+}
+
 /// The answer that the next line gives; an empty one, or none, is no answer.
-fn answer(step: usize, ask: &Ask, answers: &mut impl BufRead) -> io::Result<(Option<Reply>, Line)> {
-    let mut text = String::new();
-    let mut bounded = io::Read::take(answers, LONG as u64);
-    bounded.read_line(&mut text)?;
-    let text = text.trim();
-    let understood = match &ask.answer {
+fn answer(step: usize, ask: &Ask, answers: &mut impl BufRead) -> (Option<Reply>, Line) {
+    let (text, understood) = match next_line(answers) {
+        Ok(line) => {
+            let understood = understood(ask, line.trim());
+            (line.into_bytes(), understood)
+        }
+        Err((text, why)) => (text, Err(why)),
+    };
+    let text = text.trim_ascii();
+    let answer = (!text.is_empty()).then(|| visible(text, LONG));
+    let (reply, error) = match understood {
+        Ok(reply) => (reply, None),
+        Err(error) => (None, Some(error)),
+    };
+    (reply, Line::Answer { step, answer, error })
+}
+
+/// What an answer means; `None` for an empty one.
+///
+/// # Errors
+/// What would be an answer.
+fn understood(ask: &Ask, text: &str) -> Result<Option<Reply>, String> {
+    match &ask.answer {
         _ if text.is_empty() => Ok(None),
         Answer::Choice(choices) => match text.parse::<usize>() {
             Ok(n) if (1..=choices.len()).contains(&n) => Ok(Some(Reply::Choice(n - 1))),
             _ => Err(format!("an answer from 1 to {}", choices.len())),
         },
         Answer::Free { take, .. } => quiz::typed(take, text).map(|given| Some(Reply::Typed(given))),
-    };
-    let answer = (!text.is_empty()).then(|| shown(text));
-    let (reply, error) = match understood {
-        Ok(reply) => (reply, None),
-        Err(error) => (None, Some(error)),
-    };
-    Ok((reply, Line::Answer { step, answer, error }))
+    }
 }
 
 fn judged(step: usize, ask: &Ask, verdict: &Verdict) -> Line {
@@ -236,3 +268,6 @@ fn write(out: &mut impl Write, line: &Line) -> io::Result<()> {
     out.write_all(b"\n")?;
     out.flush()
 }
+
+#[cfg(test)]
+mod tests;
