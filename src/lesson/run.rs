@@ -79,7 +79,7 @@ struct Sleeper {
 pub(crate) struct Runner {
     clock: Clock,
     case: Case,
-    /// How many steps have been made.
+    /// How many steps have been made, or passed over.
     made: u32,
     stage: Stage,
     machine: Machine,
@@ -180,16 +180,12 @@ impl Runner {
     /// Makes the next step of the case; `None` after the last one.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be made. One that was refused is passed over: what follows can be made.
     pub(crate) fn step(&mut self) -> Result<Option<Report>, RunError> {
         let at = usize::try_from(self.made).unwrap_or(usize::MAX);
         let Some(step) = self.case.steps.get(at).cloned() else { return Ok(None) };
         self.made += 1;
-        let report = self.act(&step);
-        if let Err(RunError::Refused(_)) = report {
-            self.made -= 1;
-        }
-        report.map(Some)
+        self.act(&step).map(Some)
     }
 
     /// Makes a step.

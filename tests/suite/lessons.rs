@@ -13,7 +13,7 @@ use epollscope::lesson::child::{PlayError, Player};
 use epollscope::lesson::quiz::{self, Reply};
 use epollscope::tui::action::Action;
 use epollscope::tui::lesson::app::{LessonApp, Wish};
-use epollscope::tui::lesson::course::{Moment, Phase};
+use epollscope::tui::lesson::course::{Moment, Phase, What};
 use epollscope::tui::lesson::screen::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
 use ratatui::buffer::Buffer;
@@ -324,6 +324,56 @@ fn what_is_no_lesson_is_said_in_a_line() {
         assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.contains(words) && text.lines().count() == 1, "{args:?}: {text}");
     }
+}
+
+/// A case of which the second step asks a thread that sleeps.
+const REFUSES: &str = "format = 1\nid = \"x\"\ntitle = \"t\"\nabout = \"a\"\nlevel = \"core\"\n\
+    [actors]\ne = { kind = \"epoll\" }\np = { kind = \"pipe\" }\n\
+    [[steps]]\ndo = \"wait\"\nep = \"e\"\nthread = \"A\"\n\
+    [[steps]]\ndo = \"read\"\nfd = \"p.r\"\nthread = \"A\"\n\
+    [[steps]]\ndo = \"write\"\nfd = \"p.w\"\nn = 3\n";
+
+#[test]
+fn a_step_that_cannot_be_made_is_left_out_without_a_screen() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refuses.toml");
+    std::fs::write(&path, REFUSES).unwrap();
+    let out = program().arg("lesson").arg(&path).arg("--json").output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let told: Vec<_> = lines[1..4].iter().map(|l| (&l["kind"], &l["step"])).collect();
+    let expected =
+        [("kernel", 1), ("refused", 2), ("kernel", 3)].map(|(k, n)| (k.into(), n.into()));
+    assert_eq!(told, expected.each_ref().map(|(kind, step)| (kind, step)), "{text}");
+    assert_eq!(
+        (&lines[2]["reason"], &lines[3]["result"]),
+        (&"thread A sleeps".into(), &"3".into())
+    );
+    assert_eq!((lines.len(), out.status.code()), (5, Some(0)));
+}
+
+#[test]
+fn a_step_that_cannot_be_made_is_left_out_on_the_screen() {
+    let case = epollscope::lesson::parse("x", REFUSES).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_epollscope"));
+    let (mut player, report) = Player::start_as(binary, &case, DEADLINE).unwrap();
+    let mut app = LessonApp::new(case, "Linux".to_owned(), SIZES[0]);
+    app.report(report);
+    for step in 1..=3 {
+        assert_eq!(app.update(Action::Next), Some(Wish::Step));
+        match player.step() {
+            Ok(report) => app.report(report.expect("a step")),
+            Err(error) => {
+                app.refused(&error.to_string());
+                let said = app.app.ui.message.take().expect("something is said").text;
+                let words = "step 2 cannot be made here and is left out: thread A sleeps";
+                assert_eq!((step, said.as_str()), (2, words));
+            }
+        }
+    }
+    let made: Vec<_> = app.course.moments.iter().map(|m| (m.what.clone(), m.result())).collect();
+    assert_eq!(made.last(), Some(&(What::Step(2), "3".to_owned())), "{made:?}");
+    assert_eq!((made.len(), app.update(Action::Next)), (3, None));
+    assert_eq!(app.course.phase, Phase::Finished);
 }
 
 /// Nobody writes into it: opening it would wait for ever.

@@ -121,7 +121,8 @@ impl Player {
     /// Makes the next step of the case; `None` after the last one.
     ///
     /// # Errors
-    /// If it cannot be made, or is not over in time.
+    /// If it cannot be made, or is not over in time. After [`PlayError::Refused`] the next step is
+    /// the one behind it.
     pub fn step(&mut self) -> Result<Option<Report>, PlayError> {
         self.begin_step()?;
         self.wait()

@@ -122,6 +122,21 @@ fn what_cannot_be_done_is_refused_and_the_case_goes_on() {
 }
 
 #[test]
+fn a_step_that_is_refused_is_passed_over() {
+    let case = with_steps(
+        "[[steps]]\ndo = \"wait\"\nep = \"e\"\nthread = \"A\"\n\
+         [[steps]]\ndo = \"read\"\nfd = \"p.r\"\nthread = \"A\"\n\
+         [[steps]]\ndo = \"write\"\nfd = \"p.w\"\nn = 1\n",
+    );
+    let (mut player, _) = start(&case);
+    assert!(player.step().expect("it sleeps").is_some());
+    assert_eq!(player.step(), Err(PlayError::Refused("thread A sleeps".to_owned())));
+    let report = player.step().expect("it goes on").expect("a third step");
+    assert_eq!((report.step, report.ret()), (3, Some(Outcome::Value(1))));
+    assert_eq!(player.step(), Ok(None));
+}
+
+#[test]
 fn a_late_answer_ends_the_case_and_a_dropped_player_its_process() {
     let case = with_steps("[[steps]]\ndo = \"sleep\"\nms = 10000\n");
     let (mut player, _) = start(&case);
