@@ -3,6 +3,7 @@
 mod find;
 mod line;
 mod question;
+mod tries;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::print::one_line;
 use super::random::{self, Plan, Random};
 use super::run::{Mismatch, Report};
 use find::Found;
+use tries::Try;
 
 /// The status of a run in which a case failed.
 pub(super) const FAILED: u8 = 4;
@@ -113,41 +115,29 @@ fn run_all(check: &Check, found: &[Found], out: &mut impl Write) -> io::Result<T
     Ok(tally)
 }
 
-/// A case whose timers ran later than its steps is run again, so often at most.
-const MOST_TRIES: u32 = 8;
-
 /// Runs one case, and again if the machine was too busy to keep its time.
 fn run_one(case: &Case, timeout: Duration) -> Verdict {
     let end = Instant::now() + timeout;
-    let mut late = Nanos(0);
-    for _ in 0..MOST_TRIES {
-        match attempt(case, end, timeout) {
-            Ok(verdict) if late.0 == 0 || matches!(verdict, Verdict::Passed { .. }) => {
-                return verdict;
-            }
-            Ok(Verdict::Failed(Failure { reason: None, .. })) => {}
-            // The time was over in another try.
-            Ok(_) => break,
-            Err(by) => late = by,
-        }
-    }
-    let ms = late.0 / 1_000_000;
-    Verdict::Skipped(format!("this machine is too busy for timers: {ms} ms late"))
+    tries::settled(|| attempt(case, end, timeout))
 }
 
 /// Runs one case in a process of its own, up to the first step that does not come out.
-///
-/// # Errors
-/// By how much a case was late that did not come out: that says nothing.
-fn attempt(case: &Case, end: Instant, timeout: Duration) -> Result<Verdict, Nanos> {
+fn attempt(case: &Case, end: Instant, timeout: Duration) -> Try {
     let left = || end.saturating_duration_since(Instant::now());
+    let ended = |at: usize, step: Option<&Step>, error: PlayError| match error {
+        PlayError::Skipped(why) => Try::OnTime(Verdict::Skipped(why)),
+        PlayError::Late(_) => {
+            let why = format!("the case was not over within {timeout:?}");
+            Try::Endless(failure(at, step, why))
+        }
+        error => Try::OnTime(Verdict::Failed(failure(at, step, error.to_string()))),
+    };
     let (mut player, report) = match Player::start(case, left()) {
         Ok(started) => started,
-        Err(PlayError::Skipped(why)) => return Ok(Verdict::Skipped(why)),
-        Err(error) => return Ok(Verdict::Failed(failure(0, None, &error, timeout))),
+        Err(error) => return ended(0, None, error),
     };
     if !report.mismatches.is_empty() {
-        return Ok(Verdict::Failed(differs(0, None, &report)));
+        return Try::OnTime(Verdict::Failed(differs(0, None, &report)));
     }
     let mut agreed = agreed_in(&report);
     for (at, step) in case.steps.iter().enumerate() {
@@ -159,19 +149,19 @@ fn attempt(case: &Case, end: Instant, timeout: Duration) -> Result<Verdict, Nano
                 report.mismatches.extend(question);
                 if report.mismatches.is_empty() {
                     agreed = agreed_in(&report);
-                } else if report.late.0 > 0 {
-                    return Err(report.late);
-                } else {
-                    return Ok(Verdict::Failed(differs(at + 1, Some(step), &report)));
+                    continue;
                 }
+                let failure = differs(at + 1, Some(step), &report);
+                return match report.late {
+                    Nanos(0) => Try::OnTime(Verdict::Failed(failure)),
+                    by => Try::Late { by, failure },
+                };
             }
             Ok(None) => break,
-            Err(error) => {
-                return Ok(Verdict::Failed(failure(at + 1, Some(step), &error, timeout)));
-            }
+            Err(error) => return ended(at + 1, Some(step), error),
         }
     }
-    Ok(Verdict::Passed { agreed })
+    Try::OnTime(Verdict::Passed { agreed })
 }
 
 /// How many comparisons have agreed up to this report.
@@ -197,11 +187,7 @@ fn differs(at: usize, step: Option<&Step>, report: &Report) -> Failure {
     }
 }
 
-fn failure(at: usize, step: Option<&Step>, error: &PlayError, timeout: Duration) -> Failure {
-    let reason = match error {
-        PlayError::Late(_) => format!("the case was not over within {timeout:?}"),
-        other => other.to_string(),
-    };
+fn failure(at: usize, step: Option<&Step>, reason: String) -> Failure {
     Failure {
         step: at,
         line: step.map_or(0, |step| step.line),

@@ -39,7 +39,7 @@ enum Reply {
     Over,
     /// The system does not grant what the case needs.
     Skipped(String),
-    /// It could not be done; everything is as it was before, and the next step is the one behind it.
+    /// It could not be done; everything is as it was before. A step of the case is passed over.
     Refused(String),
     /// It could not be done, and nothing more can be.
     Failed(String),
