@@ -15,6 +15,7 @@ mod parse;
 mod print;
 pub mod quiz;
 pub mod random;
+mod room;
 pub mod run;
 mod stage;
 

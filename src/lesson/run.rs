@@ -26,6 +26,7 @@ use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
 use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
+use super::room;
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -114,8 +115,8 @@ impl Runner {
     /// Makes the actors of a case: step 0.
     ///
     /// # Errors
-    /// [`RunError::Skipped`] if the system does not grant what the case needs; if an actor cannot
-    /// be made.
+    /// [`RunError::Skipped`] if the system does not grant what the case needs, or so many
+    /// descriptors; if an actor cannot be made.
     pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
         Self::start_with(case, Machine::new())
     }
@@ -125,6 +126,7 @@ impl Runner {
     /// # Errors
     /// As [`Runner::start`].
     pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
+        room::fits(&case).map_err(RunError::Skipped)?;
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
@@ -266,6 +268,15 @@ impl Runner {
     fn has_room_for(&self, descriptors: u32) -> bool {
         let last = self.stage.table().free(descriptors.saturating_sub(1));
         self.limit.is_none_or(|limit| last < limit)
+    }
+
+    /// Whether so many more descriptors leave the tool its own numbers. Where the case has set a
+    /// limit, which lies below them, the kernel says so.
+    fn leave_room(&self, descriptors: usize) -> Result<(), RunError> {
+        if self.limit.is_none() {
+            self.stage.has_numbers(descriptors)?;
+        }
+        Ok(())
     }
 
     /// Whether a new descriptor may be called so.

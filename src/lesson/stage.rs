@@ -27,11 +27,11 @@ use crate::sys::clock::Clock;
 use crate::sys::fault::{HeldBuffer, userfault};
 use crate::sys::signal;
 
-use super::case::{FdArg, Label, MAX_THREADS, Need};
+use super::case::{FdArg, Label, MAX_EPOLLS, MAX_THREADS, Need};
 use charge::Charges;
 use job::{Done, Job, errno};
 use loopback::Loopback;
-use own::Own;
+use own::{Kept, Own};
 use table::Table;
 use worker::{PATIENCE, Worker};
 
@@ -148,6 +148,42 @@ impl Stage {
         self.own.first().saturating_add(own::MOST_OWN)
     }
 
+    /// Whether so many more descriptors of the case would have numbers below the tool's own.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] with how many there may be.
+    pub(crate) fn has_numbers(&self, more: usize) -> Result<(), StageError> {
+        let skip = u32::try_from(more.saturating_sub(1)).unwrap_or(u32::MAX);
+        if more > 0 && self.table.free(skip).0 >= self.own.first() {
+            return Err(StageError::Refused(self.own.bound()));
+        }
+        Ok(())
+    }
+
+    /// Whether there may be so many more epoll instances: the tool keeps a file open for each.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] with how many there may be.
+    pub(crate) fn has_epolls(&self, more: usize) -> Result<(), StageError> {
+        let mut kept = self.kept();
+        kept.epolls += more;
+        if kept.epolls > MAX_EPOLLS {
+            let why = format!("a case may have {MAX_EPOLLS} epoll instances at a time");
+            return Err(StageError::Refused(why));
+        }
+        self.own.holds(kept).map_err(StageError::Refused)
+    }
+
+    /// What the tool has open for this case, or will have.
+    fn kept(&self) -> Kept {
+        Kept {
+            threads: self.workers.len(),
+            epolls: self.table.open_files(|file| file.what == FileKind::Epoll),
+            held: self.frozen.len(),
+            sockets: usize::from(self.nobody.is_some()) + self.charges.sockets(),
+        }
+    }
+
     // --- threads
 
     /// The lane of the thread with this name, if it was ever named.
@@ -167,6 +203,8 @@ impl Stage {
         if count >= MAX_THREADS {
             return Err(StageError::Refused(format!("more than {MAX_THREADS} threads")));
         }
+        let kept = Kept { threads: count + 1, ..self.kept() };
+        self.own.holds(kept).map_err(StageError::Refused)?;
         let lane = LaneId(u8::try_from(count).unwrap_or(u8::MAX).saturating_add(MAIN.0 + 1));
         let worker = Worker::start(name.clone(), lane, self.clock, &self.own)
             .map_err(|e| StageError::system("start a thread", &e))?;
@@ -226,6 +264,8 @@ impl Stage {
         at: u32,
     ) -> Result<(), StageError> {
         self.awake(lane)?;
+        let kept = Kept { held: self.frozen.len() + 1, ..self.kept() };
+        self.own.holds(kept).map_err(StageError::Refused)?;
         let fault = self.own.aside(|own| Ok(own.keep(userfault()?)));
         let fault = fault.map_err(|e| StageError::system("userfaultfd", &e))?;
         let buffer = HeldBuffer::new(&fault, max, at);

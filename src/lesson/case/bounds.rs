@@ -8,5 +8,8 @@ pub const MAX_IO: u32 = 16 << 20;
 pub const MAX_EVENTS: i32 = 4096;
 /// The largest `maxevents` of a harvest that is held.
 pub const MAX_HELD: u32 = 64;
+/// The largest number of epoll instances that are open at a time: of each the tool keeps a file open
+/// in which its interest list stands.
+pub const MAX_EPOLLS: usize = 256;
 /// The largest number of threads beside the main one.
 pub const MAX_THREADS: usize = 16;

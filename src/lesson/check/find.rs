@@ -4,11 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::sys::resource::{Resource, getrlimit};
-
 use crate::lesson::case::Case;
-use crate::lesson::stage::own;
-use crate::lesson::{catalog, file, parse};
+use crate::lesson::{catalog, file, parse, room};
 
 use super::shown;
 
@@ -103,26 +100,14 @@ fn read(path: &Path) -> Result<Case, String> {
     let name = shown(path);
     let content = file::content(path).map_err(|error| format!("{name}: {error}"))?;
     let case = parse(&name, content).map_err(|errors| errors.to_string())?;
-    fits(&name, &case)?;
+    room::fits(&case).map_err(|why| format!("{name}: {why}"))?;
     Ok(case)
-}
-
-/// Whether the process may have as many descriptors as the case begins with.
-fn fits(name: &str, case: &Case) -> Result<(), String> {
-    let wanted: usize = case.actors.iter().map(|actor| actor.labels().len()).sum();
-    let hard = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
-    let room = own::room(hard);
-    if wanted > room {
-        return Err(format!(
-            "{name}: the actors take {wanted} descriptors, this process may have {room} for them \
-             (RLIMIT_NOFILE is {hard})"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use nix::fcntl::{OFlag, open, openat};
     use nix::sys::stat::{Mode, mkdirat};
 
@@ -140,9 +125,9 @@ mod tests {
         let at = |depth: usize| (0..depth).fold(top.clone(), |path, _| path.join("x"));
         fs::create_dir_all(at(16)).expect("folders");
         fs::write(at(16).join("last.toml"), "").expect("a file");
-        assert_eq!(files_of(&[top.clone()]), Ok(vec![at(16).join("last.toml")]));
+        assert_eq!(files_of(slice::from_ref(&top)), Ok(vec![at(16).join("last.toml")]));
         fs::create_dir(at(17)).expect("a folder");
-        let error = files_of(&[top.clone()]).expect_err("too deep");
+        let error = files_of(slice::from_ref(&top)).expect_err("too deep");
         fs::remove_dir_all(&top).expect("removed");
         assert_eq!(error, format!("{}: folders are not entered more than 16 deep", shown(&at(17))));
     }
@@ -156,7 +141,7 @@ mod tests {
             mkdirat(&inner, &*name, Mode::S_IRWXU).expect("a folder");
             inner = openat(&inner, &*name, OFlag::O_DIRECTORY, Mode::empty()).expect("open");
         }
-        let error = files_of(&[top.clone()]).expect_err("it cannot be read");
+        let error = files_of(slice::from_ref(&top)).expect_err("it cannot be read");
         fs::remove_dir_all(&top).expect("removed");
         let named = format!("{}/nnn", top.display());
         assert!(error.starts_with(&named) && error.ends_with("(os error 36)"), "{error}");

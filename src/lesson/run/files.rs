@@ -18,7 +18,12 @@ impl Runner {
 
     /// `new`
     pub(super) fn new_actor(&mut self, doing: &mut Doing, actor: &Actor) -> Result<(), RunError> {
-        actor.labels().iter().try_for_each(|label| self.is_free(label))?;
+        let labels = actor.labels();
+        labels.iter().try_for_each(|label| self.is_free(label))?;
+        self.leave_room(labels.len())?;
+        if actor.kind == ActorKind::Epoll {
+            self.stage.has_epolls(labels.len())?;
+        }
         for name in actor.members() {
             let ends = u32::try_from(actor.kind.ends().len()).unwrap_or(0);
             let model = if self.has_room_for(ends) { Ok(0) } else { Err(Errno::EMFILE) };
@@ -93,6 +98,7 @@ impl Runner {
         name: &Label,
         who: Option<&Who>,
     ) -> Result<(), RunError> {
+        self.leave_room(1)?;
         let lane = self.caller(doing, who)?;
         let listener = self.stage.number(fd)?;
         let at = Place { fd: self.stage.table().free(0), file: self.stage.table().next_file() };
@@ -132,6 +138,7 @@ impl Runner {
         name: &Label,
     ) -> Result<(), RunError> {
         self.is_free(name)?;
+        self.leave_room(1)?;
         let of = self.stage.number(fd)?;
         let (at, full) = (self.stage.table().free(0), !self.has_room_for(1));
         let started = self.now();

@@ -24,6 +24,11 @@ pub(crate) struct Charges {
 }
 
 impl Charges {
+    /// How many sockets are open for it.
+    pub(crate) fn sockets(&self) -> usize {
+        2 * [&self.stream, &self.datagram].into_iter().flatten().count()
+    }
+
     /// What one message of so many bytes is charged (SIOCOUTQ, unix(7)).
     ///
     /// # Errors

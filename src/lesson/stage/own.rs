@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use crate::lesson::case::{MAX_EPOLLS, MAX_THREADS};
 use crate::sys::{descriptor, limits};
 
 /// The numbers 0, 1 and 2 are never a case's.
@@ -13,7 +14,7 @@ pub(crate) const FIRST_NUMBER: i32 = 3;
 const MOST: u64 = 4096;
 /// So many of them at most are the tool's.
 const RESERVE: u64 = 512;
-/// The tool has no more descriptors than this.
+/// The tool has no more descriptors than this: [`Kept::MOST`] are fewer.
 pub(crate) const MOST_OWN: i32 = 512;
 
 /// The first number of the tool's own descriptors where the hard limit is `hard`.
@@ -26,6 +27,44 @@ fn first_own(hard: u64) -> i32 {
 pub(crate) fn room(hard: u64) -> usize {
     usize::try_from(first_own(hard) - FIRST_NUMBER).unwrap_or(0)
 }
+
+/// How many descriptors the tool may have for a case, where the hard limit is `hard`.
+pub(crate) fn own_room(hard: u64) -> usize {
+    let end = i32::try_from(hard).unwrap_or(i32::MAX).min(first_own(hard) + MOST_OWN);
+    usize::try_from(end - first_own(hard)).unwrap_or(0)
+}
+
+/// Why there is no more room where the hard limit is `hard`, in brackets; nothing where it is the
+/// tool that does not use more.
+pub(crate) fn because(hard: u64) -> String {
+    if hard < MOST { format!(" (RLIMIT_NOFILE is {hard})") } else { String::new() }
+}
+
+/// What the tool has open for a case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Threads: two files of each tell whether it sleeps, and in which call.
+    pub(crate) threads: usize,
+    /// Epoll instances: in a file of each stands its interest list.
+    pub(crate) epolls: usize,
+    /// Harvests that are held.
+    pub(crate) held: usize,
+    /// Sockets: those on which charges are tried, and that of the port on which nobody listens.
+    pub(crate) sockets: usize,
+}
+
+impl Kept {
+    /// The most that a case can come to.
+    pub(crate) const MOST: Self =
+        Self { threads: MAX_THREADS, epolls: MAX_EPOLLS, held: MAX_THREADS, sockets: 5 };
+
+    /// Descriptors, with the two pipes to whoever asks, and with what is open in passing only.
+    pub(crate) const fn descriptors(self) -> usize {
+        2 + 2 * self.threads + self.epolls + self.held + self.sockets + 3
+    }
+}
+
+const _: () = assert!(Kept::MOST.descriptors() <= MOST_OWN.unsigned_abs() as usize);
 
 /// Where the tool's own descriptors are, and how many may be open.
 #[derive(Debug)]
@@ -50,6 +89,24 @@ impl Own {
     /// The first number that is the tool's.
     pub(crate) fn first(&self) -> i32 {
         self.first
+    }
+
+    /// How many descriptors a case may have at a time, in words.
+    pub(crate) fn bound(&self) -> String {
+        format!("a case may have {} descriptors at a time{}", room(self.soft), because(self.soft))
+    }
+
+    /// Whether the tool may have this.
+    ///
+    /// # Errors
+    /// How much it may have, in words.
+    pub(crate) fn holds(&self, kept: Kept) -> Result<(), String> {
+        let room = own_room(self.soft);
+        if kept.descriptors() <= room {
+            return Ok(());
+        }
+        let why = because(self.soft);
+        Err(format!("the tool may have {room} descriptors of its own{why}, and needs more for it"))
     }
 
     /// Moves `fd` among the tool's own. To be called within [`Own::aside`] wherever a limit of the
@@ -91,10 +148,15 @@ mod tests {
 
     #[test]
     fn the_tool_takes_the_upper_numbers_and_leaves_most_to_the_case() {
-        for (hard, first, left) in
-            [(1 << 30, 3584, 3581), (4096, 3584, 3581), (1024, 768, 765), (64, 48, 45), (0, 0, 0)]
-        {
-            assert_eq!((first_own(hard), room(hard)), (first, left), "{hard}");
+        for (hard, first, left, own) in [
+            (1 << 40, 3584, 3581, 512),
+            (4096, 3584, 3581, 512),
+            (1024, 768, 765, 256),
+            (64, 48, 45, 16),
+            (0, 0, 0, 0),
+        ] {
+            let found = (first_own(hard), room(hard), own_room(hard));
+            assert_eq!(found, (first, left, own), "{hard}");
         }
     }
 }

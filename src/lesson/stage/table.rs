@@ -89,6 +89,11 @@ impl Table {
         self.files.get(&id)
     }
 
+    /// How many open files are so.
+    pub(crate) fn open_files(&self, is: impl Fn(&File) -> bool) -> usize {
+        self.files.values().filter(|file| !file.fds.is_empty() && is(file)).count()
+    }
+
     /// The number of the next file.
     pub(crate) fn next_file(&self) -> FileId {
         let last = self.files.last_key_value().map_or(0, |(id, _)| id.0);

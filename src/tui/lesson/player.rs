@@ -164,11 +164,30 @@ fn wait(player: &mut Player, stopped: &OwnedFd) -> Result<Option<Report>, PlayEr
 
 /// The reason in words for the learner.
 fn why(error: &PlayError, case: &Case) -> String {
-    match error {
-        PlayError::Skipped(why) if !case.needs.is_empty() => {
-            let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
-            format!("this lesson needs {}: {why}. As root it may run", needs.join(", "))
+    if let PlayError::Skipped(why) = error {
+        let refused = |need: &String| why.starts_with(need.as_str());
+        if let Some(need) = case.needs.iter().map(ToString::to_string).find(refused) {
+            return format!("this lesson needs {need}: {why}. As root it may run");
         }
-        error => error.to_string(),
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::catalog;
+
+    #[test]
+    fn only_what_root_may_do_is_said_to_run_as_root() {
+        let case = catalog::find("inside-the-scan").expect("it is there");
+        let case = case.parse().unwrap_or_else(|errors| panic!("{errors}"));
+        let said = |text: &str| why(&PlayError::Skipped(text.to_owned()), &case);
+        assert_eq!(
+            said("userfaultfd is refused (EPERM)"),
+            "this lesson needs userfaultfd: userfaultfd is refused (EPERM). As root it may run"
+        );
+        let room = "it has 70 descriptors open at a time, a case may have 45 (RLIMIT_NOFILE is 64)";
+        assert_eq!(said(room), room);
     }
 }

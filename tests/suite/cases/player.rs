@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use epollscope::event::{Kind, LaneId, Mask, Told};
-use epollscope::lesson::case::{Action, Case, FdArg, Outcome, Step};
+use epollscope::lesson::case::{Action, Actor, ActorKind, Case, FdArg, Outcome, Step};
 use epollscope::lesson::child::{PlayError, Player};
 use epollscope::lesson::run::Report;
 use epollscope::lesson::{catalog, parse};
@@ -134,6 +134,41 @@ fn a_step_that_is_refused_is_passed_over() {
     let report = player.step().expect("it goes on").expect("a third step");
     assert_eq!((report.step, report.ret()), (3, Some(Outcome::Value(1))));
     assert_eq!(player.step(), Ok(None));
+}
+
+/// Makes so many more of `kind`. Nothing may differ.
+fn make(player: &mut Player, name: &str, kind: ActorKind, count: u16) -> Result<(), PlayError> {
+    let actor = Actor { line: 0, name: name.into(), kind, count: Some(count) };
+    let report = player.act(&Step::new(Action::New { actor }))?;
+    assert_eq!((report.ret(), report.mismatches.len()), (Some(Outcome::Value(0)), 0));
+    Ok(())
+}
+
+fn is_refused<T: std::fmt::Debug>(result: &Result<T, PlayError>, words: &str) -> bool {
+    matches!(result, Err(PlayError::Refused(why)) if why.starts_with(words))
+}
+
+#[test]
+fn more_than_there_are_numbers_for_is_refused_before_any_is_made() {
+    let eventfd = ActorKind::Eventfd { value: 0, semaphore: false };
+    let (mut player, _) = start(&with_steps("[[steps]]\ndo = \"note\"\n"));
+    let too_many = make(&mut player, "v", eventfd, 3600);
+    assert!(is_refused(&too_many, "a case may have "), "{too_many:?}");
+    let report = player.act(&write("p.w")).expect("it goes on");
+    assert_eq!((report.numbers.len(), report.mismatches.len()), (3, 0));
+}
+
+#[test]
+fn a_case_has_no_more_epoll_instances_than_the_tool_can_look_into() {
+    let (mut player, _) = start(&with_steps("[[steps]]\ndo = \"note\"\n"));
+    let too_many = make(&mut player, "a", ActorKind::Epoll, 256);
+    assert!(is_refused(&too_many, "a case may have 256 epoll instances"), "{too_many:?}");
+    make(&mut player, "a", ActorKind::Epoll, 200).expect("200 are possible");
+    let too_many = make(&mut player, "b", ActorKind::Epoll, 56);
+    assert!(is_refused(&too_many, "a case may have 256 epoll instances"), "{too_many:?}");
+    let close = Action::Close { fd: FdArg::Named("a7".into()), who: None };
+    player.act(&Step::new(close)).expect("it is closed");
+    make(&mut player, "b", ActorKind::Eventfd { value: 0, semaphore: false }, 56).expect("others");
 }
 
 #[test]
