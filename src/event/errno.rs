@@ -103,6 +103,8 @@ impl Errno {
     pub const ECONNREFUSED: Self = Self(111);
     /// `EALREADY`
     pub const EALREADY: Self = Self(114);
+    /// `EINPROGRESS`
+    pub const EINPROGRESS: Self = Self(115);
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use crate::event::{
     Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output, Seq,
     SyscallRecord, visible,
 };
-use crate::model::World;
+use crate::model::{Lane, LaneState, World};
 
 /// Whether the calls pane has a row for such an event.
 pub fn is_row(event: &Event) -> bool {
@@ -21,11 +21,19 @@ pub fn is_row(event: &Event) -> bool {
     }
 }
 
+/// What a thread does in the call that it entered.
+fn inside(world: &World, event: &Event) -> &'static str {
+    let held = |lane: &Lane| {
+        world.is_told() && matches!(lane.state, LaneState::Harvesting(_)) && lane.since <= event.t
+    };
+    if world.lane(event.lane).is_some_and(held) { "<held>" } else { "<asleep>" }
+}
+
 /// What the row says, its time and thread left out: the call, and the gloss.
 pub fn parts(world: &World, event: &Event) -> (String, String) {
     let spelled = |call: &Call| world.spelled(call, event.seq);
     match &event.kind {
-        Kind::Enter(call) => (spelled(call), "<asleep>".to_owned()),
+        Kind::Enter(call) => (spelled(call), inside(world, event).to_owned()),
         Kind::Return(record) => {
             let call = spelled(&record.call);
             let makes = matches!(record.call, Call::Accept { .. } | Call::Dup { .. });

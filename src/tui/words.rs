@@ -244,6 +244,10 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
             words(&format!("{n} not accepted"), &format!("{n} wait"))
         }
         _ if file.ended() => words("the peer has closed", "closed"),
+        // A count, and no bytes.
+        Some(n) if n > 0 && matches!(file.what, FileKind::Eventfd | FileKind::Timerfd) => {
+            words(&format!("its count is {n}"), &format!("count {n}"))
+        }
         Some(n) if n > 0 => {
             words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
         }

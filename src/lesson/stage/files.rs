@@ -146,7 +146,7 @@ impl Stage {
         };
         let mut maker = Maker::new(self.clock);
         let done = maker.connect(fd.0, address);
-        let begun = done.is_ok() || done == Err(Errno(libc::EINPROGRESS));
+        let begun = done.is_ok() || done == Err(Errno::EINPROGRESS);
         let port = getsockname::<SockaddrIn>(fd.0).map(|own| own.port());
         if let (true, Ok(port), Some(file)) = (begun, port, self.table.file_at(fd)) {
             self.loopback.connects(file.id, port, listener);

@@ -49,12 +49,43 @@ pub(super) fn made(who: &str, text: &str, ret: Ret) -> String {
         ("poll" | "select", None) => format!(
             "{who} passed all its descriptors to the kernel, which asked each of them: {ret} ready"
         ),
-        ("connect", Some(Errno(115))) => {
-            "EINPROGRESS: the handshake goes on without the caller".to_owned()
+        ("connect", Some(Errno::EINPROGRESS)) => {
+            "EINPROGRESS: connect does not wait for the handshake; OUT tells that it is over, and \
+             SO_ERROR how it ended"
+                .to_owned()
         }
         (_, Some(errno)) => format!("{call} failed with {errno}"),
-        (_, None) => format!("{call} returned {ret}"),
+        (_, None) => what_for(call).map_or_else(|| format!("{text}: {ret}"), str::to_owned),
     }
+}
+
+/// What a call that makes or prepares a file is for, once it has succeeded.
+fn what_for(call: &str) -> Option<&'static str> {
+    Some(match call {
+        "socket" => "a socket: so far it has no address and no peer",
+        "bind" => "the socket has an address now; port 0 lets the kernel choose a free one",
+        "listen" => {
+            "the socket is a listener from now on: the kernel completes handshakes and queues the \
+             connections until accept takes them"
+        }
+        "connect" => "the socket has a peer now",
+        "pipe2" => "a pipe: what is written to the second end is read from the first",
+        "socketpair" => "two connected sockets: what is written to the one is read from the other",
+        "eventfd2" => "an eventfd: write adds to its counter, read takes the counter",
+        "timerfd_create" => "a timer that is read like a file; it has not been started",
+        "timerfd_settime" => {
+            "from now on the timer counts its expirations, and each wakes whoever waits"
+        }
+        "memfd_create" => "a file in memory: epoll does not watch files that have no poll method",
+        "open" => "an open file",
+        "setsockopt" | "fcntl" => "a setting of the file was changed",
+        "setrlimit" => {
+            "the number under which every new descriptor of this process must stay: what needs one \
+             above it fails with EMFILE"
+        }
+        "tgkill" => "a signal was sent to that thread alone",
+        _ => return None,
+    })
 }
 
 fn waited(world: &World, event: &Event, record: &SyscallRecord, call: (Fd, u32, i32)) -> String {
@@ -209,6 +240,11 @@ fn read(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
             "{name} had expired {}, and begins to count anew",
             if n == 1 { "once".to_owned() } else { count(n.unsigned_abs(), "time") }
         ),
+        (Some(0), ..) if len == 0 => format!("0 bytes were asked for: this says nothing of {name}"),
+        (Some(0), _, Some(FileKind::Datagram | FileKind::Udp)) => {
+            format!("a datagram without a byte came to {name}: it is no end of anything")
+        }
+        (Some(0), _, Some(FileKind::Plain)) => format!("0 is the end of the file {name}"),
         (Some(0), ..) => format!(
             "0 is the end of the stream: nobody can write to {name} any more. {}",
             if edge(world, fd) {
