@@ -242,13 +242,14 @@ impl Runner {
             mismatches: Vec::new(),
             counters: self.counters.all().clone(),
             numbers,
+            duplicates: self.duplicates(),
         };
         let by_file = compare::with_file(expect, &report);
         report.events = in_order(doing.events);
+        self.agreed += doing.found.agreed;
+        self.diverged += doing.found.mismatches.len() as u64;
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
-        self.agreed += doing.found.agreed + by_file.agreed;
-        self.diverged += report.mismatches.len() as u64;
         let told = Box::new(self.picture());
         report.events.push(Happening { t: now, lane: LaneId::TOOL, kind: Kind::Told(told) });
         Ok(report)

@@ -87,7 +87,7 @@ pub(crate) struct NewFd {
 pub(crate) struct Stage {
     /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
     /// are dropped before everything else: a close of what they watch would wait for them.
-    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
+    frozen: BTreeMap<LaneId, (FileId, OwnedFd)>,
     clock: Clock,
     own: Own,
     table: Table,
@@ -230,7 +230,8 @@ impl Stage {
         let fault = fault.map_err(|e| StageError::system("userfaultfd", &e))?;
         let buffer = HeldBuffer::new(&fault, max, at);
         let buffer = buffer.map_err(|e| StageError::system("ioctl(UFFDIO_REGISTER)", &e))?;
-        self.frozen.insert(lane, (ep, fault));
+        let file = self.table.file_at(ep).map_or(FileId(0), |file| file.id);
+        self.frozen.insert(lane, (file, fault));
         self.awake(lane)?.give(Job::HeldWait { ep, buffer });
         self.settle()
     }
@@ -241,7 +242,7 @@ impl Stage {
     }
 
     /// The epoll instances of which a harvest is held.
-    pub(crate) fn frozen(&self) -> impl Iterator<Item = Fd> {
+    pub(crate) fn frozen(&self) -> impl Iterator<Item = FileId> {
         self.frozen.values().map(|(ep, _)| *ep)
     }
 

@@ -239,7 +239,7 @@ impl Runner {
         let text = format!("tgkill({}, SIGUSR1)", tid.map_or(0, |worker| worker.tid));
         doing.made(MAIN, Made { text: text.into(), ret: Ret::ok(0), time: (started, self.now()) });
         self.machine.interrupt(lane);
-        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        doing.came_to(outcome(Ok(0)));
         Ok(())
     }
 

@@ -66,6 +66,6 @@ impl Runner {
         let left = nanos(ms).saturating_sub(if late > SLACK { 0 } else { late });
         std::thread::sleep(Duration::from_nanos(left));
         self.pass(Nanos(nanos(ms) + if late > SLACK { late } else { 0 }));
-        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        doing.came_to(outcome(Ok(0)));
     }
 }

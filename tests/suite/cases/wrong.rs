@@ -79,11 +79,73 @@ fn a_wrong_expectation_is_told_with_its_step_its_line_and_all_sides() {
         let wrong = &line["mismatches"][0];
         let (expected, kernel) = sides.split_once(" / ").unwrap();
         assert_eq!((&wrong["what"], &wrong["expected"]), (&what.into(), &expected.into()));
-        assert_eq!(
-            (&wrong["kernel"], &wrong["between"]),
-            (&kernel.into(), &"file and kernel".into())
-        );
+        // The ready list is the model's: the kernel shows it to nobody.
+        let (who, between) = match name {
+            "rdl" => ("model", "file and model"),
+            _ => ("kernel", "file and kernel"),
+        };
+        assert_eq!((&wrong[who], &wrong["between"]), (&kernel.into(), &between.into()));
+        assert_eq!(wrong["kernel"].is_null(), who == "model", "{wrong:#}");
     }
+}
+
+#[test]
+fn nothing_is_not_counted_as_agreeing() {
+    let note = "[[steps]]\ndo = \"note\"\n\n".repeat(10);
+    let sleep = "[[steps]]\ndo = \"sleep\"\nms = 0\n\n";
+    let epolls = "e = { kind = \"epoll\", count = 2 }";
+    let repeat = "[[steps]]\ndo = \"repeat\"\ntimes = 5\n\
+                  steps = [{ do = \"write\", fd = \"p.w\", n = 1 }]\n[steps.expect]\nret = 5\n";
+    for (name, actors, steps, agreed) in [
+        ("nothing", "", note.as_str(), 0),
+        ("no-claim", "", sleep, 0),
+        // The number of each, and its interest list: before the first step and after each.
+        ("lists", epolls, &note, 24),
+        // Five results, and the numbers that the pipe got.
+        ("rounds", "p = { kind = \"pipe\" }", repeat, 6),
+    ] {
+        let path = case(&format!("agreed-{name}"), actors, steps);
+        let (lines, _, _) = lines(&mut check(&[&path]));
+        assert_eq!((&lines[0]["result"], &lines[0]["agreed"]), (&"ok".into(), &agreed.into()));
+    }
+}
+
+const LISTS: &str = "e = { kind = \"epoll\" }\nv = { kind = \"eventfd\", value = 1 }";
+const ADD_V: &str = "[[steps]]\ndo = \"add\"\nep = \"e\"\nfd = \"v\"\nmask = \"IN\"\n\n";
+
+#[test]
+fn the_lists_of_a_duplicate_are_those_of_its_file() {
+    let dup = "[[steps]]\ndo = \"dup\"\nfd = \"e\"\nas = \"e2\"\n[steps.expect]\n";
+    let right = "interest.e2 = [\"v IN|ERR|HUP\"]\nrdl.e2 = [\"v\"]\n";
+    let path = case("duplicate-right", LISTS, &format!("{ADD_V}{dup}{right}"));
+    assert_eq!(lines(&mut check(&[&path])).0[0]["result"], "ok");
+    let wrong = "interest.e2 = []\nrdl.e2 = []\n";
+    let path = case("duplicate-wrong", LISTS, &format!("{ADD_V}{dup}{wrong}"));
+    let (lines, _, _) = lines(&mut check(&[&path]));
+    let wrong = |at: usize, side: &str| lines[0]["mismatches"][at][side].clone();
+    assert_eq!(wrong(0, "kernel"), "[v IN|ERR|HUP]");
+    assert_eq!((wrong(1, "kernel").is_null(), wrong(1, "model")), (true, "[v]".into()));
+}
+
+#[test]
+fn a_list_that_is_not_read_while_a_harvest_is_held_is_not_empty() {
+    let freeze = "[[steps]]\ndo = \"freeze\"\nep = \"e\"\nthread = \"A\"\nmax = 1\nat = 1\n";
+    let path =
+        case("not-read", LISTS, &format!("{ADD_V}{freeze}[steps.expect]\ninterest.e = []\n"));
+    with_userfaultfd(&path);
+    let (lines, _, _) = lines(&mut check(&[&path]));
+    if lines[0]["result"] == "skip" {
+        return;
+    }
+    let wrong = &lines[0]["mismatches"][0];
+    assert_eq!(wrong["kernel"], "not read: a harvest of it is held", "{lines:#?}");
+}
+
+/// Lets a case hold harvests.
+fn with_userfaultfd(path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let needs = "level = \"core\"\nneeds = [\"userfaultfd\"]\n";
+    std::fs::write(path, text.replace("level = \"core\"\n", needs)).unwrap();
 }
 
 #[test]
@@ -124,9 +186,7 @@ fn a_call_that_would_wait_for_a_held_harvest_is_refused() {
         "do = \"wait\"; ep = \"o\"; thread = \"B\"",
     ];
     let path = case("would-wait", actors, &steps.map(step).concat());
-    let text = std::fs::read_to_string(&path).unwrap();
-    let needs = "level = \"core\"\nneeds = [\"userfaultfd\"]\n";
-    std::fs::write(&path, text.replace("level = \"core\"\n", needs)).unwrap();
+    with_userfaultfd(&path);
     let (lines, _, _) = lines(&mut check(&[&path]));
     let line = &lines[0];
     if line["result"] == "skip" {
