@@ -185,9 +185,14 @@ impl Machine {
         self.install(at, What::End(link, Side::A));
     }
 
-    /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
+    /// A file that epoll refuses: a regular file that nobody reads from its beginning, `/dev/null`.
     pub fn plain(&mut self, at: Place) {
         self.install(at, What::Plain);
+    }
+
+    /// A directory, which epoll refuses too.
+    pub fn directory(&mut self, at: Place) {
+        self.install(at, What::Directory);
     }
 
     // --- epoll

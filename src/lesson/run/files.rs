@@ -81,7 +81,8 @@ impl Runner {
             ActorKind::Udp => model.udp_pair(first, second),
             ActorKind::Listener { backlog } => model.listener(first, backlog),
             ActorKind::Client => model.tcp(first),
-            ActorKind::File | ActorKind::Dir | ActorKind::Null => model.plain(first),
+            ActorKind::File | ActorKind::Null => model.plain(first),
+            ActorKind::Dir => model.directory(first),
         }
     }
 
