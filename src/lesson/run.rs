@@ -18,7 +18,7 @@ mod step;
 mod time;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Errno, Fd, FileId, Kind, LaneChange, LaneId, Nanos};
 use crate::kernel::fdinfo::Registration;
@@ -100,6 +100,9 @@ pub(crate) struct Runner {
     tid: u32,
     /// The thread that returned first in the last step in which one did.
     woken: Option<LaneId>,
+    /// The regular files, which keep what is written to them, and how much that was.
+    regular: BTreeSet<FileId>,
+    kept: u64,
     /// The number from which on the case lets nothing be opened.
     limit: Option<Fd>,
     /// What the file says of the time, once a timer was started.
@@ -150,6 +153,8 @@ impl Runner {
             fdinfo: BTreeMap::new(),
             tid: u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0),
             woken: None,
+            regular: BTreeSet::new(),
+            kept: 0,
             limit: None,
             nominal: None,
             late: Nanos(0),

@@ -68,6 +68,9 @@ impl Runner {
         let Some(first) = places.next() else { return };
         let second = places.next().unwrap_or(first);
         let sndbuf = || buffer(first.fd, SockOpt::SndBuf).unwrap_or(0);
+        if kind == ActorKind::File {
+            self.regular.insert(first.file);
+        }
         let model = &mut self.machine;
         match kind {
             ActorKind::Epoll => model.epoll(first),

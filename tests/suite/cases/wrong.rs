@@ -174,6 +174,47 @@ fn a_case_that_takes_too_long_fails_in_time() {
     assert!(reason.contains("not over within 3s"), "{reason}");
 }
 
+/// A TCP connection of c and s.
+const CONNECT: &str = "[[steps]]\ndo = \"connect\"\nfd = \"c\"\nto = \"l\"\n\n\
+                       [[steps]]\ndo = \"accept\"\nfd = \"l\"\nas = \"s\"\n\n";
+const TCP: &str = "l = { kind = \"listener\" }\nc = { kind = \"client\" }";
+
+/// A step that does that with a file, so many bytes at a time.
+fn step(what: &str, fd: &str, n: u32) -> String {
+    format!("[[steps]]\ndo = \"{what}\"\nfd = \"{fd}\"\nn = {n}\n\n")
+}
+
+#[test]
+fn a_bound_that_is_met_in_the_middle_is_named() {
+    let reads = "it took more than 200000 reads, which is the most";
+    let writes = "it took more than 200000 writes, which is the most";
+    let bytes = "with this more than 64 MiB would be written to regular files";
+    let twice = step("write", "c", 150_000).repeat(2);
+    let big = format!(
+        "[[steps]]\ndo = \"repeat\"\ntimes = 100\n\
+         steps = [{{ do = \"write\", fd = \"f\", n = 16777216 }}]\n"
+    );
+    let pipe = "p = { kind = \"pipe\", size = 1048576 }";
+    let pipe_steps = step("fill", "p.w", 65536) + &step("drain", "p.r", 1);
+    let files = "f = { kind = \"file\" }\nz = { kind = \"null\" }";
+    // What keeps nothing has no such bound.
+    let thrown = step("write", "z", 16_777_216).repeat(5);
+    for (name, actors, steps, at, reason) in [
+        ("drain-pipe", pipe, pipe_steps, 2, reads),
+        ("drain-tcp", TCP, format!("{CONNECT}{twice}{}", step("drain", "s", 1)), 5, reads),
+        ("fill-eventfd", "v = { kind = \"eventfd\" }", step("fill", "v", 1), 1, writes),
+        ("rounds-file", files, big, 1, bytes),
+        ("fill-file", files, step("fill", "f", 1_000_000), 1, bytes),
+        ("write-file", files, thrown + &step("write", "f", 16_777_216).repeat(5), 10, bytes),
+    ] {
+        let path = case(&format!("bound-{name}"), actors, &steps);
+        let (lines, _, _) = lines(check(&[&path]).args(["--timeout", "60s"]));
+        let said = lines[0]["reason"].as_str().unwrap_or_default();
+        let round = said.split_once(": ").map_or(said, |(_, rest)| rest);
+        assert_eq!((&lines[0]["step"], round), (&at.into(), reason), "{name}: {:#}", lines[0]);
+    }
+}
+
 #[test]
 fn a_call_that_would_wait_for_a_held_harvest_is_refused() {
     let actors = "o = { kind = \"epoll\" }\ni = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
