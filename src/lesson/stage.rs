@@ -95,6 +95,8 @@ pub(crate) struct Stage {
     fdinfo: BTreeMap<FileId, Fdinfo>,
     loopback: Loopback,
     charges: Charges,
+    /// How long it was waited for rest, beyond what the machine took for it.
+    waited: Duration,
     /// A port that is taken, and on which nobody listens.
     nobody: Option<(OwnedFd, SocketAddrV4)>,
 }
@@ -116,6 +118,7 @@ impl Stage {
             fdinfo: BTreeMap::new(),
             loopback: Loopback::default(),
             charges: Charges::default(),
+            waited: Duration::ZERO,
             nobody: None,
         })
     }
@@ -265,8 +268,14 @@ impl Stage {
     /// # Errors
     /// If the threads do not come to rest.
     pub(crate) fn settle(&mut self) -> Result<(), StageError> {
-        self.loopback.wait(&self.table);
-        settle::settle(&self.workers, !self.frozen.is_empty())
+        self.waited += self.loopback.wait(&self.table);
+        self.waited += settle::settle(&self.workers, !self.frozen.is_empty())?;
+        Ok(())
+    }
+
+    /// How long it was waited for rest since the last call of this, on purpose.
+    pub(crate) fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     /// The threads that have returned since the last call, by lane, with what came of it.

@@ -1,11 +1,14 @@
 //! Reading and writing.
 
-use crate::event::{Call, Errno, Fd, FileKind, LaneId, Output};
+use std::time::Duration;
+
+use crate::event::{Call, Errno, Fd, FileKind, LaneId, Nanos, Output};
 use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
 use crate::lesson::stage::job::{Answer, Job};
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
+use super::time::nanos;
 use super::{RunError, Runner};
 
 impl Runner {
@@ -264,6 +267,15 @@ impl Runner {
         Err(too_many("writes"))
     }
 
+    /// Waits before a refused write is tried again: time that passes on purpose. No sleep is shorter
+    /// than it should be; one twice as long is the machine's doing.
+    fn wait_for_room(&mut self) {
+        let begun = self.now();
+        std::thread::sleep(Duration::from_millis(LATER.into()));
+        let slept = self.now().since(begun);
+        self.pass(slept.min(Nanos(2 * nanos(LATER))));
+    }
+
     /// The same of TCP, which is full when it stays so: the other end acknowledges late.
     fn fill_tcp(
         &mut self,
@@ -279,7 +291,7 @@ impl Runner {
                 Ok(count) => (total, refused) = (total + count, 0),
                 Err(Errno::EAGAIN) if refused < STAYS_FULL => {
                     refused += 1;
-                    std::thread::sleep(LATER);
+                    self.wait_for_room();
                 }
                 Err(_) => {
                     if total > 0 {
@@ -300,11 +312,11 @@ impl Runner {
 const MOST_CALLS: u32 = 200_000;
 /// A case writes at most so many bytes to regular files, which keep them in memory.
 const MOST_KEPT: u64 = 64 << 20;
-/// So often a full TCP socket must refuse in turn, [`LATER`] apart: longer than an acknowledgement
+/// So often a full TCP socket must refuse in turn, [`LATER`] ms apart: longer than an acknowledgement
 /// is held back (`TCP_DELACK_MIN`, 40 ms).
 const STAYS_FULL: u32 = 24;
 /// See [`STAYS_FULL`].
-const LATER: std::time::Duration = std::time::Duration::from_millis(2);
+const LATER: u32 = 2;
 
 /// A drain or fill that does not come to its end.
 fn too_many(calls: &str) -> RunError {

@@ -216,6 +216,29 @@ fn a_bound_that_is_met_in_the_middle_is_named() {
 }
 
 #[test]
+fn what_the_tool_waits_itself_makes_no_timer_late() {
+    let arm = "[[steps]]\ndo = \"arm\"\nfd = \"t\"\nms = 9000\n\n";
+    let wrong = "[[steps]]\ndo = \"note\"\n\n\
+                 [[steps]]\ndo = \"sleep\"\nms = 1\n[steps.expect]\nret = 77\n";
+    let knock = |n: u32| format!("[[steps]]\ndo = \"connect\"\nfd = \"k{n}\"\nto = \"b\"\n\n");
+    // Few writes: each is told, which takes its time, too.
+    let fill = step("fill", "c", 1_000_000);
+    // Whoever is not answered stays where he is.
+    let unheard: String = (1..=3).map(knock).collect();
+    for (name, waits, at) in [("fill", &fill, 6), ("unheard", &unheard, 8)] {
+        let actors = format!(
+            "t = {{ kind = \"timerfd\" }}\n{TCP}\n\
+             b = {{ kind = \"listener\", backlog = 0 }}\nk = {{ kind = \"client\", count = 3 }}"
+        );
+        let path = case(&format!("late-{name}"), &actors, &[CONNECT, arm, waits, wrong].concat());
+        let (lines, _, _) = lines(check(&[&path]).args(["--timeout", "60s"]));
+        let line = &lines[0];
+        assert_eq!((&line["result"], &line["step"]), (&"fail".into(), &at.into()), "{line:#}");
+        assert_eq!(line["mismatches"][0]["expected"], "77");
+    }
+}
+
+#[test]
 fn a_call_that_would_wait_for_a_held_harvest_is_refused() {
     let actors = "o = { kind = \"epoll\" }\ni = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
     let step = |step: &str| format!("[[steps]]\n{}\n\n", step.replace("; ", "\n"));
