@@ -13,7 +13,7 @@ use super::{RunError, Runner};
 
 impl Runner {
     /// What the file with this number is.
-    fn kind(&self, fd: Fd) -> Option<FileKind> {
+    pub(super) fn kind(&self, fd: Fd) -> Option<FileKind> {
         self.stage.table().file_at(fd).map(|file| file.what)
     }
 

@@ -1,6 +1,8 @@
 //! Calls on files that do not wait: reading and writing, opening and closing, connecting.
 
-use crate::event::{Call, Errno, Fd, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord};
+use crate::event::{
+    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord,
+};
 use crate::lesson::case::{Actor, ActorKind, Counter, FdArg, Label, SockOpt, Target, Who};
 use crate::lesson::stage::files::{buffer, linger_none};
 use crate::lesson::stage::job::Answer;
@@ -214,6 +216,17 @@ impl Runner {
         Ok(())
     }
 
+    /// The number of a listener to connect to; it may have been shut down.
+    fn listener(&self, label: &Label) -> Result<Fd, RunError> {
+        let table = self.stage.table();
+        let open = table.number_of(label).filter(|_| table.is_open(label));
+        let fd = open.ok_or_else(|| RunError::Refused(format!("{label} is closed")))?;
+        if self.kind(fd) != Some(FileKind::Listener) {
+            return Err(RunError::Refused(format!("{label} is no listener to connect to")));
+        }
+        Ok(fd)
+    }
+
     /// connect(2): EINPROGRESS is its ordinary result, and counts as 0.
     pub(super) fn connect(
         &mut self,
@@ -224,13 +237,12 @@ impl Runner {
         let client = self.stage.number(fd)?;
         let listener = match to {
             Target::Nobody => None,
-            Target::Listener(label) => {
-                let number = self.stage.table().number_of(label);
-                let open = number.filter(|_| self.stage.table().is_open(label));
-                let closed = || RunError::Refused(format!("{label} is closed"));
-                Some(open.ok_or_else(closed)?)
-            }
+            Target::Listener(label) => Some(self.listener(label)?),
         };
+        if self.kind(client) == Some(FileKind::Udp) {
+            let why = format!("{fd} is a UDP socket, which is connected to its peer for good");
+            return Err(RunError::Refused(why));
+        }
         let (kernel, calls) = self.stage.connect(client, listener)?;
         for made in calls {
             self.counters.call(made.ret.errno());

@@ -174,6 +174,39 @@ fn a_case_that_takes_too_long_fails_in_time() {
     assert!(reason.contains("not over within 3s"), "{reason}");
 }
 
+#[test]
+fn a_duplicate_of_a_number_connects_as_the_kernel_lets_it() {
+    let actors = "v = { kind = \"eventfd\" }\nl = { kind = \"listener\" }\n\
+                  c = { kind = \"client\" }\nq = { kind = \"pair\" }\n\
+                  g = { kind = \"dgram\" }\nu = { kind = \"udp\" }";
+    let no_listener = Some("y is no listener to connect to");
+    let peer = Some("y is a UDP socket, which is connected to its peer for good");
+    // What y connects to, or is connected to, is found out when it runs.
+    for (name, number, fd, to, refused) in [
+        ("eventfd", 3, "y", "l", None),
+        ("listener", 4, "y", "nobody", None),
+        ("client", 5, "y", "l", None),
+        ("pair", 6, "y", "l", None),
+        ("dgram", 9, "y", "nobody", None),
+        ("udp", 10, "y", "l", peer),
+        ("to-listener", 4, "c", "y", None),
+        ("to-eventfd", 3, "c", "y", no_listener),
+        ("to-client", 5, "c", "y", no_listener),
+        ("to-pair", 7, "c", "y", no_listener),
+        ("to-udp", 11, "c", "y", no_listener),
+    ] {
+        let steps = format!(
+            "[[steps]]\ndo = \"dup\"\nfd = {number}\nas = \"y\"\n\n\
+             [[steps]]\ndo = \"connect\"\nfd = \"{fd}\"\nto = \"{to}\"\n"
+        );
+        let path = case(&format!("unsure-{name}"), actors, &steps);
+        let (lines, _, _) = lines(&mut check(&[&path]));
+        let result = if refused.is_some() { "fail" } else { "ok" };
+        let told = (lines[0]["result"].as_str(), lines[0]["reason"].as_str());
+        assert_eq!(told, (Some(result), refused), "{:#}", lines[0]);
+    }
+}
+
 /// A TCP connection of c and s.
 const CONNECT: &str = "[[steps]]\ndo = \"connect\"\nfd = \"c\"\nto = \"l\"\n\n\
                        [[steps]]\ndo = \"accept\"\nfd = \"l\"\nas = \"s\"\n\n";

@@ -33,6 +33,20 @@ fn a_connection_wakes_the_client_then_the_listener() {
 }
 
 #[test]
+fn what_is_no_tcp_socket_does_not_connect() {
+    run("listener L
+         pair q
+         dgram g
+         pipe p
+         eventfd v
+         connect L L = EISCONN
+         connect q.a L = EINVAL
+         connect g.b L = EINVAL
+         connect p.r L = ENOTSOCK
+         connect v L = ENOTSOCK");
+}
+
+#[test]
 fn a_socket_that_is_not_connected_hangs_up() {
     run("epoll e
          tcp c
