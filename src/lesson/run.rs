@@ -26,6 +26,7 @@ use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
 use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
+use super::stage::job::Query;
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -70,6 +71,7 @@ struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sleeper {
     call: sleep::Sleeping,
+    query: Query,
     /// Its own timeout in milliseconds.
     timeout: Option<u32>,
     since: Nanos,
