@@ -223,10 +223,9 @@ fn a_bound_that_is_met_in_the_middle_is_named() {
     let writes = "it took more than 200000 writes, which is the most";
     let bytes = "with this more than 64 MiB would be written to regular files";
     let twice = step("write", "c", 150_000).repeat(2);
-    let big = format!(
-        "[[steps]]\ndo = \"repeat\"\ntimes = 100\n\
-         steps = [{{ do = \"write\", fd = \"f\", n = 16777216 }}]\n"
-    );
+    let big = "[[steps]]\ndo = \"repeat\"\ntimes = 100\n\
+               steps = [{ do = \"write\", fd = \"f\", n = 16777216 }]\n"
+        .to_owned();
     let pipe = "p = { kind = \"pipe\", size = 1048576 }";
     let pipe_steps = step("fill", "p.w", 65536) + &step("drain", "p.r", 1);
     let files = "f = { kind = \"file\" }\nz = { kind = \"null\" }";
