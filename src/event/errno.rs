@@ -73,6 +73,8 @@ impl Errno {
     pub const EAGAIN: Self = Self(11);
     /// `EEXIST`
     pub const EEXIST: Self = Self(17);
+    /// `EISDIR`
+    pub const EISDIR: Self = Self(21);
     /// `EINVAL`
     pub const EINVAL: Self = Self(22);
     /// `ENFILE`

@@ -119,7 +119,8 @@ pub struct Told {
     pub files: Box<[ToldFile]>,
     /// The threads, the main one first.
     pub threads: Box<[ToldThread]>,
-    /// Comparisons of model and kernel that agreed, since the start.
+    /// Comparisons of model and kernel that agreed, since the start: of results, of who returned and
+    /// who sleeps, of interest lists.
     pub agreed: u64,
     /// Comparisons that did not.
     pub diverged: u64,

@@ -214,6 +214,7 @@ mod tests {
             mismatches: Vec::new(),
             counters: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            duplicates: BTreeMap::new(),
         }
     }
 
@@ -297,6 +298,8 @@ mod tests {
         expect.same = Some(["a".into(), "b".into()]);
         expect.less = Some([Counter::Calls, Counter::Wakeups(None)]);
         expect.rdl.insert("e".into(), Vec::new());
+        assert!(!facts.agrees_with(&expect), "there is no such list");
+        facts.model.rdl.insert("e".into(), Vec::new());
         assert!(facts.agrees_with(&expect));
         expect.same = Some(["a".into(), "c".into()]);
         assert!(!facts.agrees_with(&expect));

@@ -18,7 +18,7 @@ mod step;
 mod time;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Errno, Fd, FileId, Kind, LaneChange, LaneId, Nanos};
 use crate::kernel::fdinfo::Registration;
@@ -27,6 +27,7 @@ use crate::sys::clock::Clock;
 
 use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
 use super::room;
+use super::stage::job::Query;
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
 use ready::{ByModel, ReadySource};
@@ -71,6 +72,7 @@ struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sleeper {
     call: sleep::Sleeping,
+    query: Query,
     /// Its own timeout in milliseconds.
     timeout: Option<u32>,
     since: Nanos,
@@ -101,6 +103,9 @@ pub(crate) struct Runner {
     tid: u32,
     /// The thread that returned first in the last step in which one did.
     woken: Option<LaneId>,
+    /// The regular files, which keep what is written to them, and how much that was.
+    regular: BTreeSet<FileId>,
+    kept: u64,
     /// The number from which on the case lets nothing be opened.
     limit: Option<Fd>,
     /// What the file says of the time, once a timer was started.
@@ -152,6 +157,8 @@ impl Runner {
             fdinfo: BTreeMap::new(),
             tid: u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0),
             woken: None,
+            regular: BTreeSet::new(),
+            kept: 0,
             limit: None,
             nominal: None,
             late: Nanos(0),
@@ -240,13 +247,14 @@ impl Runner {
             mismatches: Vec::new(),
             counters: self.counters.all().clone(),
             numbers,
+            duplicates: self.duplicates(),
         };
         let by_file = compare::with_file(expect, &report);
         report.events = in_order(doing.events);
+        self.agreed += doing.found.agreed;
+        self.diverged += doing.found.mismatches.len() as u64;
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
-        self.agreed += doing.found.agreed + by_file.agreed;
-        self.diverged += report.mismatches.len() as u64;
         let told = Box::new(self.picture());
         report.events.push(Happening { t: now, lane: LaneId::TOOL, kind: Kind::Told(told) });
         Ok(report)

@@ -87,7 +87,7 @@ pub(crate) struct NewFd {
 pub(crate) struct Stage {
     /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
     /// are dropped before everything else: a close of what they watch would wait for them.
-    frozen: BTreeMap<LaneId, (Fd, OwnedFd)>,
+    frozen: BTreeMap<LaneId, (FileId, OwnedFd)>,
     clock: Clock,
     own: Own,
     table: Table,
@@ -95,6 +95,8 @@ pub(crate) struct Stage {
     fdinfo: BTreeMap<FileId, Fdinfo>,
     loopback: Loopback,
     charges: Charges,
+    /// How long it was waited for rest, beyond what the machine took for it.
+    waited: Duration,
     /// A port that is taken, and on which nobody listens.
     nobody: Option<(OwnedFd, SocketAddrV4)>,
 }
@@ -116,6 +118,7 @@ impl Stage {
             fdinfo: BTreeMap::new(),
             loopback: Loopback::default(),
             charges: Charges::default(),
+            waited: Duration::ZERO,
             nobody: None,
         })
     }
@@ -270,7 +273,8 @@ impl Stage {
         let fault = fault.map_err(|e| StageError::system("userfaultfd", &e))?;
         let buffer = HeldBuffer::new(&fault, max, at);
         let buffer = buffer.map_err(|e| StageError::system("ioctl(UFFDIO_REGISTER)", &e))?;
-        self.frozen.insert(lane, (ep, fault));
+        let file = self.table.file_at(ep).map_or(FileId(0), |file| file.id);
+        self.frozen.insert(lane, (file, fault));
         self.awake(lane)?.give(Job::HeldWait { ep, buffer });
         self.settle()
     }
@@ -281,7 +285,7 @@ impl Stage {
     }
 
     /// The epoll instances of which a harvest is held.
-    pub(crate) fn frozen(&self) -> impl Iterator<Item = Fd> {
+    pub(crate) fn frozen(&self) -> impl Iterator<Item = FileId> {
         self.frozen.values().map(|(ep, _)| *ep)
     }
 
@@ -304,8 +308,14 @@ impl Stage {
     /// # Errors
     /// If the threads do not come to rest.
     pub(crate) fn settle(&mut self) -> Result<(), StageError> {
-        self.loopback.wait(&self.table);
-        settle::settle(&self.workers, !self.frozen.is_empty())
+        self.waited += self.loopback.wait(&self.table);
+        self.waited += settle::settle(&self.workers, !self.frozen.is_empty())?;
+        Ok(())
+    }
+
+    /// How long it was waited for rest since the last call of this, on purpose.
+    pub(crate) fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     /// The threads that have returned since the last call, by lane, with what came of it.

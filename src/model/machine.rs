@@ -185,9 +185,14 @@ impl Machine {
         self.install(at, What::End(link, Side::A));
     }
 
-    /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
+    /// A file that epoll refuses: a regular file that nobody reads from its beginning, `/dev/null`.
     pub fn plain(&mut self, at: Place) {
         self.install(at, What::Plain);
+    }
+
+    /// A directory, which epoll refuses too.
+    pub fn directory(&mut self, at: Place) {
+        self.install(at, What::Directory);
     }
 
     // --- epoll
@@ -391,8 +396,10 @@ impl Machine {
     /// listens. Ok stands for 0 and for EINPROGRESS alike: what came of it poll says.
     ///
     /// # Errors
-    /// EBADF, ENOTSOCK, EISCONN, EALREADY as in the manual page; after an attempt that failed the
-    /// error of that attempt, or ECONNABORTED if it was fetched already (`__inet_stream_connect`).
+    /// EBADF, ENOTSOCK, EISCONN, EALREADY as in the manual page; EINVAL from an AF_UNIX socket; after
+    /// an attempt that failed the error of that attempt, or ECONNABORTED if it was fetched already
+    /// (`__inet_stream_connect`). EOPNOTSUPP for a UDP socket, which the kernel would connect anew:
+    /// that is not modelled.
     pub fn connect(&mut self, client: Fd, listener: Option<Fd>) -> Result<(), Errno> {
         let result = self.connect_file(client, listener);
         self.settle();

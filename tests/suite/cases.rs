@@ -96,7 +96,15 @@ fn every_case_and_lesson_of_the_program_comes_out() {
 fn every_action_and_every_kind_of_file_comes_out() {
     let (lines, _, output) = lines(&mut check(&[&own()]));
     all_passed(&lines);
-    assert_eq!((lines.len(), output.status.code()), (13, Some(0)));
+    assert_eq!((lines.len(), output.status.code()), (15, Some(0)));
+}
+
+#[test]
+fn either_of_two_threads_that_race_may_win() {
+    let path = own().join("poller-and-waiter.toml");
+    let (lines, _, _) = lines(&mut check(&vec![path.as_path(); 40]));
+    assert_eq!(lines.len(), 40);
+    all_passed(&lines);
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Reading and writing.
 
-use crate::event::{Call, Errno, Fd, FileKind, LaneId, Output};
+use std::time::Duration;
+
+use crate::event::{Call, Errno, Fd, FileKind, LaneId, Nanos, Output};
 use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
 use crate::lesson::stage::job::{Answer, Job};
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
+use super::time::nanos;
 use super::{RunError, Runner};
 
 impl Runner {
     /// What the file with this number is.
-    fn kind(&self, fd: Fd) -> Option<FileKind> {
+    pub(super) fn kind(&self, fd: Fd) -> Option<FileKind> {
         self.stage.table().file_at(fd).map(|file| file.what)
     }
 
@@ -70,6 +73,7 @@ impl Runner {
             Amount::Bytes(len) => (Job::Write { fd, len }, len),
             Amount::Value(value) => (Job::WriteValue { fd, value }, 8),
         };
+        self.has_room_on(fd, len)?;
         let done = self.stage.call(lane, job)?;
         let Answer::Bytes(result) = &done.answer else { return Err(strange()) };
         self.counters.call(result.as_ref().err().copied());
@@ -81,6 +85,22 @@ impl Runner {
         self.stage.wrote(fd, count.unwrap_or(0));
         doing.returned(lane, Call::Write { fd, len }, &done, ret(count), output);
         Ok(count)
+    }
+
+    /// Whether so many more bytes may be written, where the file keeps all that it is given.
+    fn has_room_on(&mut self, fd: Fd, len: u32) -> Result<(), RunError> {
+        let file = self.stage.table().file_at(fd).map(|file| file.id);
+        if !file.is_some_and(|file| self.regular.contains(&file)) {
+            return Ok(());
+        }
+        let kept = self.kept + u64::from(len);
+        if kept > MOST_KEPT {
+            let most = MOST_KEPT >> 20;
+            let why = format!("with this more than {most} MiB would be written to regular files");
+            return Err(RunError::Refused(why));
+        }
+        self.kept = kept;
+        Ok(())
     }
 
     /// The model writes what the kernel wrote, or would have.
@@ -179,7 +199,7 @@ impl Runner {
                 return Ok(());
             }
         }
-        Err(RunError::Failed(format!("a drain of {MOST_CALLS} reads has no end")))
+        Err(too_many("reads"))
     }
 
     /// The same of TCP, whose bytes come in pieces that the model does not know.
@@ -191,9 +211,8 @@ impl Runner {
         n: u32,
     ) -> Result<(), RunError> {
         let mut again = false;
-        let mut kernel = Outcome::Value(0);
         for _ in 0..MOST_CALLS {
-            kernel = drained(self.kernel_reads(doing, lane, fd, n)?, true);
+            let kernel = drained(self.kernel_reads(doing, lane, fd, n)?, true);
             match kernel {
                 Outcome::Value(_) => again = false,
                 Outcome::Errno(Errno::EAGAIN) if !again => {
@@ -201,15 +220,23 @@ impl Runner {
                     self.stage.settle()?;
                     again = true;
                 }
-                _ => break,
+                _ => {
+                    doing.result(kernel, self.model_drains(fd));
+                    return Ok(());
+                }
             }
         }
-        let mut model = Outcome::Value(0);
-        while let Outcome::Value(_) = model {
-            model = drained(self.machine.read(fd, u64::MAX), true);
+        Err(too_many("reads"))
+    }
+
+    /// The model reads all that there is.
+    fn model_drains(&mut self, fd: Fd) -> Outcome {
+        loop {
+            let model = drained(self.machine.read(fd, u64::MAX), true);
+            if !matches!(model, Outcome::Value(_)) {
+                return model;
+            }
         }
-        doing.result(kernel, model);
-        Ok(())
     }
 
     /// write(2) until EAGAIN or an error.
@@ -228,7 +255,7 @@ impl Runner {
         }
         for _ in 0..MOST_CALLS {
             self.learn(number, what);
-            let kernel = self.kernel_writes(doing, lane, number, what)?;
+            let kernel = self.kernel_writes(doing, lane, number, what).map_err(half_done)?;
             let model = outcome(self.model_writes(number, what, kernel));
             let kernel = outcome(kernel);
             let same = doing.same("a write", kernel, model);
@@ -237,7 +264,16 @@ impl Runner {
                 return Ok(());
             }
         }
-        Err(RunError::Failed(format!("{MOST_CALLS} writes do not fill that file")))
+        Err(too_many("writes"))
+    }
+
+    /// Waits before a refused write is tried again: time that passes on purpose. No sleep is shorter
+    /// than it should be; one twice as long is the machine's doing.
+    fn wait_for_room(&mut self) {
+        let begun = self.now();
+        std::thread::sleep(Duration::from_millis(LATER.into()));
+        let slept = self.now().since(begun);
+        self.pass(slept.min(Nanos(2 * nanos(LATER))));
     }
 
     /// The same of TCP, which is full when it stays so: the other end acknowledges late.
@@ -248,35 +284,52 @@ impl Runner {
         fd: Fd,
         n: u32,
     ) -> Result<(), RunError> {
-        let (mut kernel, mut total, mut refused) = (Ok(0), 0, 0);
+        let (mut total, mut refused) = (0, 0);
         for _ in 0..MOST_CALLS {
-            kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
+            let kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
             match kernel {
                 Ok(count) => (total, refused) = (total + count, 0),
                 Err(Errno::EAGAIN) if refused < STAYS_FULL => {
                     refused += 1;
-                    std::thread::sleep(LATER);
+                    self.wait_for_room();
                 }
-                Err(_) => break,
+                Err(_) => {
+                    if total > 0 {
+                        // Nothing can be wrong with what the kernel took.
+                        let _ = self.machine.write(fd, total);
+                    }
+                    let model = self.model_writes(fd, Amount::Bytes(n), kernel);
+                    doing.result(outcome(kernel), outcome(model));
+                    return Ok(());
+                }
             }
         }
-        if total > 0 {
-            // Nothing can be wrong with what the kernel took.
-            let _ = self.machine.write(fd, total);
-        }
-        let model = self.model_writes(fd, Amount::Bytes(n), kernel);
-        doing.result(outcome(kernel), outcome(model));
-        Ok(())
+        Err(too_many("writes"))
     }
 }
 
 /// No drain or fill makes more calls.
 const MOST_CALLS: u32 = 200_000;
-/// So often a full TCP socket must refuse in turn, [`LATER`] apart: longer than an acknowledgement
+/// A case writes at most so many bytes to regular files, which keep them in memory.
+const MOST_KEPT: u64 = 64 << 20;
+/// So often a full TCP socket must refuse in turn, [`LATER`] ms apart: longer than an acknowledgement
 /// is held back (`TCP_DELACK_MIN`, 40 ms).
 const STAYS_FULL: u32 = 24;
 /// See [`STAYS_FULL`].
-const LATER: std::time::Duration = std::time::Duration::from_millis(2);
+const LATER: u32 = 2;
+
+/// A drain or fill that does not come to its end.
+fn too_many(calls: &str) -> RunError {
+    RunError::Failed(format!("it took more than {MOST_CALLS} {calls}, which is the most"))
+}
+
+/// A call that is refused after others of the same step were made.
+fn half_done(error: RunError) -> RunError {
+    match error {
+        RunError::Refused(why) => RunError::Failed(why),
+        other => other,
+    }
+}
 
 /// A read as `drain` sees it: where `ends`, 0 bytes are the end.
 fn drained(result: Result<u64, Errno>, ends: bool) -> Outcome {

@@ -14,6 +14,8 @@ use super::report::{Between, Mismatch, Observed, Report, list_text, outcome_text
 pub(crate) struct Comparison {
     pub(crate) mismatches: Vec<Mismatch>,
     pub(crate) agreed: u64,
+    /// How many threads had returned when that was compared last.
+    returned: usize,
 }
 
 impl Comparison {
@@ -38,24 +40,33 @@ impl Comparison {
         });
     }
 
-    /// Holds what a call returned, and who woke, against each other.
+    /// Holds what a call returned, and who woke, against each other, as far as either says so.
     pub(crate) fn results(&mut self, kernel: &Observed, model: &Observed, when: &str) {
         let optional = |seen: &Option<Seen>| seen.as_ref().map_or_else(nothing, seen_text);
         let returned = |ret: &Option<_>| ret.map_or_else(nothing, outcome_text);
         let what = |what: &str| format!("{what}{when}");
-        // The events tell their number.
-        if kernel.events.is_none() || model.events.is_none() {
+        let handed = [&kernel.events, &model.events];
+        // The events tell their number. Of what it does not know the model says no result.
+        if model.ret.is_some() && handed.contains(&&None) {
             self.both(|| what("the result"), &kernel.ret, &model.ret, returned);
         }
-        self.both(|| what("the events"), &kernel.events, &model.events, optional);
-        self.both(|| what("who returned"), &kernel.woke, &model.woke, woke_text);
+        if handed != [&None, &None] {
+            self.both(|| what("the events"), &kernel.events, &model.events, optional);
+        }
+        // In a repeat the rounds before were compared.
+        let known = std::mem::replace(&mut self.returned, kernel.woke.len());
+        if kernel.woke != model.woke || kernel.woke.len() > known {
+            self.both(|| what("who returned"), &kernel.woke, &model.woke, woke_text);
+        }
     }
 
     /// Holds everything that both tell after a step against each other.
     pub(crate) fn after_step(&mut self, kernel: &Observed, model: &Observed) {
         self.results(kernel, model, "");
         let names = |names: &Vec<Label>| labels_text(names);
-        self.both(|| "who sleeps".to_owned(), &kernel.asleep, &model.asleep, names);
+        if !kernel.asleep.is_empty() || !model.asleep.is_empty() {
+            self.both(|| "who sleeps".to_owned(), &kernel.asleep, &model.asleep, names);
+        }
         for (label, list) in &kernel.interest {
             let said = model.interest.get(label).cloned().unwrap_or_default();
             let what = || format!("the interest list of {label}");
@@ -123,24 +134,69 @@ impl File<'_> {
 
     fn lists(&mut self, expect: &Expect) {
         let (seen, model) = (&self.report.seen, &self.report.model);
-        let none = Vec::new();
         for (ep, list) in &expect.interest {
+            let name = self.report.instance(ep);
             let what = format!("the interest list of {ep}");
-            let said = model.interest.get(ep).map(|list| entries_text(list));
-            let read = seen.interest.get(ep);
-            self.hold(what, list, read.unwrap_or(&Vec::new()), said, |list| entries_text(list));
+            let Some(read) = seen.interest.get(name) else {
+                self.missing(Between::FileAndKernel, what, entries_text(list), self.unread(name));
+                continue;
+            };
+            let said = model.interest.get(name).map(|list| entries_text(list));
+            self.hold(what, list, read, said, |list| entries_text(list));
         }
-        let ready = ("ready", &expect.rdl, &seen.rdl, &model.rdl);
-        let overflow = ("overflow", &expect.ovf, &seen.ovf, &model.ovf);
-        for (word, expected, seen, model) in [ready, overflow] {
-            for (ep, list) in expected {
-                let what = format!("the {word} list of {ep}");
-                let said = model.get(ep).map(|list| labels_text(list));
-                self.hold(what, list, seen.get(ep).unwrap_or(&none), said, |list| {
-                    labels_text(list)
-                });
+        for (ep, list) in &expect.rdl {
+            let name = self.report.instance(ep);
+            let told = (seen.rdl.get(name), model.rdl.get(name));
+            self.listed(format!("the ready list of {ep}"), list, told, NO_INSTANCE);
+        }
+        for (ep, list) in &expect.ovf {
+            let name = self.report.instance(ep);
+            let told = (seen.ovf.get(name), model.ovf.get(name));
+            let why = if model.rdl.contains_key(name) { NO_HARVEST } else { NO_INSTANCE };
+            self.listed(format!("the overflow list of {ep}"), list, told, why);
+        }
+    }
+
+    /// A list that is the model's unless the kernel's can be read, and why there may be none.
+    fn listed(
+        &mut self,
+        what: String,
+        expected: &Vec<Label>,
+        (kernel, model): (Option<&Vec<Label>>, Option<&Vec<Label>>),
+        why: &str,
+    ) {
+        let text = |list: &Vec<Label>| labels_text(list);
+        match (kernel, model) {
+            (Some(kernel), model) => self.hold(what, expected, kernel, model.map(text), text),
+            (None, Some(model)) if expected == model => self.found.agreed += 1,
+            (None, model) => {
+                let said = model.map_or_else(|| why.to_owned(), text);
+                self.missing(Between::FileAndModel, what, text(expected), said);
             }
         }
+    }
+
+    /// The file expects what the one that it was held against does not say.
+    fn missing(&mut self, between: Between, what: String, expected: String, said: String) {
+        let (kernel, model) = match between {
+            Between::FileAndModel => (None, Some(said)),
+            Between::FileAndKernel | Between::ModelAndKernel => (Some(said), None),
+        };
+        let wrong = Mismatch { between, what, expected: Some(expected), kernel, model };
+        self.found.mismatches.push(wrong);
+    }
+
+    /// Why the interest list of that instance was not read.
+    fn unread(&self, name: &Label) -> String {
+        let model = &self.report.model;
+        let why = if model.ovf.contains_key(name) {
+            "a harvest of it is held"
+        } else if model.rdl.contains_key(name) {
+            "no descriptor of it is open"
+        } else {
+            NO_INSTANCE
+        };
+        format!("not read: {why}")
     }
 
     fn threads(&mut self, expect: &Expect) {
@@ -193,6 +249,11 @@ impl File<'_> {
     }
 }
 
+/// Why something has no lists.
+const NO_INSTANCE: &str = "no such epoll instance is open";
+/// Why there is no overflow list.
+const NO_HARVEST: &str = "not in use: no harvest of it is held";
+
 fn nothing() -> String {
     "nothing".to_owned()
 }
@@ -237,7 +298,11 @@ mod tests {
         let mut report = Report::default();
         report.seen.woke.insert("A".into(), events("p.r"));
         report.seen.asleep = vec!["B".into()];
-        report.seen.rdl.insert("e".into(), vec!["p.r".into()]);
+        report.model.rdl.insert("e".into(), vec!["p.r".into()]);
+        report.model.rdl.insert("f".into(), vec![]);
+        report.seen.interest.insert("f".into(), vec![]);
+        report.model.ovf.insert("e".into(), vec![]);
+        report.duplicates.insert("e2".into(), "e".into());
         report.counters.insert(Counter::Calls, 3);
         report.numbers = [("x".into(), Fd(4)), ("y".into(), Fd(4))].into();
         report
@@ -297,7 +362,9 @@ mod tests {
         check(|e| drop(e.rdl.insert("e".into(), vec!["p.r".into()])), &[]);
         check(|e| drop(e.rdl.insert("e".into(), vec![])), &["the ready list of e"]);
         check(|e| drop(e.rdl.insert("f".into(), vec![])), &[]);
+        check(|e| drop(e.ovf.insert("e".into(), vec![])), &[]);
         check(|e| drop(e.ovf.insert("e".into(), vec!["p.r".into()])), &["the overflow list of e"]);
+        check(|e| drop(e.interest.insert("f".into(), vec![])), &[]);
         check(|e| e.count = [(Counter::Calls, Range::exactly(3))].into(), &[]);
         check(|e| e.count = [(Counter::Reads, Range::exactly(1))].into(), &["the counter reads"]);
         check(|e| e.same = Some(["x".into(), "y".into()]), &[]);
@@ -305,6 +372,72 @@ mod tests {
         check(|e| e.less = Some([Counter::Reads, Counter::Calls]), &[]);
         let not_less = ["the counters calls and reads"];
         check(|e| e.less = Some([Counter::Calls, Counter::Reads]), &not_less);
+    }
+
+    /// Between whom, and what each says.
+    fn told(change: impl FnOnce(&mut Expect)) -> Vec<(Between, Option<String>, Option<String>)> {
+        let mut expect = Expect::default();
+        change(&mut expect);
+        let all = with_file(&expect, &report()).mismatches.into_iter();
+        all.map(|one| (one.between, one.kernel, one.model)).collect()
+    }
+
+    #[test]
+    fn of_a_list_that_only_the_model_tells_the_kernel_is_not_quoted() {
+        let model = |text: &str| vec![(Between::FileAndModel, None, Some(text.to_owned()))];
+        assert_eq!(told(|e| drop(e.rdl.insert("e".into(), vec![]))), model("[p.r]"));
+        assert_eq!(told(|e| drop(e.ovf.insert("e".into(), vec!["x".into()]))), model("[]"));
+        let mut report = report();
+        report.seen.rdl.insert("e".into(), vec!["q.r".into()]);
+        let expect = Expect { rdl: [("e".into(), vec!["p.r".into()])].into(), ..Expect::default() };
+        let wrong = with_file(&expect, &report).mismatches.remove(0);
+        assert_eq!(wrong.between, Between::FileAndKernel);
+        assert_eq!(
+            (wrong.kernel.as_deref(), wrong.model.as_deref()),
+            (Some("[q.r]"), Some("[p.r]"))
+        );
+    }
+
+    #[test]
+    fn a_list_that_was_not_read_is_not_empty() {
+        let kernel = |text: &str| vec![(Between::FileAndKernel, Some(text.to_owned()), None)];
+        let model = |text: &str| vec![(Between::FileAndModel, None, Some(text.to_owned()))];
+        let interest = |ep: &'static str| told(move |e| drop(e.interest.insert(ep.into(), vec![])));
+        assert_eq!(interest("e"), kernel("not read: a harvest of it is held"));
+        assert_eq!(interest("x"), kernel("not read: no such epoll instance is open"));
+        assert_eq!(told(|e| drop(e.rdl.insert("x".into(), vec![]))), model(NO_INSTANCE));
+        assert_eq!(told(|e| drop(e.ovf.insert("x".into(), vec![]))), model(NO_INSTANCE));
+        assert_eq!(told(|e| drop(e.ovf.insert("f".into(), vec![]))), model(NO_HARVEST));
+    }
+
+    #[test]
+    fn the_lists_of_an_instance_go_by_any_of_its_labels() {
+        check(|e| drop(e.rdl.insert("e2".into(), vec!["p.r".into()])), &[]);
+        check(|e| drop(e.rdl.insert("e2".into(), vec![])), &["the ready list of e2"]);
+        check(|e| drop(e.ovf.insert("e2".into(), vec![])), &[]);
+    }
+
+    #[test]
+    fn what_nobody_says_does_not_agree() {
+        let (kernel, mut model) = (Observed::default(), Observed::default());
+        model.rdl.insert("e".into(), vec!["p.r".into()]);
+        model.ovf.insert("e".into(), vec![]);
+        let mut found = Comparison::default();
+        found.after_step(&kernel, &model);
+        assert_eq!((found.mismatches.len(), found.agreed), (0, 0));
+    }
+
+    #[test]
+    fn who_returned_in_a_round_is_compared_once() {
+        let mut seen = Observed::default();
+        seen.woke.insert("A".into(), events("p.r"));
+        let mut found = Comparison::default();
+        for _round in 0..3 {
+            found.results(&seen, &seen.clone(), "");
+        }
+        assert_eq!(found.agreed, 1);
+        found.results(&seen, &Observed::default(), "");
+        assert_eq!(found.mismatches.len(), 1);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Calls on files that do not wait: reading and writing, opening and closing, connecting.
 
-use crate::event::{Call, Errno, Fd, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord};
+use crate::event::{
+    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord,
+};
 use crate::lesson::case::{Actor, ActorKind, Counter, FdArg, Label, SockOpt, Target, Who};
 use crate::lesson::stage::files::{buffer, linger_none};
 use crate::lesson::stage::job::Answer;
@@ -73,6 +75,9 @@ impl Runner {
         let Some(first) = places.next() else { return };
         let second = places.next().unwrap_or(first);
         let sndbuf = || buffer(first.fd, SockOpt::SndBuf).unwrap_or(0);
+        if kind == ActorKind::File {
+            self.regular.insert(first.file);
+        }
         let model = &mut self.machine;
         match kind {
             ActorKind::Epoll => model.epoll(first),
@@ -86,7 +91,8 @@ impl Runner {
             ActorKind::Udp => model.udp_pair(first, second),
             ActorKind::Listener { backlog } => model.listener(first, backlog),
             ActorKind::Client => model.tcp(first),
-            ActorKind::File | ActorKind::Dir | ActorKind::Null => model.plain(first),
+            ActorKind::File | ActorKind::Null => model.plain(first),
+            ActorKind::Dir => model.directory(first),
         }
     }
 
@@ -189,14 +195,13 @@ impl Runner {
         let text = format!("setsockopt({number}, SOL_SOCKET, SO_LINGER, {{1, 0}})").into();
         let time = (started, self.now());
         doing.made(MAIN, Made { text, ret: ret(set.map(|()| 0)), time });
-        match set {
-            Ok(()) => self.close(doing, MAIN, fd, true),
-            // Not a socket: the model has no such option.
-            Err(errno) => {
-                doing.result(outcome(Err(errno)), outcome(Err(errno)));
-                Ok(())
-            }
+        if set.is_ok() {
+            return self.close(doing, MAIN, fd, true);
         }
+        // The model refuses this option like any other.
+        let model = self.machine.rcvbuf(number, 0);
+        doing.result(outcome(set.map(|()| 0)), outcome(model.map(|()| 0)));
+        Ok(())
     }
 
     /// shutdown(2)
@@ -218,6 +223,17 @@ impl Runner {
         Ok(())
     }
 
+    /// The number of a listener to connect to; it may have been shut down.
+    fn listener(&self, label: &Label) -> Result<Fd, RunError> {
+        let table = self.stage.table();
+        let open = table.number_of(label).filter(|_| table.is_open(label));
+        let fd = open.ok_or_else(|| RunError::Refused(format!("{label} is closed")))?;
+        if self.kind(fd) != Some(FileKind::Listener) {
+            return Err(RunError::Refused(format!("{label} is no listener to connect to")));
+        }
+        Ok(fd)
+    }
+
     /// connect(2): EINPROGRESS is its ordinary result, and counts as 0.
     pub(super) fn connect(
         &mut self,
@@ -228,13 +244,12 @@ impl Runner {
         let client = self.stage.number(fd)?;
         let listener = match to {
             Target::Nobody => None,
-            Target::Listener(label) => {
-                let number = self.stage.table().number_of(label);
-                let open = number.filter(|_| self.stage.table().is_open(label));
-                let closed = || RunError::Refused(format!("{label} is closed"));
-                Some(open.ok_or_else(closed)?)
-            }
+            Target::Listener(label) => Some(self.listener(label)?),
         };
+        if self.kind(client) == Some(FileKind::Udp) {
+            let why = format!("{fd} is a UDP socket, which is connected to its peer for good");
+            return Err(RunError::Refused(why));
+        }
         let (kernel, calls) = self.stage.connect(client, listener)?;
         for made in calls {
             self.counters.call(made.ret.errno());

@@ -42,7 +42,7 @@ impl Runner {
             }
         }
         doing.round = None;
-        doing.result(outcome(Ok(rounds.into())), outcome(Ok(rounds.into())));
+        doing.came_to(outcome(Ok(rounds.into())));
         if let Some((kernel, model)) = events {
             (doing.kernel.events, doing.model.events) = (kernel, model);
         }
@@ -111,7 +111,7 @@ impl Runner {
         let text = format!("{} {times} times, {each} ns each", run_word(run)).into();
         let (ret, time) = (Ret::ok(times.into()), (done.started, done.ended));
         doing.made(MAIN, Made { text, ret, time });
-        doing.result(outcome(Ok(times.into())), outcome(Ok(times.into())));
+        doing.came_to(outcome(Ok(times.into())));
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Runner {
         let soft = self.limit.map_or_else(|| "the hard limit".to_owned(), |end| end.to_string());
         let text = format!("setrlimit(RLIMIT_NOFILE, {soft})").into();
         doing.made(MAIN, Made { text, ret: Ret::ok(0), time: (started, self.now()) });
-        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        doing.came_to(outcome(Ok(0)));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Where the ready lists, the overflow lists and the sleepers of the epoll instances come from.
 
 use crate::event::ListSource;
-use crate::model::{InstanceView, WatchView};
+use crate::model::InstanceView;
 
 /// The lists of one instance, each registration by its `epoll_event.data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub(crate) trait ReadySource {
     /// Whose knowledge it is.
     fn source(&self) -> ListSource;
 
-    /// The lists of the instance that the model sees like this; `None` if it cannot tell now.
+    /// The lists of the instance that the model sees like this; `None` if it cannot tell now, or
+    /// knows no more than the model.
     fn lists(&mut self, instance: &InstanceView) -> Option<Lists>;
 }
 
@@ -30,11 +31,7 @@ impl ReadySource for ByModel {
         ListSource::Model
     }
 
-    fn lists(&mut self, instance: &InstanceView) -> Option<Lists> {
-        let data = |list: &[WatchView]| list.iter().map(|watch| watch.data).collect();
-        Some(Lists {
-            ready: data(&instance.ready),
-            overflow: instance.overflow.as_deref().map(data),
-        })
+    fn lists(&mut self, _instance: &InstanceView) -> Option<Lists> {
+        None
     }
 }

@@ -36,9 +36,9 @@ pub struct Observed {
     /// The interest list of each open epoll instance, sorted by label; those of which a harvest is
     /// held are missing.
     pub interest: BTreeMap<Label, Vec<Entry>>,
-    /// The ready list of each open epoll instance, head first.
+    /// The ready list of each epoll instance, head first. Of the kernel only those that can be read.
     pub rdl: BTreeMap<Label, Vec<Label>>,
-    /// The overflow list of each of which a harvest is held, newest first.
+    /// The overflow list of each of which a harvest is held, newest first; as `rdl`.
     pub ovf: BTreeMap<Label, Vec<Label>>,
 }
 
@@ -100,7 +100,7 @@ pub struct Report {
     /// By how much the case was late, at most, if that is more than its expectations allow for:
     /// then they mean nothing.
     pub late: Nanos,
-    /// What the kernel did; its ready and overflow lists are the model's, unless they can be read.
+    /// What the kernel did.
     pub seen: Observed,
     /// What the model says.
     pub model: Observed,
@@ -110,6 +110,8 @@ pub struct Report {
     pub counters: BTreeMap<Counter, u64>,
     /// The number that each label got last.
     pub numbers: BTreeMap<Label, Fd>,
+    /// The open labels of epoll instances whose lists go by another label: by which.
+    pub duplicates: BTreeMap<Label, Label>,
 }
 
 impl Report {
@@ -121,6 +123,11 @@ impl Report {
     /// Whether everything that `expect` names was so.
     pub fn agrees_with(&self, expect: &Expect) -> bool {
         with_file(expect, self).mismatches.is_empty()
+    }
+
+    /// The label by which the lists of the epoll instance go that `label` names now.
+    pub fn instance<'l>(&'l self, label: &'l Label) -> &'l Label {
+        self.duplicates.get(label).unwrap_or(label)
     }
 
     /// A counter.

@@ -187,7 +187,8 @@ impl Runner {
         } else if ms == Some(0) {
             self.machine.expire(lane);
         }
-        self.sleepers.insert(lane, Sleeper { call, timeout: ms, since });
+        let query = query.clone();
+        self.sleepers.insert(lane, Sleeper { call, query, timeout: ms, since });
         Ok(())
     }
 
@@ -213,8 +214,8 @@ impl Runner {
         if let Err(errno) = self.machine.freeze(lane, ep, most, at) {
             self.machine_errors.push((lane, errno));
         }
-        let sleeper = Sleeper { call: Sleeping::Wait(call), timeout: None, since };
-        self.sleepers.insert(lane, sleeper);
+        let (call, query) = (Sleeping::Wait(call), Query::Wait { ep, max: most });
+        self.sleepers.insert(lane, Sleeper { call, query, timeout: None, since });
         Ok(())
     }
 
@@ -239,7 +240,7 @@ impl Runner {
         let text = format!("tgkill({}, SIGUSR1)", tid.map_or(0, |worker| worker.tid));
         doing.made(MAIN, Made { text: text.into(), ret: Ret::ok(0), time: (started, self.now()) });
         self.machine.interrupt(lane);
-        doing.result(outcome(Ok(0)), outcome(Ok(0)));
+        doing.came_to(outcome(Ok(0)));
         Ok(())
     }
 
@@ -272,6 +273,7 @@ impl Runner {
     pub(super) fn collect(&mut self, doing: &mut Doing) -> Result<(), RunError> {
         let mut back = self.stage.returned();
         self.follow(doing, &back);
+        self.let_return(doing, &back);
         let mut woken: Vec<_> = std::mem::take(&mut self.machine_woken);
         woken.extend(self.machine.take_woken());
         let order: Vec<_> = woken.iter().map(|(lane, _)| *lane).collect();
@@ -323,14 +325,25 @@ impl Runner {
         }
     }
 
+    /// A thread that may have returned or not did, and the model's sleeps: it returns, too. Whom it
+    /// wakes by that returns in the same step.
+    fn let_return(&mut self, doing: &Doing, back: &[(LaneId, Done)]) {
+        let asleep = self.machine.asleep();
+        for (lane, _) in back.iter().filter(|(lane, _)| asleep.contains(lane)) {
+            if doing.maybe.contains(&self.name_of(*lane)) {
+                self.machine.expire(*lane);
+                let woken = self.machine.take_woken();
+                self.machine_woken.extend(woken.into_iter().filter(|(other, _)| other != lane));
+            }
+        }
+    }
+
     /// Where the kernel may do either, the model does what it did.
     fn allow(&mut self, doing: &mut Doing) {
         for name in doing.maybe.clone() {
             let Some(lane) = self.stage.lane_of(&name) else { continue };
             match (doing.kernel.woke.get(&name).cloned(), doing.model.woke.contains_key(&name)) {
                 (Some(seen), false) => {
-                    self.machine.expire(lane);
-                    self.machine.take_woken().retain(|(other, _)| *other != lane);
                     doing.model.woke.insert(name, seen);
                 }
                 (None, true) => {
@@ -344,12 +357,11 @@ impl Runner {
 
     /// The model's thread goes back to the call from which the kernel's has not returned.
     fn sleep_again(&mut self, lane: LaneId) {
-        let Some(sleeper) = self.sleepers.get(&lane).cloned() else { return };
-        if let Sleeping::Wait(Call::EpollWait { ep, max, .. }) = sleeper.call {
-            let max = i32::try_from(max).unwrap_or(i32::MAX);
-            // The instance was good a moment ago; if it is gone the comparison says so.
-            let _ = self.machine.park_wait(lane, ep, max);
-        }
+        let Some(query) = self.sleepers.get(&lane).map(|sleeper| sleeper.query.clone()) else {
+            return;
+        };
+        // The numbers were good a moment ago; if one is gone the comparison says so.
+        let _ = self.model_enters(lane, &query);
     }
 
     // --- what calls returned

@@ -65,6 +65,12 @@ impl Doing {
         self.last = Some(kernel);
     }
 
+    /// What an action came to of which the model has nothing to say.
+    pub(super) fn came_to(&mut self, kernel: Outcome) {
+        self.result(kernel, kernel);
+        self.model.ret = None;
+    }
+
     /// What a call handed over, by the kernel and by the model. It returned the number of events,
     /// or with `bits`, as select(2) does, that of the bits in them.
     pub(super) fn handed_over(&mut self, kernel: Seen, model: Seen, bits: bool) {

@@ -47,7 +47,7 @@ impl Runner {
                 doing.kernel.ovf.insert(name.clone(), labels(overflow));
             }
         }
-        let held = view.overflow.is_some() || self.stage.frozen().any(|ep| ep == view.fd);
+        let held = view.overflow.is_some() || self.stage.frozen().any(|ep| ep == view.file);
         let open = self.stage.table().file_at(view.fd).is_some_and(|file| file.id == view.file);
         if held || !open {
             self.fdinfo.remove(&view.file);
@@ -74,14 +74,34 @@ impl Runner {
         entries
     }
 
-    /// What an instance is called: by the label of the number that it has.
+    /// What an instance is called: by the label of the number that it has, or had. No two are
+    /// called the same.
     fn name_of_instance(&self, view: &InstanceView) -> Label {
         let table = self.stage.table();
         let named = table
             .label_at(view.fd)
             .filter(|_| table.file_at(view.fd).is_some_and(|file| file.id == view.file));
-        let made = || table.file(view.file).map(|file| file.name.clone());
-        named.cloned().or_else(made).unwrap_or_else(|| Label::new("?"))
+        if let Some(label) = named {
+            return label.clone();
+        }
+        let Some(file) = table.file(view.file) else { return Label::new("?") };
+        if table.is_open(&file.name) || table.made_again(file) {
+            return Label::new(format!("{}, file {}", file.name, file.id.0));
+        }
+        file.name.clone()
+    }
+
+    /// The open labels of epoll instances that go by another one.
+    pub(super) fn duplicates(&self) -> BTreeMap<Label, Label> {
+        let table = self.stage.table();
+        let others = |view: InstanceView| {
+            let name = self.name_of_instance(&view);
+            let fds = table.file(view.file).map(|file| file.fds.clone()).unwrap_or_default();
+            let labels = fds.into_iter().filter_map(|fd| table.label_at(fd).cloned());
+            let others: Vec<_> = labels.filter(|label| *label != name).collect();
+            others.into_iter().map(move |label| (label, name.clone()))
+        };
+        self.machine.instances().flat_map(others).collect()
     }
 
     /// Everything as it is now, for whoever shows it.

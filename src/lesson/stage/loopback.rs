@@ -29,6 +29,8 @@ const STILL: Duration = Duration::from_millis(20);
 const AT_MOST: Duration = Duration::from_millis(500);
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_micros(100);
+/// Who is woken by what arrived late is woken by then.
+const LATER: Duration = Duration::from_millis(1);
 
 /// One end of a TCP connection.
 #[derive(Clone, Debug, Default)]
@@ -98,32 +100,37 @@ impl Loopback {
         }
     }
 
-    /// Waits until everything has arrived, or nothing moves any more.
-    pub(crate) fn wait(&mut self, table: &Table) {
+    /// Waits until everything has arrived, or nothing moves any more. How long that took, unless
+    /// the machine alone was to blame: for what did not come, or for an acknowledgement, which TCP
+    /// holds back.
+    pub(crate) fn wait(&mut self, table: &Table) -> Duration {
         self.forget(table);
         if self.ends.is_empty() {
-            return;
+            return Duration::ZERO;
         }
         let begin = Instant::now();
         let mut since = begin;
         let mut last = Vec::new();
+        let mut held_back = false;
         while !self.has_arrived(table) {
             let now = self.look(table);
+            held_back |= acks_are_awaited(&now);
             if self.stuck.as_ref() == Some(&now) {
-                return;
+                return Duration::ZERO;
             }
             if now != last {
                 (last, since) = (now, Instant::now());
             } else if since.elapsed() > patience(&now) || begin.elapsed() > AT_MOST {
                 self.stuck = Some(last);
-                return;
+                return begin.elapsed();
             }
             thread::sleep(PAUSE);
         }
         if !last.is_empty() {
             // It arrived in another context, which may still have to wake whom it must.
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(LATER);
         }
+        if held_back { begin.elapsed() } else { Duration::ZERO }
     }
 
     /// Connections that nobody has any more are nothing to wait for.
@@ -198,7 +205,11 @@ fn awaits_ack(info: &TcpInfo) -> bool {
 
 /// For how long nothing may move: an acknowledgement may wait for data to go with.
 fn patience(now: &[(FileId, TcpInfo)]) -> Duration {
-    if now.iter().any(|(_, info)| awaits_ack(info)) { AT_MOST } else { STILL }
+    if acks_are_awaited(now) { AT_MOST } else { STILL }
+}
+
+fn acks_are_awaited(now: &[(FileId, TcpInfo)]) -> bool {
+    now.iter().any(|(_, info)| awaits_ack(info))
 }
 
 fn info(table: &Table, file: FileId) -> Option<TcpInfo> {

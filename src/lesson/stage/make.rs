@@ -87,8 +87,10 @@ impl Maker {
             ActorKind::Listener { backlog } => self.listener(backlog),
             ActorKind::Client => Ok(vec![(self.tcp()?, FileKind::Tcp)]),
             ActorKind::File => self.file(),
-            ActorKind::Dir => self.opened("/", OFlag::O_DIRECTORY, "O_RDONLY|O_DIRECTORY"),
-            ActorKind::Null => self.opened("/dev/null", OFlag::empty(), "O_RDONLY"),
+            ActorKind::Dir => {
+                self.opened("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY, "O_RDONLY|O_DIRECTORY")
+            }
+            ActorKind::Null => self.opened("/dev/null", OFlag::O_RDWR, "O_RDWR"),
         }
     }
 
@@ -238,7 +240,7 @@ impl Maker {
     }
 
     fn opened(&mut self, path: &str, flags: OFlag, words: &str) -> Ends {
-        let flags = flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let fd = self.call(
             || open(path, flags, Mode::empty()),
             |fd| (format!("open({path:?}, {words})"), number(fd)),

@@ -19,18 +19,22 @@ const UNTOLD: Duration = Duration::from_millis(4);
 /// look at all of them to the beginning of the next, there was a moment at which all slept, and
 /// nobody was left to wake any.
 ///
+/// Returns how long it slept to be sure that they do.
+///
 /// # Errors
 /// If it takes longer than anything can take.
-pub(crate) fn settle(workers: &[Worker], held: bool) -> Result<(), StageError> {
+pub(crate) fn settle(workers: &[Worker], held: bool) -> Result<Duration, StageError> {
     let deadline = Instant::now() + PATIENCE;
     let untold = workers.iter().any(|worker| !worker.tells_call());
+    let mut slept = Duration::ZERO;
     loop {
         if let Some(first) = look(workers, held)? {
             if untold {
                 thread::sleep(UNTOLD);
+                slept += UNTOLD;
             }
             if look(workers, held)?.is_some_and(|second| second == first) {
-                return Ok(());
+                return Ok(slept);
             }
         }
         if Instant::now() > deadline {

@@ -94,6 +94,11 @@ impl Table {
         self.files.values().filter(|file| !file.fds.is_empty() && is(file)).count()
     }
 
+    /// Whether a later file was made under the same label.
+    pub(crate) fn made_again(&self, file: &File) -> bool {
+        self.files.values().any(|other| other.id > file.id && other.name == file.name)
+    }
+
     /// The number of the next file.
     pub(crate) fn next_file(&self) -> FileId {
         let last = self.files.last_key_value().map_or(0, |(id, _)| id.0);

@@ -30,12 +30,20 @@ const EVEN_TRIES: u32 = 4;
 impl Machine {
     /// `connect(2)` of a client.
     pub(super) fn connect_file(&mut self, client: Fd, to: Option<Fd>) -> Result<(), Errno> {
-        let (file, end) = self.end_at(client)?;
-        let (link, side) = end.ok_or(Errno::ENOTSOCK)?;
+        let (file, what) = self.what_at(client)?;
+        let (link, side) = match what {
+            What::End(link, side) => (*link, *side),
+            What::Listener(_) => return Err(Errno::EISCONN),
+            _ => return Err(Errno::ENOTSOCK),
+        };
         let listener = to.map(|to| self.file_at(to)).transpose()?;
         let mut wakes = self.wakes();
-        let Some(Joint::Tcp(tcp)) = self.links.get_mut(&link).map(|link| &mut link.joint) else {
-            return Err(Errno::ENOTSOCK);
+        let tcp = match self.links.get_mut(&link).map(|link| &mut link.joint) {
+            Some(Joint::Tcp(tcp)) => tcp,
+            // The address is of another family (`unix_validate_addr`).
+            Some(Joint::Stream(_) | Joint::Datagram(_)) => return Err(Errno::EINVAL),
+            Some(Joint::Udp(_)) => return Err(Errno::EOPNOTSUPP),
+            Some(Joint::Pipe(_)) | None => return Err(Errno::ENOTSOCK),
         };
         let next = if side == Side::A { tcp.begin(&mut wakes) } else { Err(Errno::EISCONN) };
         self.run(file, wakes);

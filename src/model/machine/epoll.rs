@@ -106,7 +106,7 @@ impl Machine {
         let by = *self.numbers.get(&ep).ok_or(Errno::EBADF)?;
         let file = *self.numbers.get(&fd).ok_or(Errno::EBADF)?;
         let what = self.files.get(&file).map(|file| &file.what);
-        if matches!(what, None | Some(What::Plain)) {
+        if matches!(what, None | Some(What::Plain | What::Directory)) {
             return Err(Errno::EPERM);
         }
         let is_epoll = matches!(what, Some(What::Epoll));

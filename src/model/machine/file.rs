@@ -22,8 +22,10 @@ pub(super) enum What {
     Listener(Listener),
     /// One end of a pipe, a pair of sockets, or a connection.
     End(LinkId, Side),
-    /// A regular file, a directory, `/dev/null`: it cannot be waited for.
+    /// A regular file, `/dev/null`: it cannot be waited for.
     Plain,
+    /// Nor can a directory, which is not read or written either.
+    Directory,
 }
 
 /// An open file description (struct file).
@@ -128,7 +130,7 @@ impl Machine {
                 self.links.get(link).map_or(Mask::EMPTY, |link| link.peek(*side))
             }
             // `DEFAULT_POLLMASK`: a file without a poll method is always ready.
-            Some(What::Plain) => READABLE | WRITABLE,
+            Some(What::Plain | What::Directory) => READABLE | WRITABLE,
             None => Mask::EMPTY,
         }
     }
@@ -142,7 +144,7 @@ impl Machine {
             Some(What::End(link, side)) => {
                 self.links.get(link).map_or(FileKind::Plain, |link| link.kind(*side))
             }
-            Some(What::Plain) | None => FileKind::Plain,
+            Some(What::Plain | What::Directory) | None => FileKind::Plain,
         }
     }
 
@@ -218,8 +220,12 @@ impl Machine {
             What::Eventfd(_) | What::Timerfd(_) if n < COUNT => Err(Errno::EINVAL),
             What::Eventfd(eventfd) => eventfd.read(&mut wakes),
             What::Timerfd(timerfd) => timerfd.read(now),
+            // No socket is asked for nothing (`sock_read_iter`).
+            What::Listener(_) if n == 0 => Ok(0),
             What::Listener(_) => Err(Errno::ENOTCONN),
             What::Plain => Ok(0),
+            // `generic_read_dir`
+            What::Directory => Err(Errno::EISDIR),
             What::End(link, side) => {
                 let (link, side) = (*link, *side);
                 self.links.get_mut(&link).map_or(Ok(0), |link| link.read(side, n, &mut wakes))
@@ -237,6 +243,8 @@ impl Machine {
             What::Eventfd(eventfd) => eventfd.write(n, &mut wakes),
             What::Listener(_) => Err(Errno::EPIPE),
             What::Plain => Ok(n),
+            // It can be opened for reading alone.
+            What::Directory => Err(Errno::EBADF),
             What::End(link, side) => {
                 let (link, side) = (*link, *side);
                 let charges = &self.charges;
@@ -336,7 +344,7 @@ impl Machine {
             }
             What::Listener(listener) => self.reset_pending(listener.queue),
             What::End(link, side) => self.release_end(link, side, file.resets),
-            What::Eventfd(_) | What::Timerfd(_) | What::Plain => {}
+            What::Eventfd(_) | What::Timerfd(_) | What::Plain | What::Directory => {}
         }
     }
 

@@ -105,7 +105,7 @@ impl Machine {
             What::Timerfd(timerfd) => Some(timerfd.ticks),
             What::Listener(listener) => u64::try_from(listener.queue.len()).ok(),
             What::End(..) => end.and_then(|(link, side)| link.unread(side)),
-            What::Epoll | What::Plain => None,
+            What::Epoll | What::Plain | What::Directory => None,
         };
         Some(FileView {
             id,

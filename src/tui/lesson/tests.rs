@@ -59,6 +59,7 @@ impl Kernel {
             mismatches: Vec::new(),
             counters: [].into(),
             numbers: [].into(),
+            duplicates: [].into(),
         };
         self.step += 1;
         report

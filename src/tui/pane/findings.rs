@@ -91,7 +91,7 @@ impl FindingsPane<'_> {
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let lines = words::wrap(
-            &reckoning(&self.0.scene.live.instance.check),
+            &reckoning(&self.0.scene.live.instance.check, self.0.scene.live.is_told()),
             usize::from(area.width.saturating_sub(2)),
         );
         let rows = cells(lines.len());
@@ -153,7 +153,15 @@ fn difference(what: Difference) -> (String, String) {
 }
 
 /// How often the model was right, wrong, and not to be judged.
-fn reckoning(check: &Check) -> String {
+fn reckoning(check: &Check, told: bool) -> String {
+    let agreed = words::count(check.agreed);
+    let diverged = words::plural(check.diverged, "divergence");
+    // A lesson compares more than that.
+    if told {
+        return format!(
+            "Results, who returned, who sleeps, interest lists: {agreed} as the model said, {diverged}."
+        );
+    }
     let unjudged = match check.unjudged {
         0 => "every one could be judged".to_owned(),
         n => format!(
@@ -161,11 +169,7 @@ fn reckoning(check: &Check) -> String {
             words::count(n)
         ),
     };
-    format!(
-        "Returns of epoll_wait: {} as the model said, {}, {unjudged}.",
-        words::count(check.agreed),
-        words::plural(check.diverged, "divergence")
-    )
+    format!("Returns of epoll_wait: {agreed} as the model said, {diverged}, {unjudged}.")
 }
 
 fn plural_times(n: u64) -> String {
@@ -195,5 +199,21 @@ impl Widget for FindingsPane<'_> {
                 Some(m) => self.divergence(divergences[m], n == at, part, buf),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_what_was_compared() {
+        let mut check = Check::default();
+        (check.agreed, check.diverged) = (12, 1);
+        let server =
+            "Returns of epoll_wait: 12 as the model said, 1 divergence, every one could be judged.";
+        assert_eq!(reckoning(&check, false), server);
+        let lesson = "Results, who returned, who sleeps, interest lists: 12 as the model said, 1 divergence.";
+        assert_eq!(reckoning(&check, true), lesson);
     }
 }

@@ -33,6 +33,15 @@ const KNOWN: [(&str, &str); 6] = [
     ("lost sync", "observations were lost; the list is not known for a while"),
 ];
 
+/// The same in a lesson.
+const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
+    ("kernel", "read from the kernel: fdinfo"),
+    ("seen", "a system call that this program made, with its result"),
+    ("model", "what a model of the kernel says, of which the same calls were asked"),
+    ("model 12", "so many results, wake-ups and interest lists were what the model said"),
+    ("divergence", "one was not; the narration of that step says which"),
+];
+
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let g = self.0.theme.glyphs;
@@ -93,7 +102,8 @@ impl Help<'_> {
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
         lines.push(Line::Heading("How it is known"));
-        lines.extend(KNOWN.map(|(word, what)| Line::Mark(word, what)));
+        let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS };
+        lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
         lines
     }
 }

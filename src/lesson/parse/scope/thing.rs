@@ -19,7 +19,8 @@ pub(in crate::lesson::parse) enum Thing {
     File,
     Dir,
     Null,
-    /// Its definition is wrong, which is an error already.
+    /// An actor of which the definition is wrong, which is an error already. Or a duplicate of a bare
+    /// number, or of what was closed before: what that is by then shows when the case runs.
     Unsure,
 }
 

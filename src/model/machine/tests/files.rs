@@ -55,6 +55,18 @@ fn a_pipe_ends_with_hup_for_readers_and_err_for_writers() {
 }
 
 #[test]
+fn a_directory_is_neither_read_nor_written() {
+    run("epoll e
+         dir d
+         add e d IN = EPERM
+         bits d = IN|OUT|RDNORM|WRNORM
+         read d 0 = EISDIR
+         read d = EISDIR
+         write d 0 = EBADF
+         write d 3 = EBADF");
+}
+
+#[test]
 fn an_eventfd_wakes_with_every_read_and_write() {
     run("epoll e
          eventfd v

@@ -28,7 +28,22 @@ fn a_connection_wakes_the_client_then_the_listener() {
          wait e =
          accept L x = EAGAIN
          read L = ENOTCONN
+         read L 0 = 0
          write L 1 = EPIPE");
+}
+
+#[test]
+fn what_is_no_tcp_socket_does_not_connect() {
+    run("listener L
+         pair q
+         dgram g
+         pipe p
+         eventfd v
+         connect L L = EISCONN
+         connect q.a L = EINVAL
+         connect g.b L = EINVAL
+         connect p.r L = ENOTSOCK
+         connect v L = ENOTSOCK");
 }
 
 #[test]

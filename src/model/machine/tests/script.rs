@@ -66,7 +66,7 @@ impl Script {
         let size = |at: usize, other: u32| word(at).parse().unwrap_or(other);
         let (name, fd) = (word(1), self.fd_of(word(1)));
         match words[0] {
-            "epoll" | "timerfd" | "tcp" | "plain" | "eventfd" | "listener" => {
+            "epoll" | "timerfd" | "tcp" | "plain" | "dir" | "eventfd" | "listener" => {
                 let at = self.place(name);
                 match words[0] {
                     "epoll" => self.machine.epoll(at),
@@ -74,6 +74,7 @@ impl Script {
                     "tcp" => self.machine.tcp(at),
                     "listener" => self.machine.listener(at, size(2, 64)),
                     "plain" => self.machine.plain(at),
+                    "dir" => self.machine.directory(at),
                     _ => self.machine.eventfd(at, number(2, 0), word(3) == "semaphore"),
                 }
                 "0".to_owned()
