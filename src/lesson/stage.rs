@@ -270,7 +270,8 @@ impl Stage {
         let kept = Kept { held: self.frozen.len() + 1, ..self.kept() };
         self.own.holds(kept).map_err(StageError::Refused)?;
         let fault = self.own.aside(|own| Ok(own.keep(userfault()?)));
-        let fault = fault.map_err(|e| StageError::system("userfaultfd", &e))?;
+        let fault =
+            fault.map_err(|e| StageError::Refused(format!("userfaultfd is refused: {e}")))?;
         let buffer = HeldBuffer::new(&fault, max, at);
         let buffer = buffer.map_err(|e| StageError::system("ioctl(UFFDIO_REGISTER)", &e))?;
         let file = self.table.file_at(ep).map_or(FileId(0), |file| file.id);

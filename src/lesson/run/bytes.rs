@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::event::{Call, Errno, Fd, FileKind, LaneId, Nanos, Output};
+use crate::event::{Call, Errno, Fd, FileKind, LaneId, Mask, Nanos, Output};
 use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
 use crate::lesson::stage::job::{Answer, Job};
+use crate::sys::number::PollSet;
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
@@ -210,20 +211,20 @@ impl Runner {
         fd: Fd,
         n: u32,
     ) -> Result<(), RunError> {
-        let mut again = false;
         for _ in 0..MOST_CALLS {
             let kernel = drained(self.kernel_reads(doing, lane, fd, n)?, true);
-            match kernel {
-                Outcome::Value(_) => again = false,
-                Outcome::Errno(Errno::EAGAIN) if !again => {
-                    // What the reads made room for comes now.
+            let more = match kernel {
+                Outcome::Value(_) => true,
+                // What the reads made room for comes now.
+                Outcome::Errno(Errno::EAGAIN) => {
                     self.stage.settle()?;
-                    again = true;
+                    has_something(fd)
                 }
-                _ => {
-                    doing.result(kernel, self.model_drains(fd));
-                    return Ok(());
-                }
+                _ => false,
+            };
+            if !more {
+                doing.result(kernel, self.model_drains(fd));
+                return Ok(());
             }
         }
         Err(too_many("reads"))
@@ -250,6 +251,9 @@ impl Runner {
         let lane = self.caller(doing, who)?;
         let number = self.stage.number(fd)?;
         let what = self.amount(number, Amount::Bytes(n));
+        if let Some(why) = self.kind(number).and_then(never_full) {
+            return Err(RunError::Refused(why.to_owned()));
+        }
         if self.kind(number) == Some(FileKind::Tcp) {
             return self.fill_tcp(doing, lane, number, n);
         }
@@ -329,6 +333,23 @@ fn half_done(error: RunError) -> RunError {
         RunError::Refused(why) => RunError::Failed(why),
         other => other,
     }
+}
+
+/// Why a `fill` of such a file has no end.
+fn never_full(kind: FileKind) -> Option<&'static str> {
+    match kind {
+        FileKind::Eventfd => {
+            Some("an eventfd takes 2^64 writes of 1: write 18446744073709551614 to fill it")
+        }
+        FileKind::Udp => Some("a UDP socket is never full: what its peer has no room for is lost"),
+        _ => None,
+    }
+}
+
+/// Whether a read would not say EAGAIN; a look that the case does not see.
+fn has_something(fd: Fd) -> bool {
+    let mut look = PollSet::new(&[(fd.0, Mask::IN.0)]);
+    look.call(0).is_ok_and(|ready| ready > 0)
 }
 
 /// A read as `drain` sees it: where `ends`, 0 bytes are the end.

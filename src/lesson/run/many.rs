@@ -29,8 +29,17 @@ impl Runner {
         let mut events = None;
         for round in 1..=times {
             doing.round = Some(round);
-            for action in body {
-                self.one_of_round(doing, &action.of_round(round), round)?;
+            for (at, action) in body.iter().enumerate() {
+                let untouched = (round, at) == (1, 0);
+                self.one_of_round(doing, &action.of_round(round), round).map_err(|error| {
+                    match error {
+                        // What was done cannot be taken back.
+                        RunError::Refused(why) if !untouched => {
+                            RunError::Failed(format!("round {round}: {why}"))
+                        }
+                        other => other,
+                    }
+                })?;
                 if doing.kernel.events.is_some() {
                     events = Some((doing.kernel.events.clone(), doing.model.events.clone()));
                 }
@@ -58,10 +67,7 @@ impl Runner {
     ) -> Result<(), RunError> {
         (doing.kernel.ret, doing.model.ret, doing.last) = (None, None, None);
         (doing.kernel.events, doing.model.events) = (None, None);
-        self.perform(doing, action).map_err(|error| match error {
-            RunError::Refused(why) => RunError::Failed(format!("round {round}: {why}")),
-            other => other,
-        })?;
+        self.perform(doing, action)?;
         let when = format!(" of {} in round {round}", action.word());
         doing.found.results(&doing.kernel, &doing.model, &when);
         Ok(())

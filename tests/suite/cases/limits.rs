@@ -103,7 +103,7 @@ fn the_numbers_of_the_tool_are_given_to_no_descriptor_of_a_case() {
     steps.push("[[steps]]\ndo = \"close\"\nfd = \"p.w\"\n".to_owned());
     steps.push(made("\"accept\"; fd = \"L\"; as = \"s2\""));
     let repeat = "[[steps]]\ndo = \"repeat\"\ntimes = 9\n\
-                  steps = [{ do = \"dup\", fd = \"e\", as = \"a#\" }]\n";
+                  steps = [{ do = \"reset\" }, { do = \"dup\", fd = \"e\", as = \"a#\" }]\n";
     let steps = steps.concat() + repeat;
     let path = case("takes-all", &actors, &steps);
     let (lines, _, output) = lines(&mut limited_lesson(64, path.to_str().unwrap()));

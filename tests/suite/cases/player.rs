@@ -114,7 +114,17 @@ fn what_cannot_be_done_is_refused_and_the_case_goes_on() {
     for step in [&nobody, &own] {
         assert!(matches!(player.act(step), Err(PlayError::Refused(_))), "{step:?}");
     }
+    let eventfd = ActorKind::Eventfd { value: 0, semaphore: false };
+    make(&mut player, "v", eventfd, 1).expect("an eventfd");
+    let endless = Step::new(Action::Fill { fd: FdArg::Named("v1".into()), n: 1, who: None });
+    assert!(is_refused(&player.act(&endless), "an eventfd takes"));
     player.act(&wait).expect("it sleeps");
+    let twice = |first: &Step, then: &Step| {
+        let body = vec![first.action.clone(), then.action.clone()];
+        Step::new(Action::Repeat { times: 2, body, until: None })
+    };
+    // Nothing of it was done; what was done before cannot be taken back.
+    assert!(is_refused(&player.act(&twice(&wait, &write("p.w"))), "thread A sleeps"));
     assert!(matches!(player.act(&wait), Err(PlayError::Refused(_))), "it sleeps already");
     let report = player.act(&Step::new(Action::Signal { thread: thread() })).expect("a signal");
     assert_eq!(report.seen.woke.len(), 1);

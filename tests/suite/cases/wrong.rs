@@ -219,7 +219,9 @@ fn step(what: &str, fd: &str, n: u32) -> String {
 #[test]
 fn a_bound_that_is_met_in_the_middle_is_named() {
     let reads = "it took more than 200000 reads, which is the most";
-    let writes = "it took more than 200000 writes, which is the most";
+    // The part behind the first colon.
+    let count = "write 18446744073709551614 to fill it";
+    let lost = "what its peer has no room for is lost";
     let bytes = "with this more than 64 MiB would be written to regular files";
     let twice = step("write", "c", 150_000).repeat(2);
     let big = "[[steps]]\ndo = \"repeat\"\ntimes = 100\n\
@@ -233,7 +235,8 @@ fn a_bound_that_is_met_in_the_middle_is_named() {
     for (name, actors, steps, at, reason) in [
         ("drain-pipe", pipe, pipe_steps, 2, reads),
         ("drain-tcp", TCP, format!("{CONNECT}{twice}{}", step("drain", "s", 1)), 5, reads),
-        ("fill-eventfd", "v = { kind = \"eventfd\" }", step("fill", "v", 1), 1, writes),
+        ("fill-eventfd", "v = { kind = \"eventfd\" }", step("fill", "v", 1), 1, count),
+        ("fill-udp", "u = { kind = \"udp\" }", step("fill", "u.a", 1), 1, lost),
         ("rounds-file", files, big, 1, bytes),
         ("fill-file", files, step("fill", "f", 1_000_000), 1, bytes),
         ("write-file", files, thrown + &step("write", "f", 16_777_216).repeat(5), 10, bytes),
