@@ -107,7 +107,7 @@ pub fn judge(ask: &Ask, reply: Option<Reply>, report: &Report) -> Verdict {
 pub fn expected(take: &Take) -> &'static str {
     match take {
         Take::Ret => "a number, or the name of an error such as EAGAIN",
-        Take::Mask(_) => "bits such as IN|HUP, or 0 for none",
+        Take::Mask(_) => "bits such as OUT|PRI, or 0 for none",
         Take::Events => "how many events",
         Take::Count(_) => "a number",
     }
@@ -272,7 +272,7 @@ mod tests {
             assert_eq!(typed(&take, text), Ok(Given::Mask(Mask::IN | Mask::HUP)), "{text}");
         }
         assert_eq!(typed(&take, "none"), Ok(Given::Mask(Mask::EMPTY)));
-        assert_eq!(typed(&take, "soon"), Err("type bits such as IN|HUP, or 0 for none".to_owned()));
+        assert_eq!(typed(&take, "soon"), Err("type bits such as OUT|PRI, or 0 for none".to_owned()));
         assert_eq!(typed(&Take::Events, "1,000"), Ok(Given::Outcome(Outcome::Value(1000))));
         assert!(typed(&Take::Ret, "").is_err());
     }

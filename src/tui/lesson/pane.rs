@@ -6,9 +6,9 @@ use ratatui::widgets::Widget;
 
 use super::app::LessonApp;
 use super::course::{Course, Phase, What};
+use super::spelled;
 use super::story::Line;
 use crate::event::visible;
-use crate::lesson::line;
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
@@ -220,8 +220,10 @@ impl StepList<'_> {
         let look = &self.0;
         let style = |role| look.theme.style(role);
         let course = look.course();
-        let Some(action) = course.case.steps.get(step).map(|step| &step.action) else { return };
         let made = course.made(step);
+        let Some(call) = course.case.steps.get(step).map(|s| spelled::call(s, made.is_some())) else {
+            return;
+        };
         if current {
             row.fill(style(Role::Selected));
         }
@@ -231,7 +233,6 @@ impl StepList<'_> {
         row.put(marker, style(Role::Focus)).column(mark, 2, Align::Left, style(role));
         let number = format!("{:>2} ", step + 1);
         row.put(&number, style(Role::Dim));
-        let call = visible(line::call(action).as_bytes(), 200);
         let call = if call.is_empty() { "..." } else { &call };
         let result = made.map(super::course::Moment::result).unwrap_or_default();
         let result = visible(result.as_bytes(), 100);

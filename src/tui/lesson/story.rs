@@ -2,10 +2,10 @@
 //! width; nothing of the terminal.
 
 use super::course::{Course, Moment, Phase, What};
+use super::spelled;
 use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
-use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply, Truth, Verdict};
 use crate::model::World;
 use crate::tui::gloss;
@@ -152,10 +152,10 @@ impl Teller<'_> {
         let Some(step) = self.course.step() else { return Vec::new() };
         let Some(ask) = &step.ask else { return Vec::new() };
         let mut asked = Vec::new();
-        let call = line::call(&step.action);
+        let call = spelled::call(step, false);
         if !call.is_empty() {
             let next = format!("{} ", self.glyphs.look);
-            self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
+            self.marked(&mut asked, &next, &call, Role::Data);
         }
         self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
         let mut answers = Vec::new();

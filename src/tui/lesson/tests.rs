@@ -15,6 +15,7 @@ use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
 use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
 use crate::tui::scenes::keys;
+use crate::tui::ui::Request;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
 
@@ -277,6 +278,21 @@ fn the_score_counts_what_was_predicted() {
     let score = class.app.course.score();
     assert_eq!((score.asked, score.answered, score.right), (3, 0, 0));
     class.shows(&["You predicted 0 of 3."]);
+}
+
+#[test]
+fn the_panes_do_not_answer_an_open_question() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter>").shows(&["head▌1 p.r IN arrived", "reports IN and takes it off"]);
+    class.press("<Enter>").shows(&["head▌1 p.r arrived in step 2", "is on the ready list"]);
+    class.shows(&["What comes next is yours to predict."]).hides(&["reports IN"]);
+    class.press("[").shows(&["PAST", "yours to predict"]).hides(&["reports IN"]);
+    class.press("[").shows(&["PAST"]).hides(&["yours to predict"]);
+    class.press("gy");
+    let Some(Request::Copy(text)) = &class.app.app.ui.request else { panic!("nothing is copied") };
+    assert!(text.ends_with("What comes next is yours to predict."), "{text}");
+    class.press("1").shows(&["empty: epoll_wait would sleep"]);
+    class.press("<Enter>").hides(&["would sleep"]).shows(&["empty"]);
 }
 
 #[test]
