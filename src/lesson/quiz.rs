@@ -67,13 +67,19 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the learner was right; `None` without an answer.
+    /// Whether the learner was right; `None` without an answer, or if none could be judged.
     pub fn is_right(&self) -> Option<bool> {
-        Some(match (self.reply?, self.truth) {
-            (Reply::Choice(one), Truth::Choice(other)) => one == other,
-            (Reply::Typed(one), Truth::Given(other)) => one == other,
-            _ => false,
-        })
+        match (self.reply?, self.truth) {
+            (Reply::Choice(one), Truth::Choice(other)) => Some(one == other),
+            (Reply::Typed(one), Truth::Given(other)) => Some(one == other),
+            (_, Truth::NoChoice | Truth::Nothing) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether there was an answer that fits what the kernel did; else the question does not count.
+    pub fn is_judged(&self) -> bool {
+        matches!(self.truth, Truth::Choice(_) | Truth::Given(_))
     }
 
     /// Whether the kernel did what the author says it does.
@@ -244,6 +250,8 @@ mod tests {
         let facts = report(Some(events(&[("q.r", Mask::IN)])));
         let verdict = judge(&one_or_none(), None, &facts);
         assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.is_judged()), (None, false));
     }
 
     #[test]
@@ -262,7 +270,8 @@ mod tests {
         let reply = typed(&Take::Ret, " eagain ").map(Reply::Typed).ok();
         assert_eq!(judge(&ask, reply, &facts).is_right(), Some(true));
         let verdict = judge(&ask, reply, &report(None));
-        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, Some(false)));
+        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, None));
+        assert!(!verdict.is_judged());
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod known;
 mod look;
 mod news;
 
-use super::course::{Course, Phase, is_typed};
+use super::course::{Course, Moment, Phase, is_typed};
 use super::story::Teller;
 use crate::event::{Kind, LaneId, Nanos};
 use crate::journal::Limits;
@@ -22,6 +22,7 @@ use crate::tui::keymap;
 use crate::tui::theme::Glyphs;
 use crate::tui::pane::unforetold;
 use crate::tui::ui::{Place, Request};
+use crate::tui::words;
 use known::known;
 
 /// What the player is to do.
@@ -53,6 +54,8 @@ pub struct LessonApp {
     pub playing: bool,
     /// The first row of the narration.
     pub scroll: usize,
+    /// The key before asked to begin again.
+    again: bool,
     /// The kernel's release.
     pub kernel: String,
 }
@@ -78,6 +81,7 @@ impl LessonApp {
             shown: Shown::Overview,
             playing: false,
             scroll: 0,
+            again: false,
             kernel,
         }
     }
@@ -96,6 +100,15 @@ impl LessonApp {
     /// The scene, as it is to be drawn.
     pub fn view(&self) -> Scene<'_> {
         self.app.view(self.feed.scene())
+    }
+
+    /// What the call itself returned of which a moment speaks, if that is known.
+    pub fn returned(&self, moment: &Moment) -> Option<String> {
+        match self.feed.journal().get(moment.main?)?.kind {
+            Kind::Return(record) => Some(record.ret.to_string()),
+            Kind::Made { ret, .. } => Some(ret.to_string()),
+            _ => None,
+        }
     }
 
     /// The narration.
@@ -125,8 +138,24 @@ impl LessonApp {
     /// Takes a key; a wish for the player may come out.
     pub fn key(&mut self, press: KeyPress) -> Option<Wish> {
         self.app.ui.message = None;
+        let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
+        if action == Action::Restart && !again && self.course.moments.len() > 1 {
+            self.warn_of_restart();
+            return None;
+        }
         self.update(action)
+    }
+
+    /// Beginning again loses what was answered: one key does not do it.
+    fn warn_of_restart(&mut self) {
+        self.again = true;
+        let answers = self.course.replies();
+        let lost = words::plural(answers, "answer");
+        self.app.ui.warn(match answers {
+            0 => "r again begins again".to_owned(),
+            _ => format!("r again begins again: {lost} would be lost"),
+        });
     }
 
     /// Takes pasted text.

@@ -209,7 +209,9 @@ impl Teller<'_> {
         Self::tally(&mut done, moment, step.map(|step| &step.action));
         self.changes(&mut done, moment);
         self.troubles(&mut done, moment);
-        let after = match step.and_then(|step| step.reveal.as_deref()) {
+        // It explains what the author saw; if something else happened, it explains nothing.
+        let holds = moment.verdict.is_none_or(|verdict| verdict.mark_holds());
+        let after = match step.and_then(|step| step.reveal.as_deref()).filter(|_| holds) {
             Some(reveal) => self.said_so(Some(reveal), Role::Text),
             None => {
                 self.said_so(Some(moment.why.as_str()).filter(|why| !why.is_empty()), Role::Dim)
@@ -304,6 +306,11 @@ impl Teller<'_> {
         let no = format!("{} ", self.glyphs.close);
         match (verdict.is_right(), verdict.reply) {
             (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
+            _ if !verdict.is_judged() => {
+                let said = verdict.reply.map(|reply| format!("You said {}. ", Self::said(ask, reply)));
+                let text = format!("{}Not judged: {truth}", said.unwrap_or_default());
+                self.marked(lines, &format!("{} ", self.glyphs.idle), &text, Role::Text);
+            }
             (_, Some(reply)) => {
                 let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);

@@ -34,13 +34,15 @@ struct Kernel {
     step: u32,
     /// It reports what was reported already, as no kernel does.
     forgetful: bool,
+    /// It reports what nobody asked for, as no kernel does.
+    odd: bool,
 }
 
 impl Kernel {
     fn new() -> Self {
         let mut teller = Teller::new();
         teller.epoll(3, "e").epoll(4, "f").pipe("p", 5);
-        Self { teller, unread: 0, listed: false, step: 0, forgetful: false }
+        Self { teller, unread: 0, listed: false, step: 0, forgetful: false, odd: false }
     }
 
     fn report(&mut self, kinds: Vec<Kind>, seen: Observed) -> Report {
@@ -120,7 +122,8 @@ impl Kernel {
         let key = Teller::key(5);
         let delivery = Delivery { file: key.file, fd: key.fd, mask: Mask::IN };
         let events = if reports { vec![delivery] } else { Vec::new() };
-        let entry = Entry { label: "p.r".into(), mask: Mask::IN };
+        let mask = if self.odd { Mask::OUT } else { Mask::IN };
+        let entry = Entry { label: "p.r".into(), mask };
         let entries = if reports { vec![entry] } else { Vec::new() };
         let seen = Observed { events: Some(Seen::Events(entries)), ..Observed::default() };
         let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
@@ -326,6 +329,19 @@ fn the_kernel_wins_when_it_does_something_else() {
     class.shows(&["Not so: you said 2", "The kernel: 1, one event: p.r IN"]);
     class.tells(&["This lesson's answer does not hold on this kernel (Linux 6.18.0): it returned"]);
     class.tells(&["it returned p.r IN; the kernel wins."]);
+    // What the author explains did not happen.
+    class.hides(&["epoll stays silent"]);
+}
+
+#[test]
+fn a_question_without_a_fitting_answer_does_not_count() {
+    let mut class = Class::begin((120, 40));
+    class.kernel.odd = true;
+    class.press("<Enter><Enter><Enter>1");
+    class.tells(&["You said 1, one event: p.r IN. Not judged: none of these answers is what it"]);
+    class.hides(&["Not so", "✓ The", "Reported once, and not put back", "right"]);
+    let score = class.app.course.score();
+    assert_eq!((score.asked, score.answered, score.right), (0, 0, 0));
 }
 
 #[test]
@@ -385,6 +401,9 @@ fn the_panes_turn_to_the_other_instance_and_back() {
     class.press("<Tab>").shows(&["─ e ─ 1 ─ kernel", "PAST"]);
     class.press("g").shows(&["─ e ─ 1 ─ kernel"]);
     class.press("<S-Tab>").shows(&["─ f ─ 0 ─ kernel"]);
+    // The next step speaks to e, and the panes follow.
+    class.press("<Enter>").shows(&["─ e ─ 1 ─ kernel", "QUESTION"]);
+    class.press("e2").shows(&["─ e ─ 1 ─ kernel"]);
 }
 
 #[test]
@@ -430,8 +449,20 @@ fn it_plays_on_by_itself_up_to_a_question() {
 #[test]
 fn restart_and_leave_are_wishes() {
     let mut class = Class::begin((80, 24));
-    class.press("<Enter>rq");
+    class.press("r<Enter>q");
     assert_eq!(class.wishes, [Wish::Restart, Wish::Leave]);
+}
+
+#[test]
+fn what_was_answered_is_not_lost_by_one_key() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>r").shows(&["r again begins again"]).hides(&["lost"]);
+    class.press("<Enter><Enter>1r").shows(&["r again begins again: 1 answer would be lost"]);
+    // A line that is typed on where none can be typed.
+    class.press("<Enter>vwrite p.wvdrain").hides(&["begins again"]);
+    assert_eq!(class.wishes, []);
+    class.press("rr");
+    assert_eq!(class.wishes, [Wish::Restart]);
 }
 
 #[test]

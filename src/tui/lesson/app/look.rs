@@ -2,7 +2,7 @@
 
 use super::LessonApp;
 use crate::event::{FileId, Nanos, View, WatchKey};
-use crate::lesson::case::{Look as Eye, Step};
+use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::model::{InterestEntry, TrackId};
 use crate::tui::action::{Action, Reach, Shown, Step as By};
 use crate::tui::lesson::course::{Phase, What};
@@ -12,6 +12,12 @@ impl LessonApp {
     /// Points at what the step says.
     pub(super) fn look(&mut self, step: Option<&Step>) {
         self.app.ui.looked.clear();
+        let named = |step: &Step| step.look.iter().any(|eye| matches!(eye, Eye::Label(_)));
+        if let Some(step) = step.filter(|step| !named(step)) {
+            let (ep, fd) = touched(&step.action);
+            ep.iter().for_each(|label| self.turn_to(label.as_str()));
+            fd.iter().for_each(|label| self.select(label.as_str()));
+        }
         for eye in step.map(|step| step.look.as_slice()).unwrap_or_default() {
             match eye {
                 Eye::Interest => self.app.ui.looked.push(Pane::Interest),
@@ -25,14 +31,26 @@ impl LessonApp {
 
     /// Turns to an epoll instance, or selects a registration, in what is shown: now or the past.
     pub(super) fn look_at(&mut self, label: &str) {
-        let world = self.view().world;
-        if let Some(file) = world.instance_named(label).and_then(|instance| instance.file) {
-            match &mut self.app.ui.past {
-                Some(past) => past.world.turn_to(file),
-                None => self.feed.turn_to(file),
-            };
-            return;
+        if self.view().world.instance_named(label).is_some() {
+            self.turn_to(label);
+        } else {
+            self.select(label);
         }
+    }
+
+    /// Turns to an epoll instance, if there is one of that name.
+    fn turn_to(&mut self, label: &str) {
+        let instance = self.view().world.instance_named(label);
+        let Some(file) = instance.and_then(|instance| instance.file) else { return };
+        match &mut self.app.ui.past {
+            Some(past) => past.world.turn_to(file),
+            None => self.feed.turn_to(file),
+        };
+    }
+
+    /// Selects a registration of the instance that is shown, if there is one of that name.
+    fn select(&mut self, label: &str) {
+        let world = self.view().world;
         let is = |entry: &&InterestEntry| entry.name.as_deref() == Some(label);
         let key = world.instance.interest.iter().find(is).map(|entry| entry.key);
         if let Some(key) = key {
@@ -179,5 +197,51 @@ impl LessonApp {
             (None, By::On) => self.live(),
             (None, By::Back) => self.app.ui.say("no earlier mark on this track"),
         }
+    }
+}
+
+/// The epoll instance that an action speaks to, and the descriptor of which it speaks; of many calls
+/// those of the last one.
+fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
+    let label = |fd: &FdArg| fd.label().cloned();
+    match action {
+        Do::Add { ep, fd, .. }
+        | Do::Mod { ep, fd, .. }
+        | Do::Del { ep, fd, .. }
+        | Do::Ctl { ep, fd, .. } => (label(ep), label(fd)),
+        Do::Many { ep, fd, count, .. } => {
+            (label(ep), label(fd).map(|label| label.of_round(*count)))
+        }
+        Do::Wait(wait) | Do::Measure { run: Run::Wait(wait), .. } => (label(&wait.ep), None),
+        Do::Freeze { ep, .. } => (label(ep), None),
+        Do::New { actor } => (Some(actor.name.clone()), None),
+        Do::Repeat { times, body, .. } => {
+            let all = body.iter().map(|one| touched(&one.of_round(*times)));
+            all.fold((None, None), |(ep, fd), (other_ep, other_fd)| {
+                (other_ep.or(ep), other_fd.or(fd))
+            })
+        }
+        Do::Accept { name, .. } | Do::Dup { name, .. } => (None, Some(name.clone())),
+        Do::Write { fd, .. }
+        | Do::Read { fd, .. }
+        | Do::Drain { fd, .. }
+        | Do::Fill { fd, .. }
+        | Do::Close { fd, .. }
+        | Do::Rst { fd }
+        | Do::Shutdown { fd, .. }
+        | Do::Connect { fd, .. }
+        | Do::Arm { fd, .. }
+        | Do::Sockopt { fd, .. } => (None, label(fd)),
+        Do::Poll(_)
+        | Do::Select(_)
+        | Do::Measure { .. }
+        | Do::Thaw { .. }
+        | Do::Signal { .. }
+        | Do::Expire { .. }
+        | Do::Sleep { .. }
+        | Do::Note
+        | Do::Limit { .. }
+        | Do::Tally { .. }
+        | Do::Reset => (None, None),
     }
 }
