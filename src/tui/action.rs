@@ -95,6 +95,8 @@ pub enum Action {
     AskAnswer,
     /// Lesson: go on without an answer.
     Skip,
+    /// Lesson: what can only be done now was asked for in the past.
+    NotInThePast,
     /// Lesson: from the beginning.
     Restart,
     /// Lesson: play on by itself, or stop.

@@ -39,7 +39,7 @@ pub static LESSON: &[Binding] = &[
         ASKED,
         &[plain(Key::Enter), ch('.'), ch(' ')],
         Action::AskAnswer,
-        ["", "where the answer is typed: open its line again", ""],
+        ["", "where the answer is typed: open its line again", "answer"],
     ),
     row(
         Group::Lesson,
@@ -78,6 +78,13 @@ pub static LESSON: &[Binding] = &[
         &[ch('p')],
         Action::Play,
         ["", "play on by itself; it stops at questions", "play"],
+    ),
+    row(
+        Group::Lesson,
+        EARLIER,
+        &[ch('v'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')],
+        Action::NotInThePast,
+        ["", "", ""],
     ),
     row(Group::LessonLook, EVERY, &[ch('?')], Action::Help, ["", "show this help", "help"]),
     row(Group::Lesson, EVERY, &[ch('r')], Action::Restart, ["", "begin again", "restart"]),

@@ -130,6 +130,11 @@ impl LessonApp {
             Phase::Finished | Phase::Stopped(_) => Place::Ended,
             Phase::Starting | Phase::Ready | Phase::Making => Place::Lesson,
         };
+        self.app.ui.choices = match self.course.question().map(|ask| &ask.answer) {
+            Some(Answer::Choice(choices)) => choices.len(),
+            Some(Answer::Free { .. }) | None => 0,
+        };
+        self.app.ui.can_try = !matches!(self.course.phase, Phase::Asking | Phase::Stopped(_));
         self.app.observe(&self.feed.scene());
     }
 
@@ -177,6 +182,9 @@ impl LessonApp {
             Action::Restart => return Some(Wish::Restart),
             Action::Leave => return Some(Wish::Leave),
             Action::AskTry => self.ask_try(),
+            Action::NotInThePast => {
+                self.app.ui.warn("this is the past: Enter leads back to now");
+            }
             Action::Play => return self.play(),
             Action::Instance(by) => self.turn(by),
             Action::Part(shown) => {
@@ -264,8 +272,10 @@ impl LessonApp {
     fn answer(&mut self, at: usize) -> Option<Wish> {
         let choices = match &self.course.question()?.answer {
             Answer::Choice(choices) => choices.len(),
+            // The digit is the beginning of what is typed.
             Answer::Free { .. } => {
-                self.ask_answer();
+                let digit = (at + 1).to_string();
+                self.app.ui.entry = Some(Entry::new(Purpose::Answer, digit));
                 return None;
             }
         };

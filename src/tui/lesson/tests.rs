@@ -301,8 +301,9 @@ fn the_panes_do_not_answer_an_open_question() {
 #[test]
 fn an_answer_that_there_is_not_is_refused() {
     let mut class = Class::begin((80, 24));
-    class.press("<Enter><Enter><Enter>3");
-    class.shows(&["! there are 2 answers", "QUESTION"]);
+    class.press("<Enter>").shows(&["v try"]);
+    class.press("<Enter><Enter>").shows(&["1 or 2 answer"]).hides(&["v try"]);
+    class.press("3").shows(&["! there are 2 answers", "QUESTION"]);
     class.press("<Enter>").shows(&["press 1 to 2, or x to go on without an answer", "QUESTION"]);
     class.press("v").shows(&["a question is open: answer it first"]);
     class.press("2").shows(&["Not so: you said 2, nothing: nobody was waiting", "The kernel: 1"]);
@@ -315,6 +316,8 @@ fn a_typed_answer_says_what_is_expected() {
     class.shows(&["your answer>", "Type a number, or the name of an error"]);
     class.press("soon<Enter>").shows(&["type a number, or the name of an error such as EAGAIN"]);
     // Looking around, and back to the line.
+    class.press("<Esc>").shows(&["Enter answer"]).hides(&["4 answer", "v try"]);
+    class.press("1").shows(&["your answer> 1"]);
     class.press("<Esc>[").shows(&["PAST"]);
     class.press("]").hides(&["PAST"]);
     class.press("<Enter>").shows(&["your answer>"]);
@@ -383,6 +386,9 @@ fn back_and_forward_through_the_steps() {
     class.press(FIRST).press("[[");
     class.shows(&["PAST", "Step 1", "the past: Enter returns", "nothing is unread"]);
     class.press("[[[").shows(&["this is the beginning"]);
+    for key in ["v", "p", "x", "1", "4"] {
+        class.press(key).shows(&["PAST", "! this is the past: Enter leads back to now"]);
+    }
     class.press("]]").shows(&["Step 2", "The callback of the pipe linked the item"]);
     class.press("]").hides(&["PAST"]).shows(&["Reported once, and not put back."]);
     class.press("]").shows(&["this is now"]);
@@ -483,6 +489,7 @@ fn a_lesson_that_cannot_go_on_ends_cleanly() {
     class.app.stop("no answer within 60s");
     class.shows(&["The lesson cannot go on after step 3.", "no answer within 60s", "STOPPED"]);
     class.shows(&["You predicted 1 of 1."]);
+    class.hides(&["v try"]);
     class.press("<Enter>.v[").shows(&["PAST"]);
     let mut class = Class::begin((80, 24));
     class.app = LessonApp::new(case(), "Linux".to_owned(), (80, 24));
