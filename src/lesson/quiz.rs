@@ -281,7 +281,10 @@ mod tests {
             assert_eq!(typed(&take, text), Ok(Given::Mask(Mask::IN | Mask::HUP)), "{text}");
         }
         assert_eq!(typed(&take, "none"), Ok(Given::Mask(Mask::EMPTY)));
-        assert_eq!(typed(&take, "soon"), Err("type bits such as OUT|PRI, or 0 for none".to_owned()));
+        assert_eq!(
+            typed(&take, "soon"),
+            Err("type bits such as OUT|PRI, or 0 for none".to_owned())
+        );
         assert_eq!(typed(&Take::Events, "1,000"), Ok(Given::Outcome(Outcome::Value(1000))));
         assert!(typed(&Take::Ret, "").is_err());
     }

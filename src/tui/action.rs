@@ -34,6 +34,8 @@ pub enum Shown {
     Calls,
     /// The steps.
     Steps,
+    /// The interest list and the Why sentence.
+    Why,
 }
 
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.

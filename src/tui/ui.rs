@@ -155,6 +155,8 @@ pub struct Ui {
     pub choices: usize,
     /// Whether a lesson takes actions of the learner's own now.
     pub can_try: bool,
+    /// Rows by which a lesson's calls are scrolled back.
+    pub back: usize,
     /// Panes that a lesson points at.
     pub looked: Vec<Pane>,
 }
@@ -183,6 +185,7 @@ impl Default for Ui {
             place: Place::Server,
             choices: 0,
             can_try: false,
+            back: 0,
             looked: Vec::new(),
         }
     }

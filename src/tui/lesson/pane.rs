@@ -247,7 +247,8 @@ impl StepList<'_> {
         let style = |role| look.theme.style(role);
         let course = look.course();
         let made = course.made(step);
-        let Some(call) = course.case.steps.get(step).map(|s| spelled::call(s, made.is_some())) else {
+        let Some(call) = course.case.steps.get(step).map(|s| spelled::call(s, made.is_some()))
+        else {
             return;
         };
         if current {

@@ -307,7 +307,8 @@ impl Teller<'_> {
         match (verdict.is_right(), verdict.reply) {
             (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
             _ if !verdict.is_judged() => {
-                let said = verdict.reply.map(|reply| format!("You said {}. ", Self::said(ask, reply)));
+                let said =
+                    verdict.reply.map(|reply| format!("You said {}. ", Self::said(ask, reply)));
                 let text = format!("{}Not judged: {truth}", said.unwrap_or_default());
                 self.marked(lines, &format!("{} ", self.glyphs.idle), &text, Role::Text);
             }

@@ -5,19 +5,22 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{LessonApp, Wish};
-use super::course::Phase;
+use super::course::{Phase, Score};
+use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
     Call, CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason,
     Ret, SyscallRecord,
 };
+use crate::journal::Limits;
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
 use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
+use crate::session::{Facts, Feed};
 use crate::tui::scenes::keys;
-use crate::tui::ui::Request;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+use crate::tui::ui::Request;
 
 const EDGE: Mask = Mask(0x1 | 1 << 31);
 
@@ -419,6 +422,85 @@ fn a_step_points_where_to_look() {
     class.press("<Enter>").shows(&["▶Ready list"]).hides(&["▶Interest list"]);
     class.press("[").shows(&["▶Interest list"]).hides(&["▶Ready list"]);
     class.press("g").shows(&["▶Ready list"]);
+}
+
+#[test]
+fn a_click_selects_and_the_wheel_scrolls() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>");
+    class.app.app.ui.watch = None;
+    let screen = class.shown(&UNICODE);
+    let row = screen.lines().position(|line| line.contains("  5 pipe     p.r")).expect("a row");
+    class.app.click((3, u16::try_from(row).expect("a row")));
+    assert_eq!(class.app.app.ui.watch, Some(Teller::key(5)));
+    class.app.click((3, 0));
+    class.app.click((200, 200));
+    class.shows(&["▌  5 pipe     p.r"]);
+}
+
+#[test]
+fn why_is_a_key_away_on_the_smallest_screen() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter><Enter>").hides(&["Why ─"]).shows(&["w why"]);
+    class.press("w").shows(&["Why ─ p.r", "reports IN and takes it off", "Interest list"]);
+    class.press("w").hides(&["Why ─"]).shows(&["Ready list"]);
+}
+
+#[test]
+fn the_help_of_a_lesson_is_not_cut() {
+    let mut class = Class::begin((80, 24));
+    class.press("?");
+    let mut lines = std::collections::BTreeSet::new();
+    for _ in 0..120 {
+        let screen = class.shown(&UNICODE);
+        lines.extend(screen.lines().filter(|l| l.starts_with('│')).map(str::to_owned));
+        class.press("j");
+    }
+    let cut: Vec<_> = lines.iter().filter(|line| !line.ends_with(" │")).collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+    let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    for words in ["Backspace Ctrl-H ", "1 2 3 4 ", "Enter . space g Esc ", "j Down "] {
+        assert!(has(words), "{words:?} is not in {lines:#?}");
+    }
+    assert!(has("predicted rightly") && has("comparisons of kernel, file and model agreed"));
+}
+
+#[test]
+fn a_small_screen_says_so_in_full() {
+    let mut class = Class::begin((80, 24));
+    class.app.app.ui.size = (20, 5);
+    class.shows(&["needs 80x24, has", "20x5", "the lesson waits; q", "leaves"]);
+}
+
+#[test]
+fn the_menu_says_who_was_left_early_and_what_is_below() {
+    let topics = crate::lesson::catalog::topics();
+    let mut menu = Menu::new(topics, (80, 24));
+    let id = menu.chosen().expect("a lesson").id.clone();
+    let shown = |menu: &Menu| {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+        let nothing = Feed::new(Limits::default(), Facts::default());
+        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
+        menu.paint(nothing.scene(), &theme, &mut buf);
+        text(&buf)
+    };
+    menu.note(&id, None);
+    let screen = shown(&menu);
+    for words in ["left early", "rows below", "j down  k up"] {
+        assert!(screen.contains(words), "{words:?} is not in\n{screen}");
+    }
+    menu.note(&id, Some(Score { asked: 2, answered: 2, right: 1 }));
+    menu.note(&id, None);
+    assert!(shown(&menu).contains("1 of 2 right"), "what came out stays");
+}
+
+#[test]
+fn calls_are_scrolled_by_rows() {
+    let mut class = Class::begin((80, 24));
+    class.press(&format!("{FIRST}c")).shows(&["epoll_wait(3<e>, max 64, 0) = 1   [p.r IN]"]);
+    class.press("k").hides(&["= 1   [p.r IN]", "PAST"]).shows(&["write(6<p.w>, 1) = 1"]);
+    class.press("<Home>").hides(&["= 1   [p.r IN]"]).shows(&["epoll_ctl(3<e>, ADD"]);
+    class.press("j<End>").shows(&["= 1   [p.r IN]"]);
 }
 
 #[test]

@@ -33,6 +33,15 @@ const KNOWN: [(&str, &str); 6] = [
     ("lost sync", "observations were lost; the list is not known for a while"),
 ];
 
+/// The same in a lesson.
+const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
+    ("kernel", "read from the kernel: fdinfo, queue lengths"),
+    ("seen", "a system call that this program made, with its result"),
+    ("model", "what the kernel's rules say of the calls that were made"),
+    ("model 12", "so many comparisons of kernel, file and model agreed"),
+    ("divergence", "one did not; the step says which"),
+];
+
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let g = self.0.theme.glyphs;
@@ -92,8 +101,22 @@ impl Help<'_> {
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
+        if !server {
+            lines.push(Line::Heading("Marks of the steps"));
+            let steps = [
+                (g.check, "predicted rightly"),
+                (g.close, "predicted wrongly"),
+                ("?", "asks for a prediction"),
+                (g.idle, "made, or asked without an answer that counts"),
+                (g.stuck, "came out otherwise than the lesson or the model says"),
+                (g.lost, "could not be made here"),
+            ];
+            lines.extend(steps.map(|(glyph, what)| Line::Mark(glyph, what)));
+            lines.push(Line::Blank);
+        }
         lines.push(Line::Heading("How it is known"));
-        lines.extend(KNOWN.map(|(word, what)| Line::Mark(word, what)));
+        let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS[..] };
+        lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
         lines
     }
 }
@@ -109,8 +132,15 @@ impl Widget for Help<'_> {
         frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
-        // The keys of a lesson come in threes.
-        let keyed = if look.ui.place == Place::Server { 10 } else { 14 };
+        let server = look.ui.place == Place::Server;
+        let keyed = lines.iter().map(|line| match line {
+            Line::Keys(keys, ..) => words::width(keys) + 1,
+            _ => 0,
+        });
+        let keyed = match server {
+            true => 10,
+            false => cells(keyed.max().unwrap_or(0)).clamp(10, 24),
+        };
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
         let palette = inner.width >= 100;
@@ -132,7 +162,7 @@ impl Widget for Help<'_> {
                     .put(help, look.style(Role::Text)),
                 Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
                 Line::Mark(glyph, what) => row
-                    .column(glyph, 10, Align::Left, look.style(Role::Key))
+                    .column(glyph, 12, Align::Left, look.style(Role::Key))
                     .put(what, look.style(Role::Text)),
                 Line::Blank => &mut row,
             };

@@ -57,7 +57,8 @@ impl Hints<'_> {
             .collect();
         let width = |key: &str, word: &str| cells(words::width(key) + words::width(word) + 3);
         let quit: u16 = all.iter().filter(|h| h.2).map(|(k, w, _)| width(k, w)).sum();
-        let mut left = room.saturating_sub(quit);
+        // No gap is needed behind the last one.
+        let mut left = (room + 2).saturating_sub(quit);
         let mut kept = Vec::new();
         for (key, word, leaves) in all {
             let needs = width(&key, word);

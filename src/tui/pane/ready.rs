@@ -20,7 +20,7 @@ fn provenance(check: &Check, by: &str, ok: &str) -> String {
         (Sync::Unknown, _) => "unknown".to_owned(),
         (Sync::Lost, _) => "lost sync".to_owned(),
         (Sync::Following, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
-        (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
+        (Sync::Following, n) => words::plural(n, "divergence"),
     }
 }
 
@@ -182,7 +182,8 @@ fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     // Its place in the order is not certain: said behind, so that the reasons stand in line.
     let doubt = if entry.unsure { " ?" } else { "" };
     let room = usize::from(row.left()).saturating_sub(doubt.len());
-    row.put(&words::reason(world, entry, room, look.foretells()), look.style(Role::Text)).put(doubt, dim);
+    row.put(&words::reason(world, entry, room, look.foretells()), look.style(Role::Text))
+        .put(doubt, dim);
 }
 
 fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {

@@ -39,7 +39,6 @@ impl Why<'_> {
             (Topic::Watch, None) => String::new(),
         }
     }
-
 }
 
 /// A Why sentence without what follows from it: how it is comes first, what that leads to is in the

@@ -5,7 +5,13 @@ use crate::event::{FileId, Nanos, View, WatchKey};
 use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::model::{InterestEntry, TrackId};
 use crate::tui::action::{Action, Reach, Shown, Step as By};
+use crate::tui::draw::inside;
+use crate::tui::gloss;
+use crate::tui::layout::{Part, Slot};
 use crate::tui::lesson::course::{Phase, What};
+use crate::tui::lesson::screen;
+use crate::tui::pane::{Interest, Look};
+use crate::tui::theme::{ASCII, Depth, Theme, ThemeName};
 use crate::tui::ui::{Choice, Hold, Pane, Past, Topic};
 
 impl LessonApp {
@@ -58,6 +64,27 @@ impl LessonApp {
         }
     }
 
+    /// A click: on the interest list it selects.
+    pub fn click(&mut self, (x, y): (u16, u16)) {
+        if self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
+            return;
+        }
+        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &ASCII);
+        let Some(layout) = screen::planned(self, &theme) else { return };
+        let is = |slot: &&Slot| {
+            slot.part == Part::Pane(Pane::Interest) && slot.area.contains((x, y).into())
+        };
+        let Some(slot) = layout.slots.iter().find(is) else { return };
+        let inner = inside(slot.area, slot.joint);
+        // The heading is no registration.
+        let Some(row) = y.checked_sub(inner.y + 1) else { return };
+        let look = Look { scene: self.view(), ui: &self.app.ui, theme: &theme };
+        let rows = usize::from(inner.height.saturating_sub(1));
+        if let Some(key) = Interest(look).key_at(row.into(), rows) {
+            self.choose(key);
+        }
+    }
+
     fn choose(&mut self, key: WatchKey) {
         let ui = &mut self.app.ui;
         (ui.watch, ui.chosen) = (Some(key), true);
@@ -68,7 +95,7 @@ impl LessonApp {
     pub(super) fn part(&mut self) {
         let ui = &mut self.app.ui;
         (ui.view, ui.focus) = match self.shown {
-            Shown::Overview | Shown::Steps => (View::Overview, Pane::Interest),
+            Shown::Overview | Shown::Steps | Shown::Why => (View::Overview, Pane::Interest),
             Shown::Timeline => (View::Timeline, Pane::Timeline),
             Shown::Calls => (View::Calls, Pane::Calls),
         };
@@ -138,7 +165,7 @@ impl LessonApp {
             world.turn_to(file);
         }
         self.viewed = Some(at);
-        self.scroll = 0;
+        (self.scroll, self.app.ui.back) = (0, 0);
         self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
         let step = match &self.course.moments.get(at).map(|moment| &moment.what) {
             Some(What::Step(step)) => self.course.case.steps.get(*step).cloned(),
@@ -150,7 +177,7 @@ impl LessonApp {
 
     pub(super) fn live(&mut self) {
         self.viewed = None;
-        self.scroll = 0;
+        (self.scroll, self.app.ui.back) = (0, 0);
         if self.app.ui.past.take().is_some() {
             let asking = self.course.phase == Phase::Asking;
             let step = self.course.next.checked_sub(usize::from(!asking));
@@ -162,6 +189,9 @@ impl LessonApp {
 
     pub(super) fn go(&mut self, reach: Reach, by: By) {
         let calls = self.app.ui.focus == Pane::Calls && self.app.ui.help.is_none();
+        if calls && self.scroll_calls(reach, by) {
+            return;
+        }
         if !calls && self.shown != Shown::Steps {
             let scene = self.feed.scene();
             self.app.update(Action::Move(reach, by), &scene);
@@ -172,6 +202,27 @@ impl LessonApp {
             (Reach::End, By::Back) => self.go_to(0),
             (_, by) => self.seek(by),
         }
+    }
+
+    /// Scrolls the calls by rows; whether there were any.
+    fn scroll_calls(&mut self, reach: Reach, by: By) -> bool {
+        let from = self.view().world.seq;
+        let mut rows = 0_usize;
+        self.feed.journal().back_from(from, |event| {
+            rows += usize::from(gloss::is_row(event));
+            true
+        });
+        let rows = rows.saturating_sub(1);
+        let back = self.app.ui.back;
+        self.app.ui.back = match (reach, by) {
+            (Reach::Row, By::Back) => (back + 1).min(rows),
+            (Reach::Page, By::Back) => (back + 10).min(rows),
+            (Reach::End, By::Back) => rows,
+            (Reach::Row, By::On) => back.saturating_sub(1),
+            (Reach::Page, By::On) => back.saturating_sub(10),
+            (Reach::End, By::On) => 0,
+        };
+        back != self.app.ui.back
     }
 
     /// To the moment of the mark before or after the one shown, on the selected track.
