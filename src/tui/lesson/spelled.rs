@@ -57,7 +57,7 @@ mod tests {
         let head = "format = 1\nid = \"x\"\ntitle = \"x\"\nabout = \"x\"\nlevel = \"intro\"\n[actors]\n\
                     e = { kind = \"epoll\", count = 2 }\nL = { kind = \"listener\" }\n\
                     c = { kind = \"client\", count = 20 }\n";
-        let case = crate::lesson::parse("x.toml", &format!("{head}{text}"));
+        let case = crate::lesson::parse("x.toml", format!("{head}{text}"));
         case.unwrap_or_else(|errors| panic!("{errors}")).steps
     }
 

@@ -19,9 +19,13 @@ enum Line {
     Keys(String, &'static str, &'static str),
     Word(String, &'static str),
     Usage(String),
+    Below(&'static str),
     Mark(&'static str, &'static str),
     Blank,
 }
+
+/// Columns that there are beside a usage on the smallest screen.
+const BESIDE: usize = 52;
 
 /// What the words in the panes' titles say.
 const KNOWN: [(&str, &str); 6] = [
@@ -68,9 +72,9 @@ impl Help<'_> {
         };
         for (word, arguments, help) in grammar {
             let usage = format!("{word} {arguments}");
-            if words::width(&usage) > 24 {
+            if words::width(&usage) > 24 || words::width(help) > BESIDE {
                 lines.push(Line::Usage(usage));
-                lines.push(Line::Word(String::new(), help));
+                lines.push(Line::Below(help));
             } else {
                 lines.push(Line::Word(usage, help));
             }
@@ -137,10 +141,7 @@ impl Widget for Help<'_> {
             Line::Keys(keys, ..) => words::width(keys) + 1,
             _ => 0,
         });
-        let keyed = match server {
-            true => 10,
-            false => cells(keyed.max().unwrap_or(0)).clamp(10, 24),
-        };
+        let keyed = if server { 10 } else { cells(keyed.max().unwrap_or(0)).clamp(10, 24) };
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
         let palette = inner.width >= 100;
@@ -161,6 +162,9 @@ impl Widget for Help<'_> {
                     .column(usage, 24, Align::Left, look.style(Role::Key))
                     .put(help, look.style(Role::Text)),
                 Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
+                Line::Below(help) => row
+                    .column("", 4, Align::Left, look.style(Role::Text))
+                    .put(help, look.style(Role::Text)),
                 Line::Mark(glyph, what) => row
                     .column(glyph, 12, Align::Left, look.style(Role::Key))
                     .put(what, look.style(Role::Text)),

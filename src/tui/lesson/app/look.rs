@@ -21,8 +21,12 @@ impl LessonApp {
         let named = |step: &Step| step.look.iter().any(|eye| matches!(eye, Eye::Label(_)));
         if let Some(step) = step.filter(|step| !named(step)) {
             let (ep, fd) = touched(&step.action);
-            ep.iter().for_each(|label| self.turn_to(label.as_str()));
-            fd.iter().for_each(|label| self.select(label.as_str()));
+            if let Some(label) = ep {
+                self.turn_to(label.as_str());
+            }
+            if let Some(label) = fd {
+                self.select(label.as_str());
+            }
         }
         for eye in step.map(|step| step.look.as_slice()).unwrap_or_default() {
             match eye {
