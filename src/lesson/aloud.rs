@@ -177,8 +177,8 @@ fn step<P: Play>(
     )?;
     if let Some(ask) = &step.ask {
         let verdict = quiz::judge(ask, reply, &report);
-        score.asked += 1;
-        score.answered += u32::from(verdict.reply.is_some());
+        score.asked += u32::from(verdict.is_judged());
+        score.answered += u32::from(verdict.is_judged() && verdict.reply.is_some());
         score.right += u32::from(verdict.is_right() == Some(true));
         write(out, &judged(number, ask, &verdict))?;
     }

@@ -58,6 +58,11 @@ const KINDS: [(ActorKind, &str); 12] = [
     (ActorKind::Null, "null"),
 ];
 
+/// The words of the kinds of actors that can be made.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(_, word)| *word)
+}
+
 /// What there is: what a line can name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {

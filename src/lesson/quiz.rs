@@ -67,13 +67,19 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the learner was right; `None` without an answer.
+    /// Whether the learner was right; `None` without an answer, or if none could be judged.
     pub fn is_right(&self) -> Option<bool> {
-        Some(match (self.reply?, self.truth) {
-            (Reply::Choice(one), Truth::Choice(other)) => one == other,
-            (Reply::Typed(one), Truth::Given(other)) => one == other,
-            _ => false,
-        })
+        match (self.reply?, self.truth) {
+            (Reply::Choice(one), Truth::Choice(other)) => Some(one == other),
+            (Reply::Typed(one), Truth::Given(other)) => Some(one == other),
+            (_, Truth::NoChoice | Truth::Nothing) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether there was an answer that fits what the kernel did; else the question does not count.
+    pub fn is_judged(&self) -> bool {
+        matches!(self.truth, Truth::Choice(_) | Truth::Given(_))
     }
 
     /// Whether the kernel did what the author says it does.
@@ -107,7 +113,7 @@ pub fn judge(ask: &Ask, reply: Option<Reply>, report: &Report) -> Verdict {
 pub fn expected(take: &Take) -> &'static str {
     match take {
         Take::Ret => "a number, or the name of an error such as EAGAIN",
-        Take::Mask(_) => "bits such as IN|HUP, or 0 for none",
+        Take::Mask(_) => "bits such as OUT|PRI, or 0 for none",
         Take::Events => "how many events",
         Take::Count(_) => "a number",
     }
@@ -245,6 +251,8 @@ mod tests {
         let facts = report(Some(events(&[("q.r", Mask::IN)])));
         let verdict = judge(&one_or_none(), None, &facts);
         assert_eq!((verdict.is_right(), verdict.truth), (None, Truth::NoChoice));
+        let verdict = judge(&one_or_none(), Some(Reply::Choice(1)), &facts);
+        assert_eq!((verdict.is_right(), verdict.is_judged()), (None, false));
     }
 
     #[test]
@@ -263,7 +271,8 @@ mod tests {
         let reply = typed(&Take::Ret, " eagain ").map(Reply::Typed).ok();
         assert_eq!(judge(&ask, reply, &facts).is_right(), Some(true));
         let verdict = judge(&ask, reply, &report(None));
-        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, Some(false)));
+        assert_eq!((verdict.truth, verdict.is_right()), (Truth::Nothing, None));
+        assert!(!verdict.is_judged());
     }
 
     #[test]
@@ -273,7 +282,10 @@ mod tests {
             assert_eq!(typed(&take, text), Ok(Given::Mask(Mask::IN | Mask::HUP)), "{text}");
         }
         assert_eq!(typed(&take, "none"), Ok(Given::Mask(Mask::EMPTY)));
-        assert_eq!(typed(&take, "soon"), Err("type bits such as IN|HUP, or 0 for none".to_owned()));
+        assert_eq!(
+            typed(&take, "soon"),
+            Err("type bits such as OUT|PRI, or 0 for none".to_owned())
+        );
         assert_eq!(typed(&Take::Events, "1,000"), Ok(Given::Outcome(Outcome::Value(1000))));
         assert!(typed(&Take::Ret, "").is_err());
     }

@@ -34,6 +34,8 @@ pub enum Shown {
     Calls,
     /// The steps.
     Steps,
+    /// The interest list and the Why sentence.
+    Why,
 }
 
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
@@ -95,6 +97,8 @@ pub enum Action {
     AskAnswer,
     /// Lesson: go on without an answer.
     Skip,
+    /// Lesson: what can only be done now was asked for in the past.
+    NotInThePast,
     /// Lesson: from the beginning.
     Restart,
     /// Lesson: play on by itself, or stop.

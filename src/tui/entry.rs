@@ -1,6 +1,6 @@
 //! The line being typed: editing, and completion of commands.
 
-use crate::event::{Command, Fd, GRAMMAR, LaneId, Mistake};
+use crate::event::{Command, Fd, FileKind, GRAMMAR, LaneId, Mistake};
 use crate::lesson::line;
 use crate::model::World;
 
@@ -61,9 +61,11 @@ impl Entry {
     /// Inserts `text` at the cursor, without what could act on a terminal or end the line.
     pub fn insert(&mut self, text: &str) {
         let room = Self::MAX.saturating_sub(self.text.chars().count());
+        // The lines of a paste stay apart.
+        let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", " ");
         let fit: String = text
             .chars()
-            .map(|c| if c == '\t' { ' ' } else { c })
+            .map(|c| if ['\t', '\r', '\n'].contains(&c) { ' ' } else { c })
             .filter(|c| !c.is_control() && super::words::width(c.encode_utf8(&mut [0; 4])) > 0)
             .take(room)
             .collect();
@@ -107,7 +109,7 @@ impl Entry {
             (Purpose::Command, None) => first(&GRAMMAR),
             (Purpose::Command, Some((word, rest))) => arguments(word, rest, world),
             (Purpose::Try, None) => first(&line::GRAMMAR),
-            (Purpose::Try, Some(_)) => names(world),
+            (Purpose::Try, Some((word, rest))) => parts(word, rest, world),
             (Purpose::Filter | Purpose::Send(_) | Purpose::Answer, _) => Vec::new(),
         };
         all.into_iter().filter(|word| word.starts_with(last)).collect()
@@ -157,12 +159,56 @@ fn common<'a>(one: &'a str, other: &str) -> &'a str {
     &one[..same.map(|(c, _)| c.len_utf8()).sum()]
 }
 
-/// What the lines of a lesson can name.
-fn names(world: &World) -> Vec<String> {
-    let mut names: Vec<_> = world.files.values().map(|file| file.name.to_string()).collect();
-    names.extend(world.lanes.iter().filter_map(|lane| lane.name.as_deref().map(str::to_owned)));
+/// The bits that a learner may ask for.
+const MASK: [&str; 7] = ["IN", "OUT", "PRI", "RDHUP", "ET", "ONESHOT", "EXCLUSIVE"];
+
+/// What can stand at the end of a line of the learner's, by the grammar.
+fn parts(word: &str, typed: &str, world: &World) -> Vec<String> {
+    let Some((_, usage, _)) = line::GRAMMAR.iter().find(|(name, ..)| *name == word) else {
+        return Vec::new();
+    };
+    let (done, last) = typed.rsplit_once(' ').unwrap_or(("", typed));
+    let done: Vec<_> = done.split_whitespace().collect();
+    let usage: Vec<_> = usage.split(' ').collect();
+    let repeats = usage.last() == Some(&"...");
+    let place = if repeats { done.len() % (usage.len() - 1) } else { done.len() };
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    if word == "wait" && place > 0 {
+        // Options come in any order, each with its value.
+        return match done.last() {
+            Some(&"thread") => threads(world),
+            _ if place % 2 == 0 => Vec::new(),
+            _ => owned(&["max", "timeout", "thread"]),
+        };
+    }
+    match usage.get(place).copied() {
+        Some("EP") => files(world, |what| what == FileKind::Epoll),
+        Some("LISTENER") => files(world, |what| what == FileKind::Listener),
+        Some("FD") => files(world, |_| true),
+        Some("THREAD") => threads(world),
+        Some("KIND") => line::kinds().map(str::to_owned).collect(),
+        Some("MASK") => {
+            let before = last.rfind('|').map_or("", |bar| &last[..=bar]);
+            let free = |bit: &&&str| !before.split('|').any(|has| has == **bit);
+            MASK.iter().filter(free).map(|bit| format!("{before}{bit}")).collect()
+        }
+        Some("as") => owned(&["as"]),
+        Some(words) if words.contains('|') => words.split('|').map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn files(world: &World, wanted: impl Fn(FileKind) -> bool) -> Vec<String> {
+    let files = world.files.values().filter(|file| wanted(file.what));
+    let mut names: Vec<_> = files.map(|file| file.name.to_string()).collect();
     names.sort();
     names
+}
+
+/// The threads that a line can name: every one but the main thread.
+fn threads(world: &World) -> Vec<String> {
+    let names = world.lanes.iter().filter_map(|lane| lane.name.as_deref());
+    names.filter(|name| *name != "main").map(str::to_owned).collect()
 }
 
 /// The words that the grammar allows among the arguments of `word` and that are not yet there.
@@ -213,11 +259,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_to_try_is_completed_by_its_grammar() {
+        let tries = |text: &str| {
+            let entry = Entry::new(Purpose::Try, text.to_owned());
+            entry.candidates(&World::default())
+        };
+        assert_eq!(tries("new x p"), ["pipe", "pair"]);
+        assert_eq!(tries("add e p.r O"), ["OUT", "ONESHOT"]);
+        assert_eq!(tries("poll p.r IN|O"), ["IN|OUT", "IN|ONESHOT"]);
+        assert_eq!(tries("poll p.r IN q.r R"), ["RDHUP"]);
+        assert_eq!(tries("wait e t"), ["timeout", "thread"]);
+        assert_eq!(tries("wait e max "), [""; 0]);
+        assert_eq!(tries("shutdown s r"), ["rd", "rdwr"]);
+        assert_eq!(tries("dup s "), ["as"]);
+    }
+
+    #[test]
     fn a_paste_cannot_act() {
         let mut entry = Entry::new(Purpose::Command, "ab".to_owned());
         entry.caret = 1;
         entry.insert("x\u{1b}[2J\r\n\u{202e}y");
-        assert_eq!((entry.text.as_str(), entry.caret), ("ax[2Jyb", 6));
+        assert_eq!((entry.text.as_str(), entry.caret), ("ax[2J yb", 7));
     }
 
     #[test]

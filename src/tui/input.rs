@@ -9,6 +9,7 @@ use ratatui::crossterm::event::{
 use ratatui::crossterm::terminal;
 use tokio::sync::mpsc::{self, Receiver};
 
+use super::action::Step;
 use super::key::{Key, KeyPress};
 
 /// What came in.
@@ -20,6 +21,8 @@ pub enum Input {
     Paste(String),
     /// A click on a cell.
     Click(u16, u16),
+    /// The wheel, up or down.
+    Wheel(Step),
     /// Another size.
     Resize(u16, u16),
     /// Nothing that concerns the program.
@@ -61,6 +64,12 @@ impl From<Event> for Input {
             Event::Resize(width, height) => Self::Resize(width, height),
             Event::Mouse(mouse) if mouse.kind == MouseEventKind::Down(MouseButton::Left) => {
                 Self::Click(mouse.column, mouse.row)
+            }
+            Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => {
+                Self::Wheel(Step::Back)
+            }
+            Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => {
+                Self::Wheel(Step::On)
             }
             _ => Self::Nothing,
         }

@@ -153,9 +153,18 @@ pub fn rows(group: Group) -> impl Iterator<Item = &'static Binding> {
     all().filter(move |b| b.group == group && !b.help.is_empty())
 }
 
-/// The keys of a binding as text: `+ =`.
+/// The keys of a binding as text: `+ =`; those of the answers stand together.
 pub fn keys(binding: &Binding) -> String {
-    binding.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    names_of(binding).join(" ")
+}
+
+/// The keys of a row of the help.
+fn names_of(binding: &Binding) -> Vec<String> {
+    let together = all().filter(|one| match (&one.action, &binding.action) {
+        (Action::Answer(_), Action::Answer(_)) => true,
+        _ => std::ptr::eq(*one, binding),
+    });
+    together.flat_map(|one| one.keys).map(ToString::to_string).collect()
 }
 
 /// The rows of the README's table of keys, and of the commands that have none.
@@ -183,7 +192,7 @@ pub fn lesson_rows() -> String {
     let mut text = String::from("| key | does |\n| --- | --- |\n");
     for group in [Group::Lesson, Group::LessonLook, Group::Menu] {
         for binding in rows(group) {
-            let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
+            let keys: Vec<_> = names_of(binding).iter().map(|k| format!("`{k}`")).collect();
             // Writing to a string cannot fail.
             let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
         }

@@ -12,6 +12,7 @@ pub mod pane;
 pub mod player;
 pub mod run;
 pub mod screen;
+mod spelled;
 pub mod story;
 
 #[cfg(test)]

@@ -25,12 +25,12 @@ pub use ready::Ready;
 pub use timeline::TimelinePane;
 pub use too_small::TooSmall;
 pub use waiting::Waiting;
-pub use why::Why;
+pub use why::{Why, unforetold};
 
 use ratatui::style::Style;
 
 use super::theme::{Role, Theme};
-use super::ui::Ui;
+use super::ui::{Place, Ui};
 use crate::session::Scene;
 
 /// What a pane is drawn from.
@@ -47,6 +47,13 @@ pub struct Look<'a> {
 impl Look<'_> {
     fn style(&self, role: Role) -> Style {
         self.theme.style(role)
+    }
+
+    /// Whether the panes may say what the next `epoll_wait` will do: not while a question about
+    /// just that is open.
+    fn foretells(&self) -> bool {
+        let now = self.scene.world.seq == self.scene.live.seq;
+        !(now && self.ui.place == Place::Question)
     }
 
     /// The epoll instance's name, for a title, if it has one.

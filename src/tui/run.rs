@@ -233,7 +233,7 @@ impl Screen {
                 self.terminal.resize(width, height);
                 self.app.ui.size = (width, height);
             }
-            Input::Nothing => return Ok(Next::Go),
+            Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
         }
         self.dirty = true;
         match self.app.ui.request.take() {

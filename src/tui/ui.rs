@@ -151,6 +151,12 @@ pub struct Ui {
     pub size: (u16, u16),
     /// Where the person is.
     pub place: Place,
+    /// The choices of a lesson's question; 0 if its answer is typed.
+    pub choices: usize,
+    /// Whether a lesson takes actions of the learner's own now.
+    pub can_try: bool,
+    /// Rows by which a lesson's calls are scrolled back.
+    pub back: usize,
     /// Panes that a lesson points at.
     pub looked: Vec<Pane>,
 }
@@ -177,6 +183,9 @@ impl Default for Ui {
             request: None,
             size: (80, 24),
             place: Place::Server,
+            choices: 0,
+            can_try: false,
+            back: 0,
             looked: Vec::new(),
         }
     }

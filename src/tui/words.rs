@@ -158,18 +158,19 @@ pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
 }
 
 /// Why an entry stands on the ready list, in at most `columns` columns if it can be said so: the
-/// first wording that fits, else the last and shortest one.
-pub fn reason(world: &World, entry: &ReadyEntry, columns: usize) -> String {
-    let mut wordings = wordings(world, entry);
+/// first wording that fits, else the last and shortest one. Whether the next `epoll_wait` drops it is
+/// said if that may be foretold.
+pub fn reason(world: &World, entry: &ReadyEntry, columns: usize, foretold: bool) -> String {
+    let mut wordings = wordings(world, entry, foretold);
     let fitting = wordings.iter().position(|text| width(text) <= columns);
     let last = wordings.len().saturating_sub(1);
     wordings.swap_remove(fitting.unwrap_or(last))
 }
 
 /// What can be said of an entry, the longest wording first.
-fn wordings(world: &World, entry: &ReadyEntry) -> Vec<String> {
+fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
     let at = moment(world, entry.since);
-    if is_stale(world, entry) {
+    if foretold && is_stale(world, entry) {
         let done = match world.file_of(entry.key).map(|file| file.what) {
             Some(FileKind::Listener) => "accepted",
             Some(FileKind::PipeWriter | FileKind::Timerfd | FileKind::Epoll) => "not ready",

@@ -2,7 +2,7 @@
 
 use super::table::row;
 use super::{Binding, Group, Mode};
-use crate::tui::action::{Action, Shown, Step};
+use crate::tui::action::{Action, Reach, Shown, Step};
 use crate::tui::key::{Key, ch, plain};
 
 const READY: &[Mode] = &[Mode::Lesson];
@@ -29,7 +29,7 @@ pub static LESSON: &[Binding] = &[
         ASKED,
         &[ch('1')],
         Action::Answer(0),
-        ["", "answer a question: 1 to 4", "to 4 answer"],
+        ["", "answer a question", "to 4 answer"],
     ),
     row(Group::Lesson, ASKED, &[ch('2')], Action::Answer(1), ["", "", ""]),
     row(Group::Lesson, ASKED, &[ch('3')], Action::Answer(2), ["", "", ""]),
@@ -39,7 +39,7 @@ pub static LESSON: &[Binding] = &[
         ASKED,
         &[plain(Key::Enter), ch('.'), ch(' ')],
         Action::AskAnswer,
-        ["", "where the answer is typed: open its line again", ""],
+        ["", "where the answer is typed: open its line again", "answer"],
     ),
     row(
         Group::Lesson,
@@ -74,33 +74,24 @@ pub static LESSON: &[Binding] = &[
     ),
     row(
         Group::Lesson,
-        GOING,
-        &[ch('p')],
-        Action::Play,
-        ["", "play on by itself; it stops at questions", "play"],
-    ),
-    row(Group::LessonLook, EVERY, &[ch('?')], Action::Help, ["", "show this help", "help"]),
-    row(Group::Lesson, EVERY, &[ch('r')], Action::Restart, ["", "begin again", "restart"]),
-    row(
-        Group::LessonLook,
-        EVERY,
-        &[ch('e'), plain(Key::Tab)],
-        Action::Instance(Step::On),
-        ["", "the next epoll instance", "epoll"],
+        EARLIER,
+        &[ch('v'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')],
+        Action::NotInThePast,
+        ["", "", ""],
     ),
     row(
         Group::LessonLook,
         EVERY,
-        &[plain(Key::BackTab)],
-        Action::Instance(Step::Back),
-        ["", "the epoll instance before", ""],
+        &[ch('w')],
+        Action::Part(Shown::Why),
+        ["", "the Why sentence; again for everything", "why"],
     ),
     row(
         Group::LessonLook,
         EVERY,
         &[ch('t')],
         Action::Part(Shown::Timeline),
-        ["", "the timeline; again for everything", "timeline"],
+        ["", "the timeline; again for everything", "time"],
     ),
     row(
         Group::LessonLook,
@@ -115,6 +106,57 @@ pub static LESSON: &[Binding] = &[
         &[ch('s')],
         Action::Part(Shown::Steps),
         ["", "the steps; again for everything", "steps"],
+    ),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[ch('e'), plain(Key::Tab)],
+        Action::Instance(Step::On),
+        ["", "the next epoll instance", "epoll"],
+    ),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[plain(Key::BackTab)],
+        Action::Instance(Step::Back),
+        ["", "the epoll instance before", ""],
+    ),
+    row(Group::LessonLook, EVERY, &[ch('?')], Action::Help, ["", "show this help", "help"]),
+    row(
+        Group::Lesson,
+        GOING,
+        &[ch('p')],
+        Action::Play,
+        ["", "play on by itself; it stops at questions", "play"],
+    ),
+    row(Group::Lesson, EVERY, &[ch('r')], Action::Restart, ["", "begin again", "restart"]),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[ch('j'), plain(Key::Down)],
+        Action::Move(Reach::Row, Step::On),
+        ["", "the next row: a registration, a call, a step", ""],
+    ),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[ch('k'), plain(Key::Up)],
+        Action::Move(Reach::Row, Step::Back),
+        ["", "the row before", ""],
+    ),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[plain(Key::Home)],
+        Action::Move(Reach::End, Step::Back),
+        ["", "the first row", ""],
+    ),
+    row(
+        Group::LessonLook,
+        EVERY,
+        &[plain(Key::End)],
+        Action::Move(Reach::End, Step::On),
+        ["", "the last row; of calls and steps: now", ""],
     ),
     row(
         Group::LessonLook,
@@ -150,6 +192,48 @@ pub static LESSON: &[Binding] = &[
         &[plain(Key::Enter), ch('.'), ch(' ')],
         Action::Begin,
         ["", "begin the chosen lesson", "begin"],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[ch('j'), plain(Key::Down)],
+        Action::Move(Reach::Row, Step::On),
+        ["", "the next lesson", "down"],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[ch('k'), plain(Key::Up)],
+        Action::Move(Reach::Row, Step::Back),
+        ["", "the lesson before", "up"],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[plain(Key::Home)],
+        Action::Move(Reach::End, Step::Back),
+        ["", "the first lesson", ""],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[plain(Key::End)],
+        Action::Move(Reach::End, Step::On),
+        ["", "the last lesson", ""],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[plain(Key::PageDown)],
+        Action::Move(Reach::Page, Step::On),
+        ["", "ten lessons on", ""],
+    ),
+    row(
+        Group::Menu,
+        MENU,
+        &[plain(Key::PageUp)],
+        Action::Move(Reach::Page, Step::Back),
+        ["", "ten lessons back", ""],
     ),
     row(Group::Menu, MENU, &[ch('?')], Action::Help, ["", "show this help", "help"]),
     row(

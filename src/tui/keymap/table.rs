@@ -10,10 +10,8 @@ const PAST: &[Mode] = &[Mode::Past];
 const LIVE: &[Mode] = &[Mode::Live];
 const ENTRY: &[Mode] = &[Mode::Entry];
 const HELP: &[Mode] = &[Mode::Help];
-const MOVE: &[Mode] =
-    &[Mode::Live, Mode::Past, Mode::Help, Mode::Lesson, Mode::Question, Mode::Earlier, Mode::Menu];
-/// Where these keys scroll in a lesson.
-const PAGES: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help, Mode::Menu];
+/// Lessons have rows of their own for these.
+const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help];
 const EVERY: &[Mode] = &Mode::ALL;
 
 pub(super) const fn row(
@@ -193,14 +191,14 @@ pub static BINDINGS: &[Binding] = &[
     ),
     row(
         Group::Look,
-        PAGES,
+        MOVE,
         &[plain(Key::PageDown)],
         Action::Move(Reach::Page, Step::On),
         ["", "ten rows on", ""],
     ),
     row(
         Group::Look,
-        PAGES,
+        MOVE,
         &[plain(Key::PageUp)],
         Action::Move(Reach::Page, Step::Back),
         ["", "ten rows back", ""],

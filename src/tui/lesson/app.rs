@@ -5,7 +5,7 @@ mod known;
 mod look;
 mod news;
 
-use super::course::{Course, Phase, is_typed};
+use super::course::{Course, Moment, Phase, is_typed};
 use super::story::Teller;
 use crate::event::{Kind, LaneId, Nanos};
 use crate::journal::Limits;
@@ -19,8 +19,10 @@ use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
+use crate::tui::pane::unforetold;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::Place;
+use crate::tui::ui::{Place, Request};
+use crate::tui::words;
 use known::known;
 
 /// What the player is to do.
@@ -52,6 +54,8 @@ pub struct LessonApp {
     pub playing: bool,
     /// The first row of the narration.
     pub scroll: usize,
+    /// The key before asked to begin again.
+    again: bool,
     /// The kernel's release.
     pub kernel: String,
 }
@@ -77,6 +81,7 @@ impl LessonApp {
             shown: Shown::Overview,
             playing: false,
             scroll: 0,
+            again: false,
             kernel,
         }
     }
@@ -95,6 +100,15 @@ impl LessonApp {
     /// The scene, as it is to be drawn.
     pub fn view(&self) -> Scene<'_> {
         self.app.view(self.feed.scene())
+    }
+
+    /// What the call itself returned of which a moment speaks, if that is known.
+    pub fn returned(&self, moment: &Moment) -> Option<String> {
+        match self.feed.journal().get(moment.main?)?.kind {
+            Kind::Return(record) => Some(record.ret.to_string()),
+            Kind::Made { ret, .. } => Some(ret.to_string()),
+            _ => None,
+        }
     }
 
     /// The narration.
@@ -116,6 +130,11 @@ impl LessonApp {
             Phase::Finished | Phase::Stopped(_) => Place::Ended,
             Phase::Starting | Phase::Ready | Phase::Making => Place::Lesson,
         };
+        self.app.ui.choices = match self.course.question().map(|ask| &ask.answer) {
+            Some(Answer::Choice(choices)) => choices.len(),
+            Some(Answer::Free { .. }) | None => 0,
+        };
+        self.app.ui.can_try = !matches!(self.course.phase, Phase::Asking | Phase::Stopped(_));
         self.app.observe(&self.feed.scene());
     }
 
@@ -124,8 +143,24 @@ impl LessonApp {
     /// Takes a key; a wish for the player may come out.
     pub fn key(&mut self, press: KeyPress) -> Option<Wish> {
         self.app.ui.message = None;
+        let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
+        if action == Action::Restart && !again && self.course.moments.len() > 1 {
+            self.warn_of_restart();
+            return None;
+        }
         self.update(action)
+    }
+
+    /// Beginning again loses what was answered: one key does not do it.
+    fn warn_of_restart(&mut self) {
+        self.again = true;
+        let answers = self.course.replies();
+        let lost = words::plural(answers, "answer");
+        self.app.ui.warn(match answers {
+            0 => "r again begins again".to_owned(),
+            _ => format!("r again begins again: {lost} would be lost"),
+        });
     }
 
     /// Takes pasted text.
@@ -147,6 +182,9 @@ impl LessonApp {
             Action::Restart => return Some(Wish::Restart),
             Action::Leave => return Some(Wish::Leave),
             Action::AskTry => self.ask_try(),
+            Action::NotInThePast => {
+                self.app.ui.warn("this is the past: Enter leads back to now");
+            }
             Action::Play => return self.play(),
             Action::Instance(by) => self.turn(by),
             Action::Part(shown) => {
@@ -158,12 +196,22 @@ impl LessonApp {
             Action::Live => self.live(),
             Action::Track(by) => self.along_track(by),
             Action::Move(reach, by) => self.go(reach, by),
+            Action::Copy => self.copy(),
             other => {
                 let scene = self.feed.scene();
                 self.app.update(other, &scene);
             }
         }
         None
+    }
+
+    /// Copies what the Why pane says, and no more than that.
+    fn copy(&mut self) {
+        self.app.update(Action::Copy, &self.feed.scene());
+        let asked = self.course.phase == Phase::Asking;
+        if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
+            *text = unforetold(text);
+        }
     }
 
     fn next(&mut self) -> Option<Wish> {
@@ -224,8 +272,10 @@ impl LessonApp {
     fn answer(&mut self, at: usize) -> Option<Wish> {
         let choices = match &self.course.question()?.answer {
             Answer::Choice(choices) => choices.len(),
+            // The digit is the beginning of what is typed.
             Answer::Free { .. } => {
-                self.ask_answer();
+                let digit = (at + 1).to_string();
+                self.app.ui.entry = Some(Entry::new(Purpose::Answer, digit));
                 return None;
             }
         };

@@ -83,7 +83,7 @@ pub struct Course {
 /// Questions and how they were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Score {
-    /// Questions that were asked.
+    /// Questions that were asked, and of which an answer fits what the kernel did.
     pub asked: u64,
     /// Those that were answered.
     pub answered: u64,
@@ -132,12 +132,19 @@ impl Course {
     /// The answers so far.
     pub fn score(&self) -> Score {
         let mut score = Score::default();
-        for verdict in self.moments.iter().filter_map(|moment| moment.verdict) {
+        let verdicts = self.moments.iter().filter_map(|moment| moment.verdict);
+        for verdict in verdicts.filter(Verdict::is_judged) {
             score.asked += 1;
             score.answered += u64::from(verdict.reply.is_some());
             score.right += u64::from(verdict.is_right() == Some(true));
         }
         score
+    }
+
+    /// How many questions were answered.
+    pub fn replies(&self) -> u64 {
+        let verdicts = self.moments.iter().filter_map(|moment| moment.verdict);
+        verdicts.filter(|verdict| verdict.reply.is_some()).count() as u64
     }
 
     /// What a step came to, if it was made.

@@ -17,7 +17,9 @@ const AIRY: u16 = 50;
 /// The fewest rows of the narration, its title included.
 const LEAST: u16 = 9;
 /// Columns of the list of steps.
-const STEPS: u16 = 46;
+const STEPS: u16 = 45;
+/// The fewest rows of the ready list beside many threads, its title included.
+const READY: u16 = 4;
 
 /// How a lesson is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub struct Plan {
     pub story: usize,
     /// Threads.
     pub lanes: usize,
+    /// Entries of the ready list.
+    pub ready: usize,
 }
 
 /// Columns of the narration's text.
@@ -82,6 +86,13 @@ pub fn layout(plan: &Plan) -> Option<Layout> {
         Shown::Timeline => slots.push(pane(Pane::Timeline, below, Joint::Next)),
         Shown::Calls => slots.push(pane(Pane::Calls, below, Joint::Next)),
         Shown::Steps => slots.push(slot(Part::Steps, below, Joint::Next)),
+        // Of which registration it speaks is chosen in the list.
+        Shown::Why => {
+            let (interest, next) = strip(below, below.y, below.height / 2);
+            slots.push(pane(Pane::Interest, interest, Joint::Next));
+            let why = Rect { y: next, height: below.height - interest.height, ..below };
+            slots.push(slot(Part::Why, why, Joint::Next));
+        }
     }
     let header = Rect::new(0, 0, width, 1);
     Some(Layout { header, slots, hints: Rect::new(0, height - 1, width, 1) })
@@ -105,7 +116,13 @@ fn overview(plan: &Plan, area: Rect, slots: &mut Vec<Slot>) {
     let (width, height) = plan.size;
     let why = if height >= 50 { 5 } else { 4 };
     let tall = height >= TALL && area.height >= 20;
-    let lists_rows = if tall { (area.height - why) * 9 / 20 } else { area.height };
+    let usual = (area.height.saturating_sub(why)) * 9 / 20;
+    let lists_rows = match (tall, width >= WIDE) {
+        (false, _) => area.height,
+        (true, false) => usual,
+        // Many threads get rows of the timeline and the calls.
+        (true, true) => (waiting_rows(plan) + READY).clamp(usual, (area.height - why) * 3 / 5),
+    };
     let (lists, mut next) = strip(area, area.y, lists_rows);
     if width >= WIDE {
         wide(plan, lists, slots);
@@ -124,12 +141,19 @@ fn overview(plan: &Plan, area: Rect, slots: &mut Vec<Slot>) {
     slots.push(slot(Part::Why, strip(area, next, why).0, Joint::Next));
 }
 
+/// Rows of the threads, their title included.
+fn waiting_rows(plan: &Plan) -> u16 {
+    (cells(plan.lanes).saturating_add(1)).clamp(3, 11)
+}
+
 fn wide(plan: &Plan, lists: Rect, slots: &mut Vec<Slot>) {
     let width = plan.size.0;
     let left = (width - 45 - (width - WIDE) / 3).min(116);
     let interest = Rect { width: left, ..lists };
     let right = Rect { x: interest.right(), width: width - left, ..lists };
-    let waiting = (cells(plan.lanes).saturating_add(1)).clamp(3, 11).min(lists.height / 2);
+    // The ready list keeps what it needs now.
+    let ready = (cells(plan.ready).saturating_add(3)).max(READY).min(lists.height.div_ceil(2));
+    let waiting = waiting_rows(plan).min(lists.height - ready);
     let (ready, below) = strip(right, right.y, lists.height - waiting);
     slots.push(pane(Pane::Interest, interest, Joint::Next));
     slots.push(pane(Pane::Ready, ready, Joint::Next));

@@ -26,8 +26,8 @@ pub struct Menu {
     topics: Vec<Topic>,
     /// The chosen lesson, counted through all topics.
     chosen: usize,
-    /// How the lessons came out that were gone through.
-    scores: BTreeMap<String, Score>,
+    /// How the lessons came out that were gone through; `None` for those left before their end.
+    scores: BTreeMap<String, Option<Score>>,
     /// The screen's state.
     pub ui: Ui,
 }
@@ -62,9 +62,10 @@ impl Menu {
         self.lessons().nth(self.chosen)
     }
 
-    /// Remembers how a lesson came out.
-    pub fn note(&mut self, id: &str, score: Score) {
-        if score.asked > 0 {
+    /// Remembers how a lesson came out; `None` if it was left before its end.
+    pub fn note(&mut self, id: &str, score: Option<Score>) {
+        let known = self.scores.get(id).is_some_and(Option::is_some);
+        if score.is_some() || !known {
             self.scores.insert(id.to_owned(), score);
         }
     }
@@ -129,7 +130,9 @@ impl Menu {
         row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
         let list = Rect { y: 1, height: area.height - 2 - ABOUT, ..area };
         let about = Rect { y: list.bottom(), height: ABOUT, ..area };
-        let title = ["Lessons".to_owned(), "by topic, in teaching order".to_owned()];
+        let place = format!("{} of {}", self.chosen + 1, self.lessons().count());
+        let mut title = vec!["Lessons".to_owned(), "by topic, in teaching order".to_owned()];
+        title.extend(Some(place).filter(|_| self.chosen().is_some()));
         frame(buf, list, Joint::First, &title, theme, Accent::None);
         self.list(inside(list, Joint::First), theme, buf);
         let title =
@@ -159,6 +162,11 @@ impl Menu {
             let row = Row::new(buf, area, cells(n));
             self.entry(entry, chosen, theme, row);
         }
+        let left = entries.len().saturating_sub(first + rows);
+        if left > 0 && rows > 0 {
+            let more = format!(" {} below ", words::plural(left as u64, "row"));
+            Row::new(buf, area, area.height - 1).end(&more, theme.style(Role::Badge));
+        }
         if entries.is_empty() {
             let text = " no lesson is part of this program: give the name of a file";
             Row::new(buf, area, 0).put(text, theme.style(Role::Dim));
@@ -183,11 +191,16 @@ impl Menu {
                 row.column(&case.level.to_string(), 9, Align::Left, style(Role::Dim));
                 let minutes = case.minutes.map_or_else(String::new, |n| format!("{n} min"));
                 row.column(&minutes, 7, Align::Right, style(Role::Dim));
-                if let Some(score) = self.scores.get(&case.id) {
-                    let role = if score.right == score.asked { Role::Good } else { Role::Data };
-                    let text = format!(" {} of {} right", score.right, score.asked);
-                    row.put(&text, style(role));
-                }
+                let (text, role) = match self.scores.get(&case.id) {
+                    Some(Some(score)) if score.asked > 0 => {
+                        let role = if score.right == score.asked { Role::Good } else { Role::Data };
+                        (format!(" {} of {} right", score.right, score.asked), role)
+                    }
+                    Some(Some(_)) => (" done".to_owned(), Role::Good),
+                    Some(None) => (" left early".to_owned(), Role::Dim),
+                    None => (String::new(), Role::Text),
+                };
+                row.put(&text, style(role));
             }
         }
     }

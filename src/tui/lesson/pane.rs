@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::app::LessonApp;
-use super::course::{Course, Phase, What};
+use super::course::{Course, Moment, Phase, What};
+use super::spelled;
 use super::story::Line;
 use crate::event::visible;
-use crate::lesson::line;
+use crate::lesson::case::{Action as Do, Outcome};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
@@ -216,12 +217,40 @@ impl StepList<'_> {
         }
     }
 
+    /// What a step came to, as the row has it: a call that makes a descriptor gives its number, and
+    /// a repeat says nothing unless it ended early.
+    fn result(&self, step: usize, moment: &Moment) -> String {
+        let action = self.0.course().case.steps.get(step).map(|step| &step.action);
+        let seen = &moment.report.seen;
+        let text = match action {
+            Some(Do::Accept { name, .. } | Do::Dup { name, .. })
+                if seen.ret == Some(Outcome::Value(0)) =>
+            {
+                moment.report.numbers.get(name).map(ToString::to_string).unwrap_or_default()
+            }
+            Some(Do::New { actor }) if seen.ret == Some(Outcome::Value(0)) => {
+                moment.report.numbers.get(&actor.name).map(ToString::to_string).unwrap_or_default()
+            }
+            Some(Do::Connect { .. }) => self.0.lesson.returned(moment).unwrap_or_default(),
+            Some(Do::Repeat { times, .. } | Do::Many { count: times, .. })
+                if seen.ret == Some(Outcome::Value(i64::from(*times))) && seen.events.is_none() =>
+            {
+                String::new()
+            }
+            _ => moment.result(),
+        };
+        visible(text.as_bytes(), 100)
+    }
+
     fn draw(&self, step: usize, current: bool, row: &mut Row<'_>) {
         let look = &self.0;
         let style = |role| look.theme.style(role);
         let course = look.course();
-        let Some(action) = course.case.steps.get(step).map(|step| &step.action) else { return };
         let made = course.made(step);
+        let Some(call) = course.case.steps.get(step).map(|s| spelled::call(s, made.is_some()))
+        else {
+            return;
+        };
         if current {
             row.fill(style(Role::Selected));
         }
@@ -231,16 +260,16 @@ impl StepList<'_> {
         row.put(marker, style(Role::Focus)).column(mark, 2, Align::Left, style(role));
         let number = format!("{:>2} ", step + 1);
         row.put(&number, style(Role::Dim));
-        let call = visible(line::call(action).as_bytes(), 200);
         let call = if call.is_empty() { "..." } else { &call };
-        let result = made.map(super::course::Moment::result).unwrap_or_default();
-        let result = visible(result.as_bytes(), 100);
+        let result = made.map(|moment| self.result(step, moment)).unwrap_or_default();
         let role = if made.is_some() || current { Role::Text } else { Role::Dim };
         let room = usize::from(row.left());
         let needs = words::width(&result) + 3;
         let kept = if result.is_empty() { room } else { room.saturating_sub(needs).max(room / 2) };
-        row.put(&cut(call, kept, look.theme.glyphs.ellipsis), style(role));
+        let ellipsis = look.theme.glyphs.ellipsis;
+        row.put(&cut(call, kept, ellipsis), style(role));
         if !result.is_empty() {
+            let result = cut(&result, usize::from(row.left()).saturating_sub(3), ellipsis);
             row.put(" = ", style(Role::Dim)).put(&result, style(Role::Data));
         }
     }

@@ -9,12 +9,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{LessonApp, Wish};
+use super::course::Phase;
 use super::menu::Menu;
 use super::player::{Desk, News};
 use super::screen;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
 use crate::session::{Facts, Feed};
+use crate::tui::action::Action;
 use crate::tui::input::{self, Input};
 use crate::tui::run::{Exit, Next, TuiOptions, end_of, sleep};
 use crate::tui::terminal::Terminal;
@@ -197,7 +199,16 @@ impl Screen {
                 self.terminal.resize(width, height);
                 self.resized();
             }
-            Input::Click(..) => {}
+            Input::Click(x, y) => {
+                if let Some((app, _)) = &mut self.lesson {
+                    app.click((x, y));
+                }
+            }
+            Input::Wheel(by) => {
+                if let Some((app, _)) = &mut self.lesson {
+                    app.update(Action::Scroll(by));
+                }
+            }
             Input::Nothing => return Ok(Next::Go),
         }
         self.changed();
@@ -221,7 +232,8 @@ impl Screen {
             }
             Some(Wish::Leave) => {
                 let Some(menu) = &mut self.menu else { return Ok(Next::Stop) };
-                menu.note(&app.course.case.id, app.course.score());
+                let ended = app.course.phase == Phase::Finished;
+                menu.note(&app.course.case.id, ended.then(|| app.course.score()));
                 self.lesson = None;
                 self.turn = None;
             }

@@ -8,10 +8,28 @@ use super::app::LessonApp;
 use super::layout::{Plan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
 use crate::tui::draw::{Accent, frame, inside};
-use crate::tui::layout::{Part, SMALLEST};
+use crate::tui::layout::{Layout, Part, SMALLEST};
 use crate::tui::pane::{Help, Hints, Look, Prompt, TooSmall};
 use crate::tui::screen::draw_slot;
 use crate::tui::theme::Theme;
+
+/// Where the panes of a lesson stand on its screen; `None` if that is too small.
+pub fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
+    let size = lesson.app.ui.size;
+    if size.0 < SMALLEST.0 || size.1 < SMALLEST.1 {
+        return None;
+    }
+    let teller = lesson.teller(columns(size, lesson.shown), theme.glyphs);
+    let world = lesson.view().world;
+    layout(&Plan {
+        size,
+        shown: lesson.shown,
+        longest: teller.longest(),
+        story: teller.story(lesson.viewed, 0).len(),
+        lanes: world.lanes.len(),
+        ready: world.instance.ready.len(),
+    })
+}
 
 /// Draws everything into `buf`.
 pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
@@ -23,16 +41,8 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
         return;
     }
     let teller = lesson.teller(columns(size, lesson.shown), theme.glyphs);
-    let compact = teller.story(lesson.viewed, 0).len();
     let scene = lesson.view();
-    let plan = Plan {
-        size,
-        shown: lesson.shown,
-        longest: teller.longest(),
-        story: compact,
-        lanes: scene.world.lanes.len(),
-    };
-    let Some(layout) = layout(&plan) else { return };
+    let Some(layout) = planned(lesson, theme) else { return };
     let rows = layout.slots.iter().find(|slot| slot.part == Part::Story);
     let rows = rows.map_or(0, |slot| usize::from(inside(slot.area, slot.joint).height));
     let story = teller.story(lesson.viewed, rows);

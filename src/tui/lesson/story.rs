@@ -2,10 +2,10 @@
 //! width; nothing of the terminal.
 
 use super::course::{Course, Moment, Phase, What};
+use super::spelled;
 use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
-use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply, Truth, Verdict};
 use crate::model::World;
 use crate::tui::gloss;
@@ -152,10 +152,10 @@ impl Teller<'_> {
         let Some(step) = self.course.step() else { return Vec::new() };
         let Some(ask) = &step.ask else { return Vec::new() };
         let mut asked = Vec::new();
-        let call = line::call(&step.action);
+        let call = spelled::call(step, false);
         if !call.is_empty() {
             let next = format!("{} ", self.glyphs.look);
-            self.marked(&mut asked, &next, &visible(call.as_bytes(), 200), Role::Data);
+            self.marked(&mut asked, &next, &call, Role::Data);
         }
         self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
         let mut answers = Vec::new();
@@ -209,7 +209,9 @@ impl Teller<'_> {
         Self::tally(&mut done, moment, step.map(|step| &step.action));
         self.changes(&mut done, moment);
         self.troubles(&mut done, moment);
-        let after = match step.and_then(|step| step.reveal.as_deref()) {
+        // It explains what the author saw; if something else happened, it explains nothing.
+        let holds = moment.verdict.is_none_or(|verdict| verdict.mark_holds());
+        let after = match step.and_then(|step| step.reveal.as_deref()).filter(|_| holds) {
             Some(reveal) => self.said_so(Some(reveal), Role::Text),
             None => {
                 self.said_so(Some(moment.why.as_str()).filter(|why| !why.is_empty()), Role::Dim)
@@ -304,6 +306,12 @@ impl Teller<'_> {
         let no = format!("{} ", self.glyphs.close);
         match (verdict.is_right(), verdict.reply) {
             (Some(true), _) => self.marked(lines, &yes, &format!("Right: {truth}"), Role::Good),
+            _ if !verdict.is_judged() => {
+                let said =
+                    verdict.reply.map(|reply| format!("You said {}. ", Self::said(ask, reply)));
+                let text = format!("{}Not judged: {truth}", said.unwrap_or_default());
+                self.marked(lines, &format!("{} ", self.glyphs.idle), &text, Role::Text);
+            }
             (_, Some(reply)) => {
                 let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);

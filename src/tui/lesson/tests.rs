@@ -5,18 +5,22 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{LessonApp, Wish};
-use super::course::Phase;
+use super::course::{Phase, Score};
+use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
     Call, CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason,
     Ret, SyscallRecord,
 };
+use crate::journal::Limits;
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
 use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
+use crate::session::{Facts, Feed};
 use crate::tui::scenes::keys;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+use crate::tui::ui::Request;
 
 const EDGE: Mask = Mask(0x1 | 1 << 31);
 
@@ -33,13 +37,15 @@ struct Kernel {
     step: u32,
     /// It reports what was reported already, as no kernel does.
     forgetful: bool,
+    /// It reports what nobody asked for, as no kernel does.
+    odd: bool,
 }
 
 impl Kernel {
     fn new() -> Self {
         let mut teller = Teller::new();
         teller.epoll(3, "e").epoll(4, "f").pipe("p", 5);
-        Self { teller, unread: 0, listed: false, step: 0, forgetful: false }
+        Self { teller, unread: 0, listed: false, step: 0, forgetful: false, odd: false }
     }
 
     fn report(&mut self, kinds: Vec<Kind>, seen: Observed) -> Report {
@@ -120,7 +126,8 @@ impl Kernel {
         let key = Teller::key(5);
         let delivery = Delivery { file: key.file, fd: key.fd, mask: Mask::IN };
         let events = if reports { vec![delivery] } else { Vec::new() };
-        let entry = Entry { label: "p.r".into(), mask: Mask::IN };
+        let mask = if self.odd { Mask::OUT } else { Mask::IN };
+        let entry = Entry { label: "p.r".into(), mask };
         let entries = if reports { vec![entry] } else { Vec::new() };
         let seen = Observed { events: Some(Seen::Events(entries)), ..Observed::default() };
         let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
@@ -281,10 +288,26 @@ fn the_score_counts_what_was_predicted() {
 }
 
 #[test]
+fn the_panes_do_not_answer_an_open_question() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter>").shows(&["head▌1 p.r IN arrived", "reports IN and takes it off"]);
+    class.press("<Enter>").shows(&["head▌1 p.r arrived in step 2", "is on the ready list"]);
+    class.shows(&["What comes next is yours to predict."]).hides(&["reports IN"]);
+    class.press("[").shows(&["PAST", "yours to predict"]).hides(&["reports IN"]);
+    class.press("[").shows(&["PAST"]).hides(&["yours to predict"]);
+    class.press("gy");
+    let Some(Request::Copy(text)) = &class.app.app.ui.request else { panic!("nothing is copied") };
+    assert!(text.ends_with("What comes next is yours to predict."), "{text}");
+    class.press("1").shows(&["empty: epoll_wait would sleep"]);
+    class.press("<Enter>").hides(&["would sleep"]).shows(&["empty"]);
+}
+
+#[test]
 fn an_answer_that_there_is_not_is_refused() {
     let mut class = Class::begin((80, 24));
-    class.press("<Enter><Enter><Enter>3");
-    class.shows(&["! there are 2 answers", "QUESTION"]);
+    class.press("<Enter>").shows(&["v try"]);
+    class.press("<Enter><Enter>").shows(&["1 or 2 answer"]).hides(&["v try"]);
+    class.press("3").shows(&["! there are 2 answers", "QUESTION"]);
     class.press("<Enter>").shows(&["press 1 to 2, or x to go on without an answer", "QUESTION"]);
     class.press("v").shows(&["a question is open: answer it first"]);
     class.press("2").shows(&["Not so: you said 2, nothing: nobody was waiting", "The kernel: 1"]);
@@ -297,6 +320,8 @@ fn a_typed_answer_says_what_is_expected() {
     class.shows(&["your answer>", "Type a number, or the name of an error"]);
     class.press("soon<Enter>").shows(&["type a number, or the name of an error such as EAGAIN"]);
     // Looking around, and back to the line.
+    class.press("<Esc>").shows(&["Enter answer"]).hides(&["4 answer", "v try"]);
+    class.press("1").shows(&["your answer> 1"]);
     class.press("<Esc>[").shows(&["PAST"]);
     class.press("]").hides(&["PAST"]);
     class.press("<Enter>").shows(&["your answer>"]);
@@ -311,6 +336,19 @@ fn the_kernel_wins_when_it_does_something_else() {
     class.shows(&["Not so: you said 2", "The kernel: 1, one event: p.r IN"]);
     class.tells(&["This lesson's answer does not hold on this kernel (Linux 6.18.0): it returned"]);
     class.tells(&["it returned p.r IN; the kernel wins."]);
+    // What the author explains did not happen.
+    class.hides(&["epoll stays silent"]);
+}
+
+#[test]
+fn a_question_without_a_fitting_answer_does_not_count() {
+    let mut class = Class::begin((120, 40));
+    class.kernel.odd = true;
+    class.press("<Enter><Enter><Enter>1");
+    class.tells(&["You said 1, one event: p.r IN. Not judged: none of these answers is what it"]);
+    class.hides(&["Not so", "✓ The", "Reported once, and not put back", "right"]);
+    let score = class.app.course.score();
+    assert_eq!((score.asked, score.answered, score.right), (0, 0, 0));
 }
 
 #[test]
@@ -352,6 +390,9 @@ fn back_and_forward_through_the_steps() {
     class.press(FIRST).press("[[");
     class.shows(&["PAST", "Step 1", "the past: Enter returns", "nothing is unread"]);
     class.press("[[[").shows(&["this is the beginning"]);
+    for key in ["v", "p", "x", "1", "4"] {
+        class.press(key).shows(&["PAST", "! this is the past: Enter leads back to now"]);
+    }
     class.press("]]").shows(&["Step 2", "The callback of the pipe linked the item"]);
     class.press("]").hides(&["PAST"]).shows(&["Reported once, and not put back."]);
     class.press("]").shows(&["this is now"]);
@@ -370,6 +411,9 @@ fn the_panes_turn_to_the_other_instance_and_back() {
     class.press("<Tab>").shows(&["─ e ─ 1 ─ kernel", "PAST"]);
     class.press("g").shows(&["─ e ─ 1 ─ kernel"]);
     class.press("<S-Tab>").shows(&["─ f ─ 0 ─ kernel"]);
+    // The next step speaks to e, and the panes follow.
+    class.press("<Enter>").shows(&["─ e ─ 1 ─ kernel", "QUESTION"]);
+    class.press("e2").shows(&["─ e ─ 1 ─ kernel"]);
 }
 
 #[test]
@@ -379,6 +423,85 @@ fn a_step_points_where_to_look() {
     class.press("<Enter>").shows(&["▶Ready list"]).hides(&["▶Interest list"]);
     class.press("[").shows(&["▶Interest list"]).hides(&["▶Ready list"]);
     class.press("g").shows(&["▶Ready list"]);
+}
+
+#[test]
+fn a_click_selects_and_the_wheel_scrolls() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>");
+    class.app.app.ui.watch = None;
+    let screen = class.shown(&UNICODE);
+    let row = screen.lines().position(|line| line.contains("  5 pipe     p.r")).expect("a row");
+    class.app.click((3, u16::try_from(row).expect("a row")));
+    assert_eq!(class.app.app.ui.watch, Some(Teller::key(5)));
+    class.app.click((3, 0));
+    class.app.click((200, 200));
+    class.shows(&["▌  5 pipe     p.r"]);
+}
+
+#[test]
+fn why_is_a_key_away_on_the_smallest_screen() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter><Enter>").hides(&["Why ─"]).shows(&["w why"]);
+    class.press("w").shows(&["Why ─ p.r", "reports IN and takes it off", "Interest list"]);
+    class.press("w").hides(&["Why ─"]).shows(&["Ready list"]);
+}
+
+#[test]
+fn the_help_of_a_lesson_is_not_cut() {
+    let mut class = Class::begin((80, 24));
+    class.press("?");
+    let mut lines = std::collections::BTreeSet::new();
+    for _ in 0..120 {
+        let screen = class.shown(&UNICODE);
+        lines.extend(screen.lines().filter(|l| l.starts_with('│')).map(str::to_owned));
+        class.press("j");
+    }
+    let cut: Vec<_> = lines.iter().filter(|line| !line.ends_with(" │")).collect();
+    assert!(cut.is_empty(), "{cut:#?}");
+    let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    for words in ["Backspace Ctrl-H ", "1 2 3 4 ", "Enter . space g Esc ", "j Down "] {
+        assert!(has(words), "{words:?} is not in {lines:#?}");
+    }
+    assert!(has("predicted rightly") && has("comparisons of kernel, file and model agreed"));
+}
+
+#[test]
+fn a_small_screen_says_so_in_full() {
+    let mut class = Class::begin((80, 24));
+    class.app.app.ui.size = (20, 5);
+    class.shows(&["needs 80x24, has", "20x5", "the lesson waits; q", "leaves"]);
+}
+
+#[test]
+fn the_menu_says_who_was_left_early_and_what_is_below() {
+    let topics = crate::lesson::catalog::topics();
+    let mut menu = Menu::new(topics, (80, 24));
+    let id = menu.chosen().expect("a lesson").id.clone();
+    let shown = |menu: &Menu| {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+        let nothing = Feed::new(Limits::default(), Facts::default());
+        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
+        menu.paint(nothing.scene(), &theme, &mut buf);
+        text(&buf)
+    };
+    menu.note(&id, None);
+    let screen = shown(&menu);
+    for words in ["left early", "rows below", "j down  k up"] {
+        assert!(screen.contains(words), "{words:?} is not in\n{screen}");
+    }
+    menu.note(&id, Some(Score { asked: 2, answered: 2, right: 1 }));
+    menu.note(&id, None);
+    assert!(shown(&menu).contains("1 of 2 right"), "what came out stays");
+}
+
+#[test]
+fn calls_are_scrolled_by_rows() {
+    let mut class = Class::begin((80, 24));
+    class.press(&format!("{FIRST}c")).shows(&["epoll_wait(3<e>, max 64, 0) = 1   [p.r IN]"]);
+    class.press("k").hides(&["= 1   [p.r IN]", "PAST"]).shows(&["write(6<p.w>, 1) = 1"]);
+    class.press("<Home>").hides(&["= 1   [p.r IN]"]).shows(&["epoll_ctl(3<e>, ADD"]);
+    class.press("j<End>").shows(&["= 1   [p.r IN]"]);
 }
 
 #[test]
@@ -415,8 +538,20 @@ fn it_plays_on_by_itself_up_to_a_question() {
 #[test]
 fn restart_and_leave_are_wishes() {
     let mut class = Class::begin((80, 24));
-    class.press("<Enter>rq");
+    class.press("r<Enter>q");
     assert_eq!(class.wishes, [Wish::Restart, Wish::Leave]);
+}
+
+#[test]
+fn what_was_answered_is_not_lost_by_one_key() {
+    let mut class = Class::begin((80, 24));
+    class.press("<Enter>r").shows(&["r again begins again"]).hides(&["lost"]);
+    class.press("<Enter><Enter>1r").shows(&["r again begins again: 1 answer would be lost"]);
+    // A line that is typed on where none can be typed.
+    class.press("<Enter>vwrite p.wvdrain").hides(&["begins again"]);
+    assert_eq!(class.wishes, []);
+    class.press("rr");
+    assert_eq!(class.wishes, [Wish::Restart]);
 }
 
 #[test]
@@ -437,6 +572,7 @@ fn a_lesson_that_cannot_go_on_ends_cleanly() {
     class.app.stop("no answer within 60s");
     class.shows(&["The lesson cannot go on after step 3.", "no answer within 60s", "STOPPED"]);
     class.shows(&["You predicted 1 of 1."]);
+    class.hides(&["v try"]);
     class.press("<Enter>.v[").shows(&["PAST"]);
     let mut class = Class::begin((80, 24));
     class.app = LessonApp::new(case(), "Linux".to_owned(), (80, 24));

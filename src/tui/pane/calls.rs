@@ -46,7 +46,8 @@ impl Calls<'_> {
         }
         let shown = |e: &Event| gloss::is_row(e) && ui.filter.shows_event(scene.world, e);
         let mut after = Vec::new();
-        if ui.past.is_some() && ui.view == View::Calls {
+        let mut back = if ui.view == View::Calls { ui.back } else { 0 };
+        if ui.past.is_some() && ui.view == View::Calls && back == 0 {
             let mut left = SEARCHED;
             scene.journal.forward_from(now.next(), |event| {
                 if shown(event) {
@@ -61,7 +62,11 @@ impl Calls<'_> {
         let mut left = SEARCHED;
         scene.journal.back_from(now, |event| {
             if events.len() < room && shown(event) {
-                events.push(event.clone());
+                if back > 0 {
+                    back -= 1;
+                } else {
+                    events.push(event.clone());
+                }
             }
             left -= 1;
             events.len() < room && left > 0

@@ -19,9 +19,13 @@ enum Line {
     Keys(String, &'static str, &'static str),
     Word(String, &'static str),
     Usage(String),
+    Below(&'static str),
     Mark(&'static str, &'static str),
     Blank,
 }
+
+/// Columns that there are beside a usage on the smallest screen.
+const BESIDE: usize = 52;
 
 /// What the words in the panes' titles say.
 const KNOWN: [(&str, &str); 6] = [
@@ -37,8 +41,8 @@ const KNOWN: [(&str, &str); 6] = [
 const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
     ("kernel", "read from the kernel: fdinfo"),
     ("seen", "a system call that this program made, with its result"),
-    ("model", "what a model of the kernel says, of which the same calls were asked"),
-    ("model 12", "so many results, wake-ups and interest lists were what the model said"),
+    ("model", "what a model of the kernel says of the same calls"),
+    ("model 12", "so many results, wake-ups and lists were what it said"),
     ("divergence", "one was not; the narration of that step says which"),
 ];
 
@@ -68,9 +72,9 @@ impl Help<'_> {
         };
         for (word, arguments, help) in grammar {
             let usage = format!("{word} {arguments}");
-            if words::width(&usage) > 24 {
+            if words::width(&usage) > 24 || words::width(help) > BESIDE {
                 lines.push(Line::Usage(usage));
-                lines.push(Line::Word(String::new(), help));
+                lines.push(Line::Below(help));
             } else {
                 lines.push(Line::Word(usage, help));
             }
@@ -101,6 +105,19 @@ impl Help<'_> {
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
+        if !server {
+            lines.push(Line::Heading("Marks of the steps"));
+            let steps = [
+                (g.check, "predicted rightly"),
+                (g.close, "predicted wrongly"),
+                ("?", "asks for a prediction"),
+                (g.idle, "made, or asked without an answer that counts"),
+                (g.stuck, "came out otherwise than the lesson or the model says"),
+                (g.lost, "could not be made here"),
+            ];
+            lines.extend(steps.map(|(glyph, what)| Line::Mark(glyph, what)));
+            lines.push(Line::Blank);
+        }
         lines.push(Line::Heading("How it is known"));
         let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS };
         lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
@@ -119,8 +136,12 @@ impl Widget for Help<'_> {
         frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
-        // The keys of a lesson come in threes.
-        let keyed = if look.ui.place == Place::Server { 10 } else { 14 };
+        let server = look.ui.place == Place::Server;
+        let keyed = lines.iter().map(|line| match line {
+            Line::Keys(keys, ..) => words::width(keys) + 1,
+            _ => 0,
+        });
+        let keyed = if server { 10 } else { cells(keyed.max().unwrap_or(0)).clamp(10, 24) };
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
         let palette = inner.width >= 100;
@@ -141,8 +162,11 @@ impl Widget for Help<'_> {
                     .column(usage, 24, Align::Left, look.style(Role::Key))
                     .put(help, look.style(Role::Text)),
                 Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
+                Line::Below(help) => row
+                    .column("", 4, Align::Left, look.style(Role::Text))
+                    .put(help, look.style(Role::Text)),
                 Line::Mark(glyph, what) => row
-                    .column(glyph, 10, Align::Left, look.style(Role::Key))
+                    .column(glyph, 12, Align::Left, look.style(Role::Key))
                     .put(what, look.style(Role::Text)),
                 Line::Blank => &mut row,
             };

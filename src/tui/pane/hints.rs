@@ -22,15 +22,31 @@ impl Hints<'_> {
         match binding.action {
             Action::Hold if self.0.scene.live.lanes.iter().any(Lane::has_died) => "restart",
             Action::Hold if self.0.scene.live.settings.paused => "run",
+            Action::Answer(_) => match self.0.ui.choices {
+                2 => "or 2 answer",
+                3 => "to 3 answer",
+                _ => binding.hint,
+            },
             _ => binding.hint,
+        }
+    }
+
+    /// Whether a key does something now.
+    fn holds(&self, binding: &Binding) -> bool {
+        let Look { scene, ui, .. } = self.0;
+        match binding.action {
+            Action::Instance(_) => !scene.world.others.is_empty(),
+            Action::Answer(_) => ui.choices > 0,
+            Action::AskAnswer => ui.choices == 0,
+            Action::AskTry => ui.can_try,
+            _ => true,
         }
     }
 
     /// The hints that fit, in order; leaving is always told.
     fn fitting(&self, room: u16) -> Vec<(String, &'static str)> {
-        let several = !self.0.scene.world.others.is_empty();
         let all: Vec<_> = keymap::hints(self.0.ui.mode())
-            .filter(|b| several || !matches!(b.action, Action::Instance(_)))
+            .filter(|b| self.holds(b))
             .filter_map(|b| {
                 Some((
                     b.keys.first()?.to_string(),
@@ -41,7 +57,8 @@ impl Hints<'_> {
             .collect();
         let width = |key: &str, word: &str| cells(words::width(key) + words::width(word) + 3);
         let quit: u16 = all.iter().filter(|h| h.2).map(|(k, w, _)| width(k, w)).sum();
-        let mut left = room.saturating_sub(quit);
+        // No gap is needed behind the last one.
+        let mut left = (room + 2).saturating_sub(quit);
         let mut kept = Vec::new();
         for (key, word, leaves) in all {
             let needs = width(&key, word);

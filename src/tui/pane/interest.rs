@@ -182,7 +182,7 @@ fn state(
         (glyphs.handled, "handled", Role::Handled)
     } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
-    } else if entry.listed && drained {
+    } else if entry.listed && (drained || !look.foretells()) {
         (glyphs.listed, "listed", Role::Text)
     } else if entry.listed {
         (glyphs.ready, "ready", Role::Ready)

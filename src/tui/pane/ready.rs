@@ -20,7 +20,7 @@ fn provenance(check: &Check, by: &str, ok: &str) -> String {
         (Sync::Unknown, _) => "unknown".to_owned(),
         (Sync::Lost, _) => "lost sync".to_owned(),
         (Sync::Following, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
-        (Sync::Following, n) => format!("model: {}", words::plural(n, "divergence")),
+        (Sync::Following, n) => words::plural(n, "divergence"),
     }
 }
 
@@ -105,7 +105,8 @@ impl Widget for Ready<'_> {
         }
         if list.is_empty() {
             let scan = world.instance.overflow.is_some();
-            let text = if scan { "empty" } else { "empty: epoll_wait would sleep" };
+            let told = look.foretells() && !scan;
+            let text = if told { "empty: epoll_wait would sleep" } else { "empty" };
             Row::new(buf, area, 0).put(text, dim);
             y = 1;
         } else if usize::from(y) < rows {
@@ -175,13 +176,14 @@ fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     let gap = if row.left() < 48 { " " } else { "  " };
     row.put(&number, dim).put(&world.watch_name(entry.key), name).put(gap, dim);
     let bits = words::ready_bits(world, entry);
-    if !bits.is_empty() {
+    if !bits.is_empty() && look.foretells() {
         row.put(&bits.join(" "), look.style(Role::Data)).put(gap, dim);
     }
     // Its place in the order is not certain: said behind, so that the reasons stand in line.
     let doubt = if entry.unsure { " ?" } else { "" };
     let room = usize::from(row.left()).saturating_sub(doubt.len());
-    row.put(&words::reason(world, entry, room), look.style(Role::Text)).put(doubt, dim);
+    row.put(&words::reason(world, entry, room, look.foretells()), look.style(Role::Text))
+        .put(doubt, dim);
 }
 
 fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {

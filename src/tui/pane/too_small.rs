@@ -16,12 +16,16 @@ impl Widget for TooSmall<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let (width, height) = SMALLEST;
         let needs = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
-        let lines = ["epollscope", &needs, self.1];
+        let mut lines = vec!["epollscope".to_owned()];
+        let broken =
+            [needs.as_str(), self.1].map(|text| words::wrap(text, usize::from(area.width)));
+        let titles = 1..=broken[0].len();
+        lines.extend(broken.into_iter().flatten());
         let top = area.height.saturating_sub(cells(lines.len())) / 2;
         for (n, line) in lines.iter().enumerate() {
             let indent = area.width.saturating_sub(cells(words::width(line))) / 2;
             let at = Rect { x: area.x + indent, width: area.width - indent, ..area };
-            let role = if n == 1 { Role::Title } else { Role::Text };
+            let role = if titles.contains(&n) { Role::Title } else { Role::Text };
             Row::new(buf, at, top + cells(n)).put(line, self.0.style(role));
         }
     }

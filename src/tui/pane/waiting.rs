@@ -39,10 +39,10 @@ impl Waiting<'_> {
     fn lines(&self, columns: usize) -> Vec<(Option<&Lane>, String, Role)> {
         let world = self.0.scene.world;
         let mut lines = Vec::new();
+        let foretold = self.0.foretells() && world.instance.wq.len() > 1;
         for (place, id) in world.instance.wq.iter().enumerate() {
             if let Some(lane) = world.lane(id) {
-                let next =
-                    if place == 0 && world.instance.wq.len() > 1 { ", woken next" } else { "" };
+                let next = if place == 0 && foretold { ", woken next" } else { "" };
                 let text = if lane.step_pending {
                     format!("step pending, asleep since {}", lane.since)
                 } else if world.is_told() {

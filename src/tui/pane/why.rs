@@ -41,6 +41,14 @@ impl Why<'_> {
     }
 }
 
+/// A Why sentence without what follows from it: how it is comes first, what that leads to is in the
+/// sentences behind.
+pub fn unforetold(text: &str) -> String {
+    let end = text.find(". ").map_or(text.len(), |dot| dot + 1);
+    let gap = if text.is_empty() { "" } else { " " };
+    format!("{}{gap}What comes next is yours to predict.", &text[..end])
+}
+
 impl Why<'_> {
     /// How to connect, as long as nobody is.
     fn invitation(&self) -> Option<String> {
@@ -64,6 +72,9 @@ impl Widget for Why<'_> {
         let inner =
             Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
         let mut text = self.sentence();
+        if !look.foretells() {
+            text = unforetold(&text);
+        }
         if let Some(invitation) = self.invitation() {
             let both = format!("{invitation} {text}");
             let fits = words::wrap(&both, columns).len() <= usize::from(area.height);

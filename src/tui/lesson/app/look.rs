@@ -2,16 +2,32 @@
 
 use super::LessonApp;
 use crate::event::{FileId, Nanos, View, WatchKey};
-use crate::lesson::case::{Look as Eye, Step};
+use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::model::{InterestEntry, TrackId};
 use crate::tui::action::{Action, Reach, Shown, Step as By};
+use crate::tui::draw::inside;
+use crate::tui::gloss;
+use crate::tui::layout::{Part, Slot};
 use crate::tui::lesson::course::{Phase, What};
+use crate::tui::lesson::screen;
+use crate::tui::pane::{Interest, Look};
+use crate::tui::theme::{ASCII, Depth, Theme, ThemeName};
 use crate::tui::ui::{Choice, Hold, Pane, Past, Topic};
 
 impl LessonApp {
     /// Points at what the step says.
     pub(super) fn look(&mut self, step: Option<&Step>) {
         self.app.ui.looked.clear();
+        let named = |step: &Step| step.look.iter().any(|eye| matches!(eye, Eye::Label(_)));
+        if let Some(step) = step.filter(|step| !named(step)) {
+            let (ep, fd) = touched(&step.action);
+            if let Some(label) = ep {
+                self.turn_to(label.as_str());
+            }
+            if let Some(label) = fd {
+                self.select(label.as_str());
+            }
+        }
         for eye in step.map(|step| step.look.as_slice()).unwrap_or_default() {
             match eye {
                 Eye::Interest => self.app.ui.looked.push(Pane::Interest),
@@ -25,17 +41,50 @@ impl LessonApp {
 
     /// Turns to an epoll instance, or selects a registration, in what is shown: now or the past.
     pub(super) fn look_at(&mut self, label: &str) {
-        let world = self.view().world;
-        if let Some(file) = world.instance_named(label).and_then(|instance| instance.file) {
-            match &mut self.app.ui.past {
-                Some(past) => past.world.turn_to(file),
-                None => self.feed.turn_to(file),
-            };
-            return;
+        if self.view().world.instance_named(label).is_some() {
+            self.turn_to(label);
+        } else {
+            self.select(label);
         }
+    }
+
+    /// Turns to an epoll instance, if there is one of that name.
+    fn turn_to(&mut self, label: &str) {
+        let instance = self.view().world.instance_named(label);
+        let Some(file) = instance.and_then(|instance| instance.file) else { return };
+        match &mut self.app.ui.past {
+            Some(past) => past.world.turn_to(file),
+            None => self.feed.turn_to(file),
+        };
+    }
+
+    /// Selects a registration of the instance that is shown, if there is one of that name.
+    fn select(&mut self, label: &str) {
+        let world = self.view().world;
         let is = |entry: &&InterestEntry| entry.name.as_deref() == Some(label);
         let key = world.instance.interest.iter().find(is).map(|entry| entry.key);
         if let Some(key) = key {
+            self.choose(key);
+        }
+    }
+
+    /// A click: on the interest list it selects.
+    pub fn click(&mut self, (x, y): (u16, u16)) {
+        if self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
+            return;
+        }
+        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &ASCII);
+        let Some(layout) = screen::planned(self, &theme) else { return };
+        let is = |slot: &&Slot| {
+            slot.part == Part::Pane(Pane::Interest) && slot.area.contains((x, y).into())
+        };
+        let Some(slot) = layout.slots.iter().find(is) else { return };
+        let inner = inside(slot.area, slot.joint);
+        // The heading is no registration.
+        let Some(row) = y.checked_sub(inner.y + 1) else { return };
+        let look = Look { scene: self.view(), ui: &self.app.ui, theme: &theme };
+        let rows = usize::from(inner.height.saturating_sub(1));
+        if let Some(key) = Interest(look).key_at(row.into(), rows) {
             self.choose(key);
         }
     }
@@ -50,7 +99,7 @@ impl LessonApp {
     pub(super) fn part(&mut self) {
         let ui = &mut self.app.ui;
         (ui.view, ui.focus) = match self.shown {
-            Shown::Overview | Shown::Steps => (View::Overview, Pane::Interest),
+            Shown::Overview | Shown::Steps | Shown::Why => (View::Overview, Pane::Interest),
             Shown::Timeline => (View::Timeline, Pane::Timeline),
             Shown::Calls => (View::Calls, Pane::Calls),
         };
@@ -120,7 +169,7 @@ impl LessonApp {
             world.turn_to(file);
         }
         self.viewed = Some(at);
-        self.scroll = 0;
+        (self.scroll, self.app.ui.back) = (0, 0);
         self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
         let step = match &self.course.moments.get(at).map(|moment| &moment.what) {
             Some(What::Step(step)) => self.course.case.steps.get(*step).cloned(),
@@ -132,7 +181,7 @@ impl LessonApp {
 
     pub(super) fn live(&mut self) {
         self.viewed = None;
-        self.scroll = 0;
+        (self.scroll, self.app.ui.back) = (0, 0);
         if self.app.ui.past.take().is_some() {
             let asking = self.course.phase == Phase::Asking;
             let step = self.course.next.checked_sub(usize::from(!asking));
@@ -144,6 +193,9 @@ impl LessonApp {
 
     pub(super) fn go(&mut self, reach: Reach, by: By) {
         let calls = self.app.ui.focus == Pane::Calls && self.app.ui.help.is_none();
+        if calls && self.scroll_calls(reach, by) {
+            return;
+        }
         if !calls && self.shown != Shown::Steps {
             let scene = self.feed.scene();
             self.app.update(Action::Move(reach, by), &scene);
@@ -154,6 +206,27 @@ impl LessonApp {
             (Reach::End, By::Back) => self.go_to(0),
             (_, by) => self.seek(by),
         }
+    }
+
+    /// Scrolls the calls by rows; whether there were any.
+    fn scroll_calls(&mut self, reach: Reach, by: By) -> bool {
+        let from = self.view().world.seq;
+        let mut rows = 0_usize;
+        self.feed.journal().back_from(from, |event| {
+            rows += usize::from(gloss::is_row(event));
+            true
+        });
+        let rows = rows.saturating_sub(1);
+        let back = self.app.ui.back;
+        self.app.ui.back = match (reach, by) {
+            (Reach::Row, By::Back) => (back + 1).min(rows),
+            (Reach::Page, By::Back) => (back + 10).min(rows),
+            (Reach::End, By::Back) => rows,
+            (Reach::Row, By::On) => back.saturating_sub(1),
+            (Reach::Page, By::On) => back.saturating_sub(10),
+            (Reach::End, By::On) => 0,
+        };
+        back != self.app.ui.back
     }
 
     /// To the moment of the mark before or after the one shown, on the selected track.
@@ -179,5 +252,51 @@ impl LessonApp {
             (None, By::On) => self.live(),
             (None, By::Back) => self.app.ui.say("no earlier mark on this track"),
         }
+    }
+}
+
+/// The epoll instance that an action speaks to, and the descriptor of which it speaks; of many calls
+/// those of the last one.
+fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
+    let label = |fd: &FdArg| fd.label().cloned();
+    match action {
+        Do::Add { ep, fd, .. }
+        | Do::Mod { ep, fd, .. }
+        | Do::Del { ep, fd, .. }
+        | Do::Ctl { ep, fd, .. } => (label(ep), label(fd)),
+        Do::Many { ep, fd, count, .. } => {
+            (label(ep), label(fd).map(|label| label.of_round(*count)))
+        }
+        Do::Wait(wait) | Do::Measure { run: Run::Wait(wait), .. } => (label(&wait.ep), None),
+        Do::Freeze { ep, .. } => (label(ep), None),
+        Do::New { actor } => (Some(actor.name.clone()), None),
+        Do::Repeat { times, body, .. } => {
+            let all = body.iter().map(|one| touched(&one.of_round(*times)));
+            all.fold((None, None), |(ep, fd), (other_ep, other_fd)| {
+                (other_ep.or(ep), other_fd.or(fd))
+            })
+        }
+        Do::Accept { name, .. } | Do::Dup { name, .. } => (None, Some(name.clone())),
+        Do::Write { fd, .. }
+        | Do::Read { fd, .. }
+        | Do::Drain { fd, .. }
+        | Do::Fill { fd, .. }
+        | Do::Close { fd, .. }
+        | Do::Rst { fd }
+        | Do::Shutdown { fd, .. }
+        | Do::Connect { fd, .. }
+        | Do::Arm { fd, .. }
+        | Do::Sockopt { fd, .. } => (None, label(fd)),
+        Do::Poll(_)
+        | Do::Select(_)
+        | Do::Measure { .. }
+        | Do::Thaw { .. }
+        | Do::Signal { .. }
+        | Do::Expire { .. }
+        | Do::Sleep { .. }
+        | Do::Note
+        | Do::Limit { .. }
+        | Do::Tally { .. }
+        | Do::Reset => (None, None),
     }
 }

@@ -46,7 +46,7 @@ impl LessonApp {
         self.course.arrived(report, events, &calls, (changes(world), sentence));
         self.app.observe(&self.feed.scene());
         self.app.ui.topic = Topic::Watch;
-        self.scroll = 0;
+        (self.scroll, self.app.ui.back) = (0, 0);
         let made = self.course.next.checked_sub(1);
         self.look(made.and_then(|step| self.course.case.steps.get(step)).cloned().as_ref());
         self.settle();
