@@ -231,7 +231,13 @@ impl StepList<'_> {
             Some(Do::New { actor }) if seen.ret == Some(Outcome::Value(0)) => {
                 moment.report.numbers.get(&actor.name).map(ToString::to_string).unwrap_or_default()
             }
-            Some(Do::Connect { .. }) => self.0.lesson.returned(moment).unwrap_or_default(),
+            Some(Do::Connect { .. }) if seen.ret.is_some() => {
+                // 0 stands for EINPROGRESS as well; whom it woke is told behind.
+                let woke = moment.result();
+                let woke = woke.split_once("; ").map(|(_, woke)| woke.to_owned());
+                let all = self.0.lesson.returned(moment).into_iter().chain(woke);
+                all.collect::<Vec<_>>().join("; ")
+            }
             Some(Do::Repeat { times, .. } | Do::Many { count: times, .. })
                 if seen.ret == Some(Outcome::Value(i64::from(*times))) && seen.events.is_none() =>
             {

@@ -68,7 +68,7 @@ fn a_lesson_is_gone_through_on_the_real_kernel() {
     terminal.shows("PAST");
     terminal.keys("g");
     terminal.until("the present", |text| !text.contains("PAST"));
-    terminal.keys("r");
+    terminal.keys("rr");
     terminal.shows("step 0 of 5");
     terminal.shows("Enter makes the first step.");
     is_gone(process);
