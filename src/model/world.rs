@@ -223,6 +223,12 @@ impl World {
         self.told.is_some()
     }
 
+    /// Whether the epoll instance that is looked at exists, as far as the source tells: a server's
+    /// does from the start.
+    pub fn has_instance(&self) -> bool {
+        !self.is_told() || self.instance.file.is_some()
+    }
+
     /// What the source calls a descriptor now, if it names things.
     pub fn label(&self, fd: Fd) -> Option<&str> {
         self.label_at(fd, self.seq)

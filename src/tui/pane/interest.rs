@@ -95,7 +95,12 @@ impl Widget for Interest<'_> {
             draw(&look, entry, &mut row, [peer, watching, trigger], chosen);
         }
         if look.scene.world.instance.interest.is_empty() {
-            Row::new(buf, area, 1).put(" nothing is registered yet", dim);
+            let text = if look.scene.world.has_instance() {
+                " nothing is registered"
+            } else {
+                " there is no epoll instance"
+            };
+            Row::new(buf, area, 1).put(text, dim);
         }
     }
 }

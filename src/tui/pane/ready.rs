@@ -106,7 +106,11 @@ impl Widget for Ready<'_> {
         if list.is_empty() {
             let scan = world.instance.overflow.is_some();
             let told = look.foretells() && !scan;
-            let text = if told { "empty: epoll_wait would sleep" } else { "empty" };
+            let text = match told {
+                _ if !world.has_instance() => "there is no epoll instance",
+                true => "empty: epoll_wait would sleep",
+                false => "empty",
+            };
             Row::new(buf, area, 0).put(text, dim);
             y = 1;
         } else if usize::from(y) < rows {
