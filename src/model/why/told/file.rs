@@ -44,6 +44,10 @@ fn end(file: &OpenFile) -> &'static str {
     match file.state {
         state if state.any(Mask::ERR) => ", and there is an error or a reset",
         state if state.any(Mask::HUP) && pipe => ", and its writing end is closed",
+        // Before connect, too, a TCP socket says HUP (`tcp_poll`), but nothing of its end.
+        state if state.any(Mask::HUP) && file.what == FileKind::Tcp && !state.any(Mask::RDHUP) => {
+            ", and it is not connected"
+        }
         state if state.any(Mask::HUP) => ", and both directions are shut",
         state if state.any(Mask::RDHUP) => ", and its peer has sent its end",
         _ => "",
