@@ -182,12 +182,17 @@ impl Scenario {
 
     /// `epoll_wait` returns these events.
     pub(super) fn report(self, lane: u8, events: &[(i32, Mask)]) -> Self {
+        self.report_with(lane, events, EdgeLog::Drained)
+    }
+
+    /// The same where the edge log was found like this.
+    pub(super) fn report_with(self, lane: u8, events: &[(i32, Mask)], log: EdgeLog) -> Self {
         let call = self.wait_call();
         let delivery =
             |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
         let events: Box<[Delivery]> = events.iter().map(delivery).collect();
         let ret = Ret::ok(i64::try_from(events.len()).expect("a small number"));
-        self.call(lane, call, ret, Output::Events { events, log: EdgeLog::Drained })
+        self.call(lane, call, ret, Output::Events { events, log })
     }
 
     /// `epoll_wait` is entered and returns these events.

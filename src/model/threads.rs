@@ -158,6 +158,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::super::scenario::{EDGE, IN, Scenario};
+    use crate::event::{EdgeLog, Fd, Kind, Mask, Wakeup};
 
     /// A thread is woken, and its return is told only after 3 ms in which something else was seen.
     fn told_late() -> Scenario {
@@ -171,6 +172,27 @@ mod tests {
         let later = told_late().every(200_000_000).turn(1, &[(4, IN)]);
         let check = &later.world.instance.check;
         assert_eq!((check.diverged, check.unjudged), (0, 1), "{:?}", check.recent().last());
+    }
+
+    /// A connection is reported before its wake-up is told, which takes the observer long: nobody
+    /// else can read the edge log meanwhile.
+    #[test]
+    fn a_wake_up_that_its_reader_has_not_told_yet_is_not_missing() {
+        let early = || Scenario::new().listen(4, IN).turn(1, &[(4, IN)]);
+        let looked = early().world.t;
+        let band = Mask::IN;
+        let told = Kind::Wakeup(Wakeup { fd: Fd(4), band, unread: Some(1), after: looked });
+        let busy = |log| {
+            let waits = early().every(150_000_000).enter(1);
+            waits.every(1000).report_with(1, &[(4, IN)], log)
+        };
+        let diverged = |s: &Scenario| s.world.instance.check.diverged;
+        let later = busy(EdgeLog::Skipped);
+        assert_eq!(diverged(&later), 0);
+        let late = later.tool(told).turn(1, &[(4, IN)]);
+        assert_eq!(diverged(&late), 0);
+        // Who could read all of it would have found it.
+        assert_eq!(diverged(&busy(EdgeLog::Drained)), 1);
     }
 
     #[test]

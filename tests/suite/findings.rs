@@ -75,7 +75,9 @@ fn mask_zero_with_a_reset_is_found() {
     server.command("pause");
     let lines = server.lines();
     let differs: Vec<_> = lines.iter().filter(|l| l["kind"] == "divergence").collect();
-    assert!(differs.is_empty(), "ERR and HUP follow what is reported: {differs:?}");
+    let first: Vec<_> = lines.iter().take(40).map(ToString::to_string).collect();
+    let about = "ERR and HUP follow what is reported";
+    assert!(differs.is_empty(), "{about}: {differs:?}\nafter\n{}", first.join("\n"));
 }
 
 /// A server that may open few descriptors.

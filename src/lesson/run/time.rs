@@ -67,6 +67,8 @@ impl Runner {
     /// Milliseconds pass. After a timer was started each sleep ends where it would if nothing else
     /// took time.
     pub(super) fn pause(&mut self, doing: &mut Doing, ms: u32) {
+        // From here on too much lateness is forgotten, but not that it was.
+        self.watch_time();
         let late = self.lateness().0;
         let left = nanos(ms).saturating_sub(if late > SLACK { 0 } else { late });
         std::thread::sleep(Duration::from_nanos(left));
