@@ -278,20 +278,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("kind", "refused")?;
             map.serialize_entry("why", &why.to_string())
         }
-        Kind::Lane(change) => {
-            map.serialize_entry("kind", "thread")?;
-            match change {
-                LaneChange::Started { tid } => {
-                    map.serialize_entry("state", "started")?;
-                    map.serialize_entry("tid", tid)
-                }
-                LaneChange::Ended => map.serialize_entry("state", "ended"),
-                LaneChange::Died(message) => {
-                    map.serialize_entry("state", "died")?;
-                    map.serialize_entry("note", &visible(message.as_bytes(), LONG))
-                }
-            }
-        }
+        Kind::Lane(change) => thread(map, change),
         Kind::Note(text) => {
             map.serialize_entry("kind", "note")?;
             map.serialize_entry("text", &visible(text.as_bytes(), LONG))
@@ -310,6 +297,21 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
+    }
+}
+
+fn thread<M: SerializeMap>(map: &mut M, change: &LaneChange) -> Result<(), M::Error> {
+    map.serialize_entry("kind", "thread")?;
+    match change {
+        LaneChange::Started { tid } => {
+            map.serialize_entry("state", "started")?;
+            map.serialize_entry("tid", tid)
+        }
+        LaneChange::Ended => map.serialize_entry("state", "ended"),
+        LaneChange::Died(message) => {
+            map.serialize_entry("state", "died")?;
+            map.serialize_entry("note", &visible(message.as_bytes(), LONG))
+        }
     }
 }
 

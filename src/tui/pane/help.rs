@@ -48,7 +48,6 @@ const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
 
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
-        let g = self.0.theme.glyphs;
         let mut lines = Vec::new();
         let server = self.0.ui.place == Place::Server;
         let groups = match self.0.ui.place {
@@ -80,6 +79,15 @@ impl Help<'_> {
             }
         }
         lines.push(Line::Blank);
+        self.marks(&mut lines);
+        lines.push(Line::Heading("How it is known"));
+        let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS };
+        lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
+        lines
+    }
+
+    fn marks(&self, lines: &mut Vec<Line>) {
+        let g = self.0.theme.glyphs;
         lines.push(Line::Heading("Marks"));
         let marks = [
             (g.ready, "ready: on the ready list; on a track: reported by epoll_wait"),
@@ -105,7 +113,7 @@ impl Help<'_> {
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
-        if !server {
+        if self.0.ui.place != Place::Server {
             lines.push(Line::Heading("Marks of the steps"));
             let steps = [
                 (g.check, "predicted rightly"),
@@ -118,10 +126,6 @@ impl Help<'_> {
             lines.extend(steps.map(|(glyph, what)| Line::Mark(glyph, what)));
             lines.push(Line::Blank);
         }
-        lines.push(Line::Heading("How it is known"));
-        let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS };
-        lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
-        lines
     }
 }
 
