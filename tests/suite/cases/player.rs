@@ -132,6 +132,21 @@ fn what_cannot_be_done_is_refused_and_the_case_goes_on() {
 }
 
 #[test]
+fn who_asks_late_for_a_step_makes_the_timers_late() {
+    let case = with_steps(
+        "[[steps]]\ndo = \"new\"\nname = \"t\"\nkind = \"timerfd\"\n\
+         [[steps]]\ndo = \"arm\"\nfd = \"t\"\nms = 5000\n\
+         [[steps]]\ndo = \"sleep\"\nms = 1\n",
+    );
+    let (mut player, _) = start(&case);
+    let late = |player: &mut Player| player.step().expect("a step").expect("a report").late.0;
+    late(&mut player);
+    late(&mut player);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(late(&mut player) > 80_000_000, "the sleep began 100 ms too late");
+}
+
+#[test]
 fn a_step_that_is_refused_is_passed_over() {
     let case = with_steps(
         "[[steps]]\ndo = \"wait\"\nep = \"e\"\nthread = \"A\"\n\
