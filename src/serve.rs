@@ -20,6 +20,9 @@ use crate::sys::clock::Clock;
 use crate::tui::terminal::Mouse;
 use crate::tui::{self, Exit, Marks, TuiOptions};
 
+/// Numbers that the server takes beside those of its listeners: the low ones, for a class.
+const OWN_NUMBERS: usize = 4;
+
 /// Serves until the user, a signal, or the time ends it. Returns the exit status.
 ///
 /// # Errors
@@ -38,6 +41,11 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
     let descriptors = sys::limits::raise_descriptor_limit()
         .map_err(|e| Error::runtime("setrlimit(RLIMIT_NOFILE)", &e))?;
+    if !headless {
+        let listeners = options.listen.len() + options.unix.len();
+        tui::input::prepare(listeners + OWN_NUMBERS)
+            .map_err(|e| Error::runtime("read the terminal", &e))?;
+    }
     let bell = Arc::new(Notify::new());
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));

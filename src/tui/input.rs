@@ -1,6 +1,7 @@
 //! Where the terminal library's events become the program's own.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{
@@ -32,8 +33,29 @@ pub enum Input {
 /// Inputs that are read before somebody takes them; more wait in the terminal.
 const AHEAD: usize = 64;
 
-/// Reads the terminal, of which this size is known, on a thread of its own: the library blocks in the middle of a sequence whose
-/// end has not come, such as a paste, and never returns once the terminal is gone.
+/// For how long the first look may take.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Lets the library open what it reads the terminal with, which it does at the first look: later
+/// the clients of a server may have taken every descriptor. The `kept` lowest numbers that are free
+/// stay so.
+///
+/// # Errors
+/// If there are too few descriptors for it, or the system refuses a thread.
+pub fn prepare(kept: usize) -> io::Result<()> {
+    let stdin = io::stdin();
+    let _low: Vec<_> = (0..kept).map_while(|_| stdin.as_fd().try_clone_to_owned().ok()).collect();
+    let (sender, looked) = std::sync::mpsc::channel();
+    // It blocks where half a sequence has been typed already.
+    std::thread::Builder::new().name("first look".to_owned()).spawn(move || {
+        let _nobody_waits = sender.send(event::poll(Duration::ZERO).map(drop));
+    })?;
+    looked.recv_timeout(FIRST).unwrap_or(Ok(()))
+}
+
+/// Reads the terminal, of which this size is known, on a thread of its own: the library blocks in
+/// the middle of a sequence whose end has not come, such as a paste, and never returns once the
+/// terminal is gone.
 ///
 /// # Errors
 /// If the system refuses the thread.
