@@ -6,6 +6,7 @@ use crate::event::{Call, Errno, Fd, FileKind, LaneId, Mask, Nanos, Output};
 use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
 use crate::lesson::stage::job::{Answer, Job};
 use crate::sys::number::PollSet;
+use crate::sys::socket::tcp_info;
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
@@ -293,7 +294,7 @@ impl Runner {
             let kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
             match kernel {
                 Ok(count) => (total, refused) = (total + count, 0),
-                Err(Errno::EAGAIN) if refused < STAYS_FULL => {
+                Err(Errno::EAGAIN) if !stays_full(fd, refused) => {
                     refused += 1;
                     self.wait_for_room();
                 }
@@ -319,8 +320,16 @@ const MOST_KEPT: u64 = 64 << 20;
 /// So often a full TCP socket must refuse in turn, [`LATER`] ms apart: longer than an acknowledgement
 /// is held back (`TCP_DELACK_MIN`, 40 ms).
 const STAYS_FULL: u32 = 24;
+/// After so many nothing more is waited for.
+const IS_FULL: u32 = 250;
 /// See [`STAYS_FULL`].
 const LATER: u32 = 2;
+
+/// Whether a socket that has refused so often will go on: all that was sent is acknowledged, too.
+fn stays_full(fd: Fd, refused: u32) -> bool {
+    let acknowledged = || tcp_info(fd.0).is_ok_and(|info| info.unacked == 0);
+    refused >= IS_FULL || (refused >= STAYS_FULL && acknowledged())
+}
 
 /// A drain or fill that does not come to its end.
 fn too_many(calls: &str) -> RunError {
