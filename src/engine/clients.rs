@@ -18,6 +18,7 @@ use nix::unistd::{read, write};
 use super::gate::{ENDED, Order};
 use super::listen::{Address, socket_addr};
 use super::lock;
+use super::mailbox::TOO_MANY;
 use super::tap::Side;
 use super::worker::unix_name;
 use crate::event::{CommandPhase, Fd, Peer};
@@ -63,12 +64,15 @@ impl Clients {
         Self { wishes: Mutex::default(), wake }
     }
 
-    /// Asks for something; what cannot be taken comes back.
-    pub(crate) fn ask(&self, order: Order, wish: Wish) -> Result<(), Order> {
+    /// Asks for something; what cannot be taken comes back with the reason.
+    pub(crate) fn ask(&self, order: Order, wish: Wish) -> Result<(), (Order, &'static str)> {
         {
             let mut wishes = lock(&self.wishes);
-            if wishes.over || wishes.queue.len() >= WAITING_MAX {
-                return Err(order);
+            if wishes.over {
+                return Err((order, ENDED));
+            }
+            if wishes.queue.len() >= WAITING_MAX {
+                return Err((order, TOO_MANY));
             }
             wishes.queue.push_back((order, wish));
         }

@@ -137,14 +137,14 @@ impl Handle {
     }
 
     fn post(&self, order: Order, command: Command) {
-        if let Err(Job::Command(order, _)) = self.shared.post(Job::Command(order, command)) {
-            self.fail(order, "too many commands are waiting");
+        if let Err((Job::Command(order, _), why)) = self.shared.post(Job::Command(order, command)) {
+            self.fail(order, why);
         }
     }
 
     fn ask(&self, order: Order, wish: Wish) {
-        if let Err(order) = self.clients.ask(order, wish) {
-            self.fail(order, "too many commands are waiting");
+        if let Err((order, why)) = self.clients.ask(order, wish) {
+            self.fail(order, why);
         }
     }
 

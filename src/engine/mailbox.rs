@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::eventfd::Eventfd;
-use super::gate::{Gate, Order};
+use super::gate::{ENDED, Gate, Order};
 use super::sync::{AtomicUsize, Mutex, Ordering, lock};
 use crate::event::Command;
 
 /// Jobs that may wait.
 const CAPACITY: usize = 1024;
+/// What a command is told that no queue has room for.
+pub(crate) const TOO_MANY: &str = "too many commands are waiting";
 
 /// What a server thread is asked to do between two of its calls.
 #[derive(Debug)]
@@ -47,17 +49,19 @@ impl Mailbox {
     }
 
     /// Hands a job to a thread at the gate if there is one. Whether there was none: then the
-    /// eventfd must be rung. A full queue gives the job back.
-    pub(crate) fn post(&self, job: Job, gate: &Gate) -> Result<bool, Job> {
+    /// eventfd must be rung. A queue that is full or closed gives the job back and says why.
+    pub(crate) fn post(&self, job: Job, gate: &Gate) -> Result<bool, (Job, &'static str)> {
         self.put(job)?;
         Ok(!gate.poke())
     }
 
-    /// Puts a job into the queue; a full or closed one gives it back.
-    fn put(&self, job: Job) -> Result<(), Job> {
+    fn put(&self, job: Job) -> Result<(), (Job, &'static str)> {
         let mut queue = lock(&self.queue);
-        if queue.jobs.len() >= CAPACITY || queue.closed {
-            return Err(job);
+        if queue.closed {
+            return Err((job, ENDED));
+        }
+        if queue.jobs.len() >= CAPACITY {
+            return Err((job, TOO_MANY));
         }
         queue.jobs.push_back(job);
         self.waiting.store(queue.jobs.len(), Ordering::SeqCst);

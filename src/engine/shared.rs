@@ -126,7 +126,7 @@ impl Shared {
 
     /// Hands a job to a server thread: to one at the gate if there is one, else through the
     /// eventfd.
-    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
+    pub(crate) fn post(&self, job: Job) -> Result<(), (Job, &'static str)> {
         if self.mailbox.post(job, &self.gate)? {
             self.ring();
         }

@@ -17,3 +17,12 @@ fn command_that_the_end_overtakes_is_answered() {
         }
     }
 }
+
+#[test]
+fn commands_after_the_end_are_told_that_the_server_has_ended() {
+    let mut rig = rig(Settings::default());
+    rig.engine.shutdown(Duration::ZERO);
+    for text in ["client", "trigger all edge"] {
+        rig.fails(text, "the server has ended");
+    }
+}
