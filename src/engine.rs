@@ -235,7 +235,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts the threads that panicked again; how many.
+    /// Starts the threads that died again; how many.
     pub fn restart_dead(&self) -> usize {
         self.handle.shared().gate.forgive()
     }

@@ -75,7 +75,7 @@ fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
         Ok(false) => LaneChange::Died("epoll_create1 failed".into()),
         Err(panic) => {
             lane.abandon();
-            LaneChange::Died(message(panic.as_ref()))
+            LaneChange::Died(format!("panic: {}", message(panic.as_ref())).into())
         }
     };
     lane.tell(Kind::Lane(change));
@@ -88,10 +88,10 @@ fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
     }
 }
 
-fn message(panic: &(dyn std::any::Any + Send)) -> Box<str> {
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("panic").into()
+    text.unwrap_or("it left no message")
 }
 
 impl<const OBSERVED: bool> Worker<OBSERVED> {

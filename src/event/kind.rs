@@ -132,7 +132,7 @@ pub enum LaneChange {
     },
     /// It was asked to end and did.
     Ended,
-    /// It panicked, with this message.
+    /// It died, of this: a panic and its message, or no epoll instance to live on.
     Died(Box<str>),
 }
 

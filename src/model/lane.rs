@@ -25,7 +25,7 @@ pub enum LaneState {
     AsleepIn(Box<str>),
     /// It ended.
     Ended,
-    /// It panicked.
+    /// It died, of this: a panic, or no epoll instance to live on.
     Died(Box<str>),
 }
 
@@ -158,7 +158,7 @@ impl Lane {
         !matches!(self.state, LaneState::Unstarted | LaneState::Ended | LaneState::Died(_))
     }
 
-    /// Whether the thread panicked and has not been started again.
+    /// Whether the thread died and has not been started again.
     pub fn has_died(&self) -> bool {
         matches!(self.state, LaneState::Died(_))
     }

@@ -56,7 +56,7 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         Kind::Lane(LaneChange::Started { tid }) => (format!("thread {tid} begins"), String::new()),
         Kind::Lane(LaneChange::Ended) => ("the thread ends".to_owned(), String::new()),
         Kind::Lane(LaneChange::Died(message)) => {
-            (format!("the thread panicked: {}", visible(message.as_bytes(), 200)), String::new())
+            (format!("the thread died: {}", visible(message.as_bytes(), 200)), String::new())
         }
         Kind::Made { text, ret } => {
             let text = named(world, event.seq, text);

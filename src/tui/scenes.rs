@@ -269,7 +269,7 @@ impl Stage {
 
     /// The server's thread panics.
     pub(super) fn dies(&mut self) {
-        self.push(T1, Kind::Lane(LaneChange::Died("index out of bounds".into())));
+        self.push(T1, Kind::Lane(LaneChange::Died("panic: index out of bounds".into())));
     }
 
     /// The server goes on while a test looks at the past.

@@ -310,7 +310,7 @@ fn a_thread_that_died_is_told_and_space_starts_it_again() {
     let mut app = stage.app((120, 40));
     let screen = shown(&app, &stage, &ASCII);
     assert!(screen.contains("T1 died: space starts it again"), "{screen}");
-    assert!(screen.contains("panicked: index out of bounds"), "{screen}");
+    assert!(screen.contains("died: panic: index out of bounds"), "{screen}");
     assert_eq!(stage.press(&mut app, " "), [Command::Run]);
     let screen = shown(&app, &stage, &ASCII);
     assert!(screen.contains("space restart"), "{screen}");

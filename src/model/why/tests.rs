@@ -219,7 +219,7 @@ fn sleepers_are_woken_last_in_first_out() {
     check(&start().timeout(250).enter(1).why_lane(1), &["at most 250 ms", "only sleeper"]);
     check(&start().why_lane(3), &["T3 has not started"]);
     let s = start().push(1, Kind::Lane(LaneChange::Died("\x1b[2Jboom".into())));
-    check(&s.why_lane(1), &["T1 panicked", "boom"]);
+    check(&s.why_lane(1), &["T1 died", "boom"]);
     assert!(!s.why_lane(1).contains('\x1b'));
 }
 

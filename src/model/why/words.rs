@@ -94,9 +94,9 @@ pub(in crate::model) fn list(items: &[String]) -> String {
     }
 }
 
-/// A thread that panicked; its message is shown as text only.
+/// A thread that died; what it died of is shown as text only.
 pub(in crate::model) fn thread_died(id: LaneId, message: &str) -> String {
-    format!("{id} panicked: {}", visible(message.as_bytes(), 160))
+    format!("{id} died: {}", visible(message.as_bytes(), 160))
 }
 
 /// Text as a sentence: it begins with a capital, unless with a name of the system's, and ends with

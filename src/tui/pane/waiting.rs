@@ -100,7 +100,7 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
         LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
         LaneState::Died(message) => {
-            let text = format!("panicked: {}", visible(message.as_bytes(), 100));
+            let text = format!("died: {}", visible(message.as_bytes(), 100));
             (text, Role::Bad, Some("press space to start it again"))
         }
     }
