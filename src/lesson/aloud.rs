@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::case::{Action, Answer, Ask, Case};
 use super::child::PlayError;
 use super::line;
-use super::quiz::{self, Reply, Truth, Verdict};
+use super::quiz::{self, Judge, Reply, Truth, Verdict};
 use super::run::Report;
 use crate::event::visible;
 
@@ -49,6 +49,7 @@ enum Line {
         step: usize,
         right: Option<bool>,
         truth: String,
+        by: Judge,
         mark_holds: bool,
     },
     Refused {
@@ -260,7 +261,7 @@ fn judged(step: usize, ask: &Ask, verdict: &Verdict) -> Line {
         _ => "none of the answers".to_owned(),
     };
     let (right, mark_holds) = (verdict.is_right(), verdict.mark_holds());
-    Line::Verdict { step, right, truth, mark_holds }
+    Line::Verdict { step, right, truth, by: Judge::of(ask), mark_holds }
 }
 
 fn write(out: &mut impl Write, line: &Line) -> io::Result<()> {

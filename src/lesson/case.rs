@@ -290,6 +290,11 @@ impl Expect {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether it names what only the model tells: a ready list or an overflow list.
+    pub fn names_lists(&self) -> bool {
+        !self.rdl.is_empty() || !self.ovf.is_empty()
+    }
 }
 
 /// A question, asked before the action of its step.

@@ -3,7 +3,9 @@
 //! Pure. The kernel decides: the author's mark counts only where an answer does not say when it is
 //! right.
 
-use super::case::{Answer, Ask, Choice, Given, Label, Outcome, Seen, Take};
+use serde::Serialize;
+
+use super::case::{Answer, Ask, Choice, Expect, Given, Label, Outcome, Seen, Take};
 use super::run::Report;
 use crate::event::{Errno, Mask};
 
@@ -53,6 +55,33 @@ pub enum Truth {
     Given(Given),
     /// The step did not come to what was asked for.
     Nothing,
+}
+
+/// Who says which answer is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judge {
+    /// The kernel: the answers name what it returned or shows.
+    Kernel,
+    /// The model of the kernel: some answer names a ready list, which the kernel shows to nobody.
+    Model,
+    /// The author's mark: no answer says when it is right.
+    Author,
+}
+
+impl Judge {
+    /// Who judges the answers to `ask`.
+    pub fn of(ask: &Ask) -> Self {
+        let Answer::Choice(choices) = &ask.answer else { return Self::Kernel };
+        let mut whens = choices.iter().filter_map(|choice| choice.when.as_ref()).peekable();
+        if whens.peek().is_none() {
+            Self::Author
+        } else if whens.any(Expect::names_lists) {
+            Self::Model
+        } else {
+            Self::Kernel
+        }
+    }
 }
 
 /// How a question came out.
@@ -199,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Fd, Nanos};
-    use crate::lesson::case::{Counter, Entry, Expect, Range};
+    use crate::lesson::case::{Counter, Entry, Range};
     use crate::lesson::run::Observed;
 
     fn events(list: &[(&str, Mask)]) -> Seen {
@@ -230,6 +259,21 @@ mod tests {
 
     fn ask(answer: Answer) -> Ask {
         Ask { text: "what?".to_owned(), answer }
+    }
+
+    #[test]
+    fn a_ready_list_is_judged_by_the_model() {
+        let rdl = BTreeMap::from([("e".into(), vec!["p.r".into()])]);
+        let listed = Expect { rdl, ..Expect::default() };
+        let asleep = Expect { asleep: Some(vec!["T".into()]), ..Expect::default() };
+        let of = |one: Option<Expect>, other: Option<Expect>| {
+            Judge::of(&ask(Answer::Choice(vec![choice(one, true), choice(other, false)])))
+        };
+        assert_eq!(of(Some(asleep.clone()), Some(listed)), Judge::Model);
+        assert_eq!(of(Some(asleep.clone()), Some(asleep)), Judge::Kernel);
+        assert_eq!(of(None, None), Judge::Author);
+        let right = Given::Outcome(Outcome::Eof);
+        assert_eq!(Judge::of(&ask(Answer::Free { take: Take::Ret, right })), Judge::Kernel);
     }
 
     /// What will epoll_wait return: one event, or nothing; the author says nothing.

@@ -6,7 +6,7 @@ use super::spelled;
 use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
-use crate::lesson::quiz::{self, Reply, Truth, Verdict};
+use crate::lesson::quiz::{self, Judge, Reply, Truth, Verdict};
 use crate::model::World;
 use crate::tui::gloss;
 use crate::tui::theme::{Glyphs, Role};
@@ -315,7 +315,11 @@ impl Teller<'_> {
             (_, Some(reply)) => {
                 let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);
-                let who = if is_seen(ask) { "The kernel" } else { "The answer" };
+                let who = match Judge::of(ask) {
+                    Judge::Kernel => "The kernel",
+                    Judge::Model => "The model of the kernel",
+                    Judge::Author => "The answer",
+                };
                 self.marked(lines, &yes, &format!("{who}: {truth}"), Role::Good);
             }
             (_, None) => self.marked(lines, &yes, &format!("The answer: {truth}"), Role::Good),
@@ -414,12 +418,4 @@ impl Teller<'_> {
 fn flat(text: &str) -> String {
     let words = text.split_whitespace().map(|word| visible(word.as_bytes(), 200));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// Whether what is right is seen, and not said by the author.
-fn is_seen(ask: &Ask) -> bool {
-    match &ask.answer {
-        Answer::Choice(choices) => choices.iter().any(|choice| choice.when.is_some()),
-        Answer::Free { .. } => true,
-    }
 }

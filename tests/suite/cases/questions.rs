@@ -38,6 +38,13 @@ fn a_mark_at_the_wrong_answer_is_noticed_in_every_lesson() {
     assert_eq!((lines.len(), output.status.code()), (made, Some(4)));
     for line in lines {
         assert_eq!(line["result"], "fail", "{line:#}");
-        assert!(line.to_string().contains("the marked answer"), "{line:#}");
+        let wrong = &line["mismatches"][0];
+        assert_eq!(wrong["what"], "the marked answer", "{line:#}");
+        // A ready list is told by the model only.
+        let (by, silent) = match wrong["between"].as_str() {
+            Some("file and model") => ("model", "kernel"),
+            _ => ("kernel", "model"),
+        };
+        assert!(wrong[by].is_string() && wrong[silent].is_null(), "{line:#}");
     }
 }
