@@ -32,6 +32,8 @@ pub struct TcpInfo {
     pub received: u64,
     /// `tcpi_notsent_bytes`: bytes written that have not been sent at all yet.
     pub unsent: u32,
+    /// `tcpi_snd_wnd`: bytes that the other end had room for when it acknowledged last.
+    pub window: u32,
 }
 
 /// Where `tcpi_unacked` is in `struct tcp_info`; `tcpi_sacked` follows it.
@@ -40,8 +42,10 @@ const UNACKED: usize = 24;
 const RECEIVED: usize = 128;
 /// Where `tcpi_notsent_bytes` is.
 const NOTSENT: usize = 144;
-/// Up to the end of `tcpi_notsent_bytes`.
-const INFO_LEN: usize = 148;
+/// Where `tcpi_snd_wnd` is.
+const WINDOW: usize = 228;
+/// Up to the end of `tcpi_snd_wnd`.
+const INFO_LEN: usize = 232;
 
 /// What `TCP_INFO` says of descriptor number `fd`.
 ///
@@ -72,6 +76,7 @@ pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
         sacked: word(UNACKED + 4),
         received,
         unsent: word(NOTSENT),
+        window: word(WINDOW),
     })
 }
 

@@ -289,13 +289,15 @@ impl Runner {
         fd: Fd,
         n: u32,
     ) -> Result<(), RunError> {
-        let (mut total, mut refused) = (0, 0);
+        let (mut total, mut refused, mut stuck) = (0, 0, 0);
         for _ in 0..MOST_CALLS {
             let kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
             match kernel {
-                Ok(count) => (total, refused) = (total + count, 0),
-                Err(Errno::EAGAIN) if !stays_full(fd, refused) => {
+                Ok(count) => (total, refused, stuck) = (total + count, 0, 0),
+                Err(Errno::EAGAIN) if refused < IS_FULL && stuck < STAYS_FULL => {
                     refused += 1;
+                    // A state that was found after a refusal is of weight for the next one only.
+                    stuck = if can_send(fd) { 0 } else { stuck + 1 };
                     self.wait_for_room();
                 }
                 Err(_) => {
@@ -317,18 +319,20 @@ impl Runner {
 const MOST_CALLS: u32 = 200_000;
 /// A case writes at most so many bytes to regular files, which keep them in memory.
 const MOST_KEPT: u64 = 64 << 20;
-/// So often a full TCP socket must refuse in turn, [`LATER`] ms apart: longer than an acknowledgement
-/// is held back (`TCP_DELACK_MIN`, 40 ms).
+/// So often a full TCP socket that cannot send must refuse in turn, [`LATER`] ms apart: longer than
+/// an acknowledgement is held back (`TCP_DELACK_MIN`, 40 ms).
 const STAYS_FULL: u32 = 24;
-/// After so many nothing more is waited for.
+/// After so many nothing more is waited for: longer than the timer that sends into a small window
+/// (`TCP_RTO_MIN`, 200 ms).
 const IS_FULL: u32 = 250;
 /// See [`STAYS_FULL`].
 const LATER: u32 = 2;
 
-/// Whether a socket that has refused so often will go on: all that was sent is acknowledged, too.
-fn stays_full(fd: Fd, refused: u32) -> bool {
-    let acknowledged = || tcp_info(fd.0).is_ok_and(|info| info.unacked == 0);
-    refused >= IS_FULL || (refused >= STAYS_FULL && acknowledged())
+/// Whether a full socket may get room though nobody reads: not all that was sent is acknowledged, or
+/// the other end has room for more. What is less than a segment is kept back until a timer sends it
+/// all the same (`tcp_write_wakeup`).
+fn can_send(fd: Fd) -> bool {
+    tcp_info(fd.0).is_ok_and(|info| info.unacked > 0 || info.window > 0)
 }
 
 /// A drain or fill that does not come to its end.
