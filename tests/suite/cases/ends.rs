@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 
 use super::{case, check, endless};
@@ -41,10 +41,23 @@ fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
+/// The command with the action that SIGINT has by itself: a shell without job control makes its
+/// background jobs ignore it, and with them this test.
+#[expect(unsafe_code, reason = "what a child does at a signal has to be set in the child")]
+fn heeding(mut command: Command) -> Command {
+    let heed = || {
+        // SAFETY: signal(2) may be called between fork and exec.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.map(drop).map_err(Into::into)
+    };
+    // SAFETY: `heed` makes a system call and nothing else.
+    unsafe { command.pre_exec(heed) };
+    command
+}
+
 /// A run in the middle of a case: the program, and the process of the case.
 fn in_the_middle(name: &str) -> (Child, i32) {
     let path = endless(name);
-    let program = check(&[&path]).stdout(Stdio::piped()).spawn().unwrap();
+    let program = heeding(check(&[&path])).stdout(Stdio::piped()).spawn().unwrap();
     let mut case = None;
     wait_until("the case begins", || {
         // Its thread sleeps: it is in its second step.
