@@ -70,8 +70,8 @@ pub struct Summary {
     pub sequences: u64,
     /// Of them those with threads.
     pub threaded: u64,
-    /// Of them those that could not be made, because the system does not let a harvest be held, or
-    /// so many descriptors be open.
+    /// Of them those that were not judged, because the system does not let a harvest be held, or so
+    /// many descriptors be open, or stood still so long that TCP sent again.
     pub skipped: u64,
     /// Steps made.
     pub steps: u64,
@@ -258,7 +258,7 @@ fn tell(
     let outcome = if found.is_some() { "the last one differs" } else { "all agree" };
     let skips = match skipped {
         0 => String::new(),
-        _ => format!(", {skipped} skipped for want of userfaultfd or descriptors"),
+        _ => format!(", {skipped} skipped for want of userfaultfd, descriptors or time"),
     };
     writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps{skips}: {outcome}")
 }

@@ -26,7 +26,7 @@ pub(super) enum Verdict {
     Agrees,
     /// They do not.
     Differs(Difference),
-    /// The system does not grant what it needs.
+    /// Not judged: the system does not grant what it needs, or stood still too long.
     Skipped,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn on_kernel(case: &Case, machine: Machine) -> Verdict {
             Ok(found) => {
                 if let Some(first) = found.into_iter().next() {
                     if begun.elapsed() >= AGAIN {
-                        return Verdict::Agrees;
+                        return Verdict::Skipped;
                     }
                     let text = first.to_string();
                     return Verdict::Differs(Difference { step: at + 1, text });
