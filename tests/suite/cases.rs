@@ -6,6 +6,7 @@ mod player;
 mod questions;
 mod wrong;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -125,4 +126,29 @@ fn twenty_repetitions_of_all_come_out() {
         assert!(lines.len() > 5 * 90, "{}", lines.len());
         all_passed(&lines);
     }
+}
+
+/// A shell's commands that put the loopback interface of a namespace of its own behind a slow link,
+/// and run the rest of the line there.
+const SLOW: &str = "ip link set lo up && tc qdisc add dev lo root tbf rate 50mbit burst 70kb \
+                    latency 2s || exit 99; exec \"$@\"";
+
+#[test]
+fn what_is_slow_on_its_way_is_waited_for() {
+    let slow = |args: &[&OsStr]| {
+        let mut command = Command::new("unshare");
+        command.args(["-Urn", "sh", "-c", SLOW, "sh"]).args(args).stdin(Stdio::null());
+        command
+    };
+    let there = slow(&["true".as_ref()]).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED cases over a slow link: unshare, ip or tc is not there or may not");
+        return;
+    }
+    let checked = check(&[&own().join("full-tcp.toml")]);
+    let mut all = vec![checked.get_program()];
+    all.extend(checked.get_args());
+    let (lines, _, _) = lines(&mut slow(&all));
+    assert_eq!(lines.len(), 1);
+    all_passed(&lines);
 }

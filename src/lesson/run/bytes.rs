@@ -84,7 +84,8 @@ impl Runner {
             Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
             Err(errno) => (Err(*errno), Output::None),
         };
-        self.stage.wrote(fd, count.unwrap_or(0));
+        let all = count.is_ok_and(|count| count == u64::from(len));
+        self.stage.wrote(fd, count.unwrap_or(0), all);
         doing.returned(lane, Call::Write { fd, len }, &done, ret(count), output);
         Ok(count)
     }

@@ -197,10 +197,10 @@ impl Stage {
         (done, maker.calls)
     }
 
-    /// Bytes were written into the file with this number.
-    pub(crate) fn wrote(&mut self, fd: Fd, bytes: u64) {
+    /// Bytes were written into the file with this number: all that were to be, or less.
+    pub(crate) fn wrote(&mut self, fd: Fd, bytes: u64, all: bool) {
         if let Some(file) = self.table.file_at(fd) {
-            self.loopback.wrote(file.id, bytes);
+            self.loopback.wrote(file.id, bytes, all);
         }
     }
 

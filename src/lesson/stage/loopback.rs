@@ -2,13 +2,15 @@
 //!
 //! What a process sends to itself usually arrives before the sending call returns. Under load the
 //! kernel may leave it to a thread of its own; then a step waits until it has arrived, or until
-//! nothing moves any more: data behind a full buffer stays where it is.
+//! nothing moves any more: data behind a full buffer stays where it is. Once that buffer is empty,
+//! the news of it is on its way, and what it lets come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::FileId;
+use crate::sys::descriptor::unread_bytes;
 use crate::sys::socket::{self, TcpInfo};
 
 use super::table::Table;
@@ -23,14 +25,41 @@ const CLOSE_WAIT: u8 = 8;
 const LAST_ACK: u8 = 9;
 const CLOSING: u8 = 11;
 
-/// Nothing that is still going to arrive stands still for so long.
+/// Nothing that is still going to arrive stands still for so long on a machine that keeps nobody
+/// waiting.
 const STILL: Duration = Duration::from_millis(20);
-/// Nothing is waited for longer.
+/// So much longer it may stand still, in times of what a look came too late.
+const LATE: u32 = 20;
+/// Nothing that stands still is waited for longer.
 const AT_MOST: Duration = Duration::from_millis(500);
+/// Nothing is waited for longer, even if it moves.
+const ALTOGETHER: Duration = Duration::from_secs(3);
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_micros(100);
+/// A pause takes no longer unless the processor is kept busy by others, who keep the kernel's
+/// thread waiting just as long.
+const USUAL: Duration = Duration::from_millis(1);
 /// Who is woken by what arrived late is woken by then.
 const LATER: Duration = Duration::from_millis(1);
+
+/// What a connection still waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum UnderWay {
+    Nothing,
+    Data,
+    /// What TCP may hold back: an acknowledgement waits for data to go with, a small window for a
+    /// timer.
+    Answer,
+}
+
+/// How an end has ended what it sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Last {
+    #[default]
+    NotYet,
+    Fin,
+    Reset,
+}
 
 /// One end of a TCP connection.
 #[derive(Clone, Debug, Default)]
@@ -41,13 +70,16 @@ struct End {
     peer: Option<FileId>,
     /// Bytes written into it.
     written: u64,
-    /// It sent its end of the stream.
-    finished: bool,
-    /// It was reset.
-    reset: bool,
+    /// It took less than it was given, and has not been told of room since.
+    full: bool,
+    /// What it said at last.
+    last: Last,
     /// Its connection was made.
     made: bool,
 }
+
+/// What the kernel says of one, and what there is to read from it.
+type Look = (FileId, TcpInfo, Option<u32>);
 
 /// What is known of the connections of a case.
 #[derive(Debug, Default)]
@@ -58,7 +90,7 @@ pub(crate) struct Loopback {
     /// How many connections each listener has given away.
     accepted: BTreeMap<FileId, u64>,
     /// What was found to stay as it is.
-    stuck: Option<Vec<(FileId, TcpInfo)>>,
+    stuck: Option<Vec<Look>>,
 }
 
 impl Loopback {
@@ -79,30 +111,31 @@ impl Loopback {
         self.ends.insert(new, End { peer: client, made: true, ..End::default() });
     }
 
-    /// Bytes were written into a connection.
-    pub(crate) fn wrote(&mut self, file: FileId, bytes: u64) {
+    /// Bytes were written into a connection: all that was to be, or less.
+    pub(crate) fn wrote(&mut self, file: FileId, bytes: u64, all: bool) {
         if let Some(end) = self.ends.get_mut(&file) {
             end.written += bytes;
+            end.full |= !all;
         }
     }
 
     /// A connection was shut for writing, or closed for good.
     pub(crate) fn finished(&mut self, file: FileId) {
         if let Some(end) = self.ends.get_mut(&file) {
-            end.finished = true;
+            end.last = end.last.max(Last::Fin);
         }
     }
 
     /// A connection was reset by its last close.
     pub(crate) fn reset(&mut self, file: FileId) {
         if let Some(end) = self.ends.get_mut(&file) {
-            end.reset = true;
+            end.last = Last::Reset;
         }
     }
 
     /// Waits until everything has arrived, or nothing moves any more. How long that took, unless
-    /// the machine alone was to blame: for what did not come, or for an acknowledgement, which TCP
-    /// holds back.
+    /// the machine alone was to blame: for what did not come, or for an answer, which TCP holds
+    /// back.
     pub(crate) fn wait(&mut self, table: &Table) -> Duration {
         self.forget(table);
         if self.ends.is_empty() {
@@ -112,19 +145,30 @@ impl Loopback {
         let mut since = begin;
         let mut last = Vec::new();
         let mut held_back = false;
-        while !self.has_arrived(table) {
+        let mut late = Duration::ZERO;
+        loop {
+            let under_way = self.under_way(table);
+            if under_way == UnderWay::Nothing {
+                break;
+            }
+            held_back |= under_way == UnderWay::Answer;
             let now = self.look(table);
-            held_back |= acks_are_awaited(&now);
             if self.stuck.as_ref() == Some(&now) {
                 return Duration::ZERO;
             }
+            let patience = match under_way {
+                UnderWay::Answer => AT_MOST,
+                _ => AT_MOST.min(STILL + LATE * late),
+            };
             if now != last {
                 (last, since) = (now, Instant::now());
-            } else if since.elapsed() > patience(&now) || begin.elapsed() > AT_MOST {
+            } else if since.elapsed() > patience || begin.elapsed() > ALTOGETHER {
                 self.stuck = Some(last);
                 return begin.elapsed();
             }
+            let slept = Instant::now();
             thread::sleep(PAUSE);
+            late = late.max(slept.elapsed().saturating_sub(USUAL));
         }
         if !last.is_empty() {
             // It arrived in another context, which may still have to wake whom it must.
@@ -152,21 +196,40 @@ impl Loopback {
     }
 
     /// What the kernel says of every connection and listener that is open.
-    fn look(&self, table: &Table) -> Vec<(FileId, TcpInfo)> {
+    fn look(&self, table: &Table) -> Vec<Look> {
         let listeners: BTreeSet<_> = self.ends.values().filter_map(|end| end.listener).collect();
         let all = self.ends.keys().chain(&listeners);
-        all.filter_map(|file| info(table, *file).map(|info| (*file, info))).collect()
+        all.filter_map(|file| Some((*file, info(table, *file)?, unread(table, *file)))).collect()
     }
 
-    fn has_arrived(&mut self, table: &Table) -> bool {
+    /// What has been sent and is not there yet.
+    fn under_way(&mut self, table: &Table) -> UnderWay {
+        let mut what = UnderWay::Nothing;
         for (file, end) in &mut self.ends {
             let Some(info) = info(table, *file) else { continue };
-            if info.state == SYN_SENT || awaits_ack(&info) {
-                return false;
+            if info.state == SYN_SENT {
+                what = what.max(UnderWay::Data);
+            } else if awaits_ack(&info) {
+                what = UnderWay::Answer;
             }
             end.made |= info.state == ESTABLISHED;
+            end.full &= info.unsent > 0 || info.unacked > 0;
         }
-        self.ends.iter().all(|(file, end)| self.received(table, *file, end)) && self.queued(table)
+        if self.room_is_coming(table) {
+            what = UnderWay::Answer;
+        }
+        let all = self.ends.iter().all(|(file, end)| self.received(table, *file, end));
+        if all && self.queued(table) { what } else { what.max(UnderWay::Data) }
+    }
+
+    /// Whether all is read at one end while the other has more to send, or was refused.
+    fn room_is_coming(&self, table: &Table) -> bool {
+        let open = |file| info(table, file).filter(|info| info.state != CLOSE);
+        self.ends.iter().any(|(file, end)| {
+            let Some((peer, info)) = end.peer.zip(open(*file)) else { return false };
+            let more = info.unsent > 0 || (info.unacked > 0 && end.full);
+            more && open(peer).is_some() && unread(table, peer) == Some(0)
+        })
     }
 
     /// Whether all that the peer of `end` has sent is there.
@@ -175,11 +238,11 @@ impl Loopback {
             return true;
         };
         let Some(info) = info(table, file) else { return true };
-        if peer.reset {
+        if peer.last == Last::Reset {
             return info.state == CLOSE;
         }
         let unsent = self::info(table, id).map_or(0, |peer| u64::from(peer.unsent));
-        let fin = peer.finished && unsent == 0;
+        let fin = peer.last == Last::Fin && unsent == 0;
         let ended = matches!(info.state, TIME_WAIT | CLOSE | CLOSE_WAIT | LAST_ACK | CLOSING);
         info.state == CLOSE
             || (info.received >= peer.written.saturating_sub(unsent) && (ended || !fin))
@@ -203,16 +266,13 @@ fn awaits_ack(info: &TcpInfo) -> bool {
     sent && info.unacked > 0 && info.unsent == 0
 }
 
-/// For how long nothing may move: an acknowledgement may wait for data to go with.
-fn patience(now: &[(FileId, TcpInfo)]) -> Duration {
-    if acks_are_awaited(now) { AT_MOST } else { STILL }
-}
-
-fn acks_are_awaited(now: &[(FileId, TcpInfo)]) -> bool {
-    now.iter().any(|(_, info)| awaits_ack(info))
-}
-
 fn info(table: &Table, file: FileId) -> Option<TcpInfo> {
     let fd = table.file(file)?.fds.first()?;
     socket::tcp_info(fd.0).ok()
+}
+
+/// Bytes to read; a listener has none.
+fn unread(table: &Table, file: FileId) -> Option<u32> {
+    let fd = table.file(file)?.fds.first()?;
+    unread_bytes(fd.0).ok()
 }
