@@ -1,8 +1,10 @@
 //! From the threads of the server to the one consumer of events, without ever making a server
 //! thread wait.
 //!
-//! A ring for each producer, and a low-rate side channel behind a lock for what is rare. An event
-//! is pushed whole or not at all; what did not fit is counted and becomes a gap where it was lost.
+//! A ring for each producer, and a low-rate side channel behind a lock for what is rare. A producer
+//! collects its events and puts them into its ring when it rests, or when they are many: before it
+//! sleeps nobody could have looked at them. An event is put whole or not at all; what did not fit is
+//! counted and becomes a gap where it was lost.
 //! The consumer merges by time, up to a watermark below which no producer can still push: a
 //! producer that is at work publishes the time of its last event, before it reads the clock again.
 
@@ -350,6 +352,9 @@ impl Tap {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::event::{Call, Fd, FileId, HEAD, Output, Ret, SyscallRecord};
 
@@ -417,13 +422,12 @@ mod tests {
     fn event_that_does_not_fit_leaves_nothing_behind_but_a_gap() {
         let (mut lanes, _side, mut tap) = tap(&[1], 8);
         let lane = &mut lanes[0];
-        read(lane, &[1; 64]);
-        read(lane, &[2; 64]);
+        (1..=3).for_each(|n| read(lane, &[n; 64]));
         lane.rest();
         let seen = all(&mut tap);
-        assert_eq!(seen.len(), 2, "{seen:?}");
-        assert!(matches!(seen[0].2, Kind::Return(_)));
-        assert_eq!(seen[1].2, Kind::Gap { lost: 1 });
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        assert!(seen[..2].iter().all(|(.., kind)| matches!(kind, Kind::Return(_))));
+        assert_eq!(seen[2].2, Kind::Gap { lost: 1 });
         push(&mut lanes[0], 3);
         lanes[0].rest();
         assert_eq!(all(&mut tap).len(), 1);
@@ -434,6 +438,7 @@ mod tests {
         let (mut lanes, _side, mut tap) = tap(&[1], 8);
         let lane = &mut lanes[0];
         (0..10).for_each(|n| push(lane, n));
+        lane.rest();
         let mut seen = Vec::new();
         let drained = tap.drain(4, &mut |_, _, kind| seen.push(kind));
         assert!(drained.more && drained.losing);
@@ -516,6 +521,7 @@ mod tests {
     fn watermark_stays_below_a_lane_that_is_stamping() {
         let (mut lanes, side, mut tap) = tap(&[1], 64);
         push(&mut lanes[0], 1);
+        lanes[0].rest();
         assert_eq!(all(&mut tap).len(), 1);
         lanes[0].begin();
         side.push(Kind::Note("later".into()));
@@ -523,6 +529,75 @@ mod tests {
         assert_eq!((drained.events, drained.more, drained.held), (0, false, true));
         lanes[0].abandon();
         assert_eq!(all(&mut tap).len(), 1);
+    }
+
+    #[test]
+    fn events_go_together_and_are_there_when_the_thread_rests() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 256);
+        let lane = &mut lanes[0];
+        (0..63).for_each(|n| push(lane, n));
+        assert_eq!(all(&mut tap).len(), 0);
+        push(lane, 63);
+        assert_eq!(all(&mut tap).len(), 64);
+        push(lane, 64);
+        assert_eq!(all(&mut tap).len(), 0);
+        lane.tell(Kind::Note("at once".into()));
+        assert_eq!(all(&mut tap).len(), 2);
+        push(lane, 65);
+        lane.rest();
+        assert_eq!(all(&mut tap).len(), 1);
+    }
+
+    proptest! {
+        /// What is seen is what was pushed, in order, and what is missing was counted where it
+        /// was lost.
+        #[test]
+        fn every_event_is_seen_whole_or_counted(
+            slots in 8usize..200,
+            steps in vec((0usize..100, any::<bool>(), 0usize..40), 1..400),
+        ) {
+            let (mut lanes, _side, mut tap) = tap(&[1], slots);
+            let lane = &mut lanes[0];
+            let (mut next, mut last, mut failed) = (0u8, Nanos(0), None);
+            let mut pushed = 0u64;
+            let mut seen = 0u64;
+            let mut see = |t: Nanos, kind: Kind| {
+                let right = match kind {
+                    Kind::Gap { lost } => {
+                        seen += lost;
+                        next = next.wrapping_add(lost.to_le_bytes()[0]);
+                        true
+                    }
+                    Kind::Return(SyscallRecord { output, started, .. }) => {
+                        let expected = next;
+                        next = next.wrapping_add(1);
+                        seen += 1;
+                        started < t
+                            && match output {
+                                Output::Data(head) => head.iter().all(|byte| *byte == expected),
+                                // So many events came that less is told of each.
+                                _ => true,
+                            }
+                    }
+                    _ => false,
+                };
+                if !right || t < last {
+                    failed = Some((t, seen));
+                }
+                last = t;
+            };
+            for (len, rests, takes) in steps {
+                read(lane, &vec![pushed.to_le_bytes()[0]; len]);
+                pushed += 1;
+                if rests {
+                    lane.rest();
+                }
+                tap.drain(takes, &mut |t, _, kind| see(t, kind));
+            }
+            lane.rest();
+            while tap.drain(100, &mut |t, _, kind| see(t, kind)).more {}
+            prop_assert_eq!((failed, seen), (None, pushed));
+        }
     }
 
     #[test]

@@ -10,14 +10,17 @@ use super::{IDLE, Side};
 use crate::event::{Call, Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup};
 use crate::sys::clock::Clock;
 
-/// Records that an event may need beside those that follow its head: itself, a gap, two times.
+/// Once so many records are collected, they go into the ring.
+const BATCH: usize = 64;
+/// Records that an event after a loss may need beside those that follow its head: itself, a gap,
+/// two times.
 const BESIDE: usize = 4;
 
 /// What a producer and the consumer share beside the ring.
 #[derive(Debug)]
 pub(super) struct Bounds {
-    /// Unless the producer rests: the time of its last event, and every later one is still to
-    /// come. [`IDLE`] while it rests.
+    /// Unless the producer rests: the time of its last event in the ring, and every later one is
+    /// still to come. [`IDLE`] while it rests.
     pub(super) floor: AtomicU64,
     /// Events dropped since the last gap.
     pub(super) lost: AtomicU64,
@@ -27,16 +30,18 @@ pub(super) struct Bounds {
 
 /// The producing end of a ring: one thread's, or whoever holds the lock around it.
 ///
-/// Between its first push and [`Lane::rest`] nothing later than the last push can be merged: who
-/// pushes no more for a while says so.
+/// Between its first push and [`Lane::rest`] what is pushed may stay here, and nothing later can be
+/// merged: who pushes no more for a while says so.
 #[derive(Debug)]
 pub struct Lane {
     id: LaneId,
     ring: Producer<Record>,
     bounds: Arc<Bounds>,
-    /// The records that follow the next head.
-    scratch: Vec<Record>,
+    /// Records that are not in the ring yet.
+    batch: Vec<Record>,
     /// The time of the last record in the ring.
+    base: u64,
+    /// The time of the last record in the batch, or in the ring.
     last: u64,
     /// The time of the last event of this lane, in the ring or the side channel.
     floor: u64,
@@ -55,9 +60,9 @@ impl Lane {
         clock: Clock,
         side: Arc<Side>,
     ) -> Self {
-        let scratch = Vec::with_capacity(LONGEST);
-        let (last, floor, resting, turned) = (0, 0, true, None);
-        Self { id, ring, bounds, scratch, last, floor, resting, turned, clock, side }
+        let batch = Vec::with_capacity(BATCH + LONGEST);
+        let (base, last, floor, resting, turned) = (0, 0, 0, true, None);
+        Self { id, ring, bounds, batch, base, last, floor, resting, turned, clock, side }
     }
 
     /// Whose lane it is.
@@ -92,24 +97,30 @@ impl Lane {
             Handed::Data(_) if self.bounds.brief.load(Ordering::Relaxed) => {
                 self.put_call(head, started);
             }
-            _ => self.put_all(head, started, handed),
+            _ => {
+                let mut head = head;
+                self.turn_with(&mut head);
+                let t = self.begin();
+                self.put_all(t, head, started, handed);
+            }
         }
     }
 
     /// Puts a call that has nothing to tell but its head.
+    #[expect(clippy::inline_always, reason = "the head is then made where it belongs")]
+    #[inline(always)]
     fn put_call(&mut self, mut head: Record, started: Nanos) {
-        if self.turned.is_some() {
-            self.turn_with(&mut head);
-        }
+        self.turn_with(&mut head);
         let t = self.begin();
         if head.set_took(t.wrapping_sub(started.0)) {
             self.put(t, head);
         } else {
-            self.put_all(head, started, Handed::None);
+            self.put_all(t, head, started, Handed::None);
         }
     }
 
     /// What the server turned to goes with this call if it is about that, and before it if not.
+    #[inline]
     fn turn_with(&mut self, head: &mut Record) {
         if let Some((fd, file)) = self.turned {
             if head.set_turned(fd, file) {
@@ -120,27 +131,19 @@ impl Lane {
         }
     }
 
-    /// Puts a call that has more to tell than fits its head.
-    fn put_all(&mut self, mut head: Record, started: Nanos, handed: Handed<'_>) {
-        self.turn_with(&mut head);
-        let t = self.begin();
-        self.scratch.clear();
-        if !head.set_took(t.saturating_sub(started.0)) {
-            self.scratch.push(record::started(started));
+    /// Puts a call that returned at `t` and has more to tell than fits its head.
+    fn put_all(&mut self, t: u64, mut head: Record, started: Nanos, handed: Handed<'_>) {
+        let fits = head.set_took(t.saturating_sub(started.0));
+        head.set_delta(self.delta(t));
+        let at = self.batch.len();
+        self.batch.push(head);
+        if !fits {
+            self.batch.push(record::started(started));
         }
-        record::hand_over(&mut self.scratch, &mut head, handed);
-        head.set_following(self.scratch.len());
-        if self.make_way(t, self.scratch.len()) {
-            let delta = self.delta(t);
-            head.set_delta(delta);
-            self.write(head);
-            for index in 0..self.scratch.len() {
-                self.write(self.scratch[index]);
-            }
-            self.written(t);
-        } else {
-            self.lost();
-        }
+        record::hand_over(&mut self.batch, &mut head, handed);
+        head.set_following(self.batch.len() - at - 1);
+        self.batch[at] = head;
+        self.written(t);
     }
 
     /// The thread is held: nothing more is pushed until it is let go.
@@ -178,6 +181,7 @@ impl Lane {
     /// An event for the side channel, in this lane and in order with its own.
     pub fn tell(&mut self, kind: Kind) {
         self.tell_turned();
+        self.flush();
         self.floor = self.side.push_after(self.floor, self.id, kind);
         if !self.resting {
             self.bounds.floor.store(self.floor, Ordering::Release);
@@ -188,6 +192,7 @@ impl Lane {
     pub fn rest(&mut self) {
         self.tell_turned();
         if !self.resting {
+            self.flush();
             self.resting = true;
             self.bounds.floor.store(IDLE, Ordering::Release);
             // What was held back because of this lane can be taken now.
@@ -215,6 +220,7 @@ impl Lane {
 
     /// The time of the next event. The bound is told before the clock is read: who reads a later
     /// time finds the bound.
+    #[inline]
     pub(super) fn begin(&mut self) -> u64 {
         if self.resting {
             self.resting = false;
@@ -223,83 +229,107 @@ impl Lane {
         self.clock.now().max(self.floor + 2)
     }
 
-    /// Puts a head of time `t` that is all there is to tell into the ring, or counts it as lost.
-    #[expect(clippy::inline_always, reason = "two places, and one of them for every call")]
-    #[inline(always)]
+    /// Puts a head of time `t` that is all there is to tell.
+    #[inline]
     fn put(&mut self, t: u64, mut head: Record) {
-        if self.bounds.lost.load(Ordering::Relaxed) == 0
-            && let Ok(delta) = u32::try_from(t - self.last)
-        {
-            head.set_delta(delta);
-            match self.ring.push(head) {
-                Ok(()) => self.written(t),
-                Err(_) => self.lost(),
-            }
-        } else {
-            self.put_after_gap(t, head);
-        }
-    }
-
-    /// The same after a loss or a long silence.
-    #[cold]
-    fn put_after_gap(&mut self, t: u64, mut head: Record) {
-        if self.make_way(t, 0) {
-            let delta = self.delta(t);
-            head.set_delta(delta);
-            self.write(head);
-            self.written(t);
-        } else {
-            self.lost();
-        }
-    }
-
-    /// An event of time `t` has been written whole.
-    fn written(&mut self, t: u64) {
-        (self.last, self.floor) = (t, t);
-        // Only now may the reader take what was written: it is above the bound until here.
-        self.bounds.floor.store(t, Ordering::Release);
-        self.side.doorbell.pushed();
-    }
-
-    /// An event did not fit.
-    #[cold]
-    fn lost(&mut self) {
-        self.bounds.lost.fetch_add(1, Ordering::SeqCst);
-        self.side.doorbell.pushed();
-    }
-
-    fn write(&mut self, record: Record) {
-        // There is room: `make_way` has seen to it, and nobody else writes.
-        let _ = self.ring.push(record);
+        head.set_delta(self.delta(t));
+        self.batch.push(head);
+        self.written(t);
     }
 
     /// The time since the last record; a longer one than fits gets a record of its own.
+    #[inline]
     fn delta(&mut self, t: u64) -> u32 {
         u32::try_from(t - self.last).unwrap_or_else(|_| {
-            self.write(Record::time(t));
+            self.batch.push(Record::time(t));
             0
         })
     }
 
-    /// Whether there is room for an event of so many records after its head; if events were lost
-    /// before, for the gap too, which is then put in front of it. A ring that has run full first drains to three quarters:
-    /// one long gap says more than thousands of short ones.
-    fn make_way(&mut self, t: u64, following: usize) -> bool {
-        let room = following + BESIDE;
-        if self.bounds.lost.load(Ordering::Relaxed) == 0 {
-            return self.ring.cached_slots() >= room || self.ring.slots() >= room;
+    /// An event of time `t` has been put whole.
+    #[inline]
+    fn written(&mut self, t: u64) {
+        (self.last, self.floor) = (t, t);
+        if self.batch.len() >= BATCH {
+            self.flush();
+            self.side.doorbell.pushed();
         }
+    }
+
+    /// What was collected goes into the ring; what does not fit is counted as lost.
+    #[inline(never)]
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let losing = self.bounds.lost.load(Ordering::Relaxed) > 0;
+        if !losing && self.ring.push_entire_slice(&self.batch).is_ok() {
+            self.base = self.last;
+        } else {
+            self.flush_each();
+            self.last = self.base;
+        }
+        self.batch.clear();
+        // Only now may the reader take what was written: it is above the bound until here.
+        self.bounds.floor.store(self.floor, Ordering::Release);
+    }
+
+    /// The same event by event, as far as there is room.
+    #[cold]
+    fn flush_each(&mut self) {
+        let (mut t, mut next) = (self.base, 0);
+        while let Some(&head) = self.batch.get(next) {
+            next += 1;
+            if let Some(time) = head.as_time() {
+                t = time;
+                continue;
+            }
+            t += head.delta();
+            let rest = next..next + head.following();
+            next = rest.end;
+            if self.make_way(t, rest.len()) {
+                self.write_at(t, head);
+                for index in rest {
+                    self.write(self.batch[index]);
+                }
+            } else {
+                self.bounds.lost.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Whether there is room for an event of so many records after its head; if events were lost
+    /// before, for the gap too, which is then put in front of it. A ring that has run full first
+    /// drains to three quarters: one long gap says more than thousands of short ones.
+    fn make_way(&mut self, t: u64, following: usize) -> bool {
+        if self.bounds.lost.load(Ordering::Relaxed) == 0 {
+            let time = usize::from(u32::try_from(t - self.base).is_err());
+            return self.ring.slots() > following + time;
+        }
+        let room = following + BESIDE;
         if self.ring.slots() < room.max(self.ring.buffer().capacity() / 4) {
             return false;
         }
         let lost = self.bounds.lost.swap(0, Ordering::SeqCst);
         if lost > 0 {
-            let mut gap = record::gap(lost);
-            let delta = self.delta(t - 1);
-            gap.set_delta(delta);
-            self.write(gap);
-            self.last = t - 1;
+            self.write_at(t - 1, record::gap(lost));
         }
         true
+    }
+
+    /// Writes a head of time `t` into the ring, which has room for it and for its time.
+    fn write_at(&mut self, t: u64, mut head: Record) {
+        let delta = u32::try_from(t - self.base).unwrap_or_else(|_| {
+            self.write(Record::time(t));
+            0
+        });
+        head.set_delta(delta);
+        self.write(head);
+        self.base = t;
+    }
+
+    fn write(&mut self, record: Record) {
+        // There is room: `make_way` has seen to it, and nobody else writes.
+        let _ = self.ring.push(record);
     }
 }

@@ -103,8 +103,9 @@ impl Record {
     /// Sets when the call was made, if that fits; it returned at `t`.
     #[inline]
     pub(super) fn set_took(&mut self, took: u64) -> bool {
-        self.0[TOOK] = u32::try_from(took).unwrap_or(LONG);
-        self.0[TOOK] != LONG
+        let short = u32::try_from(took).ok().filter(|took| *took < LONG);
+        self.0[TOOK] = short.unwrap_or(LONG);
+        short.is_some()
     }
 
     /// Notes that the server turned to an event of that file just before this call, if it is a
