@@ -30,10 +30,13 @@ fn a_telnet_line_is_seen_held_stepped_and_gone_back_to() {
     terminal.shows("\"hello\\r\\n\"");
     // Toggle all to edge-triggered.
     terminal.keys("T");
-    terminal.shows("EDGE");
+    let both_in_both_panes = |text: &str| text.matches(" EDGE ").count() >= 4;
+    terminal.until("both changed, and T1 asleep", |text| {
+        both_in_both_panes(text) && text.contains("1 of 1")
+    });
     // Hold: the line waits on the ready list.
     terminal.keys(" ");
-    terminal.shows("held");
+    terminal.shows("held before epoll_wait");
     client.write_all(b"waiting\r\n").unwrap();
     terminal.shows("9 B unread");
     // One call: epoll_wait reports it.
