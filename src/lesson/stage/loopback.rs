@@ -25,20 +25,15 @@ const CLOSE_WAIT: u8 = 8;
 const LAST_ACK: u8 = 9;
 const CLOSING: u8 = 11;
 
-/// Nothing that is still going to arrive stands still for so long on a machine that keeps nobody
-/// waiting.
+/// Nothing that is still going to arrive stands still for so long. A client that a full queue turned
+/// away tries again after a second: a case is over by then.
 const STILL: Duration = Duration::from_millis(20);
-/// So much longer it may stand still, in times of what a look came too late.
-const LATE: u32 = 20;
 /// Nothing that stands still is waited for longer.
 const AT_MOST: Duration = Duration::from_millis(500);
 /// Nothing is waited for longer, even if it moves.
 const ALTOGETHER: Duration = Duration::from_secs(3);
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_micros(100);
-/// A pause takes no longer unless the processor is kept busy by others, who keep the kernel's
-/// thread waiting just as long.
-const USUAL: Duration = Duration::from_millis(1);
 /// Who is woken by what arrived late is woken by then.
 const LATER: Duration = Duration::from_millis(1);
 
@@ -145,7 +140,6 @@ impl Loopback {
         let mut since = begin;
         let mut last = Vec::new();
         let mut held_back = false;
-        let mut late = Duration::ZERO;
         loop {
             let under_way = self.under_way(table);
             if under_way == UnderWay::Nothing {
@@ -156,19 +150,14 @@ impl Loopback {
             if self.stuck.as_ref() == Some(&now) {
                 return Duration::ZERO;
             }
-            let patience = match under_way {
-                UnderWay::Answer => AT_MOST,
-                _ => AT_MOST.min(STILL + LATE * late),
-            };
+            let patience = if under_way == UnderWay::Answer { AT_MOST } else { STILL };
             if now != last {
                 (last, since) = (now, Instant::now());
             } else if since.elapsed() > patience || begin.elapsed() > ALTOGETHER {
                 self.stuck = Some(last);
                 return begin.elapsed();
             }
-            let slept = Instant::now();
             thread::sleep(PAUSE);
-            late = late.max(slept.elapsed().saturating_sub(USUAL));
         }
         if !last.is_empty() {
             // It arrived in another context, which may still have to wake whom it must.
