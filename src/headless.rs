@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Command, CommandError, Event, visible};
-use crate::model::World;
+use crate::model::{Sync, World};
 use crate::session::Session;
 
 pub use line::{LISTED, Line};
@@ -232,6 +232,8 @@ struct Writer {
     out: BufWriter<StdoutLock<'static>>,
     output: Output,
     list_changed: bool,
+    /// Whether the list was known when it was written last.
+    sync: Sync,
 }
 
 impl Writer {
@@ -240,6 +242,7 @@ impl Writer {
             output,
             out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             list_changed: false,
+            sync: Sync::default(),
         }
     }
 
@@ -277,6 +280,8 @@ impl Writer {
             self.line(&Line::ReadyChange(world))?;
             self.list_changed = true;
         }
+        let sync = world.instance.check.sync;
+        self.list_changed |= std::mem::replace(&mut self.sync, sync) != sync;
         for divergence in &delta.divergences {
             self.line(&Line::Divergence(world, divergence))?;
         }

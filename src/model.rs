@@ -21,10 +21,11 @@ pub(crate) mod teller;
 mod threads;
 mod timeline;
 mod told;
+mod wakeup;
 mod why;
 mod world;
 
-pub use check::{Check, Difference, Divergence, Sync};
+pub use check::{Check, Difference, Divergence, Loss, Sync};
 pub use file::{OpenFile, Poll};
 pub use findings::{Finding, FindingKind, Findings};
 pub use harvest::Prediction;
@@ -36,5 +37,5 @@ pub use machine::{
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use told::STEP;
-pub use why::{Subject, changes, why};
+pub use why::{Subject, changes, unknown_list, why};
 pub use world::{Aside, Counters, Delta, EpollInstance, World};

@@ -3,6 +3,7 @@
 mod feed;
 mod pace;
 mod probe;
+mod sleepers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +162,7 @@ impl Session {
             (drained, upto) = self.drain(visit);
             drained.events += before;
         }
-        if !drained.more && !drained.held && self.probe.is_quiet(upto, &self.book.world) {
+        if !drained.more && !drained.held && self.probe.is_quiet(upto) {
             self.book.write(upto, LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }
@@ -197,7 +198,8 @@ impl Session {
     /// folded in their place in time, when everything before them has been.
     fn ask_kernel(&mut self) -> bool {
         let now = self.now();
-        self.probe.ask(now, &self.book.world, || Nanos(self.clock.now()))
+        let (probe, world) = (&mut self.probe, &self.book.world);
+        probe.ask(now, world, || Nanos(self.clock.now()))
     }
 
     fn now(&self) -> Nanos {

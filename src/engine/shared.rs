@@ -133,14 +133,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Wakes a server thread by the eventfd, and tells of it.
+    /// Wakes a server thread by the eventfd, and tells of it: it happened between two looks at the
+    /// clock.
     pub(crate) fn ring(&self) {
-        self.side.push(Kind::Wakeup(Wakeup {
-            fd: self.mailbox.event().fd(),
-            band: Mask::IN,
-            unread: None,
-            after: Nanos(self.clock.now()),
-        }));
+        let after = Nanos(self.clock.now());
         self.mailbox.event().ring();
+        let fd = self.mailbox.event().fd();
+        self.side.push(Kind::Wakeup(Wakeup { fd, band: Mask::IN, unread: None, after }));
     }
 }

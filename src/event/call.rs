@@ -326,6 +326,9 @@ pub enum Output {
         events: Box<[Delivery]>,
         /// What is known of the wake-ups before it.
         log: EdgeLog,
+        /// When the call had returned; the edge log was read after that, and before the event's
+        /// own time.
+        done: Nanos,
     },
     /// `accept4`: the new connection.
     Accepted {
@@ -334,6 +337,9 @@ pub enum Output {
         /// Who connected.
         peer: Peer,
     },
+    /// `epoll_ctl` that polls the file, a write that did not take all: what the file answered to
+    /// poll(2) right after.
+    Polled(Mask),
     /// `read`, `write`, `send`: the first [`HEAD`] bytes that were moved. While events come faster
     /// than anybody could read them, none are recorded.
     Data(Head),

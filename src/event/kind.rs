@@ -58,6 +58,8 @@ pub struct Queues {
     /// The conditions that the connection's state implies (`TCP_INFO`): RDHUP after a FIN, HUP
     /// when both directions are shut, ERR after a reset; `None` when it was not asked.
     pub state: Option<Mask>,
+    /// Whether there is room to write, as poll(2) sees it; `None` when it was not asked.
+    pub room: Option<bool>,
 }
 
 /// One wake-up of a watched file, from the edge log (F_SETSIG, fcntl(2)): one call of
@@ -256,7 +258,15 @@ pub enum Kind {
     },
     /// Everything at this time: what was deduced before gives way to it.
     Told(Box<Told>),
-    /// Nothing happened up to this time: whoever was about to return would have.
+    /// These threads were found asleep in `epoll_wait` (`/proc/self/task/TID/syscall` and `status`,
+    /// proc(5)), and no others.
+    Asleep {
+        /// Which.
+        lanes: Box<[LaneId]>,
+        /// When the question was put: they slept at some time after this.
+        since: Nanos,
+    },
+    /// Nothing happened up to this time.
     Quiet,
 }
 

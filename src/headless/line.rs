@@ -74,7 +74,8 @@ impl Serialize for Line<'_> {
                 let ready = &world.instance.ready;
                 let list: Vec<_> = ready.iter().take(LISTED).map(Listed::of).collect();
                 map.serialize_entry("list", &list)?;
-                map.serialize_entry("length", &ready.len())?;
+                let known = world.instance.check.sync == crate::model::Sync::Following;
+                map.serialize_entry("length", &known.then_some(ready.len()))?;
                 map.serialize_entry("source", "model")?;
                 map.serialize_entry("sync", sync_word(world))?;
             }
@@ -295,6 +296,13 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("kind", "told")?;
             map.serialize_entry("told", &shown(told))
         }
+        Kind::Asleep { lanes, since } => {
+            map.serialize_entry("kind", "asleep")?;
+            let lanes: Vec<_> = lanes.iter().map(ToString::to_string).collect();
+            map.serialize_entry("threads", &lanes)?;
+            map.serialize_entry("since_ns", &since.0)?;
+            map.serialize_entry("source", "kernel")
+        }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
     }
@@ -404,7 +412,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
     map.serialize_entry("started_ns", &record.started.0)?;
     match &record.output {
         Output::None => Ok(()),
-        Output::Events { events, log } => {
+        Output::Events { events, log, .. } => {
             let list: Vec<_> =
                 events.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
             map.serialize_entry("events", &list)?;
@@ -414,6 +422,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
             map.serialize_entry("file", &file.0)?;
             map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
         }
+        Output::Polled(bits) => map.serialize_entry("polled", &bits.to_string()),
         Output::Data(bytes) => map.serialize_entry("data", &visible(bytes, DATA_COLUMNS)),
     }
 }

@@ -19,7 +19,7 @@ pub fn of(fd: Fd, what: FileKind) -> Queues {
     match what {
         FileKind::Listener => listener(fd),
         FileKind::Tcp => stream(fd),
-        FileKind::Unix => Queues { state: None, ..unstated(fd) },
+        FileKind::Unix => unix(fd),
         FileKind::Pipe => Queues { unsent: None, ..unstated(fd) },
         _ => Queues::default(),
     }
@@ -28,22 +28,41 @@ pub fn of(fd: Fd, what: FileKind) -> Queues {
 /// The queues of a connected TCP socket, and what its state implies.
 pub fn stream(fd: Fd) -> Queues {
     let state = socket::tcp_info(fd.0).ok().map(|info| implied(info.state));
-    Queues { state, ..unstated(fd) }
+    let queues = unstated(fd);
+    // Looking by poll(2) would change what wakes it later (SOCK_NOSPACE); its memory tells as much.
+    let asked = queues.unsent.is_some_and(|unsent| unsent > 0);
+    let room = if asked { socket::memory(fd.0).ok().map(has_room) } else { None };
+    Queues { state, room, ..queues }
 }
 
-/// The accept queue of a listening socket: its length, and its limit. AF_UNIX tells neither.
+/// The queues of a connected AF_UNIX socket. Its poll method changes nothing (`unix_poll`).
+fn unix(fd: Fd) -> Queues {
+    let polled = descriptor::polled(fd.0).ok().map(Mask);
+    let state = polled.map(|bits| bits & (Mask::RDHUP | Mask::HUP | Mask::ERR));
+    Queues { state, room: polled.map(|bits| bits.has(Mask::OUT)), ..unstated(fd) }
+}
+
+/// Whether a TCP socket has room to write (`__sk_stream_is_writeable`).
+fn has_room(memory: socket::Memory) -> bool {
+    memory.limit.saturating_sub(memory.queued) >= memory.queued / 2
+}
+
+/// The accept queue of a listening socket: its length, and its limit. AF_UNIX tells neither, but
+/// whether anybody waits.
 pub fn listener(fd: Fd) -> Queues {
-    match socket::tcp_info(fd.0) {
-        Ok(info) => Queues { unread: Some(info.unacked), unsent: Some(info.sacked), state: None },
-        Err(_) => Queues::default(),
+    if let Ok(info) = socket::tcp_info(fd.0) {
+        let (unread, unsent) = (Some(info.unacked), Some(info.sacked));
+        return Queues { unread, unsent, ..Queues::default() };
     }
+    let nobody = descriptor::polled(fd.0).is_ok_and(|bits| !Mask(bits).has(Mask::IN));
+    Queues { unread: nobody.then_some(0), ..Queues::default() }
 }
 
 fn unstated(fd: Fd) -> Queues {
     Queues {
         unread: descriptor::unread_bytes(fd.0).ok(),
         unsent: descriptor::unsent_bytes(fd.0).ok(),
-        state: None,
+        ..Queues::default()
     }
 }
 

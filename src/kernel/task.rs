@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
+use nix::libc;
+
 /// The files of one thread. They stay open and are read from their beginning each time.
 #[derive(Debug)]
 pub struct Task {
@@ -26,6 +28,25 @@ pub struct Look {
     pub call: Option<i64>,
     /// How often it has gone to sleep (`voluntary_ctxt_switches`).
     pub sleeps: u64,
+}
+
+/// The numbers under which the C library may make an `epoll_wait`.
+const EPOLL_WAIT: &[i64] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2,
+];
+
+impl Look {
+    /// Whether it sleeps in `epoll_wait`, on the wait queue of an epoll instance; `None` where the
+    /// system does not tell in which call it sleeps.
+    pub fn sleeps_in_epoll_wait(&self, tells_call: bool) -> Option<bool> {
+        if !self.interruptible {
+            return Some(false);
+        }
+        tells_call.then(|| self.call.is_some_and(|call| EPOLL_WAIT.contains(&call)))
+    }
 }
 
 impl Task {

@@ -1,16 +1,16 @@
 //! `World::apply`: one match arm an event, one small function a rule.
 
 use crate::event::{
-    Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos,
-    Output, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
+    Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask,
+    Nanos, Output, Peer, Ret, SyscallRecord, WatchKey,
 };
 
-use super::check::{Check, Sync};
+use super::check::{Loss, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
 use super::machine::Eventfd;
-use super::ready::{ReadyEntry, Reason};
+use super::ready::Reason;
 use super::rules;
 use super::world::World;
 
@@ -25,8 +25,6 @@ impl World {
             self.fold_told(event);
             return;
         }
-        // A thread whose own event this is did not sleep until now.
-        self.back_to_sleep(event.lane);
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
         self.delta.findings = findings.observe(event, self);
@@ -42,12 +40,7 @@ impl World {
             Kind::Enter(call) => self.entered(lane, *call),
             Kind::Return(record) => self.returned(lane, record),
             Kind::Wakeup(wakeup) => self.woken(wakeup),
-            Kind::Arrive { fd, queues } => {
-                let seq = self.seq;
-                if let Some(file) = self.file_at_mut(*fd) {
-                    file.learn(queues, seq);
-                }
-            }
+            Kind::Arrive { fd, queues } => self.queues_read(*fd, queues),
             Kind::EdgeLog(state) => self.edge_log_changed(*state),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
@@ -59,15 +52,16 @@ impl World {
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
-                self.lost_sync();
+                self.lost_sync(Loss::Gap);
                 self.instance.check.wants_resync = true;
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
-            Kind::Quiet => self.quiet(),
+            Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
             Kind::Stale { .. }
             | Kind::Command { .. }
             | Kind::Note(_)
             | Kind::Made { .. }
+            | Kind::Quiet
             | Kind::Told(_) => {}
         }
     }
@@ -99,6 +93,7 @@ impl World {
         let mut what = FileKind::Tcp;
         if let Some(file) = self.file_at_mut(listener) {
             file.unread = file.unread.map(|n| n.saturating_sub(1));
+            file.readable = false;
             file.unread_at = seq;
             if file.name.starts_with(['/', '@', '.']) {
                 what = FileKind::Unix;
@@ -169,14 +164,16 @@ impl World {
                     _ => Sync::Following,
                 };
             }
-            (Call::EpollCtl { op, fd, mask, file, .. }, _) if record.ret.value().is_some() => {
-                self.controlled(op, WatchKey { fd, file }, mask);
+            (Call::EpollCtl { op, fd, mask, file, .. }, output) if record.ret.value().is_some() => {
+                let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
+                self.controlled(op, WatchKey { fd, file }, mask, polled, record.started);
                 self.doubt_order_since(record.started);
             }
-            (Call::EpollWait { max, .. }, Output::Events { events, log })
-                if record.ret.value().is_some() =>
+            // Before it says EINTR it looks at the list once more (`ep_poll`).
+            (Call::EpollWait { .. }, Output::Events { .. })
+                if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
             {
-                self.harvested(lane, max, events, *log);
+                self.harvested(lane, record);
             }
             (Call::EpollWait { .. }, _) => self.instance.wq.remove(lane),
             (Call::Accept { fd }, Output::Accepted { file, peer }) => {
@@ -185,14 +182,14 @@ impl World {
                 }
             }
             (Call::Accept { fd } | Call::Read { fd, .. }, _) => self.read(fd, record),
-            (Call::Send { fd, len } | Call::Write { fd, len }, _) => {
+            (Call::Send { fd, len } | Call::Write { fd, len }, output) => {
                 self.wrote(fd, len, record.ret);
-            }
-            (Call::Shutdown { fd, .. }, _) if record.ret.value().is_some() => {
-                // inet_shutdown wakes the file's own watchers, without a key and without a signal.
-                if let Some(key) = self.fds.get(&fd).map(|file| WatchKey { fd, file: *file }) {
-                    self.callback(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY));
+                if let (Output::Polled(polled), Some(file)) = (output, self.file_at_mut(fd)) {
+                    file.room = Some(polled.has(Mask::OUT));
                 }
+            }
+            (Call::Shutdown { fd, how }, _) if record.ret.value().is_some() => {
+                self.shut_down(fd, how);
             }
             (Call::Close { fd }, _) if record.ret.value().is_some() => self.closed(fd),
             (Call::Dup { fd }, _) => {
@@ -218,7 +215,15 @@ impl World {
         }
     }
 
-    fn controlled(&mut self, op: CtlOp, key: WatchKey, mask: Mask) {
+    /// `epoll_ctl` on a registration; `polled` is what its file answered right after.
+    fn controlled(
+        &mut self,
+        op: CtlOp,
+        key: WatchKey,
+        mask: Mask,
+        polled: Option<Mask>,
+        started: Nanos,
+    ) {
         let at = (self.seq, self.t);
         let stored = rules::stored(mask);
         self.instance.interest_changed = at.0;
@@ -237,11 +242,16 @@ impl World {
                 }
             }
         }
+        if let (Some(polled), Some(file)) = (polled, self.files.get_mut(&key.file)) {
+            file.learn_poll(polled, at.0);
+        }
         // Both poll the file (ep_insert, ep_modify): ready and not yet listed means listed now.
-        let ready = self.files.get(&key.file).is_some_and(|file| file.poll().surely(stored));
-        if ready {
+        // What became ready between that and the look at it was listed by its wake-up.
+        if self.files.get(&key.file).is_some_and(|file| file.poll().surely(stored)) {
             let why = if op == CtlOp::Add { Reason::AtAdd } else { Reason::AtMod };
-            self.list(key, why, false);
+            // Another thread may have taken it off again meanwhile.
+            let taken = self.instance.interest.get(key).is_some_and(|e| e.harvested_since(started));
+            self.list(key, why, taken);
             self.wake_one(self.seq);
         }
     }
@@ -259,6 +269,7 @@ impl World {
     fn read(&mut self, fd: Fd, record: &SyscallRecord) {
         let seq = self.seq;
         let Some(file) = self.file_at_mut(fd) else { return };
+        file.readable = false;
         // A wake-up that was noticed while the call ran may be older or younger than its result.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {
@@ -282,6 +293,7 @@ impl World {
             }
             (_, Some(Errno::ECONNRESET)) => {
                 file.state = Mask::RDHUP | Mask::HUP;
+                file.room = Some(true);
                 file.settled = true;
             }
             _ => return,
@@ -297,187 +309,25 @@ impl World {
             // How much of the buffer that took is not known until the queue is asked for.
             (Some(_), _) => None,
             (_, Some(Errno::EAGAIN)) => Some(false),
-            _ => file.room,
+            _ => {
+                // The error that it was told is told once.
+                file.state = file.state - Mask::ERR;
+                file.settled = false;
+                file.room
+            }
         };
     }
 
-    // --- wake-ups
-
-    /// A wake-up of a file: what `ep_poll_callback` does, for each registration of the file.
-    fn woken(&mut self, wakeup: &Wakeup) {
-        self.counters.wakeups += 1;
-        let (seq, t) = (self.seq, self.t);
-        let registered =
-            self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
-        let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
-        let Some(key) = registered.or_else(ghost) else { return };
-        if self.last_look.0 != wakeup.after || wakeup.after == Nanos(0) {
-            self.last_look = (wakeup.after, seq);
-        }
-        let look_began = self.last_look.1;
-        let mut copied = false;
-        let mut why = Reason::Woken(wakeup.band);
+    fn shut_down(&mut self, fd: Fd, how: How) {
+        let Some(key) = self.fds.get(&fd).map(|file| WatchKey { fd, file: *file }) else { return };
         if let Some(file) = self.files.get_mut(&key.file) {
-            file.woken = Some(t);
-            copied = file.copied;
-            why = file.take_wakeup(wakeup, seq);
-        }
-        if copied {
-            let keys: Vec<_> = self.instance.interest.of_file(key.file).map(|e| e.key).collect();
-            for key in keys {
-                self.callback(key, wakeup.band, why);
+            // Who has shut his own side may write as far as poll is concerned (`tcp_poll`).
+            if how != How::Rd {
+                file.room = Some(true);
             }
-        } else if !self.instance.check.paid(key, wakeup.after) {
-            self.callback(key, wakeup.band, why);
-        }
-        self.doubt_order(look_began);
-    }
-
-    /// Two files listed by one look at the edge log: their signals need not be in the order of the
-    /// callbacks.
-    fn doubt_order(&mut self, look_began: Seq) {
-        let seq = self.seq;
-        let Some(last) = self.instance.ready.entries.len().checked_sub(1) else { return };
-        let entries = &mut self.instance.ready.entries;
-        if last > 0 && entries[last].seq == seq && entries[last - 1].seq >= look_began {
-            entries[last].unsure = true;
-            entries[last - 1].unsure = true;
-        }
-    }
-
-    /// What was listed by this event, and what other threads listed while the call ran: which came
-    /// first is not known.
-    fn doubt_order_since(&mut self, started: Nanos) {
-        let seq = self.seq;
-        let entries = &mut self.instance.ready.entries;
-        if entries.back().is_none_or(|last| last.seq != seq) {
-            return;
-        }
-        let meanwhile = entries.iter().rev().skip(1).take_while(|e| e.since >= started).count();
-        if meanwhile > 0 {
-            entries.iter_mut().rev().take(meanwhile + 1).for_each(|entry| entry.unsure = true);
-        }
-    }
-
-    /// `ep_poll_callback` for one registration. An empty `band` is a wake-up without a key.
-    fn callback(&mut self, key: WatchKey, band: Mask, why: Reason) {
-        let at = (self.seq, self.t);
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
-        if !rules::concerns(entry.mask, band) {
-            return;
-        }
-        entry.woken_before = entry.woken.map(|(seq, _)| seq);
-        entry.woken = Some(at);
-        entry.wakeups += 1;
-        if !entry.listed {
-            self.list(key, why, false);
-        }
-        self.wake_one(self.seq);
-    }
-
-    /// Appends to the ready list unless it is there already, where it keeps its place.
-    pub(super) fn list(&mut self, key: WatchKey, why: Reason, unsure: bool) {
-        let (seq, since) = (self.seq, self.t);
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
-        if entry.listed {
-            return;
-        }
-        entry.listed = true;
-        let entry = ReadyEntry { key, why, since, seq, unsure };
-        self.instance.ready.entries.push_back(entry);
-        self.delta.added.push(entry);
-    }
-
-    pub(super) fn unlist(&mut self, key: WatchKey) {
-        if let Some(entry) = self.instance.interest.get_mut(key) {
-            entry.listed = false;
-        }
-        self.instance.ready.entries.retain(|entry| entry.key != key);
-        self.delta.removed.push(key);
-    }
-
-    /// Wakes the thread at the head of the wait queue, if there is one.
-    pub(super) fn wake_one(&mut self, harvest_from: Seq) {
-        let Some(id) = self.instance.wq.pop_head() else { return };
-        let t = self.t;
-        let Some(lane) = self.lane_mut(id) else { return };
-        if let LaneState::Asleep(call) = lane.state {
-            lane.state = LaneState::Harvesting(call);
-            // What it was late with it has told by then, or never will.
-            lane.late &= t.since(lane.since) < Check::PATIENCE;
-            lane.since = t;
-            lane.looked = true;
-            lane.harvest_from = harvest_from;
-        }
-    }
-
-    fn edge_log_changed(&mut self, state: EdgeLog) {
-        match state {
-            EdgeLog::Off => {
-                self.edge_log = EdgeLog::Off;
-                self.instance.check.owed.clear();
-                self.instance.check.sync = Sync::Unknown;
-            }
-            EdgeLog::Skipped => self.lost_sync(),
-            EdgeLog::Drained => {
-                // What was listed while nobody looked is not known yet.
-                if self.edge_log == EdgeLog::Off && self.instance.fd.is_some() {
-                    self.lost_sync();
-                }
-                self.edge_log = EdgeLog::Drained;
-            }
-        }
-    }
-
-    fn lost_sync(&mut self) {
-        // A wake-up that is missing may be among what was lost.
-        self.instance.check.owed.clear();
-        if self.instance.check.sync == Sync::Following {
-            self.instance.check.sync = Sync::Lost;
-        }
-        for file in self.files.values_mut() {
-            file.unread = None;
             file.settled = false;
-            file.drained = false;
         }
-    }
-}
-
-impl OpenFile {
-    /// Takes over what a wake-up says of the file, and why it would be listed for it.
-    fn take_wakeup(&mut self, wakeup: &Wakeup, seq: Seq) -> Reason {
-        if self.what == FileKind::Tcp || self.what == FileKind::Unix || self.what == FileKind::Pipe
-        {
-            self.settled = false;
-        }
-        if wakeup.band.any(Mask::OUT) {
-            self.room = Some(true);
-        }
-        let arrived = wakeup.band.any(Mask::IN);
-        match wakeup.unread {
-            Some(unread) => self.set_unread(unread, seq),
-            None if arrived => {
-                self.unread = None;
-                self.drained = false;
-            }
-            None => {}
-        }
-        match self.what {
-            FileKind::Listener => Reason::Connection(wakeup.unread),
-            FileKind::Eventfd if wakeup.band.any(Eventfd::WRITTEN) => Reason::Signalled,
-            FileKind::Eventfd if wakeup.band.any(Eventfd::TAKEN) => Reason::Room,
-            _ if wakeup.band.any(Mask::HUP | Mask::ERR) => Reason::PeerClosed,
-            // A wake-up for reading that brought no bytes is the end of the stream.
-            _ if arrived && wakeup.unread == Some(0) => Reason::PeerClosed,
-            _ if arrived => Reason::Arrived(wakeup.unread),
-            _ if wakeup.band.any(Mask::OUT) => Reason::Room,
-            _ => Reason::Woken(wakeup.band),
-        }
-    }
-
-    /// Times and counts that a snapshot needs: when it was last woken or served.
-    pub fn last_active(&self) -> Nanos {
-        let served = self.served.map(|(_, t)| t);
-        self.woken.max(served).unwrap_or(self.opened)
+        // inet_shutdown wakes the file's own watchers, without a key and without a signal.
+        self.callback(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
     }
 }

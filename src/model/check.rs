@@ -61,6 +61,22 @@ pub enum Sync {
     Lost,
 }
 
+/// Why the ready list is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing has been observed yet.
+    #[default]
+    Start,
+    /// Wake-ups are not being recorded.
+    Unrecorded,
+    /// They are recorded again; what was listed meanwhile has still to be told.
+    Resumed,
+    /// The kernel had no room for another signal (RLIMIT_SIGPENDING, getrlimit(2)).
+    Overflow,
+    /// What the server did was lost on its way here.
+    Gap,
+}
+
 /// The comparison of the model with the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Check {
@@ -81,6 +97,10 @@ pub struct Check {
     pub interest_agreed: u64,
     /// Whether the model follows.
     pub sync: Sync,
+    /// When it last ceased to follow, and why.
+    pub(super) lost: (Seq, Nanos),
+    /// Why the list is not known, while it is not.
+    pub loss: Loss,
     /// Calls were lost: the interest list has to be read from the kernel before it is right again.
     pub wants_resync: bool,
     recent: VecDeque<Divergence>,
@@ -104,11 +124,9 @@ impl Check {
         self.harvests[0] = (lane, at);
     }
 
-    /// Takes the debt of a registration, if a look at the edge log that began at `after` may have
-    /// brought the wake-up that it waits for.
-    pub(super) fn paid(&mut self, key: WatchKey, after: Nanos) -> bool {
-        let found = self.owed.iter().position(|owed| owed.key == key && after <= owed.t);
-        found.map(|at| self.owed.swap_remove(at)).is_some()
+    /// The wake-up that a report of this registration waited for has come.
+    pub(super) fn paid(&mut self, key: WatchKey) {
+        self.owed.retain(|owed| owed.key != key);
     }
 
     /// Debts that are too old to be paid: the wake-up is not coming.

@@ -27,6 +27,7 @@ impl Poll {
 
 /// An open file description (struct file).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
 pub struct OpenFile {
     /// The tool's number for it.
     pub id: FileId,
@@ -44,6 +45,8 @@ pub struct OpenFile {
     pub opened: Nanos,
     /// Bytes to read, or connections to accept; `None` if not known.
     pub unread: Option<u32>,
+    /// There is something to read or to accept, although it is not known how much.
+    pub(super) readable: bool,
     /// Bytes written and not yet acknowledged; for a listener the backlog limit.
     pub unsent: Option<u32>,
     /// Whether there is room to write; `None` if not known.
@@ -68,6 +71,9 @@ pub struct OpenFile {
     pub drained: bool,
     /// What polling it answers, if the source tells.
     pub told: Option<Mask>,
+    /// AF_UNIX: when the peer was last known not to have read all that was sent, and how much was
+    /// left then, unless more was sent since.
+    pub(super) owed_by_peer: Option<(Nanos, Option<u32>)>,
 }
 
 impl OpenFile {
@@ -82,6 +88,7 @@ impl OpenFile {
             refs: 1,
             opened,
             unread: None,
+            readable: false,
             unsent: None,
             // A fresh socket has an empty send buffer.
             room: matches!(what, FileKind::Tcp | FileKind::Unix).then_some(true),
@@ -95,6 +102,7 @@ impl OpenFile {
             served: None,
             drained: false,
             told: None,
+            owed_by_peer: None,
         }
     }
 
@@ -121,6 +129,7 @@ impl OpenFile {
             _ if self.state.has(Mask::RDHUP) => poll.set |= Mask::IN | Mask::RDNORM,
             Some(0) if self.settled => {}
             Some(1..) => poll.set |= Mask::IN | Mask::RDNORM,
+            None if self.readable => poll.set |= Mask::IN | Mask::RDNORM,
             // Nothing to read but woken since: it may be the end of the stream.
             Some(0) | None => poll.unknown |= Mask::IN | Mask::RDNORM,
         }
@@ -137,15 +146,19 @@ impl OpenFile {
     }
 
     /// Takes over what the kernel said of the queues.
-    pub fn learn(&mut self, queues: &Queues, seq: Seq) {
+    pub fn learn(&mut self, queues: &Queues, seq: Seq, t: Nanos) {
         if let Some(unread) = queues.unread {
             self.set_unread(unread, seq);
         }
         if let Some(unsent) = queues.unsent {
             self.unsent = Some(unsent);
+            self.owed_by_peer = (unsent > 0).then_some((t, Some(unsent)));
             if unsent == 0 && self.what != FileKind::Listener {
                 self.room = Some(true);
             }
+        }
+        if let Some(room) = queues.room {
+            self.room = Some(room);
         }
         if let Some(state) = queues.state {
             self.state = state;
@@ -153,9 +166,25 @@ impl OpenFile {
         }
     }
 
+    /// Takes over what polling it answered just now.
+    pub(super) fn learn_poll(&mut self, polled: Mask, seq: Seq) {
+        self.state = polled & (Mask::RDHUP | Mask::HUP | Mask::ERR);
+        self.settled = true;
+        if matches!(self.what, FileKind::Tcp | FileKind::Unix) {
+            self.room = Some(polled.has(Mask::OUT));
+        }
+        if !polled.any(Mask::IN) {
+            self.set_unread(0, seq);
+        } else if self.unread == Some(0) {
+            self.unread = None;
+        }
+        self.readable = polled.any(Mask::IN);
+    }
+
     /// Sets what is known to be unread.
     pub fn set_unread(&mut self, unread: u32, seq: Seq) {
         self.unread = Some(unread);
+        self.readable = unread > 0;
         self.unread_at = seq;
         if unread > 0 {
             self.drained = false;

@@ -1,13 +1,14 @@
 //! What `epoll_wait` will return, what it did return, and whether the two agree
 //! (`ep_send_events`, `ep_done_scan`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::event::{
-    Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Nanos, Peer, Seq, WatchKey,
+    Call, Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Nanos, Output, Peer, Seq,
+    SyscallRecord, WatchKey,
 };
 
-use super::check::{Difference, Divergence, Owed, Sync};
+use super::check::{Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
@@ -32,14 +33,20 @@ struct Comparison<'a> {
     events: &'a [Delivery],
     /// The event that set the harvest off.
     from: Seq,
+    /// When the call had returned.
+    done: Nanos,
     /// Whether `maxevents` was reached, so that the rest of the list was not looked at.
     full: bool,
+    /// Whether the list was known, and every wake-up up to the return.
     judged: bool,
     differences: Vec<Difference>,
     /// Listed entries that were reported.
     taken: Vec<ReadyEntry>,
-    /// Reported before their wake-up was seen.
+    /// Reported without having been listed, or with bits that only a wake-up can have brought: it
+    /// is still to be told.
     early: Vec<WatchKey>,
+    /// Listed entries that the harvest did not reach.
+    rest: Vec<ReadyEntry>,
     /// Listed entries that were woken too late to be seen by the harvest.
     later: Vec<ReadyEntry>,
 }
@@ -72,106 +79,109 @@ impl World {
         prediction
     }
 
-    /// `epoll_wait` returned `events`: compares them with the list, then corrects the list by them.
-    pub(super) fn harvested(&mut self, id: LaneId, max: u32, events: &[Delivery], log: EdgeLog) {
+    /// `epoll_wait` returned events, or none: compares them with the list, then corrects the list by
+    /// them.
+    pub(super) fn harvested(&mut self, id: LaneId, record: &SyscallRecord) {
         self.instance.wq.remove(id);
+        let (Call::EpollWait { max, timeout_ms, .. }, Output::Events { events, log, done }) =
+            (record.call, &record.output)
+        else {
+            return;
+        };
         let seq = self.seq;
         let from = self.lane_mut(id).map_or(seq, |lane| {
             lane.turns += 1;
             lane.batch.fill(events);
             lane.harvest_from
         });
+        // A call that times out beside an entry leaves it to the thread that was woken for it.
+        let timed_out = events.is_empty() && timeout_ms > 0 && record.ret.value().is_some();
+        if timed_out && self.is_harvesting(id) {
+            return;
+        }
+        let known = self.instance.check.sync == Sync::Following;
         let mut c = Comparison {
             events,
             from,
+            done: *done,
             full: u32::try_from(events.len()).is_ok_and(|n| n >= max),
-            judged: self.instance.check.sync == Sync::Following && log == EdgeLog::Drained,
+            judged: known && *log == EdgeLog::Drained,
             differences: Vec::new(),
             taken: Vec::with_capacity(events.len()),
             early: Vec::new(),
+            rest: Vec::new(),
             later: Vec::new(),
         };
         self.walk(&mut c);
         self.learn_bits(&mut c);
-        self.put_back(&c);
-        self.settle_check(id, &c, log);
+        self.recover(&c);
+        self.put_back(&mut c, id);
+        self.settle_check(id, &c, *log);
         if !self.instance.ready.is_empty() {
             self.wake_one(from);
         }
     }
 
-    /// Walks the list from the head as the kernel did, taking entries off; what it did not reach
-    /// stays in place.
+    /// Whether another thread may be going through the list.
+    fn is_harvesting(&self, but: LaneId) -> bool {
+        let harvests = |lane: &Lane| matches!(lane.state, LaneState::Harvesting(_));
+        self.lanes.iter().any(|lane| lane.id != but && harvests(lane))
+    }
+
+    /// A harvest that began after the list was lost and reached its end tells it all.
+    fn recover(&mut self, c: &Comparison<'_>) {
+        let check = &self.instance.check;
+        let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
+        if check.sync == Sync::Lost && recorded && !c.full && c.from > check.lost.0 {
+            self.found_sync(c.from);
+        }
+    }
+
+    /// Walks the list from the head as the kernel did, taking entries off: it polls each, and
+    /// either reports it or drops it, until `maxevents` are found. What it did not reach stays in
+    /// place.
     fn walk(&mut self, c: &mut Comparison<'_>) {
-        let mut next = 0;
-        while !(c.full && next == c.events.len()) {
-            if self.came_first(c, next) {
-                next += 1;
+        let list: Vec<_> = std::mem::take(&mut self.instance.ready.entries).into();
+        // Where each event stood. The last one is where a full harvest ended.
+        let place = |event: &Delivery| {
+            let key = InterestList::key_of(event);
+            list.iter().position(|entry| entry.key == key)
+        };
+        let places: Vec<_> = c.events.iter().map(place).collect();
+        let end = places.iter().flatten().max().map_or(0, |last| last + 1);
+        let end = if c.full { end } else { list.len() };
+        for (at, entry) in list.iter().enumerate() {
+            if at >= end || (c.full && !places.contains(&Some(at)) && self.is_ready(entry.key)) {
+                // The kernel passes over nothing that is ready: it stood behind the end.
+                c.rest.push(ReadyEntry { unsure: entry.unsure || at < end, ..*entry });
                 continue;
             }
-            let Some(entry) = self.instance.ready.entries.pop_front() else { break };
             if let Some(listed) = self.instance.interest.get_mut(entry.key) {
                 listed.listed = false;
             }
             self.delta.removed.push(entry.key);
-            let same = |event: &Delivery| InterestList::key_of(event) == entry.key;
-            if c.events[next..].first().is_some_and(same) {
-                c.taken.push(entry);
-                next += 1;
-                // Those that were met too early are behind us.
-                while c.events[next..].first().is_some_and(|e| c.took(InterestList::key_of(e))) {
-                    next += 1;
-                }
-            } else if c.events[next..].iter().any(same) {
-                // Reported in another place than expected.
-                let instead = c.events[next..].first().map(InterestList::key_of);
-                let sure = |ready: &ReadyEntry| !ready.unsure && ready.seq <= c.from;
-                let other = instead.and_then(|key| self.instance.ready.find(key));
-                if sure(&entry) && other.is_some_and(|(_, other)| sure(other)) {
-                    c.differences.push(Difference::Order(entry.key));
-                }
-                c.taken.push(entry);
+            if places.contains(&Some(at)) {
+                c.taken.push(*entry);
             } else {
-                self.passed_over(entry, c);
+                self.passed_over(*entry, c);
             }
         }
-        for event in c.events {
-            let key = InterestList::key_of(event);
-            if !c.took(key) && self.instance.interest.get(key).is_some() {
-                c.early.push(key);
-                if let Some(at) = self.instance.ready.find(key).map(|(at, _)| at) {
-                    // It stood behind the end of the harvest: the order was another one.
-                    self.instance.ready.entries.remove(at);
-                    self.delta.removed.push(key);
-                }
+        let early = c.events.iter().zip(&places).filter(|(_, place)| place.is_none());
+        let early = early.map(|(event, _)| InterestList::key_of(event));
+        c.early.extend(early.filter(|key| self.instance.interest.get(*key).is_some()));
+        let stood: Vec<_> = places.iter().flatten().collect();
+        for pair in stood.windows(2) {
+            let [first, second] = pair else { continue };
+            if first > second && stood_behind(&list[**first], &list[**second], c.from) {
+                c.differences.push(Difference::Order(list[**first].key));
             }
         }
     }
 
-    /// Whether the next event reported stood before the head of the list, where the model had it
-    /// later or not at all: the head is ready, was not reported, and the kernel passes over nothing
-    /// that is. The entry of the event is taken; the head stays.
-    fn came_first(&mut self, c: &mut Comparison<'_>, next: usize) -> bool {
-        let Some(head) = self.instance.ready.entries.front().copied() else { return false };
-        let Some(event) = c.events.get(next).filter(|_| c.full) else { return false };
-        let (key, of) = (InterestList::key_of(event), InterestList::key_of);
-        let mask = self.instance.interest.get(head.key).map_or(Mask::EMPTY, |entry| entry.mask);
-        let ready = self.files.get(&head.key.file).is_some_and(|file| file.poll().surely(mask));
-        if key == head.key || !ready || c.events[next..].iter().any(|e| of(e) == head.key) {
-            return false;
-        }
-        // Not listed yet: whatever listed it is told later.
-        let Some((at, _)) = self.instance.ready.find(key) else { return true };
-        let Some(entry) = self.instance.ready.entries.remove(at) else { return true };
-        if let Some(listed) = self.instance.interest.get_mut(key) {
-            listed.listed = false;
-        }
-        self.delta.removed.push(key);
-        if !entry.unsure && !head.unsure && entry.seq <= c.from && head.seq <= c.from {
-            c.differences.push(Difference::Order(key));
-        }
-        c.taken.push(entry);
-        true
+    /// Whether polling the file is known to find that registration ready.
+    fn is_ready(&self, key: WatchKey) -> bool {
+        let Some(entry) = self.instance.interest.get(key) else { return false };
+        self.files.get(&key.file).is_some_and(|file| file.poll().surely(entry.mask))
     }
 
     /// A listed entry that was not reported although there was room: the kernel polled it and
@@ -180,13 +190,14 @@ impl World {
         let handled = self.being_handled(entry.key).is_some();
         let Some(watch) = self.instance.interest.get(entry.key) else { return };
         let woken_late = watch.woken.is_some_and(|(seq, _)| seq > c.from);
-        if entry.seq > c.from || woken_late {
-            c.later.push(ReadyEntry { unsure: true, ..entry });
-            return;
-        }
         let mask = watch.mask;
         let Some(file) = self.files.get_mut(&entry.key.file) else { return };
-        if file.poll().surely(mask) && !entry.unsure && !handled {
+        let poll = file.poll();
+        if entry.seq > c.from || woken_late {
+            // Ready and not reported: it was woken after the harvest had polled it.
+            let sure = poll.surely(mask) && !handled && !entry.unsure;
+            c.later.push(ReadyEntry { unsure: !sure, ..entry });
+        } else if poll.surely(mask) && !entry.unsure && !handled {
             c.differences.push(Difference::NotReported(entry.key));
             file.unread = None;
             file.room = None;
@@ -204,6 +215,7 @@ impl World {
             let mask = entry.mask;
             let late = entry.woken.is_some_and(|(woken, _)| woken > c.from);
             entry.delivered = Some((seq, t, event.mask));
+            entry.harvested = Some(c.done);
             entry.deliveries += 1;
             let Some(file) = self.files.get_mut(&key.file) else { continue };
             let poll = file.poll();
@@ -211,12 +223,17 @@ impl World {
             let impossible = event.mask - poll.set - poll.unknown;
             // What only a wake-up can have brought: it is on its way.
             let news = Mask::IN | Mask::RDHUP | Mask::HUP | Mask::ERR;
-            if !late && !handled && (!event.mask.has(expected) || !(impossible - news).is_empty()) {
+            if !late && !handled && !event.mask.has(expected) {
                 c.differences.push(Difference::Bits { key, expected, reported: event.mask });
-            } else if !late && !handled && !impossible.is_empty() && !c.early.contains(&key) {
+            } else if !late && impossible.any(news) && !c.early.contains(&key) {
                 c.early.push(key);
             }
             file.learn_report(event.mask, mask, late, seq);
+        }
+        for key in &c.early {
+            if let Some(entry) = self.instance.interest.get_mut(*key) {
+                entry.unexplained = true;
+            }
         }
     }
 
@@ -229,7 +246,12 @@ impl World {
     /// what was woken meanwhile, of which it is not known whether it came during the harvest or
     /// after it. An edge-triggered one is gone, unless a second wake-up around the harvest may have
     /// listed it again.
-    fn put_back(&mut self, c: &Comparison<'_>) {
+    fn put_back(&mut self, c: &mut Comparison<'_>, id: LaneId) {
+        if self.instance.check.sync != Sync::Following {
+            return;
+        }
+        // Which of two harvests at the same time put its entries back first is not known.
+        let both = self.is_overlapped(id, c.from);
         let (seq, since) = (self.seq, self.t);
         let (instance, added) = (&mut self.instance, &mut self.delta.added);
         let (interest, changed) = (&mut instance.interest, &mut instance.interest_changed);
@@ -242,32 +264,49 @@ impl World {
                     *changed = seq;
                     return None;
                 }
-                After::Back => (Reason::PutBack, false),
-                After::Gone if c.woken_again(entry) => (Reason::Perhaps, true),
+                After::Back => (Reason::PutBack, both),
+                After::Gone if c.listed_again(entry) => (Reason::Perhaps, true),
                 After::Gone => return None,
             };
-            relist(interest, added, ReadyEntry { key, why, since, seq, unsure })
+            Some(ReadyEntry { key, why, since, seq, unsure })
         });
-        rules::merge(&mut instance.ready.entries, [], reported);
-        let later = c.later.iter().filter_map(|entry| relist(interest, added, *entry));
-        instance.ready.entries.extend(later);
+        let reported: Vec<_> = reported.collect();
+        // During the harvest they go before what is put back, after it behind.
+        let unplaced = c.later.len() > 1 || !reported.is_empty();
+        let unsure = |entry: &ReadyEntry| ReadyEntry { unsure: entry.unsure || unplaced, ..*entry };
+        let later = c.later.iter().map(unsure);
+        let mut list: VecDeque<_> = std::mem::take(&mut c.rest).into();
+        for ready in reported.into_iter().chain(later) {
+            if let Some(entry) = interest.get_mut(ready.key).filter(|entry| !entry.listed) {
+                entry.listed = true;
+                added.push(ready);
+                list.push_back(ready);
+            }
+        }
+        // There are some already if the list became known just now.
+        list.append(&mut instance.ready.entries);
+        instance.ready.entries = list;
     }
 
-    fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
-        let (seq, t) = (self.seq, self.t);
-        let check = &mut self.instance.check;
-        // Another thread's harvest may have come before this one, and be told only later.
+    /// Whether another thread was going through the list at the same time.
+    fn is_overlapped(&self, id: LaneId, from: Seq) -> bool {
         let inside = |lane: &Lane| {
             let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
             lane.id != id && waits && lane.looked
         };
-        let late = |lane: &Lane| lane.id == id && lane.late;
-        let overlapped = self.lanes.iter().any(|lane| inside(lane) || late(lane))
-            || check.harvests.iter().any(|(lane, at)| *lane != id && *at > c.from);
+        let harvests = &self.instance.check.harvests;
+        self.lanes.iter().any(inside) || harvests.iter().any(|(lane, at)| *lane != id && *at > from)
+    }
+
+    fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
+        let (seq, t) = (self.seq, self.t);
+        // Another thread's harvest may have come before this one, and be told only later.
+        let overlapped = self.is_overlapped(id, c.from);
+        let owed: Vec<_> = c.early.iter().copied().filter(|key| self.is_signalled(*key)).collect();
+        let check = &mut self.instance.check;
         check.harvested_by(id, seq);
         if c.judged && !overlapped {
-            let owed = c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id });
-            check.owed.extend(owed);
+            check.owed.extend(owed.iter().map(|key| Owed { key: *key, seq, t, lane: id }));
         }
         // Who reads the edge log may be kept from telling what it has read: until somebody else has
         // read it to its end a wake-up may be in its hands.
@@ -278,13 +317,8 @@ impl World {
             check.differ(divergence);
             self.delta.divergences.push(divergence);
         }
-        let clear = c.differences.is_empty() && c.early.is_empty();
-        if !c.judged || (overlapped && !clear) || (c.differences.is_empty() && !clear) {
+        if !c.judged || overlapped || !c.early.is_empty() {
             check.unjudged += 1;
-            let whole = !c.full && log == EdgeLog::Drained && !check.wants_resync;
-            if check.sync == Sync::Lost && whole {
-                check.sync = Sync::Following;
-            }
             return;
         }
         if c.differences.is_empty() {
@@ -295,6 +329,14 @@ impl World {
             check.differ(divergence);
             self.delta.divergences.push(divergence);
         }
+    }
+
+    /// Whether each wake-up that can list that registration is told: room to write often is not,
+    /// nor is a second one after a reset (`tcp_reset`).
+    fn is_signalled(&self, key: WatchKey) -> bool {
+        let Some(entry) = self.instance.interest.get(key) else { return false };
+        let over = |file: &OpenFile| file.state.any(Mask::HUP | Mask::ERR);
+        !entry.mask.has(Mask::OUT) && !self.files.get(&key.file).is_some_and(over)
     }
 
     /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
@@ -396,33 +438,28 @@ impl World {
     }
 }
 
-/// An entry that comes back to the ready list, unless it is there.
-fn relist(
-    interest: &mut InterestList,
-    added: &mut Vec<ReadyEntry>,
-    ready: ReadyEntry,
-) -> Option<ReadyEntry> {
-    let entry = interest.get_mut(ready.key).filter(|entry| !entry.listed)?;
-    entry.listed = true;
-    added.push(ready);
-    Some(ready)
+/// Whether the first entry, which the model has behind the second one, is known to have stood
+/// there. Two signals may have been queued in another order than the callbacks were called, so the
+/// wake-ups must be far apart; what one harvest put back is in its order.
+fn stood_behind(first: &ReadyEntry, second: &ReadyEntry, from: Seq) -> bool {
+    let sure = |entry: &ReadyEntry| !entry.unsure && entry.seq <= from;
+    let together = first.seq == second.seq;
+    let apart = first.since.since(second.since) > Check::PATIENCE;
+    sure(first) && sure(second) && (together || apart)
 }
 
 impl Comparison<'_> {
-    fn took(&self, key: WatchKey) -> bool {
-        self.taken.iter().any(|entry| entry.key == key)
-    }
-
-    /// Whether a wake-up of that registration may have come after the harvest: there was one
-    /// after its beginning, and an earlier one explains the report.
-    fn woken_again(&self, entry: &InterestEntry) -> bool {
+    /// Whether that registration may have been listed again after the harvest had reported it:
+    /// there was a wake-up or a MOD after its beginning, and an earlier one explains the report.
+    fn listed_again(&self, entry: &InterestEntry) -> bool {
         let late = entry.woken.is_some_and(|(seq, _)| seq > self.from);
         let both_late = entry.woken_before.is_some_and(|seq| seq > self.from);
+        let changed = entry.changed.0 > self.from;
         let listed_before = || {
             let listed = self.taken.iter().find(|ready| ready.key == entry.key);
             listed.is_some_and(|ready| ready.seq <= self.from)
         };
-        late && (both_late || listed_before())
+        (late && both_late) || ((late || changed) && listed_before())
     }
 }
 
@@ -442,8 +479,9 @@ impl OpenFile {
         if mask.has(Mask::IN) && !reported.any(Mask::IN) && !late {
             self.set_unread(0, seq);
         }
-        if reported.any(Mask::IN) && self.unread == Some(0) {
-            self.unread = None;
+        if reported.any(Mask::IN) {
+            self.unread = self.unread.filter(|unread| *unread > 0);
+            self.readable = true;
         }
     }
 }

@@ -31,6 +31,10 @@ pub struct InterestEntry {
     pub woken_before: Option<Seq>,
     /// What its source calls it, if that names things.
     pub name: Option<Box<str>>,
+    /// When the last harvest that reported it was over.
+    pub(super) harvested: Option<Nanos>,
+    /// It was reported without having been listed: its wake-up is still to be told.
+    pub(super) unexplained: bool,
 }
 
 impl InterestEntry {
@@ -47,7 +51,15 @@ impl InterestEntry {
             listed: false,
             woken_before: None,
             name: None,
+            harvested: None,
+            unexplained: false,
         }
+    }
+
+    /// Whether what happened at some time after `after` may have happened before the end of the
+    /// last harvest that reported it.
+    pub(super) fn harvested_since(&self, after: Nanos) -> bool {
+        self.harvested.is_some_and(|harvested| after < harvested)
     }
 
     /// Whether it can report: a one-shot registration that has fired cannot (`ep_send_events`).

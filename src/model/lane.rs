@@ -145,9 +145,6 @@ pub struct Lane {
     /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
     /// later may have come before or after the harvest.
     pub harvest_from: Seq,
-    /// Nothing was heard of its harvest for so long that it was put back to sleep: if it does
-    /// return with events, what they are compared with has been given up.
-    pub late: bool,
     /// What its source calls it, if that names things.
     pub name: Option<Box<str>>,
 }
@@ -190,6 +187,11 @@ impl WaitQueue {
     /// Whether nobody sleeps.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
+    }
+
+    /// Whether that thread sleeps there.
+    pub fn contains(&self, lane: LaneId) -> bool {
+        self.lanes.contains(&lane)
     }
 
     pub(super) fn push_head(&mut self, lane: LaneId) {

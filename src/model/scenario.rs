@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Head, Kind,
-    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings, SyscallRecord,
-    Wakeup, WatchKey,
+    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind,
+    Head, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
+    SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Subject, Timeline, TrackId, World, why};
@@ -161,7 +161,7 @@ impl Scenario {
     }
 
     pub(super) fn queues(self, fd: i32, unread: u32) -> Self {
-        let queues = Queues { unread: Some(unread), unsent: None, state: None };
+        let queues = Queues { unread: Some(unread), ..Queues::default() };
         self.tool(Kind::Arrive { fd: Fd(fd), queues })
     }
 
@@ -180,6 +180,33 @@ impl Scenario {
         self.push(lane, Kind::Enter(call))
     }
 
+    /// Those threads are found asleep in `epoll_wait`, and no others.
+    pub(super) fn asleep(self, lanes: &[u8]) -> Self {
+        let since = self.world.t;
+        self.tool(Kind::Asleep { lanes: lanes.iter().map(|lane| LaneId(*lane)).collect(), since })
+    }
+
+    /// fdinfo lists these registrations.
+    pub(super) fn resync(self, entries: &[(i32, Mask)]) -> Self {
+        let entry = |(fd, mask): &(i32, Mask)| FdinfoEntry {
+            fd: Fd(*fd),
+            mask: *mask | Mask::ALWAYS,
+            file: self.file(*fd),
+        };
+        let entries = entries.iter().map(entry).collect();
+        self.tool(Kind::Resync { ep: EP, entries })
+    }
+
+    /// The numbers on the ready list, head first, in brackets those that are not certain; `None`
+    /// if it is not known.
+    pub(super) fn ready(&self) -> Option<String> {
+        let entry = |e: &super::ReadyEntry| {
+            if e.unsure { format!("({})", e.key.fd) } else { e.key.fd.to_string() }
+        };
+        let list: Vec<_> = self.world.instance.ready.iter().map(entry).collect();
+        self.world.knows_ready_list().then(|| list.join(" "))
+    }
+
     /// `epoll_wait` returns these events.
     pub(super) fn report(self, lane: u8, events: &[(i32, Mask)]) -> Self {
         self.report_with(lane, events, EdgeLog::Drained)
@@ -192,7 +219,8 @@ impl Scenario {
             |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
         let events: Box<[Delivery]> = events.iter().map(delivery).collect();
         let ret = Ret::ok(i64::try_from(events.len()).expect("a small number"));
-        self.call(lane, call, ret, Output::Events { events, log })
+        let done = Nanos(self.world.t.0 + self.step * 3 / 4);
+        self.call(lane, call, ret, Output::Events { events, log, done })
     }
 
     /// `epoll_wait` is entered and returns these events.
@@ -230,6 +258,13 @@ impl Scenario {
 
     pub(super) fn close(self, lane: u8, fd: i32) -> Self {
         self.call(lane, Call::Close { fd: Fd(fd) }, Ret::ok(0), Output::None)
+    }
+
+    /// `epoll_wait` comes back with that error after it has looked at the list.
+    pub(super) fn report_fails(self, lane: u8, errno: Errno) -> Self {
+        let (call, done) = (self.wait_call(), Nanos(self.world.t.0 + self.step * 3 / 4));
+        let output = Output::Events { events: Box::default(), log: EdgeLog::Drained, done };
+        self.call(lane, call, Ret::err(errno), output)
     }
 
     pub(super) fn wait_fails(self, lane: u8, errno: Errno) -> Self {

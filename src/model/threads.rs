@@ -1,17 +1,10 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
-use crate::event::{Call, Fd, FileId, LaneChange, LaneId, Mask, Nanos, Pass, WatchKey};
+use crate::event::{Call, EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, WatchKey};
 
 use super::check::Sync;
 use super::lane::{Lane, LaneState};
-use super::ready::ReadyEntry;
 use super::world::World;
-
-/// A harvest is over after this time: a thread that has not returned by then sleeps.
-const HARVEST_TAKES: Nanos = Nanos(2_000_000);
-
-/// A thread that is to be woken runs within this time, also on a busy machine.
-const NO_DOUBT: Nanos = Nanos(500_000_000);
 
 impl World {
     pub(super) fn lane_mut(&mut self, id: LaneId) -> Option<&mut Lane> {
@@ -32,12 +25,10 @@ impl World {
     /// is stale and sleeps (`ep_poll`).
     pub(super) fn entered(&mut self, id: LaneId, call: Call) {
         let (seq, t) = (self.seq, self.t);
-        let idle = !self.instance.ready.iter().any(|entry| self.may_report(entry.key));
-        if idle && self.instance.check.sync == Sync::Following {
-            let stale: Vec<_> = self.instance.ready.iter().map(|entry| entry.key).collect();
-            for key in stale {
-                self.unlist(key);
-            }
+        let known = self.instance.check.sync == Sync::Following;
+        let idle = known && !self.instance.ready.iter().any(|entry| self.may_report(entry.key));
+        if idle {
+            self.unlist_all();
         }
         self.instance.check.harvested_by(id, seq);
         let sleeps = idle && call.may_sleep();
@@ -49,66 +40,59 @@ impl World {
         lane.since = t;
         lane.harvest_from = seq;
         lane.looked = !sleeps;
-        lane.late = false;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
     }
 
-    /// A thread that was woken and has not returned for a while found nothing: it sleeps again, at
-    /// the head of the wait queue, and what it polled has left the list (`ep_poll`).
-    pub(super) fn back_to_sleep(&mut self, but: LaneId) {
-        let t = self.t;
-        let slow = |lane: &Lane| match lane.state {
-            LaneState::Harvesting(call) if call.may_sleep() && lane.id != but => {
-                (t.since(lane.since) > HARVEST_TAKES).then_some((lane.since, lane.id, call))
-            }
-            _ => None,
+    /// Those threads, and no others, slept in `epoll_wait` at some time after `since`.
+    ///
+    /// Nobody sleeps beside an entry: a thread that is about to sleep looks at the list and puts
+    /// itself on the wait queue under one lock (`ep_poll`), whoever lists something wakes one of the
+    /// sleepers under the same lock (`ep_poll_callback`), and whoever leaves something there, too
+    /// (`ep_done_scan`). So if all threads that are in the call sleep, the list was empty. A thread
+    /// that was woken and sleeps again has polled what it was woken for and found nothing.
+    pub(super) fn found_asleep(&mut self, asleep: &[LaneId], since: Nanos) {
+        for id in asleep {
+            self.sleeps_again(*id, since);
+        }
+        let inside = |lane: &Lane| {
+            matches!(lane.state, LaneState::Harvesting(call) | LaneState::Asleep(call)
+                if matches!(call, Call::EpollWait { .. }))
         };
-        let mut sleepers: Vec<_> = self.lanes.iter().filter_map(slow).collect();
-        if sleepers.is_empty() {
+        let sleeps = |lane: &Lane| asleep.contains(&lane.id) && self.instance.wq.contains(lane.id);
+        let mut waiting = self.lanes.iter().filter(|lane| inside(lane)).peekable();
+        if waiting.peek().is_none() || !waiting.all(sleeps) {
             return;
         }
-        sleepers.sort_unstable_by_key(|(since, id, _)| (*since, *id));
-        for (since, id, call) in sleepers {
-            self.instance.wq.push_head(id);
-            if let Some(lane) = self.lane_mut(id) {
-                lane.state = LaneState::Asleep(call);
-                lane.late = true;
-                self.drop_stale(since);
-            }
-        }
-    }
-
-    /// Takes off the list what was there at `since` and is not known to be listed and ready: it was
-    /// polled, or it was not there.
-    fn drop_stale(&mut self, since: Nanos) {
-        let stale = |entry: &&ReadyEntry| {
-            let mask = self.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
-            let ready = self.files.get(&entry.key.file).is_some_and(|f| f.poll().surely(mask));
-            entry.since <= since && (entry.unsure || !ready)
-        };
-        let stale: Vec<_> = self.instance.ready.iter().filter(stale).map(|e| e.key).collect();
-        for key in stale {
-            self.unlist(key);
-        }
-        // It would have been reported, unless the thread was kept from running meanwhile.
-        for entry in self.instance.ready.entries.iter_mut().filter(|e| e.since <= since) {
-            entry.unsure = true;
-        }
-    }
-
-    /// Nothing has happened for a while. What is doubtful and would have been reported to a thread
-    /// that sleeps is not listed.
-    pub(super) fn quiet(&mut self) {
-        let t = self.t;
-        let long = |since: Nanos| t.since(since) > NO_DOUBT;
-        let sleeper = |lane: &Lane| matches!(lane.state, LaneState::Asleep(_)) && long(lane.since);
-        if !self.lanes.iter().any(sleeper) {
-            return;
-        }
-        let doubtful = |entry: &&ReadyEntry| entry.unsure && long(entry.since);
-        let gone: Vec<_> = self.instance.ready.iter().filter(doubtful).map(|e| e.key).collect();
+        let gone = self.instance.ready.iter().filter(|entry| entry.since <= since);
+        let gone: Vec<_> = gone.map(|entry| entry.key).collect();
         for key in gone {
             self.unlist(key);
+        }
+        let check = &self.instance.check;
+        let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
+        if check.sync == Sync::Lost && recorded && check.lost.1 <= since {
+            // What was woken after the question may be listed.
+            let from = self.instance.interest.iter().filter_map(|entry| entry.woken);
+            let from = from.filter(|(_, t)| *t <= since).map(|(seq, _)| seq).max();
+            self.found_sync(from.unwrap_or(Seq(0)));
+        }
+    }
+
+    /// A thread was found asleep at some time after `since`, and has told nothing since then.
+    fn sleeps_again(&mut self, id: LaneId, since: Nanos) {
+        let (ep, max) = (self.instance.fd, self.settings.max_events);
+        let Some(lane) = self.lane(id).filter(|lane| lane.since <= since) else { return };
+        let call = match (&lane.state, ep) {
+            (LaneState::Harvesting(call) | LaneState::Asleep(call), _) => *call,
+            // Its call was lost.
+            (LaneState::Running, Some(ep)) => Call::EpollWait { ep, max, timeout_ms: -1 },
+            _ => return,
+        };
+        if !self.instance.wq.contains(id) {
+            self.instance.wq.push_head(id);
+        }
+        if let Some(lane) = self.lane_mut(id) {
+            lane.state = LaneState::Asleep(call);
         }
     }
 
@@ -157,21 +141,15 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{EDGE, IN, Scenario};
-    use crate::event::{EdgeLog, Fd, Kind, Mask, Wakeup};
+    use super::super::scenario::{EDGE, IN, LEVEL, Scenario};
+    use crate::event::{EdgeLog, Errno, Fd, Kind, Mask, Wakeup};
 
-    /// A thread is woken, and its return is told only after 3 ms in which something else was seen.
-    fn told_late() -> Scenario {
-        let held_up = Scenario::new().listen(4, IN).client(7, EDGE).enter(1).wakeup(7, IN, None);
-        let world = held_up.every(3_000_000).wakeup(4, IN, Some(1));
-        world.report(1, &[(7, IN), (4, IN)])
+    fn ready(s: &Scenario) -> String {
+        s.ready().unwrap_or_else(|| "unknown".to_owned())
     }
 
-    #[test]
-    fn a_report_that_is_told_late_is_not_judged() {
-        let later = told_late().every(200_000_000).turn(1, &[(4, IN)]);
-        let check = &later.world.instance.check;
-        assert_eq!((check.diverged, check.unjudged), (0, 1), "{:?}", check.recent().last());
+    fn edge() -> Scenario {
+        Scenario::new().listen(4, IN).client(7, EDGE).client(8, EDGE).client(9, LEVEL)
     }
 
     /// A connection is reported before its wake-up is told, which takes the observer long: nobody
@@ -179,9 +157,10 @@ mod tests {
     #[test]
     fn a_wake_up_that_its_reader_has_not_told_yet_is_not_missing() {
         let early = || Scenario::new().listen(4, IN).turn(1, &[(4, IN)]);
-        let looked = early().world.t;
+        let looked = early().every(1000).world.t;
         let band = Mask::IN;
-        let told = Kind::Wakeup(Wakeup { fd: Fd(4), band, unread: Some(1), after: looked });
+        let after = crate::event::Nanos(looked.0 - 900_000);
+        let told = Kind::Wakeup(Wakeup { fd: Fd(4), band, unread: Some(1), after });
         let busy = |log| {
             let waits = early().every(150_000_000).enter(1);
             waits.every(1000).report_with(1, &[(4, IN)], log)
@@ -196,9 +175,69 @@ mod tests {
     }
 
     #[test]
-    fn the_next_report_is_judged_again() {
-        let later = told_late().turn(1, &[(7, IN), (4, IN)]);
-        let later = later.every(200_000_000).turn(1, &[(4, IN)]);
-        assert!(later.world.instance.check.diverged > 0, "7 is edge-triggered and was taken");
+    fn nobody_sleeps_beside_an_entry() {
+        let s = edge().enter(1).arrive(7, 3);
+        assert_eq!(ready(&s), "7");
+        let s = s.asleep(&[1]);
+        assert_eq!(ready(&s), "");
+        assert_eq!(s.world.instance.wq.iter().count(), 1, "it sleeps again");
+        assert_eq!(ready(&s.arrive(7, 6)), "7", "the next wake-up lists it again");
+    }
+
+    #[test]
+    fn a_sleeper_proves_nothing_while_another_thread_looks_at_the_list() {
+        let s = edge().thread(2).enter(1).enter(2).arrive(7, 3);
+        let s = s.asleep(&[1]);
+        assert_eq!(ready(&s), "7", "T2 was woken for it");
+        assert_eq!(ready(&s.asleep(&[2, 1])), "");
+    }
+
+    #[test]
+    fn what_is_woken_after_the_question_stays_listed() {
+        let s = edge().enter(1).arrive(7, 3);
+        let since = s.world.t;
+        let s = s.arrive(8, 1);
+        let lanes = [crate::event::LaneId(1)].into();
+        assert_eq!(ready(&s.tool(Kind::Asleep { lanes, since })), "8");
+    }
+
+    #[test]
+    fn an_interrupted_wait_has_looked_at_the_list() {
+        let s = edge().arrive(7, 3).arrive(9, 3).read(1, 7, 4096, 3).again(1, 7).read(1, 9, 9, 3);
+        let s = s.again(1, 9);
+        assert_eq!(ready(&s), "7 9");
+        let s = s.enter(1).wakeup(8, Mask::OUT, None).report_fails(1, Errno::EINTR);
+        assert_eq!(ready(&s), "");
+        // What was woken while it ran, and is ready, was woken after its last look.
+        let s = edge().enter(1).arrive(8, 3).report_fails(1, Errno::EINTR);
+        assert_eq!(ready(&s), "");
+        let s = edge().enter(1).arrive(8, 3).arrive(9, 3).report_fails(1, Errno::EINTR);
+        assert_eq!(ready(&s), "9");
+        assert_eq!(s.world.instance.check.diverged, 1, "8 woke it, and was not reported");
+    }
+
+    #[test]
+    fn after_a_burst_a_sleeper_tells_that_the_list_is_empty() {
+        let burst = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off)).report(1, &[(7, IN)]);
+        let calm = burst.enter(1).tool(Kind::EdgeLog(EdgeLog::Drained));
+        assert_eq!(ready(&calm), "unknown");
+        let known = calm.asleep(&[1]);
+        assert_eq!(ready(&known), "");
+        assert_eq!(ready(&known.arrive(7, 3)), "7");
+    }
+
+    #[test]
+    fn after_a_burst_a_wait_that_returns_less_than_its_max_tells_what_is_left() {
+        let calm = || {
+            let burst = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off)).report(1, &[(7, IN)]);
+            burst.tool(Kind::EdgeLog(EdgeLog::Drained)).settings(|s| s.max_events = 2)
+        };
+        let less = calm().enter(1).arrive(8, 3).report(1, &[(9, IN)]);
+        assert_eq!(ready(&less), "9 (8)", "level-triggered, and woken meanwhile");
+        let full = calm().turn(1, &[(9, IN), (8, IN)]);
+        assert_eq!(ready(&full), "unknown", "what it did not reach is not known");
+        let before = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off));
+        let before = before.tool(Kind::EdgeLog(EdgeLog::Drained)).report(1, &[(9, IN)]);
+        assert_eq!(ready(&before), "unknown", "it began when nothing was recorded");
     }
 }

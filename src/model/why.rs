@@ -31,6 +31,11 @@ pub fn changes(world: &World) -> Vec<String> {
     told::changes(world)
 }
 
+/// Why the ready list is not known, in words; `None` if it is.
+pub fn unknown_list(world: &World) -> Option<&'static str> {
+    predict::unknown(world)
+}
+
 /// One or two plain sentences about the subject, computed from the model.
 pub fn why(world: &World, subject: Subject<'_>) -> String {
     if world.is_told() {

@@ -4,13 +4,14 @@ use rustc_hash::FxHashMap;
 
 use crate::event::{Call, EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Seq, Settings, WatchKey};
 
-use super::check::{Check, Divergence};
+use super::check::{Check, Divergence, Sync};
 use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
 use super::lane::{Lane, WaitQueue};
 use super::ready::{ReadyEntry, ReadyList};
+use super::wakeup::Look;
 
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,9 +143,8 @@ pub struct World {
     pub edge_log: EdgeLog,
     /// What the last event changed.
     pub delta: Delta,
-    /// The look at the edge log that brought the last wake-up, by the time of the one before it,
-    /// and its first event.
-    pub(super) last_look: (Nanos, Seq),
+    /// The look at the edge log that brought the last wake-up.
+    pub(super) last_look: Look,
     /// The event that last told every list, if one did: from then on none is deduced.
     pub(super) told: Option<Seq>,
     /// The telling before that.
@@ -168,7 +168,7 @@ impl Default for World {
             counters: Counters::default(),
             edge_log: EdgeLog::Off,
             delta: Delta::default(),
-            last_look: (Nanos(0), Seq(0)),
+            last_look: Look::default(),
             told: None,
             told_before: None,
             labels: Labels::default(),
@@ -201,6 +201,11 @@ impl World {
         let now = self.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
         now.and_then(|key| self.instance.interest.get(key))
             .or_else(|| self.instance.interest.by_fd(fd).next())
+    }
+
+    /// Whether the ready list is known; if not, the one here is empty and says nothing.
+    pub fn knows_ready_list(&self) -> bool {
+        self.instance.check.sync == Sync::Following
     }
 
     /// Whether a registration outlived its descriptor: the number is closed, or names another file.

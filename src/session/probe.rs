@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
+use super::sleepers::Sleepers;
 use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
-use crate::model::{Lane, LaneState, World};
+use crate::model::World;
 
 /// How long nothing must have changed before the kernel is asked.
 const CALM: u64 = 100_000_000;
 /// How often queue lengths that are still moving are read.
 const QUEUES_EVERY: u64 = 250_000_000;
-/// How long a harvest may take before the thread is taken to be asleep again.
-const HARVEST_TAKES: u64 = 4_000_000;
 /// After a second without events one more is made, so that rates come to rest at zero.
 const CALM_SECOND: u64 = 1_050_000_000;
 /// How long queue lengths are read after the last call on the file.
@@ -54,8 +53,7 @@ pub(super) struct Probe {
     last_event: Nanos,
     /// Something has happened since it was last noted that nothing happens.
     restless: bool,
-    /// Since when the longest harvest lasts.
-    harvesting: Option<Nanos>,
+    sleepers: Sleepers,
     question: Option<Question>,
     fdinfo: Option<Fdinfo>,
 }
@@ -65,6 +63,7 @@ impl Probe {
     pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
         self.last_event = t;
         self.restless = true;
+        self.sleepers.note();
         if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
@@ -91,29 +90,22 @@ impl Probe {
         }
     }
 
-    /// Whether it is to be noted that nothing happens: a thread is taken to be harvesting although
-    /// it would have returned by now, or the last second brought nothing.
-    pub(super) fn is_quiet(&mut self, now: Nanos, world: &World) -> bool {
-        let harvesting = |lane: &Lane| match lane.state {
-            LaneState::Harvesting(call) if call.may_sleep() => Some(lane.since),
-            _ => None,
-        };
-        self.harvesting = world.lanes.iter().filter_map(harvesting).min();
-        let overdue = self.harvesting.is_some_and(|since| now.since(since).0 > HARVEST_TAKES);
+    /// Whether it is to be noted that nothing happens: the last second brought nothing.
+    pub(super) fn is_quiet(&mut self, now: Nanos) -> bool {
         let calm = self.restless && now.since(self.last_event).0 > CALM_SECOND;
         if calm {
             self.restless = false;
         }
-        overdue || calm
+        calm
     }
 
     /// How long until something is due; `None` if nothing is to be asked.
     pub(super) fn due(&self, now: Nanos) -> Option<Duration> {
         let interest = self.unchecked.then(|| self.interest_due());
         let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
-        let harvest = self.harvesting.map(|since| Nanos(since.0 + HARVEST_TAKES));
+        let sleepers = self.sleepers.due();
         let calm = self.restless.then_some(Nanos(self.last_event.0 + CALM_SECOND));
-        let at = [interest, queues, harvest, calm].into_iter().flatten().min()?;
+        let at = [interest, queues, sleepers, calm].into_iter().flatten().min()?;
         Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
     }
 
@@ -128,6 +120,12 @@ impl Probe {
 
     /// Asks what is due. Whether anything was asked.
     pub(super) fn ask(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
+        self.sleepers.look(world);
+        let sleepers = self.sleepers.ask(now, world, &clock);
+        self.ask_lists(now, world, clock) || sleepers
+    }
+
+    fn ask_lists(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
         let urgent = world.instance.check.wants_resync && now >= self.rest_until;
         let interest = self.unchecked && (urgent || now >= self.interest_due());
         let queues = !self.uncertain.is_empty() && now >= self.queues_due();
@@ -174,10 +172,10 @@ impl Probe {
     /// The answers that hold, as events with their time, once everything before `t` has been
     /// folded and `t` is later than the answers.
     pub(super) fn answers(&mut self, t: Nanos, world: &World) -> Vec<(Nanos, Kind)> {
+        let mut kinds: Vec<_> = self.sleepers.answer(t).into_iter().collect();
         let Some(question) = self.question.take_if(|question| question.answered < t) else {
-            return Vec::new();
+            return kinds;
         };
-        let mut kinds = Vec::new();
         let asked_queues = !question.queues.is_empty();
         for (fd, id, queues) in question.queues {
             let Some(file) = world.files.get(&id) else { continue };

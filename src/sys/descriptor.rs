@@ -45,6 +45,29 @@ pub fn unsent_bytes(fd: i32) -> io::Result<u32> {
     get_int(fd, libc::TIOCOUTQ)
 }
 
+/// What poll(2) answers for descriptor number `fd` right now, asked for every bit that `epoll_ctl` can ask for: the
+/// bits have the same values. A number that is gone answers POLLNVAL.
+///
+/// # Errors
+/// What poll(2) lists.
+pub fn polled(fd: i32) -> io::Result<u32> {
+    let all = libc::POLLIN
+        | libc::POLLPRI
+        | libc::POLLOUT
+        | libc::POLLRDNORM
+        | libc::POLLRDBAND
+        | libc::POLLWRNORM
+        | libc::POLLWRBAND
+        | libc::POLLRDHUP;
+    let mut asked = libc::pollfd { fd, events: all, revents: 0 };
+    // SAFETY: poll(2) reads and writes the one structure that it is given.
+    let done = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u32::from(asked.revents.cast_unsigned()))
+}
+
 fn get_int(fd: i32, request: libc::Ioctl) -> io::Result<u32> {
     let mut value: libc::c_int = 0;
     // SAFETY: FIONREAD and SIOCOUTQ (TIOCOUTQ) store one int (ioctl_tty(2), tcp(7)), and

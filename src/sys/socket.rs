@@ -80,6 +80,41 @@ pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
     })
 }
 
+/// What a socket's memory is used for (SO_MEMINFO, socket(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes that what was written and not acknowledged takes (SK_MEMINFO_WMEM_QUEUED).
+    pub queued: u32,
+    /// Bytes that it may take (SK_MEMINFO_SNDBUF).
+    pub limit: u32,
+}
+
+/// What SO_MEMINFO says of descriptor number `fd`.
+///
+/// # Errors
+/// What getsockopt(2) lists.
+pub fn memory(fd: i32) -> io::Result<Memory> {
+    // SK_MEMINFO_VARS of <linux/sock_diag.h>
+    let mut words = [0u32; 9];
+    let mut len = libc::socklen_t::try_from(size_of_val(&words)).unwrap_or(0);
+    // SAFETY: getsockopt(2) writes at most `len` bytes, which `words` has; the kernel checks the
+    // number.
+    let done = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            words.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [_, _, _, limit, _, queued, ..] = words;
+    Ok(Memory { queued, limit })
+}
+
 /// Sets the option `option` of the level `SOL_SOCKET` to `value`.
 ///
 /// # Errors

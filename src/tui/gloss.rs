@@ -78,6 +78,7 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Conn { .. }
         | Kind::Handle { .. }
         | Kind::Told(_)
+        | Kind::Asleep { .. }
         | Kind::Quiet => (moment(world, event), String::new()),
     }
 }
@@ -149,6 +150,10 @@ pub fn moment(world: &World, event: &Event) -> String {
             format!("command: {text} {}", phase_words(phase))
         }
         Kind::Told(_) => "every list as it is then".to_owned(),
+        Kind::Asleep { lanes, .. } => {
+            let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
+            format!("found asleep in epoll_wait: {}", names.join(", "))
+        }
         Kind::Quiet => "nothing happened up to here".to_owned(),
         Kind::Return(_)
         | Kind::Stale { .. }

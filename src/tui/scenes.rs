@@ -66,7 +66,7 @@ impl Stage {
         stage.returns(Call::EpollCreate, Ret::ok(3), Output::None);
         stage.ctl(CtlOp::Add, LISTENER, Mask::IN);
         stage.ctl(CtlOp::Add, CONTROL, Mask::IN);
-        let queues = Queues { unread: Some(0), unsent: Some(128), state: None };
+        let queues = Queues { unread: Some(0), unsent: Some(128), ..Queues::default() };
         stage.tool(Kind::Arrive { fd: LISTENER, queues });
         stage.resync();
         stage.push(T1, Kind::Enter(WAIT));
@@ -111,7 +111,7 @@ impl Stage {
         stage.read(Fd(7), b"hell");
         stage.push(T1, Kind::Enter(WAIT));
         stage.after_ms(500);
-        let queues = Queues { unread: Some(8), unsent: Some(0), state: None };
+        let queues = Queues { unread: Some(8), unsent: Some(0), ..Queues::default() };
         stage.tool(Kind::Arrive { fd: Fd(7), queues });
         stage
     }
@@ -173,7 +173,7 @@ impl Stage {
     }
 
     fn interrupt(&mut self) {
-        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained };
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::err(Errno::EINTR), none);
     }
 
@@ -187,7 +187,8 @@ impl Stage {
         let events: Box<[_]> =
             fds.iter().map(|fd| Delivery { file: file(*fd), fd: *fd, mask: Mask::IN }).collect();
         let ret = Ret::ok(i64::try_from(fds.len()).unwrap_or(0));
-        self.returns(WAIT, ret, Output::Events { events, log: EdgeLog::Drained });
+        let done = self.t;
+        self.returns(WAIT, ret, Output::Events { events, log: EdgeLog::Drained, done });
         for fd in fds {
             self.push(T1, Kind::Handle { fd: *fd, file: file(*fd) });
         }
@@ -208,7 +209,7 @@ impl Stage {
         self.returns(Call::Accept { fd: LISTENER }, Ret::ok(fd.0.into()), output);
         self.ctl(CtlOp::Add, fd, WATCHED);
         self.returns(Call::Accept { fd: LISTENER }, Ret::err(Errno::EAGAIN), Output::None);
-        let queues = Queues { unread: Some(0), unsent: Some(0), state: None };
+        let queues = Queues { unread: Some(0), unsent: Some(0), ..Queues::default() };
         self.tool(Kind::Arrive { fd, queues });
         self.push(T1, Kind::Enter(WAIT));
     }
@@ -254,14 +255,14 @@ impl Stage {
     /// A client that is known to be ready is passed over: the model was wrong.
     pub(super) fn diverges(&mut self, fd: Fd) {
         self.arrive(fd, 3);
-        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained };
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::ok(0), none);
     }
 
-    /// Two clients write so close together that one look at the edge log finds both wake-ups.
+    /// Two clients write so often that one look at the edge log finds many wake-ups of both.
     pub(super) fn arrive_together(&mut self, fds: [Fd; 2]) {
         let after = self.t;
-        for fd in fds {
+        for fd in std::iter::repeat_n(fds[0], 40).chain([fds[1]]) {
             let band = Mask::IN | Mask::RDNORM;
             self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(3), after }));
         }

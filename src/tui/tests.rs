@@ -459,13 +459,14 @@ fn a_list_that_is_not_known_is_not_drawn_as_empty() {
     let mut stage = Stage::three_clients();
     stage.push(LaneId(1), Kind::Gap { lost: 12 });
     let app = stage.app((120, 40));
-    assert!(Ready::title(&look(&stage, &app)).contains(&"lost sync".to_owned()));
+    assert!(Ready::title(&look(&stage, &app)).contains(&"unknown".to_owned()));
     draws(
         Ready(look(&stage, &app)),
-        (44, 2),
+        (44, 3),
         &[
-            "unknown: observations were lost; known again",
-            "after an epoll_wait that returns nothing",
+            "unknown: observations were lost; the next",
+            "epoll_wait that sleeps, or returns fewer",
+            "than its max, tells it",
         ],
     );
     let screen = shown(&app, &stage, &ASCII);

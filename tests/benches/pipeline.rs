@@ -79,7 +79,8 @@ impl Script {
         let wakeup = Wakeup { fd, band, unread: Some(64), after };
         events.push(self.event(Kind::Wakeup(wakeup)));
         let delivery = Delivery { file, fd, mask: Mask::IN };
-        let output = Output::Events { events: [delivery].into(), log: EdgeLog::Drained };
+        let output =
+            Output::Events { events: [delivery].into(), log: EdgeLog::Drained, done: Nanos(0) };
         events.push(self.called(wait, 1, output));
         let data = || Output::Data([b'x'; 64][..].into());
         events.push(self.called(Call::Read { fd, len: 4096 }, 64, data()));
@@ -101,7 +102,7 @@ impl Script {
         let fds = 10..10 + self.fds;
         let told =
             fds.clone().map(|fd| Delivery { file: Self::file(fd), fd: Fd(fd), mask: Mask::IN });
-        let output = Output::Events { events: told.collect(), log: EdgeLog::Off };
+        let output = Output::Events { events: told.collect(), log: EdgeLog::Off, done: Nanos(0) };
         events.push(self.called(wait, self.fds.into(), output));
         for fd in fds {
             let (fd, file) = (Fd(fd), Self::file(fd));

@@ -77,7 +77,7 @@ fn turn(lane: &mut Lane, told: &[Delivery]) -> u32 {
     let wait = Call::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
     let again = Ret::err(Errno::EAGAIN);
     let now = lane.start();
-    lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, EdgeLog::Off));
+    lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, EdgeLog::Off, now));
     for event in told {
         let fd = event.fd;
         let read = Call::Read { fd, len: 4096 };

@@ -123,7 +123,8 @@ impl Duel {
         self.log.push(format!("open {what:?} {fd}"));
         self.ends.push(ends);
         self.tell(Kind::Open { fd, file, what, name: "pair".into() });
-        let queues = Queues { unread: Some(0), unsent: Some(0), state: Some(Mask::EMPTY) };
+        let queues =
+            Queues { unread: Some(0), unsent: Some(0), state: Some(Mask::EMPTY), room: None };
         self.tell(Kind::Arrive { fd, queues });
     }
 
@@ -184,7 +185,7 @@ impl Duel {
         let after = Nanos(0);
         self.tell(Kind::Wakeup(Wakeup { fd, band, unread, after }));
         // The test drives both ends: it knows that this was no end of stream.
-        let queues = Queues { unread, unsent: None, state: Some(Mask::EMPTY) };
+        let queues = Queues { unread, unsent: None, state: Some(Mask::EMPTY), room: None };
         self.tell(Kind::Arrive { fd, queues });
     }
 
@@ -203,7 +204,7 @@ impl Duel {
         let unread = self.world.file_at(fd).and_then(|file| file.unread);
         let after = Nanos(0);
         self.tell(Kind::Wakeup(Wakeup { fd, band: Mask::EMPTY, unread, after }));
-        let queues = Queues { unread, unsent: None, state: Some(state) };
+        let queues = Queues { unread, unsent: None, state: Some(state), room: None };
         self.tell(Kind::Arrive { fd, queues });
     }
 
@@ -219,7 +220,8 @@ impl Duel {
         if what == FileKind::Pipe && !open && got == Ok(0) {
             // A pipe's end is HUP, never RDHUP.
             let state = Some(Mask::HUP);
-            self.tell(Kind::Arrive { fd, queues: Queues { unread: Some(0), unsent: None, state } });
+            let queues = Queues { unread: Some(0), unsent: None, state, room: None };
+            self.tell(Kind::Arrive { fd, queues });
         }
         goes_on
     }
@@ -252,7 +254,8 @@ impl Duel {
         assert!(expected.certain, "seed {}: uncertain after {recent:#?}", self.seed);
         assert_eq!(predicted, real, "seed {}: after {recent:#?}", self.seed);
         let ret = Ret::ok(i64::try_from(n).unwrap());
-        let output = Output::Events { events: events.into(), log: EdgeLog::Drained };
+        let output =
+            Output::Events { events: events.into(), log: EdgeLog::Drained, done: Nanos(0) };
         self.called(call, ret, output);
         self.waits += 1;
     }

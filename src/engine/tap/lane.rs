@@ -140,7 +140,7 @@ impl Lane {
         if !fits {
             self.batch.push(record::started(started));
         }
-        record::hand_over(&mut self.batch, &mut head, handed);
+        record::hand_over(&mut self.batch, &mut head, t, handed);
         head.set_following(self.batch.len() - at - 1);
         self.batch[at] = head;
         self.written(t);

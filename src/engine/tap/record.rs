@@ -27,8 +27,10 @@ pub(crate) const LONGEST: usize = 2 + 512;
 pub enum Handed<'a> {
     /// Nothing.
     None,
-    /// `epoll_wait`'s events.
-    Events(&'a [Delivery], EdgeLog),
+    /// `epoll_wait`'s events, and when it had returned.
+    Events(&'a [Delivery], EdgeLog, Nanos),
+    /// What the file answered to poll(2) right after the call.
+    Polled(Mask),
     /// A new connection.
     Accepted(FileId, &'a Peer),
     /// Bytes moved; the first [`HEAD`] are kept.
@@ -55,8 +57,15 @@ const TOOK: usize = 4;
 /// Of a call that moves bytes: how many of them follow, plus one. Of `accept4`: what peer follows,
 /// plus one.
 const HANDED: usize = 6;
-/// Of such a call: the file whose event the server turned to just before it, plus one.
+/// Of such a call: the file whose event the server turned to just before it, plus one. Of
+/// `epoll_wait`: what is known of the edge log, plus one, and how long before the event's time it
+/// had returned.
 const TURNED: usize = 7;
+
+/// In [`HANDED`]: no bytes follow, it is what poll(2) answered.
+const POLLED: u32 = 1 << 31;
+/// The longest time that fits beside the edge log's state in [`TURNED`].
+const BEFORE_MAX: u64 = (1 << 24) - 1;
 
 /// A call took longer than its word can tell: the next record has its start.
 const LONG: u32 = u32::MAX;
@@ -175,6 +184,9 @@ const SEND: u8 = 8;
 const SHUTDOWN: u8 = 9;
 const CLOSE: u8 = 10;
 const DUP: u8 = 11;
+/// ADD and MOD that succeeded, with what poll(2) answered in the place of their result.
+const ADD_POLLED: u8 = 12;
+const MOD_POLLED: u8 = 13;
 
 /// A header with a call: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
@@ -210,8 +222,8 @@ fn call_of(record: &Record) -> Call {
     let ctl = |op| Call::EpollCtl { ep: fd(a), op, fd: at, mask: Mask(b), file: FileId(c) };
     match record.flags() {
         CREATE => Call::EpollCreate,
-        ADD => ctl(CtlOp::Add),
-        MOD => ctl(CtlOp::Mod),
+        ADD | ADD_POLLED => ctl(CtlOp::Add),
+        MOD | MOD_POLLED => ctl(CtlOp::Mod),
         DEL => ctl(CtlOp::Del),
         WAIT => Call::EpollWait { ep: at, max: a, timeout_ms: b.cast_signed() },
         ACCEPT => Call::Accept { fd: at },
@@ -260,10 +272,12 @@ pub(super) fn stale(at: Fd, file: FileId, believed: bool) -> Record {
 pub(super) fn arrive(at: Fd, queues: Queues) -> Record {
     let known = u8::from(queues.unread.is_some())
         | u8::from(queues.unsent.is_some()) << 1
-        | u8::from(queues.state.is_some()) << 2;
+        | u8::from(queues.state.is_some()) << 2
+        | u8::from(queues.room.is_some()) << 3;
     let (unread, unsent) = (queues.unread.unwrap_or(0), queues.unsent.unwrap_or(0));
     let state = queues.state.unwrap_or_default().0;
-    Record::header(ARRIVE, known, number(at), [unread, unsent, state, 0, 0])
+    let room = u32::from(queues.room == Some(true));
+    Record::header(ARRIVE, known, number(at), [unread, unsent, state, room, 0])
 }
 
 /// A file was woken.
@@ -290,13 +304,20 @@ pub(super) fn returned(call: &Call, ret: Ret) -> Record {
     record
 }
 
-/// What a call handed over, into its head and into records after it.
-pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, handed: Handed<'_>) {
+/// What a call that returned at `t` handed over, into its head and into records after it.
+pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, t: u64, handed: Handed<'_>) {
     match handed {
         Handed::None => {}
-        Handed::Events(events, log) => {
+        Handed::Polled(polled) if matches!(head.flags(), ADD | MOD) => {
+            let kind = if head.flags() == ADD { ADD_POLLED } else { MOD_POLLED };
+            head.0[HEADER] = head.0[HEADER] & !0xff00 | u32::from(kind) << 8;
+            head.0[RET] = polled.0;
+        }
+        Handed::Polled(polled) => head.0[HANDED] = POLLED | polled.0,
+        Handed::Events(events, log, done) => {
             let events = events.get(..2 * (LONGEST - 2)).unwrap_or(events);
-            head.0[TURNED] = length(events.len()) << 8 | (1 + log as u32);
+            let before = u32::try_from(t.saturating_sub(done.0).min(BEFORE_MAX)).unwrap_or(0);
+            head.0[TURNED] = before << 8 | (1 + log as u32);
             to.extend(events.chunks(2).map(|pair| {
                 let mut record = Record::default();
                 for (words, event) in record.0.chunks_exact_mut(4).zip(pair) {
@@ -387,6 +408,7 @@ pub(super) fn decode(head: &Record, rest: &[Record], time: u64) -> Option<Kind> 
                 unread: (head.flags() & 1 != 0).then_some(a),
                 unsent: (head.flags() & 2 != 0).then_some(b),
                 state: (head.flags() & 4 != 0).then_some(Mask(c)),
+                room: (head.flags() & 8 != 0).then_some(d != 0),
             },
         },
         WAKEUP => Kind::Wakeup(Wakeup {
@@ -407,11 +429,19 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
         started = long.as_time()?;
         rest = left;
     }
+    let mut ret = Ret::from_raw(head.0[RET].cast_signed().into());
     let output = match (head.flags(), head.0[HANDED]) {
         (WAIT, _) if head.0[TURNED] != 0 => Output::Events {
-            events: decode_events(usize::try_from(head.0[TURNED] >> 8).ok()?, rest),
+            events: decode_events(ret.count().map_or(0, |n| usize::try_from(n).unwrap_or(0)), rest),
             log: decode_log(head.0[TURNED] & 0xff),
+            done: Nanos(t.saturating_sub((head.0[TURNED] >> 8).into())),
         },
+        (ADD_POLLED | MOD_POLLED, _) => {
+            let polled = Output::Polled(Mask(head.0[RET]));
+            ret = Ret::ok(0);
+            polled
+        }
+        (SEND, polled) if polled & POLLED != 0 => Output::Polled(Mask(polled - POLLED)),
         (ACCEPT, kind @ 1..) => {
             Output::Accepted { file: FileId(head.0[5]), peer: decode_peer(kind, rest) }
         }
@@ -420,12 +450,7 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
         }
         _ => Output::None,
     };
-    Some(SyscallRecord {
-        call: call_of(head),
-        ret: Ret::from_raw(head.0[RET].cast_signed().into()),
-        output,
-        started: Nanos(started),
-    })
+    Some(SyscallRecord { call: call_of(head), ret, output, started: Nanos(started) })
 }
 
 fn decode_log(log: u32) -> EdgeLog {
@@ -489,7 +514,7 @@ mod tests {
             if !head.set_took(took) {
                 records.push(started(Nanos(t - took)));
             }
-            hand_over(&mut records, &mut head, handed);
+            hand_over(&mut records, &mut head, t, handed);
             let started = Nanos(t - took);
             let expected = SyscallRecord { call, ret, output: output.clone(), started };
             assert_eq!(decode(&head, &records, t), Some(Kind::Return(expected)));
@@ -506,6 +531,13 @@ mod tests {
             let call = Call::EpollCtl { ep, op, fd: at, mask, file };
             check(call, Ret::err(Errno::EINVAL), Handed::None, &Output::None);
         }
+        for op in [CtlOp::Add, CtlOp::Mod] {
+            let call = Call::EpollCtl { ep, op, fd: at, mask, file };
+            let bits = Mask::IN | Mask::RDHUP;
+            check(call, ok, Handed::Polled(bits), &Output::Polled(bits));
+        }
+        let full = Call::Send { fd: at, len: 3 };
+        check(full, Ret::err(Errno::EAGAIN), Handed::Polled(Mask::EMPTY), &Output::Polled(Mask(0)));
         for how in [How::Rd, How::Wr, How::RdWr] {
             check(Call::Shutdown { fd: at, how }, ok, Handed::None, &Output::None);
         }
@@ -529,8 +561,14 @@ mod tests {
                 .map(|n| Delivery { file: FileId(n), fd: fd(n + 7), mask: Mask::IN })
                 .collect();
             for log in [EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off] {
-                let output = Output::Events { events: events.clone().into(), log };
-                check(call, Ret::ok(count.into()), Handed::Events(&events, log), &output);
+                let done = Nanos((1 << 50) - 70_000);
+                let output = Output::Events { events: events.clone().into(), log, done };
+                let handed = Handed::Events(&events, log, done);
+                check(call, Ret::ok(count.into()), handed, &output);
+                let early = Handed::Events(&events, log, Nanos(0));
+                let done = Nanos((1 << 50) - BEFORE_MAX);
+                let output = Output::Events { events: events.clone().into(), log, done };
+                check(call, Ret::ok(count.into()), early, &output);
             }
         }
     }
@@ -557,7 +595,8 @@ mod tests {
     #[test]
     fn short_events_survive_the_ring() {
         let call = Call::Read { fd: Fd(7), len: 1 };
-        let queues = Queues { unread: Some(1), unsent: None, state: Some(Mask::RDHUP) };
+        let room = Some(true);
+        let queues = Queues { unread: Some(1), unsent: None, state: Some(Mask::RDHUP), room };
         let woken =
             Wakeup { fd: Fd(7), band: Mask::IN, unread: Some(2), after: Nanos(u64::MAX - 1) };
         let pairs = [

@@ -1,6 +1,6 @@
 //! The observed system calls, each with its record.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -59,6 +59,24 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         }
     }
 
+    /// As [`Self::record`], with what the file answers to poll(2) right after, if that is asked for.
+    ///
+    /// Such a look can change what wakes the file later: `tcp_poll` notes that somebody waits for
+    /// room (SOCK_NOSPACE). So it is made only where the call itself has just done the same.
+    fn record_polled(
+        &mut self,
+        call: Call,
+        ret: Ret,
+        started: Nanos,
+        fd: BorrowedFd<'_>,
+        asked: bool,
+    ) {
+        let polled =
+            if OBSERVED && asked { sys::descriptor::polled(fd.as_raw_fd()).ok() } else { None };
+        let handed = polled.map_or(Handed::None, |bits| Handed::Polled(Mask(bits)));
+        self.record(call, ret, started, handed);
+    }
+
     /// The time at which a call is made, if anybody wants to know.
     fn now(&self) -> Nanos {
         if OBSERVED { self.lane.start() } else { Nanos(0) }
@@ -85,11 +103,13 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         }
         let started = self.now();
         let got = ep.wait(&mut self.raw[..room], timeout);
+        let done =
+            if OBSERVED && self.shared.edge.is_on() { self.lane.now() } else { Nanos(u64::MAX) };
         let log = if OBSERVED { self.shared.edge.drain() } else { EdgeLog::Off };
         self.batch.clear();
         self.batch.extend(self.raw[..got.unwrap_or(0)].iter().map(delivery));
         if OBSERVED {
-            let events = Handed::Events(&self.batch, log);
+            let events = Handed::Events(&self.batch, log, done);
             self.lane.returned(&call, count(got), started, events);
         }
     }
@@ -132,7 +152,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             CtlOp::Del => ep.delete(fd),
         };
         let result = ret(&done, |()| 0);
-        self.record(call, result, started, Handed::None);
+        self.record_polled(call, result, started, fd, op != CtlOp::Del && done.is_ok());
         if done.is_ok() {
             state.held = (op != CtlOp::Del).then_some(mask);
             state.armed = true;
@@ -199,8 +219,13 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let started = self.now();
         let sent = send(file.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL);
         let moved = bytes.get(..sent.unwrap_or(0)).unwrap_or_default();
-        let handed = if moved.is_empty() { Handed::None } else { Handed::Data(moved) };
-        self.record(call, count(sent), started, handed);
+        if moved.is_empty() {
+            // The socket is full: from now on the room that comes is told.
+            let full = sent == Err(Errno::EAGAIN);
+            self.record_polled(call, count(sent), started, file.as_fd(), full);
+        } else {
+            self.record(call, count(sent), started, Handed::Data(moved));
+        }
         sent
     }
 

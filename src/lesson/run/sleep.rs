@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::event::{Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Output, Ret};
+use crate::event::{
+    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Ret,
+};
 use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Done, Job, Query};
@@ -416,7 +418,7 @@ impl Runner {
             Delivery { file, fd, mask: event.mask }
         };
         let events = events.iter().map(delivery).collect();
-        Output::Events { events, log: EdgeLog::Drained }
+        Output::Events { events, log: EdgeLog::Drained, done: Nanos(0) }
     }
 
     /// What a thread of the model returned with.

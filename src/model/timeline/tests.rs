@@ -78,7 +78,9 @@ fn gap_makes_everything_unknown_until_the_model_follows_again() {
     assert!(s.track(T1).ends_with("lost UNKNOWN"));
     let s = s.turn(1, &[(7, IN)]);
     assert!(s.track(T1).ends_with("RUNNING report"));
-    check(&s, "changed EDGE lost UNKNOWN arrive READY report UNKNOWN");
+    check(&s, "changed EDGE lost UNKNOWN arrive report");
+    let s = s.resync(&[(4, LEVEL - Mask::RDHUP), (7, EDGE)]).turn(1, &[]);
+    check(&s, "changed EDGE lost UNKNOWN arrive report EDGE");
 }
 
 #[test]

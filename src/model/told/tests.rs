@@ -41,7 +41,7 @@ impl Run {
         let events: Box<[_]> = events.iter().map(of).collect();
         let ret = i64::try_from(events.len()).expect("a few");
         let call = Call::EpollWait { ep: Fd(ep), max: 64, timeout_ms: 0 };
-        self.returns(call, ret, Output::Events { events, log: EdgeLog::Drained })
+        self.returns(call, ret, Output::Events { events, log: EdgeLog::Drained, done: Nanos(0) })
     }
 
     /// The sentence about an event that came before the telling, in the world after it.

@@ -250,7 +250,12 @@ fn drained(world: &World, fd: Fd, edge: bool) -> String {
             "EAGAIN: fd {fd} is drained. Under edge-triggering this is the only proof that it is \
              safe to wait: whatever comes now is a new edge"
         ),
-        (false, false) => format!("EAGAIN: fd {fd} is drained; new data lists it again"),
+        (false, false) if world.knows_ready_list() => {
+            format!("EAGAIN: fd {fd} is drained; new data lists it again")
+        }
+        (false, false) => format!(
+            "EAGAIN: fd {fd} is drained; if it is on the ready list, the next epoll_wait drops it"
+        ),
     }
 }
 
@@ -319,7 +324,10 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
     let polled = match (fresh, listed) {
         (true, _) => "it was polled, found ready, and appended to the ready list",
         (false, true) => "it was on the ready list already and keeps its place",
-        (false, false) => "it was polled and nothing was found: a wake-up will list it",
+        (false, false) if world.knows_ready_list() => {
+            "it was polled and nothing was found: a wake-up will list it"
+        }
+        (false, false) => "it was polled, and put on the ready list if it was found ready",
     };
     match op {
         CtlOp::Add => {

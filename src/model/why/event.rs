@@ -3,10 +3,10 @@
 use super::words::{bits, clients, count, name, thread_died};
 use super::{call, lane, predict, watch};
 use crate::event::{
-    Arm, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, Mask, Pass,
-    Queues, Trigger, Wakeup, WatchKey, visible,
+    Arm, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId,
+    Mask, Pass, Queues, Trigger, Wakeup, WatchKey, visible,
 };
-use crate::model::{InterestEntry, World};
+use crate::model::{InterestEntry, LaneState, Sync, World};
 
 /// The sentence for that event, in the world as it was after it.
 pub(super) fn sentence(world: &World, event: &Event) -> String {
@@ -61,9 +61,23 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
             None => format!("{text} returned {ret}"),
         },
         Kind::Told(_) => "everything as it is now".to_owned(),
-        Kind::Quiet => "nothing happened up to here: a thread that was woken and has not returned \
-                        found nothing and sleeps again, at the head of the wait queue"
-            .to_owned(),
+        Kind::Asleep { lanes, .. } => asleep(world, lanes),
+        Kind::Quiet => "nothing happened up to here".to_owned(),
+    }
+}
+
+/// What the sleep of threads proves.
+fn asleep(world: &World, lanes: &[LaneId]) -> String {
+    let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
+    let (who, verb) = (names.join(" and "), if lanes.len() == 1 { "sleeps" } else { "sleep" });
+    let all = world.lanes.iter().all(|lane| !matches!(lane.state, LaneState::Harvesting(_)));
+    if all && world.instance.check.sync == Sync::Following && world.instance.ready.is_empty() {
+        format!(
+            "{who} {verb} in epoll_wait, as /proc/self/task says: so the ready list is empty. A \
+             thread goes to sleep only beside an empty list, and whatever is listed wakes one"
+        )
+    } else {
+        format!("{who} {verb} in epoll_wait, as /proc/self/task says")
     }
 }
 

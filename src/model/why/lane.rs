@@ -43,6 +43,7 @@ fn running(world: &World, lane: &Lane) -> String {
 
 fn harvesting(world: &World, lane: &Lane, call: &Call) -> String {
     let entries = match world.instance.ready.len() {
+        _ if !world.knows_ready_list() => "what there is".to_owned(),
         1 => "the entry".to_owned(),
         n => format!("the {n} entries"),
     };

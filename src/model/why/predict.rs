@@ -1,8 +1,8 @@
 //! What an `epoll_wait` would do if it were made now (`ep_send_events`).
 
 use super::words::{bits, list};
-use crate::event::{EdgeLog, Mask, WatchKey};
-use crate::model::{Poll, Sync, World};
+use crate::event::{Mask, Seq, WatchKey};
+use crate::model::{Loss, Poll, World};
 
 /// The harvest that the model expects.
 #[derive(Clone, Debug, Default)]
@@ -90,10 +90,25 @@ pub(super) fn sentence(world: &World, max: u32, timeout_ms: i32) -> String {
 
 /// Why the ready list is not known, if it is not.
 pub(super) fn unknown(world: &World) -> Option<&'static str> {
-    match world.instance.check.sync {
-        Sync::Following => None,
-        Sync::Lost => Some("observations were lost"),
-        Sync::Unknown if world.edge_log == EdgeLog::Off => Some("wake-ups are not recorded"),
-        Sync::Unknown => Some("wake-ups were not recorded from the start"),
+    if world.knows_ready_list() {
+        return None;
     }
+    let why = match world.instance.check.loss {
+        Loss::Start if world.seq == Seq(0) => "nothing has been observed yet",
+        Loss::Start => "there is no epoll instance yet",
+        Loss::Unrecorded => "wake-ups are not being recorded (too many a second, or switched off)",
+        Loss::Resumed => {
+            "wake-ups were not recorded for a while; the next epoll_wait that sleeps, or returns fewer \
+             than its max, tells it"
+        }
+        Loss::Overflow => {
+            "the kernel had no room for more signals; the next epoll_wait that sleeps, or returns \
+             fewer than its max, tells it"
+        }
+        Loss::Gap => {
+            "observations were lost; the next epoll_wait that sleeps, or returns fewer than its max, \
+             tells it"
+        }
+    };
+    Some(why)
 }

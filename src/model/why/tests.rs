@@ -167,10 +167,12 @@ fn ghost_and_closed_numbers_are_told() {
 fn what_is_unknown_is_said_to_be_unknown() {
     let s = level().tool(Kind::EdgeLog(EdgeLog::Skipped));
     check(&s.why_last(), &["wake-ups were lost"]);
-    check(&s.why_fd(7), &["is not known: observations were lost"]);
-    check(&s.park_wait(1).why_lane(1), &["not known here: observations were lost"]);
+    check(&s.why_fd(7), &["is not known: the kernel had no room for more signals"]);
+    check(&s.park_wait(1).why_lane(1), &["not known here: the kernel had no room"]);
     let s = level().tool(Kind::EdgeLog(EdgeLog::Off));
-    check(&s.why_fd(7), &["is not known: wake-ups are not recorded"]);
+    check(&s.why_fd(7), &["is not known: wake-ups are not being recorded"]);
+    let s = s.tool(Kind::EdgeLog(EdgeLog::Drained));
+    check(&s.why_fd(7), &["is not known: wake-ups were not recorded for a while"]);
     check(&level().gap(1).why_last(), &["7 observations of T1 were lost"]);
 }
 
@@ -318,15 +320,15 @@ fn woken_around_a_wait_is_perhaps_listed_until_the_next_wait_sleeps() {
     let s = s.enter(1).arrive(4, 2).report(1, &[(4, IN)]);
     let s = s.accept_fails(1, 4, Errno::EMFILE).enter(1);
     check(&s.why_fd(4), &["perhaps on the ready list", "cannot be seen"]);
-    // A thread that stays in epoll_wait was not told: it is not listed after all.
-    let s = s.every(1_000_000_000).queues(7, 0);
+    // Nobody sleeps beside an entry: it is not listed after all.
+    let s = s.asleep(&[1]);
+    check(&s.why_last(), &["T1 sleeps in epoll_wait", "so the ready list is empty"]);
     check(&s.why_fd(4), &["is not on the ready list"]);
 }
 
 #[test]
-fn listing_that_wakes_nobody_is_dropped_when_all_is_quiet() {
+fn listing_beside_a_sleeper_is_dropped() {
     let s = Scenario::new().listen(4, EDGE).client(7, EDGE).enter(1).arrive(7, 5);
     check(&s.why_fd(7), &["is on the ready list"]);
-    let s = s.every(1_000_000_000).push(0, Kind::Quiet);
-    check(&s.why_fd(7), &["is not on the ready list"]);
+    check(&s.asleep(&[1]).why_fd(7), &["is not on the ready list"]);
 }

@@ -141,7 +141,8 @@ impl Case<'_> {
                 "edge-triggered, it left the ready list with that report: read until EAGAIN, for \
                  only a new wake-up or a MOD lists it again"
             }
-            (false, false) => "it is not on the ready list now",
+            (false, false) if self.world.knows_ready_list() => "it is not on the ready list now",
+            (false, false) => "whether it is on the ready list now is not known",
         };
         format!("{what}: {mask} was reported, {contents}; {after}")
     }
@@ -154,15 +155,11 @@ impl Case<'_> {
             }
             _ => String::new(),
         };
-        let unsure = match super::predict::unknown(self.world) {
-            Some(why) => format!(" ({why}: the list may be incomplete)"),
-            None => String::new(),
-        };
         let next = match ready.why {
             Reason::Perhaps => "The next report settles it".to_owned(),
             _ => self.next(place),
         };
-        format!("{} {reason}{again}{unsure}. {next}", self.name)
+        format!("{} {reason}{again}. {next}", self.name)
     }
 
     /// Why it was put there.
@@ -257,13 +254,13 @@ impl Case<'_> {
     }
 
     fn unlisted(&self) -> String {
-        let sentence = self.quiet();
         match predict::unknown(self.world) {
-            None => sentence,
+            None => self.quiet(),
             Some(why) => format!(
-                "Whether fd {} is on the ready list is not known: {why}. As far as its calls tell: \
-                 {sentence}",
-                self.entry.key.fd
+                "Whether fd {} is on the ready list is not known: {why}. As far as its calls tell, \
+                 {}",
+                self.entry.key.fd,
+                self.contents()
             ),
         }
     }

@@ -132,7 +132,8 @@ impl Kernel {
         let seen = Observed { events: Some(Seen::Events(entries)), ..Observed::default() };
         let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
         let ret = Ret::ok(i64::from(reports));
-        let output = Output::Events { events: events.into(), log: EdgeLog::Drained };
+        let output =
+            Output::Events { events: events.into(), log: EdgeLog::Drained, done: Nanos(0) };
         let record = SyscallRecord { call, ret, output, started: Nanos(0) };
         self.report(vec![Kind::Return(record)], seen)
     }

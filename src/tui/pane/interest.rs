@@ -202,8 +202,10 @@ fn state(
         (glyphs.idle, word, if carried { Role::Handled } else { Role::Text })
     } else if file.is_some_and(OpenFile::ended) {
         (glyphs.end, "ended", Role::Text)
-    } else {
+    } else if world.knows_ready_list() {
         (glyphs.idle, "idle", Role::Text)
+    } else {
+        ("?", "unknown", Role::Dim)
     }
 }
 

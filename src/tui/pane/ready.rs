@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{EdgeLog, LaneId, ListSource, WatchKey};
-use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync};
+use crate::event::{LaneId, ListSource, WatchKey};
+use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync, unknown_list};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -17,8 +17,7 @@ pub struct Ready<'a>(pub Look<'a>);
 /// How the ready list is known.
 fn provenance(check: &Check, by: &str, ok: &str) -> String {
     match (check.sync, check.diverged) {
-        (Sync::Unknown, _) => "unknown".to_owned(),
-        (Sync::Lost, _) => "lost sync".to_owned(),
+        (Sync::Unknown | Sync::Lost, _) => "unknown".to_owned(),
         (Sync::Following, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
         (Sync::Following, n) => words::plural(n, "divergence"),
     }
@@ -42,24 +41,8 @@ impl Ready<'_> {
     }
 
     /// What is said instead of the list where it is not known.
-    fn unknown(&self) -> Option<&'static str> {
-        let world = self.0.scene.world;
-        match world.instance.check.sync {
-            Sync::Following => None,
-            Sync::Lost => Some(
-                "unknown: observations were lost; known again after an epoll_wait that returns nothing",
-            ),
-            Sync::Unknown if world.edge_log == EdgeLog::Off && world.seq.0 > 0 => Some(
-                "unknown: wake-ups are not being recorded (too many a second, or switched off)",
-            ),
-            Sync::Unknown if world.instance.interest.is_empty() && world.seq.0 > 0 => {
-                Some("unknown: nothing is registered with an epoll instance yet")
-            }
-            Sync::Unknown if world.seq.0 > 0 => {
-                Some("unknown: wake-ups were not recorded from the start")
-            }
-            Sync::Unknown => Some("unknown: nothing has been observed yet"),
-        }
+    fn unknown(&self) -> Option<String> {
+        unknown_list(self.0.scene.world).map(|why| format!("unknown: {why}"))
     }
 }
 
@@ -69,7 +52,7 @@ impl Widget for Ready<'_> {
         let world = look.scene.world;
         let dim = look.style(Role::Dim);
         if let Some(text) = self.unknown() {
-            for (n, line) in words::wrap(text, usize::from(area.width)).iter().enumerate() {
+            for (n, line) in words::wrap(&text, usize::from(area.width)).iter().enumerate() {
                 Row::new(buf, area, cells(n)).put(line, look.style(Role::Bad));
             }
             return;

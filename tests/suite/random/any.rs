@@ -85,8 +85,12 @@ fn output() -> impl Strategy<Value = Output> {
     let delivery = (file(), fd(), mask()).prop_map(|(file, fd, mask)| Delivery { file, fd, mask });
     prop_oneof![
         Just(Output::None),
-        (vec(delivery, 0..6), log())
-            .prop_map(|(events, log)| Output::Events { events: events.into(), log }),
+        (vec(delivery, 0..6), log(), nanos()).prop_map(|(events, log, done)| Output::Events {
+            events: events.into(),
+            log,
+            done
+        }),
+        mask().prop_map(Output::Polled),
         (file(), peer()).prop_map(|(file, peer)| Output::Accepted { file, peer }),
         vec(any::<u8>(), 0..=64).prop_map(|bytes| Output::Data(bytes.into())),
     ]
@@ -137,8 +141,9 @@ fn of_calls() -> impl Strategy<Value = Kind> {
     let pass = select(vec![Pass::Run, Pass::Step, Pass::Turn]);
     let wakeup = (fd(), mask(), option::of(any::<u32>()), nanos())
         .prop_map(|(fd, band, unread, after)| Wakeup { fd, band, unread, after });
-    let queues = (option::of(any::<u32>()), option::of(any::<u32>()), option::of(mask()))
-        .prop_map(|(unread, unsent, state)| Queues { unread, unsent, state });
+    let length = || option::of(any::<u32>());
+    let queues = (length(), length(), option::of(mask()), option::of(any::<bool>()))
+        .prop_map(|(unread, unsent, state, room)| Queues { unread, unsent, state, room });
     let entry = (fd(), mask(), file()).prop_map(|(fd, mask, file)| FdinfoEntry { fd, mask, file });
     prop_oneof![
         call().prop_map(Kind::Enter),
@@ -219,6 +224,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         text().prop_map(Kind::Note),
         told().prop_map(|told| Kind::Told(Box::new(told))),
         (text(), any::<i64>()).prop_map(|(text, ret)| Kind::Made { text, ret: Ret::from_raw(ret) }),
+        (lanes(), nanos()).prop_map(|(lanes, since)| Kind::Asleep { lanes, since }),
         Just(Kind::Quiet),
     ]
 }

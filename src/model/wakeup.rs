@@ -1,0 +1,314 @@
+//! Wake-ups: what `ep_poll_callback` does to the ready list and to the wait queue, and what is known
+//! of the order in which it did.
+
+use crate::event::{EdgeLog, Fd, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WatchKey};
+
+use super::check::{Loss, Sync};
+use super::file::OpenFile;
+use super::lane::LaneState;
+use super::machine::Eventfd;
+use super::ready::{ReadyEntry, Reason};
+use super::rules;
+use super::world::World;
+
+/// What one look at the edge log has brought so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// When the look before it began, which names it.
+    after: Nanos,
+    /// Its first event.
+    first: Seq,
+    wakeups: u32,
+    listed: u32,
+}
+
+impl Look {
+    /// A signal is queued right after its callback. Between the two another processor may do the
+    /// same for another file, and then the signals are in the wrong order: not seen where a few
+    /// files are woken one after the other, but common where many are woken at once.
+    fn is_crowded(&self) -> bool {
+        self.wakeups > 32 || self.listed > 4
+    }
+}
+
+impl World {
+    /// A wake-up of a file: what `ep_poll_callback` does, for each registration of the file.
+    pub(super) fn woken(&mut self, wakeup: &Wakeup) {
+        self.counters.wakeups += 1;
+        let (seq, t) = (self.seq, self.t);
+        let registered =
+            self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
+        let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
+        let Some(key) = registered.or_else(ghost) else { return };
+        if self.last_look.after != wakeup.after || wakeup.after == Nanos(0) {
+            self.last_look = Look { after: wakeup.after, first: seq, ..Look::default() };
+        }
+        self.last_look.wakeups += 1;
+        let mut copied = false;
+        let mut why = Reason::Woken(wakeup.band);
+        let mut end = Some(false);
+        if let Some(file) = self.files.get_mut(&key.file) {
+            file.woken = Some(t);
+            copied = file.copied;
+            end = file.is_end(wakeup);
+            why = file.take_wakeup(wakeup, seq);
+        }
+        // The end of a stream is told to everybody, without a key (`tcp_fin`, `unix_shutdown`).
+        let band = if end == Some(true) { Mask::EMPTY } else { wakeup.band };
+        let keys: Vec<_> = if copied {
+            self.instance.interest.of_file(key.file).map(|e| e.key).collect()
+        } else {
+            vec![key]
+        };
+        for key in keys {
+            self.callback(key, band, why, wakeup.after);
+            if end.is_none() && !band.is_empty() {
+                self.perhaps_keyless(key);
+            }
+        }
+        self.doubt_order();
+    }
+
+    /// `ep_poll_callback` for one registration, some time after `after`. An empty `band` is a
+    /// wake-up without a key.
+    pub(super) fn callback(&mut self, key: WatchKey, band: Mask, why: Reason, after: Nanos) {
+        let at = (self.seq, self.t);
+        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+        if !rules::concerns(entry.mask, band) {
+            return;
+        }
+        entry.woken_before = entry.woken.map(|(seq, _)| seq);
+        entry.woken = Some(at);
+        entry.wakeups += 1;
+        // It may be what the last report was for.
+        let before = entry.harvested_since(after);
+        let explains = before && std::mem::take(&mut entry.unexplained);
+        if explains {
+            self.instance.check.paid(key);
+        } else if before {
+            self.list(key, Reason::Perhaps, true);
+        } else {
+            self.list(key, why, false);
+        }
+        if !explains {
+            self.wake_one(self.seq);
+        }
+    }
+
+    /// A wake-up of which it is not known whether it had a key lists also who does not watch that
+    /// key, perhaps.
+    fn perhaps_keyless(&mut self, key: WatchKey) {
+        let Some(entry) = self.instance.interest.get(key) else { return };
+        if !entry.listed && !entry.mask.has(Mask::IN) && rules::armed(entry.mask) {
+            self.list(key, Reason::Perhaps, true);
+            self.wake_one(self.seq);
+        }
+    }
+
+    /// Many files were listed by one look at the edge log: their signals need not be in the order
+    /// of the callbacks.
+    fn doubt_order(&mut self) {
+        let seq = self.seq;
+        let entries = &mut self.instance.ready.entries;
+        if entries.back().is_none_or(|last| last.seq != seq) {
+            return;
+        }
+        let look = &mut self.last_look;
+        look.listed += 1;
+        if look.listed > 1 && look.is_crowded() {
+            let same = entries.iter_mut().rev().take_while(|entry| entry.seq >= look.first);
+            same.for_each(|entry| entry.unsure = true);
+        }
+    }
+
+    /// What was listed by this event, and what other threads listed while the call ran: which came
+    /// first is not known.
+    pub(super) fn doubt_order_since(&mut self, started: Nanos) {
+        let seq = self.seq;
+        let entries = &mut self.instance.ready.entries;
+        if entries.back().is_none_or(|last| last.seq != seq) {
+            return;
+        }
+        let meanwhile = entries.iter().rev().skip(1).take_while(|e| e.since >= started).count();
+        if meanwhile > 0 {
+            entries.iter_mut().rev().take(meanwhile + 1).for_each(|entry| entry.unsure = true);
+        }
+    }
+
+    /// Queue lengths were read. AF_UNIX sends no signal when the peer has read something, but its
+    /// queue tells (`unix_write_space`).
+    pub(super) fn queues_read(&mut self, fd: Fd, queues: &Queues) {
+        let (seq, t) = (self.seq, self.t);
+        let Some(id) = self.fds.get(&fd).copied() else { return };
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let read_since = file.read_by_peer(queues);
+        file.learn(queues, seq, t);
+        if file.room == Some(true)
+            && let Some(since) = read_since
+        {
+            let band = Mask::OUT | Mask::WRNORM | Mask::WRBAND;
+            self.callback(WatchKey { fd, file: id }, band, Reason::Room, since);
+        }
+    }
+
+    /// Appends to the ready list unless it is there already, where it keeps its place. Of a list
+    /// that is not known nothing is noted.
+    pub(super) fn list(&mut self, key: WatchKey, why: Reason, unsure: bool) {
+        if self.instance.check.sync != Sync::Following {
+            return;
+        }
+        let (seq, since) = (self.seq, self.t);
+        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+        if entry.listed {
+            return;
+        }
+        entry.listed = true;
+        let entry = ReadyEntry { key, why, since, seq, unsure };
+        self.instance.ready.entries.push_back(entry);
+        self.delta.added.push(entry);
+    }
+
+    pub(super) fn unlist(&mut self, key: WatchKey) {
+        if let Some(entry) = self.instance.interest.get_mut(key) {
+            entry.listed = false;
+        }
+        self.instance.ready.entries.retain(|entry| entry.key != key);
+        self.delta.removed.push(key);
+    }
+
+    /// Takes everything off the list.
+    pub(super) fn unlist_all(&mut self) {
+        for entry in std::mem::take(&mut self.instance.ready.entries) {
+            if let Some(listed) = self.instance.interest.get_mut(entry.key) {
+                listed.listed = false;
+            }
+            self.delta.removed.push(entry.key);
+        }
+    }
+
+    /// Wakes the thread at the head of the wait queue, if there is one.
+    pub(super) fn wake_one(&mut self, harvest_from: Seq) {
+        let Some(id) = self.instance.wq.pop_head() else { return };
+        let t = self.t;
+        let Some(lane) = self.lane_mut(id) else { return };
+        if let LaneState::Asleep(call) = lane.state {
+            lane.state = LaneState::Harvesting(call);
+            lane.since = t;
+            lane.looked = true;
+            lane.harvest_from = harvest_from;
+        }
+    }
+
+    pub(super) fn edge_log_changed(&mut self, state: EdgeLog) {
+        match state {
+            EdgeLog::Off => {
+                self.edge_log = EdgeLog::Off;
+                self.lost_sync(Loss::Unrecorded);
+                self.instance.check.sync = Sync::Unknown;
+            }
+            EdgeLog::Skipped => self.lost_sync(Loss::Overflow),
+            EdgeLog::Drained => {
+                // What was listed while nobody looked is not known yet.
+                if self.edge_log == EdgeLog::Off && self.instance.fd.is_some() {
+                    self.lost_sync(Loss::Resumed);
+                    self.instance.check.sync = Sync::Lost;
+                }
+                self.edge_log = EdgeLog::Drained;
+            }
+        }
+    }
+
+    /// The list is not known any more, until a whole harvest or a sleeper tells it.
+    pub(super) fn lost_sync(&mut self, why: Loss) {
+        // A wake-up that is missing may be among what was lost.
+        self.instance.check.owed.clear();
+        self.instance.check.lost = (self.seq, self.t);
+        self.instance.check.loss = why;
+        if self.instance.check.sync == Sync::Following {
+            self.instance.check.sync = Sync::Lost;
+        }
+        self.unlist_all();
+        for file in self.files.values_mut() {
+            file.unread = None;
+            file.readable = false;
+            file.settled = false;
+            file.drained = false;
+        }
+    }
+
+    /// The list is known again: it holds what was woken after `from` and not reported since.
+    pub(super) fn found_sync(&mut self, from: Seq) {
+        self.instance.check.sync = Sync::Following;
+        let woken = self.instance.interest.iter().filter_map(|entry| {
+            let (seq, _) = entry.woken.filter(|(seq, _)| *seq > from)?;
+            let reported = entry.delivered.is_some_and(|(delivered, ..)| delivered > seq);
+            (!reported && rules::armed(entry.mask)).then_some((seq, entry.key))
+        });
+        let mut woken: Vec<_> = woken.collect();
+        woken.sort_unstable();
+        for (_, key) in woken {
+            self.list(key, Reason::Perhaps, true);
+        }
+    }
+}
+
+impl OpenFile {
+    /// Whether a wake-up for reading is the end of the stream: it brought no bytes. `None` if that
+    /// is not known.
+    fn is_end(&self, wakeup: &Wakeup) -> Option<bool> {
+        let stream = matches!(self.what, FileKind::Tcp | FileKind::Unix);
+        if !stream || !wakeup.band.any(Mask::IN) || wakeup.band.any(Mask::HUP | Mask::PRI) {
+            return Some(false);
+        }
+        Some(wakeup.unread? <= self.unread?)
+    }
+
+    /// Since when at the earliest the peer has read something that this AF_UNIX socket sent, if
+    /// these queue lengths say that it has.
+    fn read_by_peer(&self, queues: &Queues) -> Option<Nanos> {
+        let (sent, was) = self.owed_by_peer.filter(|_| self.what == FileKind::Unix)?;
+        let left = queues.unsent?;
+        let read = was.map_or(left == 0, |was| left < was);
+        read.then_some(sent)
+    }
+
+    /// Takes over what a wake-up says of the file, and why it would be listed for it.
+    fn take_wakeup(&mut self, wakeup: &Wakeup, seq: Seq) -> Reason {
+        if self.what == FileKind::Tcp || self.what == FileKind::Unix || self.what == FileKind::Pipe
+        {
+            self.settled = false;
+        }
+        let served_since = self.served.is_some_and(|(_, t)| t > wakeup.after);
+        if wakeup.band.any(Mask::OUT) {
+            // What has been written since may have filled it again.
+            self.room = (!served_since).then_some(true);
+        }
+        let arrived = wakeup.band.any(Mask::IN);
+        match wakeup.unread {
+            Some(unread) => self.set_unread(unread, seq),
+            None if arrived => {
+                self.unread = None;
+                self.readable = !served_since;
+                self.drained = false;
+            }
+            None => {}
+        }
+        match self.what {
+            FileKind::Listener => Reason::Connection(wakeup.unread),
+            FileKind::Eventfd if wakeup.band.any(Eventfd::WRITTEN) => Reason::Signalled,
+            FileKind::Eventfd if wakeup.band.any(Eventfd::TAKEN) => Reason::Room,
+            _ if wakeup.band.any(Mask::HUP | Mask::ERR) => Reason::PeerClosed,
+            // A wake-up for reading that brought no bytes is the end of the stream.
+            _ if arrived && wakeup.unread == Some(0) => Reason::PeerClosed,
+            _ if arrived => Reason::Arrived(wakeup.unread),
+            _ if wakeup.band.any(Mask::OUT) => Reason::Room,
+            _ => Reason::Woken(wakeup.band),
+        }
+    }
+
+    /// Times and counts that a snapshot needs: when it was last woken or served.
+    pub fn last_active(&self) -> Nanos {
+        let served = self.served.map(|(_, t)| t);
+        self.woken.max(served).unwrap_or(self.opened)
+    }
+}
