@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::sleepers::Sleepers;
-use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
+use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, LaneId, Nanos, Queues};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
 use crate::model::World;
@@ -60,10 +60,10 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Takes note of an event that is about to be folded.
-    pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
+    pub(super) fn note(&mut self, t: Nanos, lane: LaneId, kind: &Kind, world: &World) {
         self.last_event = t;
         self.restless = true;
-        self.sleepers.note();
+        self.sleepers.note(lane, kind);
         if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;

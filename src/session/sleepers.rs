@@ -1,7 +1,7 @@
 //! Which of the server's threads sleep in `epoll_wait`, as the kernel tells it: a sleeper proves that
 //! the ready list is empty.
 
-use crate::event::{Kind, LaneId, Nanos};
+use crate::event::{Kind, LaneChange, LaneId, Nanos};
 use crate::kernel::task::Task;
 use crate::model::{Lane, LaneState, Sync, World};
 use crate::sys::descriptor;
@@ -44,9 +44,18 @@ impl Default for Sleepers {
 }
 
 impl Sleepers {
-    /// Something has happened.
-    pub(super) fn note(&mut self) {
+    /// Something has happened. The files of a thread are opened when it starts: later there may be
+    /// no descriptor for them.
+    pub(super) fn note(&mut self, lane: LaneId, kind: &Kind) {
         self.gap = PATIENCE;
+        if let Kind::Lane(LaneChange::Started { tid }) = kind {
+            self.tasks.retain(|(id, ..)| *id != lane);
+            match Task::open(*tid, descriptor::out_of_the_way) {
+                Ok(task) => self.tasks.push((lane, *tid, task)),
+                // A thread that is gone already is no reason to give up, a system without /proc is.
+                Err(_) => self.blind |= !std::path::Path::new("/proc/self/task").exists(),
+            }
+        }
     }
 
     /// Takes note of whether there is something to ask.
@@ -81,25 +90,13 @@ impl Sleepers {
         (!lanes.is_empty()).then_some((answer.answered, Kind::Asleep { lanes, since }))
     }
 
-    fn sleeps(&mut self, lane: &Lane) -> bool {
-        let Some(task) = self.task(lane) else { return false };
+    fn sleeps(&self, lane: &Lane) -> bool {
+        let mut own = self.tasks.iter().filter(|(id, tid, _)| (*id, *tid) == (lane.id, lane.tid));
+        let Some((.., task)) = own.next() else { return false };
         let Ok(look) = task.look() else { return false };
         // Where the call is not told, it is the one that the thread said it makes.
         let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
         look.sleeps_in_epoll_wait(task.tells_call()).unwrap_or(waits)
-    }
-
-    fn task(&mut self, lane: &Lane) -> Option<&Task> {
-        let known = self.tasks.iter().position(|(id, tid, _)| (*id, *tid) == (lane.id, lane.tid));
-        if known.is_none() {
-            self.tasks.retain(|(id, ..)| *id != lane.id);
-            let task = Task::open(lane.tid, descriptor::out_of_the_way);
-            // A thread that is gone is no reason to give up; a system that tells nothing is.
-            self.blind |= task.is_err() && !std::path::Path::new("/proc/self/task").exists();
-            self.tasks.push((lane.id, lane.tid, task.ok()?));
-        }
-        let at = known.unwrap_or(self.tasks.len() - 1);
-        self.tasks.get(at).map(|(.., task)| task)
     }
 }
 

@@ -184,7 +184,7 @@ fn each_client_gets_a_last_line_and_a_close() {
 }
 
 /// Every kind of line with the keys that it always has. The README documents the same table.
-const SCHEMA: [(&str, &[&str]); 24] = [
+const SCHEMA: [(&str, &[&str]); 25] = [
     ("listening", &["addresses", "pid", "descriptors"]),
     ("call", &["call", "started_ns"]),
     ("enter", &["call"]),
@@ -208,6 +208,7 @@ const SCHEMA: [(&str, &[&str]); 24] = [
     ("refused", &["why"]),
     ("thread", &["state"]),
     ("note", &["text"]),
+    ("asleep", &["threads", "since_ns", "source"]),
     ("quiet", &[]),
 ];
 
