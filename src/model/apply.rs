@@ -5,13 +5,13 @@ use crate::event::{
     Nanos, Output, Peer, Ret, SyscallRecord, WatchKey,
 };
 
-use super::check::{Loss, Sync};
+use super::check::{Ahead, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
 use super::machine::Eventfd;
 use super::ready::Reason;
-use super::rules;
+use super::rules::{self, After};
 use super::world::World;
 
 impl World {
@@ -226,6 +226,7 @@ impl World {
     ) {
         let at = (self.seq, self.t);
         let stored = rules::stored(mask);
+        let mut ahead = None;
         self.instance.interest_changed = at.0;
         match op {
             CtlOp::Del => {
@@ -234,16 +235,27 @@ impl World {
             }
             CtlOp::Add => {
                 self.instance.interest.insert(InterestEntry::new(key, mask, at));
+                ahead = self.instance.check.take_ahead(key, started);
             }
             CtlOp::Mod => {
                 if let Some(entry) = self.instance.interest.get_mut(key) {
+                    let disarmed = !rules::armed(entry.mask);
                     entry.mask = stored;
                     entry.changed = at;
+                    // What was disarmed before cannot have been reported before.
+                    let report = entry.delivered.filter(|_| entry.harvested_since(started));
+                    let done = entry.harvested.unwrap_or_default();
+                    ahead = report.filter(|_| disarmed).map(|at| Ahead { key, at, done });
+                    self.instance.check.overlapped_mod |= report.is_some() && !disarmed;
                 }
             }
         }
         if let (Some(polled), Some(file)) = (polled, self.files.get_mut(&key.file)) {
             file.learn_poll(polled, at.0);
+        }
+        if let Some(report) = ahead {
+            self.listed_and_reported(key, report);
+            return;
         }
         // Both poll the file (ep_insert, ep_modify): ready and not yet listed means listed now.
         // What became ready between that and the look at it was listed by its wake-up.
@@ -253,6 +265,19 @@ impl World {
             let taken = self.instance.interest.get(key).is_some_and(|e| e.harvested_since(started));
             self.list(key, why, taken);
             self.wake_one(self.seq);
+        }
+    }
+
+    /// ADD or MOD listed it, and another thread has reported it already.
+    fn listed_and_reported(&mut self, key: WatchKey, report: Ahead) {
+        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+        entry.delivered = Some(report.at);
+        entry.deliveries = entry.deliveries.max(1);
+        entry.harvested = Some(report.done);
+        match rules::reported(entry.mask) {
+            After::Disarmed(left) => entry.mask = left,
+            After::Back => self.list(key, Reason::PutBack, true),
+            After::Gone => {}
         }
     }
 

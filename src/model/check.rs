@@ -49,6 +49,15 @@ pub(super) struct Owed {
     pub(super) lane: LaneId,
 }
 
+/// A report that was told before the ADD of its registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) key: WatchKey,
+    pub(super) at: (Seq, Nanos, Mask),
+    /// When the harvest was over.
+    pub(super) done: Nanos,
+}
+
 /// Whether the model has what it needs to follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
@@ -90,6 +99,11 @@ pub struct Check {
     /// Reports whose wake-up has not been seen yet: the kernel queues the signal just after it calls
     /// `ep_poll_callback`, so a quick harvest can come before it.
     pub(super) owed: Vec<Owed>,
+    /// A report overlapped a MOD: which mask is left is only known when fdinfo is read again.
+    pub(super) overlapped_mod: bool,
+    /// Reports of registrations whose ADD has not been told yet: another thread was woken by it
+    /// before it returned.
+    pub(super) ahead: VecDeque<Ahead>,
     /// The last harvests, by which thread and at which event they were seen: a harvest that began
     /// before one of another thread was seen may have come before or after it.
     pub(super) harvests: [(LaneId, Seq); 2],
@@ -122,6 +136,20 @@ impl Check {
             self.harvests[1] = self.harvests[0];
         }
         self.harvests[0] = (lane, at);
+    }
+
+    /// A report came before its registration was told.
+    pub(super) fn came_ahead(&mut self, report: Ahead) {
+        if self.ahead.len() == Self::KEPT {
+            self.ahead.pop_front();
+        }
+        self.ahead.push_back(report);
+    }
+
+    /// Takes the report of a registration that was made by a call from `started` on.
+    pub(super) fn take_ahead(&mut self, key: WatchKey, started: Nanos) -> Option<Ahead> {
+        let at = self.ahead.iter().position(|report| report.key == key)?;
+        self.ahead.remove(at).filter(|report| report.done > started)
     }
 
     /// The wake-up that a report of this registration waited for has come.

@@ -8,7 +8,7 @@ use crate::event::{
     SyscallRecord, WatchKey,
 };
 
-use super::check::{Check, Difference, Divergence, Owed, Sync};
+use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
@@ -211,7 +211,11 @@ impl World {
             let key = InterestList::key_of(event);
             // Its own thread has it in hand by now.
             let handled = self.lanes.len() > 1 && self.handlers(key) > 1;
-            let Some(entry) = self.instance.interest.get_mut(key) else { continue };
+            let Some(entry) = self.instance.interest.get_mut(key) else {
+                let at = (seq, t, event.mask);
+                self.instance.check.came_ahead(Ahead { key, at, done: c.done });
+                continue;
+            };
             let mask = entry.mask;
             let late = entry.woken.is_some_and(|(woken, _)| woken > c.from);
             entry.delivered = Some((seq, t, event.mask));
@@ -230,6 +234,7 @@ impl World {
             }
             file.learn_report(event.mask, mask, late, seq);
         }
+        c.early.retain(|key| self.is_signalled(*key));
         for key in &c.early {
             if let Some(entry) = self.instance.interest.get_mut(*key) {
                 entry.unexplained = true;
@@ -302,11 +307,10 @@ impl World {
         let (seq, t) = (self.seq, self.t);
         // Another thread's harvest may have come before this one, and be told only later.
         let overlapped = self.is_overlapped(id, c.from);
-        let owed: Vec<_> = c.early.iter().copied().filter(|key| self.is_signalled(*key)).collect();
         let check = &mut self.instance.check;
         check.harvested_by(id, seq);
         if c.judged && !overlapped {
-            check.owed.extend(owed.iter().map(|key| Owed { key: *key, seq, t, lane: id }));
+            check.owed.extend(c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id }));
         }
         // Who reads the edge log may be kept from telling what it has read: until somebody else has
         // read it to its end a wake-up may be in its hands.
@@ -342,7 +346,8 @@ impl World {
     /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
     pub(super) fn resynced(&mut self, entries: &[FdinfoEntry]) {
         let at = (self.seq, self.t);
-        let following = !self.instance.check.wants_resync;
+        let check = &mut self.instance.check;
+        let following = !check.wants_resync && !std::mem::take(&mut check.overlapped_mod);
         let mut differing = Vec::new();
         let mut seen = BTreeSet::new();
         for line in entries {

@@ -3,7 +3,7 @@
 
 use crate::event::{EdgeLog, Fd, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WatchKey};
 
-use super::check::{Loss, Sync};
+use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
 use super::lane::LaneState;
 use super::machine::Eventfd;
@@ -66,7 +66,7 @@ impl World {
                 self.perhaps_keyless(key);
             }
         }
-        self.doubt_order();
+        self.doubt_order(wakeup.after);
     }
 
     /// `ep_poll_callback` for one registration, some time after `after`. An empty `band` is a
@@ -80,9 +80,12 @@ impl World {
         entry.woken_before = entry.woken.map(|(seq, _)| seq);
         entry.woken = Some(at);
         entry.wakeups += 1;
-        // It may be what the last report was for.
+        // The signal comes after the callback, so a quick harvest can come between them: this is
+        // what the last report was for.
+        let reported = entry.delivered.map_or(Nanos(0), |(_, t, _)| t);
+        let explains =
+            std::mem::take(&mut entry.unexplained) && at.1.since(reported) < Check::PATIENCE;
         let before = entry.harvested_since(after);
-        let explains = before && std::mem::take(&mut entry.unexplained);
         if explains {
             self.instance.check.paid(key);
         } else if before {
@@ -106,12 +109,23 @@ impl World {
     }
 
     /// Many files were listed by one look at the edge log: their signals need not be in the order
-    /// of the callbacks.
-    fn doubt_order(&mut self) {
+    /// of the callbacks. And of what did not come from the edge log it is only known that it
+    /// happened before it was told, as of this wake-up that it happened after `after`.
+    fn doubt_order(&mut self, after: Nanos) {
         let seq = self.seq;
         let entries = &mut self.instance.ready.entries;
-        if entries.back().is_none_or(|last| last.seq != seq) {
-            return;
+        let Some(last) = entries.back().filter(|last| last.seq == seq) else { return };
+        let from_log = |why| !matches!(why, Reason::Signalled | Reason::AtAdd | Reason::AtMod);
+        let told = last.why;
+        let mut others = 0;
+        for entry in entries.iter_mut().rev().skip(1).take_while(|entry| entry.since > after) {
+            if entry.why != Reason::PutBack && !(from_log(told) && from_log(entry.why)) {
+                entry.unsure = true;
+                others += 1;
+            }
+        }
+        if let Some(last) = entries.back_mut() {
+            last.unsure |= others > 0;
         }
         let look = &mut self.last_look;
         look.listed += 1;

@@ -10,7 +10,7 @@ const FAST: u32 = 500;
 /// Calls in a window below which the server is calm: 1,000 a second.
 const SLOW: u32 = 100;
 /// Calm windows after which recording begins again.
-const CALM_WINDOWS: u32 = 5;
+const CALM_WINDOWS: u32 = 3;
 
 /// The rates of late, and what follows from them.
 pub(super) struct Pace {
@@ -95,10 +95,10 @@ mod tests {
 
     #[test]
     fn recording_ends_above_the_rate_and_begins_again_when_calm() {
-        let told = decisions(EdgeLogMode::Auto, &[10, 499, 900, 900, 0, 0, 0, 0, 0, 0]);
-        let mut expected = [None; 10];
+        let told = decisions(EdgeLogMode::Auto, &[10, 499, 900, 900, 0, 0, 0, 0]);
+        let mut expected = [None; 8];
         expected[2] = Some(false);
-        expected[8] = Some(true);
+        expected[6] = Some(true);
         assert_eq!(told, expected);
     }
 

@@ -3,6 +3,7 @@
 
 mod cases;
 mod dice;
+mod divergences;
 mod faults;
 mod findings;
 mod gaps;
