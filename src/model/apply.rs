@@ -412,8 +412,11 @@ impl World {
     }
 
     fn edge_log_changed(&mut self, state: EdgeLog) {
+        if state != EdgeLog::Skipped {
+            self.no_queue = state == EdgeLog::NoQueue;
+        }
         match state {
-            EdgeLog::Off => {
+            EdgeLog::Off | EdgeLog::NoQueue => {
                 self.edge_log = EdgeLog::Off;
                 self.instance.check.owed.clear();
                 self.instance.check.sync = Sync::Unknown;

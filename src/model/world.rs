@@ -140,6 +140,8 @@ pub struct World {
     pub counters: Counters,
     /// Whether wake-ups are recorded.
     pub edge_log: EdgeLog,
+    /// They cannot be: the user's queue of signals is full.
+    pub no_queue: bool,
     /// What the last event changed.
     pub delta: Delta,
     /// The look at the edge log that brought the last wake-up, by the time of the one before it,
@@ -167,6 +169,7 @@ impl Default for World {
             findings: Findings::default(),
             counters: Counters::default(),
             edge_log: EdgeLog::Off,
+            no_queue: false,
             delta: Delta::default(),
             last_look: (Nanos(0), Seq(0)),
             told: None,

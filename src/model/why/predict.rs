@@ -93,6 +93,9 @@ pub(super) fn unknown(world: &World) -> Option<&'static str> {
     match world.instance.check.sync {
         Sync::Following => None,
         Sync::Lost => Some("observations were lost"),
+        Sync::Unknown if world.no_queue => {
+            Some("wake-ups cannot be recorded, since the user's queue of signals is full")
+        }
         Sync::Unknown if world.edge_log == EdgeLog::Off => Some("wake-ups are not recorded"),
         Sync::Unknown => Some("wake-ups were not recorded from the start"),
     }

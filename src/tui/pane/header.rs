@@ -79,6 +79,9 @@ impl Header<'_> {
             let found = format!("{} {}", look.theme.glyphs.stuck, plural(active, "finding"));
             pieces.push(piece(1, Role::Bad, found));
         }
+        if world.no_queue {
+            pieces.push(piece(0, Role::Bad, "no signal queue: wake-ups unseen"));
+        }
         if look.scene.facts.lan {
             pieces.push(piece(0, Role::Badge, " LAN "));
         }

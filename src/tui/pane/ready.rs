@@ -49,6 +49,9 @@ impl Ready<'_> {
             Sync::Lost => Some(
                 "unknown: observations were lost; known again after an epoll_wait that returns nothing",
             ),
+            Sync::Unknown if world.no_queue => Some(
+                "unknown: the user's queue of signals is full (RLIMIT_SIGPENDING), so that wake-ups cannot be recorded",
+            ),
             Sync::Unknown if world.edge_log == EdgeLog::Off && world.seq.0 > 0 => Some(
                 "unknown: wake-ups are not being recorded (too many a second, or switched off)",
             ),
