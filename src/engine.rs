@@ -33,15 +33,16 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{
-    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneId, Nanos, Peer, Settings, Trigger,
+    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, Peer, Settings,
+    Trigger,
 };
 use crate::kernel::{edge_log, fdinfo};
 use crate::sys::clock::Clock;
-use crate::sys::signal;
+use crate::sys::{signal, thread};
 
 use self::clients::Clients;
 use self::edge::Edge;
@@ -128,7 +129,7 @@ impl Engine {
         let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
         let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;
-        edge.set(observed);
+        edge.set(observed && signal::queue_has_room());
         settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
         settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
         let spare = spare_descriptor().map(crate::sys::descriptor::out_of_the_way);
@@ -163,8 +164,8 @@ impl Engine {
             Self { handle, tap, addresses, files, stop, warden: None, helpers: Vec::new() };
         let (own, stop) = (Arc::clone(&shared), Arc::clone(&engine.stop));
         engine.helpers.push(spawn("edge-log", move || own.edge.observe(&stop))?);
-        let side = Arc::clone(&shared.side);
-        engine.helpers.push(spawn("clients", move || clients::run(&clients, target, side))?);
+        let own = Arc::clone(&shared);
+        engine.helpers.push(spawn("clients", move || clients::run(&clients, target, own))?);
         engine.warden = Some(spawn("warden", move || watch_over(&shared))?);
         Ok(engine)
     }
@@ -206,8 +207,30 @@ impl Engine {
         self.tap.drain(max, sink)
     }
 
-    /// Switches the edge log, for all files that are open and those to come.
-    pub fn set_edge_log(&self, on: bool) {
+    /// Whether wake-ups are put into the edge log.
+    pub fn has_edge_log(&self) -> bool {
+        self.handle.shared().edge.is_on()
+    }
+
+    /// Switches the edge log, for all files that are open and those to come. Whether it is on then:
+    /// it stays off while the user's queue of signals is full.
+    pub fn set_edge_log(&self, on: bool) -> bool {
+        let on = on && signal::queue_has_room();
+        self.switch_edge_log(on, if on { EdgeLog::Drained } else { EdgeLog::Off });
+        on
+    }
+
+    /// Switches the edge log off if it has lost wake-ups and the queue of signals is still full.
+    /// Whether it did.
+    pub fn leave_full_queue(&self) -> bool {
+        let full = self.handle.shared().edge.has_overflowed() && !signal::queue_has_room();
+        if full {
+            self.switch_edge_log(false, EdgeLog::NoQueue);
+        }
+        full
+    }
+
+    fn switch_edge_log(&self, on: bool, told: EdgeLog) {
         let shared = self.handle.shared();
         if shared.edge.is_on() == on {
             return;
@@ -220,8 +243,7 @@ impl Engine {
                 let _ = if on { edge_log::arm(fd) } else { edge_log::disarm(fd) };
             }
         }
-        let log = if on { EdgeLog::Drained } else { EdgeLog::Off };
-        shared.side.push(Kind::EdgeLog(log));
+        tell_edge_log(&shared.side, told);
     }
 
     /// Reads the interest list and puts it among the events, as a `Kind::Resync`.
@@ -301,7 +323,9 @@ fn bind_all(config: EngineConfig) -> Result<(Vec<Listening>, Vec<SocketFile>), E
 /// Puts what is open before the first thread runs into the table, and tells of it.
 fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
     shared.side.push(Kind::Settings(shared.settings()));
-    shared.side.push(Kind::EdgeLog(EdgeLog::Drained));
+    let no_queue = shared.observed && !shared.edge.is_on();
+    let log = if no_queue { EdgeLog::NoQueue } else { EdgeLog::Drained };
+    tell_edge_log(&shared.side, log);
     for Listening { fd, address } in listening {
         let (file, number) = (shared.new_file(), Fd(fd.as_raw_fd()));
         open(shared, number, file, FileKind::Listener, &address.to_string());
@@ -315,6 +339,16 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
     shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
 }
 
+/// Tells how the edge log stands, and in a line of its own if it has no queue.
+fn tell_edge_log(side: &Side, log: EdgeLog) {
+    side.push(Kind::EdgeLog(log));
+    if log == EdgeLog::NoQueue {
+        let limit = signal::queue_limit().map_or_else(|| "?".to_owned(), |limit| limit.to_string());
+        let why = "the edge log has no queue: the user's signals take all of RLIMIT_SIGPENDING";
+        side.push(Kind::Note(format!("{why} ({limit}), wake-ups cannot be recorded").into()));
+    }
+}
+
 fn open(shared: &Shared, fd: Fd, file: crate::event::FileId, what: FileKind, name: &str) {
     shared.side.push(Kind::Open { fd, file, what, name: name.into() });
 }
@@ -323,8 +357,7 @@ fn spawn(
     name: &'static str,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, EngineError> {
-    let thread = thread::Builder::new().name(name.to_owned());
-    thread.spawn(body).map_err(EngineError::call("clone"))
+    thread::spawn(name, body).map_err(EngineError::call("clone"))
 }
 
 /// The warden's life: starts threads that are wanted, brings those that sleep where they are
@@ -338,9 +371,9 @@ fn watch_over(shared: &Arc<Shared>) {
         }
         for lane in start {
             let own = Arc::clone(shared);
-            match spawn_lane(lane, move || worker::run(&own, lane)) {
+            match thread::spawn(&lane.to_string(), move || worker::run(&own, lane)) {
                 Ok(thread) => threads.push(thread),
-                Err(error) => give_up(shared, &shared.side, lane, &error),
+                Err(error) => give_up(shared, lane, &error),
             }
         }
         threads = join_finished(threads);
@@ -350,13 +383,13 @@ fn watch_over(shared: &Arc<Shared>) {
     }
 }
 
-fn spawn_lane(lane: LaneId, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(lane.to_string()).spawn(body)
-}
-
-fn give_up(shared: &Shared, side: &Side, lane: LaneId, error: &io::Error) {
-    side.push(Kind::Note(format!("{lane} cannot be started: {error}").into()));
-    shared.gate.departed(lane, true);
+/// A thread that the system refuses counts as dead: `run` tries again.
+fn give_up(shared: &Shared, id: LaneId, error: &io::Error) {
+    if let Some(lane) = &mut *lock(&shared.lanes[usize::from(id.0)]) {
+        lane.tell(Kind::Lane(LaneChange::Died(error.to_string().into())));
+        lane.rest();
+    }
+    shared.gate.departed(id, true);
 }
 
 fn join_finished(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {

@@ -1,5 +1,8 @@
 //! The tool's own failures. An error of a traced call is data and never one of these.
 
+/// The status of a program whose reader went away: as if SIGPIPE had ended it.
+pub const NO_READER: u8 = 128 + 13;
+
 /// Why the program cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

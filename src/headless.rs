@@ -5,7 +5,7 @@ mod line;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, BufWriter, StdoutLock, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +14,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::Error;
 use crate::event::{Command, CommandError, Event, visible};
 use crate::model::{Sync, World};
 use crate::session::Session;
+use crate::sys::standard::{Stdin, Stdout};
+use crate::sys::thread;
 
 pub use line::{LISTED, Line};
 
@@ -38,24 +41,33 @@ const GATHER_MORE: Duration = Duration::from_millis(66);
 const LOAD: usize = 500;
 /// How many times longer than it took to write events it rests before the next, under load.
 const REST: u32 = 3;
+/// The longest rest: on a busy machine most of the time that writing took was that of others.
+const REST_MAX: Duration = Duration::from_secs(1);
 /// The longest line of standard input, bytes.
 const LONGEST: usize = 4096;
+/// Lines of standard input that are taken at a time; more wait in the pipe.
+const AHEAD: usize = 64;
 
 /// Serves until the token is cancelled, `quit` is read, the time is over, or standard output is
 /// closed.
 ///
 /// # Errors
-/// If standard output cannot be written for another reason than that its reader went away.
+/// If standard output cannot be written for another reason than that its reader went away, or the
+/// system refuses a thread.
 pub fn run(
-    mut session: Session,
+    session: &mut Session,
     output: Output,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
-) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+) -> Result<(), Error> {
+    let refused = |e: io::Error| Error::runtime("starting the loop", &e);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
     let mut out = Writer::new(output);
-    let served = runtime.block_on(serve(&mut session, &mut out, run_for, token, bell));
+    let input = spawn_reader().map_err(refused)?;
+    spawn_hangup_watch(token.clone()).map_err(refused)?;
+    let served = runtime.block_on(serve(session, &mut out, input, run_for, token, bell));
     let mut finished = Ok(());
     session.finish(Duration::from_millis(300), &mut |event, world| {
         if finished.is_ok() {
@@ -63,6 +75,7 @@ pub fn run(
         }
     });
     quietly(served.and(finished).and_then(|()| out.flush()))
+        .map_err(|e| Error::runtime("write to standard output", &e))
 }
 
 /// A reader that went away is the ordinary end of a pipe.
@@ -76,14 +89,12 @@ fn quietly(result: io::Result<()>) -> io::Result<()> {
 async fn serve(
     session: &mut Session,
     out: &mut Writer,
+    mut input: mpsc::Receiver<Vec<u8>>,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
 ) -> io::Result<()> {
     out.listening(session)?;
-    let (sender, mut input) = mpsc::channel(64);
-    spawn_reader(sender);
-    spawn_hangup_watch(token.clone());
     let end = async {
         match run_for {
             Some(time) => tokio::time::sleep(time).await,
@@ -93,12 +104,12 @@ async fn serve(
     tokio::pin!(end);
     loop {
         let mut written = Ok(());
+        let (begun, waited) = (Instant::now(), out.waited());
         let mut visit = |event: &Event, world: &World| {
             if written.is_ok() {
                 written = out.event(event, world);
             }
         };
-        let begun = Instant::now();
         let mut drained = session.tick_with(&mut visit);
         if drained.events == 0 && !drained.more {
             session.arm();
@@ -106,7 +117,8 @@ async fn serve(
         }
         written?;
         out.flush_with_list(session.world())?;
-        let rest = out.rest(begun.elapsed());
+        // The time in which the reader of the output did not read is no work.
+        let rest = out.rest(begun.elapsed().saturating_sub(out.waited().saturating_sub(waited)));
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
             (true, _) if rest.is_zero() => Some(rest),
@@ -118,8 +130,12 @@ async fn serve(
             () = &mut end => return Ok(()),
             () = bell.notified(), if drained.events == 0 => {}
             Some(line) = input.recv() => {
-                if take(session, out, &line)? {
-                    return Ok(());
+                // All that is there: under load a tick takes longer than a line.
+                let more = std::iter::from_fn(|| input.try_recv().ok()).take(AHEAD - 1);
+                for line in std::iter::once(line).chain(more) {
+                    if take(session, out, &line)? {
+                        return Ok(());
+                    }
                 }
             }
             () = sleep_for(pause) => {}
@@ -172,16 +188,18 @@ fn understand(line: &[u8]) -> Result<Option<Command>, CommandError> {
 }
 
 /// Reads lines on a thread of its own: standard input blocks.
-fn spawn_reader(sender: mpsc::Sender<Vec<u8>>) {
+fn spawn_reader() -> io::Result<mpsc::Receiver<Vec<u8>>> {
+    let (sender, lines) = mpsc::channel(AHEAD);
     // The thread lives until the end of input; the program does not wait for it.
-    std::thread::spawn(move || {
-        let mut input = io::stdin().lock();
+    thread::spawn("input", move || {
+        let mut input = BufReader::new(Stdin);
         while let Ok(Some(line)) = read_line(&mut input) {
             if sender.blocking_send(line).is_err() {
                 return;
             }
         }
-    });
+    })?;
+    Ok(lines)
 }
 
 /// One line without its end, cut at [`LONGEST`]; `None` at the end of input.
@@ -209,8 +227,8 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Notices that the reader of standard output went away while there is nothing to write.
-fn spawn_hangup_watch(token: CancellationToken) {
-    std::thread::spawn(move || {
+fn spawn_hangup_watch(token: CancellationToken) -> io::Result<()> {
+    thread::spawn("output", move || {
         let out = io::stdout();
         loop {
             let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
@@ -224,12 +242,13 @@ fn spawn_hangup_watch(token: CancellationToken) {
                 return;
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 /// Lines to standard output, gathered and flushed together.
 struct Writer {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Stdout>,
     output: Output,
     list_changed: bool,
     /// Whether the list was known when it was written last.
@@ -240,7 +259,7 @@ impl Writer {
     fn new(output: Output) -> Self {
         Self {
             output,
-            out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+            out: BufWriter::with_capacity(1 << 16, Stdout::default()),
             list_changed: false,
             sync: Sync::default(),
         }
@@ -250,9 +269,14 @@ impl Writer {
     /// not fit into the rings meanwhile is lost, and told.
     fn rest(&self, worked: Duration) -> Duration {
         match self.output {
-            Output::Json => worked * REST,
+            Output::Json => (worked * REST).min(REST_MAX),
             Output::None => Duration::ZERO,
         }
+    }
+
+    /// How long writes have taken so far.
+    fn waited(&self) -> Duration {
+        self.out.get_ref().waited()
     }
 
     fn line(&mut self, line: &Line<'_>) -> io::Result<()> {

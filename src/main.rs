@@ -1,11 +1,12 @@
 //! The `epollscope` program: parse, run, print the error, exit code.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use epollscope::cli::{Request, parse};
-use epollscope::error::Error;
+use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
+use epollscope::sys::standard::Stdout;
 use epollscope::{serve, teach};
 
 fn main() -> ExitCode {
@@ -23,10 +24,10 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match parse(std::env::args_os())? {
-        Request::Print(text) => {
-            std::io::stdout().write_all(text.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Request::Print(text) => match Stdout::default().write_all(text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(NO_READER.into()),
+            printed => Ok(printed.map(|()| ExitCode::SUCCESS)?),
+        },
         Request::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
         Request::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),

@@ -62,7 +62,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let facts = facts(&engine, options, descriptors);
     let edge_log = if options.unobserved { EdgeLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
-    let session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
+    let mut session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("clone", &e))?;
     if headless {
@@ -70,20 +70,26 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
             Output::Json => headless::Output::Json,
             Output::None => headless::Output::None,
         };
-        headless::run(session, output, options.run_for, &token, &bell)
-            .map_err(|e| Error::runtime("write to standard output", &e))?;
-    } else {
-        let exit = tui::run(session, screen(options), &token, &bell)
-            .map_err(|e| Error::runtime("draw on the terminal", &e))?;
-        if let Exit::Signal(signal) = exit {
-            return Ok(status(signal));
-        }
+        headless::run(&mut session, output, options.run_for, &token, &bell)?;
+    } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
+        return Ok(ended_by(signal));
     }
-    Ok(tui::watchdog::caught().map_or(0, status))
+    match (tui::watchdog::caught(), session.dead()) {
+        (Some(signal), _) => Ok(ended_by(signal)),
+        (None, Some((lane, why))) => Err(Error::runtime(format!("{lane} died"), &why)),
+        (None, None) => Ok(0),
+    }
+}
+
+/// What is left to do when a signal has ended the program, which has given everything back: of some
+/// it dies, for the others there is a status.
+pub(crate) fn ended_by(signal: i32) -> u8 {
+    tui::watchdog::die_if_deadly();
+    status(signal)
 }
 
 /// The exit status of a program that a signal ended.
-pub(crate) fn status(signal: i32) -> u8 {
+fn status(signal: i32) -> u8 {
     128 + u8::try_from(signal).unwrap_or(0)
 }
 
@@ -92,7 +98,8 @@ fn screen(options: &ServeOptions) -> TuiOptions {
     look(options.theme, options.ascii, options.mouse, options.run_for)
 }
 
-/// The same from the options that every screen has.
+/// The same from the options that every screen has. Where the locale has only ASCII, so have the
+/// marks.
 pub(crate) fn look(
     theme: Option<ThemeName>,
     ascii: bool,
@@ -106,7 +113,7 @@ pub(crate) fn look(
             ThemeName::Projector => tui::ThemeName::Projector,
             ThemeName::Mono => tui::ThemeName::Mono,
         }),
-        marks: if ascii { Marks::Ascii } else { Marks::Unicode },
+        marks: if ascii || !sys::locale::is_utf8() { Marks::Ascii } else { Marks::Unicode },
         mouse: if mouse { Mouse::Captured } else { Mouse::Terminal },
         run_for,
     }

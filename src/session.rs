@@ -14,7 +14,7 @@ use crate::event::{
     Output, Seq,
 };
 use crate::journal::{Journal, Limits};
-use crate::model::{InterestList, Timeline, World};
+use crate::model::{InterestList, LaneState, Timeline, World};
 use crate::sys::clock::Clock;
 
 pub use feed::Feed;
@@ -103,10 +103,15 @@ impl Book {
         }
     }
 
+    /// The time of an event that is said to have happened at `t`. The order is that of the merge; a
+    /// time can never step back on the screen, and none is later than [`Nanos::MAX`].
+    fn time(&self, t: Nanos) -> Nanos {
+        t.max(self.world.t).min(Nanos::MAX)
+    }
+
     fn write(&mut self, t: Nanos, lane: LaneId, kind: Kind, visit: &mut dyn FnMut(&Event, &World)) {
         self.seq = self.seq.next();
-        // The order is that of the merge; a time can never step back on the screen.
-        let event = Event { seq: self.seq, t: t.max(self.world.t), lane, kind };
+        let event = Event { seq: self.seq, t: self.time(t), lane, kind };
         self.world.apply(&event);
         self.timeline.apply(&event, &self.world);
         visit(&event, &self.world);
@@ -124,6 +129,7 @@ impl Session {
         facts: Facts,
         edge_log: EdgeLogMode,
     ) -> Self {
+        let pace = Pace::new(edge_log, engine.has_edge_log());
         Self {
             engine,
             doorbell,
@@ -133,7 +139,7 @@ impl Session {
             commands: Vec::new(),
             last_command: 0,
             probe: Probe::default(),
-            pace: Pace::new(edge_log),
+            pace,
         }
     }
 
@@ -166,13 +172,22 @@ impl Session {
             self.book.write(upto, LaneId::TOOL, Kind::Quiet, visit);
             drained.events += 1;
         }
-        if let Some(on) = self.pace.decide(self.now()) {
-            self.engine.set_edge_log(on);
-        }
+        self.set_pace();
         let pace = self.pace.due().map(|at| Duration::from_nanos(at.since(self.now()).0));
         let held = drained.held.then_some(HELD);
         drained.again = [self.probe.due(self.now()), pace, held].into_iter().flatten().min();
         drained
+    }
+
+    /// Switches the recording of wake-ups as their rate, and the queue of signals, have it.
+    fn set_pace(&mut self) {
+        let now = self.now();
+        if self.engine.leave_full_queue() {
+            self.pace.records(false, now);
+        }
+        if let Some(on) = self.pace.decide(now) {
+            self.pace.records(self.engine.set_edge_log(on), now);
+        }
     }
 
     /// Folds what is there, and says up to which time everything has been folded: what the tool
@@ -225,6 +240,14 @@ impl Session {
                 return;
             }
         }
+    }
+
+    /// A thread of the server that died and has not been started again, and of what.
+    pub fn dead(&self) -> Option<(LaneId, &str)> {
+        self.book.world.lanes.iter().find_map(|lane| match &lane.state {
+            LaneState::Died(why) => Some((lane.id, &**why)),
+            _ => None,
+        })
     }
 
     /// The world as it is now.

@@ -1,6 +1,6 @@
 //! `epollscope lesson`: the menu, a lesson on the screen, as text, or as lines.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
 use crate::lesson::{aloud, catalog, file, handout, parse};
-use crate::serve::{look, status};
+use crate::serve::{ended_by, look};
+use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
 use crate::tui::lesson::run::Start;
 
@@ -74,7 +75,7 @@ fn list() -> String {
 }
 
 fn print(text: &str) -> Result<u8, Error> {
-    quietly(io::stdout().write_all(text.as_bytes()))?;
+    quietly(Stdout::default().write_all(text.as_bytes()))?;
     Ok(0)
 }
 
@@ -90,7 +91,7 @@ fn quietly(result: io::Result<()>) -> Result<(), Error> {
 
 fn json(case: &Case) -> Result<u8, Error> {
     let player = Player::start(case, DEADLINE).map(|(player, _)| player);
-    let (mut input, mut out) = (io::stdin().lock(), io::stdout().lock());
+    let (mut input, mut out) = (BufReader::new(Stdin), BufWriter::new(Stdout::default()));
     match aloud::run(case, &release(), player, &mut input, &mut out) {
         Ok(aloud::Ended::Well) => Ok(0),
         Ok(aloud::Ended::Stopped) => Ok(1),
@@ -108,10 +109,9 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
-    let exit = tui::lesson::run::run(start, &release(), look, &token)
-        .map_err(|e| Error::runtime("draw on the terminal", &e))?;
+    let exit = tui::lesson::run::run(start, &release(), look, &token)?;
     Ok(match exit {
-        tui::Exit::Signal(signal) => status(signal),
-        tui::Exit::Quit => tui::watchdog::caught().map_or(0, status),
+        tui::Exit::Signal(signal) => ended_by(signal),
+        tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
     })
 }

@@ -92,7 +92,7 @@ struct Server {
 #[command(next_help_heading = "Screen")]
 #[group(skip)]
 pub(super) struct Screen {
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only, as where the locale is not one of UTF-8
     #[arg(long)]
     pub(super) ascii: bool,
     /// Use this set of colours [default: by the terminal]

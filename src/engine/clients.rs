@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr, bind,
-    connect, getsockname, getsockopt, send, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr,
+    bind, connect, getsockname, getsockopt, send, setsockopt, shutdown, socket, sockopt,
 };
 use nix::unistd::{read, write};
 
@@ -19,9 +20,12 @@ use super::gate::{ENDED, Order};
 use super::listen::{Address, socket_addr};
 use super::lock;
 use super::mailbox::TOO_MANY;
+use super::shared::Shared;
+use super::table::Watched;
 use super::tap::Side;
 use super::worker::unix_name;
 use crate::event::{CommandPhase, Fd, Peer};
+use crate::sys::socket::tcp_info;
 
 /// Clients at a time.
 const CLIENTS_MAX: usize = 256;
@@ -29,6 +33,14 @@ const CLIENTS_MAX: usize = 256;
 const WAITING_MAX: usize = 1024;
 /// Bytes that may wait to be sent by one client.
 const OUT_MAX: usize = 1 << 20;
+/// How long a client may stand in the accept queue before that is told of it.
+const ACCEPT_WITHIN: Duration = Duration::from_secs(2);
+/// How often it is looked until then whether the server has accepted it, in ms. The server's
+/// threads do not tell: that would be a call which is not the server's.
+const LOOK_MS: u16 = 1;
+
+/// A command that cannot be carried out, and why.
+type Refused = (Order, String);
 
 /// A client as the server sees it.
 #[derive(Debug)]
@@ -97,15 +109,30 @@ struct Client {
     fd: OwnedFd,
     /// Its own address, by which the server knows it.
     name: Option<String>,
-    /// Who asked for it, until it is connected.
-    asked: Option<Order>,
+    stage: Stage,
     out: VecDeque<u8>,
+    /// The kernel has taken less than there was to send.
+    blocked: bool,
+}
+
+/// How far a client is, and who is to be told.
+enum Stage {
+    /// On its way.
+    Connecting(Order),
+    /// In the server's accept queue, since then.
+    Waiting(Order, Instant),
+    /// The server's.
+    Open,
+    /// It closes once all that it has is sent.
+    Closing(Order),
+    /// Its own end has been sent: it reads until the server's comes.
+    Ended,
 }
 
 /// The thread's state.
 struct Crowd {
     target: Address,
-    side: Arc<Side>,
+    shared: Arc<Shared>,
     clients: Vec<Client>,
 }
 
@@ -119,8 +146,8 @@ fn name_of(peer: &Peer) -> Option<String> {
 }
 
 /// The thread's life, until it is told to end.
-pub(crate) fn run(clients: &Clients, target: Address, side: Arc<Side>) {
-    let mut crowd = Crowd { target, side, clients: Vec::new() };
+pub(crate) fn run(clients: &Clients, target: Address, shared: Arc<Shared>) {
+    let mut crowd = Crowd { target, shared, clients: Vec::new() };
     loop {
         crowd.sleep(&clients.wake);
         let _ = read(&clients.wake, &mut [0; 8]);
@@ -137,7 +164,7 @@ pub(crate) fn run(clients: &Clients, target: Address, side: Arc<Side>) {
             let Some((order, wish)) = wish else { break };
             crowd.grant(order, wish);
         }
-        crowd.clients.retain_mut(|client| client.serve(&crowd.side));
+        crowd.clients.retain_mut(|client| client.serve(&crowd.shared));
     }
 }
 
@@ -145,48 +172,45 @@ impl Crowd {
     fn sleep(&self, wake: &OwnedFd) {
         let mut fds = vec![PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.clients.iter().map(|client| {
-            let out = client.asked.is_some() || !client.out.is_empty();
+            let out = matches!(client.stage, Stage::Connecting(_)) || !client.out.is_empty();
             let flags =
                 if out { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
             PollFd::new(client.fd.as_fd(), flags)
         }));
-        let _interrupted = poll(&mut fds, PollTimeout::NONE);
+        let waits = self.clients.iter().any(|client| matches!(client.stage, Stage::Waiting(..)));
+        let until = if waits { PollTimeout::from(LOOK_MS) } else { PollTimeout::NONE };
+        let _interrupted = poll(&mut fds, until);
     }
 
     /// The server has ended: whoever still waits for a command is told.
     fn refuse(self, wishes: VecDeque<(Order, Wish)>) {
-        let asked = self.clients.into_iter().filter_map(|client| client.asked);
+        let asked = self.clients.into_iter().filter_map(|client| client.stage.order());
         for order in wishes.into_iter().map(|(order, _)| order).chain(asked) {
-            order.finish(&self.side, CommandPhase::Failed(ENDED.into()));
+            order.finish(&self.shared.side, CommandPhase::Failed(ENDED.into()));
         }
     }
 
     fn grant(&mut self, order: Order, wish: Wish) {
-        let outcome = match wish {
-            Wish::Connect => match self.connect(order) {
-                Ok(()) => return,
-                Err((order, why)) => (order, Err(why)),
-            },
-            Wish::Send(who, bytes) => (order, self.send(&who, &bytes)),
-            Wish::Close(who) => (order, self.leave(&who, false)),
-            Wish::Reset(who) => (order, self.leave(&who, true)),
+        let refused = match wish {
+            Wish::Connect => self.connect(order),
+            Wish::Send(who, bytes) => self.send(order, &who, &bytes),
+            Wish::Close(who) => self.close(order, &who),
+            Wish::Reset(who) => self.reset(order, &who),
         };
-        let (order, result) = outcome;
-        let phase = match result {
-            Ok(()) => CommandPhase::Done(None),
-            Err(why) => CommandPhase::Failed(why.into()),
-        };
-        order.finish(&self.side, phase);
+        if let Err((order, why)) = refused {
+            order.finish(&self.shared.side, CommandPhase::Failed(why.into()));
+        }
     }
 
-    fn connect(&mut self, order: Order) -> Result<(), (Order, String)> {
+    fn connect(&mut self, order: Order) -> Result<(), Refused> {
         if self.clients.len() >= CLIENTS_MAX {
             return Err((order, format!("{CLIENTS_MAX} built-in clients are enough")));
         }
         match open(&self.target) {
             Ok(fd) => {
-                let client = Client { fd, name: None, asked: Some(order), out: VecDeque::new() };
-                self.clients.push(client);
+                let stage = Stage::Connecting(order);
+                let (name, out, blocked) = (None, VecDeque::new(), false);
+                self.clients.push(Client { fd, name, stage, out, blocked });
                 Ok(())
             }
             Err(errno) => Err((order, format!("cannot connect: {}", errno.desc()))),
@@ -199,66 +223,204 @@ impl Crowd {
         found.ok_or_else(|| format!("fd {} is not a built-in client", who.fd))
     }
 
-    fn send(&mut self, who: &Who, bytes: &[u8]) -> Result<(), String> {
+    /// A client that has not been told to close.
+    fn find_open(&mut self, who: &Who) -> Result<&mut Client, String> {
         let index = self.find(who)?;
         let client = &mut self.clients[index];
+        if matches!(client.stage, Stage::Closing(_) | Stage::Ended) {
+            return Err(format!("the client of fd {} is closing already", who.fd));
+        }
+        Ok(client)
+    }
+
+    fn send(&mut self, order: Order, who: &Who, bytes: &[u8]) -> Result<(), Refused> {
+        let client = match self.find_open(who) {
+            Ok(client) => client,
+            Err(why) => return Err((order, why)),
+        };
         if client.out.len() + bytes.len() > OUT_MAX {
-            return Err("the client has too much to send already".to_owned());
+            return Err((order, "the client has too much to send already".to_owned()));
         }
         client.out.extend(bytes);
+        order.finish(&self.shared.side, CommandPhase::Done(None));
         Ok(())
     }
 
-    fn leave(&mut self, who: &Who, reset: bool) -> Result<(), String> {
-        let client = self.clients.swap_remove(self.find(who)?);
-        if reset {
-            let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-            setsockopt(&client.fd, sockopt::Linger, &linger).map_err(|e| e.to_string())?;
+    fn close(&mut self, order: Order, who: &Who) -> Result<(), Refused> {
+        let side = Arc::clone(&self.shared.side);
+        let client = match self.find_open(who) {
+            Ok(client) => client,
+            Err(why) => return Err((order, why)),
+        };
+        let before = std::mem::replace(&mut client.stage, Stage::Closing(order));
+        if let Some(asked) = before.order() {
+            // It has been accepted: the server has a number for it.
+            asked.finish(&side, CommandPhase::Done(client.name.as_deref().map(Into::into)));
         }
         Ok(())
+    }
+
+    fn reset(&mut self, order: Order, who: &Who) -> Result<(), Refused> {
+        let index = match self.find(who) {
+            Ok(index) => index,
+            Err(why) => return Err((order, why)),
+        };
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        if let Err(errno) = setsockopt(&self.clients[index].fd, sockopt::Linger, &linger) {
+            return Err((order, errno.to_string()));
+        }
+        let client = self.clients.swap_remove(index);
+        let lost = client.out.len() + usize::try_from(client.unsent()).unwrap_or(0);
+        let remark = (lost > 0).then(|| format!("{lost} B that waited to be sent are dropped"));
+        drop(client.fd);
+        let side = &self.shared.side;
+        let phase = match client.stage {
+            Stage::Closing(_) => CommandPhase::Failed("the client was reset".into()),
+            // It has been accepted: the server has a number for it.
+            _ => CommandPhase::Done(client.name.as_deref().map(Into::into)),
+        };
+        if let Some(waits) = client.stage.order() {
+            waits.finish(side, phase);
+        }
+        order.finish(side, CommandPhase::Done(remark.map(Into::into)));
+        Ok(())
+    }
+}
+
+impl Stage {
+    /// Whoever waits for it to change.
+    fn order(self) -> Option<Order> {
+        match self {
+            Self::Connecting(order) | Self::Waiting(order, _) | Self::Closing(order) => Some(order),
+            Self::Open | Self::Ended => None,
+        }
     }
 }
 
 impl Client {
     /// Does what can be done now; whether the client is still connected.
-    fn serve(&mut self, side: &Side) -> bool {
-        if self.asked.is_some() && !self.connected(side) {
-            return self.asked.is_some();
-        }
-        while !self.out.is_empty() {
-            match send(self.fd.as_raw_fd(), self.out.as_slices().0, MsgFlags::MSG_NOSIGNAL) {
-                Ok(sent) => drop(self.out.drain(..sent)),
-                Err(Errno::EAGAIN) => break,
-                Err(_) => return false,
+    fn serve(&mut self, shared: &Shared) -> bool {
+        let mut stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        if let Stage::Connecting(order) = stage {
+            match self.connected(order, &shared.side) {
+                Some(next) => stage = next,
+                None => return false,
             }
         }
-        let mut buffer = [0; 16_384];
-        match read(&self.fd, &mut buffer) {
-            Ok(0) => false,
-            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => true,
-            Err(_) => false,
+        if let Stage::Waiting(order, since) = stage {
+            stage = self.accepted(order, since, shared);
+        }
+        if matches!(stage, Stage::Connecting(_)) {
+            self.stage = stage;
+            return true;
+        }
+        let there = self.flush() && self.forget();
+        let next = match stage {
+            Stage::Closing(order) if there && self.out.is_empty() => self.end(order, &shared.side),
+            stage if there => Some(stage),
+            stage => {
+                self.gone(stage, &shared.side);
+                None
+            }
+        };
+        next.map(|next| self.stage = next).is_some()
+    }
+
+    /// The server ended the connection: whoever waits for something is told.
+    fn gone(&self, stage: Stage, side: &Side) {
+        let lost = self.out.len();
+        let why = match stage {
+            Stage::Waiting(..) => "the server closed the connection at once".to_owned(),
+            Stage::Closing(_) if lost > 0 => {
+                format!("the server ended the connection: {lost} B were not sent")
+            }
+            stage => {
+                if let Some(order) = stage.order() {
+                    order.finish(side, CommandPhase::Done(None));
+                }
+                return;
+            }
+        };
+        if let Some(order) = stage.order() {
+            order.finish(side, CommandPhase::Failed(why.into()));
         }
     }
 
-    /// Looks whether the connection has been made, and tells who asked for it. A client whose
-    /// connection failed has nobody waiting for it any more.
-    fn connected(&mut self, side: &Side) -> bool {
+    /// Sends what it has, as far as the kernel takes it; whether the connection is still there.
+    fn flush(&mut self) -> bool {
+        while !self.out.is_empty() {
+            match send(self.fd.as_raw_fd(), self.out.as_slices().0, MsgFlags::MSG_NOSIGNAL) {
+                Ok(sent) => drop(self.out.drain(..sent)),
+                Err(Errno::EAGAIN) => {
+                    self.blocked = true;
+                    return true;
+                }
+                Err(Errno::EINTR) => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Reads all that has come, which nobody wants; whether the connection is still there.
+    fn forget(&mut self) -> bool {
+        let mut buffer = [0; 16_384];
+        loop {
+            match read(&self.fd, &mut buffer) {
+                Err(Errno::EAGAIN) => return true,
+                Ok(1..) | Err(Errno::EINTR) => {}
+                Ok(0) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// The end of a client that has handed all that it had to the kernel. A closed socket answers
+    /// the server's next byte with a reset, which drops what the kernel has not delivered by then
+    /// (tcp(7)): if that is possible, it only sends its end, and reads on until the server's comes.
+    fn end(&self, order: Order, side: &Side) -> Option<Stage> {
+        let ends = (self.blocked || self.unsent() > 0)
+            && shutdown(self.fd.as_raw_fd(), Shutdown::Write).is_ok();
+        order.finish(side, CommandPhase::Done(None));
+        ends.then_some(Stage::Ended)
+    }
+
+    /// Bytes that TCP has not sent: the server has not made room for them.
+    fn unsent(&self) -> u32 {
+        tcp_info(self.fd.as_raw_fd()).map_or(0, |info| info.unsent)
+    }
+
+    /// Looks whether the connection has been made. A client whose connection failed has nobody
+    /// waiting for it any more.
+    fn connected(&mut self, order: Order, side: &Side) -> Option<Stage> {
         let error = getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
         let there = nix::sys::socket::getpeername::<SockaddrStorage>(self.fd.as_raw_fd()).is_ok();
-        if error == 0 && !there {
-            return false;
-        }
-        let phase = if there {
+        if there {
             self.name = own_name(&self.fd);
-            CommandPhase::Done(self.name.as_deref().map(Into::into))
-        } else {
-            let why = Errno::from_raw(error).desc();
-            CommandPhase::Failed(format!("cannot connect: {why}").into())
-        };
-        if let Some(order) = self.asked.take() {
-            order.finish(side, phase);
+            return Some(Stage::Waiting(order, Instant::now()));
         }
-        there
+        if error == 0 {
+            return Some(Stage::Connecting(order));
+        }
+        let why = format!("cannot connect: {}", Errno::from_raw(error).desc());
+        order.finish(side, CommandPhase::Failed(why.into()));
+        None
+    }
+
+    /// Looks whether the server has accepted the client, and tells who asked for it; a server that
+    /// is held, or does not come to it, leaves the client in its accept queue.
+    fn accepted(&self, order: Order, since: Instant, shared: &Shared) -> Stage {
+        let name = self.name.as_deref();
+        let is_this = |w: &Watched| w.is_stream() && name_of(&w.peer).as_deref() == name;
+        let remark = if !shared.table.all(is_this).is_empty() {
+            name.map(str::to_owned)
+        } else if shared.settings().paused || since.elapsed() >= ACCEPT_WITHIN {
+            let name = name.unwrap_or("the client");
+            Some(format!("{name} waits in the accept queue"))
+        } else {
+            return Stage::Waiting(order, since);
+        };
+        order.finish(&shared.side, CommandPhase::Done(remark.map(Into::into)));
+        Stage::Open
     }
 }
 

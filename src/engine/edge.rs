@@ -28,6 +28,8 @@ const REST_MS: u16 = 1;
 #[derive(Debug)]
 pub(crate) struct Edge {
     on: AtomicBool,
+    /// The queue of signals has been found full since that was last asked.
+    overflowed: AtomicBool,
     log: Mutex<Log>,
     listeners: Vec<Fd>,
     /// A second number of the signalfd, for the observer's poll.
@@ -51,7 +53,21 @@ impl Edge {
         let readable = crate::sys::descriptor::out_of_the_way(reader.as_fd().try_clone_to_owned()?);
         let batch = Vec::with_capacity(BATCH);
         let log = Mutex::new(Log { reader, lane, looked: Nanos(0), batch });
-        Ok(Self { on: AtomicBool::new(true), log, listeners, readable })
+        let (on, overflowed) = (AtomicBool::new(true), AtomicBool::new(false));
+        Ok(Self { on, overflowed, log, listeners, readable })
+    }
+
+    /// Whether the queue of signals was full since this was last asked.
+    pub(crate) fn has_overflowed(&self) -> bool {
+        self.overflowed.load(Ordering::Relaxed) && self.overflowed.swap(false, Ordering::SeqCst)
+    }
+
+    fn look(&self, log: &mut Log) -> EdgeLog {
+        let (state, overflow) = log.look(&self.listeners);
+        if overflow {
+            self.overflowed.store(true, Ordering::SeqCst);
+        }
+        state
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -68,7 +84,7 @@ impl Edge {
             return EdgeLog::Off;
         }
         match self.try_lock() {
-            Some(mut log) => log.look(&self.listeners),
+            Some(mut log) => self.look(&mut log),
             None => EdgeLog::Skipped,
         }
     }
@@ -76,7 +92,7 @@ impl Edge {
     /// Reads all that is there, after anybody who is at it.
     pub(crate) fn drain_surely(&self) {
         if self.is_on() {
-            lock(&self.log).look(&self.listeners);
+            self.look(&mut lock(&self.log));
         }
     }
 
@@ -107,7 +123,7 @@ impl Edge {
             if fds[0].any().unwrap_or(false) {
                 return;
             }
-            lock(&self.log).look(&self.listeners);
+            self.look(&mut lock(&self.log));
             let mut fds = [PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
             let _interrupted = poll(&mut fds, PollTimeout::from(REST_MS));
         }
@@ -115,8 +131,9 @@ impl Edge {
 }
 
 impl Log {
-    fn look(&mut self, listeners: &[Fd]) -> EdgeLog {
-        let mut state = EdgeLog::Drained;
+    /// Reads what is there; what is known by that, and whether the queue of signals was full.
+    fn look(&mut self, listeners: &[Fd]) -> (EdgeLog, bool) {
+        let (mut state, mut full) = (EdgeLog::Drained, false);
         for _ in 0..READS_MAX {
             let began = self.lane.now();
             self.batch.clear();
@@ -131,13 +148,13 @@ impl Log {
             self.looked = began;
             if overflow {
                 self.lane.tell(Kind::EdgeLog(EdgeLog::Skipped));
-                state = EdgeLog::Skipped;
+                (state, full) = (EdgeLog::Skipped, true);
             }
             if count < BATCH {
-                return state;
+                return (state, full);
             }
         }
-        EdgeLog::Skipped
+        (EdgeLog::Skipped, full)
     }
 
     fn tell(&mut self, listeners: &[Fd]) {

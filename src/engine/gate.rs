@@ -333,6 +333,14 @@ impl Gate {
         self.attention.load(Ordering::Relaxed) && lock(&self.state).ending
     }
 
+    /// Why a thread that was in a call is wanted at the gate, if it is.
+    pub(crate) fn calls(&self, lane: LaneId) -> Option<&'static str> {
+        if !self.attention.load(Ordering::Relaxed) {
+            return None;
+        }
+        lock(&self.state).calls(lane)
+    }
+
     /// Whether every thread is at the gate.
     #[cfg(test)]
     pub(crate) fn all_held(&self) -> bool {

@@ -1,9 +1,10 @@
 //! What all threads of the engine share.
 
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::Epoll;
 
@@ -42,6 +43,11 @@ pub(crate) struct Shared {
     /// Listeners are muted because no descriptor is left.
     pub(crate) muted: AtomicBool,
     pub(crate) copies: Mutex<Vec<OwnedFd>>,
+    /// Connections on which the server has said its last word, until when their ends are waited
+    /// for.
+    pub(crate) farewells: Mutex<VecDeque<(FileId, Instant)>>,
+    /// Whether there are any.
+    pub(crate) parting: AtomicBool,
     next_file: AtomicU32,
     /// Where the lanes' producing ends are while no thread has them.
     pub(crate) lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1],
@@ -91,6 +97,8 @@ impl Shared {
             spare: Mutex::new(parts.spare),
             muted: AtomicBool::new(false),
             copies: Mutex::new(Vec::new()),
+            farewells: Mutex::default(),
+            parting: AtomicBool::new(false),
             next_file: AtomicU32::new(1),
             lanes,
             linger: Mutex::new(Duration::ZERO),

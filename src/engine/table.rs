@@ -103,7 +103,7 @@ pub(crate) enum LastWord {
     None,
     /// It does, once the queue is empty.
     Due,
-    /// It has shut its side down, and forgets what still comes until the client does the same: a
+    /// It has shut its side down, and for a while forgets what still comes until the client does the same: a
     /// close with unread data would be a reset, which can overtake the answer.
     Said,
 }

@@ -31,6 +31,8 @@ use crate::event::{
 
 /// Milliseconds after which a muted listener is tried again.
 const RETRY_MS: i32 = 1000;
+/// Milliseconds that a client may take to end a connection after the server's last word.
+const PARTING_MS: i32 = 5000;
 
 /// A server thread's own state. Without `OBSERVED` the same thread is compiled without the tap.
 pub(crate) struct Worker<const OBSERVED: bool> {
@@ -61,6 +63,7 @@ fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
         return;
     };
     let mut worker = Worker::<OBSERVED>::new(Arc::clone(shared), lane);
+    crate::sys::signal::allow_kicks();
     let tid = nix::unistd::gettid().as_raw().unsigned_abs();
     worker.lane.tell(Kind::Lane(LaneChange::Started { tid }));
     shared.gate.arrived(id, tid);
@@ -161,6 +164,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if self.is_retry_due() {
             self.unmute();
         }
+        self.part();
         for index in 0..self.batch.len() {
             if self.shared.gate.ending() {
                 return true;
@@ -179,6 +183,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let timeout_ms = match hurry {
             true => 0,
             false if self.shared.muted.load(Ordering::Relaxed) => RETRY_MS,
+            false if self.shared.parting.load(Ordering::Relaxed) => PARTING_MS,
             false => -1,
         };
         let max = self.settings.max_events.clamp(1, Settings::MAX_EVENTS);

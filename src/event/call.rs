@@ -312,6 +312,8 @@ pub enum EdgeLog {
     Skipped,
     /// Wake-ups are not being recorded.
     Off,
+    /// They cannot be: the user's queue of signals is full (RLIMIT_SIGPENDING, getrlimit(2)).
+    NoQueue,
 }
 
 /// What a call handed over beside its result.

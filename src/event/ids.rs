@@ -37,6 +37,10 @@ impl fmt::Display for Seq {
 pub struct Nanos(pub u64);
 
 impl Nanos {
+    /// The latest time that an event can have, 104 days: up to there a floating-point number holds
+    /// every one, in a program that reads JSON too.
+    pub const MAX: Self = Self(1 << 53);
+
     /// The time that passed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {

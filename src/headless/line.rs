@@ -448,6 +448,7 @@ fn log_word(state: EdgeLog) -> &'static str {
         EdgeLog::Drained => "drained",
         EdgeLog::Skipped => "skipped",
         EdgeLog::Off => "off",
+        EdgeLog::NoQueue => "no-queue",
     }
 }
 

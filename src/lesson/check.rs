@@ -5,11 +5,11 @@ mod line;
 mod question;
 mod tries;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{Error, NO_READER};
 use crate::event::{Kind, Nanos, visible};
 
 use super::case::{Case, Step};
@@ -17,13 +17,12 @@ use super::child::{PlayError, Player};
 use super::print::one_line;
 use super::random::{self, Plan, Random};
 use super::run::{Mismatch, Report};
+use crate::sys::standard::Stdout;
 use find::Found;
 use tries::Try;
 
 /// The status of a run in which a case failed.
 pub(super) const FAILED: u8 = 4;
-/// That of a program whose reader went away: as if SIGPIPE had ended it.
-pub(super) const NO_READER: u8 = 128 + 13;
 
 /// What is to be checked, and how it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ pub fn run(check: &Check) -> Result<u8, Error> {
         return random::check(&Random { plan, json: check.json, folder });
     }
     let found = find::all(&check.paths).map_err(Error::Usage)?;
-    match run_all(check, &found, &mut io::stdout().lock()) {
+    match run_all(check, &found, &mut BufWriter::new(Stdout::default())) {
         Ok(tally) => Ok(if tally.failed == 0 { 0 } else { FAILED }),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),

@@ -9,11 +9,10 @@ mod shrink;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -22,9 +21,10 @@ use judge::{Difference, Verdict};
 
 use super::case::Case;
 use super::{check, parse, to_toml};
-use crate::error::Error;
+use crate::error::{Error, NO_READER};
 use crate::model::{Flaw, Machine};
-use crate::sys::number;
+use crate::sys::standard::Stdout;
+use crate::sys::{number, thread};
 
 /// How many sequences are made, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,17 +162,17 @@ struct Line<'a> {
 pub fn check(random: &Random) -> Result<u8, Error> {
     // Whatever was inherited is in the way of the small numbers.
     number::close_from(3).map_err(|e| Error::runtime("close inherited descriptors", &e))?;
-    let watch = Watch::start(random);
+    let watch = Watch::start(random).map_err(|e| Error::runtime("check", &e))?;
     let summary = run(random.plan, None, |number| watch.reached(number));
     let path = match &summary.found {
         Some(found) => Some(write(&random.folder, &found.case)?),
         None => None,
     };
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::new(Stdout::default());
     let told = tell(&mut out, random.json, &summary, path.as_deref()).and_then(|()| out.flush());
     match told {
         Ok(()) => Ok(if summary.found.is_none() { 0 } else { check::FAILED }),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(check::NO_READER),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),
     }
 }
@@ -187,21 +187,21 @@ struct Watch {
 const ENDLESS: Duration = Duration::from_secs(120);
 
 impl Watch {
-    fn start(random: &Random) -> Self {
+    fn start(random: &Random) -> io::Result<Self> {
         let reached = Arc::new(AtomicU64::new(random.plan.seed));
         let (theirs, random) = (Arc::clone(&reached), random.clone());
-        thread::spawn(move || {
+        thread::spawn("watch", move || {
             let mut last = theirs.load(Ordering::Relaxed);
             loop {
-                thread::sleep(ENDLESS);
+                std::thread::sleep(ENDLESS);
                 let now = theirs.load(Ordering::Relaxed);
                 if now == last {
                     give_up(&random, now);
                 }
                 last = now;
             }
-        });
-        Self { reached }
+        })?;
+        Ok(Self { reached })
     }
 
     fn reached(&self, number: u64) {
@@ -215,7 +215,8 @@ fn give_up(random: &Random, number: u64) -> ! {
     let file = write(&random.folder, &case).map(|path| check::shown(&path));
     let file = file.unwrap_or_else(|error| error.to_string());
     // There is nobody left to be told if it fails.
-    let _told = writeln!(io::stdout(), "FAIL random {number}\n  {file} does not come to an end");
+    let _told =
+        writeln!(Stdout::default(), "FAIL random {number}\n  {file} does not come to an end");
     std::process::exit(check::FAILED.into())
 }
 

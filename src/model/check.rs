@@ -78,6 +78,8 @@ pub enum Loss {
     Start,
     /// Wake-ups are not being recorded.
     Unrecorded,
+    /// They cannot be: the user's queue of signals is full (RLIMIT_SIGPENDING, getrlimit(2)).
+    NoQueue,
     /// They are recorded again; what was listed meanwhile has still to be told.
     Resumed,
     /// The kernel had no room for another signal (RLIMIT_SIGPENDING, getrlimit(2)).

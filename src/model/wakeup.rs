@@ -215,9 +215,10 @@ impl World {
 
     pub(super) fn edge_log_changed(&mut self, state: EdgeLog) {
         match state {
-            EdgeLog::Off => {
+            EdgeLog::Off | EdgeLog::NoQueue => {
+                let queue = state == EdgeLog::Off;
                 self.edge_log = EdgeLog::Off;
-                self.lost_sync(Loss::Unrecorded);
+                self.lost_sync(if queue { Loss::Unrecorded } else { Loss::NoQueue });
                 self.instance.check.sync = Sync::Unknown;
             }
             EdgeLog::Skipped => self.lost_sync(Loss::Overflow),
@@ -226,6 +227,8 @@ impl World {
                 if self.edge_log == EdgeLog::Off && self.instance.fd.is_some() {
                     self.lost_sync(Loss::Resumed);
                     self.instance.check.sync = Sync::Lost;
+                } else if self.edge_log == EdgeLog::Off {
+                    self.instance.check.loss = Loss::Start;
                 }
                 self.edge_log = EdgeLog::Drained;
             }

@@ -31,7 +31,7 @@ impl Feed {
     pub fn take(&mut self, t: Nanos, lane: LaneId, kind: Kind) -> Seq {
         let book = &mut self.book;
         book.seq = book.seq.next();
-        let event = Event { seq: book.seq, t: t.max(book.world.t), lane, kind };
+        let event = Event { seq: book.seq, t: book.time(t), lane, kind };
         book.world.apply(&event);
         self.draw(&event);
         self.book.journal.push(&event, &self.book.world);
@@ -132,6 +132,15 @@ mod tests {
         assert!(again.turn_to(file(4)));
         assert_eq!(again.instance, feed.world().instance);
         assert_eq!(again.files, feed.world().files);
+    }
+
+    #[test]
+    fn no_event_is_later_than_the_last_time_there_is() {
+        let mut feed = fed();
+        for t in [Nanos::MAX.0 + 1, u64::MAX, 7] {
+            feed.take(Nanos(t), LaneId(1), Kind::Quiet);
+            assert_eq!(feed.world().t, Nanos::MAX);
+        }
     }
 
     #[test]

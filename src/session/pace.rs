@@ -11,6 +11,8 @@ const FAST: u32 = 500;
 const SLOW: u32 = 100;
 /// Calm windows after which recording begins again.
 const CALM_WINDOWS: u32 = 3;
+/// When recording that could not begin is tried again, where it is always wanted.
+const AGAIN: Nanos = Nanos(500_000_000);
 
 /// The rates of late, and what follows from them.
 pub(super) struct Pace {
@@ -23,9 +25,18 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Recording is on at the start.
-    pub(super) fn new(mode: EdgeLogMode) -> Self {
-        Self { mode, recording: true, since: Nanos(0), wakeups: 0, calls: 0, calm: 0 }
+    /// Whether recording is on at the start depends on whether it could be.
+    pub(super) fn new(mode: EdgeLogMode, recording: bool) -> Self {
+        Self { mode, recording, since: Nanos(0), wakeups: 0, calls: 0, calm: 0 }
+    }
+
+    /// Whether wake-ups are recorded from now on: what was decided may have been impossible, and is
+    /// then not tried again at once.
+    pub(super) fn records(&mut self, recording: bool, now: Nanos) {
+        if !recording {
+            (self.calm, self.since) = (0, now);
+        }
+        self.recording = recording;
     }
 
     /// Counts an event.
@@ -43,14 +54,11 @@ impl Pace {
     /// Whether recording is to be switched, and to what.
     pub(super) fn decide(&mut self, now: Nanos) -> Option<bool> {
         let wanted = match self.mode {
-            EdgeLogMode::On => true,
+            EdgeLogMode::On => self.recording || now.since(self.since) >= AGAIN,
             EdgeLogMode::Off => false,
             EdgeLogMode::Auto => self.worth_it(now),
         };
-        (wanted != self.recording).then(|| {
-            self.recording = wanted;
-            wanted
-        })
+        (wanted != self.recording).then_some(wanted)
     }
 
     fn worth_it(&mut self, now: Nanos) -> bool {
@@ -67,8 +75,12 @@ impl Pace {
 
     /// When to decide again although nothing happens: while recording is off by its own decision.
     pub(super) fn due(&self) -> Option<Nanos> {
-        let waits = self.mode == EdgeLogMode::Auto && !self.recording;
-        waits.then_some(Nanos(self.since.0 + WINDOW.0))
+        let every = match self.mode {
+            EdgeLogMode::Auto => WINDOW,
+            EdgeLogMode::On => AGAIN,
+            EdgeLogMode::Off => return None,
+        };
+        (!self.recording).then_some(Nanos(self.since.0 + every.0))
     }
 }
 
@@ -84,11 +96,12 @@ mod tests {
 
     /// What is decided in each window of so many wake-ups.
     fn decisions(mode: EdgeLogMode, windows: &[u32]) -> Vec<Option<bool>> {
-        let mut pace = Pace::new(mode);
+        let mut pace = Pace::new(mode, true);
         let decide = |(n, count): (usize, &u32)| {
             wakeups(&mut pace, *count);
             (0..*count).for_each(|_| pace.note(&Kind::Gap { lost: 1 }));
-            pace.decide(Nanos((n as u64 + 1) * WINDOW.0))
+            let decided = pace.decide(Nanos((n as u64 + 1) * WINDOW.0));
+            decided.inspect(|on| pace.records(*on, Nanos((n as u64 + 1) * WINDOW.0)))
         };
         windows.iter().enumerate().map(decide).collect()
     }
@@ -99,6 +112,21 @@ mod tests {
         let mut expected = [None; 8];
         expected[2] = Some(false);
         expected[6] = Some(true);
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn recording_that_could_not_begin_is_tried_again() {
+        let mut pace = Pace::new(EdgeLogMode::Auto, false);
+        let mut decide = |window: u64| {
+            let decided = pace.decide(Nanos(window * WINDOW.0));
+            decided.inspect(|_| pace.records(window > 7, Nanos(window * WINDOW.0)))
+        };
+        let told: Vec<_> = (1..=12).map(&mut decide).collect();
+        let mut expected = [None; 12];
+        for n in [2, 5, 8] {
+            expected[n] = Some(true);
+        }
         assert_eq!(told, expected);
     }
 

@@ -1,4 +1,4 @@
-//! Realtime signals, which nix's `Signal` has no names for.
+//! Signals by their numbers: realtime ones, which nix's `Signal` has no names for, and handlers.
 #![expect(unsafe_code, reason = "signal sets and handlers of realtime signals")]
 
 use std::io;
@@ -15,10 +15,14 @@ pub fn wakeup_signal() -> i32 {
     libc::SIGRTMIN() + 1
 }
 
-/// The signal that brings a thread out of a sleeping call.
-fn kick_signal() -> i32 {
-    libc::SIGRTMIN() + 2
-}
+/// The signal that brings a thread out of a sleeping call. A realtime one would be refused while
+/// the user's queue of signals is full (sigqueue(3), EAGAIN); a standard one never is. Of those,
+/// SIGURG would also come from telnet's urgent data (F_SETOWN, fcntl(2)); this one comes from
+/// nothing but setitimer(2), which nobody here calls.
+const KICK_SIGNAL: i32 = libc::SIGVTALRM;
+
+/// The name of [`kick`]'s signal.
+pub const KICK_NAME: &str = "SIGVTALRM";
 
 /// The number of `SIGIO`, which comes in place of the wake-up signal when the queue is full.
 pub const OVERFLOW_SIGNAL: i32 = libc::SIGIO;
@@ -30,9 +34,20 @@ pub const OVERFLOW_SIGNAL: i32 = libc::SIGIO;
 /// # Errors
 /// What pthread_sigmask(3) lists.
 pub fn block_observer_signals() -> io::Result<()> {
-    let set = observer_set();
+    mask(libc::SIG_BLOCK, &observer_set())
+}
+
+/// Blocks one more signal in the calling thread.
+///
+/// # Errors
+/// What pthread_sigmask(3) lists.
+pub fn block(signo: i32) -> io::Result<()> {
+    mask(libc::SIG_BLOCK, &set_of(&[signo]))
+}
+
+fn mask(how: i32, set: &libc::sigset_t) -> io::Result<()> {
     // SAFETY: both pointers may be what they are (pthread_sigmask(3)): a valid set, no old set.
-    let done = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
+    let done = unsafe { libc::pthread_sigmask(how, set, ptr::null_mut()) };
     if done == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(done)) }
 }
 
@@ -45,13 +60,41 @@ pub fn observer_signals_blocked() -> bool {
     done == 0 && holds(&set, wakeup_signal()) && holds(&set, OVERFLOW_SIGNAL)
 }
 
+/// Whether the user's queue has room for a signal of a wake-up at this moment (RLIMIT_SIGPENDING,
+/// getrlimit(2)): one is sent to this thread, which must have it blocked, and taken back.
+pub fn queue_has_room() -> bool {
+    if !send(nix::unistd::gettid().as_raw().unsigned_abs(), wakeup_signal()) {
+        return false;
+    }
+    let set = set_of(&[wakeup_signal()]);
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // What is sent to the thread is taken before what is sent to its process (signal(7)).
+    // SAFETY: the set and the time are valid, and nothing is to be said of the signal
+    // (sigtimedwait(2)).
+    let _ = unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const at_once) };
+    true
+}
+
+/// How many signals may be queued for the user (RLIMIT_SIGPENDING).
+pub fn queue_limit() -> Option<u64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_SIGPENDING).ok().map(|(soft, _)| soft)
+}
+
 /// Gives the kick signal a handler that does nothing, without SA_RESTART: a sleeping call returns
 /// EINTR (signal(7)).
 ///
 /// # Errors
 /// What sigaction(2) lists.
 pub fn install_kick_handler() -> io::Result<()> {
-    install_empty_handler(kick_signal())
+    install_empty_handler(KICK_SIGNAL)
+}
+
+/// Lets kicks reach the calling thread, whatever mask it has from whoever started the program
+/// (sigprocmask(2): a mask is inherited across execve).
+pub fn allow_kicks() {
+    // It fails only for an operation that is none.
+    let _ = mask(libc::SIG_UNBLOCK, &set_of(&[KICK_SIGNAL]));
 }
 
 /// The same for SIGUSR1, the signal of cases and lessons.
@@ -60,6 +103,15 @@ pub fn install_kick_handler() -> io::Result<()> {
 /// What sigaction(2) lists.
 pub fn install_user_handler() -> io::Result<()> {
     install_empty_handler(libc::SIGUSR1)
+}
+
+/// Ends the process by this signal, whatever its disposition and the mask are (signal(7)).
+pub fn die_of(signo: i32) {
+    // SAFETY: SIG_DFL installs no handler (signal(2)).
+    let _ = unsafe { libc::signal(signo, libc::SIG_DFL) };
+    // SAFETY: raise(3) takes a number and touches no memory.
+    let _ = unsafe { libc::raise(signo) };
+    let _ = mask(libc::SIG_UNBLOCK, &set_of(&[signo]));
 }
 
 fn install_empty_handler(signo: i32) -> io::Result<()> {
@@ -79,19 +131,21 @@ fn install_empty_handler(signo: i32) -> io::Result<()> {
 
 /// Brings the task `tid` of this process out of a sleeping call; a task that is gone is nothing.
 pub fn kick(tid: u32) {
-    send(tid, kick_signal());
+    let _gone = send(tid, KICK_SIGNAL);
 }
 
 /// Sends SIGUSR1 to the task `tid` of this process; a task that is gone is nothing.
 pub fn interrupt(tid: u32) {
-    send(tid, libc::SIGUSR1);
+    let _gone = send(tid, libc::SIGUSR1);
 }
 
-fn send(tid: u32, signo: i32) {
+/// Whether the kernel took it.
+fn send(tid: u32, signo: i32) -> bool {
     let pid = libc::c_long::from(nix::unistd::getpid().as_raw());
     let (tid, signo) = (libc::c_long::from(tid), libc::c_long::from(signo));
     // SAFETY: tgkill(2) takes three numbers and touches no memory; the handler is empty.
-    let _ = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
+    sent == 0
 }
 
 /// A descriptor from which the wake-up signals are read (signalfd(2)).
@@ -133,10 +187,14 @@ impl SigInfo {
 }
 
 fn observer_set() -> libc::sigset_t {
+    set_of(&[wakeup_signal(), OVERFLOW_SIGNAL])
+}
+
+fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = empty_set();
-    for signo in [wakeup_signal(), OVERFLOW_SIGNAL] {
+    for signo in signals {
         // SAFETY: `set` is an initialised set (sigsetops(3)).
-        let _ = unsafe { libc::sigaddset(&raw mut set, signo) };
+        let _ = unsafe { libc::sigaddset(&raw mut set, *signo) };
     }
     set
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{self, Receiver};
 
 use super::action::Step;
 use super::key::{Key, KeyPress};
+use crate::sys::thread;
 
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub fn prepare(kept: usize) -> io::Result<()> {
     let _low: Vec<_> = (0..kept).map_while(|_| stdin.as_fd().try_clone_to_owned().ok()).collect();
     let (sender, looked) = std::sync::mpsc::channel();
     // It blocks where half a sequence has been typed already.
-    std::thread::Builder::new().name("first look".to_owned()).spawn(move || {
+    thread::spawn("first look", move || {
         let _nobody_waits = sender.send(event::poll(Duration::ZERO).map(drop));
     })?;
     looked.recv_timeout(FIRST).unwrap_or(Ok(()))
@@ -62,7 +63,7 @@ pub fn prepare(kept: usize) -> io::Result<()> {
 pub fn listen(known: (u16, u16)) -> io::Result<Receiver<io::Result<Input>>> {
     let (sender, inputs) = mpsc::channel(AHEAD);
     // The thread lives until the program ends; nobody waits for it.
-    std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
+    thread::spawn("keys", move || {
         // Only from the first look on are changes of the size noticed.
         let mut input = event::poll(Duration::ZERO)
             .and_then(|_| terminal::size())

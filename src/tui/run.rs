@@ -20,6 +20,7 @@ use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
 use super::ui::Request;
 use super::watchdog;
+use crate::error::Error;
 use crate::session::{Drained, Scene, Session};
 
 /// Between two frames when little happens.
@@ -31,6 +32,11 @@ const LOAD: usize = 500;
 
 /// How long the server may take to say goodbye to its clients.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What is done with a terminal, as its failure is told.
+pub(super) const TAKE: &str = "take the terminal";
+pub(super) const READ: &str = "read the terminal";
+pub(super) const DRAW: &str = "draw on the terminal";
 
 /// How the screen is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,24 +91,35 @@ impl TuiOptions {
 /// whether there is a terminal.
 ///
 /// # Errors
-/// If the terminal cannot be taken or drawn to.
+/// If the terminal cannot be taken or drawn to, or the system refuses a thread.
 pub fn run(
-    mut session: Session,
+    session: &mut Session,
     options: TuiOptions,
     token: &CancellationToken,
     wake: &Arc<Notify>,
-) -> io::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let terminal = Terminal::enter(options.mouse)?;
+) -> Result<Exit, Error> {
+    let runtime = runtime()?;
+    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     let mut screen = Screen::new(terminal, options.theme());
-    let ended = runtime.block_on(screen.show(&mut session, options.run_for, token, wake));
+    let ended = runtime.block_on(screen.show(session, options.run_for, token, wake));
     drop(screen);
     session.finish(FAREWELL, &mut |_, _| {});
     end_of(ended)
 }
 
+/// What a loop of the screen runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    built.map_err(|e| Error::runtime("start the loop", &e))
+}
+
+/// Where an operation on the terminal becomes the reason of the end.
+pub(super) fn failed(operation: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::runtime(operation, &error)
+}
+
 /// How a screen ended whose loop ended so.
-pub(super) fn end_of(ended: io::Result<()>) -> io::Result<Exit> {
+pub(super) fn end_of(ended: Result<(), Error>) -> Result<Exit, Error> {
     // A terminal that is gone cannot be drawn to; the signal is the reason.
     let gone = || watchdog::is_hung_up().then_some(Signal::SIGHUP as i32);
     match watchdog::caught().or_else(gone) {
@@ -149,13 +166,13 @@ impl Screen {
         run_for: Option<Duration>,
         token: &CancellationToken,
         wake: &Notify,
-    ) -> io::Result<()> {
-        let mut inputs = input::listen(self.terminal.size())?;
+    ) -> Result<(), Error> {
+        let mut inputs = input::listen(self.terminal.size()).map_err(failed(READ))?;
         let end = sleep(run_for);
         tokio::pin!(end);
         loop {
             let drained = self.take_events(session);
-            self.draw(session)?;
+            self.draw(session).map_err(failed(DRAW))?;
             let pause = self.pause(&drained);
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
@@ -165,11 +182,16 @@ impl Screen {
                     // All that was typed, before the next events are folded: under load that takes
                     // longer than a key.
                     while let Some(input) = next {
-                        if self.input(input?, session)? == Next::Stop {
+                        let input = input.map_err(failed(READ))?;
+                        if self.input(input, session).map_err(failed(DRAW))? == Next::Stop {
                             return Ok(());
                         }
                         next = inputs.try_recv().ok();
                     }
+                }
+                () = watchdog::continued() => {
+                    self.terminal.resume().map_err(failed(TAKE))?;
+                    self.resized();
                 }
                 () = wake.notified() => {}
                 () = sleep(pause) => {}
@@ -220,6 +242,12 @@ impl Screen {
         }
     }
 
+    /// The terminal has another size, or has lost what was drawn.
+    fn resized(&mut self) {
+        self.app.ui.size = self.terminal.size();
+        self.dirty = true;
+    }
+
     fn input(&mut self, input: Input, session: &mut Session) -> io::Result<Next> {
         match input {
             Input::Key(press) => {
@@ -231,7 +259,7 @@ impl Screen {
             Input::Click(x, y) => self.app.click((x, y), &session.scene()),
             Input::Resize(width, height) => {
                 self.terminal.resize(width, height);
-                self.app.ui.size = (width, height);
+                self.resized();
             }
             Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
         }
@@ -241,7 +269,7 @@ impl Screen {
             Some(Request::Quit) => Ok(Next::Stop),
             Some(Request::Suspend) => {
                 self.terminal.suspend()?;
-                self.app.ui.size = self.terminal.size();
+                self.resized();
                 Ok(Next::Go)
             }
             Some(Request::Copy(text)) => {

@@ -39,6 +39,10 @@ const MAX_COPY: usize = 65_536;
 /// While the terminal takes nothing: how often to look whether the program is to end, in ms.
 const STALLED: u8 = 50;
 
+/// The largest part of a terminal that is drawn on, columns and rows: a terminal may claim to have
+/// any number (TIOCSWINSZ, ioctl_tty(2)), and more cells than there is memory for.
+const LARGEST: (u16, u16) = (1000, 500);
+
 /// How long the terminal may take to make room for what gives it back, in ms.
 const ROOM_WITHIN: u8 = 100;
 
@@ -82,15 +86,21 @@ fn enter(mouse: Mouse) -> io::Result<()> {
         return Ok(());
     }
     let mut bytes = Vec::new();
-    queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
-    if mouse == Mouse::Captured {
-        queue!(bytes, EnableMouseCapture)?;
-    }
+    greet(&mut bytes, mouse)?;
     let entered = terminal::enable_raw_mode().and_then(|()| write_out(&bytes));
     if entered.is_err() {
         leave();
     }
     entered
+}
+
+/// What makes a terminal the program's.
+fn greet(out: &mut impl Write, mouse: Mouse) -> io::Result<()> {
+    queue!(out, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+    if mouse == Mouse::Captured {
+        queue!(out, EnableMouseCapture)?;
+    }
+    Ok(())
 }
 
 /// Gives the terminal back; does nothing if it is not taken. Failures are ignored: a terminal that
@@ -269,13 +279,13 @@ impl Terminal {
 
     /// Takes over a new size; the next frame is drawn in full.
     pub fn resize(&mut self, width: u16, height: u16) {
-        let area = Rect::new(0, 0, width, height);
+        let area = Rect::new(0, 0, width.min(LARGEST.0), height.min(LARGEST.1));
         self.shown = Buffer::empty(area);
         self.next = Buffer::empty(area);
         self.fresh = true;
     }
 
-    /// Columns and rows.
+    /// Columns and rows that are drawn on.
     pub fn size(&self) -> (u16, u16) {
         (self.next.area.width, self.next.area.height)
     }
@@ -325,6 +335,25 @@ impl Terminal {
         leave();
         nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
         enter(self.mouse)?;
+        self.measure()
+    }
+
+    /// Takes the terminal again after the process was stopped without being asked: it stands as
+    /// the shell left it. In the background that stops the process once more (SIGTTOU,
+    /// tcsetattr(3)), until the terminal is its own.
+    ///
+    /// # Errors
+    /// If the terminal refuses.
+    pub fn resume(&mut self) -> io::Result<()> {
+        // The library believes that nothing has changed.
+        terminal::disable_raw_mode()?;
+        terminal::enable_raw_mode()?;
+        greet(&mut self.backend, self.mouse)?;
+        Write::flush(&mut self.backend)?;
+        self.measure()
+    }
+
+    fn measure(&mut self) -> io::Result<()> {
         let (width, height) = terminal::size()?;
         self.resize(width, height);
         Ok(())

@@ -1,5 +1,7 @@
 //! Threads that take the signals and notice that the terminal is gone, because a stalled terminal
-//! blocks the thread that draws, and crossterm reads on when the terminal has vanished.
+//! blocks the thread that draws, and crossterm reads on when the terminal has vanished. They also
+//! notice that the program was stopped and goes on: whoever stopped it, a shell has used the terminal
+//! meanwhile.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -9,9 +11,11 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use nix::unistd::{dup2_stdin, pipe};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::terminal;
+use crate::sys::thread;
 
 /// How much later than its signal a vanished terminal is acted upon.
 const SIGNAL_FIRST: Duration = Duration::from_millis(2);
@@ -27,13 +31,28 @@ pub fn caught() -> Option<i32> {
     Some(CAUGHT.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
 }
 
-/// The signals that end the program.
-pub fn signals() -> SigSet {
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect()
+/// The signals that end the program with a status of its own.
+const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Those that it has no use for: it gives the terminal back, and dies of them as if it knew nothing
+/// of them (signal(7), action Term).
+const DEADLY: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM];
+
+/// Rung each time the program goes on after it was stopped.
+static CONTINUED: Notify = Notify::const_new();
+
+/// Waits until the program has been stopped and goes on.
+pub async fn continued() {
+    CONTINUED.notified().await;
 }
 
-/// Blocks the signals that end the program. To be called before any thread starts, so that every
-/// thread inherits it.
+/// The signals that are waited for.
+fn signals() -> SigSet {
+    ENDING.into_iter().chain(DEADLY).chain([Signal::SIGCONT]).collect()
+}
+
+/// Blocks the signals that are waited for. To be called before any thread starts, so that every
+/// thread inherits it. SIGCONT makes a process go on also if it is blocked (signal(7)).
 ///
 /// # Errors
 /// If the system refuses.
@@ -41,9 +60,18 @@ pub fn block() -> io::Result<()> {
     Ok(pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals()), None)?)
 }
 
+/// Dies of the signal that ended the program, if it is one that nothing else is done about. To be
+/// called when everything has been given back.
+pub fn die_if_deadly() {
+    let caught = caught().and_then(|number| Signal::try_from(number).ok());
+    if let Some(signal) = caught.filter(|signal| DEADLY.contains(signal)) {
+        crate::sys::signal::die_of(signal as i32);
+    }
+}
+
 /// Starts the threads: on a signal, or when the terminal vanishes, one cancels the token, waits for
 /// an orderly end, and then gives the terminal back as far as possible and ends the process with
-/// 128 and the signal's number.
+/// 128 and the signal's number, or by the signal.
 ///
 /// The signals are waited for, not read from a descriptor: whoever polls a signalfd is woken by
 /// every signal of the process, and each wake-up of a watched file is one.
@@ -53,19 +81,22 @@ pub fn block() -> io::Result<()> {
 pub fn start(token: CancellationToken) -> io::Result<()> {
     // A terminal that is gone does not say any more that it is one.
     let tty = io::stdin().is_terminal();
-    let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
     if tty {
         let token = token.clone();
-        spawn("hangup").spawn(move || {
+        thread::spawn("hangup", move || {
             while !vanishes(PollTimeout::NONE) {}
             // The signal for it comes first, if it comes.
             std::thread::sleep(SIGNAL_FIRST);
             end(Signal::SIGHUP, &token, tty);
         })?;
     }
-    spawn("watchdog").spawn(move || {
+    thread::spawn("watchdog", move || {
         // It fails only for a set that holds no signal (sigwait(3)).
-        let signal = signals().wait().unwrap_or(Signal::SIGTERM);
+        let mut signal = signals().wait().unwrap_or(Signal::SIGTERM);
+        while signal == Signal::SIGCONT {
+            CONTINUED.notify_one();
+            signal = signals().wait().unwrap_or(Signal::SIGTERM);
+        }
         end(signal, &token, tty);
     })?;
     Ok(())
@@ -80,6 +111,7 @@ fn end(signal: Signal, token: &CancellationToken, tty: bool) {
     token.cancel();
     rest(tty);
     terminal::leave_stalled();
+    die_if_deadly();
     std::process::exit(128 + signal);
 }
 

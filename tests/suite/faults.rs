@@ -1,9 +1,11 @@
 //! What clients, limits and bad moments do to the server, on real sockets.
 
+mod clients;
 mod descriptors;
 mod endings;
 mod many;
 pub(crate) mod payloads;
+mod refused;
 
 use serde_json::Value;
 

@@ -27,7 +27,7 @@ pub(crate) struct Server {
 /// The command that runs the program.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
-    command.env_remove("EPOLLSCOPE_CONFIG").stdin(Stdio::piped());
+    command.env_remove("EPOLLSCOPE_CONFIG").env("LC_ALL", "C.UTF-8").stdin(Stdio::piped());
     command
 }
 

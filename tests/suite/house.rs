@@ -17,7 +17,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("cli", &["event", "error", "journal", "lesson"]),
     ("headless", &["event", "model", "journal", "session", "error", "sys"]),
     ("tui", &["event", "model", "journal", "session", "lesson", "error", "sys"]),
-    ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "tui"]),
+    ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
     ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
 ];
 

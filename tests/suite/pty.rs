@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
 use crate::harness::{PATIENCE, end_of, program};
@@ -281,6 +281,11 @@ impl Terminal {
         set_size(self.master.as_ref().expect("the terminal is open"), rows, columns);
     }
 
+    /// The terminal says that it has this size, and has not.
+    pub(crate) fn claim(&self, rows: u16, columns: u16) {
+        set_size(self.master.as_ref().expect("the terminal is open"), rows, columns);
+    }
+
     /// From now on nobody reads what the program writes, or somebody does again.
     pub(crate) fn stall(&self, stalled: bool) {
         self.state().stalled = stalled;
@@ -328,6 +333,17 @@ impl Terminal {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.is_clean();
+    }
+
+    /// Waits until lines are typed on the terminal, whoever made it so.
+    #[track_caller]
+    pub(crate) fn wait_until_cooked(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let slave = self.slave.as_ref().expect("the terminal is open");
+        while !tcgetattr(slave).unwrap().local_flags.contains(LocalFlags::ICANON) {
+            assert!(Instant::now() < deadline, "the terminal is not cooked");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Every byte that was written, if not more than some thousand, once the program has ended.

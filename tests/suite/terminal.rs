@@ -6,13 +6,15 @@ mod looks;
 mod panics;
 mod payloads;
 mod random;
+mod stops;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{PATIENCE, program};
+use crate::harness::{PATIENCE, program, resident};
 use crate::pty::{FREE, Terminal, Tie};
 
 #[test]
@@ -124,6 +126,36 @@ fn a_signal_restores_the_terminal() {
         assert_eq!(terminal.ended().code(), Some(code), "{signal}");
         terminal.is_restored();
     }
+}
+
+#[test]
+fn a_signal_that_nothing_is_done_about_restores_the_terminal_too() {
+    for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM] {
+        let mut terminal = Terminal::start(24, 80, &FREE);
+        terminal.shows("Interest list");
+        terminal.signal(signal);
+        assert_eq!(terminal.ended().signal(), Some(signal as i32), "{signal}");
+        terminal.is_restored();
+    }
+}
+
+#[test]
+fn a_terminal_that_claims_to_be_endless_is_drawn_on_in_part() {
+    let mut terminal = Terminal::start(24, 80, &FREE);
+    terminal.shows("Why");
+    for size in [3000, u16::MAX] {
+        let drawn = terminal.state().sieve.clears;
+        terminal.claim(size, size);
+        terminal.wait("a whole frame", |state| state.sieve.clears > drawn);
+        let used = resident(terminal.child.id());
+        assert!(used < 400_000_000, "{used} B for {size} x {size}");
+    }
+    terminal.resize(24, 80);
+    terminal.keys("?");
+    terminal.shows("? closes");
+    terminal.keys("?q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
 }
 
 #[test]

@@ -119,8 +119,21 @@ impl State {
     /// Threads that may sleep in a call while they are wanted elsewhere.
     pub(super) fn to_kick(&self) -> Vec<u32> {
         let out = self.lanes.iter().filter(|me| me.place == Place::Out && me.tid != 0);
-        let wanted = out.filter(|me| self.ending || me.retire || self.hold && me.permit.is_none());
-        wanted.map(|me| me.tid).collect()
+        out.filter(|me| self.wants(me).is_some()).map(|me| me.tid).collect()
+    }
+
+    /// Why that thread is wanted at the gate, if it is.
+    pub(super) fn calls(&self, lane: LaneId) -> Option<&'static str> {
+        self.lanes.get(usize::from(lane.0)).and_then(|me| self.wants(me))
+    }
+
+    fn wants(&self, me: &LaneState) -> Option<&'static str> {
+        match me {
+            _ if self.ending => Some("the server ends"),
+            LaneState { retire: true, .. } => Some("fewer threads are wanted"),
+            LaneState { permit: None, .. } if self.hold => Some("hold"),
+            _ => None,
+        }
     }
 
     pub(super) fn chores(&mut self) -> Chores {

@@ -111,6 +111,17 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if OBSERVED {
             let events = Handed::Events(&self.batch, log, done);
             self.lane.returned(&call, count(got), started, events);
+            if got == Err(Errno::EINTR) {
+                self.explain_interrupt();
+            }
+        }
+    }
+
+    /// Tells that it was the tool's own signal, if it was.
+    fn explain_interrupt(&mut self) {
+        let (id, name) = (self.lane.id(), sys::signal::KICK_NAME);
+        if let Some(why) = self.shared.gate.calls(id) {
+            self.note(format!("{name} took {id} out of its sleep: {why}"));
         }
     }
 

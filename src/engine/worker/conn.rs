@@ -4,10 +4,12 @@
 //! at the gate, so every step begins by looking whether the connection is still there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::Worker;
+use super::{PARTING_MS, Worker};
 use crate::engine::app::Served;
 use crate::engine::lock;
 use crate::engine::table::{LastWord, QUEUE_CAP, State, Watched};
@@ -15,6 +17,9 @@ use crate::event::{Application, Call, ConnState, How, Kind, Mask, Mistake, ReadP
 
 /// Bytes that one connection may be read in a turn.
 const TURN_BYTES: usize = 64 * 1024;
+
+/// [`PARTING_MS`] as a time.
+const PARTING: Duration = Duration::from_millis(PARTING_MS.unsigned_abs() as u64);
 
 /// How the reading of a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +239,41 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if state.last_word == LastWord::Due {
             state.last_word = LastWord::Said;
             self.shut_down(watched.fd, fd);
+            let until = Instant::now() + PARTING;
+            lock(&self.shared.farewells).push_back((watched.file, until));
+            self.shared.parting.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// Closes the connections whose clients have not ended them in time after the server's last
+    /// word.
+    pub(super) fn part(&mut self) {
+        while self.shared.parting.load(Ordering::Relaxed)
+            && let Some(watched) = self.late_client()
+        {
+            let secs = PARTING.as_secs();
+            let why = "the client has not ended the connection after the server's last word";
+            self.note(format!("fd {}: {why} for {secs} s", watched.fd));
+            self.close(&watched);
+        }
+    }
+
+    /// A connection whose client is late; those that have ended are forgotten.
+    fn late_client(&self) -> Option<Arc<Watched>> {
+        let mut farewells = lock(&self.shared.farewells);
+        let mut late = None;
+        while let Some((file, until)) = farewells.front()
+            && late.is_none()
+        {
+            let watched = self.shared.table.get(*file);
+            if watched.is_some() && Instant::now() < *until {
+                break;
+            }
+            late = watched;
+            farewells.pop_front();
+        }
+        self.shared.parting.store(!farewells.is_empty(), Ordering::SeqCst);
+        late
     }
 
     fn change_state(&mut self, watched: &Watched, state: &mut State, to: ConnState) {

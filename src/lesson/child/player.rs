@@ -89,6 +89,10 @@ impl Player {
     }
 
     fn spawn(program: &Path, deadline: Duration) -> Result<Self, PlayError> {
+        // What a thread sleeps in, and what is registered, is read there (proc(5)).
+        if !Path::new("/proc/self/task").exists() {
+            return Err(PlayError::Skipped("needs /proc, which is not mounted".to_owned()));
+        }
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
             .arg(std::process::id().to_string())

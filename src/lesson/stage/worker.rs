@@ -2,14 +2,14 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::event::LaneId;
 use crate::kernel::task::{Look, Task};
 use crate::lesson::case::Label;
 use crate::sys::clock::Clock;
-use crate::sys::signal;
+use crate::sys::{signal, thread};
 
 use super::job::{Done, Job, is_sleeping_call};
 use super::own::Own;
@@ -134,8 +134,7 @@ impl Worker {
     pub(crate) fn start(name: Label, lane: LaneId, clock: Clock, own: &Own) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let handle =
-            thread::Builder::new().name(name.to_string()).spawn(move || theirs.run(clock))?;
+        let handle = thread::spawn(&name.to_string(), move || theirs.run(clock))?;
         let tid = shared
             .wait(Instant::now() + PATIENCE, |slot| match slot {
                 Slot::Idle { tid } => Some(*tid),
@@ -214,7 +213,7 @@ impl Drop for Worker {
         let deadline = Instant::now() + PATIENCE;
         while !handle.is_finished() && Instant::now() < deadline {
             self.signal();
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         // One that does not even end now is left to the end of the process.
         if handle.is_finished() {
@@ -321,7 +320,7 @@ mod tests {
         let end = Instant::now() + PATIENCE;
         while std::path::Path::new(&task).exists() {
             assert!(Instant::now() < end, "it does not end");
-            thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -234,6 +234,10 @@ fn edge_log(state: EdgeLog) -> &'static str {
             "wake-ups were lost: the ready list is not known until epoll_wait has told it again"
         }
         EdgeLog::Off => "wake-ups are not recorded: the ready list is not known",
+        EdgeLog::NoQueue => {
+            "wake-ups cannot be recorded: the user's queue of signals is full (RLIMIT_SIGPENDING), \
+             so that the ready list is not known"
+        }
     }
 }
 

@@ -97,6 +97,9 @@ pub(super) fn unknown(world: &World) -> Option<&'static str> {
         Loss::Start if world.seq == Seq(0) => "nothing has been observed yet",
         Loss::Start => "there is no epoll instance yet",
         Loss::Unrecorded => "wake-ups are not being recorded (too many a second, or switched off)",
+        Loss::NoQueue => {
+            "wake-ups cannot be recorded: the user's queue of signals is full (RLIMIT_SIGPENDING)"
+        }
         Loss::Resumed => {
             "wake-ups were not recorded for a while; the next epoll_wait that sleeps, or returns fewer \
              than its max, tells it"

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::lesson::case::{Case, Step};
 use crate::lesson::child::{PlayError, Player};
 use crate::lesson::run::Report;
+use crate::sys::thread;
 
 /// How long a step may take: the longest sleep of one, many times over.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -61,8 +62,7 @@ impl Desk {
         let (tell, news) = mpsc::unbounded_channel();
         let (stopped, stop) = pipe2(OFlag::O_CLOEXEC)?;
         let sink = Sink { tell, bell };
-        let spawn = std::thread::Builder::new().name("player".to_owned());
-        let thread = spawn.spawn(move || play(&case, &asked, &sink, &stopped))?;
+        let thread = thread::spawn("player", move || play(&case, &asked, &sink, &stopped))?;
         Ok(Self { orders: Some(ask), news, stop: Some(stop), thread: Some(thread) })
     }
 

@@ -13,15 +13,17 @@ use super::course::Phase;
 use super::menu::Menu;
 use super::player::{Desk, News};
 use super::screen;
+use crate::error::Error;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
 use crate::session::{Facts, Feed};
 use crate::tui::action::Action;
 use crate::tui::input::{self, Input};
-use crate::tui::run::{Exit, Next, TuiOptions, end_of, sleep};
+use crate::tui::run::{DRAW, Exit, Next, READ, TAKE, TuiOptions, end_of, failed, runtime, sleep};
 use crate::tui::terminal::Terminal;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Request, Tone, Ui};
+use crate::tui::watchdog;
 
 /// What is gone through.
 pub enum Start {
@@ -42,9 +44,9 @@ pub fn run(
     kernel: &str,
     options: TuiOptions,
     token: &CancellationToken,
-) -> io::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let terminal = Terminal::enter(options.mouse)?;
+) -> Result<Exit, Error> {
+    let runtime = runtime()?;
+    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     let size = terminal.size();
     let mut screen = Screen {
         terminal,
@@ -82,11 +84,12 @@ struct Screen {
 }
 
 impl Screen {
-    fn begin(&mut self, case: Case) -> io::Result<()> {
+    fn begin(&mut self, case: Case) -> Result<(), Error> {
         let app = LessonApp::new(case.clone(), self.kernel.clone(), self.terminal.size());
         // The one before ends first: a process at a time.
         self.lesson = None;
-        self.lesson = Some((app, Desk::open(case, Arc::clone(&self.bell))?));
+        let desk = Desk::open(case, Arc::clone(&self.bell));
+        self.lesson = Some((app, desk.map_err(failed("start the lesson"))?));
         Ok(())
     }
 
@@ -94,14 +97,14 @@ impl Screen {
         &mut self,
         run_for: Option<Duration>,
         token: &CancellationToken,
-    ) -> io::Result<()> {
-        let mut inputs = input::listen(self.terminal.size())?;
+    ) -> Result<(), Error> {
+        let mut inputs = input::listen(self.terminal.size()).map_err(failed(READ))?;
         let end = sleep(run_for);
         let bell = Arc::clone(&self.bell);
         tokio::pin!(end);
         loop {
             self.take_news();
-            self.draw()?;
+            self.draw().map_err(failed(DRAW))?;
             let pause = self.turn.map(|turn| turn.saturating_duration_since(Instant::now()));
             tokio::select! {
                 () = token.cancelled() => return Ok(()),
@@ -109,11 +112,16 @@ impl Screen {
                 input = inputs.recv() => {
                     let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
                     while let Some(input) = next {
-                        if self.input(input?)? == Next::Stop {
+                        if self.input(input.map_err(failed(READ))?)? == Next::Stop {
                             return Ok(());
                         }
                         next = inputs.try_recv().ok();
                     }
+                }
+                () = watchdog::continued() => {
+                    self.terminal.resume().map_err(failed(TAKE))?;
+                    self.resized();
+                    self.dirty = true;
                 }
                 () = bell.notified() => {}
                 () = sleep(pause) => self.play_on(),
@@ -170,7 +178,7 @@ impl Screen {
         }
     }
 
-    fn input(&mut self, input: Input) -> io::Result<Next> {
+    fn input(&mut self, input: Input) -> Result<Next, Error> {
         match input {
             Input::Key(press) => {
                 let next = match (&mut self.lesson, &mut self.menu) {
@@ -212,11 +220,11 @@ impl Screen {
             Input::Nothing => return Ok(Next::Go),
         }
         self.changed();
-        self.requested()
+        self.requested().map_err(failed(DRAW))
     }
 
     /// Does what the lesson wishes for.
-    fn grant(&mut self, wish: Option<Wish>) -> io::Result<Next> {
+    fn grant(&mut self, wish: Option<Wish>) -> Result<Next, Error> {
         let Some((app, desk)) = &mut self.lesson else { return Ok(Next::Go) };
         match wish {
             None => {}

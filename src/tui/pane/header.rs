@@ -6,6 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Nanos, ReadPolicy, Seq};
+use crate::model::Loss;
 use crate::tui::draw::Row;
 use crate::tui::gloss;
 use crate::tui::layout::WIDE;
@@ -78,6 +79,9 @@ impl Header<'_> {
         if active > 0 {
             let found = format!("{} {}", look.theme.glyphs.stuck, plural(active, "finding"));
             pieces.push(piece(1, Role::Bad, found));
+        }
+        if world.instance.check.loss == Loss::NoQueue {
+            pieces.push(piece(0, Role::Bad, "no signal queue: wake-ups unseen"));
         }
         if look.scene.facts.lan {
             pieces.push(piece(0, Role::Badge, " LAN "));

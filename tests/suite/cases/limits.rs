@@ -31,6 +31,25 @@ fn a_number_that_is_nobodys_is_never_the_tools_own() {
 }
 
 #[test]
+fn without_proc_cases_are_skipped_and_it_is_said_why() {
+    let mut command = Command::new("unshare");
+    let line = "mount -t tmpfs none /proc && touch \"$1\" && exec \"$0\" check \"$2\"";
+    let cue = std::env::temp_dir().join(format!("epollscope-proc-{}", std::process::id()));
+    command.args(["-m", "sh", "-c", line, env!("CARGO_BIN_EXE_epollscope")]);
+    let output = command.arg(&cue).arg(shipped("errors")).stdin(Stdio::null()).output();
+    if std::fs::remove_file(&cue).is_err() {
+        eprintln!(
+            "skipped: without_proc_cases_are_skipped_and_it_is_said_why cannot unmount /proc"
+        );
+        return;
+    }
+    let output = output.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("skip errors: needs /proc, which is not mounted"), "{text}");
+}
+
+#[test]
 fn more_descriptors_than_the_process_may_have_are_refused_before_anything_runs() {
     let many = case("many", "p = { kind = \"pipe\", count = 40 }", NOTE);
     let good = case("good-too", PIPE, NOTE);

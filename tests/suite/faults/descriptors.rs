@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -42,6 +42,23 @@ fn wakeups_a_second(server: &Server, from: usize) -> f64 {
     let time = |line: &Value| line["t_ns"].as_f64().unwrap() / 1e9;
     let wakeups = lines.iter().filter(|l| is_wait(l)).count();
     f64::from(u32::try_from(wakeups).unwrap()) / (time(&lines[lines.len() - 1]) - time(&lines[0]))
+}
+
+#[test]
+fn a_server_whose_thread_died_has_not_ended_well() {
+    // Enough for the tool's own, and none for the epoll instance.
+    for descriptors in 6..30 {
+        let args = ["--headless", "--listen", "127.0.0.1:0", "--for", "100ms"];
+        let output = limited(descriptors, &args).stdin(Stdio::null()).output().unwrap();
+        if !String::from_utf8_lossy(&output.stdout).contains("\"state\":\"died\"") {
+            continue;
+        }
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
+        assert!(error.contains("T1 died: epoll_create1 failed"), "{error}");
+        return;
+    }
+    panic!("no thread died of too few descriptors");
 }
 
 fn exhaust(trigger: &str) {

@@ -10,14 +10,15 @@ use crate::harness::{PATIENCE, cpu_time, program};
 use crate::pty::{Terminal, Tie};
 
 /// A lesson of five steps with three questions.
-const EDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tui/lesson/tests/edge.toml");
+pub(super) const EDGE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/src/tui/lesson/tests/edge.toml");
 
 fn lesson(rows: u16, columns: u16) -> Terminal {
     Terminal::start(rows, columns, &["lesson", EDGE])
 }
 
 /// The processes that this one has started.
-fn children(pid: Pid) -> Vec<Pid> {
+pub(super) fn children(pid: Pid) -> Vec<Pid> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let of =
         |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();

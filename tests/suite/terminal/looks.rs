@@ -72,6 +72,16 @@ fn with_ascii_no_other_byte_is_drawn() {
 }
 
 #[test]
+fn with_a_locale_that_has_only_ascii_no_other_byte_is_drawn() {
+    for (variable, locale) in [("LC_ALL", "C"), ("LC_CTYPE", "POSIX"), ("LANG", "de_DE")] {
+        let mut command = program();
+        command.env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("LANG");
+        command.env(variable, locale).env("TERM", "xterm-256color");
+        assert!(!shown(&mut command).state().sieve.beyond_ascii, "{variable}={locale}");
+    }
+}
+
+#[test]
 fn a_terminal_that_answers_nothing_gets_its_screen_and_is_asked_nothing() {
     // The terminals of these tests are silent; a question would be one of the sequences that
     // `is_clean` does not know.
@@ -133,6 +143,7 @@ fn with_hardly_any_descriptors_it_runs_or_says_why_and_never_panics() {
         let text = String::from_utf8_lossy(&terminal.all_bytes()).into_owned();
         let told = text.contains("epollscope: ") && !text.contains("panicked at");
         assert!(ends.last() == Some(&Some(0)) || told, "{descriptors}: {text:?}");
+        assert!(!text.contains("draw on the terminal"), "{descriptors}: {text:?}");
     }
     assert!(ends.iter().all(|end| matches!(end, Some(0 | 1 | 3))), "{ends:?}");
     assert!(ends.contains(&Some(1)) && ends.contains(&Some(0)), "{ends:?}");

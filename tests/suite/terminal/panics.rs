@@ -95,13 +95,13 @@ fn play_screen() {
 fn play_server() {
     let wake = Arc::new(Notify::new());
     let (ring, over) = (Arc::clone(&wake), AtomicBool::new(false));
-    let session = session(move || {
+    let mut session = session(move || {
         let server = std::thread::current().name() == Some("T1");
         let now = server && is_time() && !over.swap(true, Ordering::SeqCst);
         assert!(!now, "asked to panic");
         ring.notify_one();
     });
-    run(session, TuiOptions::default(), &CancellationToken::new(), &wake).unwrap();
+    run(&mut session, TuiOptions::default(), &CancellationToken::new(), &wake).unwrap();
 }
 
 #[test]
