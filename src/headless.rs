@@ -121,7 +121,7 @@ async fn serve(
         let rest = out.rest(begun.elapsed().saturating_sub(out.waited().saturating_sub(waited)));
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
-            (true, _) if rest.is_zero() => Some(rest),
+            (true, _) if rest.is_zero() || drained.idle => Some(Duration::ZERO),
             (_, events) if events > LOAD => Some(rest.max(GATHER_MORE)),
             _ => Some(GATHER),
         };

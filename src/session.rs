@@ -67,6 +67,8 @@ pub struct Drained {
     pub more: bool,
     /// There is more, but a thread that is not waiting may still have been before it.
     pub held: bool,
+    /// No thread of the server was at work: what is left to fold disturbs nobody.
+    pub idle: bool,
     /// The next tick is wanted after this time even if nothing happens: something is to be asked
     /// of the kernel. `None` when nothing is.
     pub again: Option<Duration>,
@@ -205,7 +207,8 @@ impl Session {
         probe.losing(merged.losing);
         answers += fold_answers(book, probe, merged.watermark, visit);
         let events = merged.events + answers;
-        let drained = Drained { events, more: merged.more, held: merged.held, again: None };
+        let (more, held, idle) = (merged.more, merged.held, merged.idle);
+        let drained = Drained { events, more, held, idle, again: None };
         (drained, merged.watermark)
     }
 

@@ -98,6 +98,7 @@ impl Side {
 
 /// What a drain came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
 pub struct Drained {
     /// Events handed to the sink.
     pub events: usize,
@@ -111,6 +112,8 @@ pub struct Drained {
     pub watermark: Nanos,
     /// A lane is losing records right now; its gap is still to come.
     pub losing: bool,
+    /// No producer was at work when it began.
+    pub idle: bool,
 }
 
 /// When a call that returned was made.
@@ -132,6 +135,11 @@ struct Ring {
 }
 
 impl Ring {
+    /// Whether its producer rests.
+    fn is_idle(&self) -> bool {
+        self.bounds.floor.load(Ordering::SeqCst) == IDLE
+    }
+
     /// The time of the oldest event left.
     fn head(&mut self) -> Option<u64> {
         while self.left > 0 {
@@ -220,6 +228,7 @@ enum Source {
 impl Tap {
     /// Hands at most `max` events to `sink` in the order of their times.
     pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
+        let idle = self.rings.iter().all(Ring::is_idle);
         let watermark = self.watermark();
         self.side.take(&mut self.waiting);
         // What comes after this look is above the watermark.
@@ -241,6 +250,7 @@ impl Tap {
         drained.more = drained.events >= max && left;
         drained.held = !drained.more && left;
         self.tell_load(drained.events);
+        drained.idle = idle;
         drained.losing = self.rings.iter().any(|r| r.bounds.lost.load(Ordering::Relaxed) > 0);
         if drained.more {
             // Older events than the watermark may still be waiting.
