@@ -14,8 +14,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Command, CommandError, Event, visible};
-use crate::model::World;
+use crate::event::{Command, CommandError, Event, LaneId, visible};
+use crate::model::{Sync, World};
 use crate::session::Session;
 
 pub use line::{LISTED, Line};
@@ -232,6 +232,8 @@ struct Writer {
     out: BufWriter<StdoutLock<'static>>,
     output: Output,
     list_changed: bool,
+    /// The wait queue, and how well the list is known, as they were told last.
+    told: (Vec<LaneId>, Sync),
 }
 
 impl Writer {
@@ -240,6 +242,7 @@ impl Writer {
             output,
             out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             list_changed: false,
+            told: (Vec::new(), Sync::default()),
         }
     }
 
@@ -271,7 +274,7 @@ impl Writer {
         if self.output == Output::None {
             return Ok(());
         }
-        self.line(&Line::Event(event))?;
+        self.line(&Line::Event(world, event))?;
         let delta = &world.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {
             self.line(&Line::ReadyChange(world))?;
@@ -288,8 +291,12 @@ impl Writer {
     }
 
     fn flush_with_list(&mut self, world: &World) -> io::Result<()> {
-        if self.list_changed {
+        let instance = &world.instance;
+        let (waiting, sync) = &self.told;
+        let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
+        if self.list_changed || !same {
             self.list_changed = false;
+            self.told = (instance.wq.iter().collect(), instance.check.sync);
             self.line(&Line::ReadyList(world))?;
         }
         self.flush()

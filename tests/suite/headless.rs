@@ -73,6 +73,54 @@ fn a_held_server_lets_the_ready_list_fill_in_arrival_order() {
 }
 
 #[test]
+fn the_wait_queue_is_told_and_who_is_woken_next_comes_first() {
+    let mut server = Server::start(&["--threads", "2"]);
+    let asleep = |lanes: &'static [&str]| {
+        move |l: &Value| {
+            let names = l["waiting"].as_array().into_iter().flatten();
+            l["list"].is_array() && names.map(|name| name.as_str().unwrap()).eq(lanes.to_vec())
+        }
+    };
+    server.ever("both threads", |l| l["kind"] == "enter" && l["lane"] == "T2");
+    server.command("pause");
+    server.tell("step T2");
+    server.wait("T2 sleeps", asleep(&["T2"]));
+    server.tell("step T1");
+    // Who went to sleep last is woken first.
+    server.wait("T1 sleeps above T2", asleep(&["T1", "T2"]));
+}
+
+#[test]
+fn a_listener_tells_of_connections_that_wait_and_of_its_backlog() {
+    let mut server = Server::start(&[]);
+    server.command("pause");
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].clone();
+    let _client = server.silent_client();
+    let woken = server.wait("its wake-up", |l| l["kind"] == "wakeup" && l["fd"] == listener);
+    assert_eq!((&woken["waiting"], &woken["unread"]), (&1.into(), &Value::Null), "{woken}");
+    let told = |l: &Value| l["kind"] == "queues" && l["fd"] == listener;
+    let queues = server.ever("its queue", told);
+    assert!(queues["backlog"].as_u64() > Some(0) && queues["waiting"].is_u64(), "{queues}");
+    assert!(queues["unread"].is_null() && queues["unsent"].is_null(), "{queues}");
+}
+
+#[test]
+fn a_signal_that_somebody_sends_is_no_wake_up() {
+    let mut server = Server::start(&[]);
+    let (mut client, fd) = server.client();
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].clone();
+    // SIGRTMIN + 1, as the kernel sends for each wake-up (signal(7)).
+    let kill = format!("kill -35 {}", server.pid());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    // Signals of one number come in the order in which they were sent.
+    client.send("hello");
+    server.wait("the wake-up", |l| l["kind"] == "wakeup" && l["fd"] == fd);
+    let wakeups: Vec<_> = server.lines().into_iter().filter(|l| l["kind"] == "wakeup").collect();
+    let real = |l: &Value| [&Value::from(fd), &listener].contains(&&l["fd"]) && l["band"] != "0";
+    assert!(wakeups.iter().all(real), "{wakeups:?}");
+}
+
+#[test]
 fn a_policy_changed_while_the_server_sleeps_holds_from_the_next_read() {
     let mut server = Server::start(&["--trigger", "edge"]);
     let (mut client, fd) = server.client();
