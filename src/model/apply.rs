@@ -2,7 +2,7 @@
 
 use crate::event::{
     Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos,
-    Output, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
+    Output, Pass, Peer, Ret, Seq, SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::check::{Check, Sync};
@@ -52,7 +52,7 @@ impl World {
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Resync { entries, .. } => self.resynced(entries),
-            Kind::Settings(settings) => self.settings = *settings,
+            Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
             Kind::Refused(_) => self.counters.refused += 1,
@@ -154,6 +154,7 @@ impl World {
         let t = self.t;
         if let Some(lane) = self.lane_mut(lane) {
             lane.calls += 1;
+            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
             // A held thread carries out commands at the gate, and stays there.
             if !matches!(lane.state, LaneState::Held(_)) {
                 lane.state = LaneState::Running;

@@ -46,7 +46,7 @@ impl World {
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Lane(change) => self.lane_changed(lane, change),
-            Kind::Settings(settings) => self.settings = *settings,
+            Kind::Settings(settings) => self.behaves(*settings),
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);

@@ -14,7 +14,8 @@ use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
 use crate::event::{
-    Command, Fd, Kind, LaneId, Mistake, Nanos, ReadPolicy, Scope, Seq, Settings, View,
+    Call, Command, Fd, Kind, LaneId, Mistake, Nanos, Pass, ReadPolicy, Ret, Scope, Seq, Settings,
+    SyscallRecord, View,
 };
 use crate::model::FindingKind;
 
@@ -452,6 +453,43 @@ fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
             "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! ghost",
         ],
     );
+}
+
+#[test]
+fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
+    let wait = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    let mut stage = Stage::start();
+    let mut says = |lane: Option<Kind>, line: &str| {
+        let lane = lane.into_iter().map(|kind| match kind {
+            Kind::Settings(_) => (LaneId::TOOL, kind),
+            _ => (LaneId(1), kind),
+        });
+        lane.for_each(|(lane, kind)| stage.push(lane, kind));
+        let app = stage.app((120, 40));
+        let mut buf = Buffer::empty(Rect::new(0, 0, 44, 2));
+        Waiting(look(&stage, &app)).render(buf.area, &mut buf);
+        assert_eq!(text(&buf).lines().next(), Some(format!(">T1 {line}").as_str()));
+    };
+    let paused = |paused| Some(Kind::Settings(Settings { paused, ..Settings::default() }));
+    let step = |pass| Some(Kind::Unpark(pass));
+    let read = Call::Read { fd: Fd(5), len: 8 };
+    let ret = Ret::ok(8);
+    let returned =
+        SyscallRecord { call: read, ret, started: Nanos(0), output: crate::event::Output::None };
+    says(paused(true), "z asleep since 0.001");
+    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(step(Pass::Step), ". makes the call");
+    says(Some(Kind::Return(returned.clone())), ". runs");
+    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(step(Pass::Turn), ". runs");
+    says(Some(Kind::Return(returned)), ". runs");
+    says(Some(Kind::Park { next: wait }), "| held before epoll_wait(3, max 64, -1)");
+    says(step(Pass::Step), ". makes the call");
+    says(Some(Kind::Enter(wait)), "z step pending, asleep since 0.001");
+    says(paused(false), "z asleep since 0.001");
+    // The thread took its step just before all were let go, and that is told after it.
+    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(step(Pass::Step), ". runs");
 }
 
 #[test]
