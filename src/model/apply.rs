@@ -258,8 +258,11 @@ impl World {
 
     /// A `read` or a failed `accept4`.
     fn read(&mut self, fd: Fd, record: &SyscallRecord) {
-        let seq = self.seq;
+        let (seq, t) = (self.seq, self.t);
         let Some(file) = self.file_at_mut(fd) else { return };
+        if record.ret.count().is_some_and(|n| n > 0) {
+            file.read = Some(t);
+        }
         // A wake-up that was noticed while the call ran may be older or younger than its result.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {

@@ -64,6 +64,8 @@ pub struct OpenFile {
     pub unread_at: Seq,
     /// The last read, accept or write on it, and when.
     pub served: Option<(Seq, Nanos)>,
+    /// When the server last read bytes of it.
+    pub read: Option<Nanos>,
     /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
     pub drained: bool,
     /// What polling it answers, if the source tells.
@@ -93,9 +95,15 @@ impl OpenFile {
             queued: 0,
             unread_at: Seq(0),
             served: None,
+            read: None,
             drained: false,
             told: None,
         }
+    }
+
+    /// Whether what is unread was there when the server last read: it left it.
+    pub fn was_left(&self) -> bool {
+        self.read.is_some_and(|read| self.woken.is_none_or(|woken| woken < read))
     }
 
     /// Whether the peer has sent its end of stream.

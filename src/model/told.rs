@@ -130,6 +130,9 @@ impl World {
                 let reads = matches!(record.call, Call::Read { .. } | Call::Accept { .. });
                 if let Some(file) = self.file_at_mut(fd) {
                     file.served = Some(at);
+                    if reads && record.ret.count().is_some_and(|n| n > 0) {
+                        file.read = Some(at.1);
+                    }
                     file.drained |= reads && record.ret.is(Errno::EAGAIN);
                 }
             }

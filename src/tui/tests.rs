@@ -14,8 +14,8 @@ use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
 use crate::event::{
-    Call, Command, Fd, Kind, LaneId, Mistake, Nanos, Pass, ReadPolicy, Ret, Scope, Seq, Settings,
-    SyscallRecord, View,
+    Call, Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
+    ReadPolicy, Ret, Scope, Seq, Settings, SyscallRecord, View,
 };
 use crate::model::FindingKind;
 
@@ -474,8 +474,7 @@ fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
     let step = |pass| Some(Kind::Unpark(pass));
     let read = Call::Read { fd: Fd(5), len: 8 };
     let ret = Ret::ok(8);
-    let returned =
-        SyscallRecord { call: read, ret, started: Nanos(0), output: crate::event::Output::None };
+    let returned = SyscallRecord { call: read, ret, started: Nanos(0), output: Output::None };
     says(paused(true), "z asleep since 0.001");
     says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
     says(step(Pass::Step), ". makes the call");
@@ -528,6 +527,59 @@ fn a_drained_entry_says_that_it_stays_until_the_next_wait() {
             "ovflist          unknown without eBPF",
         ],
     );
+}
+
+/// Two clients are reported together, level-triggered, and the server turns to the first.
+fn two_reported() -> Stage {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.client(Fd(8));
+    stage.arrive(Fd(7), 3);
+    stage.arrive(Fd(8), 12);
+    let delivery =
+        |fd: i32| Delivery { file: FileId(fd.unsigned_abs()), fd: Fd(fd), mask: Mask::IN };
+    let output = Output::Events { events: [7, 8].map(delivery).into(), log: EdgeLog::Drained };
+    let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    let record = SyscallRecord { call, ret: Ret::ok(2), started: Nanos(0), output };
+    stage.push(LaneId(1), Kind::Return(record));
+    stage.push(LaneId(1), Kind::Handle { fd: Fd(7), file: FileId(7) });
+    stage
+}
+
+#[test]
+fn an_event_that_waits_in_a_batch_is_nowhere_said_to_be_handled() {
+    let stage = two_reported();
+    let app = stage.app((240, 70));
+    draws(
+        Interest(look(&stage, &app)),
+        (72, 5),
+        &[
+            "  fd what     peer            watching    trig  unread unsent state",
+            "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
+            "   5 control  eventfd         IN          level      -      - . idle",
+            ">  7 client   127.0.0.1:51241 IN RDHUP    level      3      0 o handled",
+            "   8 client   127.0.0.1:51242 IN RDHUP    level     12      0 . in batch",
+        ],
+    );
+}
+
+#[test]
+fn what_nobody_has_read_is_not_said_to_be_left() {
+    let mut stage = two_reported();
+    let says = |stage: &Stage, first: &str| {
+        let app = stage.app((240, 70));
+        let mut buf = Buffer::empty(Rect::new(0, 0, 70, 1));
+        Ready(look(stage, &app)).render(buf.area, &mut buf);
+        assert_eq!(text(&buf), first);
+    };
+    says(&stage, "head>1 fd 7  IN  put back: 3 B unread");
+    let call = Call::Read { fd: Fd(7), len: 2 };
+    let output = Output::Data(b"he"[..].into());
+    let record = SyscallRecord { call, ret: Ret::ok(2), started: Nanos(0), output };
+    stage.push(LaneId(1), Kind::Return(record));
+    says(&stage, "head>1 fd 7  IN  put back: 1 B left unread");
+    stage.arrive(Fd(7), 9);
+    says(&stage, "head>1 fd 7  IN  put back: 9 B unread");
 }
 
 #[test]

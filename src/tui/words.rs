@@ -249,9 +249,11 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Some(n) if n > 0 && matches!(file.what, FileKind::Eventfd | FileKind::Timerfd) => {
             words(&format!("its count is {n}"), &format!("count {n}"))
         }
-        Some(n) if n > 0 => {
+        Some(n) if n > 0 && file.was_left() => {
             words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
         }
+        // Nobody has read since it arrived.
+        Some(n) if n > 0 => words(&format!("{} unread", size(n)), &size(n)),
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => {
             let when = format!("{} {}", preposition(world), moment(world, entry.since));

@@ -169,8 +169,8 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
 }
 
 /// The state of a registration: glyph, word, role. The first that holds is shown:
-/// a finding, being handled, disarmed, on the ready list (drained or ready), the server's own state,
-/// idle.
+/// a finding, being handled, in a thread's batch, disarmed, on the ready list (drained or ready),
+/// the server's own state, idle.
 fn state(
     look: &Look<'_>,
     entry: &InterestEntry,
@@ -183,8 +183,10 @@ fn state(
     let drained = listed.is_some_and(|(_, ready)| words::is_stale(world, ready));
     if let Some(finding) = world.findings.of_file(entry.key.file).next() {
         (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
-    } else if world.being_handled(entry.key).is_some() {
+    } else if world.is_in_hand(entry.key) {
         (glyphs.handled, "handled", Role::Handled)
+    } else if world.being_handled(entry.key).is_some() {
+        (glyphs.idle, "in batch", Role::Handled)
     } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
     } else if entry.listed && (drained || !look.foretells()) {
