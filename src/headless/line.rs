@@ -5,12 +5,12 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
     Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, Settings, SyscallRecord, Told, visible,
+    Output, Pass, Settings, SyscallRecord, Told, escaped, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
-/// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
-const DATA_COLUMNS: usize = HEAD * 8;
+/// Columns that 64 escaped bytes take at the most: each becomes at most `\377`.
+const DATA_COLUMNS: usize = HEAD * 4;
 
 /// Columns of a sentence at the most.
 const LONG: usize = 1000;
@@ -432,7 +432,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
             map.serialize_entry("file", &file.0)?;
             map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
         }
-        Output::Data(bytes) => map.serialize_entry("data", &visible(bytes, DATA_COLUMNS)),
+        Output::Data(bytes) => map.serialize_entry("data", &escaped(bytes, DATA_COLUMNS).0),
     }
 }
 
