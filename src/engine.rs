@@ -313,6 +313,7 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
     let (file, number) = (shared.new_file(), shared.mailbox.event().fd());
     open(shared, number, file, FileKind::Eventfd, "control");
     shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
+    shared.introduced();
 }
 
 fn open(shared: &Shared, fd: Fd, file: crate::event::FileId, what: FileKind, name: &str) {

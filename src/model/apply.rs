@@ -59,6 +59,7 @@ impl World {
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
+                self.counters.lost_at = event.t;
                 self.lost_sync();
                 self.instance.check.wants_resync = true;
             }

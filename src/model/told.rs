@@ -50,6 +50,7 @@ impl World {
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
+                self.counters.lost_at = event.t;
             }
             _ => {}
         }

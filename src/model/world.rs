@@ -48,8 +48,10 @@ pub struct EpollInstance {
 pub struct Counters {
     /// Events folded.
     pub events: u64,
-    /// Records lost in gaps.
+    /// Events lost in gaps.
     pub lost: u64,
+    /// When the last of them were lost.
+    pub lost_at: Nanos,
     /// Gaps.
     pub gaps: u64,
     /// Connections that are open now.

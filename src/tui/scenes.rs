@@ -258,6 +258,14 @@ impl Stage {
         self.returns(WAIT, Ret::ok(0), none);
     }
 
+    /// The interest list is read, the thread's wait ends without an event, and it waits again.
+    pub(super) fn finds_nothing(&mut self) {
+        self.resync();
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained };
+        self.returns(WAIT, Ret::ok(0), none);
+        self.push(T1, Kind::Enter(WAIT));
+    }
+
     /// Two clients write so close together that one look at the edge log finds both wake-ups.
     pub(super) fn arrive_together(&mut self, fds: [Fd; 2]) {
         let after = self.t;

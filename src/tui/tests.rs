@@ -11,11 +11,11 @@ use super::keymap::readme_rows;
 use super::pane::{Interest, Look, Ready, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
-use super::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
+use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
 use crate::event::{
     Call, Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
-    ReadPolicy, Ret, Scope, Seq, Settings, SyscallRecord, View,
+    Queues, ReadPolicy, Ret, Scope, Seq, Settings, SyscallRecord, View,
 };
 use crate::model::FindingKind;
 
@@ -253,7 +253,7 @@ fn a_paste_goes_to_the_line_and_nowhere_else() {
     stage.press(&mut app, "i");
     app.paste("a\u{1b}[31mb\n");
     let sent = stage.press(&mut app, "<Enter>");
-    assert_eq!(sent, [Command::Send(Some(Fd(7)), "a[31mb".to_owned())]);
+    assert_eq!(sent, [Command::Send(Some(Fd(7).into()), "a[31mb".to_owned())]);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_click_selects() {
     let mut app = stage.app((120, 40));
     app.click((5, 6), &stage.scene());
     let sent = stage.press(&mut app, "t");
-    assert_eq!(sent, [Command::Trigger(Scope::Fd(Fd(8)), None)]);
+    assert_eq!(sent, [Command::Trigger(Scope::One(Fd(8).into()), None)]);
 }
 
 #[test]
@@ -506,7 +506,56 @@ fn a_list_that_is_not_known_is_not_drawn_as_empty() {
         ],
     );
     let screen = shown(&app, &stage, &ASCII);
-    assert!(screen.contains("lost 12"), "{screen}");
+    assert!(screen.contains("lost 12 until 11.901"), "{screen}");
+}
+
+#[test]
+fn what_was_lost_long_ago_is_no_bad_news_any_more() {
+    let mut stage = Stage::start();
+    let theme = Theme::new(ThemeName::Dark, Depth::Sixteen, &ASCII);
+    let style = |stage: &Stage| {
+        let app = stage.app((200, 40));
+        let mut buf = Buffer::empty(Rect::new(0, 0, 200, 40));
+        paint(&app, stage.scene(), &theme, &mut buf);
+        let row: String = (0..200).map(|x| buf[(x, 0)].symbol()).collect();
+        let at = row.find("lost 12 until 0.001").expect("what was lost, and when");
+        buf[(u16::try_from(at).expect("a column"), 0)].fg
+    };
+    let bad = theme.style(Role::Bad).fg;
+    stage.push(LaneId(1), Kind::Gap { lost: 12 });
+    assert_eq!(Some(style(&stage)), bad);
+    stage.after_ms(1_500);
+    stage.tool(Kind::Quiet);
+    assert_eq!(Some(style(&stage)), bad, "the list is not known yet");
+    stage.client(Fd(7));
+    stage.finds_nothing();
+    assert_ne!(Some(style(&stage)), bad);
+}
+
+#[test]
+fn numbers_of_four_digits_are_not_cut() {
+    let mut stage = Stage::start();
+    stage.after_ms(1_000_000);
+    stage.client(Fd(1014));
+    let app = stage.app((120, 40));
+    draws(
+        Interest(look(&stage, &app)),
+        (73, 4),
+        &[
+            "   fd what     peer            watching    trig  unread unsent state",
+            "    4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
+            "    5 control  eventfd         IN          level      -      - . idle",
+            ">1014 client   127.0.0.1:52248 IN RDHUP    level      0      0 . idle",
+        ],
+    );
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains(">1014 level "), "{screen}");
+    assert!(screen.contains(" 1000.001 T1 accept4(4) = 1014 "), "{screen}");
+    // As many wait as there is no room for beside the limit.
+    let queues = Queues { unread: Some(1000), unsent: Some(4096), state: None };
+    stage.tool(Kind::Arrive { fd: Fd(4), queues });
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains(" level   1000      - "), "{screen}");
 }
 
 #[test]
