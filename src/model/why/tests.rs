@@ -291,6 +291,8 @@ fn wakeups_and_controls_are_explained() {
     check(&level().wakeup(7, END, Some(0)).why_last(), &["FIN"]);
     let s = edge().arrive(7, 5).turn(1, &[(7, IN)]).rearm(1, 7, EDGE);
     check(&s.why_last(), &["edge-triggered for IN RDHUP", "appended", "one-shot"]);
+    let s = level().rearm(1, 7, IN | Mask::ONESHOT);
+    check(&s.why_last(), &["now is one-shot, level-triggered for IN", "armed for one report"]);
     let s = level().arrive(7, 1).ctl(1, CtlOp::Del, 7, Mask::EMPTY);
     check(&s.why_last(), &["off the interest list", "already in a batch"]);
     let s = start().accept(1, 4, 7).ctl(1, CtlOp::Add, 7, IN | Mask::EXCLUSIVE);
