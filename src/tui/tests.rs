@@ -492,6 +492,18 @@ fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
 }
 
 #[test]
+fn the_time_of_a_sleeper_is_not_cut_in_a_narrow_pane() {
+    let mut stage = Stage::start();
+    let wait = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    stage.after_ms(1_000_000);
+    stage.tool(Kind::Settings(Settings { paused: true, ..Settings::default() }));
+    stage.push(LaneId(1), Kind::Unpark(Pass::Step));
+    stage.push(LaneId(1), Kind::Enter(wait));
+    let app = stage.app((80, 24));
+    draws(Waiting(look(&stage, &app)), (37, 1), &[">T1 z step pending since 1000.001"]);
+}
+
+#[test]
 fn a_list_that_is_not_known_is_not_drawn_as_empty() {
     let mut stage = Stage::three_clients();
     stage.push(LaneId(1), Kind::Gap { lost: 12 });

@@ -43,13 +43,17 @@ impl Waiting<'_> {
         for (place, id) in world.instance.wq.iter().enumerate() {
             if let Some(lane) = world.lane(id) {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
-                let text = if let Some(pass) = lane.pending {
-                    format!("{}, asleep since {}", pending(pass), lane.since)
-                } else if world.is_told() {
-                    format!("asleep{next}")
-                } else {
-                    format!("asleep since {}{next}", lane.since)
+                let since = lane.since;
+                let [long, short] = match lane.pending {
+                    _ if world.is_told() => {
+                        ["asleep", "asleep"].map(|word| format!("{word}{next}"))
+                    }
+                    Some(pass) => [", asleep", ""]
+                        .map(|asleep| format!("{}{asleep} since {since}", pending(pass))),
+                    None => ["asleep ", ""].map(|asleep| format!("{asleep}since {since}{next}")),
                 };
+                let fits = crate::tui::words::width(&long) <= columns;
+                let text = if fits { long } else { short };
                 lines.push((Some(lane), text, Role::Asleep));
             }
         }
