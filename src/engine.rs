@@ -337,6 +337,7 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
     let (file, number) = (shared.new_file(), shared.mailbox.event().fd());
     open(shared, number, file, FileKind::Eventfd, "control");
     shared.table.insert(Watched::new(file, number, FileKind::Eventfd, Peer::Unknown, None));
+    shared.introduced();
 }
 
 /// Tells how the edge log stands, and in a line of its own if it has no queue.

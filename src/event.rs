@@ -10,11 +10,14 @@ mod ids;
 mod kind;
 mod mask;
 mod settings;
+mod strace;
 mod told;
 mod visible;
 
 pub use call::{Call, CtlOp, Delivery, EdgeLog, HEAD, Head, How, Output, Peer, Ret, SyscallRecord};
-pub use command::{Command, CommandError, GRAMMAR, Scope, View, parse_duration, print_duration};
+pub use command::{
+    Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
+};
 pub use errno::Errno;
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, WatchKey};
 pub use kind::{
@@ -25,5 +28,6 @@ pub use mask::{Arm, Mask, Trigger};
 pub use settings::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
 };
+pub use strace::escaped;
 pub use told::{ListSource, Reason, Told, ToldFile, ToldInstance, ToldThread, ToldWatch};
 pub use visible::visible;

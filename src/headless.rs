@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::event::{Command, CommandError, Event, visible};
+use crate::event::{Command, CommandError, Event, LaneId, visible};
 use crate::model::{Sync, World};
 use crate::session::Session;
 use crate::sys::standard::{Stdin, Stdout};
@@ -251,8 +251,8 @@ struct Writer {
     out: BufWriter<Stdout>,
     output: Output,
     list_changed: bool,
-    /// Whether the list was known when it was written last.
-    sync: Sync,
+    /// The wait queue, and how well the list is known, as they were told last.
+    told: (Vec<LaneId>, Sync),
 }
 
 impl Writer {
@@ -261,7 +261,7 @@ impl Writer {
             output,
             out: BufWriter::with_capacity(1 << 16, Stdout::default()),
             list_changed: false,
-            sync: Sync::default(),
+            told: (Vec::new(), Sync::default()),
         }
     }
 
@@ -298,14 +298,12 @@ impl Writer {
         if self.output == Output::None {
             return Ok(());
         }
-        self.line(&Line::Event(event))?;
+        self.line(&Line::Event(world, event))?;
         let delta = &world.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {
             self.line(&Line::ReadyChange(world))?;
             self.list_changed = true;
         }
-        let sync = world.instance.check.sync;
-        self.list_changed |= std::mem::replace(&mut self.sync, sync) != sync;
         for divergence in &delta.divergences {
             self.line(&Line::Divergence(world, divergence))?;
         }
@@ -317,8 +315,12 @@ impl Writer {
     }
 
     fn flush_with_list(&mut self, world: &World) -> io::Result<()> {
-        if self.list_changed {
+        let instance = &world.instance;
+        let (waiting, sync) = &self.told;
+        let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
+        if self.list_changed || !same {
             self.list_changed = false;
+            self.told = (instance.wq.iter().collect(), instance.check.sync);
             self.line(&Line::ReadyList(world))?;
         }
         self.flush()

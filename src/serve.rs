@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
-use crate::event::{EdgeLogMode, visible};
+use crate::event::{Application, EdgeLogMode, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::{Facts, Session};
@@ -133,11 +134,12 @@ fn failure(error: EngineError) -> Error {
 }
 
 fn facts(engine: &Engine, options: &ServeOptions, descriptors: (u64, u64)) -> Facts {
+    let app = options.settings.app;
     let mut invitations = Vec::new();
     for address in engine.addresses() {
         match address {
-            Address::Tcp(address) => invitations.extend(telnet_lines(*address)),
-            Address::Unix(path) => invitations.push(format!("nc -U {}", path.display())),
+            Address::Tcp(address) => invitations.extend(tcp_lines(*address, app)),
+            Address::Unix(path) => invitations.push(unix_line(path, app)),
         }
     }
     Facts {
@@ -155,10 +157,22 @@ fn shown(text: &str) -> String {
     visible(text.as_bytes(), usize::MAX)
 }
 
+/// What to type to connect to a UNIX socket.
+fn unix_line(path: &Path, app: Application) -> String {
+    let path = path.display();
+    match app {
+        Application::Http => format!("curl --unix-socket {path} http://localhost/"),
+        _ => format!("nc -U {path}"),
+    }
+}
+
 /// What to type to connect: for an address that stands for all interfaces, one line for each
 /// address that other machines can reach.
-fn telnet_lines(address: SocketAddr) -> Vec<String> {
-    let line = |ip: IpAddr| format!("telnet {ip} {}", address.port());
+fn tcp_lines(address: SocketAddr, app: Application) -> Vec<String> {
+    let line = |ip: IpAddr| match app {
+        Application::Http => format!("curl http://{}/", SocketAddr::new(ip, address.port())),
+        _ => format!("telnet {ip} {}", address.port()),
+    };
     if !address.ip().is_unspecified() {
         return vec![line(address.ip())];
     }
@@ -181,4 +195,21 @@ fn telnet_lines(address: SocketAddr) -> Vec<String> {
         }));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_speaks_http_is_invited_by_curl() {
+        let [v4, v6] = ["127.0.0.1:8000", "[::1]:8000"].map(|a| a.parse().expect("an address"));
+        let path = Path::new("/tmp/s");
+        let http = Application::Http;
+        assert_eq!(tcp_lines(v4, http), ["curl http://127.0.0.1:8000/"]);
+        assert_eq!(tcp_lines(v6, http), ["curl http://[::1]:8000/"]);
+        assert_eq!(unix_line(path, http), "curl --unix-socket /tmp/s http://localhost/");
+        assert_eq!(tcp_lines(v4, Application::Chat), ["telnet 127.0.0.1 8000"]);
+        assert_eq!(unix_line(path, Application::Echo), "nc -U /tmp/s");
+    }
 }

@@ -9,7 +9,7 @@ use super::gate::Order;
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
-use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Scope, Settings};
+use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Settings, Target};
 
 /// The way in: for any thread, whatever the server's threads do at that moment.
 #[derive(Clone, Debug)]
@@ -39,6 +39,13 @@ impl Handle {
     /// As [`super::Engine::send`].
     pub fn send(&self, id: u32, command: Command) {
         let order = Order { id, text: command.to_string() };
+        if command.lacks_target() {
+            return self.fail(order, "needs fd=N or client=N");
+        }
+        let command = match self.with_descriptor(command) {
+            Ok(command) => command,
+            Err(why) => return self.fail(order, &why),
+        };
         match command {
             Command::Pause
             | Command::Run
@@ -50,15 +57,6 @@ impl Handle {
             | Command::Accept(_)
             | Command::MaxEvents(_)
             | Command::Mistake(..) => self.set(order, &command),
-            Command::Trigger(Scope::Selected, _)
-            | Command::Oneshot(None, _)
-            | Command::Exclusive(None, _)
-            | Command::Watch(None, _)
-            | Command::Rearm(None)
-            | Command::Drop(None)
-            | Command::Send(None, _)
-            | Command::Close(None)
-            | Command::Reset(None) => self.fail(order, "needs fd=N"),
             Command::Trigger(..)
             | Command::Oneshot(..)
             | Command::Exclusive(..)
@@ -66,12 +64,21 @@ impl Handle {
             | Command::Rearm(_)
             | Command::Drop(_) => self.post(order, command),
             Command::Client => self.ask(order, Wish::Connect),
-            Command::Send(Some(fd), text) => {
+            Command::Send(Some(Target::Fd(fd)), text) => {
                 self.ask_client(order, fd, |who| Wish::Send(who, format!("{text}\n").into()));
             }
-            Command::Close(Some(fd)) => self.ask_client(order, fd, Wish::Close),
-            Command::Reset(Some(fd)) => self.ask_client(order, fd, Wish::Reset),
+            Command::Close(Some(Target::Fd(fd))) => self.ask_client(order, fd, Wish::Close),
+            Command::Reset(Some(Target::Fd(fd))) => self.ask_client(order, fd, Wish::Reset),
             _ => self.fail(order, "not a command for the server"),
+        }
+    }
+
+    /// The command with a descriptor for the connection that it names by its number.
+    fn with_descriptor(&self, command: Command) -> Result<Command, String> {
+        let Some(Target::Client(number)) = command.target() else { return Ok(command) };
+        match self.shared.client(number) {
+            Ok(client) => Ok(command.for_fd(client.fd)),
+            Err(why) => Err(format!("client {number} {why}")),
         }
     }
 

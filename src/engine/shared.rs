@@ -12,7 +12,7 @@ use super::edge::Edge;
 use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
-use super::table::Table;
+use super::table::{Table, Watched};
 use super::tap::{Lane, Side};
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
 use crate::sys::clock::Clock;
@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     /// Whether there are any.
     pub(crate) parting: AtomicBool,
     next_file: AtomicU32,
+    /// See [`Shared::introduced`].
+    first_client: AtomicU32,
     /// Where the lanes' producing ends are while no thread has them.
     pub(crate) lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1],
     /// How long the last thread may wait for clients to close their ends.
@@ -100,6 +102,7 @@ impl Shared {
             farewells: Mutex::default(),
             parting: AtomicBool::new(false),
             next_file: AtomicU32::new(1),
+            first_client: AtomicU32::new(1),
             lanes,
             linger: Mutex::new(Duration::ZERO),
             #[cfg(test)]
@@ -110,6 +113,20 @@ impl Shared {
     /// A number for an open file, never used before.
     pub(crate) fn new_file(&self) -> FileId {
         FileId(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Every file from the next one on is a connection that was accepted.
+    pub(crate) fn introduced(&self) {
+        self.first_client.store(self.next_file.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The connection that was accepted as that one, counted from 1; or why there is none.
+    pub(crate) fn client(&self, number: u32) -> Result<Arc<Watched>, &'static str> {
+        let first = self.first_client.load(Ordering::Relaxed);
+        let file =
+            first.checked_add(number - 1).filter(|n| *n < self.next_file.load(Ordering::Relaxed));
+        let file = file.ok_or("has not been accepted yet")?;
+        self.table.get(FileId(file)).ok_or("is gone")
     }
 
     pub(crate) fn settings(&self) -> Settings {

@@ -29,6 +29,8 @@ pub use self::record::Handed;
 
 /// Records that a ring holds.
 pub const SLOTS: usize = 65_536;
+/// Lanes by their number.
+const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 /// Events that the side channel holds.
 const SIDE_SLOTS: usize = 4096;
 
@@ -62,7 +64,8 @@ pub struct Side {
 struct SideQueue {
     events: VecDeque<(Nanos, LaneId, Kind)>,
     last: u64,
-    lost: u64,
+    /// Events that found no room, a lane.
+    lost: [u64; LANES],
 }
 
 impl Side {
@@ -79,7 +82,7 @@ impl Side {
         if queue.events.len() < side_room(&kind) {
             queue.events.push_back((Nanos(t), lane, kind));
         } else {
-            queue.lost += 1;
+            queue.lost[usize::from(lane.0)] += 1;
         }
         drop(queue);
         self.doorbell.pushed();
@@ -89,10 +92,9 @@ impl Side {
     fn take(&self, to: &mut VecDeque<(Nanos, LaneId, Kind)>) {
         let mut queue = lock(&self.queue);
         to.append(&mut queue.events);
-        let lost = std::mem::take(&mut queue.lost);
-        if lost > 0 {
-            to.push_back((Nanos(queue.last), LaneId::TOOL, Kind::Gap { lost }));
-        }
+        let (last, lost) = (Nanos(queue.last), std::mem::take(&mut queue.lost));
+        let gaps = (0..).zip(lost).filter(|(_, lost)| *lost > 0);
+        to.extend(gaps.map(|(lane, lost)| (last, LaneId(lane), Kind::Gap { lost })));
     }
 }
 
@@ -102,7 +104,7 @@ impl Side {
 pub struct Drained {
     /// Events handed to the sink.
     pub events: usize,
-    /// Records that were lost, as told by the gaps among them.
+    /// Events that were lost, as told by the gaps among them.
     pub lost: u64,
     /// The bound was reached: there is more to take at once.
     pub more: bool,
@@ -110,7 +112,7 @@ pub struct Drained {
     pub held: bool,
     /// No later drain hands over an event older than this.
     pub watermark: Nanos,
-    /// A lane is losing records right now; its gap is still to come.
+    /// A lane is losing events right now; its gap is still to come.
     pub losing: bool,
     /// No producer was at work when it began.
     pub idle: bool,
@@ -179,7 +181,7 @@ pub struct Tap {
     counted_from: u64,
     /// The last stamp handed over, in all and a lane.
     last: u64,
-    lane_last: [u64; LaneId::MAX_WORKERS as usize + 1],
+    lane_last: [u64; LANES],
 }
 
 /// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer.
@@ -213,7 +215,7 @@ pub fn channel(
         counted: 0,
         counted_from: 0,
         last: 0,
-        lane_last: [0; LaneId::MAX_WORKERS as usize + 1],
+        lane_last: [0; LANES],
     };
     (producers, side, tap)
 }
@@ -256,7 +258,7 @@ impl Tap {
             // Older events than the watermark may still be waiting.
             drained.watermark = Nanos(self.last);
         } else {
-            drained.lost += self.silent_gaps(sink);
+            self.silent_gaps(&mut drained, sink);
         }
         drained
     }
@@ -316,7 +318,7 @@ impl Tap {
             let ring = &mut self.rings[index];
             let Some(t) = ring.head().filter(|t| *t <= until) else { break };
             let Some((head, rest)) = ring.take(t, &mut scratch) else { break };
-            let Some(kind) = record::decode(&head, rest, t) else { continue };
+            let kind = record::decode(&head, rest, t).unwrap_or(Kind::Gap { lost: 1 });
             if let Some((fd, file)) = head.turned() {
                 let before = kind_started(&kind).unwrap_or(t);
                 self.hand_over(before, lane, Kind::Handle { fd, file }, drained, sink);
@@ -328,16 +330,15 @@ impl Tap {
 
     /// Gaps of producers that have been silent since they lost something: nothing of theirs is
     /// waiting, so this is the place.
-    fn silent_gaps(&mut self, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> u64 {
-        let mut total = 0;
-        for ring in &self.rings {
+    fn silent_gaps(&mut self, drained: &mut Drained, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) {
+        for index in 0..self.rings.len() {
+            let ring = &self.rings[index];
             if ring.records.is_empty() && ring.bounds.lost.load(Ordering::Relaxed) > 0 {
                 let lost = ring.bounds.lost.swap(0, Ordering::SeqCst);
-                total += lost;
-                sink(Nanos(self.last), ring.lane, Kind::Gap { lost });
+                let lane = ring.lane;
+                self.hand_over(self.last, lane, Kind::Gap { lost }, drained, sink);
             }
         }
-        total
     }
 
     fn hand_over(
@@ -441,6 +442,44 @@ mod tests {
         push(&mut lanes[0], 3);
         lanes[0].rest();
         assert_eq!(all(&mut tap).len(), 1);
+    }
+
+    #[test]
+    fn what_goes_with_a_call_is_lost_with_it_and_counted() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 8);
+        let lane = &mut lanes[0];
+        for n in 0..20 {
+            lane.handle(Fd(7), FileId(n));
+            read(lane, b"");
+        }
+        lane.rest();
+        let lost = |kind: &Kind| if let Kind::Gap { lost } = kind { *lost } else { 1 };
+        let told: u64 = all(&mut tap).iter().map(|(.., kind)| lost(kind)).sum();
+        assert_eq!(told, 40, "twenty events and a call for each");
+    }
+
+    #[test]
+    fn what_a_thread_turned_to_before_it_panicked_is_told() {
+        let (mut lanes, _side, mut tap) = tap(&[1], 64);
+        lanes[0].handle(Fd(7), FileId(1));
+        lanes[0].abandon();
+        let seen = all(&mut tap);
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert_eq!(seen[0].2, Kind::Handle { fd: Fd(7), file: FileId(1) });
+    }
+
+    #[test]
+    fn side_channel_counts_what_it_drops_in_whose_lane_it_was() {
+        let (mut lanes, side, mut tap) = tap(&[1, 2], 64);
+        let refused = || Kind::Refused(crate::event::Refusal::Clients);
+        (0..SIDE_SLOTS).for_each(|_| side.push(refused()));
+        side.push(refused());
+        lanes[1].tell(refused());
+        lanes[1].tell(refused());
+        let seen = all(&mut tap);
+        let gaps: Vec<_> = seen[SIDE_SLOTS..].iter().map(|(_, lane, kind)| (*lane, kind)).collect();
+        let [one, two] = [1, 2].map(|lost| Kind::Gap { lost });
+        assert_eq!(gaps, [(LaneId::TOOL, &one), (LaneId(2), &two)]);
     }
 
     #[test]

@@ -358,7 +358,7 @@ fn steps_are_refused_where_they_make_no_sense() {
     rig.fails("step", "T1 is not held: press space first");
     rig.fails("turn T5", "T5 does not run");
     rig.fails("drop fd=999", "fd 999 is not registered");
-    rig.fails("trigger", "needs fd=N");
+    rig.fails("trigger", "needs fd=N or client=N");
     rig.fails("help", "not a command for the server");
     rig.check();
 }

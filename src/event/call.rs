@@ -186,7 +186,7 @@ impl Call {
             Self::Accept { fd } => format!("accept4({})", name(fd)),
             Self::Read { fd, len } => format!("read({}, {len})", name(fd)),
             Self::Write { fd, len } => format!("write({}, {len})", name(fd)),
-            Self::Send { fd, len } => format!("send({}, {len})", name(fd)),
+            Self::Send { fd, len } => format!("sendto({}, {len})", name(fd)),
             Self::Shutdown { fd, how } => format!("shutdown({}, {how})", name(fd)),
             Self::Close { fd } => format!("close({})", name(fd)),
             Self::Dup { fd } => format!("dup({})", name(fd)),

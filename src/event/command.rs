@@ -12,13 +12,37 @@ use super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger};
 pub use parse::parse_duration;
 pub use print::print_duration;
 
+/// The one file that a command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The one with this number.
+    Fd(Fd),
+    /// A connection, by the order in which they were accepted: the first is 1.
+    Client(u32),
+}
+
+impl From<Fd> for Target {
+    fn from(fd: Fd) -> Self {
+        Self::Fd(fd)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fd(fd) => write!(f, "fd={fd}"),
+            Self::Client(number) => write!(f, "client={number}"),
+        }
+    }
+}
+
 /// Which registrations a trigger change is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// The selected fd.
     Selected,
-    /// This fd.
-    Fd(Fd),
+    /// This one.
+    One(Target),
     /// All listeners and connections, and those to come.
     All,
 }
@@ -45,23 +69,23 @@ pub enum Command {
     /// `maxevents`.
     MaxEvents(u32),
     /// One-shot on or off for a registration; `None` toggles.
-    Oneshot(Option<Fd>, Option<bool>),
+    Oneshot(Option<Target>, Option<bool>),
     /// EPOLLEXCLUSIVE on or off, by DEL and ADD; `None` toggles.
-    Exclusive(Option<Fd>, Option<bool>),
+    Exclusive(Option<Target>, Option<bool>),
     /// Watch OUT or not; `None` toggles.
-    Watch(Option<Fd>, Option<bool>),
+    Watch(Option<Target>, Option<bool>),
     /// MOD with the same mask.
-    Rearm(Option<Fd>),
+    Rearm(Option<Target>),
     /// Connect a built-in client.
     Client,
     /// A line for the built-in client behind a connection to send.
-    Send(Option<Fd>, String),
+    Send(Option<Target>, String),
     /// The built-in client closes its end.
-    Close(Option<Fd>),
+    Close(Option<Target>),
     /// The built-in client resets its end (SO_LINGER 0).
-    Reset(Option<Fd>),
+    Reset(Option<Target>),
     /// The server closes its end.
-    Drop(Option<Fd>),
+    Drop(Option<Target>),
     /// Switch a mistake on or off; `None` toggles.
     Mistake(Mistake, Option<bool>),
     /// How many server threads there are to be.
@@ -151,19 +175,19 @@ pub const GRAMMAR: [(&str, &str, &str); 32] = [
     ("step", "[T1]", "let a held thread make one system call"),
     ("turn", "[T1]", "let a held thread run to its next epoll_wait"),
     ("delay", "MS", "wait so long before each call"),
-    ("trigger", "[fd=N|all] [level|edge]", "level- or edge-triggered"),
+    ("trigger", "[fd=N|client=N|all] [level|edge]", "level- or edge-triggered"),
     ("read", "drain|once [BYTES]", "reads an event"),
     ("accept", "drain|once", "accepts an event"),
     ("max-events", "N", "events a wait may return"),
-    ("oneshot", "[fd=N] [on|off]", "one-shot"),
-    ("exclusive", "[fd=N] [on|off]", "EPOLLEXCLUSIVE, by DEL and ADD"),
-    ("watch", "[fd=N] [on|off]", "watch OUT"),
-    ("rearm", "[fd=N]", "MOD with the same mask"),
+    ("oneshot", "[fd=N|client=N] [on|off]", "one-shot"),
+    ("exclusive", "[fd=N|client=N] [on|off]", "EPOLLEXCLUSIVE, by DEL and ADD"),
+    ("watch", "[fd=N|client=N] [on|off]", "watch OUT"),
+    ("rearm", "[fd=N|client=N]", "MOD with the same mask"),
     ("client", "", "connect a built-in client"),
-    ("send", "[fd=N] TEXT", "a built-in client sends a line"),
-    ("close", "[fd=N]", "a built-in client closes its end"),
-    ("reset", "[fd=N]", "a built-in client resets its end"),
-    ("drop", "[fd=N]", "the server closes its end"),
+    ("send", "[fd=N|client=N] TEXT", "a built-in client sends a line"),
+    ("close", "[fd=N|client=N]", "a built-in client closes its end"),
+    ("reset", "[fd=N|client=N]", "a built-in client resets its end"),
+    ("drop", "[fd=N|client=N]", "the server closes its end"),
     ("mistake", "NAME [on|off]", "switch a protection of the server off"),
     ("threads", "N", "server threads on the one epoll instance"),
     ("zoom", "TIME", "width of the timeline: 500us, 20ms, 1s, 2m"),
@@ -229,22 +253,77 @@ impl Command {
 
     /// The command with the selected descriptor and thread filled in where none was named.
     #[must_use]
-    pub fn resolved(self, fd: Option<Fd>, lane: Option<LaneId>) -> Self {
-        match self {
-            Self::Step(l) => Self::Step(l.or(lane)),
-            Self::Turn(l) => Self::Turn(l.or(lane)),
-            Self::Trigger(Scope::Selected, to) => {
-                Self::Trigger(fd.map_or(Scope::Selected, Scope::Fd), to)
+    pub fn resolved(mut self, fd: Option<Fd>, lane: Option<LaneId>) -> Self {
+        match &mut self {
+            Self::Step(l) | Self::Turn(l) => *l = l.or(lane),
+            Self::Trigger(scope @ Scope::Selected, _) => {
+                *scope = fd.map_or(Scope::Selected, |fd| Scope::One(fd.into()));
             }
-            Self::Oneshot(f, on) => Self::Oneshot(f.or(fd), on),
-            Self::Exclusive(f, on) => Self::Exclusive(f.or(fd), on),
-            Self::Watch(f, on) => Self::Watch(f.or(fd), on),
-            Self::Rearm(f) => Self::Rearm(f.or(fd)),
-            Self::Send(f, text) => Self::Send(f.or(fd), text),
-            Self::Close(f) => Self::Close(f.or(fd)),
-            Self::Reset(f) => Self::Reset(f.or(fd)),
-            Self::Drop(f) => Self::Drop(f.or(fd)),
-            other => other,
+            other => {
+                if let Some(target) = other.target_mut() {
+                    *target = target.or(fd.map(Target::Fd));
+                }
+            }
+        }
+        self
+    }
+
+    /// The command with the descriptor `fd` in place of the connection that it names.
+    #[must_use]
+    pub fn for_fd(mut self, fd: Fd) -> Self {
+        if let Self::Trigger(scope, _) = &mut self {
+            *scope = Scope::One(fd.into());
+        } else if let Some(target) = self.target_mut() {
+            *target = Some(fd.into());
+        }
+        self
+    }
+
+    /// The one file that the command names, if it names one.
+    pub fn target(&self) -> Option<Target> {
+        match self {
+            Self::Trigger(Scope::One(target), _) => Some(*target),
+            Self::Oneshot(target, _)
+            | Self::Exclusive(target, _)
+            | Self::Watch(target, _)
+            | Self::Rearm(target)
+            | Self::Send(target, _)
+            | Self::Close(target)
+            | Self::Reset(target)
+            | Self::Drop(target) => *target,
+            _ => None,
+        }
+    }
+
+    /// Whether the command is for one file, and names none.
+    pub fn lacks_target(&self) -> bool {
+        let one = matches!(
+            self,
+            Self::Trigger(Scope::Selected, _)
+                | Self::Oneshot(..)
+                | Self::Exclusive(..)
+                | Self::Watch(..)
+                | Self::Rearm(_)
+                | Self::Send(..)
+                | Self::Close(_)
+                | Self::Reset(_)
+                | Self::Drop(_)
+        );
+        one && self.target().is_none()
+    }
+
+    /// Where the file is named, in a command that is for one and has no scope.
+    fn target_mut(&mut self) -> Option<&mut Option<Target>> {
+        match self {
+            Self::Oneshot(target, _)
+            | Self::Exclusive(target, _)
+            | Self::Watch(target, _)
+            | Self::Rearm(target)
+            | Self::Send(target, _)
+            | Self::Close(target)
+            | Self::Reset(target)
+            | Self::Drop(target) => Some(target),
+            _ => None,
         }
     }
 }
@@ -272,6 +351,7 @@ mod tests {
             "turn",
             "delay 200",
             "trigger fd=7 edge",
+            "trigger client=2 edge",
             "trigger all level",
             "trigger",
             "trigger all",
@@ -286,8 +366,11 @@ mod tests {
             "rearm fd=7",
             "client",
             "send fd=7 a b  c",
+            "send client=1 a b  c",
             "send",
             "close fd=7",
+            "close client=12",
+            "oneshot client=1 on",
             "reset",
             "drop fd=9",
             "mistake ignore-eof on",
@@ -318,6 +401,11 @@ mod tests {
             ("step T9", "`T9`: expected a thread, T1 to T8"),
             ("delay soon", "`soon`: expected milliseconds, 0 to 60000"),
             ("trigger fd=x edge", "`x`: expected a descriptor number"),
+            ("drop client=0", "`0`: expected the number of a connection, 1 is the first accepted"),
+            (
+                "send client=x y",
+                "`x`: expected the number of a connection, 1 is the first accepted",
+            ),
             ("read twice", "`twice`: expected drain or once"),
             ("run now", "`now`: expected nothing more"),
             ("zoom 0s", "`0s`: expected a time such as 500us, 20ms, 1s or 2m"),

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Call, CommandPhase, ConnState, EdgeLog, Event, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, Settings, SyscallRecord, Told, visible,
+    Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange, Mistake,
+    Output, Pass, Settings, SyscallRecord, Told, escaped, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
-/// Columns that 64 escaped bytes take at the most: each becomes at most `<U+XXXX>`.
-const DATA_COLUMNS: usize = HEAD * 8;
+/// Columns that 64 escaped bytes take at the most: each becomes at most `\377`.
+const DATA_COLUMNS: usize = HEAD * 4;
 
 /// Columns of a sentence at the most.
 const LONG: usize = 1000;
@@ -23,8 +23,8 @@ pub const LISTED: usize = 64;
 
 /// One line of output.
 pub enum Line<'a> {
-    /// An event.
-    Event(&'a Event),
+    /// An event, and the world after it.
+    Event(&'a World, &'a Event),
     /// What an event changed in the ready list.
     ReadyChange(&'a World),
     /// The whole ready list.
@@ -55,9 +55,9 @@ impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self {
-            Self::Event(event) => {
+            Self::Event(world, event) => {
                 stamp(&mut map, event.seq.0, event.t.0, &event.lane.to_string())?;
-                kind(&mut map, event)?;
+                kind(&mut map, world, event)?;
             }
             Self::ReadyChange(world) => {
                 stamp(&mut map, world.seq.0, world.t.0, "tool")?;
@@ -66,6 +66,7 @@ impl Serialize for Line<'_> {
                 let removed: Vec<_> = world.delta.removed.iter().map(|key| key.fd.0).collect();
                 map.serialize_entry("added", &added)?;
                 map.serialize_entry("removed", &removed)?;
+                waiting(&mut map, world)?;
                 map.serialize_entry("source", "model")?;
             }
             Self::ReadyList(world) => {
@@ -76,6 +77,7 @@ impl Serialize for Line<'_> {
                 map.serialize_entry("list", &list)?;
                 let known = world.instance.check.sync == crate::model::Sync::Following;
                 map.serialize_entry("length", &known.then_some(ready.len()))?;
+                waiting(&mut map, world)?;
                 map.serialize_entry("source", "model")?;
                 map.serialize_entry("sync", sync_word(world))?;
             }
@@ -118,6 +120,20 @@ fn stamp<M: SerializeMap>(map: &mut M, seq: u64, t_ns: u64, lane: &str) -> Resul
     map.serialize_entry("seq", &seq)?;
     map.serialize_entry("t_ns", &t_ns)?;
     map.serialize_entry("lane", lane)
+}
+
+/// The wait queue: who is woken next comes first.
+fn waiting<M: SerializeMap>(map: &mut M, world: &World) -> Result<(), M::Error> {
+    let lanes: Vec<_> = world.instance.wq.iter().map(|lane| lane.to_string()).collect();
+    map.serialize_entry("waiting", &lanes)
+}
+
+/// What the numbers of a file's queues count: bytes, or of a listener connections.
+fn queue_words(world: &World, fd: Fd) -> [&'static str; 2] {
+    match world.file_at(fd).map(|file| file.what) {
+        Some(FileKind::Listener) => ["waiting", "backlog"],
+        _ => ["unread", "unsent"],
+    }
 }
 
 /// An entry of the ready list.
@@ -177,7 +193,7 @@ fn difference(what: &Difference) -> (&'static str, i32) {
     }
 }
 
-fn kind<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
+fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<(), M::Error> {
     match &event.kind {
         Kind::Return(record) => {
             map.serialize_entry("kind", "call")?;
@@ -206,13 +222,15 @@ fn kind<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("fd", &wakeup.fd.0)?;
             map.serialize_entry("band", &wakeup.band.to_string())?;
             map.serialize_entry("after_ns", &wakeup.after.0)?;
-            optional(map, "unread", wakeup.unread)
+            let [unread, _] = queue_words(world, wakeup.fd);
+            optional(map, unread, wakeup.unread)
         }
         Kind::Arrive { fd, queues } => {
             map.serialize_entry("kind", "queues")?;
             map.serialize_entry("fd", &fd.0)?;
-            optional(map, "unread", queues.unread)?;
-            optional(map, "unsent", queues.unsent)?;
+            let [unread, unsent] = queue_words(world, *fd);
+            optional(map, unread, queues.unread)?;
+            optional(map, unsent, queues.unsent)?;
             optional(map, "state", queues.state.map(|mask| mask.to_string()))
         }
         Kind::Command { id, text, phase } => {
@@ -423,7 +441,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
             map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
         }
         Output::Polled(bits) => map.serialize_entry("polled", &bits.to_string()),
-        Output::Data(bytes) => map.serialize_entry("data", &visible(bytes, DATA_COLUMNS)),
+        Output::Data(bytes) => map.serialize_entry("data", &escaped(bytes, DATA_COLUMNS).0),
     }
 }
 

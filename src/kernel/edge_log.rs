@@ -40,8 +40,8 @@ impl Reader {
         Ok(Self { fd, buffer: vec![0; BATCH * SIGINFO_LEN].into_boxed_slice() })
     }
 
-    /// The next entries, at most [`BATCH`], handed to `sink` in order; returns how many. It never
-    /// blocks.
+    /// The next entries handed to `sink` in order; returns how many records were there, at most
+    /// [`BATCH`]. It never blocks.
     pub fn read(&mut self, mut sink: impl FnMut(Entry)) -> usize {
         let got = loop {
             match readv(&self.fd, &mut [IoSliceMut::new(&mut self.buffer)]) {
@@ -50,7 +50,9 @@ impl Reader {
             }
         };
         let records = self.buffer.get(..got).unwrap_or_default().chunks_exact(SIGINFO_LEN);
-        records.filter_map(SigInfo::parse).map(entry).map(&mut sink).count()
+        let count = records.len();
+        records.filter_map(SigInfo::parse).filter_map(entry).for_each(&mut sink);
+        count
     }
 }
 
@@ -60,12 +62,14 @@ impl AsFd for Reader {
     }
 }
 
-fn entry(info: SigInfo) -> Entry {
+/// What a signal tells; `None` of a wake-up signal that somebody else sent, which is no wake-up.
+fn entry(info: SigInfo) -> Option<Entry> {
     if info.signo == OVERFLOW_SIGNAL.unsigned_abs() {
-        Entry::Overflow
-    } else {
-        Entry::Woken(Fd(info.fd), Mask(info.band))
+        // Of a standard signal one is queued at most (signal(7)): a stranger's may stand for the
+        // kernel's own.
+        return Some(Entry::Overflow);
     }
+    info.is_kernels().then_some(Entry::Woken(Fd(info.fd), Mask(info.band)))
 }
 
 /// Puts the wake-ups of `fd` into the log from now on. Eventfds and timerfds cannot be logged.

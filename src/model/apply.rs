@@ -2,7 +2,7 @@
 
 use crate::event::{
     Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask,
-    Nanos, Output, Peer, Ret, SyscallRecord, WatchKey,
+    Nanos, Output, Pass, Peer, Ret, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Loss, Sync};
@@ -45,13 +45,14 @@ impl World {
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Resync { entries, .. } => self.resynced(entries),
-            Kind::Settings(settings) => self.settings = *settings,
+            Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
             Kind::Refused(_) => self.counters.refused += 1,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
+                self.counters.lost_at = event.t;
                 self.lost_sync(Loss::Gap);
                 self.instance.check.wants_resync = true;
             }
@@ -149,6 +150,7 @@ impl World {
         let t = self.t;
         if let Some(lane) = self.lane_mut(lane) {
             lane.calls += 1;
+            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
             // A held thread carries out commands at the gate, and stays there.
             if !matches!(lane.state, LaneState::Held(_)) {
                 lane.state = LaneState::Running;
@@ -292,9 +294,12 @@ impl World {
 
     /// A `read` or a failed `accept4`.
     fn read(&mut self, fd: Fd, record: &SyscallRecord) {
-        let seq = self.seq;
+        let (seq, t) = (self.seq, self.t);
         let Some(file) = self.file_at_mut(fd) else { return };
         file.readable = false;
+        if record.ret.count().is_some_and(|n| n > 0) {
+            file.read = Some(t);
+        }
         // A wake-up that was noticed while the call ran may be older or younger than its result.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {

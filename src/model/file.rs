@@ -67,6 +67,8 @@ pub struct OpenFile {
     pub unread_at: Seq,
     /// The last read, accept or write on it, and when.
     pub served: Option<(Seq, Nanos)>,
+    /// When the server last read bytes of it.
+    pub read: Option<Nanos>,
     /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
     pub drained: bool,
     /// What polling it answers, if the source tells.
@@ -100,10 +102,16 @@ impl OpenFile {
             queued: 0,
             unread_at: Seq(0),
             served: None,
+            read: None,
             drained: false,
             told: None,
             owed_by_peer: None,
         }
+    }
+
+    /// Whether what is unread was there when the server last read: it left it.
+    pub fn was_left(&self) -> bool {
+        self.read.is_some_and(|read| self.woken.is_none_or(|woken| woken < read))
     }
 
     /// Whether the peer has sent its end of stream.

@@ -234,7 +234,9 @@ impl World {
             }
             file.learn_report(event.mask, mask, late, seq);
         }
-        c.early.retain(|key| self.is_signalled(*key));
+        // Nothing is missing on a list that is not known.
+        let known = self.instance.check.sync == Sync::Following;
+        c.early.retain(|key| known && self.is_signalled(*key));
         for key in &c.early {
             if let Some(entry) = self.instance.interest.get_mut(*key) {
                 entry.unexplained = true;

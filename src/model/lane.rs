@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
-use crate::event::{Call, Delivery, LaneId, Nanos, Seq, WatchKey};
+use crate::event::{Call, Delivery, LaneId, Nanos, Pass, Seq, WatchKey};
 
 use super::interest::InterestList;
 
@@ -131,8 +131,8 @@ pub struct Lane {
     pub state: LaneState,
     /// Since when.
     pub since: Nanos,
-    /// A step or turn was asked for and the thread has not come back to the gate: the call sleeps.
-    pub step_pending: bool,
+    /// The step or turn that it was let go for and has not finished; `None` once all run on.
+    pub pending: Option<Pass>,
     /// The events of its last `epoll_wait`, in the order returned.
     pub batch: Batch,
     /// Returns of `epoll_wait`.

@@ -1,6 +1,8 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
-use crate::event::{Call, EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, WatchKey};
+use crate::event::{
+    Call, EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, WatchKey,
+};
 
 use super::check::Sync;
 use super::lane::{Lane, LaneState};
@@ -109,16 +111,26 @@ impl World {
             lane.batch.finish();
         }
         lane.state = LaneState::Held(next);
-        lane.step_pending = false;
+        lane.pending = None;
         lane.since = t;
     }
 
     pub(super) fn unparked(&mut self, id: LaneId, pass: Pass) {
-        let t = self.t;
+        let (t, paused) = (self.t, self.settings.paused);
         let Some(lane) = self.lane_mut(id) else { return };
         lane.state = LaneState::Running;
-        lane.step_pending = pass != Pass::Run;
+        // One that was let go for a step may be told of after all were.
+        lane.pending = Some(pass).filter(|pass| paused && *pass != Pass::Run);
         lane.since = t;
+    }
+
+    /// The server behaves so from now on. Where nothing is held no step is pending: a thread that
+    /// slept in its call goes on with the others.
+    pub(super) fn behaves(&mut self, settings: Settings) {
+        self.settings = settings;
+        if !settings.paused {
+            self.lanes.iter_mut().for_each(|lane| lane.pending = None);
+        }
     }
 
     pub(super) fn lane_changed(&mut self, id: LaneId, change: &LaneChange) {

@@ -112,6 +112,11 @@ impl Timeline {
         self.from(TrackId::Lane(LaneId(0)))
     }
 
+    /// The registration with the highest number of those that have a track.
+    pub fn last_watch(&self) -> Option<WatchKey> {
+        self.order.iter().next_back().copied()
+    }
+
     /// The tracks from that one on.
     pub fn from(&self, id: TrackId) -> impl Iterator<Item = (TrackId, &Track)> {
         let (lane, key) = match id {

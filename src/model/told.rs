@@ -46,10 +46,11 @@ impl World {
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Lane(change) => self.lane_changed(lane, change),
-            Kind::Settings(settings) => self.settings = *settings,
+            Kind::Settings(settings) => self.behaves(*settings),
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
+                self.counters.lost_at = event.t;
             }
             _ => {}
         }
@@ -130,6 +131,9 @@ impl World {
                 let reads = matches!(record.call, Call::Read { .. } | Call::Accept { .. });
                 if let Some(file) = self.file_at_mut(fd) {
                     file.served = Some(at);
+                    if reads && record.ret.count().is_some_and(|n| n > 0) {
+                        file.read = Some(at.1);
+                    }
                     file.drained |= reads && record.ret.is(Errno::EAGAIN);
                 }
             }

@@ -9,7 +9,7 @@ use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
-use super::lane::{Lane, WaitQueue};
+use super::lane::{BatchEntry, Lane, WaitQueue};
 use super::ready::{ReadyEntry, ReadyList};
 use super::wakeup::Look;
 
@@ -49,8 +49,10 @@ pub struct EpollInstance {
 pub struct Counters {
     /// Events folded.
     pub events: u64,
-    /// Records lost in gaps.
+    /// Events lost in gaps.
     pub lost: u64,
+    /// When the last of them were lost.
+    pub lost_at: Nanos,
     /// Gaps.
     pub gaps: u64,
     /// Connections that are open now.
@@ -221,6 +223,12 @@ impl World {
     /// Whether some thread has that registration in its batch and has not finished with it.
     pub fn being_handled(&self, key: WatchKey) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.batch.holds(key))
+    }
+
+    /// Whether some thread is at work on that registration, and not only has it in its batch.
+    pub fn is_in_hand(&self, key: WatchKey) -> bool {
+        let is = |entry: &BatchEntry| InterestList::key_of(&entry.delivery) == key;
+        self.lanes.iter().any(|lane| lane.current().is_some_and(is))
     }
 
     /// Whether the lists are told by the source and not deduced here.

@@ -168,6 +168,8 @@ pub const SIGINFO_LEN: usize = 128;
 pub struct SigInfo {
     /// `ssi_signo`
     pub signo: u32,
+    /// `ssi_code`
+    pub code: i32,
     /// `ssi_fd`
     pub fd: i32,
     /// `ssi_band`
@@ -180,9 +182,16 @@ impl SigInfo {
         let word = |at: usize| record.get(at..at + 4)?.try_into().ok();
         Some(Self {
             signo: u32::from_ne_bytes(word(0)?),
+            code: i32::from_ne_bytes(word(8)?),
             fd: i32::from_ne_bytes(word(20)?),
             band: u32::from_ne_bytes(word(28)?),
         })
+    }
+
+    /// Whether the kernel sent it: of kill(2), tgkill(2) and sigqueue(3) the code is not positive,
+    /// and no process may give another one a code that is (`do_rt_sigqueueinfo`).
+    pub fn is_kernels(&self) -> bool {
+        self.code > 0
     }
 }
 
@@ -241,9 +250,12 @@ mod tests {
     fn siginfo_is_read_at_its_offsets() {
         let mut record = [0u8; SIGINFO_LEN];
         record[0..4].copy_from_slice(&35u32.to_ne_bytes());
+        record[8..12].copy_from_slice(&1i32.to_ne_bytes());
         record[20..24].copy_from_slice(&7i32.to_ne_bytes());
         record[28..32].copy_from_slice(&0x41u32.to_ne_bytes());
-        assert_eq!(SigInfo::parse(&record), Some(SigInfo { signo: 35, fd: 7, band: 0x41 }));
+        let info = SigInfo { signo: 35, code: 1, fd: 7, band: 0x41 };
+        assert_eq!(SigInfo::parse(&record), Some(info));
+        assert!(info.is_kernels() && !SigInfo { code: nix::libc::SI_USER, ..info }.is_kernels());
         assert_eq!(SigInfo::parse(&record[..20]), None);
     }
 }

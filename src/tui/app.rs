@@ -13,7 +13,7 @@ use super::keymap;
 use super::ui::{Choice, Request, Topic, Ui};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
-    Settings, WatchKey,
+    Settings, Target, WatchKey,
 };
 use crate::model::{Lane, Subject, World, why};
 use crate::session::Scene;
@@ -363,25 +363,14 @@ fn is_client(world: &World, fd: Fd) -> bool {
 
 /// Whether a command can mean something now.
 fn sensible(command: &Command, live: &World) -> Result<(), String> {
-    let about = match command {
-        Command::Step(_) | Command::Turn(_) if !live.settings.paused => {
-            return Err("the server runs: press space to hold it, then step".to_owned());
-        }
-        Command::Trigger(Scope::Selected, _) => None,
-        Command::Trigger(Scope::Fd(fd), _) => Some(*fd),
-        Command::Oneshot(fd, _)
-        | Command::Exclusive(fd, _)
-        | Command::Watch(fd, _)
-        | Command::Rearm(fd)
-        | Command::Send(fd, _)
-        | Command::Close(fd)
-        | Command::Reset(fd)
-        | Command::Drop(fd) => *fd,
-        _ => return Ok(()),
-    };
-    let Some(fd) = about else {
+    if matches!(command, Command::Step(_) | Command::Turn(_)) && !live.settings.paused {
+        return Err("the server runs: press space to hold it, then step".to_owned());
+    }
+    if command.lacks_target() {
         return Err("no descriptor is selected: j and k select one".to_owned());
-    };
+    }
+    // Which connection has that number, only the server knows.
+    let Some(Target::Fd(fd)) = command.target() else { return Ok(()) };
     let client_only = matches!(
         command,
         Command::Send(..) | Command::Close(_) | Command::Reset(_) | Command::Drop(_)

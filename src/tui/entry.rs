@@ -147,7 +147,7 @@ impl Entry {
         match self.purpose {
             Purpose::Command => Command::parse(&self.text).map_err(|e| e.to_string()),
             Purpose::Filter => Ok(Command::Filter(self.text.trim().to_owned())),
-            Purpose::Send(fd) => Ok(Command::Send(Some(fd), self.text.clone())),
+            Purpose::Send(fd) => Ok(Command::Send(Some(fd.into()), self.text.clone())),
             // These lines are the lesson's.
             Purpose::Answer | Purpose::Try => Err("no lesson is open".to_owned()),
         }
@@ -224,6 +224,8 @@ fn arguments(word: &str, typed: &str, world: &World) -> Vec<String> {
                 fds.sort_unstable();
                 words.extend(fds.into_iter().map(|fd| format!("fd={fd}")));
             }
+            // A number is typed.
+            "client=N" => words.push("client=".to_owned()),
             "T1" => words.extend(
                 world.lanes.iter().filter(|l| l.id != LaneId::TOOL).map(|l| l.id.to_string()),
             ),

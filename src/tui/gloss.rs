@@ -2,7 +2,7 @@
 
 use crate::event::{
     Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output, Seq,
-    SyscallRecord, visible,
+    SyscallRecord, escaped, visible,
 };
 use crate::model::{Lane, LaneState, World};
 
@@ -182,8 +182,10 @@ fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
             format!("{} connected", visible(peer.to_string().as_bytes(), 60))
         }
         (Output::Data(bytes), None) if !bytes.is_empty() => {
-            let cut = record.ret.count().is_some_and(|n| n as usize > bytes.len().min(HEAD));
-            format!("\"{}\"{}", visible(bytes, 80), if cut { "..." } else { "" })
+            let (text, all) = escaped(bytes, 80);
+            let cut =
+                !all || record.ret.count().is_some_and(|n| n as usize > bytes.len().min(HEAD));
+            format!("\"{text}\"{}", if cut { "..." } else { "" })
         }
         (_, Some(errno)) => failure(&record.call, errno).to_owned(),
         (_, None) => success(event, record).to_owned(),

@@ -259,6 +259,14 @@ impl Stage {
         self.returns(WAIT, Ret::ok(0), none);
     }
 
+    /// The interest list is read, the thread's wait ends without an event, and it waits again.
+    pub(super) fn finds_nothing(&mut self) {
+        self.resync();
+        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
+        self.returns(WAIT, Ret::ok(0), none);
+        self.push(T1, Kind::Enter(WAIT));
+    }
+
     /// Two clients write so often that one look at the edge log finds many wake-ups of both.
     pub(super) fn arrive_together(&mut self, fds: [Fd; 2]) {
         let after = self.t;

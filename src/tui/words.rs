@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{ConnState, FileKind, Mask, Nanos, Peer};
+use crate::event::{ConnState, Fd, FileKind, Mask, Nanos, Peer};
 use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
 
 /// Columns that a text takes.
@@ -30,6 +30,12 @@ pub fn rough(n: u64) -> String {
         10_000..=9_999_999 => format!("{}k", count(n / 1000)),
         _ => format!("{}M", count(n / 1_000_000)),
     }
+}
+
+/// Columns of a descriptor's number beside others up to `last`: three at the least.
+pub fn number_columns(last: Option<Fd>) -> u16 {
+    let digits = last.map_or(0, |fd| fd.to_string().len());
+    super::draw::cells(digits.max(3))
 }
 
 /// A number and its noun: `1 client`, `4 clients`.
@@ -249,9 +255,11 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Some(n) if n > 0 && matches!(file.what, FileKind::Eventfd | FileKind::Timerfd) => {
             words(&format!("its count is {n}"), &format!("count {n}"))
         }
-        Some(n) if n > 0 => {
+        Some(n) if n > 0 && file.was_left() => {
             words(&format!("{} left unread", size(n)), &format!("{} left", size(n)))
         }
+        // Nobody has read since it arrived.
+        Some(n) if n > 0 => words(&format!("{} unread", size(n)), &size(n)),
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => {
             let when = format!("{} {}", preposition(world), moment(world, entry.since));
@@ -275,6 +283,12 @@ mod tests {
             ["12", "4.0K", "64K", "2.0M"]
         );
         assert_eq!([size(12), size(4096)], ["12 B", "4.0 KiB"]);
+    }
+
+    #[test]
+    fn numbers_of_descriptors_have_the_columns_that_they_need() {
+        let columns = [None, Some(7), Some(999), Some(1000), Some(65_535)];
+        assert_eq!(columns.map(|last| number_columns(last.map(Fd))), [3, 3, 3, 4, 5]);
     }
 
     #[test]

@@ -72,6 +72,59 @@ fn a_reader_that_stalls_costs_a_gap_and_never_the_server() {
     assert!(child.wait().unwrap().success());
 }
 
+/// What a lane told, and what was lost of it, by all lines up to the end: of a server that served
+/// so many lines, one after the other, while nobody read what it told.
+fn told_and_lost(served: usize) -> (u64, u64) {
+    let mut child = program()
+        .args(["--headless", "--listen", "127.0.0.1:0", "--edge-log", "off"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let first: Value = serde_json::from_str(&line).unwrap();
+    let address: SocketAddr = first["addresses"][0].as_str().unwrap().parse().unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    for _ in 0..served {
+        client.write_all(&[b'x'; 60]).unwrap();
+        client.read_exact(&mut [0; 60]).expect("the server does not wait for its reader");
+    }
+    // The server closes its end once it has read the end of the other one.
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    writeln!(child.stdin.take().unwrap(), "quit").unwrap();
+    let (mut told, mut lost) = (0, 0);
+    for line in lines.lines() {
+        let value: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        match value["kind"].as_str().unwrap() {
+            _ if value["lane"] != "T1" => {}
+            "divergence" => {}
+            "gap" => lost += value["lost"].as_u64().unwrap(),
+            _ => told += 1,
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    (told, lost)
+}
+
+/// A line takes a wait, its return, the turn to its event, a read, a read that says EAGAIN, a send.
+const EVENTS_A_LINE: u64 = 6;
+
+#[test]
+fn the_gaps_add_up_to_what_was_lost() {
+    let (few, none) = told_and_lost(10);
+    assert_eq!(none, 0);
+    let many = 20_000;
+    let (told, lost) = told_and_lost(10 + usize::try_from(many).unwrap());
+    assert!(lost > 0, "all {told} were told");
+    // At the end the thread has gone to sleep once more and was interrupted, or it has not.
+    let (all, expected) = (told + lost, few + many * EVENTS_A_LINE);
+    assert!(all.abs_diff(expected) <= 2, "{told} were told and {lost} lost of {expected}");
+}
+
 /// A program whose output nobody reads.
 struct Unread(Child);
 

@@ -33,6 +33,53 @@ fn a_line_is_served_and_every_call_of_it_is_told() {
 }
 
 #[test]
+fn bytes_are_told_in_the_escapes_of_strace() {
+    let mut server = Server::start(&["--raw"]);
+    let (mut client, fd) = server.client();
+    client.send("\u{1b}[1m\u{1}7\u{e4}\"\n");
+    let read = server.wait("the read", |l| is_call(l, "read", fd));
+    assert_eq!(read["data"], r#"\33[1m\0017\303\244\"\n"#);
+}
+
+#[test]
+fn a_client_is_named_by_the_place_in_which_it_was_accepted() {
+    let mut server = Server::start(&[]);
+    let (_first, _) = server.client();
+    server.tell("client");
+    let accepted = |l: &Value| l["call"] == "accept4" && l["ret"].is_u64();
+    server.many("accept4", 2, accepted);
+    let fd = server.lines().iter().filter(|l| accepted(l)).nth(1).unwrap()["ret"].as_i64().unwrap();
+    assert_eq!(server.command("send client=2 hello")["state"], "done");
+    server.ever("the line", |l| is_call(l, "read", fd) && l["data"] == "hello\\n");
+    assert_eq!(server.command("trigger client=2 edge")["state"], "done");
+    server.ever("the change", |l| l["op"] == "EPOLL_CTL_MOD" && l["fd"] == fd);
+    let failed = server.command("send client=1 hello");
+    assert!(failed["note"].as_str().unwrap().ends_with("is not a built-in client"), "{failed}");
+    assert_eq!(server.command("close client=2")["state"], "done");
+    server.ever("the close", |l| is_call(l, "close", fd));
+    assert_eq!(server.command("send client=2 more")["note"], "client 2 is gone");
+    let note = "client 3 has not been accepted yet";
+    assert_eq!(server.command("drop client=3")["note"], note);
+    assert_eq!(server.command("drop")["note"], "needs fd=N or client=N");
+}
+
+#[test]
+fn the_example_of_the_readme_sends_its_line() {
+    let readme = include_str!("../../README.md");
+    let (_, example) = readme.split_once("```sh\n(echo client;").expect("the example");
+    let (example, _) = example.split_once("```").unwrap();
+    // Any port will do here.
+    let own = concat!(env!("CARGO_BIN_EXE_epollscope"), " --headless --listen 127.0.0.1:0");
+    let example = example.replace("cargo run --release -- --headless", own);
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.arg("-c").arg(format!("(echo client;{example}")).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let read = lines.filter(|l| l["call"] == "read").find(|l| l["data"] == "hello\\n");
+    assert!(read.is_some(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn an_edge_triggered_client_is_drained_until_eagain() {
     let mut server = Server::start(&["--trigger", "edge"]);
     let (mut client, fd) = server.client();
@@ -70,6 +117,55 @@ fn a_held_server_lets_the_ready_list_fill_in_arrival_order() {
     a.expect("two");
     b.expect("one");
     c.expect("three");
+}
+
+#[test]
+fn the_wait_queue_is_told_and_who_is_woken_next_comes_first() {
+    let mut server = Server::start(&["--threads", "2"]);
+    let asleep = |lanes: &'static [&str]| {
+        move |l: &Value| {
+            let names = l["waiting"].as_array().into_iter().flatten();
+            l["list"].is_array() && names.map(|name| name.as_str().unwrap()).eq(lanes.to_vec())
+        }
+    };
+    server.ever("both threads", |l| l["kind"] == "enter" && l["lane"] == "T2");
+    server.command("pause");
+    server.tell("step T2");
+    server.wait("T2 sleeps", asleep(&["T2"]));
+    server.tell("step T1");
+    // Who went to sleep last is woken first.
+    server.wait("T1 sleeps above T2", asleep(&["T1", "T2"]));
+}
+
+#[test]
+fn a_listener_tells_of_connections_that_wait_and_of_its_backlog() {
+    let mut server = Server::start(&[]);
+    server.ever("its first wait", |l| l["kind"] == "enter");
+    server.command("pause");
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].clone();
+    let _client = server.silent_client();
+    let woken = server.wait("its wake-up", |l| l["kind"] == "wakeup" && l["fd"] == listener);
+    assert_eq!((&woken["waiting"], &woken["unread"]), (&1.into(), &Value::Null), "{woken}");
+    let told = |l: &Value| l["kind"] == "queues" && l["fd"] == listener;
+    let queues = server.ever("its queue", told);
+    assert!(queues["backlog"].as_u64() > Some(0) && queues["waiting"].is_u64(), "{queues}");
+    assert!(queues["unread"].is_null() && queues["unsent"].is_null(), "{queues}");
+}
+
+#[test]
+fn a_signal_that_somebody_sends_is_no_wake_up() {
+    let mut server = Server::start(&[]);
+    let (mut client, fd) = server.client();
+    let listener = server.ever("the listener", |l| l["what"] == "listener")["fd"].clone();
+    // SIGRTMIN + 1, as the kernel sends for each wake-up (signal(7)).
+    let kill = format!("kill -35 {}", server.pid());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    // Signals of one number come in the order in which they were sent.
+    client.send("hello");
+    server.wait("the wake-up", |l| l["kind"] == "wakeup" && l["fd"] == fd);
+    let wakeups: Vec<_> = server.lines().into_iter().filter(|l| l["kind"] == "wakeup").collect();
+    let real = |l: &Value| [&Value::from(fd), &listener].contains(&&l["fd"]) && l["band"] != "0";
+    assert!(wakeups.iter().all(real), "{wakeups:?}");
 }
 
 #[test]

@@ -200,9 +200,8 @@ impl Lane {
         }
     }
 
-    /// The lane's thread panicked: whatever it was about to push is not coming.
+    /// The lane's thread panicked: what it had begun to push is not coming, what it turned to is told.
     pub fn abandon(&mut self) {
-        self.turned = None;
         self.rest();
     }
 
@@ -293,7 +292,7 @@ impl Lane {
                     self.write(self.batch[index]);
                 }
             } else {
-                self.bounds.lost.fetch_add(1, Ordering::SeqCst);
+                self.bounds.lost.fetch_add(head.events(), Ordering::SeqCst);
             }
         }
     }

@@ -138,6 +138,11 @@ impl Record {
         Some((fd(self.0[NUMBER]), FileId(file)))
     }
 
+    /// How many events this header and what follows it stand for.
+    pub(super) fn events(&self) -> u64 {
+        1 + u64::from(self.turned().is_some())
+    }
+
     fn tag(&self) -> u8 {
         self.0[HEADER].to_le_bytes()[0]
     }
@@ -288,7 +293,7 @@ pub(super) fn wakeup(wakeup: &Wakeup) -> Record {
     Record::header(WAKEUP, known, number(wakeup.fd), args)
 }
 
-/// `lost` records were dropped here; more than 2^64 never are.
+/// `lost` events were dropped here; more than 2^64 never are.
 pub(super) fn gap(lost: u64) -> Record {
     let (low, high) = split(lost);
     Record::header(GAP, 0, 0, [low, high, 0, 0, 0])

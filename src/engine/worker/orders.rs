@@ -9,7 +9,7 @@ use crate::engine::lock;
 use crate::engine::mailbox::Job;
 use crate::engine::table::{Flags, Watched};
 use crate::event::{
-    self, Command, CommandPhase, ConnState, CtlOp, Fd, FileKind, Mask, Mistake, Scope, Trigger,
+    self, Command, CommandPhase, ConnState, CtlOp, FileKind, Mask, Mistake, Scope, Target, Trigger,
 };
 
 /// A remark where there is something to say, or why it cannot be.
@@ -38,14 +38,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     fn order(&mut self, command: &Command) -> Outcome {
         match command {
             Command::Trigger(Scope::All, to) => self.trigger_all(*to),
-            Command::Trigger(scope, to) => {
-                let fd = if let Scope::Fd(fd) = scope { Some(*fd) } else { None };
-                self.change_flags(fd, |flags| {
-                    flags.trigger = to.unwrap_or(flags.trigger.flipped());
-                    Ok(None)
-                })
-            }
-            Command::Oneshot(fd, on) => self.change_flags(*fd, |flags| {
+            Command::Trigger(_, to) => self.change_flags(command, |flags| {
+                flags.trigger = to.unwrap_or(flags.trigger.flipped());
+                Ok(None)
+            }),
+            Command::Oneshot(_, on) => self.change_flags(command, |flags| {
                 let on = on.unwrap_or(!flags.oneshot);
                 if on && flags.exclusive {
                     return Err("EPOLLEXCLUSIVE refuses EPOLLONESHOT".to_owned());
@@ -53,24 +50,24 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                 flags.oneshot = on;
                 Ok(None)
             }),
-            Command::Exclusive(fd, on) => self.change_flags(*fd, |flags| {
+            Command::Exclusive(_, on) => self.change_flags(command, |flags| {
                 flags.exclusive = on.unwrap_or(!flags.exclusive);
                 let dropped = if flags.oneshot { "RDHUP and ONESHOT" } else { "RDHUP" };
                 let remark = format!("dropped {dropped}; shows nothing on a single instance");
                 Ok(flags.exclusive.then_some(remark))
             }),
-            Command::Watch(fd, on) => self.change_flags(*fd, |flags| {
+            Command::Watch(_, on) => self.change_flags(command, |flags| {
                 flags.watch_out = on.unwrap_or(!flags.watch_out);
                 Ok(None)
             }),
-            Command::Rearm(fd) => self.rearm(*fd),
-            Command::Drop(fd) => self.drop_connection(*fd),
+            Command::Rearm(_) => self.rearm(command),
+            Command::Drop(_) => self.drop_connection(command),
             _ => Err("not a command for a server thread".to_owned()),
         }
     }
 
-    fn find(&self, fd: Option<Fd>) -> Result<Arc<Watched>, String> {
-        let fd = fd.ok_or("needs fd=N")?;
+    fn find(&self, command: &Command) -> Result<Arc<Watched>, String> {
+        let Some(Target::Fd(fd)) = command.target() else { return Err("needs fd=N".to_owned()) };
         let watched = self.shared.table.at(fd);
         let watched = watched.ok_or_else(|| format!("fd {fd} is not registered"))?;
         if watched.what == FileKind::Eventfd {
@@ -81,10 +78,10 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     fn change_flags(
         &mut self,
-        fd: Option<Fd>,
+        command: &Command,
         change: impl FnOnce(&mut Flags) -> Outcome,
     ) -> Outcome {
-        let watched = self.find(fd)?;
+        let watched = self.find(command)?;
         let (remark, exclusive) = {
             let mut state = lock(&watched.state);
             let before = state.flags.exclusive;
@@ -115,8 +112,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         failed.map_or(Ok(None), |errno| Err(errno.to_string()))
     }
 
-    fn rearm(&mut self, fd: Option<Fd>) -> Outcome {
-        let watched = self.find(fd)?;
+    fn rearm(&mut self, command: &Command) -> Outcome {
+        let watched = self.find(command)?;
         let held = lock(&watched.state).held;
         let mask = held.ok_or_else(|| format!("fd {} is not registered", watched.fd))?;
         self.gate(self.ctl_call(&watched, CtlOp::Mod, mask));
@@ -136,8 +133,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         }
     }
 
-    fn drop_connection(&mut self, fd: Option<Fd>) -> Outcome {
-        let watched = self.find(fd)?;
+    fn drop_connection(&mut self, command: &Command) -> Outcome {
+        let watched = self.find(command)?;
         if !watched.is_stream() {
             return Err(format!("fd {} is a listener", watched.fd));
         }

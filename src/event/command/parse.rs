@@ -1,14 +1,26 @@
 //! From text to a command.
 
 use super::super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Settings, Trigger};
-use super::{Command, CommandError, GRAMMAR, Scope, UNITS, View};
+use super::{Command, CommandError, GRAMMAR, Scope, Target, UNITS, View};
 
 pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
-    if let Some(after) = rest.strip_prefix("fd=") {
-        let (number, text) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
-        return Ok(Command::Send(Some(descriptor(number)?), text.trim_start().to_owned()));
+    let (first, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    match target(first)? {
+        Some(target) => Ok(Command::Send(Some(target), text.trim_start().to_owned())),
+        None => Ok(Command::Send(None, rest.to_owned())),
     }
-    Ok(Command::Send(None, rest.to_owned()))
+}
+
+/// What `fd=N` or `client=N` names; `None` of any other word.
+fn target(word: &str) -> Result<Option<Target>, CommandError> {
+    if let Some(number) = word.strip_prefix("fd=") {
+        return descriptor(number).map(|fd| Some(Target::Fd(fd)));
+    }
+    let Some(number) = word.strip_prefix("client=") else { return Ok(None) };
+    match number.parse::<u32>() {
+        Ok(n) if n > 0 => Ok(Some(Target::Client(n))),
+        _ => Err(wrong(number, "the number of a connection, 1 is the first accepted")),
+    }
 }
 
 fn descriptor(number: &str) -> Result<Fd, CommandError> {
@@ -45,6 +57,15 @@ impl<'a> Words<'a> {
         let fd = descriptor(number)?;
         self.0.pop_front();
         Ok(Some(fd))
+    }
+
+    /// `fd=N` or `client=N`, if it comes next.
+    fn target(&mut self) -> Result<Option<Target>, CommandError> {
+        let named = self.0.front().map_or(Ok(None), |word| target(word))?;
+        if named.is_some() {
+            self.0.pop_front();
+        }
+        Ok(named)
     }
 
     fn lane(&mut self) -> Result<Option<LaneId>, CommandError> {
@@ -87,13 +108,13 @@ pub(super) fn word(word: &str, words: &mut Words<'_>) -> Result<Command, Command
         "quit" => Command::Quit,
         "step" => Command::Step(words.lane()?),
         "turn" => Command::Turn(words.lane()?),
-        "rearm" => Command::Rearm(words.fd()?),
-        "close" => Command::Close(words.fd()?),
-        "reset" => Command::Reset(words.fd()?),
-        "drop" => Command::Drop(words.fd()?),
-        "oneshot" => Command::Oneshot(words.fd()?, words.on_off()?),
-        "exclusive" => Command::Exclusive(words.fd()?, words.on_off()?),
-        "watch" => Command::Watch(words.fd()?, words.on_off()?),
+        "rearm" => Command::Rearm(words.target()?),
+        "close" => Command::Close(words.target()?),
+        "reset" => Command::Reset(words.target()?),
+        "drop" => Command::Drop(words.target()?),
+        "oneshot" => Command::Oneshot(words.target()?, words.on_off()?),
+        "exclusive" => Command::Exclusive(words.target()?, words.on_off()?),
+        "watch" => Command::Watch(words.target()?, words.on_off()?),
         "still" => Command::Still(words.on_off()?),
         "delay" => Command::Delay(words.number(0, Settings::MAX_DELAY_MS, "milliseconds")?),
         "max-events" => Command::MaxEvents(words.number(1, Settings::MAX_EVENTS, "events")?),
@@ -171,8 +192,8 @@ fn unknown_word(word: &str) -> CommandError {
 }
 
 fn trigger(words: &mut Words<'_>) -> Result<Command, CommandError> {
-    let scope = match words.fd()? {
-        Some(fd) => Scope::Fd(fd),
+    let scope = match words.target()? {
+        Some(target) => Scope::One(target),
         None if words.0.front() == Some(&"all") => {
             words.0.pop_front();
             Scope::All
@@ -183,7 +204,7 @@ fn trigger(words: &mut Words<'_>) -> Result<Command, CommandError> {
         None => None,
         Some("level") => Some(Trigger::Level),
         Some("edge") => Some(Trigger::Edge),
-        Some(other) => return Err(wrong(other, "fd=N, all, level or edge")),
+        Some(other) => return Err(wrong(other, "fd=N, client=N, all, level or edge")),
     };
     Ok(Command::Trigger(scope, to))
 }

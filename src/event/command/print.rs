@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::super::{Fd, LaneId, Nanos, Trigger};
-use super::{Command, Scope, UNITS};
+use super::super::{LaneId, Nanos, Trigger};
+use super::{Command, Scope, Target, UNITS};
 
 /// Prints a time as [`parse_duration`] reads it, in the largest unit that divides it.
 pub fn print_duration(time: Nanos) -> String {
@@ -31,18 +31,18 @@ impl fmt::Display for Command {
             Self::Read(policy) => write!(f, "read {policy}"),
             Self::Accept(policy) => write!(f, "accept {policy}"),
             Self::MaxEvents(n) => write!(f, "max-events {n}"),
-            Self::Oneshot(fd, on) => with_fd(f, "oneshot", *fd, *on),
-            Self::Exclusive(fd, on) => with_fd(f, "exclusive", *fd, *on),
-            Self::Watch(fd, on) => with_fd(f, "watch", *fd, *on),
-            Self::Rearm(fd) => with_fd(f, "rearm", *fd, None),
+            Self::Oneshot(fd, on) => with_target(f, "oneshot", *fd, *on),
+            Self::Exclusive(fd, on) => with_target(f, "exclusive", *fd, *on),
+            Self::Watch(fd, on) => with_target(f, "watch", *fd, *on),
+            Self::Rearm(fd) => with_target(f, "rearm", *fd, None),
             Self::Client => f.write_str("client"),
             Self::Send(fd, text) => {
-                with_fd(f, "send", *fd, None)?;
+                with_target(f, "send", *fd, None)?;
                 if text.is_empty() { Ok(()) } else { write!(f, " {text}") }
             }
-            Self::Close(fd) => with_fd(f, "close", *fd, None),
-            Self::Reset(fd) => with_fd(f, "reset", *fd, None),
-            Self::Drop(fd) => with_fd(f, "drop", *fd, None),
+            Self::Close(fd) => with_target(f, "close", *fd, None),
+            Self::Reset(fd) => with_target(f, "reset", *fd, None),
+            Self::Drop(fd) => with_target(f, "drop", *fd, None),
             Self::Mistake(mistake, on) => {
                 write!(f, "mistake {}", mistake.word())?;
                 print_on(f, *on)
@@ -73,15 +73,15 @@ fn with(f: &mut fmt::Formatter<'_>, word: &str, lane: Option<&LaneId>) -> fmt::R
     lane.map_or(Ok(()), |lane| write!(f, " {lane}"))
 }
 
-fn with_fd(
+fn with_target(
     f: &mut fmt::Formatter<'_>,
     word: &str,
-    fd: Option<Fd>,
+    target: Option<Target>,
     on: Option<bool>,
 ) -> fmt::Result {
     f.write_str(word)?;
-    if let Some(fd) = fd {
-        write!(f, " fd={fd}")?;
+    if let Some(target) = target {
+        write!(f, " {target}")?;
     }
     print_on(f, on)
 }
@@ -98,7 +98,7 @@ fn print_trigger(f: &mut fmt::Formatter<'_>, scope: Scope, to: Option<Trigger>) 
     f.write_str("trigger")?;
     match scope {
         Scope::Selected => {}
-        Scope::Fd(fd) => write!(f, " fd={fd}")?,
+        Scope::One(target) => write!(f, " {target}")?,
         Scope::All => f.write_str(" all")?,
     }
     to.map_or(Ok(()), |to| write!(f, " {to}"))

@@ -1,6 +1,6 @@
 //! What a call that returned means.
 
-use super::words::{bits, clients, count, grouped, list, name, name_of};
+use super::words::{after_mod, bits, clients, count, grouped, list, manner, name, name_of};
 use crate::event::{
     Call, CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, SyscallRecord,
     Trigger, WatchKey,
@@ -337,10 +337,10 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
                 ""
             };
             format!(
-                "{} is on the interest list, {}-triggered, with ERR and HUP added by the kernel; \
+                "{} is on the interest list, {}, with ERR and HUP added by the kernel; \
                  {polled}{exclusive}",
                 name(world, key),
-                mask.trigger()
+                manner(mask)
             )
         }
         CtlOp::Mod if mask.asked().is_empty() => format!(
@@ -348,11 +348,11 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
             name(world, key)
         ),
         CtlOp::Mod => format!(
-            "{} now is {}-triggered for {}; {polled}. A MOD arms a one-shot again, and asks again \
-             under edge-triggering",
+            "{} now is {} for {}; {polled}. {}",
             name(world, key),
-            mask.trigger(),
-            bits(mask.asked())
+            manner(mask),
+            bits(mask.asked()),
+            after_mod(mask)
         ),
         CtlOp::Del => format!(
             "fd {fd} is off the interest list, and off the ready list if it stood there; an event \

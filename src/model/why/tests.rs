@@ -105,11 +105,19 @@ fn not_listed_because_edge_was_left_unread() {
 #[test]
 fn disarmed_oneshot_is_silent() {
     let s = start().client(7, ONESHOT).arrive(7, 12).turn(1, &[(7, IN)]);
-    check(&s.why_fd(7), &["fired at", "(IN) and is disarmed", "T1 is handling it"]);
+    check(&s.why_fd(7), &["fired at", "(IN) and is disarmed", "T1 is to handle it"]);
     let s = s.enter(1);
     check(&s.why_fd(7), &["silent even for HUP; 12 bytes are unread", "A MOD arms it"]);
     let s = s.arrive(7, 24);
     check(&s.why_last(), &["one-shot that has fired", "without a trace"]);
+}
+
+#[test]
+fn a_fired_one_shot_that_waits_in_a_batch_is_not_said_to_be_handled() {
+    let s = Scenario::new().client(7, EDGE).client(8, IN | Mask::ONESHOT);
+    let s = s.arrive(7, 3).arrive(8, 12).turn(1, &[(7, IN), (8, IN)]).handle(1, 7);
+    check(&s.why_fd(8), &["is disarmed", "T1 is to handle it"]);
+    check(&s.handle(1, 8).why_fd(8), &["T1 is handling it"]);
 }
 
 #[test]
@@ -285,6 +293,8 @@ fn wakeups_and_controls_are_explained() {
     check(&level().wakeup(7, END, Some(0)).why_last(), &["FIN"]);
     let s = edge().arrive(7, 5).turn(1, &[(7, IN)]).rearm(1, 7, EDGE);
     check(&s.why_last(), &["edge-triggered for IN RDHUP", "appended", "one-shot"]);
+    let s = level().rearm(1, 7, IN | Mask::ONESHOT);
+    check(&s.why_last(), &["now is one-shot, level-triggered for IN", "armed for one report"]);
     let s = level().arrive(7, 1).ctl(1, CtlOp::Del, 7, Mask::EMPTY);
     check(&s.why_last(), &["off the interest list", "already in a batch"]);
     let s = start().accept(1, 4, 7).ctl(1, CtlOp::Add, 7, IN | Mask::EXCLUSIVE);

@@ -101,7 +101,14 @@ impl Case<'_> {
             format!("fired at {t} ({mask}) and is ")
         });
         let by = match self.world.being_handled(self.entry.key) {
-            Some(lane) => format!("; {} is handling it, and no other thread can be told", lane.id),
+            Some(lane) => {
+                let does = if self.world.is_in_hand(self.entry.key) {
+                    "is handling"
+                } else {
+                    "is to handle"
+                };
+                format!("; {} {does} it, and no other thread can be told", lane.id)
+            }
             None => String::new(),
         };
         format!(

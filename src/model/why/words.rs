@@ -72,6 +72,21 @@ pub(in crate::model) fn bits(mask: Mask) -> String {
     mask.join(" ")
 }
 
+/// How a registration reports: `edge-triggered`, `one-shot, level-triggered`.
+pub(in crate::model) fn manner(mask: Mask) -> String {
+    let once = if mask.has(Mask::ONESHOT) { "one-shot, " } else { "" };
+    format!("{once}{}-triggered", mask.trigger())
+}
+
+/// What a MOD with that mask is for.
+pub(in crate::model) fn after_mod(mask: Mask) -> &'static str {
+    if mask.has(Mask::ONESHOT) {
+        "It is armed for one report, which disarms it; a MOD arms it again"
+    } else {
+        "A MOD arms a one-shot again, and asks again under edge-triggering"
+    }
+}
+
 /// `12.031 s`, `340 ms`, `15 us`.
 pub(in crate::model) fn duration(t: Nanos) -> String {
     match t.0 {

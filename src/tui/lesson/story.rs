@@ -158,6 +158,9 @@ impl Teller<'_> {
             self.marked(&mut asked, &next, &call, Role::Data);
         }
         self.marked(&mut asked, "? ", &flat(&ask.text), Role::Title);
+        if self.course.has_tried() {
+            self.say(&mut asked, AS_WRITTEN, Role::Dim);
+        }
         let mut answers = Vec::new();
         self.answers(&mut answers, ask);
         vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
@@ -209,8 +212,10 @@ impl Teller<'_> {
         Self::tally(&mut done, moment, step.map(|step| &step.action));
         self.changes(&mut done, moment);
         self.troubles(&mut done, moment);
-        // It explains what the author saw; if something else happened, it explains nothing.
-        let holds = moment.verdict.is_none_or(|verdict| verdict.mark_holds());
+        // It explains what the author saw; if something else happened, it explains nothing, and after
+        // actions of the learner's own the same may have happened for another reason.
+        let holds = moment.verdict.is_none_or(|verdict| verdict.mark_holds())
+            && !self.course.had_tried(moment);
         let after = match step.and_then(|step| step.reveal.as_deref()).filter(|_| holds) {
             Some(reveal) => self.said_so(Some(reveal), Role::Text),
             None => {
@@ -301,7 +306,7 @@ impl Teller<'_> {
     /// The question, and how it came out.
     fn judged(&self, lines: &mut Vec<Line>, moment: &Moment, ask: &Ask, verdict: &Verdict) {
         self.marked(lines, "? ", &flat(&ask.text), Role::Title);
-        let truth = Self::truth(ask, verdict.truth);
+        let truth = self.truth(moment, ask, verdict);
         let yes = format!("{} ", self.glyphs.check);
         let no = format!("{} ", self.glyphs.close);
         match (verdict.is_right(), verdict.reply) {
@@ -315,16 +320,14 @@ impl Teller<'_> {
             (_, Some(reply)) => {
                 let said = Self::said(ask, reply);
                 self.marked(lines, &no, &format!("Not so: you said {said}"), Role::Bad);
-                let who = match Judge::of(ask) {
-                    Judge::Kernel => "The kernel",
-                    Judge::Model => "The model of the kernel",
-                    Judge::Author => "The answer",
-                };
-                self.marked(lines, &yes, &format!("{who}: {truth}"), Role::Good);
+                self.marked(lines, &yes, &format!("{}: {truth}", Self::judge(ask)), Role::Good);
             }
             (_, None) => self.marked(lines, &yes, &format!("The answer: {truth}"), Role::Good),
         }
         if verdict.mark_holds() {
+            if self.course.had_tried(moment) {
+                self.say(lines, OWN_REASON, Role::Dim);
+            }
             return;
         }
         let bad = format!("{} ", self.glyphs.stuck);
@@ -356,9 +359,27 @@ impl Teller<'_> {
         }
     }
 
-    fn truth(ask: &Ask, truth: Truth) -> String {
-        match truth {
-            Truth::Choice(at) => Self::said(ask, Reply::Choice(at)),
+    /// Who says which answer is right.
+    fn judge(ask: &Ask) -> &'static str {
+        match Judge::of(ask) {
+            Judge::Kernel => "The kernel",
+            Judge::Model => "The model of the kernel",
+            Judge::Author => "The answer",
+        }
+    }
+
+    /// What was right. An answer is what happens and, behind a colon, why: after actions of the
+    /// learner's own the kernel may have had another reason, and the author's is left out.
+    fn truth(&self, moment: &Moment, ask: &Ask, verdict: &Verdict) -> String {
+        let tried = self.course.had_tried(moment);
+        match verdict.truth {
+            Truth::Choice(at) => {
+                let text = Self::said(ask, Reply::Choice(at));
+                match text.split_once(": ").filter(|_| tried) {
+                    Some((fact, _)) => with_result(fact, &moment.result()),
+                    None => text,
+                }
+            }
             Truth::Given(given) => quiz::spelled(given),
             Truth::NoChoice => "none of these answers is what it did".to_owned(),
             Truth::Nothing => "the step did not come to that".to_owned(),
@@ -379,23 +400,44 @@ impl Teller<'_> {
             let Some(ask) = self.course.case.steps.get(*step).and_then(|s| s.ask.as_ref()) else {
                 continue;
             };
-            let (mark, role) = match verdict.is_right() {
-                Some(true) => (self.glyphs.check, Role::Good),
-                Some(false) => (self.glyphs.close, Role::Bad),
-                None => (self.glyphs.idle, Role::Text),
-            };
-            let truth = match (verdict.truth, &ask.answer) {
-                (Truth::Choice(at), Answer::Choice(choices)) => {
-                    choices.get(at).map_or_else(String::new, |choice| flat(&choice.text))
-                }
-                (truth, _) => Self::truth(ask, truth),
-            };
-            let text = format!("step {}: {truth}", step + 1);
-            self.marked(&mut answers, &format!("{mark} "), &text, role);
+            self.outcome(&mut answers, step + 1, moment, ask, &verdict);
         }
         let after = "[ goes back step by step, v tries something of your own, r begins again, q \
                      leaves.";
         vec![self.said_so(Some(&words), Role::Title), answers, self.said_so(Some(after), Role::Key)]
+    }
+
+    /// How a question came out, at the end: what the learner said, and what was right.
+    fn outcome(
+        &self,
+        lines: &mut Vec<Line>,
+        step: usize,
+        moment: &Moment,
+        ask: &Ask,
+        verdict: &Verdict,
+    ) {
+        let truth = self.truth(moment, ask, verdict);
+        let [yes, no, idle] = [self.glyphs.check, self.glyphs.close, self.glyphs.idle];
+        let said = verdict.reply.map(|reply| Self::said(ask, reply));
+        // Where the answer stands alone it needs no number.
+        let place = match verdict.truth {
+            Truth::Choice(at) => format!("{}, ", at + 1),
+            _ => String::new(),
+        };
+        let alone = truth.strip_prefix(&place).unwrap_or(&truth);
+        let (mark, role, text) = match (verdict.is_right(), said) {
+            (Some(true), _) => (yes, Role::Good, alone.to_owned()),
+            (Some(false), Some(said)) => {
+                let text = format!("step {step}: you said {said}");
+                self.marked(lines, &format!("{no} "), &text, Role::Bad);
+                let text = format!("{}: {truth}", Self::judge(ask));
+                self.marked(lines, &format!("  {yes} "), &text, Role::Good);
+                return;
+            }
+            (_, Some(said)) => (idle, Role::Text, format!("you said {said}; not judged: {truth}")),
+            (_, None) => (idle, Role::Text, format!("not answered; {alone}")),
+        };
+        self.marked(lines, &format!("{mark} "), &format!("step {step}: {text}"), role);
     }
 
     fn stopped(&self, why: &str) -> Vec<Vec<Line>> {
@@ -413,6 +455,24 @@ impl Teller<'_> {
         vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]
     }
 }
+
+/// What happened, with the result of the call unless that is all it says.
+fn with_result(fact: &str, result: &str) -> String {
+    let result = visible(result.as_bytes(), 200);
+    if result.is_empty() || fact.contains(&result) {
+        fact.to_owned()
+    } else {
+        format!("{fact} ({result})")
+    }
+}
+
+/// Beside a question that is asked after actions of the learner's own.
+const AS_WRITTEN: &str = "This was written of the lesson as it is. After actions of your own numbers \
+                          in it may be others: the panes show what is.";
+
+/// Beside a right answer in that case.
+const OWN_REASON: &str = "After actions of your own the kernel may have had another reason than the \
+                          lesson's author saw: below is its own.";
 
 /// A text of the author as words with one blank between them, none of which acts on a terminal.
 fn flat(text: &str) -> String {

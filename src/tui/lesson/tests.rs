@@ -362,6 +362,33 @@ fn after_actions_of_ones_own_the_lesson_is_not_accused() {
 }
 
 #[test]
+fn after_actions_of_ones_own_no_reason_of_the_author_is_repeated() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter>vwrite p.w 1<Enter><Enter>");
+    class.tells(&["What will epoll_wait return now?", "numbers in it may be others"]);
+    class.press("1").tells(&["Right: 1, one event (p.r IN)", "may have had another reason"]);
+    class.hides(&["Reported once, and not put back", "one event: p.r IN"]);
+    // The same without them: the author's words.
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter><Enter>").hides(&["may be others"]);
+    class.press("1").tells(&["Right: 1, one event: p.r IN", "Reported once, and not put back"]);
+    class.hides(&["another reason"]);
+}
+
+#[test]
+fn the_end_shows_what_was_said_beside_what_was_right() {
+    let mut class = Class::begin((120, 40));
+    class.press("<Enter><Enter><Enter>2<Enter>2<Enter><Esc>x<Enter>");
+    class.tells(&[
+        "The end. You predicted 1 of 3.",
+        "× step 3: you said 2, nothing: nobody was waiting when the byte came",
+        "✓ The kernel: 1, one event: p.r IN",
+        "✓ step 4: nothing: it was reported already",
+        "· step 5: not answered; EAGAIN",
+    ]);
+}
+
+#[test]
 fn what_the_author_expected_in_vain_is_told() {
     let mut class = Class::begin((120, 40));
     let mut report = class.kernel.make(&case().steps[0].action);

@@ -97,6 +97,12 @@ impl Calls<'_> {
             .collect()
     }
 
+    /// Columns of the times, which grow.
+    fn time(&self) -> u16 {
+        let live = self.0.scene.live;
+        cells(words::width(&words::moment(live, live.t))).max(TIME)
+    }
+
     fn draw(&self, event: &Event, row: &mut Row<'_>) {
         let look = &self.0;
         let viewed = look.ui.past.is_some() && event.seq == look.scene.world.seq;
@@ -105,7 +111,12 @@ impl Calls<'_> {
         let text = if later { Role::Dim } else { Role::Text };
         let world = look.scene.live;
         row.put(marker, look.style(Role::Focus));
-        row.column(&words::moment(world, event.t), TIME, Align::Right, look.style(Role::Dim));
+        row.column(
+            &words::moment(world, event.t),
+            self.time(),
+            Align::Right,
+            look.style(Role::Dim),
+        );
         let own = event.lane.is_worker();
         let lane = if own { world.lane_name(event.lane) } else { String::new() };
         let role = if later { Role::Dim } else { Role::Title };
@@ -155,7 +166,7 @@ impl Widget for Calls<'_> {
             row.put(" ", look.style(Role::Dim));
             row.column(
                 &words::moment(look.scene.live, since),
-                TIME,
+                self.time(),
                 Align::Right,
                 look.style(Role::Dim),
             );

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Nanos, ReadPolicy, Seq};
-use crate::model::Loss;
+use crate::model::{Loss, Sync};
 use crate::tui::draw::Row;
 use crate::tui::gloss;
 use crate::tui::layout::WIDE;
@@ -16,6 +16,8 @@ use crate::tui::words::{self, plural};
 
 /// Draws the first row.
 pub struct Header<'a>(pub Look<'a>);
+
+const A_SECOND: Nanos = Nanos(1_000_000_000);
 
 /// A piece of the header; those with a high rank are left out first.
 struct Piece {
@@ -98,17 +100,27 @@ impl Header<'_> {
             pieces.push(piece(1, Role::Bad, format!("refused {}", words::rough(refused))));
         }
         pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
-        let lost = world.counters.lost;
-        let (rank, role) = if lost > 0 { (0, Role::Bad) } else { (5, Role::Dim) };
-        pieces.push(piece(rank, role, format!("lost {}", words::rough(lost))));
+        pieces.push(self.lost());
         let rank = if clients == 0 { 3 } else { 7 };
         pieces.push(piece(rank, Role::Key, look.scene.facts.invitation.as_str()));
+    }
+
+    /// How many observations were lost, and until when. It is bad news while they are missing.
+    fn lost(&self) -> Piece {
+        let world = self.0.scene.world;
+        let (lost, at) = (world.counters.lost, world.counters.lost_at);
+        if lost == 0 {
+            return piece(5, Role::Dim, "lost 0");
+        }
+        let known = world.instance.check.sync == Sync::Following && world.t.since(at) >= A_SECOND;
+        let (rank, role) = if known { (5, Role::Dim) } else { (0, Role::Bad) };
+        piece(rank, role, format!("lost {} until {at}", words::rough(lost)))
     }
 
     /// Events in the last second of event time.
     fn rate(&self) -> u64 {
         let scene = &self.0.scene;
-        let Some(before) = scene.world.t.0.checked_sub(1_000_000_000) else {
+        let Some(before) = scene.world.t.0.checked_sub(A_SECOND.0) else {
             return scene.world.seq.0;
         };
         let before = scene.journal.seq_at(Nanos(before)).unwrap_or(Seq(0));

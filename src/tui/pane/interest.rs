@@ -15,13 +15,15 @@ use crate::tui::words;
 /// Draws the interest list.
 pub struct Interest<'a>(pub Look<'a>);
 
-/// Columns of all but peer, watched bits and trigger, with the blanks between all of them: marker,
-/// fd, what, unread, unsent, state.
-const FIXED: u16 = 1 + 4 + 9 + 7 + 7 + 10 + 3;
+/// Columns of all but fd, peer, watched bits and trigger, with the blanks between all of them:
+/// marker, what, unread, unsent, state.
+const FIXED: u16 = 1 + 1 + 9 + 7 + 7 + 10 + 3;
 /// The shortest column of peers: an IPv4 address with its port.
 const PEER: u16 = 15;
 /// From this width on the trigger's heading is written out.
 const ROOMY: u16 = 78;
+/// The columns of unread and of unsent.
+const QUEUE: u16 = 6;
 /// The widest column of watched bits.
 const WATCHING: u16 = 15;
 
@@ -68,12 +70,14 @@ impl Widget for Interest<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
         let trigger = if area.width < ROOMY { 5 } else { 7 };
-        let rest = area.width.saturating_sub(FIXED + trigger);
+        let last = look.scene.world.instance.interest.iter().next_back().map(|entry| entry.key.fd);
+        let number = words::number_columns(last);
+        let rest = area.width.saturating_sub(FIXED + number + trigger);
         let watching = rest.saturating_sub(PEER).clamp(8, WATCHING);
         let peer = rest.saturating_sub(watching);
         let dim = look.style(Role::Dim);
         let mut head = Row::new(buf, area, 0);
-        head.put(" ", dim).column("fd", 3, Align::Right, dim);
+        head.put(" ", dim).column("fd", number, Align::Right, dim);
         let name = if look.scene.world.is_told() { "name" } else { "peer" };
         head.column("what", 8, Align::Left, dim).column(name, peer, Align::Left, dim);
         head.column("watching", watching, Align::Left, dim).column(
@@ -82,7 +86,7 @@ impl Widget for Interest<'_> {
             Align::Left,
             dim,
         );
-        head.column("unread", 6, Align::Right, dim).column("unsent", 6, Align::Right, dim);
+        head.column("unread", QUEUE, Align::Right, dim).column("unsent", QUEUE, Align::Right, dim);
         head.put("state", dim);
         let rows = usize::from(area.height.saturating_sub(1));
         for (n, key) in self.keys(rows).into_iter().enumerate() {
@@ -92,7 +96,7 @@ impl Widget for Interest<'_> {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
             }
             let mut row = Row::new(buf, area, cells(n) + 1);
-            draw(&look, entry, &mut row, [peer, watching, trigger], chosen);
+            draw(&look, entry, &mut row, [number, peer, watching, trigger], chosen);
         }
         if look.scene.world.instance.interest.is_empty() {
             let text = if look.scene.world.has_instance() {
@@ -105,15 +109,16 @@ impl Widget for Interest<'_> {
     }
 }
 
-fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 3], chosen: bool) {
+fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 4], chosen: bool) {
     let theme = look.theme;
     let plain = Style::new();
-    let [peer_width, watching_width, trigger_width] = widths;
+    let [number_width, peer_width, watching_width, trigger_width] = widths;
     let world = look.scene.world;
     let file = world.file_of(entry.key);
     let marker = if chosen { theme.glyphs.selected } else { " " };
     row.put(marker, theme.style(Role::Focus));
-    row.column(&entry.key.fd.to_string(), 3, Align::Right, theme.style(Role::Title));
+    let number = entry.key.fd.to_string();
+    row.column(&number, number_width, Align::Right, theme.style(Role::Title));
     let what = if world.is_ghost(entry.key) { "ghost" } else { file.map_or("?", words::kind) };
     let named = entry.name.as_deref().map(|name| visible(name.as_bytes(), 120));
     let peer = named.unwrap_or_else(|| file.map_or_else(|| "?".to_owned(), words::peer));
@@ -127,8 +132,8 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
     let [unread, unsent] = queues(file);
     let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);
     let data = if waits { Role::Data } else { Role::Text };
-    row.column(&unread, 6, Align::Right, theme.style(data));
-    row.column(&unsent, 6, Align::Right, plain);
+    row.column(&unread, QUEUE, Align::Right, theme.style(data));
+    row.column(&unsent, QUEUE, Align::Right, plain);
     let (glyph, word, role) = state(look, entry, file);
     row.put(glyph, theme.style(role)).put(" ", plain).put(word, theme.style(role));
 }
@@ -150,14 +155,18 @@ fn watching(entry: &InterestEntry) -> String {
 fn queues(file: Option<&OpenFile>) -> [String; 2] {
     let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
     let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
+    let count = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
     if file.told.is_some() {
         return [file.unread, file.unsent].map(|n| n.map_or_else(|| "-".to_owned(), words::bytes));
     }
     match file.what {
         FileKind::Listener => {
-            let waiting = number(file.unread);
+            let waiting = count(file.unread);
             let limit = file.unsent.map_or_else(String::new, |n| format!("/{n}"));
-            [format!("{waiting}{limit}"), "-".to_owned()]
+            let both = format!("{waiting}{limit}");
+            // So many that both do not fit: who waits matters more than how many may.
+            let fits = both.len() <= usize::from(QUEUE);
+            [if fits { both } else { count(file.unread) }, "-".to_owned()]
         }
         FileKind::Tcp | FileKind::Unix if file.queued > 0 => [
             number(file.unread),
@@ -169,8 +178,8 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
 }
 
 /// The state of a registration: glyph, word, role. The first that holds is shown:
-/// a finding, being handled, disarmed, on the ready list (drained or ready), the server's own state,
-/// idle.
+/// a finding, being handled, in a thread's batch, disarmed, on the ready list (drained or ready),
+/// the server's own state, idle.
 fn state(
     look: &Look<'_>,
     entry: &InterestEntry,
@@ -183,8 +192,10 @@ fn state(
     let drained = listed.is_some_and(|(_, ready)| words::is_stale(world, ready));
     if let Some(finding) = world.findings.of_file(entry.key.file).next() {
         (glyphs.stuck, if disarmed { "disarmed" } else { ailment(finding.kind) }, Role::Bad)
-    } else if world.being_handled(entry.key).is_some() {
+    } else if world.is_in_hand(entry.key) {
         (glyphs.handled, "handled", Role::Handled)
+    } else if world.being_handled(entry.key).is_some() {
+        (glyphs.idle, "in batch", Role::Handled)
     } else if disarmed {
         (glyphs.idle, "disarmed", Role::Dim)
     } else if entry.listed && (drained || !look.foretells()) {

@@ -182,7 +182,12 @@ impl TimelinePane<'_> {
 
     /// Columns of the labels.
     fn columns(&self) -> u16 {
-        if self.0.scene.world.is_told() { NAMED } else { LABEL }
+        if self.0.scene.world.is_told() { NAMED } else { LABEL + self.number() - 3 }
+    }
+
+    /// Columns of a descriptor's number in a label.
+    fn number(&self) -> u16 {
+        words::number_columns(self.0.scene.timeline.last_watch().map(|key| key.fd))
     }
 
     fn label(&self, id: TrackId) -> (String, Role) {
@@ -198,11 +203,13 @@ impl TimelinePane<'_> {
                 }
             }
             TrackId::Watch(key) => {
-                match world.instance.interest.get(key).map(InterestEntry::trigger) {
-                    Some(Trigger::Level) => (format!("{:>3} level", key.fd.0), Role::Text),
-                    Some(Trigger::Edge) => (format!("{:>3} EDGE", key.fd.0), Role::Edge),
-                    None => (format!("{:>3} gone", key.fd.0), Role::Dim),
-                }
+                let (word, role) = match world.instance.interest.get(key) {
+                    Some(entry) if entry.trigger() == Trigger::Level => ("level", Role::Text),
+                    Some(_) => ("EDGE", Role::Edge),
+                    None => ("gone", Role::Dim),
+                };
+                let columns = usize::from(self.number());
+                (format!("{:>columns$} {word}", key.fd.0), role)
             }
         }
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{Call, LaneId, visible};
+use crate::event::{Call, LaneId, Pass, visible};
 use crate::model::{Lane, LaneState, World};
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::gloss;
@@ -43,13 +43,17 @@ impl Waiting<'_> {
         for (place, id) in world.instance.wq.iter().enumerate() {
             if let Some(lane) = world.lane(id) {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
-                let text = if lane.step_pending {
-                    format!("step pending, asleep since {}", lane.since)
-                } else if world.is_told() {
-                    format!("asleep{next}")
-                } else {
-                    format!("asleep since {}{next}", lane.since)
+                let since = lane.since;
+                let [long, short] = match lane.pending {
+                    _ if world.is_told() => {
+                        ["asleep", "asleep"].map(|word| format!("{word}{next}"))
+                    }
+                    Some(pass) => [", asleep", ""]
+                        .map(|asleep| format!("{}{asleep} since {since}", pending(pass))),
+                    None => ["asleep ", ""].map(|asleep| format!("{asleep}since {since}{next}")),
                 };
+                let fits = crate::tui::words::width(&long) <= columns;
+                let text = if fits { long } else { short };
                 lines.push((Some(lane), text, Role::Asleep));
             }
         }
@@ -65,10 +69,17 @@ impl Waiting<'_> {
     }
 }
 
+/// What a thread that sleeps has been let go for.
+fn pending(pass: Pass) -> &'static str {
+    if pass == Pass::Turn { "turn pending" } else { "step pending" }
+}
+
 fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
-        LaneState::Running if lane.step_pending => ("makes the call".to_owned(), Role::Text, None),
+        LaneState::Running if lane.pending == Some(Pass::Step) => {
+            ("makes the call".to_owned(), Role::Text, None)
+        }
         LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
@@ -91,13 +102,13 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
             let call = gloss::named(world, world.seq, call);
             (format!("asleep in {}", visible(call.as_bytes(), 100)), Role::Asleep, None)
         }
-        LaneState::Asleep(_) if lane.step_pending => {
-            ("step pending: the call sleeps".to_owned(), Role::Asleep, None)
-        }
         LaneState::Asleep(call) if world.is_told() => {
             (format!("asleep in {}", world.spelled(call, world.seq)), Role::Asleep, None)
         }
-        LaneState::Asleep(_) => (format!("asleep since {}", lane.since), Role::Asleep, None),
+        LaneState::Asleep(_) => match lane.pending {
+            Some(pass) => (format!("{}: the call sleeps", pending(pass)), Role::Asleep, None),
+            None => (format!("asleep since {}", lane.since), Role::Asleep, None),
+        },
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
         LaneState::Died(message) => {
             let text = format!("died: {}", visible(message.as_bytes(), 100));

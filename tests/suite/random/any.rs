@@ -6,8 +6,8 @@ use epollscope::event::{
     AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, EdgeLog,
     Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, ListSource,
     Mask, Mistake, Mistakes, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Reason, Refusal, Ret,
-    Scope, Seq, Settings, SyscallRecord, Told, ToldFile, ToldInstance, ToldThread, ToldWatch,
-    Trigger, View, Wakeup, WatchKey,
+    Scope, Seq, Settings, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread,
+    ToldWatch, Trigger, View, Wakeup, WatchKey,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -324,15 +324,17 @@ fn free_text() -> impl Strategy<Value = String> {
 
 /// Commands about a descriptor or a thread.
 fn about_one() -> impl Strategy<Value = Command> {
-    let number = || prop_oneof![(0..20).prop_map(Fd), (0..=i32::MAX).prop_map(Fd)];
+    let fd = || prop_oneof![(0..20).prop_map(Fd), (0..=i32::MAX).prop_map(Fd)];
+    let client = || prop_oneof![1_u32..20, 1..=u32::MAX].prop_map(Target::Client);
+    let number = move || prop_oneof![2 => fd().prop_map(Target::Fd), 1 => client()];
     let lane = || (1..=LaneId::MAX_WORKERS).prop_map(LaneId);
-    let scope = prop_oneof![Just(Scope::Selected), number().prop_map(Scope::Fd), Just(Scope::All)];
+    let scope = prop_oneof![Just(Scope::Selected), number().prop_map(Scope::One), Just(Scope::All)];
     let toggle = || (option::of(number()), option::of(any::<bool>()));
     prop_oneof![
         option::of(lane()).prop_map(Command::Step),
         option::of(lane()).prop_map(Command::Turn),
         lane().prop_map(Command::Lane),
-        number().prop_map(Command::Select),
+        fd().prop_map(Command::Select),
         (scope, option::of(trigger())).prop_map(|(scope, to)| Command::Trigger(scope, to)),
         toggle().prop_map(|(fd, on)| Command::Oneshot(fd, on)),
         toggle().prop_map(|(fd, on)| Command::Exclusive(fd, on)),
@@ -343,7 +345,8 @@ fn about_one() -> impl Strategy<Value = Command> {
         option::of(number()).prop_map(Command::Drop),
         (option::of(number()), free_text()).prop_filter_map("names a descriptor", |(fd, text)| {
             // Without a descriptor such a text would name one.
-            (fd.is_some() || !text.starts_with("fd=")).then_some(Command::Send(fd, text))
+            let names = text.starts_with("fd=") || text.starts_with("client=");
+            (fd.is_some() || !names).then_some(Command::Send(fd, text))
         }),
     ]
 }

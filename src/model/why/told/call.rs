@@ -1,7 +1,7 @@
 //! What a call of a told world means, in the world after its step.
 
 use super::super::call::created;
-use super::super::words::{bits, clients, count, grouped, list};
+use super::super::words::{after_mod, bits, clients, count, grouped, list, manner};
 use super::{contents, label, name, short, who};
 use crate::event::{
     Call, CtlOp, Delivery, Errno, Event, Fd, FileKind, Mask, Output, Ret, SyscallRecord, Trigger,
@@ -341,19 +341,18 @@ fn controlled(world: &World, (ep, op): (Fd, CtlOp), key: WatchKey, mask: Mask, r
     let name = name(world, key);
     match op {
         CtlOp::Add => format!(
-            "{name} is on the interest list of {}, {}-triggered, with ERR and HUP added by the \
-             kernel; {polled}",
+            "{name} is on the interest list of {}, {}, with ERR and HUP added by the kernel; {polled}",
             short(world, ep),
-            mask.trigger()
+            manner(mask)
         ),
         CtlOp::Mod if mask.asked().is_empty() => format!(
             "mask 0 for {name}: it turns nothing off, since ERR and HUP are always reported"
         ),
         CtlOp::Mod => format!(
-            "{name} now is {}-triggered for {}; {polled}. A MOD arms a one-shot again, and asks \
-             again under edge-triggering",
-            mask.trigger(),
-            bits(mask.asked())
+            "{name} now is {} for {}; {polled}. {}",
+            manner(mask),
+            bits(mask.asked()),
+            after_mod(mask)
         ),
         CtlOp::Del => format!(
             "{} is off the interest list of {}, and off the ready list if it stood there; an event \
