@@ -22,12 +22,14 @@ pub(super) struct Pace {
     wakeups: u32,
     calls: u32,
     calm: u32,
+    /// Threads were found asleep, and nothing has returned since.
+    asleep: bool,
 }
 
 impl Pace {
     /// Whether recording is on at the start depends on whether it could be.
     pub(super) fn new(mode: EdgeLogMode, recording: bool) -> Self {
-        Self { mode, recording, since: Nanos(0), wakeups: 0, calls: 0, calm: 0 }
+        Self { mode, recording, since: Nanos(0), wakeups: 0, calls: 0, calm: 0, asleep: false }
     }
 
     /// Whether wake-ups are recorded from now on: what was decided may have been impossible, and is
@@ -43,7 +45,11 @@ impl Pace {
     pub(super) fn note(&mut self, kind: &Kind) {
         match kind {
             Kind::Wakeup(_) => self.wakeups += 1,
-            Kind::Return(_) => self.calls += 1,
+            Kind::Return(_) => {
+                self.calls += 1;
+                self.asleep = false;
+            }
+            Kind::Asleep { .. } => self.asleep = true,
             Kind::Gap { lost } => {
                 self.calls = self.calls.saturating_add(u32::try_from(*lost).unwrap_or(u32::MAX));
             }
@@ -70,7 +76,8 @@ impl Pace {
         let (wakeups, calls) = (self.wakeups / windows, self.calls / windows);
         (self.since, self.wakeups, self.calls) = (now, 0, 0);
         self.calm = if calls < SLOW { self.calm + 1 } else { 0 };
-        if self.recording { wakeups <= FAST } else { self.calm >= CALM_WINDOWS }
+        let enough = if self.asleep { 1 } else { CALM_WINDOWS };
+        if self.recording { wakeups <= FAST } else { self.calm >= enough }
     }
 
     /// When to decide again although nothing happens: while recording is off by its own decision.
@@ -113,6 +120,15 @@ mod tests {
         expected[2] = Some(false);
         expected[6] = Some(true);
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn sleepers_are_calm_at_once() {
+        let mut pace = Pace::new(EdgeLogMode::Auto, false);
+        (0..900).for_each(|_| pace.note(&Kind::Gap { lost: 1 }));
+        pace.note(&Kind::Asleep { lanes: Box::default(), since: Nanos(0) });
+        assert_eq!(pace.decide(WINDOW), None, "that window was busy");
+        assert_eq!(pace.decide(Nanos(2 * WINDOW.0)), Some(true));
     }
 
     #[test]
