@@ -113,7 +113,7 @@ impl World {
             later: Vec::new(),
         };
         self.walk(&mut c);
-        self.learn_bits(&mut c);
+        self.learn_bits(&mut c, id);
         self.recover(&c);
         self.put_back(&mut c, id);
         self.settle_check(id, &c, *log);
@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Compares the reported bits with what was known, and takes over what they say.
-    fn learn_bits(&mut self, c: &mut Comparison<'_>) {
+    fn learn_bits(&mut self, c: &mut Comparison<'_>, id: LaneId) {
         let (seq, t) = (self.seq, self.t);
         for event in c.events {
             let key = InterestList::key_of(event);
@@ -234,9 +234,10 @@ impl World {
             }
             file.learn_report(event.mask, mask, late, seq);
         }
-        // Nothing is missing on a list that is not known.
-        let known = self.instance.check.sync == Sync::Following;
-        c.early.retain(|key| known && self.is_signalled(*key));
+        // Nothing is missing on a list that is not known, and what another thread took off it at
+        // the same time needs no wake-up.
+        let alone = self.instance.check.sync == Sync::Following && !self.is_overlapped(id, c.from);
+        c.early.retain(|key| alone && self.is_signalled(*key));
         for key in &c.early {
             if let Some(entry) = self.instance.interest.get_mut(*key) {
                 entry.unexplained = true;
@@ -282,7 +283,10 @@ impl World {
         let unplaced = c.later.len() > 1 || !reported.is_empty();
         let unsure = |entry: &ReadyEntry| ReadyEntry { unsure: entry.unsure || unplaced, ..*entry };
         let later = c.later.iter().map(unsure);
-        let mut list: VecDeque<_> = std::mem::take(&mut c.rest).into();
+        let from = c.from;
+        let rest = c.rest.iter();
+        let rest = rest.map(|entry| if entry.seq > from { unsure(entry) } else { *entry });
+        let mut list: VecDeque<_> = rest.collect();
         for ready in reported.into_iter().chain(later) {
             if let Some(entry) = interest.get_mut(ready.key).filter(|entry| !entry.listed) {
                 entry.listed = true;
@@ -311,7 +315,7 @@ impl World {
         let overlapped = self.is_overlapped(id, c.from);
         let check = &mut self.instance.check;
         check.harvested_by(id, seq);
-        if c.judged && !overlapped {
+        if c.judged {
             check.owed.extend(c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id }));
         }
         // Who reads the edge log may be kept from telling what it has read: until somebody else has

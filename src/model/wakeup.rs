@@ -80,22 +80,20 @@ impl World {
         entry.woken_before = entry.woken.map(|(seq, _)| seq);
         entry.woken = Some(at);
         entry.wakeups += 1;
-        // The signal comes after the callback, so a quick harvest can come between them: this is
+        // The signal comes after the callback, so a quick harvest can come between them: this may be
         // what the last report was for.
         let reported = entry.delivered.map_or(Nanos(0), |(_, t, _)| t);
-        let explains =
-            std::mem::take(&mut entry.unexplained) && at.1.since(reported) < Check::PATIENCE;
+        let owed = std::mem::take(&mut entry.unexplained) && at.1.since(reported) < Check::PATIENCE;
         let before = entry.harvested_since(after);
-        if explains {
+        if owed {
             self.instance.check.paid(key);
-        } else if before {
-            self.list(key, Reason::Perhaps, true);
-        } else {
-            self.list(key, why, false);
+            if after <= reported {
+                return;
+            }
         }
-        if !explains {
-            self.wake_one(self.seq);
-        }
+        let why = if before { Reason::Perhaps } else { why };
+        self.list(key, why, before || owed);
+        self.wake_one(self.seq);
     }
 
     /// A wake-up of which it is not known whether it had a key lists also who does not watch that
