@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::event::{
     Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind,
-    Head, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
-    SyscallRecord, Wakeup, WatchKey,
+    Head, How, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq,
+    Settings, SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Subject, Timeline, TrackId, World, why};
@@ -146,6 +146,21 @@ impl Scenario {
         self.call(lane, call, Ret::ok(0), Output::None)
     }
 
+    /// As [`Scenario::ctl`], made `took` before its return, with what poll(2) answered after it.
+    pub(super) fn ctl_polled(
+        self,
+        lane: u8,
+        (op, fd, mask): (CtlOp, i32, Mask),
+        polled: Mask,
+        took: u64,
+    ) -> Self {
+        let file = self.file(fd);
+        let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
+        let started = Nanos(self.world.t.0 + self.step - took);
+        let (ret, output) = (Ret::ok(0), Output::Polled(polled));
+        self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
+    }
+
     pub(super) fn rearm(self, lane: u8, fd: i32, mask: Mask) -> Self {
         self.ctl(lane, CtlOp::Mod, fd, mask)
     }
@@ -153,6 +168,26 @@ impl Scenario {
     pub(super) fn wakeup(self, fd: i32, band: Mask, unread: Option<u32>) -> Self {
         let after = self.world.t;
         self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
+    }
+
+    /// A wake-up between the time `ago` before the last event and now.
+    pub(super) fn wakeup_since(self, fd: i32, band: Mask, unread: u32, ago: u64) -> Self {
+        let (unread, after) = (Some(unread), Nanos(self.world.t.0 - ago));
+        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
+    }
+
+    /// A UNIX connection, with what it has sent and the peer has not read.
+    pub(super) fn unix_client(mut self, fd: i32, mask: Mask) -> Self {
+        let file = self.fresh(fd);
+        let output = Output::Accepted { file, peer: Peer::Unix { name: "".into(), pid: 7 } };
+        let accepted = self.call(1, Call::Accept { fd: Fd(4) }, Ret::ok(fd.into()), output);
+        accepted.ctl(1, CtlOp::Add, fd, mask).unsent(fd, 0)
+    }
+
+    pub(super) fn unsent(self, fd: i32, unsent: u32) -> Self {
+        let (state, room) = (Some(Mask::EMPTY), Some(true));
+        let queues = Queues { unread: Some(0), unsent: Some(unsent), state, room };
+        self.tool(Kind::Arrive { fd: Fd(fd), queues })
     }
 
     /// Data, or for a listener connections: so much is unread now.
@@ -250,6 +285,11 @@ impl Scenario {
     pub(super) fn send(self, lane: u8, fd: i32, len: u32, sent: i64) -> Self {
         let ret = if sent < 0 { Ret::err(Errno::EAGAIN) } else { Ret::ok(sent) };
         self.call(lane, Call::Send { fd: Fd(fd), len }, ret, Output::None)
+    }
+
+    pub(super) fn shut_down(self, lane: u8, fd: i32) -> Self {
+        let call = Call::Shutdown { fd: Fd(fd), how: How::Wr };
+        self.call(lane, call, Ret::ok(0), Output::None)
     }
 
     pub(super) fn dup(self, lane: u8, fd: i32, copy: i32) -> Self {
