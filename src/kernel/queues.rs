@@ -31,7 +31,8 @@ pub fn stream(fd: Fd) -> Queues {
     let queues = unstated(fd);
     // Looking by poll(2) would change what wakes it later (SOCK_NOSPACE); its memory tells as much.
     let asked = queues.unsent.is_some_and(|unsent| unsent > 0);
-    let room = if asked { socket::memory(fd.0).ok().map(has_room) } else { None };
+    let memory = asked.then(|| socket::memory(fd.0).ok()).flatten();
+    let room = memory.map(socket::Memory::is_writable);
     Queues { state, room, ..queues }
 }
 
@@ -40,11 +41,6 @@ fn unix(fd: Fd) -> Queues {
     let polled = descriptor::polled(fd.0).ok().map(Mask);
     let state = polled.map(|bits| bits & (Mask::RDHUP | Mask::HUP | Mask::ERR));
     Queues { state, room: polled.map(|bits| bits.has(Mask::OUT)), ..unstated(fd) }
-}
-
-/// Whether a TCP socket has room to write (`__sk_stream_is_writeable`).
-fn has_room(memory: socket::Memory) -> bool {
-    memory.limit.saturating_sub(memory.queued) >= memory.queued / 2
 }
 
 /// The accept queue of a listening socket: its length, and its limit. AF_UNIX tells neither, but

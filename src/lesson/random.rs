@@ -71,8 +71,10 @@ pub struct Summary {
     /// Of them those with threads.
     pub threaded: u64,
     /// Of them those that were not judged, because the system does not let a harvest be held, or so
-    /// many descriptors be open, or stood still so long that TCP sent again.
+    /// many descriptors be open, or stood still so long that TCP sent again, or met a timer of TCP.
     pub skipped: u64,
+    /// TCP sockets of the others that took less than they were given.
+    pub filled: u64,
     /// Steps made.
     pub steps: u64,
     /// The first that came out otherwise: the run ends there.
@@ -96,7 +98,7 @@ pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Sum
         summary.threaded += u64::from(threads);
         summary.steps += u64::try_from(case.steps.len()).unwrap_or(0);
         match judge::on_kernel(&case, machine(flaw)) {
-            Verdict::Agrees => {}
+            Verdict::Agrees(filled) => summary.filled += filled,
             Verdict::Skipped => summary.skipped += 1,
             Verdict::Differs(difference) => {
                 summary.found = Some(shrunk(number, case, difference, flaw));
@@ -146,6 +148,7 @@ struct Line<'a> {
     sequences: u64,
     threaded: u64,
     skipped: u64,
+    filled: u64,
     steps: u64,
     ms: u128,
     found: Option<&'a str>,
@@ -233,13 +236,14 @@ fn tell(
     summary: &Summary,
     path: Option<&Path>,
 ) -> io::Result<()> {
-    let Summary { sequences, threaded, skipped, steps, found, took } = summary;
+    let Summary { sequences, threaded, skipped, filled, steps, found, took } = summary;
     let file = path.map(check::shown);
     if json {
         let line = Line {
             sequences: *sequences,
             threaded: *threaded,
             skipped: *skipped,
+            filled: *filled,
             steps: *steps,
             ms: took.as_millis(),
             found: file.as_deref(),
@@ -261,5 +265,9 @@ fn tell(
         0 => String::new(),
         _ => format!(", {skipped} skipped for want of userfaultfd, descriptors or time"),
     };
-    writeln!(out, "{sequences} sequences, {threaded} with threads, {steps} steps{skips}: {outcome}")
+    writeln!(
+        out,
+        "{sequences} sequences, {threaded} with threads, {filled} TCP queues filled, {steps} \
+         steps{skips}: {outcome}"
+    )
 }

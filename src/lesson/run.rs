@@ -17,6 +17,7 @@ mod sleep;
 mod step;
 mod time;
 mod told;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,7 @@ use counters::Counters;
 use ready::{ByModel, ReadySource};
 use step::Doing;
 use time::Nominal;
+use window::Flows;
 
 pub use report::{Between, Happening, Mismatch, Observed, Report};
 
@@ -108,6 +110,13 @@ pub(crate) struct Runner {
     kept: u64,
     /// The number from which on the case lets nothing be opened.
     limit: Option<Fd>,
+    /// Whether a full window holds back any connection, and what was told of those that are.
+    follows: bool,
+    /// TCP sockets that took less than they were given.
+    filled: BTreeSet<FileId>,
+    flows: Flows,
+    /// Whether it was open what came first, a call or what a timer of TCP brought.
+    timely: bool,
     /// What the file says of the time, once a timer was started.
     nominal: Option<Nominal>,
     /// By how much the case was late at most, if that is too much.
@@ -160,6 +169,10 @@ impl Runner {
             regular: BTreeSet::new(),
             kept: 0,
             limit: None,
+            follows: false,
+            filled: BTreeSet::new(),
+            flows: Flows::new(),
+            timely: false,
             nominal: None,
             late: Nanos(0),
             agreed: 0,
@@ -315,6 +328,7 @@ impl Runner {
     /// Waits for rest and takes what threads have returned with, from kernel and model.
     fn settle(&mut self, doing: &mut Doing) -> Result<(), RunError> {
         self.stage.settle()?;
+        self.tell_flows();
         self.sync();
         self.collect(doing)
     }

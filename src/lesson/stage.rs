@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::event::{Errno, Fd, FileId, FileKind, LaneId};
 use crate::kernel::fdinfo::{Fdinfo, Registration};
+use crate::model::Flow;
 use crate::sys::clock::Clock;
 use crate::sys::fault::{HeldBuffer, userfault};
 use crate::sys::signal;
@@ -312,6 +313,17 @@ impl Stage {
         self.waited += self.loopback.wait(&self.table);
         self.waited += settle::settle(&self.workers, !self.frozen.is_empty())?;
         Ok(())
+    }
+
+    /// The open numbers of connections that a full window holds back, each with its file.
+    pub(crate) fn held_back(&self) -> Vec<(FileId, Fd)> {
+        let number = |file: FileId| Some((file, *self.table.file(file)?.fds.first()?));
+        self.loopback.held_back(&self.table).into_iter().filter_map(number).collect()
+    }
+
+    /// The open connections, each with its number and what the kernel says of its streams.
+    pub(crate) fn flows(&self) -> Vec<(FileId, Fd, Flow)> {
+        self.loopback.flows(&self.table)
     }
 
     /// How long it was waited for rest since the last call of this, on purpose.

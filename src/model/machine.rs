@@ -55,7 +55,7 @@ use timerfd::Timerfd;
 use udp::Udp;
 pub use view::{FileView, InstanceView, WatchView};
 use wakes::{SOCKET_OUT, Whom};
-pub use words::{Ctl, Place, Reported, Way, Woke};
+pub use words::{Ctl, Flow, Over, Place, Reported, Way, Woke};
 
 /// The machine.
 ///
@@ -307,7 +307,7 @@ impl Machine {
     // --- files in use
 
     /// `write(2)`: of `n` bytes, to an eventfd of the value `n`. A TCP socket takes all until
-    /// [`Machine::fill`] says otherwise; a plain file takes all.
+    /// [`Machine::fill`] says otherwise, or if it is followed; a plain file takes all.
     ///
     /// # Errors
     /// Those of the manual pages of the file's kind.
@@ -326,16 +326,6 @@ impl Machine {
         let result = self.read_file(fd, n);
         self.settle();
         result
-    }
-
-    /// A write to that TCP socket was refused, or took less than it was given: what its buffers
-    /// hold is not modelled, and has to be told. It has room again when its peer has read all.
-    pub fn fill(&mut self, fd: Fd) {
-        if let Ok((_, Some((link, side)))) = self.end_at(fd)
-            && let Some(tcp) = self.tcp_of(link)
-        {
-            tcp.fill(side);
-        }
     }
 
     /// `close(2)`

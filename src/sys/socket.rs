@@ -34,8 +34,14 @@ pub struct TcpInfo {
     pub unsent: u32,
     /// `tcpi_snd_wnd`: bytes that the other end had room for when it acknowledged last.
     pub window: u32,
+    /// `tcpi_rcv_mss`: bytes of a segment that it receives, more or less.
+    pub segment: u32,
+    /// `tcpi_rcv_wnd`: bytes that it said it has room for itself; none on Linux before 6.2.
+    pub own_window: Option<u32>,
 }
 
+/// Where `tcpi_rcv_mss` is in `struct tcp_info`.
+const SEGMENT: usize = 20;
 /// Where `tcpi_unacked` is in `struct tcp_info`; `tcpi_sacked` follows it.
 const UNACKED: usize = 24;
 /// Where `tcpi_bytes_received` is.
@@ -44,8 +50,10 @@ const RECEIVED: usize = 128;
 const NOTSENT: usize = 144;
 /// Where `tcpi_snd_wnd` is.
 const WINDOW: usize = 228;
-/// Up to the end of `tcpi_snd_wnd`.
-const INFO_LEN: usize = 232;
+/// Where `tcpi_rcv_wnd` is.
+const OWN_WINDOW: usize = 232;
+/// Up to the end of `tcpi_rcv_wnd`.
+const INFO_LEN: usize = 236;
 
 /// What `TCP_INFO` says of descriptor number `fd`.
 ///
@@ -77,6 +85,8 @@ pub fn tcp_info(fd: i32) -> io::Result<TcpInfo> {
         received,
         unsent: word(NOTSENT),
         window: word(WINDOW),
+        segment: word(SEGMENT),
+        own_window: (len as usize >= INFO_LEN).then(|| word(OWN_WINDOW)),
     })
 }
 
@@ -87,6 +97,18 @@ pub struct Memory {
     pub queued: u32,
     /// Bytes that it may take (SK_MEMINFO_SNDBUF).
     pub limit: u32,
+    /// Bytes that what came and was not read takes (SK_MEMINFO_RMEM_ALLOC).
+    pub received: u32,
+    /// Bytes that it may take (SK_MEMINFO_RCVBUF).
+    pub room: u32,
+}
+
+impl Memory {
+    /// Whether poll calls a TCP socket writable that uses so much: a third of what it may send is
+    /// free (`sk_stream_is_writeable`).
+    pub fn is_writable(self) -> bool {
+        self.queued < self.limit && self.limit - self.queued >= self.queued / 2
+    }
 }
 
 /// What SO_MEMINFO says of descriptor number `fd`.
@@ -111,8 +133,16 @@ pub fn memory(fd: i32) -> io::Result<Memory> {
     if done < 0 {
         return Err(io::Error::last_os_error());
     }
-    let [_, _, _, limit, _, queued, ..] = words;
-    Ok(Memory { queued, limit })
+    let [received, room, _, limit, _, queued, ..] = words;
+    Ok(Memory { queued, limit, received, room })
+}
+
+/// Asks for an acknowledgement that TCP holds back to go with data (TCP_QUICKACK, tcp(7)).
+///
+/// # Errors
+/// What setsockopt(2) lists.
+pub fn acknowledge(fd: i32) -> Result<(), Errno> {
+    set(fd, libc::IPPROTO_TCP, libc::TCP_QUICKACK, &1)
 }
 
 /// Sets the option `option` of the level `SOL_SOCKET` to `value`.
@@ -120,7 +150,7 @@ pub fn memory(fd: i32) -> io::Result<Memory> {
 /// # Errors
 /// What setsockopt(2) lists.
 pub fn set_option(fd: i32, option: i32, value: i32) -> Result<(), Errno> {
-    set(fd, option, &value)
+    set(fd, libc::SOL_SOCKET, option, &value)
 }
 
 /// `SO_LINGER` with 0 seconds: the last close resets the connection (socket(7)).
@@ -128,14 +158,14 @@ pub fn set_option(fd: i32, option: i32, value: i32) -> Result<(), Errno> {
 /// # Errors
 /// What setsockopt(2) lists.
 pub fn reset_on_close(fd: i32) -> Result<(), Errno> {
-    set(fd, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
+    set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
 }
 
-fn set<T: Copy>(fd: i32, option: i32, value: &T) -> Result<(), Errno> {
+fn set<T: Copy>(fd: i32, level: i32, option: i32, value: &T) -> Result<(), Errno> {
     let len = libc::socklen_t::try_from(size_of::<T>()).map_err(|_| Errno::EINVAL)?;
     let value = std::ptr::from_ref(value).cast();
     // SAFETY: the kernel reads `len` bytes, which the value has (setsockopt(2)).
-    let done = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value, len) };
+    let done = unsafe { libc::setsockopt(fd, level, option, value, len) };
     Errno::result(done).map(drop)
 }
 

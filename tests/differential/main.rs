@@ -325,6 +325,8 @@ fn random_sequences_come_out_as_the_model_says() {
         assert_eq!(line["sequences"], each);
         assert!(line["steps"].as_u64().unwrap() > 20 * each, "{line}");
         assert!(line["threaded"].as_u64().unwrap() > 100, "{line}");
+        // Some TCP queues were full, behind which the end of a stream waits.
+        assert!(line["filled"].as_u64().unwrap() > 50, "{line}");
         println!("{line}");
     }
 }

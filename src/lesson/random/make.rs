@@ -12,7 +12,7 @@ use crate::model::Machine;
 
 use super::dice::Dice;
 use super::rehearsal::Rehearsal;
-use action::{ALONE, CONNECTED, Idea, TOGETHER};
+use action::{ALONE, CONNECTED, FULL, Idea, TOGETHER};
 
 /// So many ideas that come to nothing, or to what the kernel leaves open, are dropped before a step
 /// is left out.
@@ -25,6 +25,8 @@ enum Sort {
     Alone,
     /// One thread, and TCP sockets.
     Connected,
+    /// One thread, and TCP sockets that are written to until they are full.
+    Full,
     /// Threads that sleep.
     Together,
     /// Threads that sleep, and harvests that are held.
@@ -35,18 +37,22 @@ impl Sort {
     fn has_threads(self) -> bool {
         matches!(self, Self::Together | Self::Held)
     }
+
+    fn has_connections(self) -> bool {
+        matches!(self, Self::Connected | Self::Full)
+    }
 }
 
 /// Makes the sequence of a seed: by one thread, or with others that sleep.
 pub(super) fn sequence(seed: u64, threads: bool) -> Case {
     let mut dice = Dice::new(seed);
-    let sorts = if threads {
-        [(7, Sort::Together), (3, Sort::Held)]
+    let sorts: &[_] = if threads {
+        &[(7, Sort::Together), (3, Sort::Held)]
     } else {
-        [(17, Sort::Alone), (3, Sort::Connected)]
+        &[(1020, Sort::Alone), (160, Sort::Connected), (20, Sort::Full)]
     };
     let mut maker = Maker {
-        sort: dice.weigh(&sorts).unwrap_or(Sort::Alone),
+        sort: dice.weigh(sorts).unwrap_or(Sort::Alone),
         dice,
         stage: Rehearsal::new(Machine::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
@@ -57,6 +63,10 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
     match maker.sort {
         Sort::Alone => {}
         Sort::Connected => maker.connections(),
+        Sort::Full => {
+            maker.buffers();
+            maker.connections();
+        }
         Sort::Together => maker.waiting(),
         Sort::Held => {
             maker.case.needs.push(Need::Userfaultfd);
@@ -112,7 +122,7 @@ impl Maker {
                 return false;
             }
             self.stage = after;
-        } else if self.sort == Sort::Connected || changes_descriptors(&action) {
+        } else if self.sort.has_connections() || changes_descriptors(&action) {
             // Alone, nothing else has to be known.
             self.stage.pass_over(&action);
         }
@@ -125,7 +135,9 @@ impl Maker {
             let ideas = if self.sort.has_threads() { &TOGETHER[..] } else { &ALONE[..] };
             let idea = if self.tower && self.dice.percent(25) {
                 Some(Idea::Nest)
-            } else if self.sort == Sort::Connected && self.dice.percent(30) {
+            } else if self.sort == Sort::Full && self.dice.percent(60) {
+                self.dice.weigh(&FULL)
+            } else if self.sort.has_connections() && self.dice.percent(30) {
                 self.dice.weigh(&CONNECTED)
             } else {
                 self.dice.weigh(ideas)

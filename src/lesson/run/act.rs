@@ -33,7 +33,9 @@ impl Runner {
     pub(super) fn perform(&mut self, doing: &mut Doing, action: &Action) -> Result<(), RunError> {
         self.refuse_deadlock(action)?;
         doing.patient = waits_for_time(action);
+        self.tell_what_time_brought();
         self.make(doing, action)?;
+        self.watch_flows(action);
         self.settle(doing)
     }
 

@@ -106,12 +106,14 @@ impl Runner {
         Ok(())
     }
 
-    /// The model writes what the kernel wrote, or would have.
+    /// The model writes what the kernel wrote, or would have. A TCP socket that had room takes
+    /// something `surely`.
     fn model_writes(
         &mut self,
         fd: Fd,
         what: Amount,
         kernel: Result<u64, Errno>,
+        surely: bool,
     ) -> Result<u64, Errno> {
         let tcp = self.kind(fd) == Some(FileKind::Tcp);
         let n = match what {
@@ -121,16 +123,12 @@ impl Runner {
         };
         match kernel {
             Ok(count) if tcp && count < n => {
+                self.model_follows(fd);
                 let written = self.machine.write(fd, count);
-                self.machine.fill(fd);
+                self.model_is_full(fd);
                 written
             }
-            Err(Errno::EAGAIN) if tcp => {
-                if self.machine.clone().write(fd, n).is_ok() {
-                    self.machine.fill(fd);
-                }
-                self.machine.write(fd, n)
-            }
+            Err(Errno::EAGAIN) if tcp => self.model_is_refused(fd, n, surely),
             _ => self.machine.write(fd, n),
         }
     }
@@ -170,8 +168,10 @@ impl Runner {
         let number = self.stage.number(fd)?;
         let what = self.amount(number, what);
         self.learn(number, what);
+        let surely = self.machine.surely_takes(number);
         let kernel = self.kernel_writes(doing, lane, number, what)?;
-        let model = self.model_writes(number, what, kernel);
+        self.see_flow(number)?;
+        let model = self.model_writes(number, what, kernel, surely);
         doing.result(outcome(kernel), outcome(model));
         Ok(())
     }
@@ -225,6 +225,7 @@ impl Runner {
                 _ => false,
             };
             if !more {
+                self.tell_flows();
                 doing.result(kernel, self.model_drains(fd));
                 return Ok(());
             }
@@ -262,7 +263,7 @@ impl Runner {
         for _ in 0..MOST_CALLS {
             self.learn(number, what);
             let kernel = self.kernel_writes(doing, lane, number, what).map_err(half_done)?;
-            let model = outcome(self.model_writes(number, what, kernel));
+            let model = outcome(self.model_writes(number, what, kernel, false));
             let kernel = outcome(kernel);
             let same = doing.same("a write", kernel, model);
             if !same || !matches!(kernel, Outcome::Value(_)) {
@@ -271,6 +272,15 @@ impl Runner {
             }
         }
         Err(too_many("writes"))
+    }
+
+    /// The model writes what the kernel took of a fill so far.
+    fn model_takes(&mut self, fd: Fd, total: &mut u64) {
+        let taken = std::mem::take(total);
+        if taken > 0 {
+            // Nothing can be wrong with what the kernel took.
+            let _ = self.machine.write(fd, taken);
+        }
     }
 
     /// Waits before a refused write is tried again: time that passes on purpose. No sleep is shorter
@@ -291,22 +301,31 @@ impl Runner {
         n: u32,
     ) -> Result<(), RunError> {
         let (mut total, mut refused, mut stuck) = (0, 0, 0);
+        let mut surely = self.machine.surely_takes(fd);
         for _ in 0..MOST_CALLS {
             let kernel = self.kernel_writes(doing, lane, fd, Amount::Bytes(n))?;
             match kernel {
-                Ok(count) => (total, refused, stuck) = (total + count, 0, 0),
+                Ok(count) => {
+                    (total, refused, stuck) = (total + count, 0, 0);
+                    surely = false;
+                }
                 Err(Errno::EAGAIN) if refused < IS_FULL && stuck < STAYS_FULL => {
                     refused += 1;
+                    self.see_flow(fd)?;
+                    self.model_takes(fd, &mut total);
+                    let _refused = self.model_is_refused(fd, n.into(), surely);
+                    self.tell_flows();
                     // A state that was found after a refusal is of weight for the next one only.
                     stuck = if can_send(fd) { 0 } else { stuck + 1 };
                     self.wait_for_room();
+                    self.tell_flows();
+                    surely = self.machine.surely_takes(fd);
                 }
                 Err(_) => {
-                    if total > 0 {
-                        // Nothing can be wrong with what the kernel took.
-                        let _ = self.machine.write(fd, total);
-                    }
-                    let model = self.model_writes(fd, Amount::Bytes(n), kernel);
+                    self.see_flow(fd)?;
+                    self.model_takes(fd, &mut total);
+                    self.tell_flows();
+                    let model = self.model_writes(fd, Amount::Bytes(n), kernel, surely);
                     doing.result(outcome(kernel), outcome(model));
                     return Ok(());
                 }

@@ -119,6 +119,9 @@ impl Runner {
             self.machine.accept(listener, Place { file, ..at })
         };
         if let Ok(new) = &new {
+            self.see_accepted(new.fd)?;
+        }
+        if let Ok(new) = &new {
             let text = |fd: &Fd| fd.to_string();
             doing.found.both(|| format!("the number of {name}"), &new.fd, &at.fd, text);
         }
@@ -180,6 +183,7 @@ impl Runner {
         let done = self.stage.close(lane, number, reset)?;
         let Answer::Number(kernel) = done.answer else { return Err(strange()) };
         self.counters.call(kernel.err());
+        self.see_flow(number)?;
         let model = if reset { self.machine.reset(number) } else { self.machine.close(number) };
         doing.returned(lane, Call::Close { fd: number }, &done, ret(kernel), Output::None);
         doing.result(outcome(kernel), outcome(model.map(|()| 0)));
@@ -216,6 +220,7 @@ impl Runner {
         let kernel = self.stage.shutdown(number, how).map(|()| 0);
         let ended = self.now();
         self.counters.call(kernel.err());
+        self.see_flow(number)?;
         let model = self.machine.shutdown(number, how).map(|()| 0);
         let call = Call::Shutdown { fd: number, how };
         told(doing, MAIN, call, (started, ended), ret(kernel));
@@ -301,6 +306,10 @@ impl Runner {
             doing.made(MAIN, made);
         }
         let given = buffer(number, option).unwrap_or(value);
+        if option == SockOpt::SndBuf {
+            // With what it makes of it there may be room.
+            self.tell_flows();
+        }
         let model = match option {
             SockOpt::RcvLowat => self.machine.rcvlowat(number, given),
             SockOpt::SndBuf => self.machine.sndbuf(number, given),

@@ -63,8 +63,8 @@ impl Stage {
         let new = accepted.map(|conn| {
             let port = getpeername::<SockaddrIn>(conn.as_raw_fd()).map(|peer| peer.port());
             let new = self.insert(label.clone(), conn, FileKind::Tcp);
-            if let (Some(listener), Ok(port)) = (self.table.file_at(fd), port) {
-                self.loopback.accepted(listener.id, new.file, port);
+            if let Some(listener) = self.table.file_at(fd) {
+                self.loopback.accepted(listener.id, new.file, port.ok());
             }
             new
         });

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::event::FileId;
+use crate::event::{Fd, FileId};
+use crate::model::{Flow, Over};
 use crate::sys::descriptor::unread_bytes;
 use crate::sys::socket::{self, TcpInfo};
 
@@ -19,6 +20,7 @@ use super::table::Table;
 const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;
 const FIN_WAIT1: u8 = 4;
+const FIN_WAIT2: u8 = 5;
 const TIME_WAIT: u8 = 6;
 const CLOSE: u8 = 7;
 const CLOSE_WAIT: u8 = 8;
@@ -28,6 +30,9 @@ const CLOSING: u8 = 11;
 /// Nothing that is still going to arrive stands still for so long. A client that a full queue turned
 /// away tries again after a second: a case is over by then.
 const STILL: Duration = Duration::from_millis(20);
+/// An acknowledgement that is held back and cannot be asked for comes sooner (`TCP_DELACK_MIN`,
+/// 40 ms).
+const HELD_BACK: Duration = Duration::from_millis(100);
 /// Nothing that stands still is waited for longer.
 const AT_MOST: Duration = Duration::from_millis(500);
 /// Nothing is waited for longer, even if it moves.
@@ -42,9 +47,21 @@ const LATER: Duration = Duration::from_millis(1);
 enum UnderWay {
     Nothing,
     Data,
-    /// What TCP may hold back: an acknowledgement waits for data to go with, a small window for a
-    /// timer.
+    /// An acknowledgement that makes room, which TCP holds back to go with data.
+    Room,
+    /// What TCP may hold back for longer: a small window waits for a timer.
     Answer,
+}
+
+impl UnderWay {
+    /// How long it is waited for while nothing moves.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Nothing | Self::Data => STILL,
+            Self::Room => HELD_BACK,
+            Self::Answer => AT_MOST,
+        }
+    }
 }
 
 /// How an end has ended what it sends.
@@ -95,10 +112,11 @@ impl Loopback {
         self.ports.insert(port, client);
     }
 
-    /// A listener gave away a connection with the client that has this port.
-    pub(crate) fn accepted(&mut self, listener: FileId, new: FileId, port: u16) {
+    /// A listener gave away a connection with the client that has this port; one that was reset
+    /// before does not tell any.
+    pub(crate) fn accepted(&mut self, listener: FileId, new: FileId, port: Option<u16>) {
         *self.accepted.entry(listener).or_default() += 1;
-        let client = self.ports.get(&port).copied();
+        let client = port.and_then(|port| self.ports.get(&port).copied());
         if let Some(end) = client.and_then(|client| self.ends.get_mut(&client)) {
             end.peer = Some(new);
             end.made = true;
@@ -145,15 +163,14 @@ impl Loopback {
             if under_way == UnderWay::Nothing {
                 break;
             }
-            held_back |= under_way == UnderWay::Answer;
+            held_back |= under_way >= UnderWay::Room;
             let now = self.look(table);
             if self.stuck.as_ref() == Some(&now) {
                 return Duration::ZERO;
             }
-            let patience = if under_way == UnderWay::Answer { AT_MOST } else { STILL };
             if now != last {
                 (last, since) = (now, Instant::now());
-            } else if since.elapsed() > patience || begin.elapsed() > ALTOGETHER {
+            } else if since.elapsed() > under_way.patience() || begin.elapsed() > ALTOGETHER {
                 self.stuck = Some(last);
                 return begin.elapsed();
             }
@@ -199,7 +216,13 @@ impl Loopback {
             if info.state == SYN_SENT {
                 what = what.max(UnderWay::Data);
             } else if awaits_ack(&info) {
+                ask(table, end.peer);
                 what = UnderWay::Answer;
+            } else if awaits_room(table, *file, &info) {
+                ask(table, end.peer);
+                if self::info(table, *file).is_some_and(|info| info.unacked > 0) {
+                    what = what.max(UnderWay::Room);
+                }
             }
             end.made |= info.state == ESTABLISHED;
             end.full &= info.unsent > 0 || info.unacked > 0;
@@ -237,6 +260,38 @@ impl Loopback {
             || (info.received >= peer.written.saturating_sub(unsent) && (ended || !fin))
     }
 
+    /// The ends of connections that a full window holds back: not all that was sent is there, or
+    /// there is no room to send.
+    pub(crate) fn held_back(&self, table: &Table) -> BTreeSet<FileId> {
+        let mut held = BTreeSet::new();
+        for (file, end) in &self.ends {
+            if is_held_back(table, *file, end) {
+                held.extend([Some(*file), end.peer].into_iter().flatten());
+            }
+        }
+        held
+    }
+
+    /// The connections that are open, with what the kernel says of each.
+    pub(crate) fn flows(&self, table: &Table) -> Vec<(FileId, Fd, Flow)> {
+        let flow = |file: &FileId| {
+            let fd = number(table, *file)?;
+            let info = info(table, *file).filter(|info| info.state != SYN_SENT)?;
+            let flow = Flow {
+                received: info.received,
+                over: match info.state {
+                    FIN_WAIT2 | TIME_WAIT => Over::Acknowledged,
+                    CLOSE => Over::Closed,
+                    _ => Over::No,
+                },
+                pressed: pressed(fd, &info),
+                writable: writable(table, *file, &info),
+            };
+            Some((*file, fd, flow))
+        };
+        self.ends.keys().filter_map(flow).collect()
+    }
+
     /// Whether every connection that was made stands in the queue of its listener, or stood.
     fn queued(&self, table: &Table) -> bool {
         let listeners: BTreeSet<_> = self.ends.values().filter_map(|end| end.listener).collect();
@@ -255,13 +310,60 @@ fn awaits_ack(info: &TcpInfo) -> bool {
     sent && info.unacked > 0 && info.unsent == 0
 }
 
+/// Whether not all that an end of a connection sent is there, or it has no room to send.
+fn is_held_back(table: &Table, file: FileId, end: &End) -> bool {
+    let own = info(table, file);
+    let over = |info: &TcpInfo| matches!(info.state, SYN_SENT | CLOSE);
+    let peer = end.peer.and_then(|peer| info(table, peer));
+    if end.last == Last::Reset || own.iter().chain(&peer).any(over) {
+        return false;
+    }
+    let sent = end.written + u64::from(end.last == Last::Fin);
+    let behind = match (own, peer) {
+        (_, Some(peer)) => sent > peer.received,
+        (Some(own), None) => own.unsent > 0,
+        (None, None) => false,
+    };
+    behind || own.is_some_and(|own| !writable(table, file, &own))
+}
+
+/// Whether an acknowledgement of what was sent lets more be sent, or be written.
+fn awaits_room(table: &Table, file: FileId, info: &TcpInfo) -> bool {
+    info.unacked > 0 && (info.unsent > 0 || !writable(table, file, info))
+}
+
+/// Asks the other end not to hold back what it has to acknowledge.
+fn ask(table: &Table, peer: Option<FileId>) {
+    if let Some(fd) = peer.and_then(|peer| number(table, peer)) {
+        // It comes later where it cannot be asked for.
+        let _asked = socket::acknowledge(fd.0);
+    }
+}
+
+/// Whether poll calls it writable. A look by poll itself would leave a trace (SOCK_NOSPACE).
+fn writable(table: &Table, file: FileId, info: &TcpInfo) -> bool {
+    let memory = number(table, file).and_then(|fd| socket::memory(fd.0).ok());
+    // Linux before 4.12 does not tell.
+    memory.map_or(info.unsent == 0 && info.unacked == 0, socket::Memory::is_writable)
+}
+
+/// Whether its receive buffer is nearly used up, so that SO_RCVLOWAT does not count
+/// (`tcp_epollin_ready`).
+fn pressed(fd: Fd, info: &TcpInfo) -> bool {
+    let full = |memory: socket::Memory| memory.received > memory.room - memory.room / 8;
+    socket::memory(fd.0).is_ok_and(full)
+        || info.own_window.is_some_and(|window| window <= info.segment)
+}
+
+fn number(table: &Table, file: FileId) -> Option<Fd> {
+    table.file(file)?.fds.first().copied()
+}
+
 fn info(table: &Table, file: FileId) -> Option<TcpInfo> {
-    let fd = table.file(file)?.fds.first()?;
-    socket::tcp_info(fd.0).ok()
+    socket::tcp_info(number(table, file)?.0).ok()
 }
 
 /// Bytes to read; a listener has none.
 fn unread(table: &Table, file: FileId) -> Option<u32> {
-    let fd = table.file(file)?.fds.first()?;
-    unread_bytes(fd.0).ok()
+    unread_bytes(number(table, file)?.0).ok()
 }

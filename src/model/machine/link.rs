@@ -100,6 +100,15 @@ impl Link {
         }
     }
 
+    /// Bytes written at that end that the other one has not read; none at a pipe's reading end.
+    pub(super) fn unsent(&self, side: Side) -> Option<u64> {
+        let coming = match &self.joint {
+            Joint::Tcp(tcp) => tcp.coming(side.other()),
+            _ => 0,
+        };
+        self.unread(side.other()).map(|bytes| bytes + coming)
+    }
+
     /// `read(2)`
     pub(super) fn read(&mut self, side: Side, n: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
         match &mut self.joint {

@@ -1,6 +1,8 @@
 //! A TCP connection over loopback between two sockets (tcp(7), net/ipv4/tcp.c): who is woken, and
 //! what poll says. How many bytes the buffers hold is not modelled; a write that met the limit is
-//! told by [`Tcp::fill`].
+//! told by [`Tcp::fill`], and how far a stream came that a full window holds back by [`window`].
+
+mod window;
 
 use crate::event::{Errno, How, Mask, Reason};
 
@@ -45,6 +47,14 @@ pub(super) enum Connect {
     Done,
 }
 
+/// What was sent to an end and is not there yet: a full window holds it back.
+#[derive(Clone, Copy, Debug, Default)]
+struct Coming {
+    bytes: u64,
+    /// The end of the stream is behind them (`tcp_send_fin`).
+    fin: bool,
+}
+
 /// One direction of a connection, as one end sees it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Direction {
@@ -70,6 +80,13 @@ struct Half {
     attempt: Attempt,
     /// Bytes to read.
     inbox: u64,
+    /// How far the stream came: bytes, and one for its end (`tcpi_bytes_received`).
+    arrived: u64,
+    coming: Coming,
+    /// How far it may come, as told.
+    told: u64,
+    /// The receive buffer is nearly used up: SO_RCVLOWAT does not count (`tcp_epollin_ready`).
+    pressed: bool,
     room: Room,
     lowat: u64,
     /// RCV_SHUTDOWN, and whether the peer's FIN came (SOCK_DONE).
@@ -87,6 +104,10 @@ impl Half {
             state,
             attempt: if state == State::Connected { Attempt::Known } else { Attempt::None },
             inbox: 0,
+            arrived: 0,
+            coming: Coming::default(),
+            told: 0,
+            pressed: false,
             room: Room::default(),
             lowat: 1,
             input: Direction::default(),
@@ -101,7 +122,21 @@ impl Half {
     }
 
     fn readable(&self) -> bool {
-        self.inbox >= self.lowat
+        self.inbox >= self.lowat || (self.pressed && self.inbox > 0)
+    }
+
+    /// Whether it answers data with an RST: both its ways are shut.
+    fn refuses(&self) -> bool {
+        self.output.fin && self.input.shut
+    }
+
+    /// Bytes arrive (`tcp_data_ready`).
+    fn take(&mut self, n: u64, whom: Whom, wakes: &mut Wakes) {
+        self.inbox += n;
+        self.arrived += n;
+        if self.readable() || wakes.flawed(Flaw::LowatIsIgnored) {
+            wakes.one(whom, SOCKET_IN, Reason::Arrived(count(self.inbox)));
+        }
     }
 
     /// `tcp_poll`
@@ -149,32 +184,37 @@ impl Half {
     }
 
     /// The peer's FIN arrives (`tcp_fin`): without a key, then as data.
-    fn fin(&mut self, wakes: &mut Wakes) {
+    fn fin(&mut self, whom: Whom, wakes: &mut Wakes) {
+        self.arrived += 1;
         (self.input.fin, self.input.shut) = (true, true);
         if !self.open || wakes.flawed(Flaw::HalfCloseIsSilent) {
             return;
         }
-        wakes.all(Whom::Other, Reason::PeerClosed);
-        wakes.one(Whom::Other, SOCKET_IN, Reason::PeerClosed);
+        wakes.all(whom, Reason::PeerClosed);
+        wakes.one(whom, SOCKET_IN, Reason::PeerClosed);
     }
 }
 
 /// The connection; the first socket is the one that called connect(2).
 #[derive(Clone, Debug)]
-pub(super) struct Tcp([Half; 2]);
+pub(super) struct Tcp {
+    halves: [Half; 2],
+    /// How far its streams come is told.
+    followed: bool,
+}
 
 impl Tcp {
     /// A socket that is not connected.
     pub(super) fn new() -> Self {
-        Self([Half::new(State::Idle), Half::new(State::Idle)])
+        Self { halves: [Half::new(State::Idle), Half::new(State::Idle)], followed: false }
     }
 
     fn half(&self, side: Side) -> &Half {
-        &self.0[side.index()]
+        &self.halves[side.index()]
     }
 
     fn both(&mut self, side: Side) -> (&mut Half, &mut Half) {
-        let [a, b] = &mut self.0;
+        let [a, b] = &mut self.halves;
         match side {
             Side::A => (a, b),
             Side::B => (b, a),
@@ -201,6 +241,7 @@ impl Tcp {
 
     /// `write(2)`. The peer is woken if enough is readable.
     pub(super) fn write(&mut self, side: Side, n: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
+        let followed = self.followed;
         let (own, other) = self.both(side);
         own.take_error()?;
         match own.state {
@@ -211,20 +252,21 @@ impl Tcp {
         if n == 0 {
             return Ok(0);
         }
+        if followed {
+            other.coming.bytes += n;
+            self.comes(side.other(), Whom::Other, wakes);
+            return Ok(n);
+        }
         if own.room.full {
             own.room.wanted = true;
             return Err(Errno::EAGAIN);
         }
-        let refuses = other.output.fin && other.input.shut;
-        if !other.open || refuses {
+        if !other.open || other.refuses() {
             other.reset(Whom::Other, wakes);
             own.reset(Whom::Own, wakes);
             return Ok(n);
         }
-        other.inbox += n;
-        if other.readable() || wakes.flawed(Flaw::LowatIsIgnored) {
-            wakes.one(Whom::Other, SOCKET_IN, Reason::Arrived(count(other.inbox)));
-        }
+        other.take(n, Whom::Other, wakes);
         Ok(n)
     }
 
@@ -234,19 +276,18 @@ impl Tcp {
         (own.room.full, own.room.wanted) = (true, true);
     }
 
-    /// `read(2)`. Whoever met the limit is told of room when all is read.
+    /// `read(2)`. What comes of the room that it makes is told, or comes when all is read.
     pub(super) fn read(&mut self, side: Side, n: u64, wakes: &mut Wakes) -> Result<u64, Errno> {
         if n == 0 {
             return Ok(0);
         }
-        let (own, other) = self.both(side);
+        let followed = self.followed;
+        let (own, _) = self.both(side);
         if own.inbox > 0 {
             let got = own.inbox.min(n);
             own.inbox -= got;
-            other.room.full &= own.inbox > 0;
-            if other.room.wanted && !other.room.full {
-                other.room.wanted = false;
-                wakes.one(Whom::Other, SOCKET_OUT, Reason::Room);
+            if own.inbox == 0 && !followed {
+                self.opens(side, wakes);
             }
             return Ok(got);
         }
@@ -290,22 +331,35 @@ impl Tcp {
         result
     }
 
-    /// A FIN, and its acknowledgement, of which the socket is told without a key
-    /// (`tcp_rcv_state_process`). Once both ends have sent theirs, the connection is over.
+    /// A FIN, which stands behind what was written before it (`tcp_send_fin`).
     fn send_fin(&mut self, side: Side, wakes: &mut Wakes) {
+        let followed = self.followed;
         let (own, other) = self.both(side);
         if own.output.fin {
             return;
         }
         own.output.fin = true;
         own.output.shut = true;
-        other.fin(wakes);
+        if !followed && !own.room.full {
+            self.fin_arrives(side, Whom::Own, wakes);
+            return;
+        }
+        other.coming.fin = true;
+        self.comes(side.other(), Whom::Other, wakes);
+    }
+
+    /// The FIN of that end arrives, and its acknowledgement, of which the sender is told without a
+    /// key (`tcp_rcv_state_process`). Once both FINs are there, the connection is over.
+    fn fin_arrives(&mut self, from: Side, sender: Whom, wakes: &mut Wakes) {
+        let (own, other) = self.both(from);
+        other.coming.fin = false;
+        other.fin(sender.other(), wakes);
         if own.input.fin {
             own.end();
             other.end();
         }
         if own.open {
-            wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
+            wakes.all(sender, Reason::Woken(Mask::EMPTY));
         }
     }
 
@@ -331,7 +385,7 @@ impl Tcp {
 
     /// What a connect(2) on the first socket finds (`__inet_stream_connect`).
     pub(super) fn begin(&mut self, wakes: &mut Wakes) -> Result<Connect, Errno> {
-        let [own, _] = &mut self.0;
+        let [own, _] = &mut self.halves;
         match (own.attempt, own.state) {
             (Attempt::None, _) => {
                 own.attempt = Attempt::Begun;
@@ -356,25 +410,25 @@ impl Tcp {
 
     /// The SYN gets no answer: the listener's queue is full.
     pub(super) fn unanswered(&mut self) {
-        self.0[0].state = State::SynSent;
+        self.halves[0].state = State::SynSent;
     }
 
     /// Whether the first socket waits for an answer.
     pub(super) fn waits(&self) -> bool {
-        self.0[0].state == State::SynSent && self.0[0].open
+        self.halves[0].state == State::SynSent && self.halves[0].open
     }
 
     /// The handshake is done (`tcp_finish_connect`).
     pub(super) fn establish(&mut self, wakes: &mut Wakes) {
-        self.0[0].state = State::Connected;
-        self.0[1] = Half::new(State::Connected);
+        self.halves[0].state = State::Connected;
+        self.halves[1] = Half::new(State::Connected);
         wakes.all(Whom::Own, Reason::Woken(Mask::EMPTY));
     }
 
     /// The SYN is answered with an RST: nobody listens.
     pub(super) fn refuse(&mut self, wakes: &mut Wakes) {
-        self.0[0].state = State::SynSent;
-        self.0[0].reset(Whom::Own, wakes);
+        self.halves[0].state = State::SynSent;
+        self.halves[0].reset(Whom::Own, wakes);
     }
 
     /// The last close: an RST if something was not read or if asked for, else a FIN.

@@ -7,3 +7,4 @@ mod net;
 mod script;
 mod selftest;
 mod threads;
+mod window;

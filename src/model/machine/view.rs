@@ -113,7 +113,7 @@ impl Machine {
             fds: self.fds(id),
             poll: self.peek_file(id),
             unread,
-            unsent: end.and_then(|(link, side)| link.unread(side.other())),
+            unsent: end.and_then(|(link, side)| link.unsent(side)),
         })
     }
 

@@ -16,6 +16,15 @@ pub(super) enum Whom {
     Other,
 }
 
+impl Whom {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Own => Self::Other,
+            Self::Other => Self::Own,
+        }
+    }
+}
+
 /// One `wake_up` of a wait queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wake {

@@ -33,6 +33,31 @@ pub enum Woke {
     TimedOut,
 }
 
+/// How far the stream that a TCP socket sends is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// It may go on, or its end is not acknowledged.
+    No,
+    /// Its end is acknowledged (TCP_FIN_WAIT2, TCP_TIME_WAIT).
+    Acknowledged,
+    /// The whole connection is (TCP_CLOSE).
+    Closed,
+}
+
+/// What the kernel says of an end of a TCP connection of which a full window may hold back the
+/// streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// How far the stream to it came: bytes, and one for its end (`tcpi_bytes_received`).
+    pub received: u64,
+    /// How far its own stream is over.
+    pub over: Over,
+    /// Whether its receive buffer is nearly used up (`tcp_epollin_ready`).
+    pub pressed: bool,
+    /// Whether poll calls it writable (`sk_stream_is_writeable`).
+    pub writable: bool,
+}
+
 /// The operation of epoll_ctl(2), unknown ones included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ctl {

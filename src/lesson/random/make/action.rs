@@ -1,7 +1,7 @@
 //! What is done: ideas, how often each is had, and the actions that they come to.
 
 use crate::event::{FileKind, How, Mask};
-use crate::lesson::case::{Action, FdArg, Label, Scan, SockOpt, Target, Wait};
+use crate::lesson::case::{Action, Amount, FdArg, Label, Scan, SockOpt, Target, Wait};
 
 use super::{Maker, Sort};
 
@@ -35,6 +35,11 @@ pub(super) enum Idea {
     Accept,
     Reset,
     Lowat,
+    Flood,
+    Stuff,
+    Sip,
+    Leave,
+    Half,
 }
 
 /// How often each is had, by one thread and by several. Several threads never fill or drain: each
@@ -60,6 +65,18 @@ pub(super) const ALONE: [(usize, Idea); 16] = [
 /// What is added where there are connections.
 pub(super) const CONNECTED: [(usize, Idea); 4] =
     [(10, Idea::Connect), (6, Idea::Accept), (1, Idea::Reset), (2, Idea::Lowat)];
+/// What is added where TCP queues are filled. To fill one for good takes the kernel a quarter of a
+/// second; a write of more than it takes fills it at once.
+pub(super) const FULL: [(usize, Idea); 8] = [
+    (24, Idea::Flood),
+    (1, Idea::Stuff),
+    (24, Idea::Sip),
+    (3, Idea::Drain),
+    (16, Idea::Wait),
+    (4, Idea::Leave),
+    (4, Idea::Half),
+    (1, Idea::Reset),
+];
 pub(super) const TOGETHER: [(usize, Idea); 15] = [
     (12, Idea::Add),
     (5, Idea::Mod),
@@ -92,6 +109,7 @@ impl Maker {
             Idea::Write | Idea::Burst | Idea::Read | Idea::Drain | Idea::Fill => self.data(idea),
             Idea::Close | Idea::Dup | Idea::Shutdown | Idea::Buffer => self.number(idea),
             Idea::Connect | Idea::Accept | Idea::Reset | Idea::Lowat => self.connection(idea),
+            Idea::Flood | Idea::Stuff | Idea::Sip | Idea::Leave | Idea::Half => self.full(idea),
             Idea::Park => self.park(),
             Idea::Freeze | Idea::Thaw | Idea::Signal => self.thread(idea),
         }
@@ -119,7 +137,10 @@ impl Maker {
                 // A semaphore that was set to a large number has no end.
                 let ends = |kind| !matches!(kind, FileKind::Epoll | FileKind::Eventfd);
                 let fd = self.one(&self.of_kind(ends))?;
-                Action::Drain { fd, n: self.size()?, who: None }
+                // Nor, nearly, has what a full queue holds, byte by byte.
+                let much = self.sort == Sort::Full;
+                let n = if much { *self.dice.pick(&[20_000, 65_536])? } else { self.size()? };
+                Action::Drain { fd, n, who: None }
             }
             Idea::Fill => {
                 let filled = |kind| matches!(kind, FileKind::PipeWriter | FileKind::Unix);
@@ -177,6 +198,25 @@ impl Maker {
                 let value = *self.dice.pick(&[0, 1, 2, 150])?;
                 Action::Sockopt { fd, opt: SockOpt::RcvLowat, value }
             }
+        })
+    }
+
+    /// What is done with connections that are full, or may become so.
+    fn full(&mut self, idea: Idea) -> Option<Action> {
+        const FLOODS: [u32; 6] = [2000, 20_000, 65_536, 300_000, 5_000_000, 5_000_000];
+        const SIPS: [u32; 6] = [1, 1000, 20_000, 65_536, 65_536, 1_000_000];
+        let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
+        Some(match idea {
+            Idea::Flood => {
+                let what = Amount::Bytes(*self.dice.pick(&FLOODS)?);
+                Action::Write { fd, what, who: None }
+            }
+            Idea::Stuff => {
+                Action::Fill { fd, n: self.dice.weigh(&[(1, 4096), (1, 65536)])?, who: None }
+            }
+            Idea::Sip => Action::Read { fd, n: *self.dice.pick(&SIPS)?, who: None },
+            Idea::Leave => Action::Close { fd, who: None },
+            _ => Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? },
         })
     }
 

@@ -1,7 +1,7 @@
 //! How a sequence begins: what there is, and for some sorts calls that lead to something of interest.
 
 use crate::event::{FileKind, Mask};
-use crate::lesson::case::{Action, Actor, ActorKind, Amount, FdArg, Label, Wait};
+use crate::lesson::case::{Action, Actor, ActorKind, Amount, FdArg, Label, SockOpt, Wait};
 
 use super::action::Idea;
 use super::{Maker, Sort};
@@ -13,7 +13,7 @@ impl Maker {
         for n in 0..epolls {
             self.actor(format!("e{n}"), ActorKind::Epoll);
         }
-        if self.sort == Sort::Connected {
+        if self.sort.has_connections() {
             let backlog = self.dice.weigh(&[(3, 64), (1, 0), (1, 1)]).unwrap_or(64);
             self.actor("L".to_owned(), ActorKind::Listener { backlog });
             for n in 0..2 + self.dice.roll(3) {
@@ -60,6 +60,20 @@ impl Maker {
             for _ in 0..3 {
                 let held = self.action(Idea::Freeze);
                 held.map(|action| self.step(action));
+            }
+        }
+    }
+
+    /// What is small is soon full. A receive buffer is set before there is a connection: one that
+    /// shrinks drops what was sent, and TCP sends it again when a timer says so.
+    pub(super) fn buffers(&mut self) {
+        use FileKind::{Listener, Tcp};
+        for fd in self.of_kind(|kind| matches!(kind, Listener | Tcp)).into_iter().map(FdArg::Named)
+        {
+            for opt in [SockOpt::RcvBuf, SockOpt::SndBuf] {
+                let value = self.dice.pick(&[1, 4000, 20_000, 100_000]).copied();
+                let value = value.filter(|_| self.dice.percent(50));
+                value.map(|value| self.step(Action::Sockopt { fd: fd.clone(), opt, value }));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos};
-use crate::model::machine::{Ctl, Machine, Place, WatchView, Way, Woke};
+use crate::model::machine::{Ctl, Flow, Machine, Over, Place, WatchView, Way, Woke};
 
 /// A machine whose descriptors have labels.
 pub(super) struct Script {
@@ -95,6 +95,7 @@ impl Script {
                 self.machine.fill(fd);
                 "0".to_owned()
             }
+            "follow" | "flows" | "came" | "room" | "noroom" => self.flow(fd, words),
             "close" => done(self.machine.close(fd)),
             "reset" => done(self.machine.reset(fd)),
             "dup" => {
@@ -124,6 +125,25 @@ impl Script {
             },
             _ => self.call_of_thread(words),
         }
+    }
+
+    /// What is told of a connection that is followed: how far the stream to it came, and words.
+    fn flow(&mut self, fd: Fd, words: &[&str]) -> String {
+        let received = words.get(2).and_then(|word| word.parse().ok()).unwrap_or(0);
+        let says = |word| words.contains(&word);
+        let flow = Flow {
+            received,
+            over: if says("closed") { Over::Closed } else { Over::No },
+            pressed: says("pressed"),
+            writable: true,
+        };
+        match words[0] {
+            "follow" => self.machine.follow(fd),
+            "flows" => self.machine.flows(fd, flow),
+            "came" => self.machine.came(fd, received),
+            _ => self.machine.has_room(fd, words[0] == "room"),
+        }
+        "0".to_owned()
     }
 
     fn pair(&mut self, kind: &str, name: &str, size: u32) -> String {
