@@ -159,14 +159,14 @@ impl Probe {
     }
 
     fn read_queues(&mut self, world: &World) -> Vec<(Fd, FileId, Queues)> {
-        let mut queues = Vec::new();
-        for id in self.uncertain.iter().take(QUEUES_AT_ONCE) {
-            let Some(file) = world.files.get(id) else { continue };
-            if world.fds.get(&file.fd) == Some(id) {
-                queues.push((file.fd, *id, kernel::queues::of(file.fd, file.what)));
-            }
-        }
-        queues
+        // Those that are gone must not stand in the way of the others.
+        let is_open = |id: &FileId| {
+            let file = world.files.get(id)?;
+            (world.fds.get(&file.fd) == Some(id)).then_some(file)
+        };
+        self.uncertain.retain(|id| is_open(id).is_some());
+        let asked = self.uncertain.iter().take(QUEUES_AT_ONCE).filter_map(is_open);
+        asked.map(|file| (file.fd, file.id, kernel::queues::of(file.fd, file.what))).collect()
     }
 
     /// The answers that hold, as events with their time, once everything before `t` has been

@@ -61,6 +61,11 @@ fn after_a_burst_the_ready_list_is_known_again_by_itself() {
         let mut server = Server::start(&["--threads", threads, "--unix", &path]);
         let mut client = UnixStream::connect(&path).unwrap();
         let fd = accepted(&mut server);
+        for _ in 0..900 {
+            let mut short = UnixStream::connect(&path).unwrap();
+            short.write_all(b"x").unwrap();
+            short.read_exact(&mut [0]).unwrap();
+        }
         // Each of these is a wake-up: more a second than anybody can follow.
         for _ in 0..40 {
             (0..200).for_each(|_| client.write_all(b"x").unwrap());
@@ -72,6 +77,8 @@ fn after_a_burst_the_ready_list_is_known_again_by_itself() {
             l["kind"] == "ready" && l["sync"] == "following" && l["length"] == 0
         });
         none(&server);
+        // So is what is left to read, though many others have come and gone meanwhile.
+        server.wait("the queues", |l| l["kind"] == "queues" && l["fd"] == fd && l["unread"] == 0);
         // And it is followed from there.
         server.command("pause");
         server.mark();
