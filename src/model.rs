@@ -13,6 +13,7 @@ mod labels;
 mod lane;
 mod machine;
 mod ready;
+mod resync;
 mod rules;
 #[cfg(test)]
 mod scenario;

@@ -255,6 +255,7 @@ impl World {
         if let (Some(polled), Some(file)) = (polled, self.files.get_mut(&key.file)) {
             file.learn_poll(polled, at.0);
         }
+        self.instance.check.listed_by_call(key, started);
         if let Some(report) = ahead {
             self.listed_and_reported(key, report);
             return;

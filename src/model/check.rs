@@ -140,6 +140,11 @@ impl Check {
         self.harvests[0] = (lane, at);
     }
 
+    /// A call on this registration, made at `started`, listed it: reports since then need no wake-up.
+    pub(super) fn listed_by_call(&mut self, key: WatchKey, started: Nanos) {
+        self.owed.retain(|owed| owed.key != key || owed.t < started);
+    }
+
     /// A report came before its registration was told.
     pub(super) fn came_ahead(&mut self, report: Ahead) {
         if self.ahead.len() == Self::KEPT {

@@ -126,7 +126,12 @@ impl OpenFile {
             return Poll { set, unknown: Mask::EMPTY };
         }
         if self.what == FileKind::Eventfd {
-            return Eventfd::poll_if_known(self.unread);
+            let mut poll = Eventfd::poll_if_known(self.unread);
+            if self.unread.is_none() && self.readable {
+                let readable = Mask::IN | Mask::RDNORM;
+                poll = Poll { set: poll.set | readable, unknown: poll.unknown - readable };
+            }
+            return poll;
         }
         let mut poll = Poll { set: self.state, unknown: Mask::EMPTY };
         if !self.settled {

@@ -1,11 +1,10 @@
 //! What `epoll_wait` will return, what it did return, and whether the two agree
 //! (`ep_send_events`, `ep_done_scan`).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, FdinfoEntry, FileKind, LaneId, Mask, Nanos, Output, Peer, Seq,
-    SyscallRecord, WatchKey,
+    Call, Delivery, EdgeLog, LaneId, Mask, Nanos, Output, Seq, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
@@ -15,9 +14,6 @@ use super::lane::{Lane, LaneState};
 use super::ready::{ReadyEntry, Reason};
 use super::rules::{self, After};
 use super::world::World;
-
-/// A connection is watched by this time after its accept, unless its thread is held.
-const ACCEPT_TO_ADD: Nanos = Nanos(1_000_000_000);
 
 /// What `epoll_wait` would return now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +26,8 @@ pub struct Prediction {
 
 /// A harvest being compared with the modelled list.
 struct Comparison<'a> {
+    /// Whose.
+    lane: LaneId,
     events: &'a [Delivery],
     /// The event that set the harvest off.
     from: Seq,
@@ -101,6 +99,7 @@ impl World {
         }
         let known = self.instance.check.sync == Sync::Following;
         let mut c = Comparison {
+            lane: id,
             events,
             from,
             done: *done,
@@ -113,10 +112,10 @@ impl World {
             later: Vec::new(),
         };
         self.walk(&mut c);
-        self.learn_bits(&mut c, id);
+        self.learn_bits(&mut c);
         self.recover(&c);
-        self.put_back(&mut c, id);
-        self.settle_check(id, &c, *log);
+        self.put_back(&mut c);
+        self.settle_check(&c, *log);
         if !self.instance.ready.is_empty() {
             self.wake_one(from);
         }
@@ -126,6 +125,13 @@ impl World {
     fn is_harvesting(&self, but: LaneId) -> bool {
         let harvests = |lane: &Lane| matches!(lane.state, LaneState::Harvesting(_));
         self.lanes.iter().any(|lane| lane.id != but && harvests(lane))
+    }
+
+    /// Whether another thread is in `epoll_wait`.
+    fn others_wait(&self, but: LaneId) -> bool {
+        let waits =
+            |lane: &Lane| matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
+        self.lanes.iter().any(|lane| lane.id != but && waits(lane))
     }
 
     /// A harvest that began after the list was lost and reached its end tells it all.
@@ -151,8 +157,9 @@ impl World {
         let end = places.iter().flatten().max().map_or(0, |last| last + 1);
         let end = if c.full { end } else { list.len() };
         for (at, entry) in list.iter().enumerate() {
-            if at >= end || (c.full && !places.contains(&Some(at)) && self.is_ready(entry.key)) {
-                // The kernel passes over nothing that is ready: it stood behind the end.
+            // The kernel passes over nothing that is ready: that stood behind the end.
+            let ready = || self.is_ready(entry.key) || (entry.unsure && self.may_report(entry.key));
+            if at >= end || (c.full && !places.contains(&Some(at)) && ready()) {
                 c.rest.push(ReadyEntry { unsure: entry.unsure || at < end, ..*entry });
                 continue;
             }
@@ -188,6 +195,7 @@ impl World {
     /// found nothing, or it was woken after the harvest.
     fn passed_over(&mut self, entry: ReadyEntry, c: &mut Comparison<'_>) {
         let handled = self.being_handled(entry.key).is_some();
+        let others = self.others_wait(c.lane);
         let Some(watch) = self.instance.interest.get(entry.key) else { return };
         let woken_late = watch.woken.is_some_and(|(seq, _)| seq > c.from);
         let mask = watch.mask;
@@ -197,6 +205,9 @@ impl World {
             // Ready and not reported: it was woken after the harvest had polled it.
             let sure = poll.surely(mask) && !handled && !entry.unsure;
             c.later.push(ReadyEntry { unsure: !sure, ..entry });
+        } else if poll.surely(mask) && others {
+            // Another thread is woken for it.
+            c.later.push(ReadyEntry { unsure: true, ..entry });
         } else if poll.surely(mask) && !entry.unsure && !handled {
             c.differences.push(Difference::NotReported(entry.key));
             file.unread = None;
@@ -205,7 +216,7 @@ impl World {
     }
 
     /// Compares the reported bits with what was known, and takes over what they say.
-    fn learn_bits(&mut self, c: &mut Comparison<'_>, id: LaneId) {
+    fn learn_bits(&mut self, c: &mut Comparison<'_>) {
         let (seq, t) = (self.seq, self.t);
         for event in c.events {
             let key = InterestList::key_of(event);
@@ -236,7 +247,8 @@ impl World {
         }
         // Nothing is missing on a list that is not known, and what another thread took off it at
         // the same time needs no wake-up.
-        let alone = self.instance.check.sync == Sync::Following && !self.is_overlapped(id, c.from);
+        let known = self.instance.check.sync == Sync::Following;
+        let alone = known && !self.is_overlapped(c.lane, c.from);
         c.early.retain(|key| alone && self.is_signalled(*key));
         for key in &c.early {
             if let Some(entry) = self.instance.interest.get_mut(*key) {
@@ -254,12 +266,12 @@ impl World {
     /// what was woken meanwhile, of which it is not known whether it came during the harvest or
     /// after it. An edge-triggered one is gone, unless a second wake-up around the harvest may have
     /// listed it again.
-    fn put_back(&mut self, c: &mut Comparison<'_>, id: LaneId) {
+    fn put_back(&mut self, c: &mut Comparison<'_>) {
         if self.instance.check.sync != Sync::Following {
             return;
         }
         // Which of two harvests at the same time put its entries back first is not known.
-        let both = self.is_overlapped(id, c.from);
+        let both = self.is_overlapped(c.lane, c.from);
         let (seq, since) = (self.seq, self.t);
         let (instance, added) = (&mut self.instance, &mut self.delta.added);
         let (interest, changed) = (&mut instance.interest, &mut instance.interest_changed);
@@ -309,8 +321,8 @@ impl World {
         self.lanes.iter().any(inside) || harvests.iter().any(|(lane, at)| *lane != id && *at > from)
     }
 
-    fn settle_check(&mut self, id: LaneId, c: &Comparison<'_>, log: EdgeLog) {
-        let (seq, t) = (self.seq, self.t);
+    fn settle_check(&mut self, c: &Comparison<'_>, log: EdgeLog) {
+        let (seq, t, id) = (self.seq, self.t, c.lane);
         // Another thread's harvest may have come before this one, and be told only later.
         let overlapped = self.is_overlapped(id, c.from);
         let check = &mut self.instance.check;
@@ -347,105 +359,6 @@ impl World {
         let Some(entry) = self.instance.interest.get(key) else { return false };
         let over = |file: &OpenFile| file.state.any(Mask::HUP | Mask::ERR);
         !entry.mask.has(Mask::OUT) && !self.files.get(&key.file).is_some_and(over)
-    }
-
-    /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
-    pub(super) fn resynced(&mut self, entries: &[FdinfoEntry]) {
-        let at = (self.seq, self.t);
-        let check = &mut self.instance.check;
-        let following = !check.wants_resync && !std::mem::take(&mut check.overlapped_mod);
-        let mut differing = Vec::new();
-        let mut seen = BTreeSet::new();
-        for line in entries {
-            let key = WatchKey { fd: line.fd, file: line.file };
-            seen.insert(key);
-            match self.instance.interest.get_mut(key) {
-                Some(entry) if entry.mask == line.mask => {}
-                Some(entry) => {
-                    entry.mask = line.mask;
-                    entry.changed = at;
-                    differing.push(key);
-                }
-                None => {
-                    self.adopt(key, line.mask);
-                    differing.push(key);
-                }
-            }
-        }
-        let gone: Vec<_> = self
-            .instance
-            .interest
-            .iter()
-            .map(|e| e.key)
-            .filter(|key| !seen.contains(key))
-            .collect();
-        for key in gone {
-            self.forget(key);
-            differing.push(key);
-        }
-        if !following {
-            self.forget_unwatched(&seen);
-        }
-        let check = &mut self.instance.check;
-        check.wants_resync = false;
-        self.instance.interest_read = Some(at.0);
-        if differing.is_empty() {
-            check.interest_agreed += 1;
-        } else if following {
-            for key in differing {
-                let what = Difference::Interest(key);
-                let divergence = Divergence { seq: at.0, t: at.1, lane: LaneId::TOOL, what };
-                check.differ(divergence);
-                self.delta.divergences.push(divergence);
-            }
-        }
-    }
-
-    /// Connections whose close was lost with other observations: the server watches every one
-    /// that it has, from soon after its accept.
-    fn forget_unwatched(&mut self, watched: &BTreeSet<WatchKey>) {
-        let watched: BTreeSet<_> = watched.iter().map(|key| key.file).collect();
-        let t = self.t;
-        let gone = |file: &&OpenFile| {
-            let old = t.since(file.opened) > ACCEPT_TO_ADD;
-            file.peer.is_some() && old && !watched.contains(&file.id)
-        };
-        let gone: Vec<_> =
-            self.files.values().filter(gone).map(|file| (file.id, file.fd)).collect();
-        for (id, fd) in gone {
-            if self.fds.get(&fd) == Some(&id) {
-                self.fds.remove(&fd);
-            }
-            self.remove_file(id);
-        }
-    }
-
-    /// A registration that was made while observations were lost.
-    fn adopt(&mut self, key: WatchKey, mask: Mask) {
-        let at = (self.seq, self.t);
-        let mut entry = InterestEntry::new(key, mask, at);
-        entry.mask = mask;
-        self.instance.interest.insert(entry);
-        if self.files.contains_key(&key.file) {
-            self.fds.insert(key.fd, key.file);
-            return;
-        }
-        let mut file = OpenFile::new(key.file, key.fd, FileKind::Tcp, "?".into(), at.1);
-        file.room = None;
-        file.peer = Some(Peer::Unknown);
-        self.open(file);
-    }
-
-    /// A registration that went while observations were lost.
-    fn forget(&mut self, key: WatchKey) {
-        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
-            self.unlist(key);
-        }
-        self.instance.interest.remove(key);
-        if self.fds.get(&key.fd) == Some(&key.file) {
-            self.fds.remove(&key.fd);
-        }
-        self.remove_file(key.file);
     }
 }
 

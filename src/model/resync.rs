@@ -1,0 +1,114 @@
+//! The interest list as the kernel has it (fdinfo), and what the calls had made of it.
+
+use std::collections::BTreeSet;
+
+use crate::event::{FdinfoEntry, FileKind, LaneId, Mask, Nanos, Peer, WatchKey};
+
+use super::check::{Difference, Divergence};
+use super::file::OpenFile;
+use super::interest::InterestEntry;
+use super::world::World;
+
+/// A connection is watched by this time after its accept, unless its thread is held.
+const ACCEPT_TO_ADD: Nanos = Nanos(1_000_000_000);
+
+impl World {
+    /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
+    pub(super) fn resynced(&mut self, entries: &[FdinfoEntry]) {
+        let at = (self.seq, self.t);
+        let check = &mut self.instance.check;
+        let following = !check.wants_resync && !std::mem::take(&mut check.overlapped_mod);
+        let mut differing = Vec::new();
+        let mut seen = BTreeSet::new();
+        for line in entries {
+            let key = WatchKey { fd: line.fd, file: line.file };
+            seen.insert(key);
+            match self.instance.interest.get_mut(key) {
+                Some(entry) if entry.mask == line.mask => {}
+                Some(entry) => {
+                    entry.mask = line.mask;
+                    entry.changed = at;
+                    differing.push(key);
+                }
+                None => {
+                    self.adopt(key, line.mask);
+                    differing.push(key);
+                }
+            }
+        }
+        let gone: Vec<_> = self
+            .instance
+            .interest
+            .iter()
+            .map(|e| e.key)
+            .filter(|key| !seen.contains(key))
+            .collect();
+        for key in gone {
+            self.forget(key);
+            differing.push(key);
+        }
+        if !following {
+            self.forget_unwatched(&seen);
+        }
+        let check = &mut self.instance.check;
+        check.wants_resync = false;
+        self.instance.interest_read = Some(at.0);
+        if differing.is_empty() {
+            check.interest_agreed += 1;
+        } else if following {
+            for key in differing {
+                let what = Difference::Interest(key);
+                let divergence = Divergence { seq: at.0, t: at.1, lane: LaneId::TOOL, what };
+                check.differ(divergence);
+                self.delta.divergences.push(divergence);
+            }
+        }
+    }
+
+    /// Connections whose close was lost with other observations: the server watches every one
+    /// that it has, from soon after its accept.
+    fn forget_unwatched(&mut self, watched: &BTreeSet<WatchKey>) {
+        let watched: BTreeSet<_> = watched.iter().map(|key| key.file).collect();
+        let t = self.t;
+        let gone = |file: &&OpenFile| {
+            let old = t.since(file.opened) > ACCEPT_TO_ADD;
+            file.peer.is_some() && old && !watched.contains(&file.id)
+        };
+        let gone: Vec<_> =
+            self.files.values().filter(gone).map(|file| (file.id, file.fd)).collect();
+        for (id, fd) in gone {
+            if self.fds.get(&fd) == Some(&id) {
+                self.fds.remove(&fd);
+            }
+            self.remove_file(id);
+        }
+    }
+
+    /// A registration that was made while observations were lost.
+    fn adopt(&mut self, key: WatchKey, mask: Mask) {
+        let at = (self.seq, self.t);
+        let mut entry = InterestEntry::new(key, mask, at);
+        entry.mask = mask;
+        self.instance.interest.insert(entry);
+        if self.files.contains_key(&key.file) {
+            self.fds.insert(key.fd, key.file);
+            return;
+        }
+        let mut file = OpenFile::new(key.file, key.fd, FileKind::Tcp, "?".into(), at.1);
+        file.room = None;
+        file.peer = Some(Peer::Unknown);
+        self.open(file);
+    }
+
+    /// A registration that went while observations were lost.
+    fn forget(&mut self, key: WatchKey) {
+        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
+            self.unlist(key);
+        }
+        self.instance.interest.remove(key);
+        if self.fds.get(&key.fd) == Some(&key.file) {
+            self.fds.remove(&key.fd);
+        }
+        self.remove_file(key.file);
+    }
+}
