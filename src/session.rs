@@ -132,6 +132,7 @@ impl Session {
         edge_log: EdgeLogMode,
     ) -> Self {
         let pace = Pace::new(edge_log, engine.has_edge_log());
+        let probe = Probe::new(engine.handle());
         Self {
             engine,
             doorbell,
@@ -140,7 +141,7 @@ impl Session {
             facts,
             commands: Vec::new(),
             last_command: 0,
-            probe: Probe::default(),
+            probe,
             pace,
         }
     }

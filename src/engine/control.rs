@@ -36,6 +36,13 @@ impl Handle {
         lock(&self.shared.ep).as_ref().map(|ep| Fd(ep.0.as_raw_fd()))
     }
 
+    /// Opens something of the tool's own, while no thread of the server makes or frees a
+    /// descriptor: a low number that it has for a moment is not missed.
+    pub fn aside<T>(&self, open: impl FnOnce() -> T) -> T {
+        let _order = lock(&self.shared.numbers);
+        open()
+    }
+
     /// As [`super::Engine::send`].
     pub fn send(&self, id: u32, command: Command) {
         let order = Order { id, text: command.to_string() };

@@ -29,8 +29,9 @@ struct Comparison<'a> {
     /// Whose.
     lane: LaneId,
     events: &'a [Delivery],
-    /// The event that set the harvest off.
+    /// The event that set the harvest off, and the one at which the call was entered.
     from: Seq,
+    entered: Seq,
     /// When the call had returned.
     done: Nanos,
     /// Whether `maxevents` was reached, so that the rest of the list was not looked at.
@@ -87,10 +88,10 @@ impl World {
             return;
         };
         let seq = self.seq;
-        let from = self.lane_mut(id).map_or(seq, |lane| {
+        let (from, entered) = self.lane_mut(id).map_or((seq, seq), |lane| {
             lane.turns += 1;
             lane.batch.fill(events);
-            lane.harvest_from
+            (lane.harvest_from, lane.entered)
         });
         // A call that times out beside an entry leaves it to the thread that was woken for it.
         let timed_out = events.is_empty() && timeout_ms > 0 && record.ret.value().is_some();
@@ -102,6 +103,7 @@ impl World {
             lane: id,
             events,
             from,
+            entered,
             done: *done,
             full: u32::try_from(events.len()).is_ok_and(|n| n >= max),
             judged: known && *log == EdgeLog::Drained,
@@ -154,6 +156,10 @@ impl World {
             list.iter().position(|entry| entry.key == key)
         };
         let places: Vec<_> = c.events.iter().map(place).collect();
+        if places.contains(&None) {
+            // A wake-up that is told later came before those that are told, and set it off.
+            c.from = c.entered;
+        }
         let end = places.iter().flatten().max().map_or(0, |last| last + 1);
         let end = if c.full { end } else { list.len() };
         for (at, entry) in list.iter().enumerate() {

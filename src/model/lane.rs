@@ -142,6 +142,8 @@ pub struct Lane {
     /// In `epoll_wait` it may have looked at the ready list since it entered: it found something
     /// there, or was woken.
     pub looked: bool,
+    /// The event at which it entered the `epoll_wait` that it is in, or was in last.
+    pub entered: Seq,
     /// The event that set off the harvest of the `epoll_wait` that the thread is in: what came
     /// later may have come before or after the harvest.
     pub harvest_from: Seq,

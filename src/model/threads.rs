@@ -40,7 +40,7 @@ impl World {
         let Some(lane) = self.lane_mut(id) else { return };
         lane.batch.clear();
         lane.since = t;
-        lane.harvest_from = seq;
+        (lane.entered, lane.harvest_from) = (seq, seq);
         lane.looked = !sleeps;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
     }

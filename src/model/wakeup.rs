@@ -431,6 +431,15 @@ mod tests {
     }
 
     #[test]
+    fn a_wake_up_that_is_told_late_may_have_set_the_harvest_off() {
+        // The eventfd is written when the harvest for 7 is over, but told first.
+        let s = start().enter(1).wakeup(5, IN, None).report(1, &[(7, IN)]);
+        check(&s, "5");
+        let s = start().enter(1).wakeup(5, IN, None).wakeup(7, IN, Some(3));
+        check(&s.report(1, &[(5, IN)]), "5 (7)");
+    }
+
+    #[test]
     fn room_is_there_after_a_reset_and_after_ones_own_end() {
         let blocked = || {
             let full = start().ctl(1, CtlOp::Mod, 7, LEVEL | OUT).send(1, 7, 10, -1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::sleepers::Sleepers;
+use crate::engine::Handle;
 use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, LaneId, Nanos, Queues};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
@@ -39,7 +40,6 @@ struct Question {
 }
 
 /// What is to be asked, and when.
-#[derive(Default)]
 pub(super) struct Probe {
     /// The interest list changed since it was last compared.
     unchecked: bool,
@@ -54,16 +54,34 @@ pub(super) struct Probe {
     /// Something has happened since it was last noted that nothing happens.
     restless: bool,
     sleepers: Sleepers,
+    server: Handle,
     question: Option<Question>,
     fdinfo: Option<Fdinfo>,
 }
 
 impl Probe {
+    /// Nothing is to be asked of that server yet.
+    pub(super) fn new(server: Handle) -> Self {
+        Self {
+            unchecked: false,
+            changed: Nanos(0),
+            rest_until: Nanos(0),
+            uncertain: FxHashSet::default(),
+            queues_read: Nanos(0),
+            last_event: Nanos(0),
+            restless: false,
+            sleepers: Sleepers::default(),
+            server,
+            question: None,
+            fdinfo: None,
+        }
+    }
+
     /// Takes note of an event that is about to be folded.
     pub(super) fn note(&mut self, t: Nanos, lane: LaneId, kind: &Kind, world: &World) {
         self.last_event = t;
         self.restless = true;
-        self.sleepers.note(lane, kind);
+        self.sleepers.note(lane, kind, &self.server);
         if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
@@ -152,7 +170,7 @@ impl Probe {
 
     fn read_interest(&mut self, ep: Fd) -> Option<(Fd, Vec<FdinfoEntry>)> {
         if self.fdinfo.as_ref().is_none_or(|fdinfo| fdinfo.ep() != ep) {
-            self.fdinfo = Fdinfo::open(ep).ok();
+            self.fdinfo = self.server.aside(|| Fdinfo::open(ep)).ok();
         }
         let entries = self.fdinfo.as_mut()?.read().ok()?;
         Some((ep, entries))

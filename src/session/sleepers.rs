@@ -1,6 +1,7 @@
 //! Which of the server's threads sleep in `epoll_wait`, as the kernel tells it: a sleeper proves that
 //! the ready list is empty.
 
+use crate::engine::Handle;
 use crate::event::{Kind, LaneChange, LaneId, Nanos};
 use crate::kernel::task::Task;
 use crate::model::{Lane, LaneState, Sync, World};
@@ -46,11 +47,11 @@ impl Default for Sleepers {
 impl Sleepers {
     /// Something has happened. The files of a thread are opened when it starts: later there may be
     /// no descriptor for them.
-    pub(super) fn note(&mut self, lane: LaneId, kind: &Kind) {
+    pub(super) fn note(&mut self, lane: LaneId, kind: &Kind, server: &Handle) {
         self.gap = PATIENCE;
         if let Kind::Lane(LaneChange::Started { tid }) = kind {
             self.tasks.retain(|(id, ..)| *id != lane);
-            match Task::open(*tid, descriptor::out_of_the_way) {
+            match server.aside(|| Task::open(*tid, descriptor::out_of_the_way)) {
                 Ok(task) => self.tasks.push((lane, *tid, task)),
                 // A thread that is gone already is no reason to give up, a system without /proc is.
                 Err(_) => self.blind |= !std::path::Path::new("/proc/self/task").exists(),

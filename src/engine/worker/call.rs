@@ -85,6 +85,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// `epoll_create1`; its failure is told and leaves nothing to do for this thread.
     pub(super) fn create(&mut self) -> Option<Epoll> {
         self.gate(Call::EpollCreate);
+        let shared = Arc::clone(&self.shared);
+        let _order = lock(&shared.numbers);
         let started = self.now();
         let made = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         let number = ret(&made, |ep| i64::from(ep.0.as_raw_fd()));
