@@ -32,7 +32,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -361,6 +361,24 @@ fn spawn(
     thread::spawn(name, body).map_err(EngineError::call("clone"))
 }
 
+/// Starts the thread of `lane`. It waits until the files that tell whether it sleeps are open: later
+/// the server may have taken every descriptor.
+fn spawn_worker(shared: &Arc<Shared>, lane: LaneId) -> io::Result<JoinHandle<()>> {
+    let own = Arc::clone(shared);
+    let (tell, told) = mpsc::channel();
+    let (open, opened) = mpsc::channel::<()>();
+    let thread = thread::spawn(&lane.to_string(), move || {
+        let _nobody_waits = tell.send(nix::unistd::gettid().as_raw().unsigned_abs());
+        let _opened = opened.recv();
+        worker::run(&own, lane);
+    })?;
+    if let Ok(tid) = told.recv() {
+        shared.watch_task(lane, tid);
+    }
+    drop(open);
+    Ok(thread)
+}
+
 /// The warden's life: starts threads that are wanted, brings those that sleep where they are
 /// wanted, and joins them all at the end.
 fn watch_over(shared: &Arc<Shared>) {
@@ -371,8 +389,7 @@ fn watch_over(shared: &Arc<Shared>) {
             break;
         }
         for lane in start {
-            let own = Arc::clone(shared);
-            match thread::spawn(&lane.to_string(), move || worker::run(&own, lane)) {
+            match spawn_worker(shared, lane) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => give_up(shared, lane, &error),
             }

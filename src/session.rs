@@ -202,7 +202,7 @@ impl Session {
         let merged = self.engine.drain(PER_TICK, &mut |t, lane, kind| {
             answers += fold_answers(book, probe, t, visit);
             pace.note(&kind);
-            probe.note(t, lane, &kind, &book.world);
+            probe.note(t, &kind, &book.world);
             book.write(t, lane, kind, visit);
         });
         probe.losing(merged.losing);

@@ -43,6 +43,13 @@ impl Handle {
         open()
     }
 
+    /// Whether the server thread of that lane sleeps in `epoll_wait`
+    /// (`/proc/self/task/TID/syscall` and `status`, proc(5)). Where the system tells only that it
+    /// sleeps, what the thread `said` it does decides; `None` where it tells nothing.
+    pub fn sleeps_in_epoll_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
+        self.shared.sleeps_in_epoll_wait(lane, said)
+    }
+
     /// As [`super::Engine::send`].
     pub fn send(&self, id: u32, command: Command) {
         let order = Order { id, text: command.to_string() };

@@ -15,7 +15,9 @@ use super::mailbox::{Job, Mailbox};
 use super::table::{Table, Watched};
 use super::tap::{Lane, Side};
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
+use crate::kernel::task::Task;
 use crate::sys::clock::Clock;
+use crate::sys::descriptor;
 
 /// Copies of closed descriptors that the mistake of that name keeps.
 pub(crate) const COPIES_MAX: usize = 64;
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     first_client: AtomicU32,
     /// Where the lanes' producing ends are while no thread has them.
     pub(crate) lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1],
+    /// The files that tell what each thread does.
+    tasks: [Mutex<Option<Task>>; LaneId::MAX_WORKERS as usize + 1],
     /// How long the last thread may wait for clients to close their ends.
     pub(crate) linger: Mutex<Duration>,
     /// The next turn panics.
@@ -92,6 +96,7 @@ impl Shared {
             table: Table::default(),
             lan: parts.lan,
             observed: parts.observed,
+            tasks: Default::default(),
             settings: Mutex::new(settings),
             changes: AtomicU64::new(1),
             ep: Mutex::new(None),
@@ -108,6 +113,24 @@ impl Shared {
             #[cfg(test)]
             panic_next: AtomicBool::new(false),
         }
+    }
+
+    /// Opens the files that tell what the thread `tid` of `lane` does, if anybody wants to know.
+    pub(crate) fn watch_task(&self, lane: LaneId, tid: u32) {
+        if self.observed {
+            let _order = lock(&self.numbers);
+            let task = Task::open(tid, descriptor::out_of_the_way);
+            *lock(&self.tasks[usize::from(lane.0)]) = task.ok();
+        }
+    }
+
+    /// Whether the thread of `lane` sleeps in `epoll_wait`: `said` where the system tells only that
+    /// it sleeps, `None` where it does not even tell that.
+    pub(crate) fn sleeps_in_epoll_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
+        let task = lock(self.tasks.get(usize::from(lane.0))?);
+        let task = task.as_ref()?;
+        let look = task.look().ok()?;
+        Some(look.sleeps_in_epoll_wait(task.tells_call()).unwrap_or(said))
     }
 
     /// A number for an open file, never used before.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
-use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, LaneId, Nanos, Queues};
+use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
 use crate::model::World;
@@ -70,7 +70,7 @@ impl Probe {
             queues_read: Nanos(0),
             last_event: Nanos(0),
             restless: false,
-            sleepers: Sleepers::default(),
+            sleepers: Sleepers::new(server.clone()),
             server,
             question: None,
             fdinfo: None,
@@ -78,10 +78,10 @@ impl Probe {
     }
 
     /// Takes note of an event that is about to be folded.
-    pub(super) fn note(&mut self, t: Nanos, lane: LaneId, kind: &Kind, world: &World) {
+    pub(super) fn note(&mut self, t: Nanos, kind: &Kind, world: &World) {
         self.last_event = t;
         self.restless = true;
-        self.sleepers.note(lane, kind, &self.server);
+        self.sleepers.note(kind);
         if super::changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;

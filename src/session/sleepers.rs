@@ -3,18 +3,16 @@
 
 use crate::engine::Handle;
 use crate::event::{Kind, LaneChange, LaneId, Nanos};
-use crate::kernel::task::Task;
 use crate::model::{Lane, LaneState, Sync, World};
-use crate::sys::descriptor;
 
 /// How long the picture may be in doubt before somebody is asked: a harvest takes less.
 const PATIENCE: u64 = 2_000_000;
 /// The longest time between two questions while nothing happens.
 const LONGEST_GAP: u64 = 64_000_000;
 
-/// The files of the threads that have been asked about, and when to ask again.
+/// What is to be asked, and when.
 pub(super) struct Sleepers {
-    tasks: Vec<(LaneId, u32, Task)>,
+    server: Handle,
     /// The system does not tell.
     blind: bool,
     /// Since when the picture contradicts itself, or is not known.
@@ -31,32 +29,17 @@ struct Answer {
     lanes: Box<[LaneId]>,
 }
 
-impl Default for Sleepers {
-    fn default() -> Self {
-        Self {
-            tasks: Vec::new(),
-            blind: false,
-            doubtful: None,
-            last_asked: Nanos(0),
-            gap: PATIENCE,
-            answer: None,
-        }
-    }
-}
-
 impl Sleepers {
-    /// Something has happened. The files of a thread are opened when it starts: later there may be
-    /// no descriptor for them.
-    pub(super) fn note(&mut self, lane: LaneId, kind: &Kind, server: &Handle) {
+    /// Nothing is to be asked of that server yet.
+    pub(super) fn new(server: Handle) -> Self {
+        let (last_asked, gap) = (Nanos(0), PATIENCE);
+        Self { server, blind: false, doubtful: None, last_asked, gap, answer: None }
+    }
+
+    /// Something has happened.
+    pub(super) fn note(&mut self, kind: &Kind) {
         self.gap = PATIENCE;
-        if let Kind::Lane(LaneChange::Started { tid }) = kind {
-            self.tasks.retain(|(id, ..)| *id != lane);
-            match server.aside(|| Task::open(*tid, descriptor::out_of_the_way)) {
-                Ok(task) => self.tasks.push((lane, *tid, task)),
-                // A thread that is gone already is no reason to give up, a system without /proc is.
-                Err(_) => self.blind |= !std::path::Path::new("/proc/self/task").exists(),
-            }
-        }
+        self.blind &= !matches!(kind, Kind::Lane(LaneChange::Started { .. }));
     }
 
     /// Takes note of whether there is something to ask.
@@ -78,7 +61,10 @@ impl Sleepers {
         (self.last_asked, self.gap) = (now, (self.gap * 2).min(LONGEST_GAP));
         let asked = clock();
         let alive = world.lanes.iter().filter(|lane| lane.is_alive());
-        let lanes = alive.filter(|lane| self.sleeps(lane)).map(|lane| lane.id).collect();
+        let told: Vec<_> = alive.filter_map(|lane| Some((lane.id, self.sleeps(lane)?))).collect();
+        self.blind = told.is_empty();
+        let asleep = told.iter().filter(|(_, sleeps)| *sleeps);
+        let lanes = asleep.map(|(id, _)| *id).collect();
         self.answer = Some(Answer { asked, answered: clock(), lanes });
         true
     }
@@ -91,13 +77,9 @@ impl Sleepers {
         (!lanes.is_empty()).then_some((answer.answered, Kind::Asleep { lanes, since }))
     }
 
-    fn sleeps(&self, lane: &Lane) -> bool {
-        let mut own = self.tasks.iter().filter(|(id, tid, _)| (*id, *tid) == (lane.id, lane.tid));
-        let Some((.., task)) = own.next() else { return false };
-        let Ok(look) = task.look() else { return false };
-        // Where the call is not told, it is the one that the thread said it makes.
+    fn sleeps(&self, lane: &Lane) -> Option<bool> {
         let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
-        look.sleeps_in_epoll_wait(task.tells_call()).unwrap_or(waits)
+        self.server.sleeps_in_epoll_wait(lane.id, waits)
     }
 }
 

@@ -28,7 +28,8 @@ fn is_closed(line: &Value, fd: i64) -> bool {
 
 #[test]
 fn what_is_sent_before_a_close_is_read_by_the_server() {
-    for listener in [["--listen", "127.0.0.1:0"], ["--unix", "@epollscope-sent-before-a-close"]] {
+    let name = format!("@epollscope-sent-before-a-close-{}", std::process::id());
+    for listener in [["--listen", "127.0.0.1:0"], ["--unix", &name]] {
         let mut server = Server::spawn(crate::harness::program().arg("--headless").args(listener));
         for n in 1..=20 {
             let fd = client(&mut server);
