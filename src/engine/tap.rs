@@ -245,7 +245,11 @@ impl Tap {
                         self.hand_over(t.0, lane, kind, &mut drained, sink);
                     }
                 }
-                Source::Ring(index) => self.take_run(index, until, max, &mut drained, sink),
+                Source::Ring(index) => {
+                    self.take_run(index, until, max, &mut drained, sink);
+                    // What others did after this is not to be looked at without what is missing.
+                    self.silent_gap(index, &mut drained, sink);
+                }
             }
         }
         let left = !self.waiting.is_empty() || self.rings.iter_mut().any(|r| r.head().is_some());
@@ -258,7 +262,7 @@ impl Tap {
             // Older events than the watermark may still be waiting.
             drained.watermark = Nanos(self.last);
         } else {
-            self.silent_gaps(&mut drained, sink);
+            (0..self.rings.len()).for_each(|index| self.silent_gap(index, &mut drained, sink));
         }
         drained
     }
@@ -328,16 +332,19 @@ impl Tap {
         self.scratch = scratch;
     }
 
-    /// Gaps of producers that have been silent since they lost something: nothing of theirs is
+    /// The gap of a producer that has lost something since its last record: nothing of it is
     /// waiting, so this is the place.
-    fn silent_gaps(&mut self, drained: &mut Drained, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) {
-        for index in 0..self.rings.len() {
-            let ring = &self.rings[index];
-            if ring.records.is_empty() && ring.bounds.lost.load(Ordering::Relaxed) > 0 {
-                let lost = ring.bounds.lost.swap(0, Ordering::SeqCst);
-                let lane = ring.lane;
-                self.hand_over(self.last, lane, Kind::Gap { lost }, drained, sink);
-            }
+    fn silent_gap(
+        &mut self,
+        index: usize,
+        drained: &mut Drained,
+        sink: &mut dyn FnMut(Nanos, LaneId, Kind),
+    ) {
+        let ring = &self.rings[index];
+        if ring.records.is_empty() && ring.bounds.lost.load(Ordering::Relaxed) > 0 {
+            let lost = ring.bounds.lost.swap(0, Ordering::SeqCst);
+            let lane = ring.lane;
+            self.hand_over(self.last, lane, Kind::Gap { lost }, drained, sink);
         }
     }
 
@@ -427,6 +434,40 @@ mod tests {
         let names: Vec<_> = seen.iter().map(|(.., kind)| name(kind)).collect();
         assert_eq!(names, ["turn 7", "read 7", "turn 8", "read 7", "turn 9", "other", "turn 10"]);
         assert!(seen.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn a_gap_comes_before_what_others_did_later() {
+        let (mut lanes, _side, mut tap) = tap(&[1, 2], 8);
+        // The first lane loses what it does after its eighth event; the second goes on.
+        (0..12).for_each(|n| push(&mut lanes[0], n));
+        lanes[0].rest();
+        (0..4).for_each(|n| push(&mut lanes[1], n));
+        lanes[1].rest();
+        let mut seen = Vec::new();
+        let drained = tap.drain(10, &mut |_, lane, kind| seen.push((lane, kind)));
+        assert!(drained.more, "the bound was reached");
+        let gap = seen.iter().position(|(_, kind)| matches!(kind, Kind::Gap { .. }));
+        let other = seen.iter().position(|(lane, _)| *lane == LaneId(2));
+        assert!(gap.is_some() && gap < other, "{seen:?}");
+    }
+
+    #[test]
+    fn a_gap_stands_where_it_begins() {
+        let (mut lanes, _side, mut tap) = tap(&[1, 2], 8);
+        (0..12).for_each(|n| push(&mut lanes[0], n));
+        lanes[0].rest();
+        push(&mut lanes[1], 99);
+        lanes[1].rest();
+        // There is room again before anybody has come to what is missing.
+        let _four = tap.drain(4, &mut |_, _, _| {});
+        push(&mut lanes[0], 12);
+        lanes[0].rest();
+        let mut seen = all(&mut tap);
+        seen.drain(..4);
+        let gap = |kind: &Kind| matches!(kind, Kind::Gap { .. });
+        let names: Vec<_> = seen.iter().map(|(_, lane, kind)| (lane.0, gap(kind))).collect();
+        assert_eq!(names, [(1, true), (2, false), (1, false)], "{seen:?}");
     }
 
     #[test]

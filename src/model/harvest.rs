@@ -185,10 +185,20 @@ impl World {
         let stood: Vec<_> = places.iter().flatten().collect();
         for pair in stood.windows(2) {
             let [first, second] = pair else { continue };
-            if first > second && stood_behind(&list[**first], &list[**second], c.from) {
-                c.differences.push(Difference::Order(list[**first].key));
+            let (one, other) = (&list[**first], &list[**second]);
+            let settled = |entry: &ReadyEntry| self.is_settled(entry, c.from);
+            let placed = settled(one) && settled(other);
+            if first > second && placed && stood_behind(one, other) {
+                c.differences.push(Difference::Order(one.key));
             }
         }
+    }
+
+    /// Whether an entry had its place when the harvest began, and kept it: what was woken since may
+    /// have been dropped first, and listed again.
+    fn is_settled(&self, entry: &ReadyEntry, from: Seq) -> bool {
+        let woken = self.instance.interest.get(entry.key).and_then(|watch| watch.woken);
+        !entry.unsure && entry.seq <= from && woken.is_none_or(|(seq, _)| seq <= from)
     }
 
     /// Whether polling the file is known to find that registration ready.
@@ -371,11 +381,9 @@ impl World {
 /// Whether the first entry, which the model has behind the second one, is known to have stood
 /// there. Two signals may have been queued in another order than the callbacks were called, so the
 /// wake-ups must be far apart; what one harvest put back is in its order.
-fn stood_behind(first: &ReadyEntry, second: &ReadyEntry, from: Seq) -> bool {
-    let sure = |entry: &ReadyEntry| !entry.unsure && entry.seq <= from;
+fn stood_behind(first: &ReadyEntry, second: &ReadyEntry) -> bool {
     let together = first.seq == second.seq;
-    let apart = first.since.since(second.since) > Check::PATIENCE;
-    sure(first) && sure(second) && (together || apart)
+    together || first.since.since(second.since) > Check::PATIENCE
 }
 
 impl Comparison<'_> {

@@ -120,9 +120,9 @@ fn the_gaps_add_up_to_what_was_lost() {
     let many = 20_000;
     let (told, lost) = told_and_lost(10 + usize::try_from(many).unwrap());
     assert!(lost > 0, "all {told} were told");
-    // At the end the thread has gone to sleep once more and was interrupted, or it has not.
+    // At the end the thread has gone to sleep once more, was interrupted, and said so, or it has not.
     let (all, expected) = (told + lost, few + many * EVENTS_A_LINE);
-    assert!(all.abs_diff(expected) <= 2, "{told} were told and {lost} lost of {expected}");
+    assert!(all.abs_diff(expected) <= 3, "{told} were told and {lost} lost of {expected}");
 }
 
 /// A program whose output nobody reads.

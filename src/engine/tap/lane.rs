@@ -46,6 +46,8 @@ pub struct Lane {
     /// The time of the last event of this lane, in the ring or the side channel.
     floor: u64,
     resting: bool,
+    /// The time of the first event that was lost since the last gap.
+    lost_from: u64,
     /// An event that the server turned to: it travels with the next call.
     turned: Option<(Fd, FileId)>,
     pub(super) clock: Clock,
@@ -61,8 +63,8 @@ impl Lane {
         side: Arc<Side>,
     ) -> Self {
         let batch = Vec::with_capacity(BATCH + LONGEST);
-        let (base, last, floor, resting, turned) = (0, 0, 0, true, None);
-        Self { id, ring, bounds, batch, base, last, floor, resting, turned, clock, side }
+        let (base, last, floor, lost_from, resting, turned) = (0, 0, 0, 0, true, None);
+        Self { id, ring, bounds, batch, base, last, floor, resting, lost_from, turned, clock, side }
     }
 
     /// Whose lane it is.
@@ -292,7 +294,10 @@ impl Lane {
                     self.write(self.batch[index]);
                 }
             } else {
-                self.bounds.lost.fetch_add(head.events(), Ordering::SeqCst);
+                let before = self.bounds.lost.fetch_add(head.events(), Ordering::SeqCst);
+                if before == 0 {
+                    self.lost_from = t;
+                }
             }
         }
     }
@@ -311,7 +316,8 @@ impl Lane {
         }
         let lost = self.bounds.lost.swap(0, Ordering::SeqCst);
         if lost > 0 {
-            self.write_at(t - 1, record::gap(lost));
+            // Where it begins: what others did since then cannot be understood without it.
+            self.write_at(self.lost_from.clamp(self.base, t - 1), record::gap(lost));
         }
         true
     }
