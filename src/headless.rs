@@ -43,6 +43,9 @@ const LOAD: usize = 500;
 const REST: u32 = 3;
 /// The longest rest: on a busy machine most of the time that writing took was that of others.
 const REST_MAX: Duration = Duration::from_secs(1);
+/// After so many ticks in a row in which no thread of the server was at work there is nobody to
+/// rest for: a thread under load is found asleep now and then.
+const CALM: u32 = 3;
 /// The longest line of standard input, bytes.
 const LONGEST: usize = 4096;
 /// Lines of standard input that are taken at a time; more wait in the pipe.
@@ -102,6 +105,7 @@ async fn serve(
         }
     };
     tokio::pin!(end);
+    let mut idle = 0;
     loop {
         let mut written = Ok(());
         let (begun, waited) = (Instant::now(), out.waited());
@@ -119,9 +123,10 @@ async fn serve(
         out.flush_with_list(session.world())?;
         // The time in which the reader of the output did not read is no work.
         let rest = out.rest(begun.elapsed().saturating_sub(out.waited().saturating_sub(waited)));
+        idle = if drained.idle { idle + 1 } else { 0 };
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
-            (true, _) if rest.is_zero() || drained.idle => Some(Duration::ZERO),
+            (true, _) if rest.is_zero() || idle >= CALM => Some(Duration::ZERO),
             (_, events) if events > LOAD => Some(rest.max(GATHER_MORE)),
             _ => Some(GATHER),
         };
