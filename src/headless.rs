@@ -40,7 +40,7 @@ const GATHER_MORE: Duration = Duration::from_millis(66);
 /// See [`GATHER_MORE`].
 const LOAD: usize = 500;
 /// How many times longer than it took to write events it rests before the next, under load.
-const REST: u32 = 3;
+const REST: u32 = 4;
 /// The longest rest: on a busy machine most of the time that writing took was that of others.
 const REST_MAX: Duration = Duration::from_secs(1);
 /// After so many ticks in a row in which no thread of the server was at work there is nobody to
