@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::harness::write;
+
 /// Actors of a short case.
 const PIPE: &str = "e = { kind = \"epoll\" }\np = { kind = \"pipe\" }";
 
@@ -56,7 +58,7 @@ fn file(name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases");
     std::fs::create_dir_all(&dir).unwrap();
     let path = dir.join(format!("{name}.toml"));
-    std::fs::write(&path, text).unwrap();
+    write(&path, text);
     path
 }
 

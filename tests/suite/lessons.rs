@@ -20,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::Value;
 
-use crate::harness::{end_of, program};
+use crate::harness::{end_of, program, write};
 
 /// How a learner answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,7 +336,7 @@ const REFUSES: &str = "format = 1\nid = \"x\"\ntitle = \"t\"\nabout = \"a\"\nlev
 #[test]
 fn a_step_that_cannot_be_made_is_left_out_without_a_screen() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("refuses.toml");
-    std::fs::write(&path, REFUSES).unwrap();
+    write(&path, REFUSES);
     let out = program().arg("lesson").arg(&path).arg("--json").output().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{check, lines};
+use crate::harness::write;
 
 /// The lesson with its last question's mark, of those that the kernel decides, at another answer.
 fn mismarked(text: &str) -> Option<String> {
@@ -29,7 +30,7 @@ fn a_mark_at_the_wrong_answer_is_noticed_in_every_lesson() {
         let text = std::fs::read_to_string(&path).unwrap();
         let lesson = path.extension().is_some_and(|e| e == "toml");
         if let Some(wrong) = lesson.then(|| mismarked(&text)).flatten() {
-            std::fs::write(dir.join(path.file_name().unwrap()), wrong).unwrap();
+            write(&dir.join(path.file_name().unwrap()), wrong);
             made += 1;
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{PIPE, case, check, endless, file, lines};
+use crate::harness::write;
 
 const ADD: &str = "[[steps]]\ndo = \"add\"\nep = \"e\"\nfd = \"p.r\"\nmask = \"IN\"\n\n";
 
@@ -144,7 +145,7 @@ fn a_list_that_is_not_read_while_a_harvest_is_held_is_not_empty() {
 fn with_userfaultfd(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
     let needs = "level = \"core\"\nneeds = [\"userfaultfd\"]\n";
-    std::fs::write(path, text.replace("level = \"core\"\n", needs)).unwrap();
+    write(path, text.replace("level = \"core\"\n", needs));
 }
 
 #[test]
