@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, LaneId, Mask, Nanos, Output, Seq, SyscallRecord, WatchKey,
+    Call, Delivery, EdgeLog, FileKind, LaneId, Mask, Nanos, Output, Seq, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
@@ -289,6 +289,7 @@ impl World {
         // Which of two harvests at the same time put its entries back first is not known.
         let both = self.is_overlapped(c.lane, c.from);
         let (seq, since) = (self.seq, self.t);
+        let again = self.listed_by_more_room(c);
         let (instance, added) = (&mut self.instance, &mut self.delta.added);
         let (interest, changed) = (&mut instance.interest, &mut instance.interest_changed);
         let reported = c.events.iter().filter_map(|event| {
@@ -298,10 +299,12 @@ impl World {
                 After::Disarmed(left) => {
                     entry.mask = left;
                     *changed = seq;
-                    return None;
+                    again.contains(&key).then_some((Reason::Perhaps, true))?
                 }
                 After::Back => (Reason::PutBack, both),
-                After::Gone if c.listed_again(entry) => (Reason::Perhaps, true),
+                After::Gone if again.contains(&key) || c.listed_again(entry) => {
+                    (Reason::Perhaps, true)
+                }
                 After::Gone => return None,
             };
             Some(ReadyEntry { key, why, since, seq, unsure })
@@ -325,6 +328,20 @@ impl World {
         // There are some already if the list became known just now.
         list.append(&mut instance.ready.entries);
         instance.ready.entries = list;
+    }
+
+    /// What a wake-up for room that nobody tells may have listed again while the harvest copied it
+    /// out, armed or not by the time (`ep_done_scan`): each buffer that the peer of a UNIX socket
+    /// takes wakes its writer (`unix_write_space`), and only the first one after a refusal signals.
+    fn listed_by_more_room(&self, c: &Comparison<'_>) -> Vec<WatchKey> {
+        let by_room = |key: &WatchKey| {
+            c.taken.iter().any(|ready| ready.key == *key && ready.why == Reason::Room)
+        };
+        let is_unix = |key: &WatchKey| {
+            self.files.get(&key.file).is_some_and(|file| file.what == FileKind::Unix)
+        };
+        let room = c.events.iter().filter(|event| event.mask.has(Mask::OUT));
+        room.map(InterestList::key_of).filter(by_room).filter(is_unix).collect()
     }
 
     /// Whether another thread was going through the list at the same time.

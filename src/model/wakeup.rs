@@ -451,4 +451,18 @@ mod tests {
         let s = start().ctl(1, CtlOp::Mod, 7, LEVEL | OUT).send(1, 7, 10, -1).shut_down(1, 7);
         check(&s.turn(1, &[(7, OUT)]), "7");
     }
+
+    #[test]
+    fn room_that_a_unix_peer_makes_in_a_harvest_may_list_again() {
+        let out = Mask::OUT | Mask::ONESHOT;
+        for (mask, listed) in [(out, "(7)"), (Mask::OUT | Mask::ET, "(7)"), (Mask::OUT, "7")] {
+            let full = Scenario::new().unix_client(7, mask).report(1, &[(7, OUT)]);
+            let full = full.ctl_polled(1, (CtlOp::Mod, 7, mask), Mask::EMPTY, 1000);
+            let s = full.enter(1).wakeup(7, OUT, None).report(1, &[(7, OUT)]);
+            assert_eq!(s.ready().as_deref(), Some(listed), "{mask}");
+            // Nothing is left of it when it was polled.
+            let s = s.enter(1).asleep(&[1]);
+            assert_eq!(s.ready().as_deref(), Some(""), "{mask}");
+        }
+    }
 }
