@@ -58,6 +58,7 @@ impl Runner {
         let lane = self.caller(doing, who)?;
         let number = self.stage.number(fd)?;
         let kernel = self.kernel_reads(doing, lane, number, n)?;
+        self.see_read(number, kernel.unwrap_or(0));
         let model = self.machine.read(number, n.into());
         doing.result(outcome(kernel), outcome(model));
         Ok(())

@@ -88,6 +88,16 @@ impl Runner {
         self.timely |= changed > 1;
     }
 
+    /// A read that took more than the model has shows that a timer of TCP brought it meanwhile.
+    pub(super) fn see_read(&mut self, fd: Fd, read: u64) {
+        if !self.machine.follows(fd) {
+            return;
+        }
+        let flow = self.stage.flows().into_iter().find(|(_, other, _)| *other == fd);
+        let came = |(_, _, flow)| self.machine.came_before_read(fd, read, flow);
+        self.timely |= flow.is_some_and(came);
+    }
+
     /// A call that does nothing to a connection was made while a timer of TCP did: it is open
     /// which was first.
     pub(super) fn watch_flows(&mut self, action: &Action) {

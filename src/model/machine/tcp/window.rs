@@ -183,6 +183,20 @@ impl Machine {
         self.settle();
     }
 
+    /// A read took so many bytes from the connection that is followed: what is missing here came
+    /// after it was told and before the read, if the stream had come so far by now. Whether any was.
+    pub fn came_before_read(&mut self, fd: Fd, read: u64, flow: Flow) -> bool {
+        let Some((side, tcp)) = self.connection(fd) else { return false };
+        let own = tcp.half(side);
+        let missing = read.saturating_sub(own.inbox);
+        let received = own.arrived + missing;
+        let came = missing > 0 && missing <= own.coming.bytes && received <= flow.received;
+        if came {
+            self.flows(fd, Flow { received, over: Over::No, ..flow });
+        }
+        came
+    }
+
     /// Whether that end of a connection that is followed has room.
     pub fn has_room(&mut self, fd: Fd, writable: bool) {
         let mut wakes = self.wakes();

@@ -95,7 +95,7 @@ impl Script {
                 self.machine.fill(fd);
                 "0".to_owned()
             }
-            "follow" | "flows" | "came" | "room" | "noroom" => self.flow(fd, words),
+            "follow" | "flows" | "came" | "room" | "noroom" | "shows" => self.flow(fd, words),
             "close" => done(self.machine.close(fd)),
             "reset" => done(self.machine.reset(fd)),
             "dup" => {
@@ -141,6 +141,10 @@ impl Script {
             "follow" => self.machine.follow(fd),
             "flows" => self.machine.flows(fd, flow),
             "came" => self.machine.came(fd, received),
+            "shows" => {
+                let read = words.get(3).and_then(|word| word.parse().ok()).unwrap_or(0);
+                return u8::from(self.machine.came_before_read(fd, read, flow)).to_string();
+            }
             _ => self.machine.has_room(fd, words[0] == "room"),
         }
         "0".to_owned()

@@ -64,6 +64,25 @@ fn a_stream_comes_as_far_as_it_is_told() {
 }
 
 #[test]
+fn a_read_shows_what_came_after_the_last_telling() {
+    let mut script = followed();
+    script.run(
+        "add e s IN|ET
+         write c 1000 = 1000
+         flows s 400
+         wait e = s IN
+         shows s 400 400 = 0
+         shows s 900 600 = 1
+         wait e = s IN
+         read s 600 = 600
+         shows s 900 400 = 0
+         read s = EAGAIN
+         shows s 900 300 = 1
+         read s = 300",
+    );
+}
+
+#[test]
 fn data_to_a_closed_sender_is_answered_with_a_reset_by_who_has_seen_no_end() {
     let closed = "write c 1000
          flows s 400
