@@ -1,6 +1,6 @@
 //! What the user asked for: the command line and the configuration file.
 //!
-//! There is one definition of every option ([`options`]), from which the parser, `--help`, the
+//! There is one definition of every option (`options`), from which the parser, `--help`, the
 //! manual page, the completions and the keys of the configuration file are made. The words of the
 //! values are those of the commands. This module starts nothing: it says what is to be done.
 

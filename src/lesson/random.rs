@@ -131,7 +131,7 @@ fn shrunk(seed: u64, mut case: Case, first: Difference, flaw: Option<Flaw>) -> F
     Found { seed, case, step: last.step, what: last.text }
 }
 
-/// What is asked of [`check`].
+/// What is asked of [`check()`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random {
     /// The sequences.

@@ -5,7 +5,8 @@ use std::fmt;
 use super::super::{LaneId, Nanos, Trigger};
 use super::{Command, Scope, Target, UNITS};
 
-/// Prints a time as [`parse_duration`] reads it, in the largest unit that divides it.
+/// Prints a time as [`parse_duration`](super::parse_duration) reads it, in the largest unit that
+/// divides it.
 pub fn print_duration(time: Nanos) -> String {
     let (unit, scale) =
         UNITS.iter().find(|(_, scale)| time.0.is_multiple_of(*scale)).unwrap_or(&UNITS[4]);

@@ -21,8 +21,7 @@ pub struct Happening {
     pub kind: Kind,
 }
 
-/// What there was to see after a step, by the kernel or by the model, in the words
-/// of [`Expect`](crate::lesson::case::Expect).
+/// What there was to see after a step, by the kernel or by the model, in the words of [`Expect`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// What the call returned; `None` for one that hands over events, or has not returned.
