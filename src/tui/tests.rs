@@ -1,5 +1,7 @@
 //! Key strings through the real app, and whole screens as text.
 
+pub(crate) mod styles;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

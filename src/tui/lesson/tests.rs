@@ -1,5 +1,7 @@
 //! A lesson through the real app: keys, reports made by hand, whole screens as text.
 
+mod styles;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
