@@ -17,6 +17,7 @@ pub mod quiz;
 pub mod random;
 mod room;
 pub mod run;
+pub mod skip;
 mod stage;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};

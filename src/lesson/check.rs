@@ -3,6 +3,7 @@
 mod find;
 mod line;
 mod question;
+mod tally;
 mod tries;
 
 use std::io::{self, BufWriter, Write};
@@ -17,8 +18,10 @@ use super::child::{PlayError, Player};
 use super::print::one_line;
 use super::random::{self, Plan, Random};
 use super::run::{Mismatch, Report};
+use super::skip::Skip;
 use crate::sys::standard::Stdout;
 use find::Found;
+use tally::Tally;
 use tries::Try;
 
 /// The status of a run in which a case failed.
@@ -43,7 +46,7 @@ enum Verdict {
     /// As it says, with so many comparisons.
     Passed { agreed: u64 },
     /// It could not be run here.
-    Skipped(String),
+    Skipped(Skip),
     /// Not as it says.
     Failed(Failure),
 }
@@ -63,14 +66,6 @@ struct Failure {
     reason: Option<String>,
 }
 
-/// How many cases came out how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
 /// Runs all that is asked for and writes what came out to standard output. Returns the exit
 /// status.
 ///
@@ -86,7 +81,7 @@ pub fn run(check: &Check) -> Result<u8, Error> {
     }
     let found = find::all(&check.paths).map_err(Error::Usage)?;
     match run_all(check, &found, &mut BufWriter::new(Stdout::default())) {
-        Ok(tally) => Ok(if tally.failed == 0 { 0 } else { FAILED }),
+        Ok(tally) => Ok(if tally.none_failed() { 0 } else { FAILED }),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),
     }
@@ -97,11 +92,7 @@ fn run_all(check: &Check, found: &[Found], out: &mut impl Write) -> io::Result<T
     for file in found {
         let begin = Instant::now();
         let verdict = run_one(&file.case, check.timeout);
-        match &verdict {
-            Verdict::Passed { .. } => tally.passed += 1,
-            Verdict::Skipped(_) => tally.skipped += 1,
-            Verdict::Failed(_) => tally.failed += 1,
-        }
+        tally.count(&file.case.id, &verdict);
         if check.json {
             line::json(out, file, &verdict, begin.elapsed())?;
         } else {
@@ -109,7 +100,11 @@ fn run_all(check: &Check, found: &[Found], out: &mut impl Write) -> io::Result<T
         }
         out.flush()?;
     }
-    line::summary(out, tally, check.json)?;
+    if check.json {
+        tally.json(out)?;
+    } else {
+        tally.words(out)?;
+    }
     out.flush()?;
     Ok(tally)
 }
@@ -124,7 +119,7 @@ fn run_one(case: &Case, timeout: Duration) -> Verdict {
 fn attempt(case: &Case, end: Instant, timeout: Duration) -> Try {
     let left = || end.saturating_duration_since(Instant::now());
     let ended = |at: usize, step: Option<&Step>, error: PlayError| match error {
-        PlayError::Skipped(why) => Try::OnTime(Verdict::Skipped(why)),
+        PlayError::Skipped(skip) => Try::OnTime(Verdict::Skipped(skip)),
         PlayError::Late(_) => {
             let why = format!("the case was not over within {timeout:?}");
             Try::Endless(failure(at, step, why))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Step};
 use super::run::Report;
+use super::skip::Skip;
 
 pub use player::{PlayError, Player};
 pub use serve::serve;
@@ -38,7 +39,7 @@ enum Reply {
     /// The case has no more steps.
     Over,
     /// The system does not grant what the case needs.
-    Skipped(String),
+    Skipped(Skip),
     /// It could not be done; everything is as it was before. A step of the case is passed over.
     Refused(String),
     /// It could not be done, and nothing more can be.

@@ -26,8 +26,9 @@ use crate::kernel::fdinfo::Registration;
 use crate::model::{Machine, Woke};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Need, Step};
+use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Step};
 use super::room;
+use super::skip::{Skip, SkipCause};
 use super::stage::job::Query;
 use super::stage::{MAIN, Stage, StageError, grants};
 use counters::Counters;
@@ -43,7 +44,7 @@ pub use report::{Between, Happening, Mismatch, Observed, Report};
 pub(crate) enum RunError {
     /// The system does not grant what the case needs.
     #[error("{0}")]
-    Skipped(String),
+    Skipped(Skip),
     /// The step asks for what cannot be done now; nothing was done.
     #[error("{0}")]
     Refused(String),
@@ -140,15 +141,17 @@ impl Runner {
     /// # Errors
     /// As [`Runner::start`].
     pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
-        room::fits(&case).map_err(RunError::Skipped)?;
+        room::fits(&case).map_err(|why| lacks(SkipCause::TooFewDescriptors, why))?;
         let clock = Clock::start();
         let stage = Stage::new(clock)?;
         for need in &case.needs {
-            grants(*need).map_err(|errno| skipped(*need, errno))?;
+            let refused = grants(*need).map_err(|errno| format!("{need} is refused ({errno})"));
+            refused.map_err(|why| lacks(SkipCause::Refused(*need), why))?;
         }
         if uses_loopback(&case) {
-            let down = |e| RunError::Skipped(format!("there is no loopback interface: {e}"));
-            stage.reaches_itself().map_err(down)?;
+            let down = |e| format!("there is no loopback interface: {e}");
+            let reached = stage.reaches_itself().map_err(down);
+            reached.map_err(|why| lacks(SkipCause::NoLoopback, why))?;
         }
         let mut runner = Self {
             clock,
@@ -347,8 +350,8 @@ impl Runner {
     }
 }
 
-fn skipped(need: Need, errno: Errno) -> RunError {
-    RunError::Skipped(format!("{need} is refused ({errno})"))
+fn lacks(cause: SkipCause, why: String) -> RunError {
+    RunError::Skipped(Skip::new(cause, why))
 }
 
 /// Whether anything of the case is sent over the loopback interface.

@@ -8,14 +8,14 @@ use serde::Serialize;
 use crate::lesson::run::{Between, Mismatch};
 
 use super::find::Found;
-use super::{Failure, Tally, Verdict, shown};
+use super::{Failure, Verdict, shown};
 
 /// A case in words: a line, and below it what went wrong.
 pub(super) fn words(out: &mut impl Write, file: &Found, verdict: &Verdict) -> io::Result<()> {
     let name = &file.case.id;
     match verdict {
         Verdict::Passed { .. } => writeln!(out, "ok {name}"),
-        Verdict::Skipped(why) => writeln!(out, "skip {name}: {why}"),
+        Verdict::Skipped(skip) => writeln!(out, "skip {name}: {skip}"),
         Verdict::Failed(failure) => {
             writeln!(out, "FAIL {name}")?;
             writeln!(out, "  {}", place(file, failure))?;
@@ -76,6 +76,8 @@ struct Object<'a> {
     action: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mismatches: Vec<Difference<'a>>,
 }
@@ -126,11 +128,15 @@ pub(super) fn json(
         line: None,
         action: None,
         reason: None,
+        cause: None,
         mismatches: Vec::new(),
     };
     match verdict {
         Verdict::Passed { agreed } => object.agreed = Some(*agreed),
-        Verdict::Skipped(why) => (object.result, object.reason) = ("skip", Some(why.as_str())),
+        Verdict::Skipped(skip) => {
+            (object.result, object.reason) = ("skip", Some(skip.why.as_str()));
+            object.cause = Some(skip.cause.to_string());
+        }
         Verdict::Failed(failure) => {
             object.result = "fail";
             (object.step, object.line) = (Some(failure.step), Some(failure.line));
@@ -141,14 +147,4 @@ pub(super) fn json(
     }
     serde_json::to_writer(&mut *out, &object)?;
     writeln!(out)
-}
-
-/// How many came out how.
-pub(super) fn summary(out: &mut impl Write, tally: Tally, json: bool) -> io::Result<()> {
-    if json {
-        serde_json::to_writer(&mut *out, &tally)?;
-        return writeln!(out);
-    }
-    let Tally { passed, failed, skipped } = tally;
-    writeln!(out, "{passed} passed, {failed} failed, {skipped} skipped")
 }

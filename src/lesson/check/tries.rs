@@ -2,6 +2,7 @@
 //! out late says nothing.
 
 use crate::event::Nanos;
+use crate::lesson::skip::{Skip, SkipCause};
 
 use super::{Failure, Verdict};
 
@@ -43,7 +44,8 @@ pub(super) fn settled(mut run: impl FnMut() -> Try) -> Verdict {
         let reason = format!("{MOST} times the same, though {ms} ms late");
         return Verdict::Failed(Failure { reason: Some(reason), ..failure });
     }
-    Verdict::Skipped(format!("this machine is too busy for timers: {ms} ms late"))
+    let why = format!("this machine is too busy for timers: {ms} ms late");
+    Verdict::Skipped(Skip::new(SkipCause::TooBusy, why))
 }
 
 #[cfg(test)]
@@ -85,7 +87,7 @@ mod tests {
             Verdict::Passed { agreed: 7 },
             Verdict::Failed(failure("x")),
             Verdict::Failed(died),
-            Verdict::Skipped("userfaultfd is refused".to_owned()),
+            Verdict::Skipped(Skip::new(SkipCause::NoProc, "needs /proc")),
         ] {
             let now = Try::OnTime(verdict.clone());
             assert_eq!(of(std::slice::from_ref(&now)), (verdict.clone(), 1));
@@ -98,8 +100,9 @@ mod tests {
         let endless = Try::Endless(failure("x"));
         assert_eq!(of(std::slice::from_ref(&endless)), (Verdict::Failed(failure("x")), 1));
         let (verdict, made) = of(&[late("x"), late("x"), endless]);
-        let why = "this machine is too busy for timers: 20 ms late".to_owned();
-        assert_eq!((verdict, made), (Verdict::Skipped(why), 3));
+        let why = "this machine is too busy for timers: 20 ms late";
+        let skip = Skip::new(SkipCause::TooBusy, why);
+        assert_eq!((verdict, made), (Verdict::Skipped(skip), 3));
     }
 
     #[test]

@@ -15,13 +15,14 @@ use super::frame::{pack, unpack};
 use super::{Reply, Request, SUBCOMMAND};
 use crate::lesson::case::{Case, Step};
 use crate::lesson::run::Report;
+use crate::lesson::skip::{Skip, SkipCause};
 
 /// Why a request has no report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlayError {
     /// The system does not grant what the case needs.
     #[error("{0}")]
-    Skipped(String),
+    Skipped(Skip),
     /// It cannot be done now; the case goes on as it was.
     #[error("{0}")]
     Refused(String),
@@ -91,7 +92,8 @@ impl Player {
     fn spawn(program: &Path, deadline: Duration) -> Result<Self, PlayError> {
         // What a thread sleeps in, and what is registered, is read there (proc(5)).
         if !Path::new("/proc/self/task").exists() {
-            return Err(PlayError::Skipped("needs /proc, which is not mounted".to_owned()));
+            let why = "needs /proc, which is not mounted";
+            return Err(PlayError::Skipped(Skip::new(SkipCause::NoProc, why)));
         }
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
@@ -289,9 +291,9 @@ impl Player {
             Reply::Report(report) => Ok(Some(*report)),
             Reply::Over => Ok(None),
             Reply::Refused(why) => Err(PlayError::Refused(why)),
-            Reply::Skipped(why) => {
+            Reply::Skipped(skip) => {
                 self.kill();
-                Err(PlayError::Skipped(why))
+                Err(PlayError::Skipped(skip))
             }
             Reply::Failed(why) => {
                 self.kill();

@@ -124,7 +124,7 @@ fn carry_out(runner: &mut Option<Runner>, request: Request) -> Reply {
     match done {
         Ok(Some(report)) => Reply::Report(Box::new(report)),
         Ok(None) => Reply::Over,
-        Err(RunError::Skipped(why)) => Reply::Skipped(why),
+        Err(RunError::Skipped(skip)) => Reply::Skipped(skip),
         Err(RunError::Refused(why)) => Reply::Refused(why),
         Err(RunError::Failed(why)) => Reply::Failed(why),
     }

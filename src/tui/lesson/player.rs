@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::lesson::case::{Case, Step};
 use crate::lesson::child::{PlayError, Player};
 use crate::lesson::run::Report;
+use crate::lesson::skip::{Skip, SkipCause};
 use crate::sys::thread;
 
 /// How long a step may take: the longest sleep of one, many times over.
@@ -117,7 +118,7 @@ fn play(case: &Case, asked: &orders::Receiver<Order>, sink: &Sink, stopped: &Own
             player
         }
         Err(error) => {
-            sink.tell(News::Stopped(why(&error, case)));
+            sink.tell(News::Stopped(why(&error)));
             return;
         }
     };
@@ -129,7 +130,7 @@ fn play(case: &Case, asked: &orders::Receiver<Order>, sink: &Sink, stopped: &Own
         let news = match asked.and_then(|()| wait(&mut player, stopped)) {
             Ok(Some(report)) => News::Report(Box::new(report)),
             Ok(None) => News::Over,
-            Err(error) if error.is_final() => News::Stopped(why(&error, case)),
+            Err(error) if error.is_final() => News::Stopped(why(&error)),
             Err(error) => News::Refused(error.to_string()),
         };
         let last = matches!(news, News::Stopped(_));
@@ -163,31 +164,28 @@ fn wait(player: &mut Player, stopped: &OwnedFd) -> Result<Option<Report>, PlayEr
 }
 
 /// The reason in words for the learner.
-fn why(error: &PlayError, case: &Case) -> String {
-    if let PlayError::Skipped(why) = error {
-        let refused = |need: &String| why.starts_with(need.as_str());
-        if let Some(need) = case.needs.iter().map(ToString::to_string).find(refused) {
-            return format!("this lesson needs {need}: {why}. As root it may run");
+fn why(error: &PlayError) -> String {
+    match error {
+        PlayError::Skipped(Skip { cause: SkipCause::Refused(need), why }) => {
+            format!("this lesson needs {need}: {why}. As root it may run")
         }
+        other => other.to_string(),
     }
-    error.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lesson::catalog;
+    use crate::lesson::case::Need;
 
     #[test]
     fn only_what_root_may_do_is_said_to_run_as_root() {
-        let case = catalog::find("inside-the-scan").expect("it is there");
-        let case = case.parse().unwrap_or_else(|errors| panic!("{errors}"));
-        let said = |text: &str| why(&PlayError::Skipped(text.to_owned()), &case);
+        let said = |cause, text: &str| why(&PlayError::Skipped(Skip::new(cause, text)));
         assert_eq!(
-            said("userfaultfd is refused (EPERM)"),
+            said(SkipCause::Refused(Need::Userfaultfd), "userfaultfd is refused (EPERM)"),
             "this lesson needs userfaultfd: userfaultfd is refused (EPERM). As root it may run"
         );
         let room = "it has 70 descriptors open at a time, a case may have 45 (RLIMIT_NOFILE is 64)";
-        assert_eq!(said(room), room);
+        assert_eq!(said(SkipCause::TooFewDescriptors, room), room);
     }
 }
