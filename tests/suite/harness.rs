@@ -151,7 +151,8 @@ impl Server {
 
     /// The epoll instance's descriptor.
     pub(crate) fn epoll(&self) -> i64 {
-        self.ever("epoll_create1", |l| l["call"] == "epoll_create1")["ret"].as_i64().unwrap()
+        let made = |l: &Value| l["kind"] == "call" && l["call"] == "epoll_create1";
+        self.ever("epoll_create1", made)["ret"].as_i64().unwrap()
     }
 
     /// Connects a client and returns it with the server's descriptor for it.

@@ -10,6 +10,7 @@ mod gaps;
 mod harness;
 mod headless;
 mod house;
+mod interest;
 mod lessons;
 mod pty;
 mod random;

@@ -1,102 +1,13 @@
 //! What the program says against what the kernel and strace say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::dice::Dice;
-use crate::harness::{Client, PATIENCE, Server, is_call, program};
-
-/// The interest list as the kernel has it: number and mask of each registration, sorted.
-fn fdinfo(pid: u32, epoll: i64) -> Vec<(i64, u32)> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{epoll}")).unwrap();
-    let mut list: Vec<_> = text
-        .lines()
-        .filter(|line| line.starts_with("tfd:"))
-        .map(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            (words[1].parse().unwrap(), u32::from_str_radix(words[3], 16).unwrap())
-        })
-        .collect();
-    list.sort_unstable();
-    list
-}
-
-/// The interest list as the program's own calls imply it, folded by this test anew.
-fn folded(lines: &[Value]) -> Vec<i64> {
-    let mut list = BTreeSet::new();
-    for line in lines.iter().filter(|l| l["kind"] == "call" && l["errno"].is_null()) {
-        let fd = line["fd"].as_i64();
-        match (line["call"].as_str().unwrap(), line["op"].as_str()) {
-            ("epoll_ctl", Some("EPOLL_CTL_ADD")) => {
-                list.insert(fd.unwrap());
-            }
-            ("epoll_ctl", Some("EPOLL_CTL_DEL")) | ("close", _) => {
-                list.remove(&fd.unwrap());
-            }
-            _ => {}
-        }
-    }
-    list.into_iter().collect()
-}
-
-#[test]
-fn the_interest_list_equals_fdinfo_after_any_actions() {
-    for seed in 0..3 {
-        let mut dice = Dice::new(seed);
-        // Watching OUT on an idle level-triggered client spins, as it should: a delay before each
-        // call keeps the spin readable.
-        let threads = if seed == 2 { "2" } else { "1" };
-        let mut server = Server::start(&["--threads", threads, "--delay", "1"]);
-        let mut clients: Vec<(Client, i64)> = Vec::new();
-        for _ in 0..80 {
-            let which = dice.roll(clients.len().max(1));
-            match dice.roll(12) {
-                0..=2 if clients.len() < 12 => clients.push(server.client()),
-                3 if !clients.is_empty() => drop(clients.swap_remove(which)),
-                4 if !clients.is_empty() => clients.swap_remove(which).0.reset(),
-                5 if !clients.is_empty() => clients[which].0.send("some text\n"),
-                6 => {
-                    server.command("trigger all");
-                }
-                n if !clients.is_empty() => {
-                    let fd = clients[which].1;
-                    let words = ["trigger", "oneshot", "exclusive", "watch", "rearm", "drop"];
-                    let word = words[(n + dice.roll(6)) % words.len()];
-                    server.command(&format!("{word} fd={fd}"));
-                    if word == "drop" {
-                        clients.swap_remove(which);
-                    }
-                }
-                _ => {}
-            }
-        }
-        server.mark();
-        // A thread that is kept from running may change the list after a comparison: there is
-        // another one then.
-        loop {
-            let what = format!("with seed {seed} a calm comparison that is as fdinfo");
-            let line = server.wait(&what, |l| l["kind"] == "interest");
-            let kernel: Vec<_> =
-                fdinfo(server.pid(), server.epoll()).iter().map(|(fd, _)| *fd).collect();
-            let told = line["list"].as_array().unwrap();
-            let mut told: Vec<_> = told.iter().map(|l| l["fd"].as_i64().unwrap()).collect();
-            told.sort_unstable();
-            if told == kernel && folded(&server.lines()) == kernel {
-                break;
-            }
-        }
-        let differ: Vec<_> = server
-            .lines()
-            .into_iter()
-            .filter(|l| l["kind"] == "divergence" && l["what"] == "interest")
-            .collect();
-        assert!(differ.is_empty(), "seed {seed}: {differ:?}");
-    }
-}
+use crate::harness::{PATIENCE, Server, is_call, program};
 
 /// The accept race at will: both threads are woken for connections, one takes them all.
 #[test]
