@@ -202,6 +202,21 @@ impl fmt::Display for Call {
 }
 
 /// What a call returned: a value, or an error number, in one word as the kernel's ABI has it.
+///
+/// ```
+/// use epollscope::event::{Errno, Ret};
+///
+/// // epoll_wait(2) returns how many events it handed over; 0 says that the timeout has passed.
+/// assert_eq!(Ret::ok(2).count(), Some(2));
+/// // read(2) returns 0 at the end of a stream, which is no error.
+/// assert_eq!((Ret::ok(0).value(), Ret::ok(0).errno()), (Some(0), None));
+///
+/// // The kernel returns a negated number; strace and this program write its name.
+/// let ret = Ret::from_raw(-11);
+/// assert!(ret.is(Errno::EAGAIN) && ret.value().is_none());
+/// assert_eq!(ret, Ret::err(Errno::EAGAIN));
+/// assert_eq!(ret.to_string(), "EAGAIN");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ret(i64);
 

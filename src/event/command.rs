@@ -48,6 +48,26 @@ pub enum Scope {
 }
 
 /// What a person can ask for. Where a descriptor or thread is `None` the selected one is meant.
+///
+/// ```
+/// use epollscope::event::{Command, Fd, ReadPolicy, Scope, Trigger};
+///
+/// let command = Command::parse("trigger fd=7 edge").unwrap();
+/// assert_eq!(command, Command::Trigger(Scope::One(Fd(7).into()), Some(Trigger::Edge)));
+///
+/// // An edge-triggered descriptor that is read once an event is what strands bytes.
+/// assert_eq!(Command::parse("read once 4"), Ok(Command::Read(ReadPolicy::Once(4))));
+///
+/// // What is printed parses to the same.
+/// for text in ["pause", "step T1", "turn", "oneshot client=2 on", "rearm fd=7", "max-events 1"] {
+///     assert_eq!(Command::parse(text).unwrap().to_string(), text);
+/// }
+///
+/// // What is wrong is named, with what could stand there.
+/// let error = Command::parse("trigger fd=7 rising").unwrap_err();
+/// assert_eq!(error.found, "rising");
+/// assert!(error.expected.contains("level or edge"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Hold all server threads at the gate.

@@ -5,6 +5,23 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// An error number as the kernel returned it (Linux, generic numbering).
+///
+/// ```
+/// use std::io;
+/// use epollscope::event::Errno;
+///
+/// // What ends a drain of an edge-triggered descriptor is no failure (epoll(7)).
+/// assert_eq!(Errno::parse("EAGAIN"), Some(Errno::EAGAIN));
+/// let error = io::Error::from_raw_os_error(Errno::EAGAIN.0);
+/// assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+///
+/// // The ADD of what is watched already, and the MOD of what is not (epoll_ctl(2)).
+/// assert_eq!(Errno(nix::libc::EEXIST).to_string(), "EEXIST");
+/// assert_eq!(Errno(nix::libc::ENOENT).to_string(), "ENOENT");
+///
+/// assert!(Errno::EMFILE.is_out_of_descriptors() && Errno::ENFILE.is_out_of_descriptors());
+/// assert_eq!(Errno(4000).to_string(), "errno 4000");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errno(pub i32);
 

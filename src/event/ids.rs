@@ -87,6 +87,20 @@ impl fmt::Display for FileId {
 
 /// What the kernel keys a registration by: the open file description *and* the number
 /// (struct `epoll_filefd`).
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use epollscope::event::{Fd, FileId, WatchKey};
+///
+/// // A duplicate (dup(2)) can be added beside the number that it was made of: one file, twice on
+/// // the interest list. The same number again is EEXIST.
+/// let file = FileId(1);
+/// let mut interest = BTreeSet::from([WatchKey { fd: Fd(5), file }]);
+/// assert!(interest.insert(WatchKey { fd: Fd(6), file }));
+/// assert!(!interest.insert(WatchKey { fd: Fd(5), file }));
+/// // Another file that was given the number 5 meanwhile is none of them (epoll(7), Q6).
+/// assert!(interest.insert(WatchKey { fd: Fd(5), file: FileId(2) }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WatchKey {
     /// The number it was registered under.

@@ -6,6 +6,30 @@ use std::ops::{BitAnd, BitOr, BitOrAssign, Not, Sub};
 use serde::{Deserialize, Serialize};
 
 /// The 32 bits of `epoll_event.events` (epoll_ctl(2)).
+///
+/// Its words are the names of the constants without `EPOLL`, as in the kernel's `fs/eventpoll.c`.
+///
+/// ```
+/// use epollscope::event::{Mask, Trigger};
+/// use nix::libc;
+///
+/// let asked = Mask::parse("IN|RDHUP|ET").unwrap();
+/// assert_eq!(asked.0, (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET).cast_unsigned());
+/// assert_eq!(asked.trigger(), Trigger::Edge);
+///
+/// // The kernel adds ERR and HUP, whoever asks for what: so it stands in /proc/PID/fdinfo.
+/// let stored = asked | Mask::ALWAYS;
+/// assert_eq!(format!("{:x}", stored.0), "80002019");
+/// assert_eq!(stored.to_string(), "IN|ERR|HUP|RDHUP|ET");
+/// assert_eq!(stored.asked(), Mask::IN | Mask::RDHUP);
+///
+/// // A one-shot registration that has fired keeps no condition, not even those two.
+/// let fired = (Mask::IN | Mask::ALWAYS | Mask::ONESHOT) & Mask::PRIVATE;
+/// assert_eq!(fired.to_string(), "ONESHOT");
+///
+/// assert_eq!(Mask::parse("0"), Some(Mask::EMPTY));
+/// assert_eq!(Mask::parse("EPOLLIN"), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mask(pub u32);
 

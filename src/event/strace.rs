@@ -8,6 +8,16 @@ use std::fmt::Write as _;
 /// strace's util.c). An escape stays whole.
 ///
 /// No terminal takes any of it for a control sequence.
+///
+/// ```
+/// use epollscope::event::escaped;
+///
+/// // A digit after an octal number would be read as part of a shorter one.
+/// assert_eq!(escaped(b"\x1b[2J\x019\r\n", 64), (r"\33[2J\19\r\n".to_owned(), true));
+/// assert_eq!(escaped(b"\x011", 64), (r"\0011".to_owned(), true));
+/// // Four columns have no room for the whole escape.
+/// assert_eq!(escaped(b"ab\x1b", 4), ("ab".to_owned(), false));
+/// ```
 pub fn escaped(bytes: &[u8], max: usize) -> (String, bool) {
     let mut text = String::with_capacity(bytes.len().min(max));
     for (place, byte) in bytes.iter().enumerate() {

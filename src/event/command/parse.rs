@@ -211,6 +211,14 @@ fn trigger(words: &mut Words<'_>) -> Result<Command, CommandError> {
 
 /// Parses a whole number with a unit: `500us`, `20ms`, `1s`, `2m`.
 ///
+/// ```
+/// use epollscope::event::{Nanos, parse_duration, print_duration};
+///
+/// assert_eq!(parse_duration("20ms"), Ok(Nanos(20_000_000)));
+/// assert_eq!(print_duration(Nanos(1_500_000)), "1500us");
+/// assert!(parse_duration("20").is_err(), "a number alone could be anything");
+/// ```
+///
 /// # Errors
 /// If it is no such text, is zero, or is longer than a day.
 pub fn parse_duration(text: &str) -> Result<Nanos, CommandError> {
