@@ -1,4 +1,14 @@
 //! The bounded history: every event, packed, with keyframes from which any moment is folded again.
+//!
+//! ```text
+//!  dropped │ chunk          │ chunk          │ chunk          │ chunk being filled
+//!          │ world, events  │ events         │ world, events  │ events             <── push
+//!            ^                                 ^    │
+//!            the oldest moment there is        └────┴─> at: that world, and the events up to there
+//! ```
+//!
+//! The past is not stored: it is folded again by the function that folds the present, so the two
+//! cannot differ.
 
 mod pack;
 

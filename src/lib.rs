@@ -14,6 +14,95 @@
 //!        └──── Command (trigger, read policy, pause, step, client, ...) <──┘
 //! ```
 //!
+//! # The rooms
+//!
+//! Each may import rooms that stand below it, and no others; a test of the house holds this table.
+//!
+//! ```text
+//! it ...          room          imports, beside event, sys and error
+//! starts        │ teach       │ serve  lesson  tui  kernel  cli
+//!               │ serve       │ engine  session  headless  tui  journal  cli
+//! shows         │ tui         │ session  lesson  journal  model
+//!               │ headless    │ session  journal  model
+//! joins         │ session     │ engine  kernel  journal  model
+//! asks for      │ cli         │ lesson  journal      (what the command line asks for)
+//! makes events  │ engine      │ kernel               (threads that serve real sockets)
+//!               │ lesson      │ kernel  model        (a case's steps, on kernel and model)
+//! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
+//! keeps         │ journal     │ model
+//! means         │ model       │                      (one fold: no clock, no file, no thread)
+//! says          │ event       │                      (the words; it imports nothing of ours)
+//! ```
+//!
+//! Beside them `sys` (all that is unsafe) and `error` (how the tool itself fails) import none of
+//! them. `event`, `model` and `journal` are pure; only `tui` names the terminal's libraries.
+//!
+//! # The way of a wake-up
+//!
+//! ```text
+//! a client's bytes arrive
+//!   │    in the kernel: ep_poll_callback lists the entry, wakes a thread; F_SETSIG queues a signal
+//!   v
+//! kernel::edge_log        signalfd, read by an observer, and by a server's thread before it enters
+//!   │                     and after it leaves epoll_wait: nothing that was before is told after
+//!   v
+//! engine::edge            how much is unread by now? Kind::Wakeup, with the time of the last look
+//!   v
+//! engine::tap             a ring a thread, merged by time up to a mark that nobody can still push
+//!   │                     below; what did not fit is a Kind::Gap and never makes the server wait
+//!   v   Engine::drain
+//! session::Session::tick  numbers it: an Event
+//!   ├──> model::World     model::wakeup lists the entry, as the callback did
+//!   ├──> model::Timeline
+//!   └──> journal::Journal packed, with keyframes to go back to
+//!   v   Scene
+//! tui, headless           a pane or a line, from the world alone
+//!
+//! epoll_wait returns: Kind::Return comes the same way, and model::harvest holds what the kernel
+//! handed over against what the list said it would: they agree, or there is a divergence.
+//! ```
+//!
+//! # The way of a key
+//!
+//! ```text
+//! t   tui::input ──> Key ──> tui::keymap, the one table ──> Action ──> tui::app
+//!                               (hints, help and README are made of it)     │ Command::Trigger
+//!     a palette's line, a line on standard input ──> Command::parse ────────┤
+//!                                                                           v
+//!                                                            Session::send, at the next tick
+//!                                                                           v
+//!     gate (hold, step, turn, delay) <── settings <── a thread's mailbox <── Engine::send
+//!       │                                                    │ control eventfd
+//!       v                                                    v
+//!     the thread is let go on                 T1 reads it and makes the epoll_ctl
+//!       └────────────────────┬───────────────────────────────┘
+//!                            v
+//!     events as above, and Kind::Command: accepted, then done or failed
+//! ```
+//!
+//! No key changes a world: what the server did comes back as events, like everything else.
+//!
+//! # The way of a lesson's step
+//!
+//! ```text
+//! Enter   tui::lesson::app ──> player (a thread) ──> lesson::child::Player ─┐ postcard over pipes
+//!                                                                           │
+//!   ┌──────────── a process of its own: its numbers, limits and threads ────v──────────┐
+//!   │ lesson::run::Runner                                                              │
+//!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
+//!   │   ├──> model::machine    the same calls, on the model of it                      │
+//!   │   └──> compare           file, kernel and model: who disagrees, and in what      │
+//!   └───────────────────────────────────────────────────────────────────────┬──────────┘
+//!                                                                           │ Report
+//!   course (what is asked, who was right) <──┬── tui::lesson::app <─────────┘
+//!   session::Feed (a world, a history) <─────┘        events, among them Kind::Told: every list
+//!   v   Scene
+//!   the panes of the live server
+//! ```
+//!
+//! `lesson::check` drives the same player without a screen, `lesson::random` the runner with
+//! sequences drawn by lot.
+//!
 //! Reading order: `event` (the words), `model` (what they mean), `journal` (going back), `engine`
 //! (where they come from), `kernel` (what the kernel itself says), `session` (where a source, a
 //! journal and a world meet), `tui` and `headless` (what people and programs see).

@@ -1,4 +1,16 @@
 //! Where a source, a journal and a world meet.
+//!
+//! ```text
+//! Engine::drain ──> note what is to be asked ──> number, fold, keep ──> visit (a sink, a screen)
+//!      ^              │                                ^
+//!      │              v  when nothing has changed for a while
+//!   Engine::send    fdinfo, queues, who sleeps ────────┘ where they belong, if they still hold
+//!      ^
+//! Session::send ── a command, at the next tick
+//! ```
+//!
+//! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted. A lesson
+//! has a [`Feed`] instead: the same history, fed by its owner.
 
 mod feed;
 mod pace;

@@ -108,3 +108,35 @@ fn only_sys_is_unsafe() {
         assert!(room == "sys" || !code.contains("unsafe "), "{path} is unsafe");
     });
 }
+
+/// The drawing on the front page has a row for each room: `shows │ tui │ session  lesson ...`.
+#[test]
+fn the_front_page_has_the_table_of_rooms() {
+    // Whatever imports them is not drawn.
+    let plain = ["event", "sys", "error"];
+    let rows = include_str!("../../src/lib.rs").lines().map(|line| line.split('│'));
+    let rows = rows.map(|row| row.map(str::trim).collect::<Vec<_>>()).filter(|row| row.len() == 3);
+    // Another drawing has a frame.
+    let named = |name: &str| !name.is_empty() && name.chars().all(char::is_alphabetic);
+    let rows = rows.filter(|row| named(row[1]));
+    let mut drawn: Vec<_> = rows
+        .map(|row| {
+            let imports = row[2].split('(').next().unwrap_or_default();
+            let mut imports: Vec<_> = imports.split_whitespace().collect();
+            imports.sort_unstable();
+            (row[1], imports)
+        })
+        .collect();
+    let listed = TABLE.iter().filter(|(room, _)| !["sys", "error"].contains(room));
+    let mut listed: Vec<_> = listed
+        .map(|(room, below)| {
+            let below = below.iter().copied().filter(|name| !plain.contains(name));
+            let mut below: Vec<_> = below.collect();
+            below.sort_unstable();
+            (*room, below)
+        })
+        .collect();
+    drawn.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(drawn, listed);
+}
