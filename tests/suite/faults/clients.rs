@@ -28,8 +28,9 @@ fn is_closed(line: &Value, fd: i64) -> bool {
 
 #[test]
 fn what_is_sent_before_a_close_is_read_by_the_server() {
-    let name = format!("@epollscope-sent-before-a-close-{}", std::process::id());
-    for listener in [["--listen", "127.0.0.1:0"], ["--unix", &name]] {
+    let name = format!("epollscope-sent-before-a-close-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    for listener in [["--listen", "127.0.0.1:0"], ["--unix", path.to_str().unwrap()]] {
         let mut server = Server::spawn(crate::harness::program().arg("--headless").args(listener));
         for n in 1..=20 {
             let fd = client(&mut server);
@@ -41,7 +42,10 @@ fn what_is_sent_before_a_close_is_read_by_the_server() {
         }
         let is_close = |l: &Value| l["command"].as_str().is_some_and(|c| c.starts_with("close"));
         server.many("a close", 20, |l| is_close(l) && l["state"] == "done");
+        // Who is killed leaves his socket's file behind.
+        assert!(server.quit().success());
     }
+    assert!(!path.exists());
 }
 
 #[test]
