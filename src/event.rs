@@ -10,11 +10,14 @@ mod ids;
 mod kind;
 mod mask;
 mod settings;
-mod strace;
+pub mod strace;
 mod told;
 mod visible;
 
-pub use call::{Call, CtlOp, Delivery, EdgeLog, HEAD, Head, How, Output, Peer, Ret, SyscallRecord};
+pub use call::{
+    Argument, Arguments, Call, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output,
+    Peer, PollFd, PollSet, Ret, SocketOption, SocketType, SyscallRecord,
+};
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };

@@ -33,7 +33,7 @@ pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
 pub use machine::{
-    Ctl, FileView, Flaw, Flow, InstanceView, Machine, Over, Place, Reported, WatchView, Way, Woke,
+    FileView, Flaw, Flow, InstanceView, Machine, Over, Place, Reported, WatchView, Way, Woke,
 };
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};

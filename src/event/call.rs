@@ -1,54 +1,19 @@
 //! System calls of the observed server: arguments, results, what they handed over.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Errno, Fd, FileId, Mask, Nanos};
 
-/// The operation of `epoll_ctl(2)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum CtlOp {
-    /// `EPOLL_CTL_ADD`
-    Add,
-    /// `EPOLL_CTL_MOD`
-    Mod,
-    /// `EPOLL_CTL_DEL`
-    Del,
-}
+mod argument;
 
-impl fmt::Display for CtlOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Add => "EPOLL_CTL_ADD",
-            Self::Mod => "EPOLL_CTL_MOD",
-            Self::Del => "EPOLL_CTL_DEL",
-        })
-    }
-}
-
-/// The direction argument of `shutdown(2)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum How {
-    /// `SHUT_RD`
-    Rd,
-    /// `SHUT_WR`
-    Wr,
-    /// `SHUT_RDWR`
-    RdWr,
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rd => "SHUT_RD",
-            Self::Wr => "SHUT_WR",
-            Self::RdWr => "SHUT_RDWR",
-        })
-    }
-}
+pub use argument::{
+    Argument, Arguments, CtlOp, Domain, How, OpenPath, PollFd, PollSet, SocketOption, SocketType,
+};
+use argument::{list, number};
 
 /// A call with its arguments, made or about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +86,104 @@ pub enum Call {
         /// The number to copy.
         fd: Fd,
     },
+    /// `socket(2)` with `SOCK_NONBLOCK | SOCK_CLOEXEC`
+    Socket {
+        /// The protocol family.
+        domain: Domain,
+        /// The semantics.
+        kind: SocketType,
+    },
+    /// `socketpair(2)` of `AF_UNIX` with `SOCK_NONBLOCK | SOCK_CLOEXEC`
+    Socketpair {
+        /// The semantics.
+        kind: SocketType,
+    },
+    /// `bind(2)`
+    Bind {
+        /// The socket.
+        fd: Fd,
+        /// The address; port 0 lets the kernel choose one.
+        address: SocketAddrV4,
+    },
+    /// `listen(2)`
+    Listen {
+        /// The socket.
+        fd: Fd,
+        /// How many connections may wait to be accepted.
+        backlog: u32,
+    },
+    /// `connect(2)`
+    Connect {
+        /// The socket.
+        fd: Fd,
+        /// To whom.
+        address: SocketAddrV4,
+    },
+    /// `setsockopt(2)`
+    Setsockopt {
+        /// The socket.
+        fd: Fd,
+        /// Which option, and its value.
+        option: SocketOption,
+    },
+    /// `pipe2(2)` with `O_NONBLOCK | O_CLOEXEC`
+    Pipe,
+    /// `fcntl(2)` with `F_SETPIPE_SZ`
+    SetPipeSize {
+        /// An end of the pipe.
+        fd: Fd,
+        /// Bytes that it is to hold.
+        bytes: u32,
+    },
+    /// `eventfd2` (eventfd(2)) with `EFD_NONBLOCK | EFD_CLOEXEC`
+    Eventfd {
+        /// The counter at the beginning.
+        initval: u32,
+        /// `EFD_SEMAPHORE`: a read takes 1.
+        semaphore: bool,
+    },
+    /// `timerfd_create(2)` with `CLOCK_MONOTONIC` and `TFD_NONBLOCK | TFD_CLOEXEC`
+    TimerfdCreate,
+    /// `timerfd_settime(2)`, from now
+    TimerfdSettime {
+        /// The timer.
+        fd: Fd,
+        /// Milliseconds to the first expiry; 0 disarms.
+        first_ms: u32,
+        /// Milliseconds between the next ones; 0 is one expiry only.
+        interval_ms: u32,
+    },
+    /// `memfd_create(2)` with `MFD_CLOEXEC`
+    MemfdCreate,
+    /// `open(2)`
+    Open {
+        /// What, and how.
+        path: OpenPath,
+    },
+    /// `poll(2)`
+    Poll {
+        /// Who is asked for what.
+        set: PollSet,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// `select(2)`
+    Select {
+        /// Who is asked for what.
+        set: PollSet,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// `tgkill(2)` with `SIGUSR1`
+    Tgkill {
+        /// The thread's id.
+        tid: u32,
+    },
+    /// `setrlimit(2)` of `RLIMIT_NOFILE`
+    Setrlimit {
+        /// The number below which every new descriptor must stay; `None` is the hard limit.
+        soft: Option<u32>,
+    },
 }
 
 impl Call {
@@ -137,14 +200,30 @@ impl Call {
             Self::Shutdown { .. } => "shutdown",
             Self::Close { .. } => "close",
             Self::Dup { .. } => "dup",
+            Self::Socket { .. } => "socket",
+            Self::Socketpair { .. } => "socketpair",
+            Self::Bind { .. } => "bind",
+            Self::Listen { .. } => "listen",
+            Self::Connect { .. } => "connect",
+            Self::Setsockopt { .. } => "setsockopt",
+            Self::Pipe => "pipe2",
+            Self::SetPipeSize { .. } => "fcntl",
+            Self::Eventfd { .. } => "eventfd2",
+            Self::TimerfdCreate => "timerfd_create",
+            Self::TimerfdSettime { .. } => "timerfd_settime",
+            Self::MemfdCreate => "memfd_create",
+            Self::Open { .. } => "open",
+            Self::Poll { .. } => "poll",
+            Self::Select { .. } => "select",
+            Self::Tgkill { .. } => "tgkill",
+            Self::Setrlimit { .. } => "setrlimit",
         }
     }
 
     /// The file that the call is about: for `epoll_ctl` the watched one, for `epoll_wait` the
-    /// epoll itself.
+    /// epoll itself. Calls that make a file, or ask about many, have none.
     pub fn fd(&self) -> Option<Fd> {
         match *self {
-            Self::EpollCreate => None,
             Self::EpollWait { ep, .. } => Some(ep),
             Self::EpollCtl { fd, .. }
             | Self::Accept { fd }
@@ -153,51 +232,118 @@ impl Call {
             | Self::Send { fd, .. }
             | Self::Shutdown { fd, .. }
             | Self::Close { fd }
-            | Self::Dup { fd } => Some(fd),
+            | Self::Dup { fd }
+            | Self::Bind { fd, .. }
+            | Self::Listen { fd, .. }
+            | Self::Connect { fd, .. }
+            | Self::Setsockopt { fd, .. }
+            | Self::SetPipeSize { fd, .. }
+            | Self::TimerfdSettime { fd, .. } => Some(fd),
+            Self::EpollCreate
+            | Self::Socket { .. }
+            | Self::Socketpair { .. }
+            | Self::Pipe
+            | Self::Eventfd { .. }
+            | Self::TimerfdCreate
+            | Self::MemfdCreate
+            | Self::Open { .. }
+            | Self::Poll { .. }
+            | Self::Select { .. }
+            | Self::Tgkill { .. }
+            | Self::Setrlimit { .. } => None,
         }
     }
 
-    /// Whether the call can put the thread to sleep. The server's sockets are non-blocking, so
-    /// only `epoll_wait` can.
-    pub fn may_sleep(&self) -> bool {
-        matches!(self, Self::EpollWait { timeout_ms, .. } if *timeout_ms != 0)
-    }
-}
-
-impl Call {
-    /// The call in strace's manner, with each descriptor as `name` writes it: as `strace -y` does
-    /// if that adds what the number stands for, `read(5<p.r>, 4096)`.
-    pub fn spelled<N>(&self, name: impl Fn(Fd) -> N) -> String
-    where
-        N: fmt::Display,
-    {
+    /// Its arguments in the order of the manual page, each with its name there; `fd` is always the
+    /// file that the call is about.
+    pub fn arguments(&self) -> Arguments {
+        use Argument::{
+            Address, Ctl, Events, Fds, Flags, How, Implied, Limit, Max, NewFds, Number, Option,
+            Set, Timer,
+        };
         match *self {
-            Self::EpollCreate => "epoll_create1(EPOLL_CLOEXEC)".to_owned(),
+            Self::EpollCreate => list([("flags", Flags("EPOLL_CLOEXEC"))]),
             Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
-                format!("epoll_ctl({}, DEL, {})", name(ep), name(fd))
+                list([("epfd", Fds(ep)), ("op", Ctl(CtlOp::Del)), ("fd", Fds(fd))])
             }
-            Self::EpollCtl { ep, op, fd, mask, .. } => {
-                let op = if op == CtlOp::Add { "ADD" } else { "MOD" };
-                format!("epoll_ctl({}, {op}, {}, {mask})", name(ep), name(fd))
-            }
+            Self::EpollCtl { ep, op, fd, mask, .. } => list([
+                ("epfd", Fds(ep)),
+                ("op", Ctl(op)),
+                ("fd", Fds(fd)),
+                ("events", Events(mask)),
+            ]),
             Self::EpollWait { ep, max, timeout_ms } => {
-                format!("epoll_wait({}, max {max}, {timeout_ms})", name(ep))
+                list([("epfd", Fds(ep)), ("maxevents", Max(max)), ("timeout", number(timeout_ms))])
             }
-            Self::Accept { fd } => format!("accept4({})", name(fd)),
-            Self::Read { fd, len } => format!("read({}, {len})", name(fd)),
-            Self::Write { fd, len } => format!("write({}, {len})", name(fd)),
-            Self::Send { fd, len } => format!("sendto({}, {len})", name(fd)),
-            Self::Shutdown { fd, how } => format!("shutdown({}, {how})", name(fd)),
-            Self::Close { fd } => format!("close({})", name(fd)),
-            Self::Dup { fd } => format!("dup({})", name(fd)),
+            Self::Accept { fd } => {
+                list([("fd", Fds(fd)), ("flags", Implied("SOCK_CLOEXEC|SOCK_NONBLOCK"))])
+            }
+            Self::Read { fd, len } | Self::Write { fd, len } => {
+                list([("fd", Fds(fd)), ("len", number(len))])
+            }
+            Self::Send { fd, len } => {
+                list([("fd", Fds(fd)), ("len", number(len)), ("flags", Implied("MSG_NOSIGNAL"))])
+            }
+            Self::Shutdown { fd, how } => list([("fd", Fds(fd)), ("how", How(how))]),
+            Self::Close { fd } | Self::Dup { fd } => list([("fd", Fds(fd))]),
+            Self::Socket { domain, kind } => list([
+                ("domain", Flags(domain.word())),
+                ("type", Flags(kind.word())),
+                ("protocol", Implied("0")),
+            ]),
+            Self::Socketpair { kind } => list([
+                ("domain", Flags("AF_UNIX")),
+                ("type", Flags(kind.word())),
+                ("protocol", Number(0)),
+                ("sv", NewFds),
+            ]),
+            Self::Bind { fd, address } | Self::Connect { fd, address } => {
+                list([("fd", Fds(fd)), ("addr", Address(address))])
+            }
+            Self::Listen { fd, backlog } => list([("fd", Fds(fd)), ("backlog", number(backlog))]),
+            Self::Setsockopt { fd, option } => list([("fd", Fds(fd)), ("option", Option(option))]),
+            Self::Pipe => list([("pipefd", NewFds), ("flags", Flags("O_NONBLOCK"))]),
+            Self::SetPipeSize { fd, bytes } => {
+                list([("fd", Fds(fd)), ("op", Flags("F_SETPIPE_SZ")), ("arg", number(bytes))])
+            }
+            Self::Eventfd { initval, semaphore } => {
+                let flags = if semaphore { "EFD_NONBLOCK|EFD_SEMAPHORE" } else { "EFD_NONBLOCK" };
+                list([("initval", number(initval)), ("flags", Flags(flags))])
+            }
+            Self::TimerfdCreate => {
+                list([("clockid", Flags("CLOCK_MONOTONIC")), ("flags", Flags("TFD_NONBLOCK"))])
+            }
+            Self::TimerfdSettime { fd, first_ms, interval_ms } => list([
+                ("fd", Fds(fd)),
+                ("flags", Number(0)),
+                ("new_value", Timer { first_ms, interval_ms }),
+            ]),
+            Self::MemfdCreate => {
+                list([("name", Flags("\"file\"")), ("flags", Flags("MFD_CLOEXEC"))])
+            }
+            Self::Open { path } => {
+                let (path, flags) = path.words();
+                list([("pathname", Flags(path)), ("flags", Flags(flags))])
+            }
+            Self::Poll { set, timeout_ms } | Self::Select { set, timeout_ms } => {
+                list([("fds", Set(set)), ("timeout", number(timeout_ms))])
+            }
+            Self::Tgkill { tid } => list([("tid", number(tid)), ("sig", Flags("SIGUSR1"))]),
+            Self::Setrlimit { soft } => {
+                list([("resource", Flags("RLIMIT_NOFILE")), ("rlim", Limit(soft))])
+            }
         }
     }
-}
 
-impl fmt::Display for Call {
-    /// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.spelled(|fd| fd))
+    /// Whether the call can put the thread to sleep: all files are non-blocking, so only the calls
+    /// that wait for many can.
+    pub fn may_sleep(&self) -> bool {
+        match self {
+            Self::EpollWait { timeout_ms, .. }
+            | Self::Poll { timeout_ms, .. }
+            | Self::Select { timeout_ms, .. } => *timeout_ms != 0,
+            _ => false,
+        }
     }
 }
 
@@ -354,6 +500,8 @@ pub enum Output {
         /// Who connected.
         peer: Peer,
     },
+    /// `pipe2`, `socketpair`: the two new numbers, in the order of the array.
+    Pair([Fd; 2]),
     /// `epoll_ctl` that polls the file, a write that did not take all: what the file answered to
     /// poll(2) right after.
     Polled(Mask),

@@ -4,9 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Ret, Seq, Settings, SyscallRecord, Told,
-};
+use super::{Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, SyscallRecord, Told};
 
 /// Something that happened, once, at one time, in one lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -249,12 +247,14 @@ pub enum Kind {
     Lane(LaneChange),
     /// Something worth a line that changes no state.
     Note(Box<str>),
-    /// A call that the live server never makes, as text in strace's manner.
-    Made {
-        /// The call with its arguments: `socket(AF_INET, SOCK_STREAM)`.
-        text: Box<str>,
-        /// Its result.
-        ret: Ret,
+    /// The same call was made so many times in a row.
+    Measured {
+        /// The call.
+        call: Call,
+        /// How often.
+        times: u32,
+        /// What one of them took.
+        each: Nanos,
     },
     /// Everything at this time: what was deduced before gives way to it.
     Told(Box<Told>),

@@ -1,6 +1,80 @@
-//! Bytes as strace shows them.
+//! Calls and bytes as strace writes them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use super::{Argument, Call, CtlOp, Fd, Output, PollSet};
+
+/// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`. Each
+/// descriptor is as `name` writes it: as `strace -y` does if that adds what the number stands for,
+/// `read(5<p.r>, 4096)`. `output` is what the call handed over, once it has returned.
+pub fn call<N: fmt::Display>(
+    call: &Call,
+    output: Option<&Output>,
+    name: impl Fn(Fd) -> N,
+) -> String {
+    let mut text = format!("{}(", call.name());
+    let mut first = true;
+    for (_, argument) in call.arguments() {
+        if matches!(argument, Argument::Implied(_)) {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            text.push_str(", ");
+        }
+        text.push_str(&written(argument, output, &name));
+    }
+    text.push(')');
+    text
+}
+
+fn written<N: fmt::Display>(
+    argument: Argument,
+    output: Option<&Output>,
+    name: &impl Fn(Fd) -> N,
+) -> String {
+    match argument {
+        Argument::Fds(fd) => name(fd).to_string(),
+        Argument::NewFds => match output {
+            Some(Output::Pair([a, b])) => format!("[{}, {}]", name(*a), name(*b)),
+            _ => "[]".to_owned(),
+        },
+        Argument::Number(number) => number.to_string(),
+        Argument::Max(max) => format!("max {max}"),
+        Argument::Ctl(CtlOp::Add) => "ADD".to_owned(),
+        Argument::Ctl(CtlOp::Mod) => "MOD".to_owned(),
+        Argument::Ctl(CtlOp::Del) => "DEL".to_owned(),
+        Argument::Ctl(CtlOp::Invalid(number)) => number.to_string(),
+        Argument::Events(mask) => mask.to_string(),
+        Argument::Flags(words) | Argument::Implied(words) => words.to_owned(),
+        Argument::How(how) => how.to_string(),
+        Argument::Address(address) => address.to_string(),
+        Argument::Option(option) => option.to_string(),
+        Argument::Set(set) => asked(&set, name),
+        Argument::Timer { first_ms, interval_ms } => {
+            format!("{first_ms} ms, every {interval_ms} ms")
+        }
+        Argument::Limit(Some(number)) => number.to_string(),
+        Argument::Limit(None) => "the hard limit".to_owned(),
+    }
+}
+
+/// `[3 IN, 5 IN, and 10 more]`
+fn asked<N: fmt::Display>(set: &PollSet, name: &impl Fn(Fd) -> N) -> String {
+    let entry = |one: &super::PollFd| format!("{} {}", name(one.fd), one.events);
+    let mut all: Vec<_> = set.first().iter().map(entry).collect();
+    match set.count() as usize - all.len() {
+        0 => {}
+        more => all.push(format!("and {more} more")),
+    }
+    format!("[{}]", all.join(", "))
+}
+
+impl fmt::Display for Call {
+    /// As [`call`] writes it before it has returned, each descriptor as its number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&call(self, None, |fd| fd))
+    }
+}
 
 /// The beginning of `bytes` in at most `max` columns, as strace writes it between quotes, and whether
 /// that is all of it: `\n`, `\r`, `\t`, `\v` and `\f`, `\"` and `\\`, and whatever is no printable

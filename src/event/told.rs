@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fd, FileId, FileKind, LaneId, Mask, WatchKey};
+use super::{Call, Fd, FileId, FileKind, LaneId, Mask, WatchKey};
 
 /// Why an entry stands on the ready list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,8 +106,8 @@ pub struct ToldThread {
     pub name: Box<str>,
     /// The kernel's number for it.
     pub tid: u32,
-    /// The call in which it sleeps, in strace's manner, if that is none of [`Call`](super::Call).
-    pub asleep_in: Option<Box<str>>,
+    /// The call in which it sleeps, if that is no `epoll_wait`.
+    pub asleep_in: Option<Call>,
 }
 
 /// Everything at one time.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange, Mistake,
-    Output, Pass, Settings, SyscallRecord, Told, escaped, visible,
+    Argument, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
+    Mistake, Output, Pass, PollFd, Settings, SyscallRecord, Told, escaped, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 
@@ -302,13 +302,11 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("kind", "note")?;
             map.serialize_entry("text", &visible(text.as_bytes(), LONG))
         }
-        Kind::Made { text, ret } => {
-            map.serialize_entry("kind", "call")?;
-            map.serialize_entry("text", &visible(text.as_bytes(), LONG))?;
-            match ret.errno() {
-                Some(errno) => map.serialize_entry("errno", &errno.to_string()),
-                None => map.serialize_entry("ret", &ret.raw()),
-            }
+        Kind::Measured { call, times, each } => {
+            map.serialize_entry("kind", "measured")?;
+            self::call(map, call)?;
+            map.serialize_entry("times", times)?;
+            map.serialize_entry("each_ns", &each.0)
         }
         Kind::Told(told) => {
             map.serialize_entry("kind", "told")?;
@@ -350,10 +348,7 @@ fn shown(told: &Told) -> Told {
         instance.interest.iter_mut().for_each(|watch| clean(&mut watch.name));
     }
     told.files.iter_mut().for_each(|file| clean(&mut file.name));
-    for thread in &mut told.threads {
-        clean(&mut thread.name);
-        thread.asleep_in.iter_mut().for_each(clean);
-    }
+    told.threads.iter_mut().for_each(|thread| clean(&mut thread.name));
     told
 }
 
@@ -388,37 +383,40 @@ fn optional<M: SerializeMap, T: Serialize>(
 /// The call's name and its arguments by their names in the manual pages.
 fn call<M: SerializeMap>(map: &mut M, call: &Call) -> Result<(), M::Error> {
     map.serialize_entry("call", call.name())?;
-    match call {
-        Call::EpollCreate => map.serialize_entry("flags", "EPOLL_CLOEXEC"),
-        Call::EpollCtl { ep, op, fd, mask, .. } => {
-            map.serialize_entry("epfd", &ep.0)?;
-            map.serialize_entry("op", &op.to_string())?;
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("events", &mask.to_string())
+    for (name, value) in call.arguments() {
+        argument(map, name, value)?;
+    }
+    Ok(())
+}
+
+fn argument<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: Argument,
+) -> Result<(), M::Error> {
+    match value {
+        Argument::Fds(fd) => map.serialize_entry(name, &fd.0),
+        // What they are is told by the result.
+        Argument::NewFds => Ok(()),
+        Argument::Number(number) => map.serialize_entry(name, &number),
+        Argument::Max(max) => map.serialize_entry(name, &max),
+        Argument::Ctl(op) => map.serialize_entry(name, &op.to_string()),
+        Argument::Events(mask) => map.serialize_entry(name, &mask.to_string()),
+        Argument::Flags(words) | Argument::Implied(words) => map.serialize_entry(name, words),
+        Argument::How(how) => map.serialize_entry(name, &how.to_string()),
+        Argument::Address(address) => map.serialize_entry(name, &address.to_string()),
+        Argument::Option(option) => map.serialize_entry(name, &option.to_string()),
+        Argument::Set(set) => {
+            let asked = |one: &PollFd| FdMask { fd: one.fd.0, events: one.events.to_string() };
+            let list: Vec<_> = set.first().iter().map(asked).collect();
+            map.serialize_entry("nfds", &set.count())?;
+            map.serialize_entry(name, &list)
         }
-        Call::EpollWait { ep, max, timeout_ms } => {
-            map.serialize_entry("epfd", &ep.0)?;
-            map.serialize_entry("maxevents", max)?;
-            map.serialize_entry("timeout", timeout_ms)
+        Argument::Timer { first_ms, interval_ms } => {
+            map.serialize_entry("first_ms", &first_ms)?;
+            map.serialize_entry("interval_ms", &interval_ms)
         }
-        Call::Accept { fd } => {
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("flags", "SOCK_CLOEXEC|SOCK_NONBLOCK")
-        }
-        Call::Read { fd, len } | Call::Write { fd, len } => {
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("len", len)
-        }
-        Call::Send { fd, len } => {
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("len", len)?;
-            map.serialize_entry("flags", "MSG_NOSIGNAL")
-        }
-        Call::Shutdown { fd, how } => {
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("how", &how.to_string())
-        }
-        Call::Close { fd } | Call::Dup { fd } => map.serialize_entry("fd", &fd.0),
+        Argument::Limit(soft) => map.serialize_entry(name, &soft),
     }
 }
 
@@ -440,6 +438,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
             map.serialize_entry("file", &file.0)?;
             map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
         }
+        Output::Pair([a, b]) => map.serialize_entry("fds", &[a.0, b.0]),
         Output::Polled(bits) => map.serialize_entry("polled", &bits.to_string()),
         Output::Data(bytes) => map.serialize_entry("data", &escaped(bytes, DATA_COLUMNS).0),
     }

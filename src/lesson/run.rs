@@ -37,6 +37,7 @@ use step::Doing;
 use time::Nominal;
 use window::Flows;
 
+pub(crate) use act::NO_OPERATION;
 pub use report::{Between, Happening, Mismatch, Observed, Report};
 
 /// Why a case cannot go on.

@@ -61,7 +61,7 @@ impl World {
             Kind::Stale { .. }
             | Kind::Command { .. }
             | Kind::Note(_)
-            | Kind::Made { .. }
+            | Kind::Measured { .. }
             | Kind::Quiet
             | Kind::Told(_) => {}
         }
@@ -231,6 +231,7 @@ impl World {
         let mut ahead = None;
         self.instance.interest_changed = at.0;
         match op {
+            CtlOp::Invalid(_) => return,
             CtlOp::Del => {
                 self.unregister(key);
                 return;

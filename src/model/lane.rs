@@ -19,10 +19,9 @@ pub enum LaneState {
     Held(Call),
     /// It is inside `epoll_wait`, harvesting what is on the ready list.
     Harvesting(Call),
-    /// It is asleep in `epoll_wait`, on the wait queue (wq).
+    /// It is asleep in this call: in `epoll_wait` on the wait queue (wq) of the instance, in poll(2)
+    /// or select(2) on those of all files that it asked for.
     Asleep(Call),
-    /// It is asleep in a call that is none of [`Call`], such as poll(2), as text.
-    AsleepIn(Box<str>),
     /// It ended.
     Ended,
     /// It died, of this: a panic, or no epoll instance to live on.

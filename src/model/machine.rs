@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, WatchKey};
+use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, WatchKey};
 
 use charge::Charges;
 use connect::Knock;
@@ -55,7 +55,7 @@ use timerfd::Timerfd;
 use udp::Udp;
 pub use view::{FileView, InstanceView, WatchView};
 use wakes::{SOCKET_OUT, Whom};
-pub use words::{Ctl, Flow, Over, Place, Reported, Way, Woke};
+pub use words::{Flow, Over, Place, Reported, Way, Woke};
 
 /// The machine.
 ///
@@ -201,7 +201,7 @@ impl Machine {
     ///
     /// # Errors
     /// Those of the manual page but EFAULT, ENOSPC and ENOMEM.
-    pub fn ctl(&mut self, ep: Fd, op: Ctl, fd: Fd, mask: Mask, data: u64) -> Result<(), Errno> {
+    pub fn ctl(&mut self, ep: Fd, op: CtlOp, fd: Fd, mask: Mask, data: u64) -> Result<(), Errno> {
         let result = self.control(ep, op, fd, mask, data);
         self.settle();
         result

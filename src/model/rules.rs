@@ -84,7 +84,7 @@ pub(super) fn serves_exclusively(stored: Mask, key: Mask, a_thread_slept: bool) 
 pub(super) fn exclusive_is_fine(op: CtlOp, asked: Mask, is_epoll: bool) -> bool {
     let bits = !is_epoll && (asked - BESIDE_EXCLUSIVE).is_empty();
     match op {
-        CtlOp::Del => true,
+        CtlOp::Del | CtlOp::Invalid(_) => true,
         CtlOp::Mod => !asked.has(Mask::EXCLUSIVE),
         CtlOp::Add => !asked.has(Mask::EXCLUSIVE) || bits,
     }

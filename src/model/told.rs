@@ -42,7 +42,7 @@ impl World {
             Kind::Open { fd, name, .. } => self.labels.set(*fd, event.seq, name),
             Kind::Enter(call) => self.begins(lane, *call),
             Kind::Return(record) => self.ends(lane, record),
-            Kind::Made { .. } => self.made(lane),
+            Kind::Measured { .. } => self.made(lane),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Lane(change) => self.lane_changed(lane, change),
@@ -230,11 +230,9 @@ impl World {
                 }
             }
         }
-        let scans = told.threads.iter().filter(|thread| thread.asleep_in.is_some());
-        for thread in scans {
-            let text = thread.asleep_in.clone().unwrap_or_default();
-            if let Some(lane) = self.lane_mut(thread.lane) {
-                lane.state = LaneState::AsleepIn(text);
+        for (id, call) in told.threads.iter().filter_map(|one| Some((one.lane, one.asleep_in?))) {
+            if let Some(lane) = self.lane_mut(id) {
+                lane.state = LaneState::Asleep(call);
             }
         }
         let mut asleep: FxHashMap<LaneId, Fd> = FxHashMap::default();

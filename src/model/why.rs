@@ -4,6 +4,7 @@ mod call;
 mod event;
 mod lane;
 mod predict;
+mod prepare;
 mod told;
 mod watch;
 pub(super) mod words;

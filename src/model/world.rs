@@ -2,7 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Call, EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Seq, Settings, WatchKey};
+use crate::event::{
+    Call, EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Output, Seq, Settings, SyscallRecord,
+    WatchKey, strace,
+};
 
 use super::check::{Check, Divergence, Sync};
 use super::file::OpenFile;
@@ -277,7 +280,15 @@ impl World {
 
     /// A call in strace's manner, its descriptors as they were called at `seq`.
     pub fn spelled(&self, call: &Call, seq: Seq) -> String {
-        call.spelled(|fd| self.spelled_fd(fd, seq))
+        strace::call(call, None, |fd| self.spelled_fd(fd, seq))
+    }
+
+    /// A call that returned at `seq`, in the same manner.
+    pub fn spelled_record(&self, record: &SyscallRecord, seq: Seq) -> String {
+        let made = matches!(record.output, Output::Pair(_));
+        strace::call(&record.call, Some(&record.output), |fd| {
+            if made { self.spelled_new(fd, seq) } else { self.spelled_fd(fd, seq) }
+        })
     }
 
     /// What a registration is called: the label that it was made under, if its source names

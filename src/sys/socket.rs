@@ -153,12 +153,20 @@ pub fn set_option(fd: i32, option: i32, value: i32) -> Result<(), Errno> {
     set(fd, libc::SOL_SOCKET, option, &value)
 }
 
-/// `SO_LINGER` with 0 seconds: the last close resets the connection (socket(7)).
+/// `SO_LINGER` with so many seconds: with 0 the last close resets the connection (socket(7)).
 ///
 /// # Errors
 /// What setsockopt(2) lists.
-pub fn reset_on_close(fd: i32) -> Result<(), Errno> {
-    set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 })
+pub fn set_linger(fd: i32, seconds: i32) -> Result<(), Errno> {
+    set(fd, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: seconds })
+}
+
+/// `TCP_NODELAY` (tcp(7)).
+///
+/// # Errors
+/// What setsockopt(2) lists.
+pub fn set_no_delay(fd: i32, on: bool) -> Result<(), Errno> {
+    set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &libc::c_int::from(on))
 }
 
 fn set<T: Copy>(fd: i32, level: i32, option: i32, value: &T) -> Result<(), Errno> {

@@ -1,7 +1,7 @@
 //! Events in words: strace's notation with a short gloss.
 
 use crate::event::{
-    Call, CommandPhase, CtlOp, Delivery, Errno, Event, Fd, HEAD, Kind, LaneChange, Output, Seq,
+    Call, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, Output,
     SyscallRecord, escaped, visible,
 };
 use crate::model::{Lane, LaneState, World};
@@ -14,7 +14,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Refused(_)
         | Kind::Gap { .. }
         | Kind::Lane(_)
-        | Kind::Made { .. }
+        | Kind::Measured { .. }
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         _ => false,
@@ -35,7 +35,7 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
     match &event.kind {
         Kind::Enter(call) => (spelled(call), inside(world, event).to_owned()),
         Kind::Return(record) => {
-            let call = spelled(&record.call);
+            let call = world.spelled_record(record, event.seq);
             let makes = matches!(record.call, Call::Accept { .. } | Call::Dup { .. });
             let ret = match record.ret.fd().filter(|_| makes) {
                 Some(fd) => world.spelled_new(fd, event.seq),
@@ -58,9 +58,8 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         Kind::Lane(LaneChange::Died(message)) => {
             (format!("the thread died: {}", visible(message.as_bytes(), 200)), String::new())
         }
-        Kind::Made { text, ret } => {
-            let text = named(world, event.seq, text);
-            (visible(format!("{text} = {ret}").as_bytes(), 200), String::new())
+        Kind::Measured { call, times, each } => {
+            (format!("{} {times} times, {} ns each = {times}", call.name(), each.0), String::new())
         }
         Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
         Kind::Command { text, phase, .. } => {
@@ -81,34 +80,6 @@ pub fn parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Asleep { .. }
         | Kind::Quiet => (moment(world, event), String::new()),
     }
-}
-
-/// The text of a call with its descriptors as they were called then: the first argument, and those
-/// of a list.
-pub fn named(world: &World, seq: Seq, text: &str) -> String {
-    let Some((call, arguments)) = text.split_once('(').filter(|_| world.is_told()) else {
-        return text.to_owned();
-    };
-    let makes = ["pipe2", "socketpair"].contains(&call);
-    let mut listed = false;
-    let mut spelled = Vec::new();
-    for (place, argument) in arguments.split(", ").enumerate() {
-        listed |= argument.starts_with('[');
-        let (opening, rest) = argument.split_at(usize::from(argument.starts_with('[')));
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (number, rest) = rest.split_at(digits);
-        spelled.push(match number.parse().map(Fd) {
-            Ok(fd) if makes && listed => {
-                format!("{opening}{}{rest}", world.spelled_new(fd, seq))
-            }
-            Ok(fd) if listed || place == 0 => {
-                format!("{opening}{}{rest}", world.spelled_fd(fd, seq))
-            }
-            _ => argument.to_owned(),
-        });
-        listed &= !argument.contains(']');
-    }
-    format!("{call}({}", spelled.join(", "))
 }
 
 fn phase_words(phase: &CommandPhase) -> String {
@@ -160,7 +131,7 @@ pub fn moment(world: &World, event: &Event) -> String {
         | Kind::Refused(_)
         | Kind::Gap { .. }
         | Kind::Lane(_)
-        | Kind::Made { .. }
+        | Kind::Measured { .. }
         | Kind::Note(_) => {
             let words = parts(world, event).0;
             if event.lane.is_worker() { format!("{lane} {words}") } else { words }
@@ -237,7 +208,7 @@ fn success(event: &Event, record: &SyscallRecord) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{LaneId, Nanos};
+    use crate::event::{LaneId, Nanos, Seq};
 
     #[test]
     fn that_nothing_happened_has_words() {

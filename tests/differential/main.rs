@@ -158,6 +158,7 @@ impl Duel {
             CtlOp::Add => self.epoll.add(&ends.watched, event),
             CtlOp::Mod => self.epoll.modify(&ends.watched, &mut event),
             CtlOp::Del => self.epoll.delete(&ends.watched),
+            CtlOp::Invalid(_) => unreachable!("none is made here"),
         };
         match op {
             CtlOp::Add if result.is_ok() => ends.registered = true,

@@ -193,7 +193,7 @@ const DUP: u8 = 11;
 const ADD_POLLED: u8 = 12;
 const MOD_POLLED: u8 = 13;
 
-/// A header with a call: its number in the flags, its descriptor, and up to three words.
+/// A header with a call, or the loss of one that the server never makes: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
 #[inline(always)]
 fn with_call(tag: u8, call: &Call) -> Record {
@@ -204,6 +204,7 @@ fn with_call(tag: u8, call: &Call) -> Record {
                 CtlOp::Add => ADD,
                 CtlOp::Mod => MOD,
                 CtlOp::Del => DEL,
+                CtlOp::Invalid(_) => return gap(1),
             };
             (kind, number(fd), [number(ep), mask.0, file.0])
         }
@@ -217,6 +218,23 @@ fn with_call(tag: u8, call: &Call) -> Record {
         Call::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
         Call::Close { fd } => (CLOSE, number(fd), [0; 3]),
         Call::Dup { fd } => (DUP, number(fd), [0; 3]),
+        Call::Socket { .. }
+        | Call::Socketpair { .. }
+        | Call::Bind { .. }
+        | Call::Listen { .. }
+        | Call::Connect { .. }
+        | Call::Setsockopt { .. }
+        | Call::Pipe
+        | Call::SetPipeSize { .. }
+        | Call::Eventfd { .. }
+        | Call::TimerfdCreate
+        | Call::TimerfdSettime { .. }
+        | Call::MemfdCreate
+        | Call::Open { .. }
+        | Call::Poll { .. }
+        | Call::Select { .. }
+        | Call::Tgkill { .. }
+        | Call::Setrlimit { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
 }

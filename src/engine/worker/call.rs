@@ -163,6 +163,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             CtlOp::Add => ep.add(fd, wish),
             CtlOp::Mod => ep.modify(fd, &mut wish),
             CtlOp::Del => ep.delete(fd),
+            CtlOp::Invalid(_) => Err(Errno::EINVAL),
         };
         let result = ret(&done, |()| 0);
         self.record_polled(call, result, started, fd, op != CtlOp::Del && done.is_ok());

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Counter, FdArg, Label, Outcome};
-use crate::event::{How, Mask};
+use crate::event::{How, Mask, SocketOption};
 
 /// Who makes a call that does not sleep, if not the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,6 +103,15 @@ impl SockOpt {
     /// Each with its word.
     pub const ALL: [(Self, &str); 3] =
         [(Self::RcvLowat, "RCVLOWAT"), (Self::SndBuf, "SNDBUF"), (Self::RcvBuf, "RCVBUF")];
+
+    /// The option with a value, as a call sets it.
+    pub fn with(self, value: u32) -> SocketOption {
+        match self {
+            Self::RcvLowat => SocketOption::RcvLowat(value),
+            Self::SndBuf => SocketOption::SndBuf(value),
+            Self::RcvBuf => SocketOption::RcvBuf(value),
+        }
+    }
 }
 
 /// What a step does. Where there is a `who`, `None` is the main thread.

@@ -6,14 +6,14 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
-use crate::event::{Errno, Fd, FileId, FileKind, LaneId, Mask, Nanos};
+use crate::event::{CtlOp, Errno, Fd, FileId, FileKind, LaneId, Mask, Nanos};
 use crate::lesson::case::{
     Action, Actor, ActorKind, Amount, Entry, FdArg, Label, Outcome, Run, Seen, SockOpt, Target, Way,
 };
-use crate::lesson::run::Observed;
-use crate::model::{Ctl, Machine, Place, Reported, Woke};
+use crate::lesson::run::{NO_OPERATION, Observed};
 #[cfg(test)]
 use crate::model::{InstanceView, WatchView};
+use crate::model::{Machine, Place, Reported, Woke};
 use waiting::polled;
 
 /// SO_SNDBUF of an AF_UNIX socket that nobody changed (net.core.wmem_default, socket(7)).
@@ -250,10 +250,12 @@ impl Rehearsal {
     fn call(&mut self, action: &Action) -> Outcome {
         let fd = |arg: &FdArg| self.number(arg);
         let done = match action {
-            Action::Add { ep, fd, mask, .. } => self.control(Ctl::Add, ep, fd, *mask),
-            Action::Mod { ep, fd, mask, .. } => self.control(Ctl::Mod, ep, fd, *mask),
-            Action::Del { ep, fd, .. } => self.control(Ctl::Del, ep, fd, Mask::EMPTY),
-            Action::Ctl { ep, fd, mask } => self.control(Ctl::Invalid, ep, fd, *mask),
+            Action::Add { ep, fd, mask, .. } => self.control(CtlOp::Add, ep, fd, *mask),
+            Action::Mod { ep, fd, mask, .. } => self.control(CtlOp::Mod, ep, fd, *mask),
+            Action::Del { ep, fd, .. } => self.control(CtlOp::Del, ep, fd, Mask::EMPTY),
+            Action::Ctl { ep, fd, mask } => {
+                self.control(CtlOp::Invalid(NO_OPERATION), ep, fd, *mask)
+            }
             Action::Write { fd: at, what, .. } => {
                 let fd = fd(at);
                 let n = self.amount(fd, *what);
@@ -302,7 +304,7 @@ impl Rehearsal {
         outcome(done)
     }
 
-    fn control(&mut self, op: Ctl, ep: &FdArg, fd: &FdArg, mask: Mask) -> Result<u64, Errno> {
+    fn control(&mut self, op: CtlOp, ep: &FdArg, fd: &FdArg, mask: Mask) -> Result<u64, Errno> {
         self.tags.push(Label::new(fd.to_string()));
         let data = u64::try_from(self.tags.len()).unwrap_or(0);
         let (ep, fd) = (self.number(ep), self.number(fd));

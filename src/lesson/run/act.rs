@@ -6,14 +6,13 @@ use crate::event::{Call, CtlOp, Errno, Fd, FileId, Kind, LaneChange, LaneId, Mas
 use crate::lesson::case::{Action, FdArg, Label, Outcome, Way, Who};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Job};
-use crate::lesson::stage::make::Made;
-use crate::model::{Ctl, Machine};
+use crate::model::Machine;
 
 use super::step::Doing;
 use super::{RunError, Runner};
 
 /// A number that is no operation of epoll_ctl(2).
-const NO_OPERATION: i32 = 42;
+pub(crate) const NO_OPERATION: i32 = 42;
 
 /// What a call without a value returned.
 pub(super) fn outcome(result: Result<u64, Errno>) -> Outcome {
@@ -43,18 +42,18 @@ impl Runner {
         match action {
             Action::Add { ep, fd, mask, who } => {
                 let lane = self.caller(doing, who.as_ref())?;
-                self.control(doing, lane, Ctl::Add, (ep, fd), *mask)
+                self.control(doing, lane, CtlOp::Add, (ep, fd), *mask)
             }
             Action::Mod { ep, fd, mask, who } => {
                 let lane = self.caller(doing, who.as_ref())?;
-                self.control(doing, lane, Ctl::Mod, (ep, fd), *mask)
+                self.control(doing, lane, CtlOp::Mod, (ep, fd), *mask)
             }
             Action::Del { ep, fd, who } => {
                 let lane = self.caller(doing, who.as_ref())?;
-                self.control(doing, lane, Ctl::Del, (ep, fd), Mask::EMPTY)
+                self.control(doing, lane, CtlOp::Del, (ep, fd), Mask::EMPTY)
             }
             Action::Ctl { ep, fd, mask } => {
-                self.control(doing, MAIN, Ctl::Invalid, (ep, fd), *mask)
+                self.control(doing, MAIN, CtlOp::Invalid(NO_OPERATION), (ep, fd), *mask)
             }
             Action::Wait(wait) => self.wait(doing, wait),
             Action::Poll(scan) => self.scan(doing, Way::Poll, scan),
@@ -143,26 +142,20 @@ impl Runner {
         &mut self,
         doing: &mut Doing,
         lane: LaneId,
-        op: Ctl,
+        op: CtlOp,
         (ep, fd): (&FdArg, &FdArg),
         mask: Mask,
     ) -> Result<(), RunError> {
         let (e, f) = (self.stage.number(ep)?, self.stage.number(fd)?);
-        let data = if op == Ctl::Del { 0 } else { self.tag(label(fd), f) };
-        let job = Job::Ctl { ep: e, op: number(op), fd: f, mask, data };
+        let data = if op == CtlOp::Del { 0 } else { self.tag(label(fd), f) };
+        let job = Job::Ctl { ep: e, op: op.number(), fd: f, mask, data };
         let done = self.stage.call(lane, job)?;
         let Answer::Number(kernel) = done.answer else { return Err(strange()) };
         self.counters.call(kernel.err());
         let model = self.machine.ctl(e, op, f, mask, data);
         let file = self.stage.table().file_at(f).map_or(FileId(0), |file| file.id);
-        if let Some(op) = op.known() {
-            let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
-            doing.returned(lane, call, &done, ret(kernel), Output::None);
-        } else {
-            let text = format!("epoll_ctl({e}, {NO_OPERATION}, {f}, {mask})").into();
-            let time = (done.started, done.ended);
-            doing.made(lane, Made { text, ret: ret(kernel), time });
-        }
+        let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
+        doing.returned(lane, call, &done, ret(kernel), Output::None);
         doing.result(outcome(kernel), outcome(model.map(|()| 0)));
         Ok(())
     }
@@ -173,13 +166,13 @@ impl Runner {
         let waits = |result: Result<(), Errno>| result == Err(Errno::EDEADLK);
         match action {
             Action::Add { ep, fd: of, mask, .. } => {
-                waits(model.ctl(fd(ep), Ctl::Add, fd(of), *mask, 0))
+                waits(model.ctl(fd(ep), CtlOp::Add, fd(of), *mask, 0))
             }
             Action::Mod { ep, fd: of, mask, .. } => {
-                waits(model.ctl(fd(ep), Ctl::Mod, fd(of), *mask, 0))
+                waits(model.ctl(fd(ep), CtlOp::Mod, fd(of), *mask, 0))
             }
             Action::Del { ep, fd: of, .. } => {
-                waits(model.ctl(fd(ep), Ctl::Del, fd(of), Mask::EMPTY, 0))
+                waits(model.ctl(fd(ep), CtlOp::Del, fd(of), Mask::EMPTY, 0))
             }
             // A thread may wait for the one that is held, but must hold no other meanwhile.
             Action::Wait(wait) => {
@@ -240,16 +233,6 @@ fn label(fd: &FdArg) -> Label {
     match fd {
         FdArg::Named(label) => label.clone(),
         FdArg::Number(number) => Label::new(number.to_string()),
-    }
-}
-
-/// The operation as a number.
-fn number(op: Ctl) -> i32 {
-    match op.known() {
-        Some(CtlOp::Add) => nix::libc::EPOLL_CTL_ADD,
-        Some(CtlOp::Mod) => nix::libc::EPOLL_CTL_MOD,
-        Some(CtlOp::Del) => nix::libc::EPOLL_CTL_DEL,
-        None => NO_OPERATION,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Calls on files that do not wait: reading and writing, opening and closing, connecting.
 
 use crate::event::{
-    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SyscallRecord,
+    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SocketOption,
+    SyscallRecord,
 };
 use crate::lesson::case::{Actor, ActorKind, Counter, FdArg, Label, SockOpt, Target, Who};
-use crate::lesson::stage::files::{buffer, linger_none};
+use crate::lesson::stage::files::buffer;
 use crate::lesson::stage::job::Answer;
-use crate::lesson::stage::make::Made;
 use crate::lesson::stage::{MAIN, NewFd};
 use crate::model::Place;
 
@@ -50,11 +50,7 @@ impl Runner {
         let (made, calls) = self.stage.make(name, kind);
         for made in calls {
             self.counters.call(made.ret.errno());
-            if kind == ActorKind::Epoll {
-                told(doing, MAIN, Call::EpollCreate, made.time, made.ret);
-            } else {
-                doing.made(MAIN, made);
-            }
+            doing.made(MAIN, made);
         }
         let ends = made?;
         let numbers: Vec<_> = ends.iter().map(|end| end.fd).collect();
@@ -193,12 +189,11 @@ impl Runner {
     /// `SO_LINGER` with 0 seconds, then close(2).
     pub(super) fn reset(&mut self, doing: &mut Doing, fd: &FdArg) -> Result<(), RunError> {
         let number = self.stage.number(fd)?;
-        let started = self.now();
-        let set = linger_none(number);
-        self.counters.call(set.err());
-        let text = format!("setsockopt({number}, SOL_SOCKET, SO_LINGER, {{1, 0}})").into();
-        let time = (started, self.now());
-        doing.made(MAIN, Made { text, ret: ret(set.map(|()| 0)), time });
+        let (set, calls) = self.stage.set_option(number, SocketOption::Linger(0));
+        for made in calls {
+            self.counters.call(made.ret.errno());
+            doing.made(MAIN, made);
+        }
         if set.is_ok() {
             return self.close(doing, MAIN, fd, true);
         }
@@ -300,7 +295,7 @@ impl Runner {
         value: u32,
     ) -> Result<(), RunError> {
         let number = self.stage.number(fd)?;
-        let (kernel, calls) = self.stage.set_option(number, option, value);
+        let (kernel, calls) = self.stage.set_option(number, option.with(value));
         for made in calls {
             self.counters.call(made.ret.errno());
             doing.made(MAIN, made);
@@ -321,7 +316,13 @@ impl Runner {
 }
 
 /// A call that the stage made itself returned.
-fn told(doing: &mut Doing, lane: LaneId, call: Call, (started, ended): (Nanos, Nanos), ret: Ret) {
+pub(super) fn told(
+    doing: &mut Doing,
+    lane: LaneId,
+    call: Call,
+    (started, ended): (Nanos, Nanos),
+    ret: Ret,
+) {
     let record = SyscallRecord { call, ret, output: Output::None, started };
     doing.tell(ended, lane, Kind::Return(record));
 }

@@ -1,12 +1,12 @@
 //! Actions that are many calls: repeats, measurements; and the limit of descriptors.
 
-use crate::event::{Call, Nanos, Ret};
-use crate::lesson::case::{Action, Counter, Label, Outcome, Run, Way};
+use crate::event::{Call, Kind, Nanos, Ret};
+use crate::lesson::case::{Action, Counter, Label, Outcome, Run};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Done, Query, Ready};
-use crate::lesson::stage::make::Made;
 
 use super::act::outcome;
+use super::files::told;
 use super::report::seen_text;
 use super::sleep::Sleeping;
 use super::step::Doing;
@@ -86,7 +86,7 @@ impl Runner {
                 let ep = self.stage.number(&wait.ep)?;
                 let max = u32::try_from(wait.max).unwrap_or(0);
                 let call = Call::EpollWait { ep, max, timeout_ms: 0 };
-                (Query::Wait { ep, max: wait.max }, Sleeping::Wait(call))
+                (Query::Wait { ep, max: wait.max }, Sleeping { call, labels: Vec::new() })
             }
             Run::Scan(way, scan) => self.scan_query(*way, scan)?,
         };
@@ -114,9 +114,7 @@ impl Runner {
         let mut unseen = Doing::default();
         let kernel = self.returned(&mut unseen, MAIN, &call, &done)?;
         doing.found.both(|| "the last call".to_owned(), &kernel, &model, seen_text);
-        let text = format!("{} {times} times, {each} ns each", run_word(run)).into();
-        let (ret, time) = (Ret::ok(times.into()), (done.started, done.ended));
-        doing.made(MAIN, Made { text, ret, time });
+        doing.tell(done.ended, MAIN, Kind::Measured { call: call.call, times, each: Nanos(each) });
         doing.came_to(outcome(Ok(times.into())));
         Ok(())
     }
@@ -130,9 +128,8 @@ impl Runner {
         let started = self.now();
         self.limit = self.stage.limit(free)?;
         self.counters.call(None);
-        let soft = self.limit.map_or_else(|| "the hard limit".to_owned(), |end| end.to_string());
-        let text = format!("setrlimit(RLIMIT_NOFILE, {soft})").into();
-        doing.made(MAIN, Made { text, ret: Ret::ok(0), time: (started, self.now()) });
+        let soft = self.limit.map(|end| end.0.unsigned_abs());
+        told(doing, MAIN, Call::Setrlimit { soft }, (started, self.now()), Ret::ok(0));
         doing.came_to(outcome(Ok(0)));
         Ok(())
     }
@@ -170,12 +167,4 @@ fn timed(ready: &mut Ready, times: u32, now: impl Fn() -> Nanos) -> (Timing, Don
     let all = ended.since(started).0 / u64::from(times);
     let each = fastest.map_or(all, |took| took / u64::from(BATCH));
     (Timing { events, empty, each }, Done { answer, started, ended })
-}
-
-fn run_word(run: &Run) -> &'static str {
-    match run {
-        Run::Wait(_) => "epoll_wait",
-        Run::Scan(Way::Poll, _) => "poll",
-        Run::Scan(Way::Select, _) => "select",
-    }
 }

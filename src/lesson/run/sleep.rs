@@ -3,26 +3,36 @@
 use std::time::Duration;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Ret,
+    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, PollFd, PollSet,
+    Ret,
 };
 use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Done, Job, Query};
-use crate::lesson::stage::make::Made;
 use crate::model::{Reported, Way, Woke};
 
 use super::act::{outcome, strange};
+use super::files::told;
 use super::step::Doing;
 use super::time::nanos;
 use super::{RunError, Runner, Sleeper};
 
-/// The call in which a thread sleeps.
+/// The call in which a thread sleeps, and of poll or select the labels of its descriptors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sleeping {
-    /// epoll_wait
-    Wait(Call),
-    /// poll or select: as text, and the labels of its descriptors.
-    Scan(Box<str>, Vec<(Fd, Label)>),
+pub(super) struct Sleeping {
+    pub(super) call: Call,
+    pub(super) labels: Vec<(Fd, Label)>,
+}
+
+impl Sleeping {
+    fn wait(call: Call) -> Self {
+        Self { call, labels: Vec::new() }
+    }
+
+    /// Whether it is a wait for an epoll instance.
+    fn is_wait(&self) -> bool {
+        matches!(self.call, Call::EpollWait { .. })
+    }
 }
 
 /// A timeout as an argument.
@@ -47,7 +57,7 @@ impl Runner {
             max: u32::try_from(max).unwrap_or(0),
             timeout_ms: timeout(wait.timeout),
         };
-        let (query, call) = (Query::Wait { ep, max }, Sleeping::Wait(call));
+        let (query, call) = (Query::Wait { ep, max }, Sleeping::wait(call));
         self.query(doing, &query, call, wait.timeout, wait.thread.as_ref())
     }
 
@@ -78,13 +88,13 @@ impl Runner {
             fds.push((fd, *mask));
             labels.push((fd, Label::new(arg.to_string())));
         }
-        let list: Vec<_> = fds.iter().map(|(fd, mask)| format!("{fd} {mask}")).collect();
-        let (word, query) = match way {
-            case::Way::Poll => ("poll", Query::Poll(fds)),
-            case::Way::Select => ("select", Query::Select(fds)),
+        let set = PollSet::new(fds.iter().map(|(fd, events)| PollFd { fd: *fd, events: *events }));
+        let timeout_ms = timeout(scan.timeout);
+        let (call, query) = match way {
+            case::Way::Poll => (Call::Poll { set, timeout_ms }, Query::Poll(fds)),
+            case::Way::Select => (Call::Select { set, timeout_ms }, Query::Select(fds)),
         };
-        let text = format!("{word}({}, {})", shortened(&list), timeout(scan.timeout));
-        Ok((query, Sleeping::Scan(text.into(), labels)))
+        Ok((query, Sleeping { call, labels }))
     }
 
     fn query(
@@ -115,8 +125,8 @@ impl Runner {
         let sleeps = ms != Some(0);
         let mut early = None;
         if sleeps {
-            if let Sleeping::Wait(call) = call {
-                doing.tell(self.now(), MAIN, Kind::Enter(*call));
+            if call.is_wait() {
+                doing.tell(self.now(), MAIN, Kind::Enter(call.call));
             }
             early = self.model_enters(MAIN, query).err();
         }
@@ -180,8 +190,8 @@ impl Runner {
             return Err(RunError::Refused(format!("thread {} sleeps already", self.name_of(lane))));
         }
         let since = self.now();
-        if let Sleeping::Wait(call) = &call {
-            doing.tell(since, lane, Kind::Enter(*call));
+        if call.is_wait() {
+            doing.tell(since, lane, Kind::Enter(call.call));
         }
         self.stage.park(lane, Job::Query { query: query.clone(), timeout: timeout(ms) })?;
         if let Err(errno) = self.model_enters(lane, query) {
@@ -216,7 +226,7 @@ impl Runner {
         if let Err(errno) = self.machine.freeze(lane, ep, most, at) {
             self.machine_errors.push((lane, errno));
         }
-        let (call, query) = (Sleeping::Wait(call), Query::Wait { ep, max: most });
+        let (call, query) = (Sleeping::wait(call), Query::Wait { ep, max: most });
         self.sleepers.insert(lane, Sleeper { call, query, timeout: None, since });
         Ok(())
     }
@@ -239,8 +249,8 @@ impl Runner {
         self.stage.signal(lane);
         self.counters.call(None);
         let tid = self.stage.workers().iter().find(|worker| worker.lane == lane);
-        let text = format!("tgkill({}, SIGUSR1)", tid.map_or(0, |worker| worker.tid));
-        doing.made(MAIN, Made { text: text.into(), ret: Ret::ok(0), time: (started, self.now()) });
+        let call = Call::Tgkill { tid: tid.map_or(0, |worker| worker.tid) };
+        told(doing, MAIN, call, (started, self.now()), Ret::ok(0));
         self.machine.interrupt(lane);
         doing.came_to(outcome(Ok(0)));
         Ok(())
@@ -376,8 +386,8 @@ impl Runner {
         call: &Sleeping,
         done: &Done,
     ) -> Result<Seen, RunError> {
-        match (&done.answer, call) {
-            (Answer::Events(result), Sleeping::Wait(call)) => {
+        match &done.answer {
+            Answer::Events(result) if call.is_wait() => {
                 self.counters.call(result.as_ref().err().copied());
                 self.counters.waited(result.as_ref().map_or(0, Vec::len));
                 let ret =
@@ -386,16 +396,15 @@ impl Runner {
                     Ok(events) => (self.reported_seen(events), self.delivered(events)),
                     Err(errno) => (Seen::Errno(*errno), Output::None),
                 };
-                doing.returned(lane, *call, done, ret, output);
+                doing.returned(lane, call.call, done, ret, output);
                 Ok(seen)
             }
-            (Answer::Polled(result), Sleeping::Scan(text, labels)) => {
+            Answer::Polled(result) if !call.is_wait() => {
                 self.counters.call(result.as_ref().err().copied());
-                self.counters.add(crate::lesson::case::Counter::Polled, labels.len() as u64);
+                self.counters.add(crate::lesson::case::Counter::Polled, call.labels.len() as u64);
                 let ret =
                     super::act::ret(result.as_ref().map(|all| all.len() as u64).map_err(|e| *e));
-                let time = (done.started, done.ended);
-                doing.made(lane, Made { text: text.clone(), ret, time });
+                doing.returned(lane, call.call, done, ret, Output::None);
                 Ok(match result {
                     Ok(found) => polled_seen(found, call),
                     Err(errno) => Seen::Errno(*errno),
@@ -434,22 +443,10 @@ impl Runner {
 
 /// What poll or select handed over, with the labels that were asked.
 fn polled_seen(found: &[(Fd, Mask)], call: &Sleeping) -> Seen {
-    let label = |fd: Fd| match call {
-        Sleeping::Scan(_, labels) => labels.iter().find(|(one, _)| *one == fd),
-        Sleeping::Wait(_) => None,
-    };
+    let label = |fd: Fd| call.labels.iter().find(|(one, _)| *one == fd);
     let entry = |(fd, mask): &(Fd, Mask)| Entry {
         label: label(*fd).map_or_else(|| Label::new("?"), |(_, label)| label.clone()),
         mask: *mask,
     };
     Seen::Events(found.iter().map(entry).collect())
-}
-
-/// `[3 IN, 5 IN, and 10 more]`
-fn shortened(list: &[String]) -> String {
-    const SHOWN: usize = 8;
-    match list.len().saturating_sub(SHOWN) {
-        0 => format!("[{}]", list.join(", ")),
-        more => format!("[{}, and {more} more]", list[..SHOWN].join(", ")),
-    }
 }

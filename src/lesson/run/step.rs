@@ -52,10 +52,10 @@ impl Doing {
         self.tell(done.ended, lane, Kind::Return(record));
     }
 
-    /// A call for which there is only a text returned.
+    /// A call returned that opened or set a file.
     pub(super) fn made(&mut self, lane: LaneId, made: Made) {
-        let Made { text, ret, time } = made;
-        self.tell(time.1, lane, Kind::Made { text, ret });
+        let Made { call, ret, output, time: (started, ended) } = made;
+        self.tell(ended, lane, Kind::Return(SyscallRecord { call, ret, output, started }));
     }
 
     /// What a call returned, by the kernel and by the model.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{FileId, Mask, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey};
+use crate::event::{
+    Call, FileId, Mask, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey,
+};
 use crate::kernel::fdinfo::Registration;
 use crate::lesson::case::{Entry, Label};
 use crate::lesson::stage::MAIN;
 use crate::model::{InstanceView, WatchView};
 
-use super::sleep::Sleeping;
 use super::step::Doing;
 use super::{RunError, Runner};
 
@@ -180,10 +181,11 @@ impl Runner {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
-            asleep_in: self.sleepers.get(&worker.lane).and_then(|sleeper| match &sleeper.call {
-                Sleeping::Scan(text, _) => Some(text.clone()),
-                Sleeping::Wait(_) => None,
-            }),
+            asleep_in: self
+                .sleepers
+                .get(&worker.lane)
+                .map(|sleeper| sleeper.call.call)
+                .filter(|call| !matches!(call, Call::EpollWait { .. })),
         });
         std::iter::once(main).chain(workers).collect()
     }

@@ -12,7 +12,7 @@ use nix::sys::socket::{
     getsockname, shutdown, socket,
 };
 
-use crate::event::{Errno, Fd, FileId, FileKind, How, LaneId, Mask, Nanos};
+use crate::event::{Errno, Fd, FileId, FileKind, How, LaneId, Mask, Nanos, SocketOption};
 use crate::kernel::fdinfo::Fdinfo;
 use crate::lesson::case::{ActorKind, Label, SockOpt};
 use crate::sys::number;
@@ -145,7 +145,7 @@ impl Stage {
             }
         };
         let mut maker = Maker::new(self.clock);
-        let done = maker.connect(fd.0, address);
+        let done = maker.connect(fd, address);
         let begun = done.is_ok() || done == Err(Errno::EINPROGRESS);
         let port = getsockname::<SockaddrIn>(fd.0).map(|own| own.port());
         if let (true, Ok(port), Some(file)) = (begun, port, self.table.file_at(fd)) {
@@ -180,20 +180,18 @@ impl Stage {
         interval_ms: u32,
     ) -> (Result<(), Errno>, Vec<Made>) {
         let mut maker = Maker::new(self.clock);
-        let done = maker.arm(fd.0, first_ms, interval_ms);
+        let done = maker.arm(fd, first_ms, interval_ms);
         (done, maker.calls)
     }
 
-    /// setsockopt(2) of the level `SOL_SOCKET`.
+    /// setsockopt(2)
     pub(crate) fn set_option(
         &mut self,
         fd: Fd,
-        option: SockOpt,
-        value: u32,
+        option: SocketOption,
     ) -> (Result<(), Errno>, Vec<Made>) {
-        let (name, what) = named(option);
         let mut maker = Maker::new(self.clock);
-        let done = maker.set_option(fd.0, name, what, value);
+        let done = maker.set_option(fd, option);
         (done, maker.calls)
     }
 
@@ -245,28 +243,16 @@ impl Stage {
     }
 }
 
-/// A socket option by its name and its number.
-fn named(option: SockOpt) -> (&'static str, i32) {
-    match option {
-        SockOpt::RcvLowat => ("SO_RCVLOWAT", libc::SO_RCVLOWAT),
-        SockOpt::SndBuf => ("SO_SNDBUF", libc::SO_SNDBUF),
-        SockOpt::RcvBuf => ("SO_RCVBUF", libc::SO_RCVBUF),
-    }
-}
-
 /// What the kernel made of a socket option.
 ///
 /// # Errors
 /// What getsockopt(2) lists.
 pub(crate) fn buffer(fd: Fd, option: SockOpt) -> Result<u32, Errno> {
-    let value = sockopt::option(fd.0, named(option).1).map_err(errno)?;
+    let number = match option {
+        SockOpt::RcvLowat => libc::SO_RCVLOWAT,
+        SockOpt::SndBuf => libc::SO_SNDBUF,
+        SockOpt::RcvBuf => libc::SO_RCVBUF,
+    };
+    let value = sockopt::option(fd.0, number).map_err(errno)?;
     Ok(u32::try_from(value).unwrap_or(0))
-}
-
-/// `SO_LINGER` with 0 seconds.
-///
-/// # Errors
-/// What setsockopt(2) lists.
-pub(crate) fn linger_none(fd: Fd) -> Result<(), Errno> {
-    sockopt::reset_on_close(fd.0).map_err(errno)
 }

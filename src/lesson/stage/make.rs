@@ -13,26 +13,30 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrStorage, bind, connect,
-    getsockname, listen, setsockopt, socket, socketpair, sockopt::TcpNoDelay,
+    getsockname, listen, socket, socketpair,
 };
 use nix::sys::stat::Mode;
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use nix::unistd::pipe2;
 
-use crate::event::{Errno, FileKind, Nanos, Ret};
+use crate::event::{
+    Call, Domain, Errno, Fd, FileKind, Nanos, OpenPath, Output, Ret, SocketOption, SocketType,
+};
 use crate::lesson::case::ActorKind;
 use crate::sys::clock::Clock;
-use crate::sys::socket as option;
+use crate::sys::socket as sockopt;
 
 use super::job::errno;
 
-/// A call that made something, in strace's manner.
+/// A call that made something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     /// The call with its arguments.
-    pub(crate) text: Box<str>,
+    pub(crate) call: Call,
     /// Its result.
     pub(crate) ret: Ret,
+    /// What it handed over.
+    pub(crate) output: Output,
     /// When it was made, and when it had returned.
     pub(crate) time: (Nanos, Nanos),
 }
@@ -53,19 +57,24 @@ impl Maker {
         Self { clock, calls: Vec::new() }
     }
 
-    /// Makes a call and writes it down: `text` says what it is, given its result, and what it
-    /// returned.
+    /// Makes a call and writes it down; `value` says what it returned, and what it handed over.
     pub(crate) fn call<T>(
         &mut self,
+        call: Call,
         make: impl FnOnce() -> nix::Result<T>,
-        text: impl FnOnce(Option<&T>) -> (String, i64),
+        value: impl FnOnce(&T) -> (i64, Output),
     ) -> Result<T, Errno> {
         let started = Nanos(self.clock.now());
         let made = make().map_err(errno);
         let time = (started, Nanos(self.clock.now()));
-        let (text, value) = text(made.as_ref().ok());
-        let ret = made.as_ref().map_or_else(|e| Ret::err(*e), |_| Ret::ok(value));
-        self.calls.push(Made { text: text.into(), ret, time });
+        let (ret, output) = match &made {
+            Ok(made) => {
+                let (value, output) = value(made);
+                (Ret::ok(value), output)
+            }
+            Err(errno) => (Ret::err(*errno), Output::None),
+        };
+        self.calls.push(Made { call, ret, output, time });
         made
     }
 
@@ -79,44 +88,31 @@ impl Maker {
             ActorKind::Pipe { size } => self.pipe(size),
             ActorKind::Eventfd { value, semaphore } => self.eventfd(value, semaphore),
             ActorKind::Timerfd => self.timerfd(),
-            ActorKind::Pair { sndbuf } => self.pair(SockType::Stream, FileKind::Unix, sndbuf),
-            ActorKind::Dgram { sndbuf } => {
-                self.pair(SockType::Datagram, FileKind::Datagram, sndbuf)
-            }
+            ActorKind::Pair { sndbuf } => self.pair(SocketType::Stream, FileKind::Unix, sndbuf),
+            ActorKind::Dgram { sndbuf } => self.pair(SocketType::Dgram, FileKind::Datagram, sndbuf),
             ActorKind::Udp => self.udp(),
             ActorKind::Listener { backlog } => self.listener(backlog),
             ActorKind::Client => Ok(vec![(self.tcp()?, FileKind::Tcp)]),
             ActorKind::File => self.file(),
-            ActorKind::Dir => {
-                self.opened("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY, "O_RDONLY|O_DIRECTORY")
-            }
-            ActorKind::Null => self.opened("/dev/null", OFlag::O_RDWR, "O_RDWR"),
+            ActorKind::Dir => self.opened(OpenPath::Root, OFlag::O_RDONLY | OFlag::O_DIRECTORY),
+            ActorKind::Null => self.opened(OpenPath::DevNull, OFlag::O_RDWR),
         }
     }
 
     fn epoll(&mut self) -> Ends {
         let flags = EpollCreateFlags::EPOLL_CLOEXEC;
-        let ep = self.call(
-            || Epoll::new(flags).map(|ep| ep.0),
-            |ep| ("epoll_create1(EPOLL_CLOEXEC)".to_owned(), number(ep)),
-        )?;
+        let ep = self.call(Call::EpollCreate, || Epoll::new(flags).map(|ep| ep.0), number)?;
         Ok(vec![(ep, FileKind::Epoll)])
     }
 
     fn pipe(&mut self, size: u32) -> Ends {
-        let (r, w) = self.call(
-            || pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC),
-            |ends| (format!("pipe2({}, O_NONBLOCK)", two(ends)), 0),
-        )?;
+        let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let (r, w) = self.call(Call::Pipe, || pipe2(flags), two)?;
         if size != DEFAULT_PIPE {
             let wanted = i32::try_from(size).unwrap_or(i32::MAX);
-            self.call(
-                || fcntl(&w, FcntlArg::F_SETPIPE_SZ(wanted)),
-                |got| {
-                    let text = format!("fcntl({}, F_SETPIPE_SZ, {size})", w.as_raw_fd());
-                    (text, got.copied().unwrap_or(0).into())
-                },
-            )?;
+            let call = Call::SetPipeSize { fd: Fd(w.as_raw_fd()), bytes: size };
+            let got = |got: &i32| (i64::from(*got), Output::None);
+            self.call(call, || fcntl(&w, FcntlArg::F_SETPIPE_SZ(wanted)), got)?;
         }
         Ok(vec![(r, FileKind::Pipe), (w, FileKind::PipeWriter)])
     }
@@ -124,10 +120,10 @@ impl Maker {
     fn eventfd(&mut self, value: u32, semaphore: bool) -> Ends {
         let mut flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         flags.set(EfdFlags::EFD_SEMAPHORE, semaphore);
-        let words = if semaphore { "EFD_NONBLOCK|EFD_SEMAPHORE" } else { "EFD_NONBLOCK" };
         let fd = self.call(
+            Call::Eventfd { initval: value, semaphore },
             || EventFd::from_value_and_flags(value, flags).map(OwnedFd::from),
-            |fd| (format!("eventfd2({value}, {words})"), number(fd)),
+            number,
         )?;
         Ok(vec![(fd, FileKind::Eventfd)])
     }
@@ -135,89 +131,76 @@ impl Maker {
     fn timerfd(&mut self) -> Ends {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let fd = self.call(
+            Call::TimerfdCreate,
             || TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map(OwnedFd::from),
-            |fd| ("timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)".to_owned(), number(fd)),
+            number,
         )?;
         Ok(vec![(fd, FileKind::Timerfd)])
     }
 
-    fn pair(&mut self, kind: SockType, what: FileKind, sndbuf: Option<u32>) -> Ends {
+    fn pair(&mut self, kind: SocketType, what: FileKind, sndbuf: Option<u32>) -> Ends {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let word = if kind == SockType::Stream { "SOCK_STREAM" } else { "SOCK_DGRAM" };
         let (a, b) = self.call(
-            || socketpair(AddressFamily::Unix, kind, None, flags),
-            |ends| (format!("socketpair(AF_UNIX, {word}|SOCK_NONBLOCK, 0, {})", two(ends)), 0),
+            Call::Socketpair { kind },
+            || socketpair(AddressFamily::Unix, sock_type(kind), None, flags),
+            two,
         )?;
         if let Some(bytes) = sndbuf {
             for fd in [a.as_raw_fd(), b.as_raw_fd()] {
-                self.set_option(fd, "SO_SNDBUF", libc::SO_SNDBUF, bytes)?;
+                self.set_option(Fd(fd), SocketOption::SndBuf(bytes))?;
             }
         }
         Ok(vec![(a, what), (b, what)])
     }
 
-    /// setsockopt(2) of the level `SOL_SOCKET`.
+    /// setsockopt(2)
     ///
     /// # Errors
     /// What setsockopt(2) lists.
-    pub(crate) fn set_option(
-        &mut self,
-        fd: i32,
-        name: &str,
-        what: i32,
-        value: u32,
-    ) -> Result<(), Errno> {
-        let wanted = i32::try_from(value).unwrap_or(i32::MAX);
-        self.call(
-            || option::set_option(fd, what, wanted),
-            |_| (format!("setsockopt({fd}, SOL_SOCKET, {name}, {value})"), 0),
-        )
+    pub(crate) fn set_option(&mut self, fd: Fd, option: SocketOption) -> Result<(), Errno> {
+        self.call(Call::Setsockopt { fd, option }, || set(fd, option), nothing)
     }
 
     /// What is written to a TCP socket leaves at once: else a small write would wait until the one
     /// before it was acknowledged (tcp(7), TCP_NODELAY; accept(2) hands the option on).
     fn tcp(&mut self) -> Result<OwnedFd, Errno> {
-        let fd = self.socket(SockType::Stream)?;
-        self.call(
-            || setsockopt(&fd, TcpNoDelay, &true),
-            |_| (format!("setsockopt({}, TCP_NODELAY, 1)", fd.as_raw_fd()), 0),
-        )?;
+        let fd = self.socket(SocketType::Stream)?;
+        self.set_option(Fd(fd.as_raw_fd()), SocketOption::NoDelay(true))?;
         Ok(fd)
     }
 
-    fn socket(&mut self, kind: SockType) -> Result<OwnedFd, Errno> {
+    fn socket(&mut self, kind: SocketType) -> Result<OwnedFd, Errno> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let word = if kind == SockType::Stream { "SOCK_STREAM" } else { "SOCK_DGRAM" };
         self.call(
-            || socket(AddressFamily::Inet, kind, flags, None),
-            |fd| (format!("socket(AF_INET, {word}|SOCK_NONBLOCK)"), number(fd)),
+            Call::Socket { domain: Domain::Inet, kind },
+            || socket(AddressFamily::Inet, sock_type(kind), flags, None),
+            number,
         )
     }
 
     /// Binds to a free port of the loopback address.
     fn bind(&mut self, fd: &OwnedFd) -> Result<(), Errno> {
-        let (number, any) = (fd.as_raw_fd(), loopback(0));
-        self.call(|| bind(number, &any), |_| (format!("bind({number}, 127.0.0.1:0)"), 0))
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let call = Call::Bind { fd: Fd(fd.as_raw_fd()), address };
+        self.call(call, || bind(fd.as_raw_fd(), &SockaddrIn::from(address)), nothing)
     }
 
     fn listener(&mut self, backlog: u32) -> Ends {
         let fd = self.tcp()?;
         self.bind(&fd)?;
         let length = i32::try_from(backlog).ok().and_then(|n| Backlog::new(n).ok());
-        self.call(
-            || listen(&fd, length.unwrap_or(Backlog::MAXCONN)),
-            |_| (format!("listen({}, {backlog})", fd.as_raw_fd()), 0),
-        )?;
+        let call = Call::Listen { fd: Fd(fd.as_raw_fd()), backlog };
+        self.call(call, || listen(&fd, length.unwrap_or(Backlog::MAXCONN)), nothing)?;
         Ok(vec![(fd, FileKind::Listener)])
     }
 
     fn udp(&mut self) -> Ends {
-        let (a, b) = (self.socket(SockType::Datagram)?, self.socket(SockType::Datagram)?);
+        let (a, b) = (self.socket(SocketType::Dgram)?, self.socket(SocketType::Dgram)?);
         self.bind(&a)?;
         self.bind(&b)?;
         for (from, to) in [(&a, &b), (&b, &a)] {
             let address = address_of(to)?;
-            self.connect(from.as_raw_fd(), address)?;
+            self.connect(Fd(from.as_raw_fd()), address)?;
         }
         Ok(vec![(a, FileKind::Udp), (b, FileKind::Udp)])
     }
@@ -226,25 +209,21 @@ impl Maker {
     ///
     /// # Errors
     /// What connect(2) lists: EINPROGRESS is the ordinary result for TCP.
-    pub(crate) fn connect(&mut self, fd: i32, to: SocketAddrV4) -> Result<(), Errno> {
-        let address = SockaddrIn::from(to);
-        self.call(|| connect(fd, &address), |_| (format!("connect({fd}, {to})"), 0))
+    pub(crate) fn connect(&mut self, fd: Fd, address: SocketAddrV4) -> Result<(), Errno> {
+        let call = Call::Connect { fd, address };
+        self.call(call, || connect(fd.0, &SockaddrIn::from(address)), nothing)
     }
 
     fn file(&mut self) -> Ends {
-        let fd = self.call(
-            || memfd_create("file", MFdFlags::MFD_CLOEXEC),
-            |fd| ("memfd_create(\"file\", MFD_CLOEXEC)".to_owned(), number(fd)),
-        )?;
+        let make = || memfd_create("file", MFdFlags::MFD_CLOEXEC);
+        let fd = self.call(Call::MemfdCreate, make, number)?;
         Ok(vec![(fd, FileKind::Plain)])
     }
 
-    fn opened(&mut self, path: &str, flags: OFlag, words: &str) -> Ends {
+    fn opened(&mut self, path: OpenPath, flags: OFlag) -> Ends {
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let fd = self.call(
-            || open(path, flags, Mode::empty()),
-            |fd| (format!("open({path:?}, {words})"), number(fd)),
-        )?;
+        let make = || open(path.path(), flags, Mode::empty());
+        let fd = self.call(Call::Open { path }, make, number)?;
         Ok(vec![(fd, FileKind::Plain)])
     }
 
@@ -252,11 +231,12 @@ impl Maker {
     ///
     /// # Errors
     /// What timerfd_settime(2) lists.
-    pub(crate) fn arm(&mut self, fd: i32, first_ms: u32, interval_ms: u32) -> Result<(), Errno> {
+    pub(crate) fn arm(&mut self, fd: Fd, first_ms: u32, interval_ms: u32) -> Result<(), Errno> {
         let time = |ms: u32| Duration::from_millis(ms.into());
         self.call(
-            || crate::sys::timer::arm(fd, time(first_ms), time(interval_ms)),
-            |_| (format!("timerfd_settime({fd}, 0, {first_ms} ms, every {interval_ms} ms)"), 0),
+            Call::TimerfdSettime { fd, first_ms, interval_ms },
+            || crate::sys::timer::arm(fd.0, time(first_ms), time(interval_ms)),
+            nothing,
         )
     }
 }
@@ -279,13 +259,36 @@ pub(crate) fn address_of(fd: &OwnedFd) -> Result<SocketAddrV4, Errno> {
     Ok(SocketAddrV4::new(address.ip(), address.port()))
 }
 
-fn number(fd: Option<&OwnedFd>) -> i64 {
-    fd.map_or(0, |fd| fd.as_raw_fd().into())
+/// setsockopt(2)
+fn set(fd: Fd, option: SocketOption) -> nix::Result<()> {
+    let bytes = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
+    match option {
+        SocketOption::RcvLowat(n) => sockopt::set_option(fd.0, libc::SO_RCVLOWAT, bytes(n)),
+        SocketOption::SndBuf(n) => sockopt::set_option(fd.0, libc::SO_SNDBUF, bytes(n)),
+        SocketOption::RcvBuf(n) => sockopt::set_option(fd.0, libc::SO_RCVBUF, bytes(n)),
+        SocketOption::Linger(seconds) => sockopt::set_linger(fd.0, bytes(seconds)),
+        SocketOption::NoDelay(on) => sockopt::set_no_delay(fd.0, on),
+    }
 }
 
-fn two(ends: Option<&(OwnedFd, OwnedFd)>) -> String {
-    match ends {
-        Some((a, b)) => format!("[{}, {}]", a.as_raw_fd(), b.as_raw_fd()),
-        None => "[]".to_owned(),
+fn sock_type(kind: SocketType) -> SockType {
+    match kind {
+        SocketType::Stream => SockType::Stream,
+        SocketType::Dgram => SockType::Datagram,
     }
+}
+
+/// What a call returned that made a descriptor.
+fn number(fd: &OwnedFd) -> (i64, Output) {
+    (fd.as_raw_fd().into(), Output::None)
+}
+
+/// What a call returned that made two.
+fn two((a, b): &(OwnedFd, OwnedFd)) -> (i64, Output) {
+    (0, Output::Pair([Fd(a.as_raw_fd()), Fd(b.as_raw_fd())]))
+}
+
+/// What a call returned that has no value.
+fn nothing((): &()) -> (i64, Output) {
+    (0, Output::None)
 }

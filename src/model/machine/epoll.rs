@@ -11,7 +11,7 @@ use crate::model::rules;
 use super::file::What;
 use super::harvest::Scan;
 use super::queue::Hook;
-use super::{Ctl, Flaw, Machine};
+use super::{Flaw, Machine};
 
 /// The machine's number of a registration; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +98,7 @@ impl Machine {
     pub(super) fn control(
         &mut self,
         ep: Fd,
-        op: Ctl,
+        op: CtlOp,
         fd: Fd,
         asked: Mask,
         data: u64,
@@ -114,15 +114,12 @@ impl Machine {
             return Err(Errno::EINVAL);
         }
         let asked = if self.keeps_wakeup { asked } else { asked - Mask::WAKEUP };
-        let any_bit = self.flawed(Flaw::ExclusiveTakesAnyBit) && op == Ctl::Add;
-        if let Some(op) = op.known()
-            && !rules::exclusive_is_fine(op, asked, is_epoll)
-            && !any_bit
-        {
+        let any_bit = self.flawed(Flaw::ExclusiveTakesAnyBit) && op == CtlOp::Add;
+        if !rules::exclusive_is_fine(op, asked, is_epoll) && !any_bit {
             return Err(Errno::EINVAL);
         }
         self.not_frozen(by)?;
-        if op == Ctl::Add && is_epoll {
+        if op == CtlOp::Add && is_epoll {
             // `ep_loop_check` locks every instance from there down.
             for ep in self.epolls_below(file) {
                 self.not_frozen(ep)?;
@@ -133,7 +130,8 @@ impl Machine {
         }
         let key = WatchKey { fd, file };
         let known = self.registered(by, key);
-        match (op.known().ok_or(Errno::EINVAL)?, known) {
+        match (op, known) {
+            (CtlOp::Invalid(_), _) => Err(Errno::EINVAL),
             (CtlOp::Add, Some(_)) => Err(Errno::EEXIST),
             (CtlOp::Add, None) => self.insert(by, key, self.stored(asked), data),
             (_, None) => Err(Errno::ENOENT),

@@ -1,6 +1,6 @@
 //! What is said to a machine, and what it answers.
 
-use crate::event::{CtlOp, Fd, FileId, Mask};
+use crate::event::{Fd, FileId, Mask};
 
 /// A new descriptor: its number, and the tool's number for the open file behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,31 +56,6 @@ pub struct Flow {
     pub pressed: bool,
     /// Whether poll calls it writable (`sk_stream_is_writeable`).
     pub writable: bool,
-}
-
-/// The operation of epoll_ctl(2), unknown ones included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ctl {
-    /// EPOLL_CTL_ADD
-    Add,
-    /// EPOLL_CTL_MOD
-    Mod,
-    /// EPOLL_CTL_DEL
-    Del,
-    /// A number that is none of these.
-    Invalid,
-}
-
-impl Ctl {
-    /// The operation, if it is one.
-    pub fn known(self) -> Option<CtlOp> {
-        match self {
-            Self::Add => Some(CtlOp::Add),
-            Self::Mod => Some(CtlOp::Mod),
-            Self::Del => Some(CtlOp::Del),
-            Self::Invalid => None,
-        }
-    }
 }
 
 /// poll(2) or select(2).

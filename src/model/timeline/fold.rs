@@ -243,7 +243,7 @@ impl Timeline {
                 LaneState::Unstarted => continue,
                 LaneState::Running | LaneState::Harvesting(_) => Span::Running,
                 LaneState::Held(_) => Span::Held,
-                LaneState::Asleep(_) | LaneState::AsleepIn(_) => Span::Asleep,
+                LaneState::Asleep(_) => Span::Asleep,
                 LaneState::Ended | LaneState::Died(_) => Span::Gone,
             };
             let track = self.lanes.get(usize::from(lane.id.0)).and_then(Option::as_ref);

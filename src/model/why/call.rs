@@ -1,5 +1,6 @@
 //! What a call that returned means.
 
+use super::prepare;
 use super::words::{after_mod, bits, clients, count, grouped, list, manner, name, name_of};
 use crate::event::{
     Call, CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, SyscallRecord,
@@ -34,6 +35,25 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             ),
             None => format!("dup of fd {fd} failed: {ret}"),
         },
+        Call::Socket { .. }
+        | Call::Socketpair { .. }
+        | Call::Bind { .. }
+        | Call::Listen { .. }
+        | Call::Connect { .. }
+        | Call::Setsockopt { .. }
+        | Call::Pipe
+        | Call::SetPipeSize { .. }
+        | Call::Eventfd { .. }
+        | Call::TimerfdCreate
+        | Call::TimerfdSettime { .. }
+        | Call::MemfdCreate
+        | Call::Open { .. }
+        | Call::Poll { .. }
+        | Call::Select { .. }
+        | Call::Tgkill { .. }
+        | Call::Setrlimit { .. } => {
+            prepare::sentence(&record.call, &world.lane_name(event.lane), ret)
+        }
     }
 }
 
@@ -354,6 +374,7 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
             bits(mask.asked()),
             after_mod(mask)
         ),
+        CtlOp::Invalid(number) => format!("epoll_ctl has no operation {number}"),
         CtlOp::Del => format!(
             "fd {fd} is off the interest list, and off the ready list if it stood there; an event \
              of it that is already in a batch is not taken back"

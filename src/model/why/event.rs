@@ -1,7 +1,7 @@
 //! What an event means.
 
 use super::words::{bits, clients, count, name, thread_died};
-use super::{call, lane, predict, watch};
+use super::{call, lane, predict, prepare, watch};
 use crate::event::{
     Arm, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId,
     Mask, Pass, Queues, Trigger, Wakeup, WatchKey, visible,
@@ -56,10 +56,7 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
         Kind::Lane(LaneChange::Ended) => format!("{id} was asked to end and did"),
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
-        Kind::Made { text, ret } => match ret.errno() {
-            Some(errno) => format!("{text} failed: {errno}"),
-            None => format!("{text} returned {ret}"),
-        },
+        Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::Told(_) => "everything as it is now".to_owned(),
         Kind::Asleep { lanes, .. } => asleep(world, lanes),
         Kind::Quiet => "nothing happened up to here".to_owned(),

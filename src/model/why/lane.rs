@@ -14,7 +14,6 @@ pub(super) fn sentence(world: &World, id: LaneId) -> String {
         LaneState::Held(call) => held(world, lane, call),
         LaneState::Harvesting(call) => harvesting(world, lane, call),
         LaneState::Asleep(call) => asleep(world, lane, call),
-        LaneState::AsleepIn(call) => format!("{id} sleeps in {}", super::words::visible_call(call)),
         LaneState::Ended => format!("{id} ended at {}: it was asked to", lane.since),
         LaneState::Died(message) => format!(
             "{}. It waits for nothing and serves nobody until `run` (space) starts it again",
@@ -108,6 +107,23 @@ pub(super) fn will(world: &World, id: LaneId, call: &Call) -> String {
             "a second number will name the open file of fd {fd}, and keep its registration alive \
              when fd {fd} is closed"
         ),
+        Call::Socket { .. }
+        | Call::Socketpair { .. }
+        | Call::Bind { .. }
+        | Call::Listen { .. }
+        | Call::Connect { .. }
+        | Call::Setsockopt { .. }
+        | Call::Pipe
+        | Call::SetPipeSize { .. }
+        | Call::Eventfd { .. }
+        | Call::TimerfdCreate
+        | Call::TimerfdSettime { .. }
+        | Call::MemfdCreate
+        | Call::Open { .. }
+        | Call::Poll { .. }
+        | Call::Select { .. }
+        | Call::Tgkill { .. }
+        | Call::Setrlimit { .. } => format!("it makes {}", call.name()),
     }
 }
 

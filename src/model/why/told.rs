@@ -6,7 +6,7 @@ mod change;
 mod file;
 
 use super::words::{bits, list};
-use super::{predict, words};
+use super::{predict, prepare, words};
 use crate::event::{
     Arm, Call, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Trigger, WatchKey,
 };
@@ -336,17 +336,19 @@ fn lane(world: &World, id: LaneId) -> String {
             format!("{who} is inside {}", world.spelled(call, world.seq))
         }
         LaneState::Asleep(call) => asleep(world, id, &who, call, lane.since),
-        LaneState::AsleepIn(call) => {
-            let call = words::visible_call(call);
-            format!("{who} sleeps in {call}: on the wait queues of the files that it asked for")
-        }
         LaneState::Ended => format!("{who} ended {}", when(lane.since)),
         LaneState::Died(_) => format!("{who} died {}", when(lane.since)),
     }
 }
 
 fn asleep(world: &World, id: LaneId, who: &str, call: &Call, since: Nanos) -> String {
+    let asked = matches!(call, Call::Poll { .. } | Call::Select { .. });
     let call = world.spelled(call, world.seq);
+    if asked {
+        return format!(
+            "{who} sleeps in {call}: on the wait queues of the files that it asked for"
+        );
+    }
     let Some((instance, place)) = sleeps_in(world, id) else {
         return format!("{who} sleeps in {call}, {}", since_when(since));
     };
@@ -376,7 +378,7 @@ fn event(world: &World, event: &Event) -> String {
     let who = who(world, event.lane);
     match &event.kind {
         Kind::Return(record) => call::sentence(world, event, record),
-        Kind::Made { text, ret } => call::made(&who, text, *ret),
+        Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::Enter(call) => entered(world, event, &who, call),
         Kind::Open { fd, .. } => format!("fd {fd} is {}", short(world, *fd)),
         Kind::Lane(LaneChange::Started { tid }) => format!("{who} begins, as task {tid}"),

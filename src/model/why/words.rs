@@ -35,11 +35,6 @@ pub(in crate::model) fn name_of(file: &OpenFile) -> String {
     }
 }
 
-/// A call that is known as text only.
-pub(in crate::model) fn visible_call(text: &str) -> String {
-    visible(text.as_bytes(), 120)
-}
-
 /// `1 byte`, `12 bytes`.
 pub(in crate::model) fn count(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(n)) }

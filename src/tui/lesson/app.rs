@@ -106,7 +106,7 @@ impl LessonApp {
     pub fn returned(&self, moment: &Moment) -> Option<String> {
         match self.feed.journal().get(moment.main?)?.kind {
             Kind::Return(record) => Some(record.ret.to_string()),
-            Kind::Made { ret, .. } => Some(ret.to_string()),
+            Kind::Measured { times, .. } => Some(times.to_string()),
             _ => None,
         }
     }

@@ -304,7 +304,7 @@ impl Moment {
 
 /// Whether an event is a call that returned.
 pub fn is_call(kind: &Kind) -> bool {
-    matches!(kind, Kind::Return(_) | Kind::Made { .. })
+    matches!(kind, Kind::Return(_) | Kind::Measured { .. })
 }
 
 /// Whether a question is answered by typing.

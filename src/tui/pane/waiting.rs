@@ -8,7 +8,6 @@ use super::Look;
 use crate::event::{Call, LaneId, Pass, visible};
 use crate::model::{Lane, LaneState, World};
 use crate::tui::draw::{Row, cells, first_row};
-use crate::tui::gloss;
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 
@@ -98,10 +97,6 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
             (format!("held inside {}", world.spelled(call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
-        LaneState::AsleepIn(call) => {
-            let call = gloss::named(world, world.seq, call);
-            (format!("asleep in {}", visible(call.as_bytes(), 100)), Role::Asleep, None)
-        }
         LaneState::Asleep(call) if world.is_told() => {
             (format!("asleep in {}", world.spelled(call, world.seq)), Role::Asleep, None)
         }

@@ -1,13 +1,14 @@
 //! Any event and any command, to be drawn by lot.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, EdgeLog,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, ListSource,
-    Mask, Mistake, Mistakes, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Reason, Refusal, Ret,
-    Scope, Seq, Settings, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread,
-    ToldWatch, Trigger, View, Wakeup, WatchKey,
+    AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
+    EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId,
+    ListSource, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet,
+    Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, SocketOption, SocketType,
+    SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, Trigger, View,
+    Wakeup, WatchKey,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -46,7 +47,7 @@ fn log() -> impl Strategy<Value = EdgeLog> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let op = select(vec![CtlOp::Add, CtlOp::Mod, CtlOp::Del]);
+    let op = select(vec![CtlOp::Add, CtlOp::Mod, CtlOp::Del, CtlOp::Invalid(42)]);
     let how = select(vec![How::Rd, How::Wr, How::RdWr]);
     prop_oneof![
         Just(Call::EpollCreate),
@@ -69,7 +70,52 @@ fn call() -> impl Strategy<Value = Call> {
         (fd(), how).prop_map(|(fd, how)| Call::Shutdown { fd, how }),
         fd().prop_map(|fd| Call::Close { fd }),
         fd().prop_map(|fd| Call::Dup { fd }),
+        preparing(),
+        asking(),
     ]
+}
+
+/// Calls that open and set files.
+fn preparing() -> impl Strategy<Value = Call> {
+    let kind = || select(vec![SocketType::Stream, SocketType::Dgram]);
+    let number = any::<u32>;
+    let address =
+        || (any::<Ipv4Addr>(), any::<u16>()).prop_map(|(ip, port)| SocketAddrV4::new(ip, port));
+    let option = prop_oneof![
+        number().prop_map(SocketOption::RcvLowat),
+        number().prop_map(SocketOption::SndBuf),
+        number().prop_map(SocketOption::RcvBuf),
+        number().prop_map(SocketOption::Linger),
+        any::<bool>().prop_map(SocketOption::NoDelay),
+    ];
+    prop_oneof![
+        (select(vec![Domain::Inet, Domain::Unix]), kind())
+            .prop_map(|(domain, kind)| Call::Socket { domain, kind }),
+        kind().prop_map(|kind| Call::Socketpair { kind }),
+        (fd(), address()).prop_map(|(fd, address)| Call::Bind { fd, address }),
+        (fd(), address()).prop_map(|(fd, address)| Call::Connect { fd, address }),
+        (fd(), number()).prop_map(|(fd, backlog)| Call::Listen { fd, backlog }),
+        (fd(), option).prop_map(|(fd, option)| Call::Setsockopt { fd, option }),
+        (fd(), number()).prop_map(|(fd, bytes)| Call::SetPipeSize { fd, bytes }),
+        (number(), any::<bool>())
+            .prop_map(|(initval, semaphore)| Call::Eventfd { initval, semaphore }),
+        (fd(), number(), number()).prop_map(|(fd, first_ms, interval_ms)| {
+            Call::TimerfdSettime { fd, first_ms, interval_ms }
+        }),
+        select(vec![OpenPath::Root, OpenPath::DevNull]).prop_map(|path| Call::Open { path }),
+        select(vec![Call::Pipe, Call::TimerfdCreate, Call::MemfdCreate]),
+        number().prop_map(|tid| Call::Tgkill { tid }),
+        option::of(number()).prop_map(|soft| Call::Setrlimit { soft }),
+    ]
+}
+
+/// Calls that ask many files at once.
+fn asking() -> impl Strategy<Value = Call> {
+    let asked = (fd(), mask()).prop_map(|(fd, events)| PollFd { fd, events });
+    (vec(asked, 0..9), any::<i32>(), any::<bool>()).prop_map(|(fds, timeout_ms, poll)| {
+        let set = PollSet::new(fds);
+        if poll { Call::Poll { set, timeout_ms } } else { Call::Select { set, timeout_ms } }
+    })
 }
 
 fn peer() -> impl Strategy<Value = Peer> {
@@ -91,6 +137,7 @@ fn output() -> impl Strategy<Value = Output> {
             done
         }),
         mask().prop_map(Output::Polled),
+        [fd(), fd()].prop_map(Output::Pair),
         (file(), peer()).prop_map(|(file, peer)| Output::Accepted { file, peer }),
         vec(any::<u8>(), 0..=64).prop_map(|bytes| Output::Data(bytes.into())),
     ]
@@ -223,7 +270,11 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
         told().prop_map(|told| Kind::Told(Box::new(told))),
-        (text(), any::<i64>()).prop_map(|(text, ret)| Kind::Made { text, ret: Ret::from_raw(ret) }),
+        (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
+            call,
+            times,
+            each
+        }),
         (lanes(), nanos()).prop_map(|(lanes, since)| Kind::Asleep { lanes, since }),
         Just(Kind::Quiet),
     ]
@@ -289,7 +340,7 @@ pub(crate) fn told() -> impl Strategy<Value = Told> {
             unsent,
         },
     );
-    let thread = (0..20_u8, text(), any::<u32>(), option::of(text())).prop_map(
+    let thread = (0..20_u8, text(), any::<u32>(), option::of(call())).prop_map(
         |(lane, name, tid, asleep_in)| ToldThread { lane: LaneId(lane), name, tid, asleep_in },
     );
     let counts = (any::<u64>(), any::<u64>());

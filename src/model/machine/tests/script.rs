@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::event::{Errno, Fd, FileId, How, LaneId, Mask, Nanos};
-use crate::model::machine::{Ctl, Flow, Machine, Over, Place, WatchView, Way, Woke};
+use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos};
+use crate::model::machine::{Flow, Machine, Over, Place, WatchView, Way, Woke};
 
 /// A machine whose descriptors have labels.
 pub(super) struct Script {
@@ -168,10 +168,10 @@ impl Script {
         let (ep, fd) = (self.fd_of(words[1]), self.fd_of(words[2]));
         let mask = words.get(3).map_or(Mask::EMPTY, |text| Mask::parse(text).expect("a mask"));
         let op = match words[0] {
-            "add" => Ctl::Add,
-            "mod" => Ctl::Mod,
-            "del" => Ctl::Del,
-            _ => Ctl::Invalid,
+            "add" => CtlOp::Add,
+            "mod" => CtlOp::Mod,
+            "del" => CtlOp::Del,
+            _ => CtlOp::Invalid(42),
         };
         let data = u64::try_from(self.files.len()).expect("few calls");
         self.files.insert(data, words[2].to_owned());

@@ -1,6 +1,7 @@
 //! What a call of a told world means, in the world after its step.
 
 use super::super::call::created;
+use super::super::prepare;
 use super::super::words::{after_mod, bits, clients, count, grouped, list, manner};
 use super::{contents, label, name, short, who};
 use crate::event::{
@@ -39,53 +40,24 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             ),
             None => format!("dup of {} failed: {ret}", short(world, fd)),
         },
+        Call::Socket { .. }
+        | Call::Socketpair { .. }
+        | Call::Bind { .. }
+        | Call::Listen { .. }
+        | Call::Connect { .. }
+        | Call::Setsockopt { .. }
+        | Call::Pipe
+        | Call::SetPipeSize { .. }
+        | Call::Eventfd { .. }
+        | Call::TimerfdCreate
+        | Call::TimerfdSettime { .. }
+        | Call::MemfdCreate
+        | Call::Open { .. }
+        | Call::Poll { .. }
+        | Call::Select { .. }
+        | Call::Tgkill { .. }
+        | Call::Setrlimit { .. } => prepare::sentence(&record.call, &who(world, event.lane), ret),
     }
-}
-
-/// The sentence for a call that has no record.
-pub(super) fn made(who: &str, text: &str, ret: Ret) -> String {
-    let call = text.split('(').next().unwrap_or(text);
-    match (call, ret.errno()) {
-        ("poll" | "select", None) => format!(
-            "{who} passed all its descriptors to the kernel, which asked each of them: {ret} ready"
-        ),
-        ("connect", Some(Errno::EINPROGRESS)) => {
-            "EINPROGRESS: connect does not wait for the handshake; OUT tells that it is over, and \
-             SO_ERROR how it ended"
-                .to_owned()
-        }
-        (_, Some(errno)) => format!("{call} failed with {errno}"),
-        (_, None) => what_for(call).map_or_else(|| format!("{text}: {ret}"), str::to_owned),
-    }
-}
-
-/// What a call that makes or prepares a file is for, once it has succeeded.
-fn what_for(call: &str) -> Option<&'static str> {
-    Some(match call {
-        "socket" => "a socket: so far it has no address and no peer",
-        "bind" => "the socket has an address now; port 0 lets the kernel choose a free one",
-        "listen" => {
-            "the socket is a listener from now on: the kernel completes handshakes and queues the \
-             connections until accept takes them"
-        }
-        "connect" => "the socket has a peer now",
-        "pipe2" => "a pipe: what is written to the second end is read from the first",
-        "socketpair" => "two connected sockets: what is written to the one is read from the other",
-        "eventfd2" => "an eventfd: write adds to its counter, read takes the counter",
-        "timerfd_create" => "a timer that is read like a file; it has not been started",
-        "timerfd_settime" => {
-            "from now on the timer counts its expirations, and each wakes whoever waits"
-        }
-        "memfd_create" => "a file in memory: epoll does not watch files that have no poll method",
-        "open" => "an open file",
-        "setsockopt" | "fcntl" => "a setting of the file was changed",
-        "setrlimit" => {
-            "the number under which every new descriptor of this process must stay: what needs one \
-             above it fails with EMFILE"
-        }
-        "tgkill" => "a signal was sent to that thread alone",
-        _ => return None,
-    })
 }
 
 fn waited(world: &World, event: &Event, record: &SyscallRecord, call: (Fd, u32, i32)) -> String {
@@ -354,6 +326,7 @@ fn controlled(world: &World, (ep, op): (Fd, CtlOp), key: WatchKey, mask: Mask, r
             bits(mask.asked()),
             after_mod(mask)
         ),
+        CtlOp::Invalid(number) => format!("epoll_ctl has no operation {number}"),
         CtlOp::Del => format!(
             "{} is off the interest list of {}, and off the ready list if it stood there; an event \
              of it that was handed over is not taken back",

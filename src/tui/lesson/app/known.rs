@@ -21,7 +21,7 @@ pub(super) fn known(world: &World) -> Known {
         .collect();
     open.dedup_by(|one, other| one.0 == other.0);
     let closed = world.closed_labels().map(str::to_owned).collect();
-    let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_) | LaneState::AsleepIn(_));
+    let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_));
     let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
     let frozen = world.instances().into_iter().filter(|i| i.overflow.is_some());
     let frozen = frozen.map(|instance| instance.name.to_string()).collect();
