@@ -7,7 +7,6 @@
 //! Threads: the server's own (T1 to T8), an observer of the edge log, one for the built-in clients,
 //! and a warden that starts, kicks and joins the server's threads.
 
-mod app;
 mod clients;
 mod control;
 mod doorbell;
@@ -15,14 +14,13 @@ mod edge;
 mod eventfd;
 mod failure;
 mod gate;
-pub mod http;
 mod listen;
 mod mailbox;
+mod serve;
 mod shared;
 mod sync;
 mod table;
 pub mod tap;
-pub mod telnet;
 mod worker;
 
 #[cfg(test)]

@@ -7,14 +7,9 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use super::app::App;
 use super::lock;
-use crate::event::{
-    ConnState, CtlOp, Fd, FileId, FileKind, Mask, Mistake, Peer, Settings, Trigger,
-};
-
-/// Bytes queued for a client at which it is not read any more.
-pub(crate) const QUEUE_CAP: usize = 256 * 1024;
+use super::serve::{Connection, Wants};
+use crate::event::{CtlOp, Fd, FileId, FileKind, Mask, Mistake, Peer, Settings, Trigger};
 
 /// An open file of the server, from its opening to the end of the last reference.
 #[derive(Debug)]
@@ -48,15 +43,21 @@ impl Watched {
         self.is_stream() || self.what == FileKind::Listener
     }
 
+    /// What is to be waited for.
+    pub(crate) fn wants(&self, state: &State, settings: &Settings) -> Wants {
+        match self.what {
+            FileKind::Tcp | FileKind::Unix => state.conn.wants(settings),
+            FileKind::Listener => Wants::read(!state.flags.muted),
+            _ => Wants::read(true),
+        }
+    }
+
     /// What the kernel should be asked to watch now.
     fn wanted(&self, state: &State, settings: &Settings) -> Mask {
-        let flags = &state.flags;
-        let plain = match self.what {
-            FileKind::Listener if flags.muted => Mask::EMPTY,
-            FileKind::Tcp | FileKind::Unix => state.stream_mask(settings),
-            _ => Mask::IN,
-        };
-        let plain = plain.with(Mask::OUT, plain.has(Mask::OUT) || flags.watch_out);
+        let (flags, wants) = (&state.flags, self.wants(state, settings));
+        let input = if self.is_stream() { Mask::IN | Mask::RDHUP } else { Mask::IN };
+        let plain = if wants.read { input } else { Mask::EMPTY };
+        let plain = plain.with(Mask::OUT, wants.write || flags.watch_out);
         let mask = plain.with(Mask::ET, flags.trigger == Trigger::Edge);
         if flags.exclusive {
             (mask | Mask::EXCLUSIVE) - Mask::RDHUP
@@ -95,19 +96,6 @@ pub(crate) struct Flags {
     pub(crate) refused: bool,
 }
 
-/// Whether the server ends a connection of its own accord.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LastWord {
-    /// It does not.
-    #[default]
-    None,
-    /// It does, once the queue is empty.
-    Due,
-    /// It has shut its side down, and for a while forgets what still comes until the client does the same: a
-    /// close with unread data would be a reset, which can overtake the answer.
-    Said,
-}
-
 /// What changes about an open file.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -118,83 +106,8 @@ pub(crate) struct State {
     pub(crate) held: Option<Mask>,
     /// A one-shot registration that has fired is not armed.
     pub(crate) armed: bool,
-    pub(crate) conn: ConnState,
-    pub(crate) last_word: LastWord,
-    pub(crate) out: Outgoing,
-    pub(crate) app: App,
-    /// The peer sent its end, and the server made the mistake of keeping the connection.
-    pub(crate) at_end: bool,
-    /// The server "switched off" the connection with mask 0.
-    pub(crate) off: bool,
-}
-
-impl State {
-    /// Whether input is left where it is.
-    pub(crate) fn is_deaf(&self) -> bool {
-        match self.conn {
-            ConnState::BackPressure => true,
-            ConnState::Flushing => self.last_word != LastWord::Said,
-            ConnState::Open | ConnState::Carried => false,
-        }
-    }
-
-    fn stream_mask(&self, settings: &Settings) -> Mask {
-        if self.off {
-            return Mask::EMPTY;
-        }
-        match self.conn {
-            ConnState::Flushing if self.last_word == LastWord::Said => Mask::IN | Mask::RDHUP,
-            ConnState::BackPressure | ConnState::Flushing => Mask::OUT,
-            ConnState::Open | ConnState::Carried => {
-                let out = !self.out.is_empty() || settings.mistakes.has(Mistake::OutAlways);
-                (Mask::IN | Mask::RDHUP).with(Mask::OUT, out)
-            }
-        }
-    }
-}
-
-/// Bytes on their way to a client.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
-impl Outgoing {
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The length as the events have it.
-    pub(crate) fn queued(&self) -> u32 {
-        u32::try_from(self.len()).unwrap_or(u32::MAX)
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
-    }
-
-    /// Where more is to be appended.
-    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
-        if self.sent > QUEUE_CAP {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-        &mut self.bytes
-    }
-
-    /// The first `count` bytes are sent.
-    pub(crate) fn consume(&mut self, count: usize) {
-        self.sent = (self.sent + count).min(self.bytes.len());
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-        }
-    }
+    /// What it is to its server, if it is a connection.
+    pub(crate) conn: Connection,
 }
 
 /// All open files, by the tool's number and by descriptor.
@@ -274,13 +187,16 @@ mod tests {
     #[test]
     fn mask_follows_the_state_of_the_connection() {
         let plain = Settings::default();
+        let mut zero = plain;
+        zero.mistakes.set(Mistake::MaskZero, true);
+        let full = |s: &mut State| {
+            s.conn.enqueue(&[0; 1 << 20]);
+            s.conn.advance(false);
+        };
         check(|_| {}, &plain, "IN|RDHUP");
-        check(|s| s.out.tail().push(1), &plain, "IN|OUT|RDHUP");
-        check(|s| s.conn = ConnState::BackPressure, &plain, "OUT");
-        check(|s| s.conn = ConnState::Flushing, &plain, "OUT");
-        let said = |s: &mut State| (s.conn, s.last_word) = (ConnState::Flushing, LastWord::Said);
-        check(said, &plain, "IN|RDHUP");
-        check(|s| s.off = true, &plain, "0");
+        check(|s| s.conn.enqueue(b"x"), &plain, "IN|OUT|RDHUP");
+        check(full, &plain, "OUT");
+        check(|s| assert!(s.conn.switch_off()), &zero, "0");
         check(|s| s.flags.watch_out = true, &plain, "IN|OUT|RDHUP");
         check(|s| s.flags.trigger = Trigger::Edge, &plain, "IN|RDHUP|ET");
         check(|s| s.flags.oneshot = true, &plain, "IN|RDHUP|ONESHOT");
@@ -314,15 +230,5 @@ mod tests {
         assert_eq!(watched.next_ctl(&state, &settings), Some((CtlOp::Mod, mask)));
         settings.mistakes.set(Mistake::NoRearm, true);
         assert_eq!(watched.next_ctl(&state, &settings), None);
-    }
-
-    #[test]
-    fn sent_bytes_leave_the_queue() {
-        let mut out = Outgoing::default();
-        out.tail().extend_from_slice(b"hello");
-        out.consume(2);
-        assert_eq!((out.bytes(), out.len()), (&b"llo"[..], 3));
-        out.consume(9);
-        assert!(out.is_empty());
     }
 }

@@ -11,9 +11,9 @@ use nix::sys::socket::{
 };
 
 use super::{RETRY_MS, Worker};
-use crate::engine::app::{App, telnet_layer};
 use crate::engine::listen::socket_addr;
 use crate::engine::lock;
+use crate::engine::serve::{Connection, telnet_layer};
 use crate::engine::table::Watched;
 use crate::event::{
     AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
@@ -103,7 +103,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         {
             let mut state = lock(&watched.state);
             state.flags.trigger = self.settings.trigger;
-            state.app = App::new(&self.settings);
+            state.conn = Connection::new(&self.settings);
         }
         let watched = self.shared.table.insert(watched);
         self.log_wakeups(&watched);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::{PARTING_MS, Worker};
-use crate::engine::app::Served;
 use crate::engine::lock;
-use crate::engine::table::{LastWord, QUEUE_CAP, State, Watched};
+use crate::engine::serve::{Connection, Next, Served};
+use crate::engine::table::Watched;
 use crate::event::{Application, Call, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Trigger};
 
 /// Bytes that one connection may be read in a turn.
@@ -39,7 +39,7 @@ enum Reading {
 impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// One event of a connection.
     pub(super) fn conn_turn(&mut self, watched: &Arc<Watched>, mask: Mask) {
-        let deaf = lock(&watched.state).is_deaf() || !mask.any(!Mask::OUT);
+        let deaf = lock(&watched.state).conn.is_deaf() || !mask.any(!Mask::OUT);
         let reading = if deaf { Reading::Enough } else { self.read_turn(watched) };
         match reading {
             Reading::Gone => return,
@@ -67,7 +67,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             let (reading, served) = self.read_once(watched, len, &mut total);
             if let Some(served) = served {
                 self.after_serve(watched, &served);
-                if served.close && reading != Some(Reading::End) {
+                if served.close {
                     return Reading::Enough;
                 }
             }
@@ -95,15 +95,13 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return (Some(Reading::Gone), None) };
         match self.read(watched.fd, fd, len) {
-            Ok(0) => (Some(Reading::End), Some(state.app.finish(state.out.tail()))),
+            Ok(0) => (Some(Reading::End), Some(state.conn.ended())),
             Ok(got) => {
                 *total += got;
-                if state.last_word == LastWord::Said {
-                    return (None, None);
-                }
-                let served = state.app.serve(&self.buffer[..got], state.out.tail());
-                let full = state.out.len() >= QUEUE_CAP;
-                (full.then_some(Reading::Bound), Some(served))
+                let before = state.conn.state();
+                let served = state.conn.intake(&self.buffer[..got]);
+                self.tell_state(watched, before, &state.conn);
+                (state.conn.is_full().then_some(Reading::Bound), Some(served))
             }
             Err(Errno::EAGAIN) => (Some(Reading::Enough), None),
             Err(Errno::EINTR) => (None, None),
@@ -115,13 +113,6 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if !served.commands.is_empty() {
             self.note(format!("fd {}: telnet {}", watched.fd, served.commands.join(" ")));
         }
-        if served.close {
-            let mut state = lock(&watched.state);
-            if state.last_word == LastWord::None {
-                state.last_word = LastWord::Due;
-            }
-            self.change_state(watched, &mut state, ConnState::Flushing);
-        }
         if !served.lines.is_empty() {
             self.broadcast(watched, &served.lines);
         }
@@ -132,11 +123,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         for other in self.shared.table.all(|w| w.is_stream() && w.file != from.file) {
             let unfinished = {
                 let mut state = lock(&other.state);
-                if state.fd.is_none() || state.out.len() >= QUEUE_CAP {
+                if state.fd.is_none() || state.conn.is_full() {
                     continue;
                 }
-                state.out.tail().extend_from_slice(lines);
-                state.conn == ConnState::Carried
+                state.conn.enqueue(lines);
+                state.conn.state() == ConnState::Carried
             };
             if self.flush(&other) {
                 self.after_flush(&other, unfinished);
@@ -154,7 +145,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                 if state.fd.is_none() {
                     return false;
                 }
-                state.out.queued()
+                state.conn.queued()
             };
             if queued == 0 {
                 return true;
@@ -163,11 +154,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             let mut guard = lock(&watched.state);
             let state = &mut *guard;
             let Some(fd) = &state.fd else { return false };
-            if state.out.is_empty() {
+            if state.conn.pending().is_empty() {
                 return true;
             }
-            match self.send(watched.fd, fd, state.out.bytes()) {
-                Ok(sent) => state.out.consume(sent),
+            match self.send(watched.fd, fd, state.conn.pending()) {
+                Ok(sent) => state.conn.sent(sent),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return true,
                 Err(_) => {
@@ -186,46 +177,43 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if state.fd.is_none() {
             return;
         }
-        match state.conn {
-            ConnState::Flushing if !state.out.is_empty() => {}
-            ConnState::Flushing => {
-                let (last_word, edge) = (state.last_word, state.flags.trigger == Trigger::Edge);
+        let edge = state.flags.trigger == Trigger::Edge;
+        match state.conn.wants(&self.settings).close {
+            Some(How::Wr) => {
                 drop(guard);
-                match last_word {
-                    LastWord::None => self.close(watched),
-                    LastWord::Due => {
-                        self.say_last_word(watched);
-                        self.carry(watched, edge);
-                    }
-                    LastWord::Said => self.carry(watched, edge && more_to_read),
+                self.say_last_word(watched);
+                if edge {
+                    self.carry(watched);
                 }
+                return;
             }
-            ConnState::BackPressure if state.out.len() <= QUEUE_CAP / 2 => {
-                // What came meanwhile was an edge that nobody followed: the next MOD asks again.
-                state.armed = false;
-                self.change_state(watched, state, ConnState::Open);
+            Some(How::Rd | How::RdWr) => {
+                drop(guard);
+                self.close(watched);
+                return;
             }
-            ConnState::Open | ConnState::Carried if state.out.len() >= QUEUE_CAP => {
-                self.change_state(watched, state, ConnState::BackPressure);
-                if self.settings.app == Application::Chat {
-                    let fd = watched.fd;
-                    self.note(format!("fd {fd} does not read: lines to it are dropped"));
-                }
+            None => {}
+        }
+        let before = state.conn.state();
+        // A level-triggered registration reports the rest by itself.
+        let next = state.conn.advance(more_to_read && edge);
+        self.tell_state(watched, before, &state.conn);
+        match next {
+            Next::Wait => {}
+            Next::Carry => self.carry(watched),
+            // What came meanwhile was an edge that nobody followed: the next MOD asks again.
+            Next::Resume => state.armed = false,
+            Next::Full if self.settings.app == Application::Chat => {
+                let fd = watched.fd;
+                self.note(format!("fd {fd} does not read: lines to it are dropped"));
             }
-            ConnState::Open | ConnState::Carried => {
-                // A level-triggered registration reports the rest by itself.
-                let carried = more_to_read && state.flags.trigger == Trigger::Edge;
-                let next = if carried { ConnState::Carried } else { ConnState::Open };
-                self.change_state(watched, state, next);
-                self.carry(watched, carried);
-            }
-            ConnState::BackPressure => {}
+            Next::Full => {}
         }
     }
 
     /// Puts a connection on the list of those that the next turn goes on with.
-    fn carry(&mut self, watched: &Watched, carried: bool) {
-        if carried && !self.unfinished.contains(&watched.file) {
+    fn carry(&mut self, watched: &Watched) {
+        if !self.unfinished.contains(&watched.file) {
             self.unfinished.push_back(watched.file);
         }
     }
@@ -236,8 +224,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let mut guard = lock(&watched.state);
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return };
-        if state.last_word == LastWord::Due {
-            state.last_word = LastWord::Said;
+        if state.conn.say_last_word() {
             self.shut_down(watched.fd, fd);
             let until = Instant::now() + PARTING;
             lock(&self.shared.farewells).push_back((watched.file, until));
@@ -276,11 +263,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         late
     }
 
-    fn change_state(&mut self, watched: &Watched, state: &mut State, to: ConnState) {
-        if state.conn != to {
-            state.conn = to;
-            let queued = state.out.queued();
-            self.lane.tell(Kind::Conn { fd: watched.fd, state: to, queued });
+    /// Tells how the connection stands, if that has changed.
+    fn tell_state(&mut self, watched: &Watched, before: ConnState, conn: &Connection) {
+        let state = conn.state();
+        if state != before {
+            self.lane.tell(Kind::Conn { fd: watched.fd, state, queued: conn.queued() });
         }
     }
 
@@ -289,17 +276,14 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if self.switch_off(watched) {
             return;
         }
-        let mut state = lock(&watched.state);
-        if self.mistake(Mistake::IgnoreEof) {
-            state.at_end = true;
-            return;
-        }
-        let empty = state.out.is_empty();
-        if !empty {
-            self.change_state(watched, &mut state, ConnState::Flushing);
-        }
-        drop(state);
-        if empty {
+        let over = {
+            let conn = &mut lock(&watched.state).conn;
+            let before = conn.state();
+            let over = conn.wind_up(&self.settings);
+            self.tell_state(watched, before, conn);
+            over
+        };
+        if over {
             self.close(watched);
         }
     }
@@ -316,12 +300,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         if !self.mistake(Mistake::MaskZero) {
             return false;
         }
-        let again = {
-            let mut state = lock(&watched.state);
-            state.at_end = true;
-            std::mem::replace(&mut state.off, true)
-        };
-        if !again {
+        let new = lock(&watched.state).conn.switch_off();
+        if new {
             self.settle(watched);
         }
         true

@@ -49,10 +49,10 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return };
         if self.settings.app != Application::Http {
-            state.out.tail().extend_from_slice(GOODBYE);
+            state.conn.enqueue(GOODBYE);
         }
-        if !state.out.is_empty() {
-            let _too_late_to_matter = self.send(watched.fd, fd, state.out.bytes());
+        if !state.conn.pending().is_empty() {
+            let _too_late_to_matter = self.send(watched.fd, fd, state.conn.pending());
         }
         self.shut_down(watched.fd, fd);
     }

@@ -8,9 +8,7 @@ use crate::engine::gate::Order;
 use crate::engine::lock;
 use crate::engine::mailbox::Job;
 use crate::engine::table::{Flags, Watched};
-use crate::event::{
-    self, Command, CommandPhase, ConnState, CtlOp, FileKind, Mask, Mistake, Scope, Target, Trigger,
-};
+use crate::event::{self, Command, CommandPhase, CtlOp, FileKind, Mask, Scope, Target, Trigger};
 
 /// A remark where there is something to say, or why it cannot be.
 type Outcome = Result<Option<String>, String>;
@@ -146,14 +144,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     /// that was kept by mistake is not kept any more.
     fn settle_all(&mut self) {
         for watched in self.shared.table.all(|_| true) {
-            let over = {
-                let mut state = lock(&watched.state);
-                let off = state.off && !self.mistake(Mistake::MaskZero);
-                let deaf = !state.off && !self.mistake(Mistake::IgnoreEof);
-                let over = state.at_end && (off || deaf) && state.conn != ConnState::Flushing;
-                state.off &= !over;
-                over
-            };
+            let over = lock(&watched.state).conn.reconsider(&self.settings);
             if over {
                 self.end_of_input(&watched);
             }

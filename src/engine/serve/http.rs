@@ -12,7 +12,7 @@ const HELLO: &str = "hello from epollscope\n";
 
 /// What is to become of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpState {
+pub(crate) enum HttpState {
     /// More requests may come.
     KeepOpen,
     /// It ends when the answers are sent; what still comes is to be ignored.
@@ -71,7 +71,7 @@ enum State {
 
 /// The server side of one connection.
 #[derive(Clone, Debug)]
-pub struct Http {
+pub(crate) struct Http {
     state: State,
     /// The head so far.
     head: Vec<u8>,
@@ -89,17 +89,17 @@ impl Default for Http {
 
 impl Http {
     /// How long the head of a request may be, and its trailer.
-    pub const MAX_HEAD: u16 = 16 * 1024;
+    pub(crate) const MAX_HEAD: u16 = 16 * 1024;
     /// How long what follows the length of a chunk may be.
     const MAX_EXTENSION: u16 = 1024;
 
     /// A connection at its beginning.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: State::Head, head: Vec::new(), has_line: false, request: Head::default() }
     }
 
     /// Takes the next piece of the stream and appends the answers to `out`.
-    pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> HttpState {
+    pub(crate) fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> HttpState {
         let mut rest = input;
         while let Some((&byte, after)) = rest.split_first() {
             let skip = match self.state {

@@ -28,24 +28,24 @@ const OPTIONS: [(u8, &str); 5] = [(0, "BINARY"), (1, "ECHO"), (3, "SGA"), (5, "S
 
 /// What came out of a piece of the stream. The bounds hold until it is emptied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// What the client said.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// What to answer to the client, at most [`Decoded::MAX_REPLY`] bytes.
-    pub reply: Vec<u8>,
+    pub(crate) reply: Vec<u8>,
     /// The telnet commands as words: `[IP]`, `[DO TM]`; `[...]` stands for those beyond
     /// [`Decoded::MAX_COMMANDS`].
-    pub commands: Vec<Box<str>>,
+    pub(crate) commands: Vec<Box<str>>,
 }
 
 impl Decoded {
     /// How many bytes of replies are kept; the refusals beyond are not sent.
-    pub const MAX_REPLY: usize = 1024;
+    pub(crate) const MAX_REPLY: usize = 1024;
     /// How many commands are kept to be shown.
-    pub const MAX_COMMANDS: usize = 32;
+    pub(crate) const MAX_COMMANDS: usize = 32;
 
     /// Empties all three, keeping their memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.data.clear();
         self.reply.clear();
         self.commands.clear();
@@ -88,22 +88,22 @@ enum State {
 
 /// The decoder of one connection.
 #[derive(Clone, Debug)]
-pub struct Telnet {
+pub(crate) struct Telnet {
     state: State,
     raw: bool,
 }
 
 impl Telnet {
     /// How far the length of a sub-negotiation is counted. Its bytes are not kept.
-    pub const MAX_SUB: u16 = 4096;
+    pub(crate) const MAX_SUB: u16 = 4096;
 
     /// A decoder at the beginning of a stream; a `raw` one hands on everything.
-    pub fn new(raw: bool) -> Self {
+    pub(crate) fn new(raw: bool) -> Self {
         Self { state: State::Text, raw }
     }
 
     /// Decodes the next piece of the stream and appends to `out`.
-    pub fn feed(&mut self, input: &[u8], out: &mut Decoded) {
+    pub(crate) fn feed(&mut self, input: &[u8], out: &mut Decoded) {
         if self.raw {
             out.data.extend_from_slice(input);
             return;
@@ -114,7 +114,7 @@ impl Telnet {
     }
 
     /// The stream has ended: what looked like the beginning of a command was text, or is lost.
-    pub fn finish(&mut self, out: &mut Decoded) {
+    pub(crate) fn finish(&mut self, out: &mut Decoded) {
         match std::mem::replace(&mut self.state, State::Text) {
             State::Text | State::Return => {}
             State::Iac => out.data.push(IAC),
