@@ -4,11 +4,20 @@
 //! [`Engine::drain`] as event kinds with their times; what a person wants goes in through
 //! [`Engine::send`].
 //!
+//! ```text
+//! control ─ mailbox, gate ─> worker ──> serve    what to do with a connection's bytes
+//!                            │    └──> backend  how to wait for many connections
+//!                            v          │
+//!                            door <─────┘        gate, call, record ──> tap ──> Engine::drain
+//! ```
+//!
 //! Threads: the server's own (T1 to T8), an observer of the edge log, one for the built-in clients,
 //! and a warden that starts, kicks and joins the server's threads.
 
+mod backend;
 mod clients;
 mod control;
+mod door;
 mod doorbell;
 mod edge;
 mod eventfd;
@@ -16,6 +25,7 @@ mod failure;
 mod gate;
 mod listen;
 mod mailbox;
+mod peer;
 mod serve;
 mod shared;
 mod sync;
@@ -368,7 +378,7 @@ fn spawn_worker(shared: &Arc<Shared>, lane: LaneId) -> io::Result<JoinHandle<()>
     let thread = thread::spawn(&lane.to_string(), move || {
         let _nobody_waits = tell.send(nix::unistd::gettid().as_raw().unsigned_abs());
         let _opened = opened.recv();
-        worker::run(&own, lane);
+        backend::run(&own, lane);
     })?;
     if let Ok(tid) = told.recv() {
         shared.watch_task(lane, tid);

@@ -17,13 +17,13 @@ use nix::sys::socket::{
 use nix::unistd::{read, write};
 
 use super::gate::{ENDED, Order};
-use super::listen::{Address, socket_addr};
+use super::listen::Address;
 use super::lock;
 use super::mailbox::TOO_MANY;
+use super::peer::{socket_addr, unix_name};
 use super::shared::Shared;
 use super::table::Watched;
 use super::tap::Side;
-use super::worker::unix_name;
 use crate::event::{CommandPhase, Fd, Peer};
 use crate::sys::socket::tcp_info;
 

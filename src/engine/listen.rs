@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 
 use super::failure::EngineError;
+use super::peer::socket_addr;
 
 /// The longest accept queue asked for; the kernel caps it at `net.core.somaxconn` (listen(2)).
 const BACKLOG: i32 = 4096;
@@ -79,12 +80,6 @@ fn set_buffers(fd: &OwnedFd, buffers: Option<u32>) -> Result<(), Errno> {
     let Some(bytes) = buffers.and_then(|b| usize::try_from(b).ok()) else { return Ok(()) };
     setsockopt(fd, sockopt::SndBuf, &bytes)?;
     setsockopt(fd, sockopt::RcvBuf, &bytes)
-}
-
-/// The internet address in `storage`, if it is one.
-pub(crate) fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))
 }
 
 /// Opens a UNIX listener. A socket file that nobody answers at is replaced.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use super::serve::{Connection, Wants};
-use crate::event::{CtlOp, Fd, FileId, FileKind, Mask, Mistake, Peer, Settings, Trigger};
+use crate::event::{Fd, FileId, FileKind, Mask, Peer, Settings, Trigger};
 
 /// An open file of the server, from its opening to the end of the last reference.
 #[derive(Debug)]
@@ -50,35 +50,6 @@ impl Watched {
             FileKind::Listener => Wants::read(!state.flags.muted),
             _ => Wants::read(true),
         }
-    }
-
-    /// What the kernel should be asked to watch now.
-    fn wanted(&self, state: &State, settings: &Settings) -> Mask {
-        let (flags, wants) = (&state.flags, self.wants(state, settings));
-        let input = if self.is_stream() { Mask::IN | Mask::RDHUP } else { Mask::IN };
-        let plain = if wants.read { input } else { Mask::EMPTY };
-        let plain = plain.with(Mask::OUT, wants.write || flags.watch_out);
-        let mask = plain.with(Mask::ET, flags.trigger == Trigger::Edge);
-        if flags.exclusive {
-            (mask | Mask::EXCLUSIVE) - Mask::RDHUP
-        } else {
-            mask.with(Mask::ONESHOT, flags.oneshot)
-        }
-    }
-
-    /// The `epoll_ctl` that the registration needs next, if it needs one.
-    pub(crate) fn next_ctl(&self, state: &State, settings: &Settings) -> Option<(CtlOp, Mask)> {
-        let want = self.wanted(state, settings);
-        let Some(held) = state.held else { return Some((CtlOp::Add, want)) };
-        let forgotten = settings.mistakes.has(Mistake::NoRearm);
-        if held == want && (state.armed || forgotten) {
-            return None;
-        }
-        // An exclusive registration can neither be modified nor made by a modification.
-        if held.has(Mask::EXCLUSIVE) || want.has(Mask::EXCLUSIVE) {
-            return Some((CtlOp::Del, Mask::EMPTY));
-        }
-        Some((CtlOp::Mod, want))
     }
 }
 
@@ -165,70 +136,5 @@ impl Table {
             let here = matches!(&w.peer, Peer::Inet(addr) if Some(addr.ip()) == from);
             (all + 1, same + usize::from(here))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stream() -> Watched {
-        Watched::new(FileId(3), Fd(7), FileKind::Tcp, Peer::Unknown, None)
-    }
-
-    #[track_caller]
-    fn check(change: impl Fn(&mut State), settings: &Settings, expected: &str) {
-        let watched = stream();
-        let mut state = State::default();
-        change(&mut state);
-        assert_eq!(watched.wanted(&state, settings).to_string(), expected);
-    }
-
-    #[test]
-    fn mask_follows_the_state_of_the_connection() {
-        let plain = Settings::default();
-        let mut zero = plain;
-        zero.mistakes.set(Mistake::MaskZero, true);
-        let full = |s: &mut State| {
-            s.conn.enqueue(&[0; 1 << 20]);
-            s.conn.advance(false);
-        };
-        check(|_| {}, &plain, "IN|RDHUP");
-        check(|s| s.conn.enqueue(b"x"), &plain, "IN|OUT|RDHUP");
-        check(full, &plain, "OUT");
-        check(|s| assert!(s.conn.switch_off()), &zero, "0");
-        check(|s| s.flags.watch_out = true, &plain, "IN|OUT|RDHUP");
-        check(|s| s.flags.trigger = Trigger::Edge, &plain, "IN|RDHUP|ET");
-        check(|s| s.flags.oneshot = true, &plain, "IN|RDHUP|ONESHOT");
-        let both = |s: &mut State| (s.flags.exclusive, s.flags.oneshot) = (true, true);
-        check(both, &plain, "IN|EXCLUSIVE");
-        let mut wrong = plain;
-        wrong.mistakes.set(Mistake::OutAlways, true);
-        check(|_| {}, &wrong, "IN|OUT|RDHUP");
-    }
-
-    #[test]
-    fn exclusive_goes_by_del_and_add() {
-        let (watched, settings) = (stream(), Settings::default());
-        let mut state =
-            State { held: Some(Mask::IN | Mask::RDHUP), armed: true, ..State::default() };
-        assert_eq!(watched.next_ctl(&state, &settings), None);
-        state.flags.exclusive = true;
-        assert_eq!(watched.next_ctl(&state, &settings), Some((CtlOp::Del, Mask::EMPTY)));
-        state.held = None;
-        let add = Some((CtlOp::Add, Mask::IN | Mask::EXCLUSIVE));
-        assert_eq!(watched.next_ctl(&state, &settings), add);
-    }
-
-    #[test]
-    fn fired_one_shot_is_armed_again_by_the_same_mask() {
-        let watched = stream();
-        let mask = Mask::IN | Mask::RDHUP | Mask::ONESHOT;
-        let mut state = State { held: Some(mask), armed: false, ..State::default() };
-        state.flags.oneshot = true;
-        let mut settings = Settings::default();
-        assert_eq!(watched.next_ctl(&state, &settings), Some((CtlOp::Mod, mask)));
-        settings.mistakes.set(Mistake::NoRearm, true);
-        assert_eq!(watched.next_ctl(&state, &settings), None);
     }
 }

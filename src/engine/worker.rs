@@ -1,10 +1,9 @@
-//! A thread of the server: waits on the epoll instance, handles the batch, waits again.
+//! A thread of the server: what it does with the files that its loop tells of, and with commands.
 //!
-//! Every system call that a class is to see goes through one door: the gate, the call, its record
-//! in the tap. Nothing else is called by those names in these threads.
+//! The loop ([`crate::engine::backend`]) waits; every system call goes through the thread's door
+//! ([`crate::engine::door`]).
 
 mod accept;
-mod call;
 mod conn;
 mod farewell;
 mod orders;
@@ -13,20 +12,19 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::sys::epoll::{Epoll, EpollEvent};
+pub(crate) use self::accept::spare_descriptor;
 
-pub(crate) use self::accept::{spare_descriptor, unix_name};
-
+use super::backend::{Loop, Turn, Unavailable};
+use super::door::Door;
 use super::gate::{Passage, Verdict};
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
-use super::tap::Lane;
 use crate::event::{
-    Call, Delivery, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
+    Call, Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
 };
 
 /// Milliseconds after which a muted listener is tried again.
@@ -34,11 +32,13 @@ const RETRY_MS: i32 = 1000;
 /// Milliseconds that a client may take to end a connection after the server's last word.
 const PARTING_MS: i32 = 5000;
 
-/// A server thread's own state. Without `OBSERVED` the same thread is compiled without the tap.
-pub(crate) struct Worker<const OBSERVED: bool> {
-    shared: Arc<Shared>,
-    lane: Lane,
-    settings: Settings,
+/// A server thread's own state, with its loop. Without `OBSERVED` the same thread is compiled without
+/// the tap.
+pub(crate) struct Worker<'a, const OBSERVED: bool, L> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) door: Door<'a, OBSERVED>,
+    pub(crate) backend: L,
+    pub(crate) settings: Settings,
     changes: u64,
     /// The thread is held at the gate and carries out commands there.
     at_gate: bool,
@@ -46,36 +46,32 @@ pub(crate) struct Worker<const OBSERVED: bool> {
     unfinished: VecDeque<FileId>,
     /// When to try the muted listeners again.
     retry: Option<Instant>,
-    batch: Vec<Delivery>,
-    raw: Vec<EpollEvent>,
     buffer: Vec<u8>,
 }
 
-/// The body of the thread of `lane`, until it is not wanted any more or panics.
-pub(crate) fn run(shared: &Arc<Shared>, id: LaneId) {
-    if shared.observed { live::<true>(shared, id) } else { live::<false>(shared, id) }
-}
-
-fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
+/// The body of the thread of that lane, until it is not wanted any more or panics.
+pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
     let slot = &shared.lanes[usize::from(id.0)];
     let Some(lane) = lock(slot).take() else {
         shared.gate.departed(id, true);
         return;
     };
-    let mut worker = Worker::<OBSERVED>::new(Arc::clone(shared), lane);
+    let mut worker = Worker::<OBSERVED, L>::new(shared, Door::new(shared, lane));
     crate::sys::signal::allow_kicks();
     let tid = nix::unistd::gettid().as_raw().unsigned_abs();
-    worker.lane.tell(Kind::Lane(LaneChange::Started { tid }));
+    worker.door.tell(Kind::Lane(LaneChange::Started { tid }));
     shared.gate.arrived(id, tid);
     let ended = catch_unwind(AssertUnwindSafe(|| worker.live()));
     if ended.is_err() {
-        worker.bequeath();
+        worker.rearm_orphans();
     }
-    let Worker { mut lane, shared: own, .. } = worker;
-    drop(own);
+    let Worker { door, backend, .. } = worker;
+    // Whoever waits for this thread's end may count on it that its loop is gone.
+    drop(backend);
+    let mut lane = door.into_lane();
     let change = match &ended {
-        Ok(true) => LaneChange::Ended,
-        Ok(false) => LaneChange::Died("epoll_create1 failed".into()),
+        Ok(Ok(())) => LaneChange::Ended,
+        Ok(Err(unavailable)) => LaneChange::Died(unavailable.to_string().into()),
         Err(panic) => {
             lane.abandon();
             LaneChange::Died(format!("panic: {}", message(panic.as_ref())).into())
@@ -84,7 +80,7 @@ fn live<const OBSERVED: bool>(shared: &Arc<Shared>, id: LaneId) {
     lane.tell(Kind::Lane(change));
     lane.rest();
     *lock(slot) = Some(lane);
-    shared.gate.departed(id, !matches!(ended, Ok(true)));
+    shared.gate.departed(id, !matches!(ended, Ok(Ok(()))));
     if shared.mailbox.waiting() || shared.muted.load(Ordering::Relaxed) {
         // Somebody else has to see to it, or the next thread.
         shared.ring();
@@ -97,67 +93,50 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.unwrap_or("it left no message")
 }
 
-impl<const OBSERVED: bool> Worker<OBSERVED> {
-    fn new(shared: Arc<Shared>, lane: Lane) -> Self {
-        let max = usize::try_from(Settings::MAX_EVENTS).unwrap_or(1);
-        let settings = shared.settings();
+impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
+    fn new(shared: &'a Shared, door: Door<'a, OBSERVED>) -> Self {
         Self {
             shared,
-            lane,
-            settings,
+            door,
+            backend: L::default(),
+            settings: shared.settings(),
             changes: 0,
             at_gate: false,
             unfinished: VecDeque::new(),
             retry: None,
-            batch: Vec::with_capacity(max),
-            raw: vec![EpollEvent::empty(); max],
             buffer: vec![0; 65_536],
         }
     }
 
-    /// Whether there was an epoll instance to live on.
-    fn live(&mut self) -> bool {
-        let Some(ep) = self.instance() else { return false };
-        while self.turn(&ep) {}
+    fn live(&mut self) -> Result<(), Unavailable> {
+        L::open(self)?;
+        while L::turn(self) == Turn::Again {}
         self.finish_unfinished();
-        drop(ep);
-        if self.shared.gate.ending() && self.lane.id() == LaneId(1) {
+        if self.is_last() {
             self.farewell();
         }
-        true
+        L::shut(self);
+        Ok(())
     }
 
-    /// The epoll instance. The first thread makes it and registers what is open; the others are
-    /// started when that is done.
-    fn instance(&mut self) -> Option<Arc<Epoll>> {
-        let known = lock(&self.shared.ep).clone();
-        if known.is_some() {
-            return known;
-        }
-        let ep = Arc::new(self.create()?);
-        *lock(&self.shared.ep) = Some(Arc::clone(&ep));
-        for file in self.shared.table.all(|_| true) {
-            if file.what == FileKind::Listener {
-                self.log_wakeups(&file);
-            }
-            self.settle(&file);
-        }
-        self.shared.gate.set_ready();
-        Some(ep)
+    /// Whether the server ends with this thread.
+    pub(crate) fn is_last(&self) -> bool {
+        self.shared.gate.ending() && self.door.id() == LaneId(1)
     }
 
-    /// One wait and what it brought; whether there is to be another.
-    fn turn(&mut self, ep: &Epoll) -> bool {
-        self.refresh();
-        let number = Fd(std::os::fd::AsRawFd::as_raw_fd(&ep.0));
-        let call = self.next_wait(number);
-        if !self.gate(call) {
-            return false;
+    /// How long the next wait may take, in milliseconds; -1: until there is an event.
+    pub(crate) fn timeout_ms(&self) -> i32 {
+        let hurry = !self.unfinished.is_empty() || self.mistake(Mistake::TimeoutZero);
+        match hurry {
+            true => 0,
+            false if self.shared.muted.load(Ordering::Relaxed) => RETRY_MS,
+            false if self.shared.parting.load(Ordering::Relaxed) => PARTING_MS,
+            false => -1,
         }
-        let call = self.next_wait(number);
-        let carried = self.unfinished.len();
-        self.wait(ep, call);
-        // They may have changed while it slept.
+    }
+
+    /// A wait is over: what was due meanwhile.
+    pub(crate) fn after_wait(&mut self) {
         self.refresh();
         #[cfg(test)]
         assert!(!self.shared.panic_next.swap(false, Ordering::SeqCst), "asked to panic");
@@ -165,41 +144,16 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             self.unmute();
         }
         self.part();
-        for index in 0..self.batch.len() {
-            if self.shared.gate.ending() {
-                return true;
-            }
-            let delivery = self.batch[index];
-            self.handle(delivery);
-        }
-        for _ in 0..carried {
-            self.carry_on();
-        }
-        true
-    }
-
-    fn next_wait(&self, ep: Fd) -> Call {
-        let hurry = !self.unfinished.is_empty() || self.settings.mistakes.has(Mistake::TimeoutZero);
-        let timeout_ms = match hurry {
-            true => 0,
-            false if self.shared.muted.load(Ordering::Relaxed) => RETRY_MS,
-            false if self.shared.parting.load(Ordering::Relaxed) => PARTING_MS,
-            false => -1,
-        };
-        let max = self.settings.max_events.clamp(1, Settings::MAX_EVENTS);
-        Call::EpollWait { ep, max, timeout_ms }
     }
 
     /// The thread's way through the gate; whether it is to make the call.
-    fn gate(&mut self, next: Call) -> bool {
+    pub(crate) fn gate(&mut self, next: Call) -> bool {
         if self.at_gate {
             return true;
         }
-        let shared = Arc::clone(&self.shared);
         let mut passage = Passage::default();
         loop {
-            let waiting = || shared.mailbox.waiting();
-            match shared.gate.pass(&mut self.lane, &next, &mut passage, waiting) {
+            match self.door.pass(&next, &mut passage) {
                 Verdict::Go => {
                     self.refresh();
                     return true;
@@ -215,7 +169,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     }
 
     /// Takes over changed settings.
-    fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         let changes = self.shared.changes();
         if changes != self.changes {
             self.changes = changes;
@@ -223,52 +177,24 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         }
     }
 
-    fn mistake(&self, mistake: Mistake) -> bool {
+    /// Whether the server makes that mistake.
+    pub(crate) fn mistake(&self, mistake: Mistake) -> bool {
         self.settings.mistakes.has(mistake)
     }
 
-    fn handle(&mut self, delivery: Delivery) {
-        let Delivery { file, fd, mask } = delivery;
-        if OBSERVED {
-            self.lane.handle(fd, file);
-        }
-        let Some(watched) = self.shared.table.get(file) else {
-            self.stale(delivery);
-            return;
-        };
-        {
-            let mut state = lock(&watched.state);
-            if state.held.is_some_and(|held| held.has(Mask::ONESHOT)) {
-                state.armed = false;
-            }
-        }
-        match watched.what {
-            FileKind::Listener => self.accept_turn(&watched),
-            FileKind::Tcp | FileKind::Unix => self.conn_turn(&watched, mask),
-            _ => self.control_turn(),
-        }
-        self.settle(&watched);
+    /// Has the loop wait for what the server wants of the file by now; why not, if it cannot.
+    pub(crate) fn settle(&mut self, watched: &Watched) -> Option<Errno> {
+        L::watch(self, watched)
     }
 
-    /// The file of the event has been closed by an earlier event of the batch, or by another
-    /// thread. The number may be somebody else's by now.
-    fn stale(&mut self, delivery: Delivery) {
-        let Delivery { file, fd, mask } = delivery;
-        let believed = self.mistake(Mistake::TrustBatch);
-        if OBSERVED {
-            self.lane.stale(fd, file, believed);
+    /// Does what is to be done for a file that is ready, and settles it.
+    pub(crate) fn handle(&mut self, watched: &Arc<Watched>, mask: Mask) {
+        match watched.what {
+            FileKind::Listener => self.accept_turn(watched),
+            FileKind::Tcp | FileKind::Unix => self.conn_turn(watched, mask),
+            _ => self.control_turn(),
         }
-        if !believed {
-            return;
-        }
-        match self.shared.table.at(fd).filter(|w| w.is_stream()) {
-            Some(other) if mask.any(Mask::ERR | Mask::HUP) => self.close(&other),
-            Some(other) => {
-                self.conn_turn(&other, mask);
-                self.settle(&other);
-            }
-            None => {}
-        }
+        self.settle(watched);
     }
 
     /// The eventfd was written: read it, and do what is asked.
@@ -277,11 +203,23 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         self.carry_out();
     }
 
-    fn carry_on(&mut self) {
+    /// Takes what was written to the control eventfd.
+    pub(crate) fn read_control(&mut self) {
+        let fd = self.shared.mailbox.event().fd();
+        self.gate(Call::Read { fd, len: 8 });
+        self.door.read_control();
+    }
+
+    /// How many connections are to be gone on with.
+    pub(crate) fn carried(&self) -> usize {
+        self.unfinished.len()
+    }
+
+    /// Goes on with the one whose turn ended first.
+    pub(crate) fn carry_on(&mut self) {
         let Some(file) = self.unfinished.pop_front() else { return };
         if let Some(watched) = self.shared.table.get(file) {
-            self.conn_turn(&watched, Mask::IN);
-            self.settle(&watched);
+            self.handle(&watched, Mask::IN);
         }
     }
 
@@ -294,9 +232,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     /// A thread that died had events in hand that nobody will hear of again if they were edges:
     /// each of its connections is registered anew, which makes the kernel look.
-    fn bequeath(&mut self) {
-        let batch = self.batch.drain(..).map(|delivery| delivery.file);
-        for file in batch.chain(self.unfinished.drain(..)) {
+    fn rearm_orphans(&mut self) {
+        for file in self.backend.orphans().into_iter().chain(self.unfinished.drain(..)) {
             if let Some(watched) = self.shared.table.get(file) {
                 lock(&watched.state).armed = false;
             }
@@ -306,7 +243,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     }
 
     /// Puts the wake-ups of a new file into the edge log, if that is on.
-    fn log_wakeups(&self, watched: &Watched) {
+    pub(crate) fn log_wakeups(&self, watched: &Watched) {
         if !self.shared.edge.is_on() {
             return;
         }
@@ -317,10 +254,6 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     }
 
     fn note(&mut self, text: String) {
-        self.lane.tell(Kind::Note(text.into()));
-    }
-
-    fn linger(&self) -> Duration {
-        *lock(&self.shared.linger)
+        self.door.note(text);
     }
 }

@@ -21,6 +21,14 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
 ];
 
+/// The engine's inner rooms with the parts of the engine that each may import. What they serve, call
+/// and wait by comes before who does it.
+const ENGINE: [(&str, &[&str]); 3] = [
+    ("serve", &[]),
+    ("door", &["gate", "lock", "peer", "shared", "table", "tap"]),
+    ("backend", &["door", "lock", "shared", "table", "worker"]),
+];
+
 /// Words that a room may not name, because they would make it impure.
 const IMPURE: [&str; 8] =
     ["std::time", "std::fs", "std::thread", "std::io", "nix::", "ratatui", "crossterm", "tokio"];
@@ -77,6 +85,26 @@ fn rooms_import_only_what_lies_below_them() {
             assert!(
                 target == room || below.contains(&target),
                 "{path}: `{room}` may not import `{target}`"
+            );
+        }
+    });
+}
+
+#[test]
+fn inner_rooms_of_the_engine_import_only_what_lies_below_them() {
+    every_file(|_, path, code| {
+        let Some((_, inside)) = path.split_once("/src/engine/") else { return };
+        let here = inside.split(['/', '.']).next().unwrap_or_default();
+        let Some((_, below)) = ENGINE.iter().find(|(name, _)| *name == here) else { return };
+        let up = if inside.contains('/') { "super::super" } else { "super::" };
+        assert!(!code.contains(up), "{path}: what is above goes by `crate::engine`");
+        for (at, _) in code.match_indices("crate::engine::") {
+            let rest = &code[at + "crate::engine::".len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let target = &rest[..end];
+            assert!(
+                target == here || below.contains(&target),
+                "{path}: the engine's `{here}` may not import its `{target}`"
             );
         }
     });

@@ -29,7 +29,7 @@ fn wants_follow_the_queue() {
 fn full_queue_stops_the_reading_until_half_is_gone() {
     let echo = settings(Application::Echo);
     let mut conn = Connection::new(&echo);
-    conn.enqueue(&[b'x'; QUEUE_CAP]);
+    conn.enqueue(&vec![b'x'; QUEUE_CAP]);
     assert!(conn.is_full());
     assert_eq!((conn.advance(true), conn.state()), (Next::Full, ConnState::BackPressure));
     assert_eq!((conn.wants(&echo), conn.is_deaf()), (WRITE, true));

@@ -1,20 +1,20 @@
 //! A turn of a listener, and what a server does when no descriptor is left.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockaddrLike, SockaddrStorage, getpeername, getsockopt, setsockopt, sockopt,
+    AddressFamily, SockaddrLike, SockaddrStorage, getpeername, setsockopt, sockopt,
 };
 
 use super::{RETRY_MS, Worker};
-use crate::engine::listen::socket_addr;
+use crate::engine::backend::Loop;
 use crate::engine::lock;
 use crate::engine::serve::{Connection, telnet_layer};
-use crate::engine::table::Watched;
+use crate::engine::table::{State, Watched};
 use crate::event::{
     AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
 };
@@ -31,26 +31,7 @@ const RETRY: Duration = Duration::from_millis(RETRY_MS.unsigned_abs() as u64);
 /// Failed accepts after which the turn ends.
 const FAILURES_MAX: u32 = 16;
 
-/// Who connected.
-pub(super) fn peer(fd: &OwnedFd) -> Peer {
-    let Ok(name) = getpeername::<SockaddrStorage>(fd.as_raw_fd()) else { return Peer::Unknown };
-    if let Some(addr) = socket_addr(&name) {
-        return Peer::Inet(addr);
-    }
-    let pid = getsockopt(fd, sockopt::PeerCredentials).map_or(0, |c| c.pid().unsigned_abs());
-    Peer::Unix { name: unix_name(&name).into(), pid }
-}
-
-/// A path, `@name` for the abstract name space, or nothing.
-pub(crate) fn unix_name(name: &SockaddrStorage) -> String {
-    let Some(addr) = name.as_unix_addr() else { return String::new() };
-    if let Some(name) = addr.as_abstract() {
-        return format!("@{}", String::from_utf8_lossy(name));
-    }
-    addr.path().map(|path| path.display().to_string()).unwrap_or_default()
-}
-
-impl<const OBSERVED: bool> Worker<OBSERVED> {
+impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// One event of a listener.
     pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
         let mut failures = 0;
@@ -58,7 +39,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             self.gate(Call::Accept { fd: listener.fd });
             let accepted = {
                 let state = lock(&listener.state);
-                self.accept4(listener, &state)
+                self.accept(&state)
             };
             match accepted {
                 Ok((fd, file, peer)) => {
@@ -86,6 +67,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                 return;
             }
         }
+    }
+
+    fn accept(&mut self, listener: &State) -> Result<(OwnedFd, FileId, Peer), Errno> {
+        let fd = listener.fd.as_ref().ok_or(Errno::EBADF)?;
+        self.door.accept(fd.as_fd())
     }
 
     /// Takes a new connection into the table and the interest list.
@@ -127,8 +113,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     fn refuse(&mut self, fd: OwnedFd, refusal: Refusal) {
         self.gate(Call::Close { fd: Fd(fd.as_raw_fd()) });
-        self.close_fd(fd, || {});
-        self.lane.tell(Kind::Refused(refusal));
+        self.door.close(fd, || {});
+        self.door.tell(Kind::Refused(refusal));
     }
 
     /// No descriptor is left. The spare one is given up once, so that one client can be told by a
@@ -142,11 +128,11 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let spare = if refused { None } else { lock(&self.shared.spare).take() };
         if let Some(spare) = spare {
             self.gate(Call::Close { fd: Fd(spare.as_raw_fd()) });
-            self.close_fd(spare, || {});
+            self.door.close(spare, || {});
             self.gate(Call::Accept { fd: listener.fd });
             let accepted = {
                 let mut state = lock(&listener.state);
-                let accepted = self.accept4(listener, &state);
+                let accepted = self.accept(&state);
                 state.flags.refused = accepted.is_ok();
                 accepted
             };
@@ -155,7 +141,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                 self.refuse(fd, Refusal::NoDescriptor);
             }
             {
-                let shared = Arc::clone(&self.shared);
+                let shared = self.shared;
                 let _order = lock(&shared.numbers);
                 *lock(&shared.spare) = spare_descriptor();
             }

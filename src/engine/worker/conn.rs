@@ -3,6 +3,7 @@
 //! A connection's lock is held around {read, decode, append} and around {send, consume}, and never
 //! at the gate, so every step begins by looking whether the connection is still there.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,8 +11,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::{PARTING_MS, Worker};
+use crate::engine::backend::Loop;
 use crate::engine::lock;
 use crate::engine::serve::{Connection, Next, Served};
+use crate::engine::shared::COPIES_MAX;
 use crate::engine::table::Watched;
 use crate::event::{Application, Call, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Trigger};
 
@@ -36,7 +39,7 @@ enum Reading {
     Gone,
 }
 
-impl<const OBSERVED: bool> Worker<OBSERVED> {
+impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// One event of a connection.
     pub(super) fn conn_turn(&mut self, watched: &Arc<Watched>, mask: Mask) {
         let deaf = lock(&watched.state).conn.is_deaf() || !mask.any(!Mask::OUT);
@@ -94,7 +97,8 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let mut guard = lock(&watched.state);
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return (Some(Reading::Gone), None) };
-        match self.read(watched.fd, fd, len) {
+        let room = usize::try_from(len).unwrap_or(1).min(self.buffer.len());
+        match self.door.read(fd.as_fd(), &mut self.buffer[..room]) {
             Ok(0) => (Some(Reading::End), Some(state.conn.ended())),
             Ok(got) => {
                 *total += got;
@@ -157,7 +161,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             if state.conn.pending().is_empty() {
                 return true;
             }
-            match self.send(watched.fd, fd, state.conn.pending()) {
+            match self.door.send(fd.as_fd(), state.conn.pending()) {
                 Ok(sent) => state.conn.sent(sent),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return true,
@@ -199,7 +203,6 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let next = state.conn.advance(more_to_read && edge);
         self.tell_state(watched, before, &state.conn);
         match next {
-            Next::Wait => {}
             Next::Carry => self.carry(watched),
             // What came meanwhile was an edge that nobody followed: the next MOD asks again.
             Next::Resume => state.armed = false,
@@ -207,7 +210,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                 let fd = watched.fd;
                 self.note(format!("fd {fd} does not read: lines to it are dropped"));
             }
-            Next::Full => {}
+            Next::Full | Next::Wait => {}
         }
     }
 
@@ -225,7 +228,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return };
         if state.conn.say_last_word() {
-            self.shut_down(watched.fd, fd);
+            self.door.shut_down(fd.as_fd());
             let until = Instant::now() + PARTING;
             lock(&self.shared.farewells).push_back((watched.file, until));
             self.shared.parting.store(true, Ordering::SeqCst);
@@ -267,7 +270,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
     fn tell_state(&mut self, watched: &Watched, before: ConnState, conn: &Connection) {
         let state = conn.state();
         if state != before {
-            self.lane.tell(Kind::Conn { fd: watched.fd, state, queued: conn.queued() });
+            self.door.tell(Kind::Conn { fd: watched.fd, state, queued: conn.queued() });
         }
     }
 
@@ -307,16 +310,19 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
         true
     }
 
-    /// Closes the connection, which also ends its registration; the number may be given to
+    /// Closes the connection, which also ends that it is watched; the number may be given to
     /// somebody else from then on.
-    pub(super) fn close(&mut self, watched: &Arc<Watched>) {
-        let shared = Arc::clone(&self.shared);
+    pub(crate) fn close(&mut self, watched: &Arc<Watched>) {
+        L::release(self, watched);
+    }
+
+    /// As [`Self::close`], at once: for the loop, once the kernel needs the file no more.
+    pub(crate) fn close_now(&mut self, watched: &Arc<Watched>) {
+        let shared = self.shared;
         let copy = self.mistake(Mistake::CloseKeepsDup);
         if copy {
             self.gate(Call::Dup { fd: watched.fd });
-            if let Some(fd) = &lock(&watched.state).fd {
-                self.keep_copy(watched.fd, fd);
-            }
+            self.keep_copy(watched);
         }
         self.gate(Call::Close { fd: watched.fd });
         {
@@ -325,12 +331,23 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
             if shared.edge.is_on() {
                 if !copy {
                     // No wake-up of this file may be read once the number is another's.
-                    let _ = crate::kernel::edge_log::disarm(std::os::fd::AsFd::as_fd(&fd));
+                    let _ = crate::kernel::edge_log::disarm(fd.as_fd());
                 }
                 shared.edge.drain_surely();
             }
-            self.close_fd(fd, || shared.table.remove(watched));
+            self.door.close(fd, || shared.table.remove(watched));
         }
         self.unmute();
+    }
+
+    /// Makes a copy of the descriptor that is never closed.
+    fn keep_copy(&mut self, watched: &Watched) {
+        let state = lock(&watched.state);
+        if let Some(fd) = &state.fd
+            && lock(&self.shared.copies).len() < COPIES_MAX
+        {
+            let copy = self.door.dup(fd.as_fd());
+            lock(&self.shared.copies).extend(copy);
+        }
     }
 }

@@ -4,16 +4,17 @@
 use std::sync::Arc;
 
 use super::Worker;
+use crate::engine::backend::Loop;
 use crate::engine::gate::Order;
 use crate::engine::lock;
 use crate::engine::mailbox::Job;
 use crate::engine::table::{Flags, Watched};
-use crate::event::{self, Command, CommandPhase, CtlOp, FileKind, Mask, Scope, Target, Trigger};
+use crate::event::{self, Command, CommandPhase, FileKind, Scope, Target, Trigger};
 
 /// A remark where there is something to say, or why it cannot be.
 type Outcome = Result<Option<String>, String>;
 
-impl<const OBSERVED: bool> Worker<OBSERVED> {
+impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// Carries out all waiting commands.
     pub(super) fn carry_out(&mut self) {
         while let Some(job) = self.shared.mailbox.take() {
@@ -27,7 +28,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
                     };
                     let Order { id, text } = order;
                     let kind = event::Kind::Command { id, text: text.into(), phase };
-                    self.lane.tell(kind);
+                    self.door.tell(kind);
                 }
             }
         }
@@ -112,23 +113,7 @@ impl<const OBSERVED: bool> Worker<OBSERVED> {
 
     fn rearm(&mut self, command: &Command) -> Outcome {
         let watched = self.find(command)?;
-        let held = lock(&watched.state).held;
-        let mask = held.ok_or_else(|| format!("fd {} is not registered", watched.fd))?;
-        self.gate(self.ctl_call(&watched, CtlOp::Mod, mask));
-        let ret = {
-            let mut state = lock(&watched.state);
-            let Some(mask) = state.held.filter(|_| state.fd.is_some()) else {
-                return Err(format!("fd {} is not registered", watched.fd));
-            };
-            self.ctl(&watched, &mut state, CtlOp::Mod, mask)
-        };
-        match ret.errno() {
-            Some(errno) if mask.has(Mask::EXCLUSIVE) => {
-                Err(format!("{errno}: an exclusive registration refuses MOD"))
-            }
-            Some(errno) => Err(errno.to_string()),
-            None => Ok(None),
-        }
+        L::rearm(self, &watched).map(|()| None)
     }
 
     fn drop_connection(&mut self, command: &Command) -> Outcome {
