@@ -133,7 +133,7 @@ impl Engine {
         let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
         crate::sys::limits::settle_allocator();
         signal::install_kick_handler().map_err(EngineError::call("sigaction"))?;
-        let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(LaneId).collect();
+        let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(|n| LaneId(n.into())).collect();
         let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
         let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;

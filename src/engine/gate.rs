@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::state::Chores;
-use self::state::{LANES, LaneState, Permit, Place, State, permitted};
+use self::state::{LaneState, Permit, Place, State, permitted};
 use super::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
 };
@@ -74,18 +74,17 @@ pub(crate) struct Gate {
     /// Whether anybody has to look at the state at all.
     attention: AtomicBool,
     state: Mutex<State>,
-    lanes: [Condvar; LANES],
     changed: Condvar,
     side: Arc<Side>,
 }
 
 impl Gate {
     pub(crate) fn new(side: Arc<Side>, hold: bool, delay: Duration, wanted: u8) -> Self {
-        let wanted = usize::from(wanted.clamp(1, LaneId::MAX_WORKERS));
+        let mut state = State { hold, delay, ..State::default() };
+        state.want(wanted);
         let gate = Self {
             attention: AtomicBool::new(false),
-            state: Mutex::new(State { hold, delay, wanted, ..State::default() }),
-            lanes: std::array::from_fn(|_| Condvar::new()),
+            state: Mutex::new(state),
             changed: Condvar::new(),
             side,
         };
@@ -105,12 +104,11 @@ impl Gate {
         if !self.attention.load(Ordering::Relaxed) && !passage.here {
             return Verdict::Go;
         }
-        let index = usize::from(lane.id().0);
         let between_turns = matches!(next, Call::EpollWait { .. });
         let mut state = lock(&self.state);
         loop {
             let ending = state.ending;
-            let me = &mut state.lanes[index];
+            let me = state.lane(lane.id());
             // Whoever poked counts on this thread: it may not leave before it has looked.
             if std::mem::take(&mut me.poked) {
                 return Verdict::Commands;
@@ -127,7 +125,7 @@ impl Gate {
             }
             let time = if state.hold { None } else { state.delay_left(passage) };
             if !state.hold && time.is_none() {
-                let me = &mut state.lanes[index];
+                let me = state.lane(lane.id());
                 me.place = Place::Out;
                 self.leave(me, lane, passage, Pass::Run);
                 return Verdict::Go;
@@ -149,8 +147,7 @@ impl Gate {
         waiting: &impl Fn() -> bool,
         time: Option<Duration>,
     ) -> Result<MutexGuard<'a, State>, Verdict> {
-        let index = usize::from(lane.id().0);
-        let me = &mut state.lanes[index];
+        let me = state.lane(lane.id());
         let place = if time.is_none() { Place::Gate } else { Place::Delayed };
         let before = std::mem::replace(&mut me.place, place);
         passage.here = true;
@@ -167,10 +164,10 @@ impl Gate {
             return Err(Verdict::Commands);
         }
         lane.rest();
-        let bell = &self.lanes[index];
+        let bell = Arc::clone(&state.lane(lane.id()).bell);
         Ok(match time {
-            None => wait(bell, state),
-            Some(time) => wait_for(bell, state, time),
+            None => wait(&bell, state),
+            Some(time) => wait_for(&bell, state, time),
         })
     }
 
@@ -272,9 +269,9 @@ impl Gate {
     pub(crate) fn poke(&self) -> bool {
         let mut state = lock(&self.state);
         let at_gate = |me: &LaneState| matches!(me.place, Place::Gate | Place::Delayed);
-        let Some(index) = state.lanes.iter().position(at_gate) else { return false };
-        state.lanes[index].poked = true;
-        self.lanes[index].notify_all();
+        let Some(me) = state.lanes.iter_mut().find(|me| at_gate(me)) else { return false };
+        me.poked = true;
+        me.bell.notify_all();
         true
     }
 
@@ -284,11 +281,7 @@ impl Gate {
         if state.ending {
             return self.refuse(order);
         }
-        let wanted = usize::from(threads.clamp(1, LaneId::MAX_WORKERS));
-        state.wanted = wanted;
-        for (index, me) in state.lanes.iter_mut().enumerate() {
-            me.retire = index > wanted && me.runs();
-        }
+        state.want(threads);
         state.askers.extend(order);
         self.refresh(&state);
     }
@@ -350,20 +343,20 @@ impl Gate {
     /// Whether a thread at the gate has been poked and has not looked yet.
     #[cfg(test)]
     pub(crate) fn is_poked(&self, lane: LaneId) -> bool {
-        lock(&self.state).lanes[usize::from(lane.0)].poked
+        lock(&self.state).lane(lane).poked
     }
 
     /// A thread has begun, as this task.
     pub(crate) fn arrived(&self, lane: LaneId, tid: u32) {
         let mut state = lock(&self.state);
-        state.lanes[usize::from(lane.0)].tid = tid;
+        state.lane(lane).tid = tid;
         self.changed.notify_all();
     }
 
     /// A thread has ended, by itself or by a panic.
     pub(crate) fn departed(&self, lane: LaneId, died: bool) {
         let mut state = lock(&self.state);
-        let me = &mut state.lanes[usize::from(lane.0)];
+        let me = state.lane(lane);
         self.end_permit(me);
         *me = LaneState::default();
         if died {
@@ -421,10 +414,10 @@ impl Gate {
         let quiet = !state.hold
             && !state.ending
             && state.delay.is_zero()
-            && !state.lanes.iter().enumerate().any(|(i, me)| me.runs() && i > state.wanted);
+            && !(0..).zip(&state.lanes).any(|(i, me)| me.runs() && i > state.wanted);
         self.attention.store(!quiet, Ordering::SeqCst);
-        for bell in &self.lanes {
-            bell.notify_all();
+        for me in &state.lanes {
+            me.bell.notify_all();
         }
         self.changed.notify_all();
     }

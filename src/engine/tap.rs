@@ -376,7 +376,7 @@ mod tests {
     use super::*;
     use crate::event::{Call, Fd, FileId, HEAD, Output, Ret, SyscallRecord};
 
-    fn tap(lanes: &[u8], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
+    fn tap(lanes: &[u16], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
         let lanes: Vec<_> = lanes.iter().map(|n| LaneId(*n)).collect();
         channel(Clock::start(), Arc::new(Doorbell::new(|| {})), &lanes, slots)
     }

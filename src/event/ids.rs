@@ -114,15 +114,13 @@ pub struct WatchKey {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub struct LaneId(pub u8);
+pub struct LaneId(pub u16);
 
 impl LaneId {
     /// The tool's own observations and bookkeeping, which are no thread of the server.
     pub const TOOL: Self = Self(0);
     /// The largest number of server threads.
     pub const MAX_WORKERS: u8 = 8;
-    /// The largest number of a lane that any source has: a main thread and 16 others.
-    pub const LAST: Self = Self(17);
 
     /// Whether this is a thread of the server.
     pub fn is_worker(self) -> bool {
@@ -133,7 +131,8 @@ impl LaneId {
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(['T', 't'])?;
         let n: u8 = digits.parse().ok()?;
-        ((1..=Self::MAX_WORKERS).contains(&n) && digits.len() == 1).then_some(Self(n))
+        let known = (1..=Self::MAX_WORKERS).contains(&n) && digits.len() == 1;
+        known.then_some(Self(n.into()))
     }
 }
 

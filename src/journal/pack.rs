@@ -2,7 +2,7 @@
 //!
 //! An event is packed without its position, which follows from its place, and with the time since
 //! the one before it. What a busy server does most, reads, sends and turning to events, is packed
-//! by hand: a byte of what it is and whose, then numbers of seven bits a byte. All else goes
+//! by hand: a byte of what it is and whose, the lane if that has no room there, then numbers of seven bits a byte. All else goes
 //! through serde.
 
 use crate::event::{
@@ -22,10 +22,10 @@ const READ_BARE: u8 = 4;
 /// Such a `send`.
 const SEND_BARE: u8 = 5;
 
-/// Lanes fit four bits.
-const LANES: u8 = 16;
-/// The longest event packed by hand: a byte, six numbers of ten bytes, the head of the data.
-const LONGEST: usize = 1 + 6 * 10 + HEAD;
+/// In the place of a lane: its number follows.
+const FAR: u8 = 0xf;
+/// The longest event packed by hand: a byte, seven numbers of ten bytes, the head of the data.
+const LONGEST: usize = 1 + 7 * 10 + HEAD;
 
 /// An event that is being packed by hand.
 struct Short {
@@ -36,7 +36,13 @@ struct Short {
 impl Short {
     fn new(what: u8, lane: LaneId) -> Self {
         let mut short = Self { bytes: [0; LONGEST], len: 0 };
-        short.byte(what << 4 | lane.0);
+        match u8::try_from(lane.0) {
+            Ok(near) if near < FAR => short.byte(what << 4 | near),
+            _ => {
+                short.byte(what << 4 | FAR);
+                short.number(lane.0.into());
+            }
+        }
         short
     }
 
@@ -92,9 +98,6 @@ pub(super) fn pack(to: &mut Vec<u8>, before: Nanos, event: &Event) {
 
 /// Packs by hand what can be; whether it could.
 fn pack_short(to: &mut Vec<u8>, delta: i64, event: &Event) -> bool {
-    if event.lane.0 >= LANES {
-        return false;
-    }
     match &event.kind {
         Kind::Handle { fd, file } => {
             let mut short = Short::new(HANDLE, event.lane);
@@ -154,7 +157,10 @@ fn next(bytes: &mut &[u8], before: Nanos) -> Option<(i64, LaneId, Kind)> {
     if first >> 4 > SEND_BARE {
         return None;
     }
-    let lane = LaneId(first & 0xf);
+    let lane = LaneId(match first & 0xf {
+        FAR => u16::try_from(number(bytes)?).ok()?,
+        near => near.into(),
+    });
     let delta = unzigzag(number(bytes)?);
     if first >> 4 == HANDLE {
         let (fd, file) = (descriptor(bytes)?, FileId(small(bytes)?));
@@ -233,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn packing_and_unpacking_are_inverse(
-            parts in proptest::collection::vec((any::<u64>(), any::<u8>(), kinds()), 1..20),
+            parts in proptest::collection::vec((any::<u64>(), prop_oneof![0_u16..20, any::<u16>()], kinds()), 1..20),
         ) {
             let mut events = Vec::new();
             for (n, (t, lane, kind)) in (1..).zip(parts) {

@@ -209,7 +209,7 @@ impl Stage {
         }
         let kept = Kept { threads: count + 1, ..self.kept() };
         self.own.holds(kept).map_err(StageError::Refused)?;
-        let lane = LaneId(u8::try_from(count).unwrap_or(u8::MAX).saturating_add(MAIN.0 + 1));
+        let lane = LaneId(u16::try_from(count).unwrap_or(u16::MAX).saturating_add(MAIN.0 + 1));
         let worker = Worker::start(name.clone(), lane, self.clock, &self.own)
             .map_err(|e| StageError::system("start a thread", &e))?;
         self.workers.push(worker);

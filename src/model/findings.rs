@@ -131,9 +131,6 @@ impl Findings {
     /// How many findings are kept; older inactive ones are dropped first.
     pub const KEPT: usize = 256;
 
-    /// The tool's lane and the server's.
-    const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
-
     /// Those that hold now for that open file.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {
         self.iter().filter(move |f| f.active && f.file == Some(file))

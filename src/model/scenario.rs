@@ -49,7 +49,7 @@ impl Scenario {
         scenario.call(1, Call::EpollCreate, Ret::ok(3), Output::None)
     }
 
-    pub(super) fn push(mut self, lane: u8, kind: Kind) -> Self {
+    pub(super) fn push(mut self, lane: u16, kind: Kind) -> Self {
         let event = Event {
             seq: self.world.seq.next(),
             t: Nanos(self.world.t.0 + self.step),
@@ -76,7 +76,7 @@ impl Scenario {
         (0..times).fold(self, |scenario, _| step(scenario))
     }
 
-    pub(super) fn thread(self, lane: u8) -> Self {
+    pub(super) fn thread(self, lane: u16) -> Self {
         self.push(lane, Kind::Lane(LaneChange::Started { tid: 1000 + u32::from(lane) }))
     }
 
@@ -86,7 +86,7 @@ impl Scenario {
         self.tool(Kind::Settings(settings))
     }
 
-    fn call(self, lane: u8, call: Call, ret: Ret, output: Output) -> Self {
+    fn call(self, lane: u16, call: Call, ret: Ret, output: Output) -> Self {
         let started = Nanos(self.world.t.0 + self.step / 2);
         self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
     }
@@ -128,7 +128,7 @@ impl Scenario {
         self.accept(1, 4, fd).ctl(1, CtlOp::Add, fd, mask).queues(fd, 0)
     }
 
-    pub(super) fn accept(mut self, lane: u8, listener: i32, fd: i32) -> Self {
+    pub(super) fn accept(mut self, lane: u16, listener: i32, fd: i32) -> Self {
         let file = self.fresh(fd);
         let port = 51_000 + u16::try_from(fd).expect("a small number");
         let peer = Peer::Inet(([127, 0, 0, 1], port).into());
@@ -136,11 +136,11 @@ impl Scenario {
         self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::ok(fd.into()), output)
     }
 
-    pub(super) fn accept_fails(self, lane: u8, listener: i32, errno: Errno) -> Self {
+    pub(super) fn accept_fails(self, lane: u16, listener: i32, errno: Errno) -> Self {
         self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn ctl(self, lane: u8, op: CtlOp, fd: i32, mask: Mask) -> Self {
+    pub(super) fn ctl(self, lane: u16, op: CtlOp, fd: i32, mask: Mask) -> Self {
         let file = self.file(fd);
         let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
         self.call(lane, call, Ret::ok(0), Output::None)
@@ -149,7 +149,7 @@ impl Scenario {
     /// As [`Scenario::ctl`], made `took` before its return, with what poll(2) answered after it.
     pub(super) fn ctl_polled(
         self,
-        lane: u8,
+        lane: u16,
         (op, fd, mask): (CtlOp, i32, Mask),
         polled: Mask,
         took: u64,
@@ -161,7 +161,7 @@ impl Scenario {
         self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
     }
 
-    pub(super) fn rearm(self, lane: u8, fd: i32, mask: Mask) -> Self {
+    pub(super) fn rearm(self, lane: u16, fd: i32, mask: Mask) -> Self {
         self.ctl(lane, CtlOp::Mod, fd, mask)
     }
 
@@ -210,13 +210,13 @@ impl Scenario {
         Call::EpollWait { ep: EP, max, timeout_ms: self.timeout_ms }
     }
 
-    pub(super) fn enter(self, lane: u8) -> Self {
+    pub(super) fn enter(self, lane: u16) -> Self {
         let call = self.wait_call();
         self.push(lane, Kind::Enter(call))
     }
 
     /// Those threads are found asleep in `epoll_wait`, and no others.
-    pub(super) fn asleep(self, lanes: &[u8]) -> Self {
+    pub(super) fn asleep(self, lanes: &[u16]) -> Self {
         let since = self.world.t;
         self.tool(Kind::Asleep { lanes: lanes.iter().map(|lane| LaneId(*lane)).collect(), since })
     }
@@ -243,12 +243,12 @@ impl Scenario {
     }
 
     /// `epoll_wait` returns these events.
-    pub(super) fn report(self, lane: u8, events: &[(i32, Mask)]) -> Self {
+    pub(super) fn report(self, lane: u16, events: &[(i32, Mask)]) -> Self {
         self.report_with(lane, events, EdgeLog::Drained)
     }
 
     /// The same where the edge log was found like this.
-    pub(super) fn report_with(self, lane: u8, events: &[(i32, Mask)], log: EdgeLog) -> Self {
+    pub(super) fn report_with(self, lane: u16, events: &[(i32, Mask)], log: EdgeLog) -> Self {
         let call = self.wait_call();
         let delivery =
             |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
@@ -259,82 +259,82 @@ impl Scenario {
     }
 
     /// `epoll_wait` is entered and returns these events.
-    pub(super) fn turn(self, lane: u8, events: &[(i32, Mask)]) -> Self {
+    pub(super) fn turn(self, lane: u16, events: &[(i32, Mask)]) -> Self {
         self.enter(lane).report(lane, events)
     }
 
-    pub(super) fn handle(self, lane: u8, fd: i32) -> Self {
+    pub(super) fn handle(self, lane: u16, fd: i32) -> Self {
         let file = self.file(fd);
         self.push(lane, Kind::Handle { fd: Fd(fd), file })
     }
 
-    pub(super) fn read(self, lane: u8, fd: i32, len: u32, got: u32) -> Self {
+    pub(super) fn read(self, lane: u16, fd: i32, len: u32, got: u32) -> Self {
         let call = Call::Read { fd: Fd(fd), len };
         self.call(lane, call, Ret::ok(got.into()), Output::Data(Head::new()))
     }
 
-    pub(super) fn again(self, lane: u8, fd: i32) -> Self {
+    pub(super) fn again(self, lane: u16, fd: i32) -> Self {
         self.read_fails(lane, fd, Errno::EAGAIN)
     }
 
-    pub(super) fn read_fails(self, lane: u8, fd: i32, errno: Errno) -> Self {
+    pub(super) fn read_fails(self, lane: u16, fd: i32, errno: Errno) -> Self {
         let call = Call::Read { fd: Fd(fd), len: 4096 };
         self.call(lane, call, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn send(self, lane: u8, fd: i32, len: u32, sent: i64) -> Self {
+    pub(super) fn send(self, lane: u16, fd: i32, len: u32, sent: i64) -> Self {
         let ret = if sent < 0 { Ret::err(Errno::EAGAIN) } else { Ret::ok(sent) };
         self.call(lane, Call::Send { fd: Fd(fd), len }, ret, Output::None)
     }
 
-    pub(super) fn shut_down(self, lane: u8, fd: i32) -> Self {
+    pub(super) fn shut_down(self, lane: u16, fd: i32) -> Self {
         let call = Call::Shutdown { fd: Fd(fd), how: How::Wr };
         self.call(lane, call, Ret::ok(0), Output::None)
     }
 
-    pub(super) fn dup(self, lane: u8, fd: i32, copy: i32) -> Self {
+    pub(super) fn dup(self, lane: u16, fd: i32, copy: i32) -> Self {
         self.call(lane, Call::Dup { fd: Fd(fd) }, Ret::ok(copy.into()), Output::None)
     }
 
-    pub(super) fn close(self, lane: u8, fd: i32) -> Self {
+    pub(super) fn close(self, lane: u16, fd: i32) -> Self {
         self.call(lane, Call::Close { fd: Fd(fd) }, Ret::ok(0), Output::None)
     }
 
     /// `epoll_wait` comes back with that error after it has looked at the list.
-    pub(super) fn report_fails(self, lane: u8, errno: Errno) -> Self {
+    pub(super) fn report_fails(self, lane: u16, errno: Errno) -> Self {
         let (call, done) = (self.wait_call(), Nanos(self.world.t.0 + self.step * 3 / 4));
         let output = Output::Events { events: Box::default(), log: EdgeLog::Drained, done };
         self.call(lane, call, Ret::err(errno), output)
     }
 
-    pub(super) fn wait_fails(self, lane: u8, errno: Errno) -> Self {
+    pub(super) fn wait_fails(self, lane: u16, errno: Errno) -> Self {
         let call = self.wait_call();
         self.call(lane, call, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn conn(self, lane: u8, fd: i32, state: ConnState, queued: u32) -> Self {
+    pub(super) fn conn(self, lane: u16, fd: i32, state: ConnState, queued: u32) -> Self {
         self.push(lane, Kind::Conn { fd: Fd(fd), state, queued })
     }
 
-    pub(super) fn park(self, lane: u8, next: Call) -> Self {
+    pub(super) fn park(self, lane: u16, next: Call) -> Self {
         self.push(lane, Kind::Park { next })
     }
 
-    pub(super) fn park_wait(self, lane: u8) -> Self {
+    pub(super) fn park_wait(self, lane: u16) -> Self {
         let call = self.wait_call();
         self.park(lane, call)
     }
 
-    pub(super) fn unpark(self, lane: u8) -> Self {
+    pub(super) fn unpark(self, lane: u16) -> Self {
         self.push(lane, Kind::Unpark(Pass::Step))
     }
 
-    pub(super) fn stale(self, lane: u8, fd: i32, believed: bool) -> Self {
+    pub(super) fn stale(self, lane: u16, fd: i32, believed: bool) -> Self {
         let file = self.file(fd);
         self.push(lane, Kind::Stale { fd: Fd(fd), file, believed })
     }
 
-    pub(super) fn gap(self, lane: u8) -> Self {
+    pub(super) fn gap(self, lane: u16) -> Self {
         self.push(lane, Kind::Gap { lost: 7 })
     }
 
@@ -353,7 +353,7 @@ impl Scenario {
         why(&self.world, Subject::Watch(self.key(fd)))
     }
 
-    pub(super) fn why_lane(&self, lane: u8) -> String {
+    pub(super) fn why_lane(&self, lane: u16) -> String {
         why(&self.world, Subject::Lane(LaneId(lane)))
     }
 

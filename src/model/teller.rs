@@ -22,7 +22,7 @@ impl Teller {
         teller
     }
 
-    pub(crate) fn thread(&mut self, lane: u8, name: &str) -> &mut Self {
+    pub(crate) fn thread(&mut self, lane: u16, name: &str) -> &mut Self {
         let lane = LaneId(lane);
         self.threads.push(ToldThread { lane, name: name.into(), tid: 100, asleep_in: None });
         self
@@ -135,7 +135,7 @@ impl Teller {
         self
     }
 
-    pub(crate) fn asleep(&mut self, ep: i32, lanes: &[u8]) -> &mut Self {
+    pub(crate) fn asleep(&mut self, ep: i32, lanes: &[u16]) -> &mut Self {
         self.instance(ep).asleep = lanes.iter().map(|lane| LaneId(*lane)).collect();
         self
     }

@@ -6,7 +6,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -82,11 +82,15 @@ pub struct Mark {
     pub what: Moment,
 }
 
+fn lane<'a>((id, track): (&LaneId, &'a Track)) -> (TrackId, &'a Track) {
+    (TrackId::Lane(*id), track)
+}
+
 /// All tracks.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    /// The threads' tracks by their numbers; those that never started have none.
-    lanes: [Option<Track>; Timeline::LANES],
+    /// The threads' tracks; those that never started have none.
+    lanes: BTreeMap<LaneId, Track>,
     watches: FxHashMap<WatchKey, Track>,
     /// The keys of `watches`.
     order: BTreeSet<WatchKey>,
@@ -105,7 +109,6 @@ impl Timeline {
     const CAP: (usize, usize) = (64, 4096);
     /// How many tracks of registrations that are gone are kept.
     pub const GONE: usize = 64;
-    const LANES: usize = LaneId::LAST.0 as usize + 1;
 
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
@@ -119,32 +122,22 @@ impl Timeline {
 
     /// The tracks from that one on.
     pub fn from(&self, id: TrackId) -> impl Iterator<Item = (TrackId, &Track)> {
-        let (lane, key) = match id {
-            TrackId::Lane(lane) => (usize::from(lane.0), None),
-            TrackId::Watch(key) => (Self::LANES, Some(key)),
+        let (first, watches) = match id {
+            TrackId::Lane(lane) => (Some(lane), self.order.range(..)),
+            TrackId::Watch(key) => (None, self.order.range(key..)),
         };
-        let watches = match key {
-            None => self.order.range(..),
-            Some(key) => self.order.range(key..),
-        };
-        let lanes = (lane..Self::LANES).filter_map(|place| self.lane(place));
+        let lanes = first.into_iter().flat_map(|first| self.lanes.range(first..)).map(lane);
         lanes.chain(watches.filter_map(|key| self.watch(*key)))
     }
 
     /// The tracks before that one, from there back.
     pub fn before(&self, id: TrackId) -> impl Iterator<Item = (TrackId, &Track)> {
-        let (lane, key) = match id {
-            TrackId::Lane(lane) => (usize::from(lane.0), None),
-            TrackId::Watch(key) => (Self::LANES, Some(key)),
+        let (key, lanes) = match id {
+            TrackId::Lane(lane) => (None, self.lanes.range(..lane)),
+            TrackId::Watch(key) => (Some(key), self.lanes.range(..)),
         };
         let watches = key.into_iter().flat_map(|key| self.order.range(..key).rev());
-        let lanes = (0..lane.min(Self::LANES)).rev().filter_map(|place| self.lane(place));
-        watches.filter_map(|key| self.watch(*key)).chain(lanes)
-    }
-
-    fn lane(&self, place: usize) -> Option<(TrackId, &Track)> {
-        let id = LaneId(u8::try_from(place).ok()?);
-        Some((TrackId::Lane(id), self.lanes.get(place)?.as_ref()?))
+        watches.filter_map(|key| self.watch(*key)).chain(lanes.rev().map(lane))
     }
 
     fn watch(&self, key: WatchKey) -> Option<(TrackId, &Track)> {
@@ -154,7 +147,7 @@ impl Timeline {
     /// One track.
     pub fn track(&self, id: TrackId) -> Option<&Track> {
         match id {
-            TrackId::Lane(lane) => self.lanes.get(usize::from(lane.0))?.as_ref(),
+            TrackId::Lane(lane) => self.lanes.get(&lane),
             TrackId::Watch(key) => self.watches.get(&key),
         }
     }
@@ -163,10 +156,7 @@ impl Timeline {
     fn track_mut(&mut self, id: TrackId) -> Option<&mut Track> {
         match id {
             TrackId::Lane(lane) if !lane.is_worker() => None,
-            TrackId::Lane(lane) => {
-                let place = self.lanes.get_mut(usize::from(lane.0))?;
-                Some(place.get_or_insert_default())
-            }
+            TrackId::Lane(lane) => Some(self.lanes.entry(lane).or_default()),
             TrackId::Watch(key) => {
                 if !self.watches.contains_key(&key) {
                     self.order.insert(key);

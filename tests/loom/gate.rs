@@ -37,7 +37,7 @@ fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
 
 impl Rig {
     /// A server thread: goes through `calls` again and again until it is told to end.
-    fn live(&self, id: u8, calls: &[Call]) {
+    fn live(&self, id: u16, calls: &[Call]) {
         self.gate.arrived(LaneId(id), id.into());
         let mut lane = Lane::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
@@ -57,7 +57,7 @@ impl Rig {
     fn watch_over(self: &Arc<Self>, calls: &'static [Call]) {
         let mut threads = Vec::new();
         loop {
-            let kick = |tid| self.kernel.kick(u8::try_from(tid).unwrap_or(0));
+            let kick = |tid| self.kernel.kick(u16::try_from(tid).unwrap_or(0));
             let chores = self.gate.watch(kick);
             if chores.over {
                 break;

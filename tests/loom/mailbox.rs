@@ -71,7 +71,7 @@ impl Rig {
     }
 
     /// The life of a server thread, until so many jobs are done or it is told to end.
-    fn live(&self, id: u8, jobs: usize) {
+    fn live(&self, id: u16, jobs: usize) {
         let mut lane = Lane::new(LaneId(id), Arc::clone(&self.side));
         while lock(&self.done).len() < jobs && self.gate(&mut lane, WAIT) {
             if lock(&self.done).len() < jobs && self.mailbox.event().sleep(id) {
@@ -84,7 +84,7 @@ impl Rig {
     }
 
     /// As at the end of a server thread.
-    fn depart(&self, id: u8, died: bool) {
+    fn depart(&self, id: u16, died: bool) {
         self.gate.departed(LaneId(id), died);
         if self.mailbox.waiting() {
             self.mailbox.event().ring();

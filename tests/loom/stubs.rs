@@ -53,7 +53,7 @@ pub(crate) mod tap {
             }
         }
 
-        pub(crate) fn is_held(&self, lane: u8) -> bool {
+        pub(crate) fn is_held(&self, lane: u16) -> bool {
             lock(&self.told).held[usize::from(lane)]
         }
     }
@@ -128,7 +128,7 @@ pub(crate) mod eventfd {
         }
 
         /// `epoll_wait` of a thread; whether it returns the eventfd. A signal interrupts it.
-        pub(crate) fn sleep(&self, lane: u8) -> bool {
+        pub(crate) fn sleep(&self, lane: u16) -> bool {
             let lane = usize::from(lane);
             let mut state = lock(&self.state);
             state.sleeping[lane] = true;
@@ -141,7 +141,7 @@ pub(crate) mod eventfd {
         }
 
         /// The signal: it comes to nothing unless the thread sleeps.
-        pub(crate) fn kick(&self, lane: u8) {
+        pub(crate) fn kick(&self, lane: u16) {
             let mut state = lock(&self.state);
             let lane = usize::from(lane);
             state.interrupted[lane] = state.sleeping[lane];

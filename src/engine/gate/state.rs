@@ -1,12 +1,11 @@
 //! The gate's state: who stands where, who may go, who is to come. It neither waits nor wakes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Order, Passage};
+use crate::engine::sync::Condvar;
 use crate::event::{LaneId, Pass};
-
-/// Lanes by their number; 0 is unused.
-pub(super) const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 
 /// What lets one thread pass while all are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +33,8 @@ pub(super) enum Place {
 
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
+    /// Rung when the thread has to look again.
+    pub(super) bell: Arc<Condvar>,
     pub(super) place: Place,
     pub(super) tid: u32,
     pub(super) permit: Option<Permit>,
@@ -48,9 +49,10 @@ pub(super) struct State {
     pub(super) ending: bool,
     pub(super) delay: Duration,
     pub(super) pausers: Vec<Order>,
-    pub(super) lanes: [LaneState; LANES],
+    /// By their number, as far as there were any; 0 is unused.
+    pub(super) lanes: Vec<LaneState>,
     /// How many lanes there are to be, and the commands that asked for it.
-    pub(super) wanted: usize,
+    pub(super) wanted: u16,
     pub(super) askers: Vec<Order>,
     /// The first thread has made the epoll instance: others may start.
     pub(super) ready: bool,
@@ -93,6 +95,24 @@ impl LaneState {
 }
 
 impl State {
+    /// How that lane stands, which may be a new one.
+    pub(super) fn lane(&mut self, id: LaneId) -> &mut LaneState {
+        let index = usize::from(id.0);
+        if self.lanes.len() <= index {
+            self.lanes.resize_with(index + 1, LaneState::default);
+        }
+        &mut self.lanes[index]
+    }
+
+    /// How many lanes there are to be.
+    pub(super) fn want(&mut self, threads: u8) {
+        self.wanted = threads.clamp(1, LaneId::MAX_WORKERS).into();
+        self.lane(LaneId(self.wanted));
+        for (index, me) in (0..).zip(&mut self.lanes) {
+            me.retire = index > self.wanted && me.runs();
+        }
+    }
+
     pub(super) fn delay_left(&self, passage: &mut Passage) -> Option<Duration> {
         if self.delay.is_zero() {
             return None;
@@ -111,7 +131,7 @@ impl State {
 
     /// Whether a thread is wanted, may begin, and has not.
     fn is_starting(&self) -> bool {
-        let wanted = self.lanes.iter().enumerate().take(self.wanted + 1).skip(1);
+        let wanted = (0..=self.wanted).zip(&self.lanes).skip(1);
         let mut absent = wanted.filter(|(_, me)| me.place == Place::Absent);
         !self.ending && absent.any(|(index, _)| index == 1 || self.ready)
     }
@@ -142,19 +162,17 @@ impl State {
             chores.over = !self.lanes.iter().any(LaneState::runs);
             return chores;
         }
-        for index in 1..LANES {
-            let wanted = index <= self.wanted;
-            let me = &mut self.lanes[index];
-            if wanted && me.place == Place::Absent && (index == 1 || self.ready) {
+        for (index, me) in (0..=self.wanted).zip(&mut self.lanes).skip(1) {
+            if me.place == Place::Absent && (index == 1 || self.ready) {
                 me.place = Place::Out;
-                chores.start.push(LaneId(u8::try_from(index).unwrap_or(0)));
+                chores.start.push(LaneId(index));
             }
         }
         chores
     }
 
     pub(super) fn askers_satisfied(&self) -> bool {
-        let settled = self.lanes.iter().enumerate().skip(1).all(|(i, me)| {
+        let settled = (0..).zip(&self.lanes).skip(1).all(|(i, me)| {
             let there = me.runs() && me.tid != 0;
             me.place == Place::Dead || if i <= self.wanted { there } else { !me.runs() }
         });

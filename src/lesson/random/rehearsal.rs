@@ -95,7 +95,7 @@ impl Rehearsal {
 
     fn lane(&self, thread: &Label) -> Option<LaneId> {
         let at = self.threads.iter().position(|other| other == thread)?;
-        u8::try_from(at + 2).ok().map(LaneId)
+        u16::try_from(at + 2).ok().map(LaneId)
     }
 
     fn lane_or_new(&mut self, thread: &Label) -> LaneId {

@@ -252,7 +252,7 @@ mod tests {
             Self { ep: ep.0, file, own, clock: Clock::start() }
         }
 
-        fn sleeper(&self, lane: u8) -> Worker {
+        fn sleeper(&self, lane: u16) -> Worker {
             let name = Label::new(format!("t{lane}"));
             let mut worker =
                 Worker::start(name, LaneId(lane), self.clock, &self.own).expect("a thread");

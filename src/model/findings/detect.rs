@@ -25,10 +25,10 @@ pub(super) struct FileState {
     pub(super) emfile: u32,
     /// Reports in a row of that kind of spin.
     pub(super) row: (Option<FindingKind>, u32),
-    /// The threads (a bit each) that were told of it or touched it since they last waited.
-    pub(super) touched: u16,
+    /// The threads that were told of it or touched it since they last waited.
+    pub(super) touched: LaneSet,
     /// The threads that were told of it and have not yet called read or accept on it.
-    pub(super) fresh: u16,
+    pub(super) fresh: LaneSet,
     /// The findings (a bit each) that may be active.
     pub(super) active: u16,
 }
@@ -43,8 +43,8 @@ impl FileState {
             woken: false,
             emfile: 0,
             row: (None, 0),
-            touched: 0,
-            fresh: 0,
+            touched: LaneSet::default(),
+            fresh: LaneSet::default(),
             active: 0,
         }
     }
@@ -67,8 +67,37 @@ pub(super) struct Turn {
     pub(super) empty: u32,
 }
 
-pub(super) fn bit(lane: LaneId) -> u16 {
-    1 << u16::from(lane.0).min(15)
+/// A set of threads; those from the last on count as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LaneSet([u64; 4]);
+
+impl LaneSet {
+    /// The highest number of a thread that is one of its own.
+    pub(super) const LAST: u16 = 255;
+
+    fn place(lane: LaneId) -> (usize, u64) {
+        let n = lane.0.min(Self::LAST);
+        (usize::from(n / 64), 1 << (n % 64))
+    }
+
+    pub(super) fn insert(&mut self, lane: LaneId) {
+        let (word, bit) = Self::place(lane);
+        self.0[word] |= bit;
+    }
+
+    pub(super) fn remove(&mut self, lane: LaneId) {
+        let (word, bit) = Self::place(lane);
+        self.0[word] &= !bit;
+    }
+
+    pub(super) fn contains(&self, lane: LaneId) -> bool {
+        let (word, bit) = Self::place(lane);
+        self.0[word] & bit != 0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0 == [0; 4]
+    }
 }
 
 impl Findings {
@@ -108,7 +137,7 @@ impl Findings {
     }
 
     pub(super) fn turn(&mut self, lane: LaneId) -> &mut Turn {
-        let place = usize::from(lane.0).min(Self::LANES - 1);
+        let place = usize::from(lane.0.min(LaneSet::LAST));
         if place >= self.turns.len() {
             self.turns.resize_with(place + 1, Turn::default);
         }

@@ -5,7 +5,7 @@ use crate::event::{
     WatchKey,
 };
 
-use super::detect::{FileState, bit};
+use super::detect::FileState;
 use super::ledger::{About, Shown};
 use super::{FindingKind, Findings, sentence};
 use crate::model::{InterestEntry, OpenFile, World};
@@ -66,8 +66,8 @@ impl Findings {
         let mut touched = std::mem::take(&mut turn.touched);
         for file in touched.drain(..) {
             if let Some(state) = self.files.get_mut(&file) {
-                state.touched &= !bit(event.lane);
-                state.fresh &= !bit(event.lane);
+                state.touched.remove(event.lane);
+                state.fresh.remove(event.lane);
                 self.check_left(file, event, world);
             }
         }
@@ -76,12 +76,12 @@ impl Findings {
     }
 
     pub(super) fn touch(&mut self, lane: LaneId, file: FileId, fd: Fd) -> &mut FileState {
-        let known = self.files.get(&file).is_some_and(|state| state.touched & bit(lane) != 0);
+        let known = self.files.get(&file).is_some_and(|state| state.touched.contains(lane));
         if !known {
             self.turn(lane).touched.push(file);
         }
         let state = self.state(file, fd);
-        state.touched |= bit(lane);
+        state.touched.insert(lane);
         state
     }
 
@@ -123,7 +123,7 @@ impl Findings {
 
 /// What is left behind in a file that no thread has in hand.
 fn left(state: &FileState, entry: &InterestEntry, open: &OpenFile) -> Option<FindingKind> {
-    if state.touched != 0 {
+    if !state.touched.is_empty() {
         return None;
     }
     let unread = open.unread.is_some_and(|n| n > 0);

@@ -5,7 +5,7 @@ use crate::event::{
     Trigger, WatchKey,
 };
 
-use super::detect::{FileState, bit};
+use super::detect::FileState;
 use super::ledger::{About, Shown};
 use super::left::LEFT;
 use super::{FindingKind, Findings, sentence};
@@ -34,7 +34,7 @@ impl Findings {
         let state = self.touch(event.lane, key.file, key.fd);
         state.emptied = false;
         state.woken = false;
-        state.fresh |= bit(event.lane);
+        state.fresh.insert(event.lane);
         let kind = entry.and_then(|entry| spin(state, entry, delivery.mask));
         let row = if state.row.0 == kind { state.row.1.saturating_add(1) } else { 1 };
         let changed = state.row.0 != kind;
@@ -79,8 +79,8 @@ impl Findings {
         let key = WatchKey { fd, file };
         let edge = world.instance.interest.get(key).map(InterestEntry::trigger);
         let state = self.touch(event.lane, file, fd);
-        let fresh = state.fresh & bit(event.lane) != 0;
-        state.fresh &= !bit(event.lane);
+        let fresh = state.fresh.contains(event.lane);
+        state.fresh.remove(event.lane);
         if record.ret.errno().is_some_and(Errno::is_out_of_descriptors) {
             state.emfile = state.emfile.saturating_add(1);
             if state.emfile >= SPIN && edge == Some(Trigger::Level) {
@@ -110,8 +110,8 @@ impl Findings {
         let Some(file) = world.fds.get(&fd).copied() else { return };
         let key = WatchKey { fd, file };
         let state = self.touch(event.lane, file, fd);
-        let fresh = state.fresh & bit(event.lane) != 0;
-        state.fresh &= !bit(event.lane);
+        let fresh = state.fresh.contains(event.lane);
+        state.fresh.remove(event.lane);
         match record.ret.value() {
             Some(0) => {
                 state.ended = true;

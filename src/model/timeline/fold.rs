@@ -246,7 +246,7 @@ impl Timeline {
                 LaneState::Asleep(_) => Span::Asleep,
                 LaneState::Ended | LaneState::Died(_) => Span::Gone,
             };
-            let track = self.lanes.get(usize::from(lane.id.0)).and_then(Option::as_ref);
+            let track = self.lanes.get(&lane.id);
             let last = track.and_then(|track| track.span);
             // What was lost is known again by the thread's own next event.
             let known = last != Some(Span::Unknown)

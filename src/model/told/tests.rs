@@ -18,7 +18,7 @@ struct Run {
 }
 
 impl Run {
-    fn push(&mut self, lane: u8, kind: Kind) -> &mut Self {
+    fn push(&mut self, lane: u16, kind: Kind) -> &mut Self {
         let (seq, t) = (self.world.seq.next(), Nanos(self.world.t.0 + STEP.0 / 2));
         let event = Event { seq, t, lane: LaneId(lane), kind };
         self.world.apply(&event);

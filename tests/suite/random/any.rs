@@ -303,7 +303,7 @@ fn key() -> impl Strategy<Value = WatchKey> {
 }
 
 fn lanes() -> impl Strategy<Value = Box<[LaneId]>> {
-    vec((0..20_u8).prop_map(LaneId), 0..4).prop_map(Vec::into_boxed_slice)
+    vec((0..20_u16).prop_map(LaneId), 0..4).prop_map(Vec::into_boxed_slice)
 }
 
 fn instance() -> impl Strategy<Value = ToldInstance> {
@@ -340,7 +340,7 @@ pub(crate) fn told() -> impl Strategy<Value = Told> {
             unsent,
         },
     );
-    let thread = (0..20_u8, text(), any::<u32>(), option::of(call())).prop_map(
+    let thread = (0..20_u16, text(), any::<u32>(), option::of(call())).prop_map(
         |(lane, name, tid, asleep_in)| ToldThread { lane: LaneId(lane), name, tid, asleep_in },
     );
     let counts = (any::<u64>(), any::<u64>());
@@ -358,7 +358,7 @@ pub(crate) fn told() -> impl Strategy<Value = Told> {
 /// Any event: also those that no server would cause.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![of_calls(), of_the_tool()];
-    let lane = prop_oneof![0..=LaneId::MAX_WORKERS, any::<u8>()].prop_map(LaneId);
+    let lane = prop_oneof![0..=u16::from(LaneId::MAX_WORKERS), any::<u16>()].prop_map(LaneId);
     (any::<u64>().prop_map(Seq), nanos(), lane, kind).prop_map(|(seq, t, lane, kind)| Event {
         seq,
         t,
@@ -378,7 +378,7 @@ fn about_one() -> impl Strategy<Value = Command> {
     let fd = || prop_oneof![(0..20).prop_map(Fd), (0..=i32::MAX).prop_map(Fd)];
     let client = || prop_oneof![1_u32..20, 1..=u32::MAX].prop_map(Target::Client);
     let number = move || prop_oneof![2 => fd().prop_map(Target::Fd), 1 => client()];
-    let lane = || (1..=LaneId::MAX_WORKERS).prop_map(LaneId);
+    let lane = || (1..=u16::from(LaneId::MAX_WORKERS)).prop_map(LaneId);
     let scope = prop_oneof![Just(Scope::Selected), number().prop_map(Scope::One), Just(Scope::All)];
     let toggle = || (option::of(number()), option::of(any::<bool>()));
     prop_oneof![

@@ -181,7 +181,7 @@ impl Script {
     /// What threads do, and what can be looked at.
     fn call_of_thread(&mut self, words: &[&str]) -> String {
         let word = |at: usize| words.get(at).copied().unwrap_or_default();
-        let thread = || LaneId(word(1).bytes().next().unwrap_or(b'A') - b'A' + 2);
+        let thread = || LaneId(u16::from(word(1).bytes().next().unwrap_or(b'A') - b'A' + 2));
         let size = |at: usize, other: u32| word(at).parse().unwrap_or(other);
         match words[0] {
             "sleep" => {
@@ -278,7 +278,7 @@ impl Script {
 }
 
 fn letter(lane: LaneId) -> char {
-    char::from(b'A' + lane.0 - 2)
+    char::from(b'A' + u8::try_from(lane.0).expect("a letter") - 2)
 }
 
 fn value(result: Result<u64, Errno>) -> String {
