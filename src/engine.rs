@@ -133,25 +133,16 @@ impl Engine {
         let mailbox = Mailbox::new().map_err(EngineError::call("eventfd"))?;
         crate::sys::limits::settle_allocator();
         signal::install_kick_handler().map_err(EngineError::call("sigaction"))?;
-        let lanes: Vec<_> = (0..=LaneId::MAX_WORKERS).map(|n| LaneId(n.into())).collect();
-        let (mut lanes, side, tap) = channel(clock, doorbell, &lanes, SLOTS);
+        let (_, side, tap) = channel(clock, doorbell, &[], SLOTS);
+        let tool = side.open_lane(LaneId::TOOL, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
-        let edge = Edge::open(lanes.remove(0), numbers).map_err(EngineError::call("signalfd"))?;
+        let edge = Edge::open(tool, numbers).map_err(EngineError::call("signalfd"))?;
         edge.set(observed && signal::queue_has_room());
         settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
         settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
         let spare = spare_descriptor().map(crate::sys::descriptor::out_of_the_way);
-        let shared = Shared::new(Parts {
-            clock,
-            side,
-            mailbox,
-            edge,
-            lan,
-            observed,
-            settings,
-            spare,
-            lanes,
-        });
+        let shared =
+            Shared::new(Parts { clock, side, mailbox, edge, lan, observed, settings, spare });
         let addresses = listening.iter().map(|l| l.address.clone()).collect();
         introduce(&shared, listening, settings.trigger);
         Self::launch(Arc::new(shared), tap, addresses, files)
@@ -411,9 +402,10 @@ fn watch_over(shared: &Arc<Shared>) {
 
 /// A thread that the system refuses counts as dead: `run` tries again.
 fn give_up(shared: &Shared, id: LaneId, error: &io::Error) {
-    if let Some(lane) = &mut *lock(&shared.lanes[usize::from(id.0)]) {
+    if let Some(mut lane) = shared.take_lane(id) {
         lane.tell(Kind::Lane(LaneChange::Died(error.to_string().into())));
         lane.rest();
+        shared.give_lane_back(lane);
     }
     shared.gate.departed(id, true);
 }

@@ -1,6 +1,6 @@
 //! What all threads of the engine share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
 use super::table::{Table, Watched};
-use super::tap::{Lane, Side};
+use super::tap::{Lane, SLOTS, Side};
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
 use crate::kernel::task::Task;
 use crate::sys::clock::Clock;
@@ -53,10 +53,10 @@ pub(crate) struct Shared {
     next_file: AtomicU32,
     /// See [`Shared::introduced`].
     first_client: AtomicU32,
-    /// Where the lanes' producing ends are while no thread has them.
-    pub(crate) lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1],
+    /// The lanes' producing ends, as far as they were made; `None` while a thread has it.
+    lanes: Mutex<BTreeMap<LaneId, Option<Lane>>>,
     /// The files that tell what each thread does.
-    tasks: [Mutex<Option<Task>>; LaneId::MAX_WORKERS as usize + 1],
+    tasks: Mutex<BTreeMap<LaneId, Task>>,
     /// How long the last thread may wait for clients to close their ends.
     pub(crate) linger: Mutex<Duration>,
     /// The next turn panics.
@@ -74,7 +74,6 @@ pub(crate) struct Parts {
     pub(crate) observed: bool,
     pub(crate) settings: Settings,
     pub(crate) spare: Option<OwnedFd>,
-    pub(crate) lanes: Vec<Lane>,
 }
 
 impl Shared {
@@ -82,11 +81,6 @@ impl Shared {
         let settings = parts.settings;
         let delay = Duration::from_millis(settings.delay_ms.into());
         let gate = Gate::new(Arc::clone(&parts.side), settings.paused, delay, settings.threads);
-        let lanes: [Mutex<Option<Lane>>; LaneId::MAX_WORKERS as usize + 1] = Default::default();
-        for lane in parts.lanes {
-            let slot = usize::from(lane.id().0);
-            *lock(&lanes[slot]) = Some(lane);
-        }
         Self {
             clock: parts.clock,
             side: parts.side,
@@ -96,7 +90,7 @@ impl Shared {
             table: Table::default(),
             lan: parts.lan,
             observed: parts.observed,
-            tasks: Default::default(),
+            tasks: Mutex::default(),
             settings: Mutex::new(settings),
             changes: AtomicU64::new(1),
             ep: Mutex::new(None),
@@ -108,7 +102,7 @@ impl Shared {
             parting: AtomicBool::new(false),
             next_file: AtomicU32::new(1),
             first_client: AtomicU32::new(1),
-            lanes,
+            lanes: Mutex::default(),
             linger: Mutex::new(Duration::ZERO),
             #[cfg(test)]
             panic_next: AtomicBool::new(false),
@@ -120,15 +114,30 @@ impl Shared {
         if self.observed {
             let _order = lock(&self.numbers);
             let task = Task::open(tid, descriptor::out_of_the_way);
-            *lock(&self.tasks[usize::from(lane.0)]) = task.ok();
+            let mut tasks = lock(&self.tasks);
+            match task {
+                Ok(task) => tasks.insert(lane, task),
+                Err(_) => tasks.remove(&lane),
+            };
         }
+    }
+
+    /// The producing end of a lane, made at its first use; `None` if a thread has it.
+    pub(crate) fn take_lane(&self, id: LaneId) -> Option<Lane> {
+        let mut lanes = lock(&self.lanes);
+        lanes.entry(id).or_insert_with(|| Some(self.side.open_lane(id, SLOTS))).take()
+    }
+
+    /// Takes it back from a thread that ends.
+    pub(crate) fn give_lane_back(&self, lane: Lane) {
+        lock(&self.lanes).insert(lane.id(), Some(lane));
     }
 
     /// Whether the thread of `lane` sleeps in `epoll_wait`: `said` where the system tells only that
     /// it sleeps, `None` where it does not even tell that.
     pub(crate) fn sleeps_in_epoll_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
-        let task = lock(self.tasks.get(usize::from(lane.0))?);
-        let task = task.as_ref()?;
+        let tasks = lock(&self.tasks);
+        let task = tasks.get(&lane)?;
         let look = task.look().ok()?;
         Some(look.sleeps_in_epoll_wait(task.tells_call()).unwrap_or(said))
     }

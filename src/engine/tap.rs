@@ -11,7 +11,7 @@
 mod lane;
 mod record;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -29,8 +29,6 @@ pub use self::record::Handed;
 
 /// Records that a ring holds.
 pub const SLOTS: usize = 65_536;
-/// Lanes by their number.
-const LANES: usize = LaneId::MAX_WORKERS as usize + 1;
 /// Events that the side channel holds.
 const SIDE_SLOTS: usize = 4096;
 
@@ -65,7 +63,9 @@ struct SideQueue {
     events: VecDeque<(Nanos, LaneId, Kind)>,
     last: u64,
     /// Events that found no room, a lane.
-    lost: [u64; LANES],
+    lost: BTreeMap<LaneId, u64>,
+    /// Rings that the consumer has not seen yet.
+    rings: Vec<Ring>,
 }
 
 impl Side {
@@ -82,7 +82,7 @@ impl Side {
         if queue.events.len() < side_room(&kind) {
             queue.events.push_back((Nanos(t), lane, kind));
         } else {
-            queue.lost[usize::from(lane.0)] += 1;
+            *queue.lost.entry(lane).or_default() += 1;
         }
         drop(queue);
         self.doorbell.pushed();
@@ -93,8 +93,21 @@ impl Side {
         let mut queue = lock(&self.queue);
         to.append(&mut queue.events);
         let (last, lost) = (Nanos(queue.last), std::mem::take(&mut queue.lost));
-        let gaps = (0..).zip(lost).filter(|(_, lost)| *lost > 0);
-        to.extend(gaps.map(|(lane, lost)| (last, LaneId(lane), Kind::Gap { lost })));
+        to.extend(lost.into_iter().map(|(lane, lost)| (last, lane, Kind::Gap { lost })));
+    }
+
+    /// Makes a ring of so many records, and gives its producing end. No lane may have two.
+    pub fn open_lane(self: &Arc<Self>, id: LaneId, slots: usize) -> Lane {
+        let (producer, records) = RingBuffer::new(slots);
+        let bounds = Arc::new(Bounds {
+            floor: AtomicU64::new(IDLE),
+            lost: AtomicU64::new(0),
+            brief: AtomicBool::new(false),
+        });
+        let reader = Arc::clone(&bounds);
+        let ring = Ring { lane: id, records, bounds: reader, base: 0, left: 0 };
+        lock(&self.queue).rings.push(ring);
+        Lane::new(id, producer, bounds, self.clock, Arc::clone(self))
     }
 }
 
@@ -126,6 +139,7 @@ fn kind_started(kind: &Kind) -> Option<u64> {
     }
 }
 
+#[derive(Debug)]
 struct Ring {
     lane: LaneId,
     records: Consumer<Record>,
@@ -181,10 +195,11 @@ pub struct Tap {
     counted_from: u64,
     /// The last stamp handed over, in all and a lane.
     last: u64,
-    lane_last: [u64; LANES],
+    lane_last: Vec<u64>,
 }
 
-/// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer.
+/// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer. More lanes come
+/// by [`Side::open_lane`].
 pub fn channel(
     clock: Clock,
     doorbell: Arc<Doorbell>,
@@ -192,22 +207,10 @@ pub fn channel(
     slots: usize,
 ) -> (Vec<Lane>, Arc<Side>, Tap) {
     let side = Arc::new(Side { clock, doorbell, queue: Mutex::new(SideQueue::default()) });
-    let mut producers = Vec::new();
-    let mut rings = Vec::new();
-    for &id in lanes {
-        let (producer, consumer) = RingBuffer::new(slots);
-        let bounds = Arc::new(Bounds {
-            floor: AtomicU64::new(IDLE),
-            lost: AtomicU64::new(0),
-            brief: AtomicBool::new(false),
-        });
-        let reader = Arc::clone(&bounds);
-        rings.push(Ring { lane: id, records: consumer, bounds: reader, base: 0, left: 0 });
-        producers.push(Lane::new(id, producer, bounds, clock, Arc::clone(&side)));
-    }
+    let producers = lanes.iter().map(|id| side.open_lane(*id, slots)).collect();
     let tap = Tap {
         clock,
-        rings,
+        rings: Vec::new(),
         side: Arc::clone(&side),
         waiting: VecDeque::new(),
         scratch: vec![Record::default(); LONGEST],
@@ -215,7 +218,7 @@ pub fn channel(
         counted: 0,
         counted_from: 0,
         last: 0,
-        lane_last: [0; LANES],
+        lane_last: Vec::new(),
     };
     (producers, side, tap)
 }
@@ -230,8 +233,11 @@ enum Source {
 impl Tap {
     /// Hands at most `max` events to `sink` in the order of their times.
     pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
+        let now = self.clock.now().saturating_sub(1);
+        // A ring that is made after this holds nothing that is not later than now.
+        self.take_rings();
         let idle = self.rings.iter().all(Ring::is_idle);
-        let watermark = self.watermark();
+        let watermark = self.watermark(now);
         self.side.take(&mut self.waiting);
         // What comes after this look is above the watermark.
         self.rings.iter_mut().for_each(|ring| ring.left = ring.records.slots());
@@ -283,9 +289,16 @@ impl Tap {
         }
     }
 
-    /// Everything stamped at or before this has been pushed.
-    fn watermark(&self) -> u64 {
-        let now = self.clock.now().saturating_sub(1);
+    /// Takes over the rings that were made since the last look.
+    fn take_rings(&mut self) {
+        for ring in lock(&self.side.queue).rings.drain(..) {
+            ring.bounds.brief.store(self.brief, Ordering::Relaxed);
+            self.rings.push(ring);
+        }
+    }
+
+    /// Everything stamped at or before this has been pushed; it is not after `now`.
+    fn watermark(&self, now: u64) -> u64 {
         let bounds = self.rings.iter().map(|r| r.bounds.floor.load(Ordering::SeqCst));
         bounds.fold(now, u64::min)
     }
@@ -356,7 +369,11 @@ impl Tap {
         drained: &mut Drained,
         sink: &mut dyn FnMut(Nanos, LaneId, Kind),
     ) {
-        let own = &mut self.lane_last[usize::from(lane.0)];
+        let index = usize::from(lane.0);
+        if self.lane_last.len() <= index {
+            self.lane_last.resize(index + 1, 0);
+        }
+        let own = &mut self.lane_last[index];
         let t = t.max(self.last).max(*own + 1);
         *own = t;
         self.last = t;

@@ -51,8 +51,7 @@ pub(crate) struct Worker<'a, const OBSERVED: bool, L> {
 
 /// The body of the thread of that lane, until it is not wanted any more or panics.
 pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
-    let slot = &shared.lanes[usize::from(id.0)];
-    let Some(lane) = lock(slot).take() else {
+    let Some(lane) = shared.take_lane(id) else {
         shared.gate.departed(id, true);
         return;
     };
@@ -79,7 +78,7 @@ pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
     };
     lane.tell(Kind::Lane(change));
     lane.rest();
-    *lock(slot) = Some(lane);
+    shared.give_lane_back(lane);
     shared.gate.departed(id, !matches!(ended, Ok(Ok(()))));
     if shared.mailbox.waiting() || shared.muted.load(Ordering::Relaxed) {
         // Somebody else has to see to it, or the next thread.
