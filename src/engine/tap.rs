@@ -431,6 +431,22 @@ mod tests {
     }
 
     #[test]
+    fn lane_that_opens_later_is_merged_with_the_others() {
+        let (mut lanes, side, mut tap) = tap(&[1], 64);
+        push(&mut lanes[0], 1);
+        lanes[0].rest();
+        assert_eq!(all(&mut tap).len(), 1);
+        let mut late = side.open_lane(LaneId(300), 64);
+        push(&mut late, 2);
+        assert!(all(&mut tap).is_empty(), "it is still at work");
+        push(&mut lanes[0], 3);
+        lanes[0].rest();
+        late.rest();
+        let seen: Vec<_> = all(&mut tap).iter().map(|(_, lane, _)| lane.0).collect();
+        assert_eq!(seen, [300, 1]);
+    }
+
+    #[test]
     fn turning_to_an_event_comes_before_whatever_follows_it() {
         let (mut lanes, _side, mut tap) = tap(&[1], 64);
         let lane = &mut lanes[0];

@@ -206,6 +206,13 @@ fn herd_of_clients_is_one_finding_for_all() {
 }
 
 #[test]
+fn threads_of_high_numbers_are_told_apart() {
+    let s = start().thread(70).thread(200).client(7, LEVEL).arrive(7, 5);
+    let s = s.turn(70, &[(7, IN)]).turn(200, &[(7, IN)]).read(70, 7, 4096, 5).again(200, 7);
+    check(&s, &[ThunderingHerd], &["T70", "T200"]);
+}
+
+#[test]
 fn believed_stale_event_is_a_finding_and_a_skipped_one_is_not() {
     let s = start().client(7, LEVEL).client(8, LEVEL).arrive(7, 5).arrive(8, 5);
     let s = s.turn(1, &[(7, IN), (8, IN)]).close(1, 8).accept(1, 4, 8);
