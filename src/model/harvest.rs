@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, FileKind, LaneId, Mask, Nanos, Output, Seq, SyscallRecord, WatchKey,
+    Call, Delivery, EdgeLog, Errno, FileKind, LaneId, Mask, Nanos, Output, Seq, SyscallRecord,
+    WatchKey,
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
@@ -91,7 +92,9 @@ impl World {
         let (from, entered) = self.lane_mut(id).map_or((seq, seq), |lane| {
             lane.turns += 1;
             lane.batch.fill(events);
-            (lane.harvest_from, lane.entered)
+            // What ended the sleep was the signal: what is ready came after the last look.
+            let interrupted = record.ret.is(Errno::EINTR);
+            (if interrupted { lane.entered } else { lane.harvest_from }, lane.entered)
         });
         // A call that times out beside an entry leaves it to the thread that was woken for it.
         let timed_out = events.is_empty() && timeout_ms > 0 && record.ret.value().is_some();
@@ -310,8 +313,9 @@ impl World {
             Some(ReadyEntry { key, why, since, seq, unsure })
         });
         let reported: Vec<_> = reported.collect();
-        // During the harvest they go before what is put back, after it behind.
-        let unplaced = c.later.len() > 1 || !reported.is_empty();
+        // During the harvest they go before what is put back, after it behind. One that took nothing
+        // has nothing to be before.
+        let unplaced = !reported.is_empty() || (c.later.len() > 1 && !c.events.is_empty());
         let unsure = |entry: &ReadyEntry| ReadyEntry { unsure: entry.unsure || unplaced, ..*entry };
         let later = c.later.iter().map(unsure);
         let from = c.from;
