@@ -16,7 +16,7 @@ mod visible;
 
 pub use call::{
     Argument, Arguments, Call, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output,
-    Peer, PollFd, PollSet, Ret, SocketOption, SocketType, SyscallRecord,
+    Peer, PollFd, PollSet, Ret, Setup, SocketOption, SocketType, SyscallRecord,
 };
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,

@@ -218,23 +218,7 @@ fn with_call(tag: u8, call: &Call) -> Record {
         Call::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
         Call::Close { fd } => (CLOSE, number(fd), [0; 3]),
         Call::Dup { fd } => (DUP, number(fd), [0; 3]),
-        Call::Socket { .. }
-        | Call::Socketpair { .. }
-        | Call::Bind { .. }
-        | Call::Listen { .. }
-        | Call::Connect { .. }
-        | Call::Setsockopt { .. }
-        | Call::Pipe
-        | Call::SetPipeSize { .. }
-        | Call::Eventfd { .. }
-        | Call::TimerfdCreate
-        | Call::TimerfdSettime { .. }
-        | Call::MemfdCreate
-        | Call::Open { .. }
-        | Call::Poll { .. }
-        | Call::Select { .. }
-        | Call::Tgkill { .. }
-        | Call::Setrlimit { .. } => return gap(1),
+        Call::Setup(_) | Call::Poll { .. } | Call::Select { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
 }

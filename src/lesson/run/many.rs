@@ -1,6 +1,6 @@
 //! Actions that are many calls: repeats, measurements; and the limit of descriptors.
 
-use crate::event::{Call, Kind, Nanos, Ret};
+use crate::event::{Call, Kind, Nanos, Ret, Setup};
 use crate::lesson::case::{Action, Counter, Label, Outcome, Run};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Done, Query, Ready};
@@ -129,7 +129,13 @@ impl Runner {
         self.limit = self.stage.limit(free)?;
         self.counters.call(None);
         let soft = self.limit.map(|end| end.0.unsigned_abs());
-        told(doing, MAIN, Call::Setrlimit { soft }, (started, self.now()), Ret::ok(0));
+        told(
+            doing,
+            MAIN,
+            Call::Setup(Setup::Setrlimit { soft }),
+            (started, self.now()),
+            Ret::ok(0),
+        );
         doing.came_to(outcome(Ok(0)));
         Ok(())
     }

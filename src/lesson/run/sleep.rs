@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{
     Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, PollFd, PollSet,
-    Ret,
+    Ret, Setup,
 };
 use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
@@ -249,7 +249,7 @@ impl Runner {
         self.stage.signal(lane);
         self.counters.call(None);
         let tid = self.stage.workers().iter().find(|worker| worker.lane == lane);
-        let call = Call::Tgkill { tid: tid.map_or(0, |worker| worker.tid) };
+        let call = Call::Setup(Setup::Tgkill { tid: tid.map_or(0, |worker| worker.tid) });
         told(doing, MAIN, call, (started, self.now()), Ret::ok(0));
         self.machine.interrupt(lane);
         doing.came_to(outcome(Ok(0)));

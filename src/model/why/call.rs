@@ -35,23 +35,7 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             ),
             None => format!("dup of fd {fd} failed: {ret}"),
         },
-        Call::Socket { .. }
-        | Call::Socketpair { .. }
-        | Call::Bind { .. }
-        | Call::Listen { .. }
-        | Call::Connect { .. }
-        | Call::Setsockopt { .. }
-        | Call::Pipe
-        | Call::SetPipeSize { .. }
-        | Call::Eventfd { .. }
-        | Call::TimerfdCreate
-        | Call::TimerfdSettime { .. }
-        | Call::MemfdCreate
-        | Call::Open { .. }
-        | Call::Poll { .. }
-        | Call::Select { .. }
-        | Call::Tgkill { .. }
-        | Call::Setrlimit { .. } => {
+        Call::Setup(_) | Call::Poll { .. } | Call::Select { .. } => {
             prepare::sentence(&record.call, &world.lane_name(event.lane), ret)
         }
     }

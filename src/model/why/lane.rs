@@ -107,23 +107,9 @@ pub(super) fn will(world: &World, id: LaneId, call: &Call) -> String {
             "a second number will name the open file of fd {fd}, and keep its registration alive \
              when fd {fd} is closed"
         ),
-        Call::Socket { .. }
-        | Call::Socketpair { .. }
-        | Call::Bind { .. }
-        | Call::Listen { .. }
-        | Call::Connect { .. }
-        | Call::Setsockopt { .. }
-        | Call::Pipe
-        | Call::SetPipeSize { .. }
-        | Call::Eventfd { .. }
-        | Call::TimerfdCreate
-        | Call::TimerfdSettime { .. }
-        | Call::MemfdCreate
-        | Call::Open { .. }
-        | Call::Poll { .. }
-        | Call::Select { .. }
-        | Call::Tgkill { .. }
-        | Call::Setrlimit { .. } => format!("it makes {}", call.name()),
+        Call::Setup(_) | Call::Poll { .. } | Call::Select { .. } => {
+            format!("it makes {}", call.name())
+        }
     }
 }
 

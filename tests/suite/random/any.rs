@@ -6,9 +6,9 @@ use epollscope::event::{
     AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
     EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId,
     ListSource, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet,
-    Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, SocketOption, SocketType,
-    SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, Trigger, View,
-    Wakeup, WatchKey,
+    Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup, SocketOption,
+    SocketType, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch,
+    Trigger, View, Wakeup, WatchKey,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -90,22 +90,27 @@ fn preparing() -> impl Strategy<Value = Call> {
     ];
     prop_oneof![
         (select(vec![Domain::Inet, Domain::Unix]), kind())
-            .prop_map(|(domain, kind)| Call::Socket { domain, kind }),
-        kind().prop_map(|kind| Call::Socketpair { kind }),
-        (fd(), address()).prop_map(|(fd, address)| Call::Bind { fd, address }),
-        (fd(), address()).prop_map(|(fd, address)| Call::Connect { fd, address }),
-        (fd(), number()).prop_map(|(fd, backlog)| Call::Listen { fd, backlog }),
-        (fd(), option).prop_map(|(fd, option)| Call::Setsockopt { fd, option }),
-        (fd(), number()).prop_map(|(fd, bytes)| Call::SetPipeSize { fd, bytes }),
+            .prop_map(|(domain, kind)| Call::Setup(Setup::Socket { domain, kind })),
+        kind().prop_map(|kind| Call::Setup(Setup::Socketpair { kind })),
+        (fd(), address()).prop_map(|(fd, address)| Call::Setup(Setup::Bind { fd, address })),
+        (fd(), address()).prop_map(|(fd, address)| Call::Setup(Setup::Connect { fd, address })),
+        (fd(), number()).prop_map(|(fd, backlog)| Call::Setup(Setup::Listen { fd, backlog })),
+        (fd(), option).prop_map(|(fd, option)| Call::Setup(Setup::Setsockopt { fd, option })),
+        (fd(), number()).prop_map(|(fd, bytes)| Call::Setup(Setup::SetPipeSize { fd, bytes })),
         (number(), any::<bool>())
-            .prop_map(|(initval, semaphore)| Call::Eventfd { initval, semaphore }),
+            .prop_map(|(initval, semaphore)| Call::Setup(Setup::Eventfd { initval, semaphore })),
         (fd(), number(), number()).prop_map(|(fd, first_ms, interval_ms)| {
-            Call::TimerfdSettime { fd, first_ms, interval_ms }
+            Call::Setup(Setup::TimerfdSettime { fd, first_ms, interval_ms })
         }),
-        select(vec![OpenPath::Root, OpenPath::DevNull]).prop_map(|path| Call::Open { path }),
-        select(vec![Call::Pipe, Call::TimerfdCreate, Call::MemfdCreate]),
-        number().prop_map(|tid| Call::Tgkill { tid }),
-        option::of(number()).prop_map(|soft| Call::Setrlimit { soft }),
+        select(vec![OpenPath::Root, OpenPath::DevNull])
+            .prop_map(|path| Call::Setup(Setup::Open { path })),
+        select(vec![
+            Call::Setup(Setup::Pipe),
+            Call::Setup(Setup::TimerfdCreate),
+            Call::Setup(Setup::MemfdCreate)
+        ]),
+        number().prop_map(|tid| Call::Setup(Setup::Tgkill { tid })),
+        option::of(number()).prop_map(|soft| Call::Setup(Setup::Setrlimit { soft })),
     ]
 }
 

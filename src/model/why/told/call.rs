@@ -40,23 +40,9 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
             ),
             None => format!("dup of {} failed: {ret}", short(world, fd)),
         },
-        Call::Socket { .. }
-        | Call::Socketpair { .. }
-        | Call::Bind { .. }
-        | Call::Listen { .. }
-        | Call::Connect { .. }
-        | Call::Setsockopt { .. }
-        | Call::Pipe
-        | Call::SetPipeSize { .. }
-        | Call::Eventfd { .. }
-        | Call::TimerfdCreate
-        | Call::TimerfdSettime { .. }
-        | Call::MemfdCreate
-        | Call::Open { .. }
-        | Call::Poll { .. }
-        | Call::Select { .. }
-        | Call::Tgkill { .. }
-        | Call::Setrlimit { .. } => prepare::sentence(&record.call, &who(world, event.lane), ret),
+        Call::Setup(_) | Call::Poll { .. } | Call::Select { .. } => {
+            prepare::sentence(&record.call, &who(world, event.lane), ret)
+        }
     }
 }
 
