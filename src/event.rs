@@ -3,21 +3,16 @@
 //! Everything that crosses between the parts of the program is one of these types. This module
 //! imports nothing of ours, and knows no clock, file, socket, thread, or terminal.
 
-mod call;
 mod command;
 mod errno;
 mod ids;
 mod kind;
 mod mask;
 mod settings;
-pub mod strace;
+mod syscall;
 mod told;
 mod visible;
 
-pub use call::{
-    Argument, Arguments, Call, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output,
-    Peer, PollFd, PollSet, Ret, Setup, SocketOption, SocketType, SyscallRecord,
-};
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };
@@ -31,6 +26,9 @@ pub use mask::{Arm, Mask, Trigger};
 pub use settings::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
 };
-pub use strace::escaped;
+pub use syscall::{
+    Argument, Arguments, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output, Peer,
+    PollFd, PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord,
+};
 pub use told::{ListSource, Reason, Told, ToldFile, ToldInstance, ToldThread, ToldWatch};
 pub use visible::visible;

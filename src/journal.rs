@@ -320,7 +320,7 @@ fn unpack(chunk: &Chunk, visit: impl FnMut(Event) -> bool) {
 mod tests {
     use super::*;
     use crate::event::{
-        Call, Fd, FileId, FileKind, Kind, LaneId, Output, Peer, Ret, SyscallRecord,
+        Fd, FileId, FileKind, Kind, LaneId, Output, Peer, Ret, Syscall, SyscallRecord,
     };
 
     /// Connections that come and go, with reads between.
@@ -339,10 +339,10 @@ mod tests {
             0 => {
                 let file = FileId(u32::try_from(n).expect("small"));
                 let output = Output::Accepted { file, peer: Peer::Unknown };
-                call(Call::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
+                call(Syscall::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
             }
-            1 => call(Call::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
-            _ if n.is_multiple_of(2) => call(Call::Close { fd }, Ret::ok(0), Output::None),
+            1 => call(Syscall::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
+            _ if n.is_multiple_of(2) => call(Syscall::Close { fd }, Ret::ok(0), Output::None),
             _ => Kind::Note("a note".into()),
         };
         Event { seq: Seq(n + 1), t: Nanos(n * 10 + 5), lane, kind }

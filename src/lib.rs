@@ -22,20 +22,22 @@
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
 //!               │ serve       │ engine  session  headless  tui  journal  cli
-//! shows         │ tui         │ session  lesson  journal  model
-//!               │ headless    │ session  journal  model
+//! shows         │ tui         │ session  lesson  journal  text  model
+//!               │ headless    │ session  journal  text  model
 //! joins         │ session     │ engine  kernel  journal  model
 //! asks for      │ cli         │ lesson  journal      (what the command line asks for)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
-//!               │ lesson      │ kernel  model        (a case's steps, on kernel and model)
+//!               │ lesson      │ kernel  model  sim   (a case's steps, on kernel and model of it)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! keeps         │ journal     │ model
-//! means         │ model       │                      (one fold: no clock, no file, no thread)
+//! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
+//! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
+//! is like it    │ sim         │                      (the kernel as a machine: rules, files, threads)
 //! says          │ event       │                      (the words; it imports nothing of ours)
 //! ```
 //!
 //! Beside them `sys` (all that is unsafe) and `error` (how the tool itself fails) import none of
-//! them. `event`, `model` and `journal` are pure; only `tui` names the terminal's libraries.
+//! them. `event`, `sim`, `model`, `text` and `journal` are pure; only `tui` names the terminal's libraries.
 //!
 //! # The way of a wake-up
 //!
@@ -90,7 +92,7 @@
 //!   ┌──────────── a process of its own: its numbers, limits and threads ────v──────────┐
 //!   │ lesson::run::Runner                                                              │
 //!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
-//!   │   ├──> model::machine    the same calls, on the model of it                      │
+//!   │   ├──> sim               the same calls, on the model of it                      │
 //!   │   └──> compare           file, kernel and model: who disagrees, and in what      │
 //!   └───────────────────────────────────────────────────────────────────────┬──────────┘
 //!                                                                           │ Report
@@ -103,9 +105,10 @@
 //! `lesson::check` drives the same player without a screen, `lesson::random` the runner with
 //! sequences drawn by lot.
 //!
-//! Reading order: `event` (the words), `model` (what they mean), `journal` (going back), `engine`
-//! (where they come from), `kernel` (what the kernel itself says), `session` (where a source, a
-//! journal and a world meet), `tui` and `headless` (what people and programs see).
+//! Reading order: `event` (the words), `sim` and `model` (what they mean), `text` (how that is
+//! said), `journal` (going back), `engine` (where they come from), `kernel` (what the kernel itself
+//! says), `session` (where a source, a journal and a world meet), `tui` and `headless` (what people
+//! and programs see).
 
 pub mod cli;
 pub mod engine;
@@ -118,6 +121,8 @@ pub mod lesson;
 pub mod model;
 pub mod serve;
 pub mod session;
+pub mod sim;
 pub mod sys;
 pub mod teach;
+pub mod text;
 pub mod tui;

@@ -11,32 +11,25 @@ mod harvest;
 mod interest;
 mod labels;
 mod lane;
-mod machine;
 mod ready;
 mod resync;
-mod rules;
 #[cfg(test)]
-mod scenario;
+pub(crate) mod scenario;
 #[cfg(test)]
 pub(crate) mod teller;
 mod threads;
 mod timeline;
 mod told;
 mod wakeup;
-mod why;
 mod world;
 
 pub use check::{Check, Difference, Divergence, Loss, Sync};
 pub use file::{OpenFile, Poll};
-pub use findings::{Finding, FindingKind, Findings};
+pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, WatchIdentity};
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
-pub use machine::{
-    FileView, Flaw, Flow, InstanceView, Machine, Over, Place, Reported, WatchView, Way, Woke,
-};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use told::STEP;
-pub use why::{Subject, changes, unknown_list, why};
 pub use world::{Aside, Counters, Delta, EpollInstance, World};

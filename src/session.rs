@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use crate::engine::{Doorbell, Engine};
 use crate::event::{
-    Call, Command, CommandPhase, Delivery, EdgeLogMode, Event, Fd, Kind, LaneId, Mask, Nanos,
-    Output, Seq,
+    Command, CommandPhase, Delivery, EdgeLogMode, Event, Fd, Kind, LaneId, Mask, Nanos, Output,
+    Seq, Syscall,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{InterestList, LaneState, Timeline, World};
@@ -316,7 +316,7 @@ fn changes_interest(kind: &Kind, world: &World) -> bool {
     };
     match kind {
         Kind::Return(record) => match (&record.call, &record.output) {
-            (Call::EpollCtl { .. } | Call::Close { .. } | Call::Dup { .. }, _) => true,
+            (Syscall::EpollCtl { .. } | Syscall::Close { .. } | Syscall::Dup { .. }, _) => true,
             // A one-shot registration loses its bits when it is reported.
             (_, Output::Events { events, .. }) => events.iter().any(one_shot),
             _ => false,
@@ -329,8 +329,8 @@ fn changes_interest(kind: &Kind, world: &World) -> bool {
 fn makes_uncertain(kind: &Kind) -> Option<Fd> {
     match kind {
         Kind::Return(record) => match record.call {
-            Call::Send { fd, .. } => Some(fd),
-            Call::Read { fd, .. } if record.ret.count().is_some_and(|n| n > 0) => Some(fd),
+            Syscall::Send { fd, .. } => Some(fd),
+            Syscall::Read { fd, .. } if record.ret.count().is_some_and(|n| n > 0) => Some(fd),
             _ => None,
         },
         Kind::Wakeup(wakeup) if wakeup.unread.is_none() => Some(wakeup.fd),

@@ -10,7 +10,6 @@ pub mod app;
 pub mod draw;
 pub mod entry;
 pub mod filter;
-pub mod gloss;
 pub mod input;
 pub mod key;
 pub mod keymap;

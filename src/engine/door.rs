@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::engine::gate::{Passage, Verdict};
 use crate::engine::shared::Shared;
 use crate::engine::tap::{Handed, Lane};
-use crate::event::{self, Call, Kind, LaneId, Mask, Nanos, Ret};
+use crate::event::{self, Kind, LaneId, Mask, Nanos, Ret, Syscall};
 use crate::sys;
 
 /// A thread's way to the kernel. Without `OBSERVED` the same calls are compiled without the tap.
@@ -54,7 +54,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     }
 
     /// The thread's way through the gate to the call that it makes next.
-    pub(crate) fn pass(&mut self, next: &Call, passage: &mut Passage) -> Verdict {
+    pub(crate) fn pass(&mut self, next: &Syscall, passage: &mut Passage) -> Verdict {
         let mailbox = &self.shared.mailbox;
         self.shared.gate.pass(&mut self.lane, next, passage, || mailbox.waiting())
     }
@@ -65,7 +65,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     }
 
     /// Tells of a call that returned just now.
-    fn record(&mut self, call: Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
+    fn record(&mut self, call: Syscall, ret: Ret, started: Nanos, handed: Handed<'_>) {
         if OBSERVED {
             self.lane.returned(&call, ret, started, handed);
         }
@@ -77,7 +77,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     /// room (SOCK_NOSPACE). So it is made only where the call itself has just done the same.
     fn record_polled(
         &mut self,
-        call: Call,
+        call: Syscall,
         ret: Ret,
         started: Nanos,
         fd: BorrowedFd<'_>,

@@ -16,7 +16,7 @@ use super::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
 };
 use super::tap::{Lane, Side};
-use crate::event::{Call, CommandPhase, Kind, LaneId, Pass};
+use crate::event::{CommandPhase, Kind, LaneId, Pass, Syscall};
 
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
@@ -97,14 +97,14 @@ impl Gate {
     pub(crate) fn pass(
         &self,
         lane: &mut Lane,
-        next: &Call,
+        next: &Syscall,
         passage: &mut Passage,
         waiting: impl Fn() -> bool,
     ) -> Verdict {
         if !self.attention.load(Ordering::Relaxed) && !passage.here {
             return Verdict::Go;
         }
-        let between_turns = matches!(next, Call::EpollWait { .. });
+        let between_turns = matches!(next, Syscall::EpollWait { .. });
         let mut state = lock(&self.state);
         loop {
             let ending = state.ending;
@@ -142,7 +142,7 @@ impl Gate {
         &'a self,
         mut state: MutexGuard<'a, State>,
         lane: &mut Lane,
-        next: &Call,
+        next: &Syscall,
         passage: &mut Passage,
         waiting: &impl Fn() -> bool,
         time: Option<Duration>,

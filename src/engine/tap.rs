@@ -391,7 +391,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Call, Fd, FileId, HEAD, Output, Ret, SyscallRecord};
+    use crate::event::{Fd, FileId, HEAD, Output, Ret, Syscall, SyscallRecord};
 
     fn tap(lanes: &[u16], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
         let lanes: Vec<_> = lanes.iter().map(|n| LaneId(*n)).collect();
@@ -405,7 +405,7 @@ mod tests {
     }
 
     fn read(lane: &mut Lane, bytes: &[u8]) {
-        let call = Call::Read { fd: Fd(7), len: 64 };
+        let call = Syscall::Read { fd: Fd(7), len: 64 };
         let started = lane.now();
         lane.returned(&call, Ret::ok(1), started, Handed::Data(bytes));
     }
@@ -577,7 +577,7 @@ mod tests {
     fn long_silence_and_long_calls_are_told_exactly() {
         let (mut lanes, _side, mut tap) = tap(&[1], 64);
         let lane = &mut lanes[0];
-        let call = Call::Read { fd: Fd(7), len: 64 };
+        let call = Syscall::Read { fd: Fd(7), len: 64 };
         // As if the clock had started long ago.
         lane.clock = Clock::started_before(std::time::Duration::from_secs(10));
         tap.clock = lane.clock;

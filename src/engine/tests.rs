@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use super::*;
 use crate::event::{
-    Application, Call, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, LaneChange, Mask,
-    Mistake, Output, ReadPolicy, Refusal, Ret, SyscallRecord, Trigger,
+    Application, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, LaneChange, Mask, Mistake,
+    Output, ReadPolicy, Refusal, Ret, Syscall, SyscallRecord, Trigger,
 };
 
 mod doorbell;
@@ -120,7 +120,9 @@ impl Rig {
     fn ctl(&mut self, wanted: CtlOp, number: Fd) -> (Mask, Ret) {
         self.find(&format!("{wanted} of {number}"), |kind| match kind {
             Kind::Return(SyscallRecord {
-                call: Call::EpollCtl { op, fd, mask, .. }, ret, ..
+                call: Syscall::EpollCtl { op, fd, mask, .. },
+                ret,
+                ..
             }) if *op == wanted && *fd == number => Some((*mask, *ret)),
             _ => None,
         })
@@ -128,7 +130,7 @@ impl Rig {
 
     #[track_caller]
     fn closed(&mut self, number: Fd) {
-        self.returned("close", |r| r.call == Call::Close { fd: number });
+        self.returned("close", |r| r.call == Syscall::Close { fd: number });
     }
 
     #[track_caller]
@@ -140,7 +142,7 @@ impl Rig {
     }
 
     #[track_caller]
-    fn parked(&mut self) -> Call {
+    fn parked(&mut self) -> Syscall {
         self.find("park", |kind| if let Kind::Park { next } = kind { Some(*next) } else { None })
     }
 
@@ -179,7 +181,7 @@ impl Rig {
     #[track_caller]
     fn sleeps(&mut self) {
         self.find("sleep", |kind| match kind {
-            Kind::Enter(Call::EpollWait { timeout_ms: -1, .. }) => Some(()),
+            Kind::Enter(Syscall::EpollWait { timeout_ms: -1, .. }) => Some(()),
             _ => None,
         });
     }
@@ -234,7 +236,7 @@ fn line_of_a_client_is_seen_from_accept_to_echo() {
         Kind::Open { fd, what: FileKind::Listener, .. } => Some(*fd),
         _ => None,
     });
-    rig.returned("create", |r| r.call == Call::EpollCreate && r.ret.fd().is_some());
+    rig.returned("create", |r| r.call == Syscall::EpollCreate && r.ret.fd().is_some());
     assert_eq!(rig.ctl(CtlOp::Add, listener).0, Mask::IN);
     let control = rig.handle_mailbox();
     assert_eq!(rig.ctl(CtlOp::Add, control).0, Mask::IN);
@@ -257,11 +259,11 @@ fn line_of_a_client_is_seen_from_accept_to_echo() {
         "delivery",
         |r| matches!(&r.output, Output::Events { events, .. } if events.iter().any(|e| e.fd == fd)),
     );
-    let read = rig.returned("read", |r| r.call == Call::Read { fd, len: 4096 });
+    let read = rig.returned("read", |r| r.call == Syscall::Read { fd, len: 4096 });
     assert_eq!((read.ret, read.output), (Ret::ok(7), data.clone()));
-    let again = rig.returned("read", |r| matches!(r.call, Call::Read { .. }));
+    let again = rig.returned("read", |r| matches!(r.call, Syscall::Read { .. }));
     assert!(again.ret.is(Errno::EAGAIN));
-    let sent = rig.returned("send", |r| r.call == Call::Send { fd, len: 7 });
+    let sent = rig.returned("send", |r| r.call == Syscall::Send { fd, len: 7 });
     assert_eq!((sent.ret, sent.output), (Ret::ok(7), data));
     drop(client);
     rig.closed(fd);
@@ -318,11 +320,11 @@ fn pause_holds_every_thread_and_eats_no_event() {
 #[test]
 fn server_started_paused_makes_no_call_before_its_step() {
     let mut rig = rig(settings(|s| s.paused = true));
-    assert_eq!(rig.parked(), Call::EpollCreate);
+    assert_eq!(rig.parked(), Syscall::EpollCreate);
     assert!(!rig.seen.iter().any(|(_, _, k)| matches!(k, Kind::Return(_))));
     rig.done("step");
     let first = rig.returned("first call", |_| true);
-    assert_eq!(first.call, Call::EpollCreate);
+    assert_eq!(first.call, Syscall::EpollCreate);
     let calls = rig.seen.iter().filter(|(_, _, k)| matches!(k, Kind::Return(_)));
     assert_eq!(calls.count(), 1);
     rig.done("turn");
@@ -339,7 +341,7 @@ fn step_into_a_sleeping_wait_ends_when_it_returns() {
     let fd = { rig.connect() };
     rig.accepted();
     drop(fd);
-    rig.returned("close", |r| matches!(r.call, Call::Close { .. }));
+    rig.returned("close", |r| matches!(r.call, Syscall::Close { .. }));
     rig.done("pause");
     rig.catch_up();
     let step = rig.send("step");
@@ -354,7 +356,7 @@ fn step_into_a_sleeping_wait_ends_when_it_returns() {
 #[test]
 fn steps_are_refused_where_they_make_no_sense() {
     let mut rig = rig(Settings::default());
-    rig.returned("create", |r| r.call == Call::EpollCreate);
+    rig.returned("create", |r| r.call == Syscall::EpollCreate);
     rig.fails("step", "T1 is not held: press space first");
     rig.fails("turn T5", "T5 does not run");
     rig.fails("drop fd=999", "fd 999 is not registered");
@@ -422,7 +424,7 @@ fn edge_triggered_connection_is_drained_over_several_turns() {
     client.shutdown(std::net::Shutdown::Write).expect("shutdown");
     rig.done("run");
     rig.conn(ConnState::Carried);
-    rig.returned("hurried wait", |r| matches!(r.call, Call::EpollWait { timeout_ms: 0, .. }));
+    rig.returned("hurried wait", |r| matches!(r.call, Syscall::EpollWait { timeout_ms: 0, .. }));
     rig.closed(fd);
     rig.check();
 }
@@ -514,7 +516,7 @@ fn unix_clients_are_served_too() {
     let fd = rig.accepted();
     rig.ctl(CtlOp::Add, fd);
     rig.done(&format!("send fd={fd} hello"));
-    rig.returned("send", |r| matches!(r.call, Call::Send { len: 6, .. }));
+    rig.returned("send", |r| matches!(r.call, Syscall::Send { len: 6, .. }));
     let mut client = UnixStream::connect(&path).expect("connect");
     client.write_all(b"abc").expect("write");
     let mut back = [0; 3];

@@ -24,7 +24,7 @@ use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
 use crate::event::{
-    Call, Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
+    Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings, Syscall,
 };
 
 /// Milliseconds after which a muted listener is tried again.
@@ -146,7 +146,7 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
     }
 
     /// The thread's way through the gate; whether it is to make the call.
-    pub(crate) fn gate(&mut self, next: Call) -> bool {
+    pub(crate) fn gate(&mut self, next: Syscall) -> bool {
         if self.at_gate {
             return true;
         }
@@ -205,7 +205,7 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
     /// Takes what was written to the control eventfd.
     pub(crate) fn read_control(&mut self) {
         let fd = self.shared.mailbox.event().fd();
-        self.gate(Call::Read { fd, len: 8 });
+        self.gate(Syscall::Read { fd, len: 8 });
         self.door.read_control();
     }
 

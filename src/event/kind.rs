@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, SyscallRecord, Told};
+use super::{
+    EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, Syscall, SyscallRecord, Told,
+};
 
 /// Something that happened, once, at one time, in one lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,7 +174,7 @@ pub enum Kind {
         name: Box<str>,
     },
     /// A call that may sleep was entered.
-    Enter(Call),
+    Enter(Syscall),
     /// A call returned.
     Return(SyscallRecord),
     /// A watched file was woken.
@@ -189,7 +191,7 @@ pub enum Kind {
     /// A thread is held at the gate.
     Park {
         /// The call it is about to make.
-        next: Call,
+        next: Syscall,
     },
     /// A thread left the gate.
     Unpark(Pass),
@@ -250,7 +252,7 @@ pub enum Kind {
     /// The same call was made so many times in a row.
     Measured {
         /// The call.
-        call: Call,
+        call: Syscall,
         /// How often.
         times: u32,
         /// What one of them took.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Fd, FileId, FileKind, LaneId, Mask, WatchKey};
+use super::{Fd, FileId, FileKind, LaneId, Mask, Syscall, WatchKey};
 
 /// Why an entry stands on the ready list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ pub struct ToldThread {
     /// The kernel's number for it.
     pub tid: u32,
     /// The call in which it sleeps, if that is no `epoll_wait`.
-    pub asleep_in: Option<Call>,
+    pub asleep_in: Option<Syscall>,
 }
 
 /// Everything at one time.

@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Argument, Call, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
-    Mistake, Output, Pass, PollFd, Settings, SyscallRecord, Told, escaped, visible,
+    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
+    Mistake, Output, Pass, PollFd, Settings, Syscall, SyscallRecord, Told, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
+use crate::text::{self, strace::escaped};
 
 /// Columns that 64 escaped bytes take at the most: each becomes at most `\377`.
 const DATA_COLUMNS: usize = HEAD * 4;
@@ -88,7 +89,7 @@ impl Serialize for Line<'_> {
                 if let Some(fd) = finding.fd {
                     map.serialize_entry("fd", &fd.0)?;
                 }
-                map.serialize_entry("text", &finding.sentence)?;
+                map.serialize_entry("text", &text::finding(finding).text)?;
             }
             Self::Divergence(world, divergence) => {
                 let lane = divergence.lane.to_string();
@@ -381,7 +382,7 @@ fn optional<M: SerializeMap, T: Serialize>(
 }
 
 /// The call's name and its arguments by their names in the manual pages.
-fn call<M: SerializeMap>(map: &mut M, call: &Call) -> Result<(), M::Error> {
+fn call<M: SerializeMap>(map: &mut M, call: &Syscall) -> Result<(), M::Error> {
     map.serialize_entry("call", call.name())?;
     for (name, value) in call.arguments() {
         argument(map, name, value)?;

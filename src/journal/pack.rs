@@ -6,7 +6,7 @@
 //! through serde.
 
 use crate::event::{
-    Call, Event, Fd, FileId, HEAD, Head, Kind, LaneId, Nanos, Output, Ret, Seq, SyscallRecord,
+    Event, Fd, FileId, HEAD, Head, Kind, LaneId, Nanos, Output, Ret, Seq, Syscall, SyscallRecord,
 };
 
 /// Anything, by serde.
@@ -112,10 +112,10 @@ fn pack_short(to: &mut Vec<u8>, delta: i64, event: &Event) -> bool {
 
 fn pack_call(to: &mut Vec<u8>, delta: i64, event: &Event, record: &SyscallRecord) -> bool {
     let (what, fd, len, data) = match (record.call, &record.output) {
-        (Call::Read { fd, len }, Output::Data(data)) => (READ, fd, len, &data[..]),
-        (Call::Send { fd, len }, Output::Data(data)) => (SEND, fd, len, &data[..]),
-        (Call::Read { fd, len }, Output::None) => (READ_BARE, fd, len, &[][..]),
-        (Call::Send { fd, len }, Output::None) => (SEND_BARE, fd, len, &[][..]),
+        (Syscall::Read { fd, len }, Output::Data(data)) => (READ, fd, len, &data[..]),
+        (Syscall::Send { fd, len }, Output::Data(data)) => (SEND, fd, len, &data[..]),
+        (Syscall::Read { fd, len }, Output::None) => (READ_BARE, fd, len, &[][..]),
+        (Syscall::Send { fd, len }, Output::None) => (SEND_BARE, fd, len, &[][..]),
         _ => return false,
     };
     if data.len() > HEAD {
@@ -171,8 +171,8 @@ fn next(bytes: &mut &[u8], before: Nanos) -> Option<(i64, LaneId, Kind)> {
     let (fd, len) = (descriptor(bytes)?, small(bytes)?);
     let ret = Ret::from_raw(unzigzag(number(bytes)?));
     let call = match first >> 4 {
-        SEND | SEND_BARE => Call::Send { fd, len },
-        _ => Call::Read { fd, len },
+        SEND | SEND_BARE => Syscall::Send { fd, len },
+        _ => Syscall::Read { fd, len },
     };
     let output = if first >> 4 >= READ_BARE {
         Output::None
@@ -220,7 +220,7 @@ mod tests {
         ];
         let call = (any::<bool>(), any::<i32>(), any::<u32>()).prop_map(|(send, fd, len)| {
             let fd = Fd(fd);
-            if send { Call::Send { fd, len } } else { Call::Read { fd, len } }
+            if send { Syscall::Send { fd, len } } else { Syscall::Read { fd, len } }
         });
         let returned =
             (call, any::<i64>(), data, any::<u64>()).prop_map(|(call, ret, output, started)| {

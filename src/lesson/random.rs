@@ -22,7 +22,7 @@ use judge::{Difference, Verdict};
 use super::case::Case;
 use super::{check, parse, to_toml};
 use crate::error::{Error, NO_READER};
-use crate::model::{Flaw, Machine};
+use crate::sim::{Flaw, KernelModel};
 use crate::sys::standard::Stdout;
 use crate::sys::{number, thread};
 
@@ -110,8 +110,8 @@ pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Sum
     summary
 }
 
-fn machine(flaw: Option<Flaw>) -> Machine {
-    flaw.map_or_else(Machine::new, |flaw| Machine::new().with_flaw(flaw))
+fn machine(flaw: Option<Flaw>) -> KernelModel {
+    flaw.map_or_else(KernelModel::new, |flaw| KernelModel::new().with_flaw(flaw))
 }
 
 /// The shortest sequence that still differs, cut behind the step that does.

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Errno, Fd, FileId, Kind, LaneChange, LaneId, Nanos};
 use crate::kernel::fdinfo::Registration;
-use crate::model::{Machine, Woke};
+use crate::sim::{KernelModel, Woke};
 use crate::sys::clock::Clock;
 
 use super::case::{Action, Actor, ActorKind, Case, Expect, Label, Step};
@@ -89,7 +89,7 @@ pub(crate) struct Runner {
     /// How many steps have been made, or passed over.
     made: u32,
     stage: Stage,
-    machine: Machine,
+    machine: KernelModel,
     source: Box<dyn ReadySource>,
     /// Up to when the model's time has passed.
     told: Nanos,
@@ -134,14 +134,14 @@ impl Runner {
     /// [`RunError::Skipped`] if the system does not grant what the case needs, or so many
     /// descriptors; if an actor cannot be made.
     pub(crate) fn start(case: Case) -> Result<(Self, Report), RunError> {
-        Self::start_with(case, Machine::new())
+        Self::start_with(case, KernelModel::new())
     }
 
     /// The same with a model of the caller's, which has seen nothing yet.
     ///
     /// # Errors
     /// As [`Runner::start`].
-    pub(crate) fn start_with(case: Case, machine: Machine) -> Result<(Self, Report), RunError> {
+    pub(crate) fn start_with(case: Case, machine: KernelModel) -> Result<(Self, Report), RunError> {
         room::fits(&case).map_err(|why| lacks(SkipCause::TooFewDescriptors, why))?;
         let clock = Clock::start();
         let stage = Stage::new(clock)?;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::event::{Errno, Fd, FileId, FileKind, LaneId};
 use crate::kernel::fdinfo::{Fdinfo, Registration};
-use crate::model::Flow;
+use crate::sim::Flow;
 use crate::sys::clock::Clock;
 use crate::sys::fault::{HeldBuffer, userfault};
 use crate::sys::signal;

@@ -1,18 +1,18 @@
 //! `World::apply`: one match arm an event, one small function a rule.
 
 use crate::event::{
-    Call, ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask,
-    Nanos, Output, Pass, Peer, Ret, SyscallRecord, WatchKey,
+    ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos,
+    Output, Pass, Peer, Ret, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
-use super::machine::Eventfd;
 use super::ready::Reason;
-use super::rules::{self, After};
 use super::world::World;
+use crate::sim::Eventfd;
+use crate::sim::rules::{self, After};
 
 impl World {
     /// Folds one event: the only way in which a world changes.
@@ -159,42 +159,44 @@ impl World {
         }
         self.served(record);
         match (record.call, &record.output) {
-            (Call::EpollCreate, _) => {
+            (Syscall::EpollCreate, _) => {
                 self.instance.fd = record.ret.fd();
                 self.instance.check.sync = match self.edge_log {
                     EdgeLog::Off => Sync::Unknown,
                     _ => Sync::Following,
                 };
             }
-            (Call::EpollCtl { op, fd, mask, file, .. }, output) if record.ret.value().is_some() => {
+            (Syscall::EpollCtl { op, fd, mask, file, .. }, output)
+                if record.ret.value().is_some() =>
+            {
                 let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
                 self.controlled(op, WatchKey { fd, file }, mask, polled, record.started);
                 self.doubt_order_since(record.started);
             }
             // Before it says EINTR it looks at the list once more (`ep_poll`).
-            (Call::EpollWait { .. }, Output::Events { .. })
+            (Syscall::EpollWait { .. }, Output::Events { .. })
                 if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
             {
                 self.harvested(lane, record);
             }
-            (Call::EpollWait { .. }, _) => self.instance.wq.remove(lane),
-            (Call::Accept { fd }, Output::Accepted { file, peer }) => {
+            (Syscall::EpollWait { .. }, _) => self.instance.wq.remove(lane),
+            (Syscall::Accept { fd }, Output::Accepted { file, peer }) => {
                 if let Some(new) = record.ret.fd() {
                     self.accepted(fd, new, *file, peer);
                 }
             }
-            (Call::Accept { fd } | Call::Read { fd, .. }, _) => self.read(fd, record),
-            (Call::Send { fd, len } | Call::Write { fd, len }, output) => {
+            (Syscall::Accept { fd } | Syscall::Read { fd, .. }, _) => self.read(fd, record),
+            (Syscall::Send { fd, len } | Syscall::Write { fd, len }, output) => {
                 self.wrote(fd, len, record.ret);
                 if let (Output::Polled(polled), Some(file)) = (output, self.file_at_mut(fd)) {
                     file.room = Some(polled.has(Mask::OUT));
                 }
             }
-            (Call::Shutdown { fd, how }, _) if record.ret.value().is_some() => {
+            (Syscall::Shutdown { fd, how }, _) if record.ret.value().is_some() => {
                 self.shut_down(fd, how);
             }
-            (Call::Close { fd }, _) if record.ret.value().is_some() => self.closed(fd),
-            (Call::Dup { fd }, _) => {
+            (Syscall::Close { fd }, _) if record.ret.value().is_some() => self.closed(fd),
+            (Syscall::Dup { fd }, _) => {
                 if let Some(copy) = record.ret.fd() {
                     self.copied(fd, copy);
                 }
@@ -204,10 +206,10 @@ impl World {
     }
 
     fn served(&mut self, record: &SyscallRecord) {
-        let (Call::Accept { fd }
-        | Call::Read { fd, .. }
-        | Call::Send { fd, .. }
-        | Call::Write { fd, .. }) = record.call
+        let (Syscall::Accept { fd }
+        | Syscall::Read { fd, .. }
+        | Syscall::Send { fd, .. }
+        | Syscall::Write { fd, .. }) = record.call
         else {
             return;
         };

@@ -1,8 +1,7 @@
 //! Open file descriptions as far as the server's calls and the kernel's answers tell of them.
 
 use crate::event::{ConnState, Fd, FileId, FileKind, Mask, Nanos, Peer, Queues, Seq};
-
-use super::machine::Eventfd;
+use crate::sim::Eventfd;
 
 /// What polling a file would answer now: some bits are known, some are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,7 +125,7 @@ impl OpenFile {
             return Poll { set, unknown: Mask::EMPTY };
         }
         if self.what == FileKind::Eventfd {
-            let mut poll = Eventfd::poll_if_known(self.unread);
+            let mut poll = poll_eventfd(self.unread);
             if self.unread.is_none() && self.readable {
                 let readable = Mask::IN | Mask::RDNORM;
                 poll = Poll { set: poll.set | readable, unknown: poll.unknown - readable };
@@ -202,5 +201,25 @@ impl OpenFile {
         if unread > 0 {
             self.drained = false;
         }
+    }
+}
+
+/// What polling an eventfd answers where only the kernel may know its count, which is small.
+fn poll_eventfd(count: Option<u32>) -> Poll {
+    let bits = |count: u32| Eventfd::new(u64::from(count), false).poll();
+    let (least, most) = (bits(count.unwrap_or(0)), bits(count.unwrap_or(1)));
+    Poll { set: least & most, unknown: (least | most) - (least & most) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_count_that_is_not_known_only_in_is_open() {
+        let poll = poll_eventfd(None);
+        assert_eq!((poll.set, poll.unknown), (Mask::OUT, Mask::IN));
+        let poll = poll_eventfd(Some(2));
+        assert_eq!((poll.set, poll.unknown), (Mask::IN | Mask::OUT, Mask::EMPTY));
     }
 }

@@ -1,17 +1,13 @@
 //! Findings: states that are bugs in real servers.
-
 //!
 //! The detectors are called for every event, so each does a bounded amount of work and keeps a few
 //! words a file and a thread; times are the events' own.
 
 mod detect;
+mod evidence;
 mod ledger;
 mod left;
-mod sentence;
 mod told;
-
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 
@@ -21,6 +17,7 @@ use crate::event::{Event, Fd, FileId, LaneId, Nanos, Seq};
 
 use super::World;
 use detect::{FileState, Turn};
+pub use evidence::{Evidence, FileIdentity, WatchIdentity};
 use ledger::Ledger;
 
 /// What was found.
@@ -107,8 +104,8 @@ pub struct Finding {
     pub count: u64,
     /// Whether it holds now.
     pub active: bool,
-    /// The sentence: what is wrong, with which fd and numbers, and what would mend it.
-    pub sentence: String,
+    /// What was seen: the facts of its sentence.
+    pub evidence: Evidence,
 }
 
 /// All findings so far, and what the detectors remember.
@@ -130,6 +127,12 @@ impl Findings {
 
     /// How many findings are kept; older inactive ones are dropped first.
     pub const KEPT: usize = 256;
+
+    /// How many open files the detectors remember.
+    #[cfg(test)]
+    pub(crate) fn files_watched(&self) -> usize {
+        self.files.len()
+    }
 
     /// Those that hold now for that open file.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, Errno, FileKind, LaneId, Mask, Nanos, Output, Seq, SyscallRecord,
+    Delivery, EdgeLog, Errno, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall, SyscallRecord,
     WatchKey,
 };
 
@@ -13,8 +13,8 @@ use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
 use super::ready::{ReadyEntry, Reason};
-use super::rules::{self, After};
 use super::world::World;
+use crate::sim::rules::{self, After};
 
 /// What `epoll_wait` would return now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ struct Comparison<'a> {
 
 impl World {
     /// Whether polling the file would, or might, make that registration be reported.
-    pub(super) fn may_report(&self, key: WatchKey) -> bool {
+    pub fn may_report(&self, key: WatchKey) -> bool {
         let Some(entry) = self.instance.interest.get(key) else { return false };
         self.files.get(&key.file).is_none_or(|file| file.poll().perhaps(entry.mask))
     }
@@ -83,7 +83,7 @@ impl World {
     /// them.
     pub(super) fn harvested(&mut self, id: LaneId, record: &SyscallRecord) {
         self.instance.wq.remove(id);
-        let (Call::EpollWait { max, timeout_ms, .. }, Output::Events { events, log, done }) =
+        let (Syscall::EpollWait { max, timeout_ms, .. }, Output::Events { events, log, done }) =
             (record.call, &record.output)
         else {
             return;

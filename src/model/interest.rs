@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKey};
 
-use super::rules;
+use crate::sim::rules;
 
 /// One registration (struct epitem).
 #[derive(Clone, Debug, PartialEq, Eq)]

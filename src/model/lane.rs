@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
-use crate::event::{Call, Delivery, LaneId, Nanos, Pass, Seq, WatchKey};
+use crate::event::{Delivery, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
 
 use super::interest::InterestList;
 
@@ -16,12 +16,12 @@ pub enum LaneState {
     /// It runs, between two calls.
     Running,
     /// It is held at the gate, before this call.
-    Held(Call),
+    Held(Syscall),
     /// It is inside `epoll_wait`, harvesting what is on the ready list.
-    Harvesting(Call),
+    Harvesting(Syscall),
     /// It is asleep in this call: in `epoll_wait` on the wait queue (wq) of the instance, in poll(2)
     /// or select(2) on those of all files that it asked for.
-    Asleep(Call),
+    Asleep(Syscall),
     /// It ended.
     Ended,
     /// It died, of this: a panic, or no epoll instance to live on.

@@ -7,26 +7,26 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Call, ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind,
-    Head, How, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq,
-    Settings, SyscallRecord, Wakeup, WatchKey,
+    ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
+    How, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
+    Syscall, SyscallRecord, Wakeup, WatchKey,
 };
 
-use super::{Finding, FindingKind, Moment, Span, Subject, Timeline, TrackId, World, why};
+use super::{Finding, FindingKind, Moment, Span, Timeline, TrackId, World};
 
-pub(super) const LEVEL: Mask = Mask(0x1 | 0x2000);
-pub(super) const EDGE: Mask = Mask(0x1 | 0x2000 | 1 << 31);
-pub(super) const ONESHOT: Mask = Mask(0x1 | 0x2000 | 1 << 30);
-pub(super) const IN: Mask = Mask::IN;
-pub(super) const OUT: Mask = Mask::OUT;
-pub(super) const END: Mask = Mask(0x1 | 0x2000);
+pub(crate) const LEVEL: Mask = Mask(0x1 | 0x2000);
+pub(crate) const EDGE: Mask = Mask(0x1 | 0x2000 | 1 << 31);
+pub(crate) const ONESHOT: Mask = Mask(0x1 | 0x2000 | 1 << 30);
+pub(crate) const IN: Mask = Mask::IN;
+pub(crate) const OUT: Mask = Mask::OUT;
+pub(crate) const END: Mask = Mask(0x1 | 0x2000);
 
 const EP: Fd = Fd(3);
 
-pub(super) struct Scenario {
-    pub(super) world: World,
-    pub(super) timeline: Timeline,
-    pub(super) last: Option<Event>,
+pub(crate) struct Scenario {
+    pub(crate) world: World,
+    pub(crate) timeline: Timeline,
+    pub(crate) last: Option<Event>,
     files: BTreeMap<i32, FileId>,
     next_file: u32,
     timeout_ms: i32,
@@ -35,7 +35,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     /// One thread, the epoll instance, a recorded edge log.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut scenario = Self {
             world: World::default(),
             timeline: Timeline::default(),
@@ -46,10 +46,10 @@ impl Scenario {
             step: 1_000_000,
         };
         scenario = scenario.tool(Kind::EdgeLog(EdgeLog::Drained)).thread(1);
-        scenario.call(1, Call::EpollCreate, Ret::ok(3), Output::None)
+        scenario.call(1, Syscall::EpollCreate, Ret::ok(3), Output::None)
     }
 
-    pub(super) fn push(mut self, lane: u16, kind: Kind) -> Self {
+    pub(crate) fn push(mut self, lane: u16, kind: Kind) -> Self {
         let event = Event {
             seq: self.world.seq.next(),
             t: Nanos(self.world.t.0 + self.step),
@@ -62,31 +62,31 @@ impl Scenario {
         self
     }
 
-    pub(super) fn tool(self, kind: Kind) -> Self {
+    pub(crate) fn tool(self, kind: Kind) -> Self {
         self.push(0, kind)
     }
 
     /// Time between events, in nanoseconds.
-    pub(super) fn every(mut self, step: u64) -> Self {
+    pub(crate) fn every(mut self, step: u64) -> Self {
         self.step = step;
         self
     }
 
-    pub(super) fn repeat(self, times: usize, step: impl Fn(Self) -> Self) -> Self {
+    pub(crate) fn repeat(self, times: usize, step: impl Fn(Self) -> Self) -> Self {
         (0..times).fold(self, |scenario, _| step(scenario))
     }
 
-    pub(super) fn thread(self, lane: u16) -> Self {
+    pub(crate) fn thread(self, lane: u16) -> Self {
         self.push(lane, Kind::Lane(LaneChange::Started { tid: 1000 + u32::from(lane) }))
     }
 
-    pub(super) fn settings(self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn settings(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.world.settings;
         change(&mut settings);
         self.tool(Kind::Settings(settings))
     }
 
-    fn call(self, lane: u16, call: Call, ret: Ret, output: Output) -> Self {
+    fn call(self, lane: u16, call: Syscall, ret: Ret, output: Output) -> Self {
         let started = Nanos(self.world.t.0 + self.step / 2);
         self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
     }
@@ -95,7 +95,7 @@ impl Scenario {
         self.files.get(&fd).copied().unwrap_or(FileId(0))
     }
 
-    pub(super) fn key(&self, fd: i32) -> WatchKey {
+    pub(crate) fn key(&self, fd: i32) -> WatchKey {
         WatchKey { fd: Fd(fd), file: self.file(fd) }
     }
 
@@ -105,7 +105,7 @@ impl Scenario {
         FileId(self.next_file)
     }
 
-    pub(super) fn open(mut self, fd: i32, what: FileKind, name: &str, mask: Mask) -> Self {
+    pub(crate) fn open(mut self, fd: i32, what: FileKind, name: &str, mask: Mask) -> Self {
         let file = self.fresh(fd);
         self.tool(Kind::Open { fd: Fd(fd), file, what, name: name.into() }).ctl(
             1,
@@ -115,39 +115,39 @@ impl Scenario {
         )
     }
 
-    pub(super) fn listen(self, fd: i32, mask: Mask) -> Self {
+    pub(crate) fn listen(self, fd: i32, mask: Mask) -> Self {
         self.open(fd, FileKind::Listener, "127.0.0.1:8000", mask - Mask::RDHUP)
     }
 
-    pub(super) fn control(self, fd: i32) -> Self {
+    pub(crate) fn control(self, fd: i32) -> Self {
         self.open(fd, FileKind::Eventfd, "control", IN)
     }
 
     /// A connection that is there already: accepted from fd 4 and added by T1.
-    pub(super) fn client(self, fd: i32, mask: Mask) -> Self {
+    pub(crate) fn client(self, fd: i32, mask: Mask) -> Self {
         self.accept(1, 4, fd).ctl(1, CtlOp::Add, fd, mask).queues(fd, 0)
     }
 
-    pub(super) fn accept(mut self, lane: u16, listener: i32, fd: i32) -> Self {
+    pub(crate) fn accept(mut self, lane: u16, listener: i32, fd: i32) -> Self {
         let file = self.fresh(fd);
         let port = 51_000 + u16::try_from(fd).expect("a small number");
         let peer = Peer::Inet(([127, 0, 0, 1], port).into());
         let output = Output::Accepted { file, peer };
-        self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::ok(fd.into()), output)
+        self.call(lane, Syscall::Accept { fd: Fd(listener) }, Ret::ok(fd.into()), output)
     }
 
-    pub(super) fn accept_fails(self, lane: u16, listener: i32, errno: Errno) -> Self {
-        self.call(lane, Call::Accept { fd: Fd(listener) }, Ret::err(errno), Output::None)
+    pub(crate) fn accept_fails(self, lane: u16, listener: i32, errno: Errno) -> Self {
+        self.call(lane, Syscall::Accept { fd: Fd(listener) }, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn ctl(self, lane: u16, op: CtlOp, fd: i32, mask: Mask) -> Self {
+    pub(crate) fn ctl(self, lane: u16, op: CtlOp, fd: i32, mask: Mask) -> Self {
         let file = self.file(fd);
-        let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
+        let call = Syscall::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
         self.call(lane, call, Ret::ok(0), Output::None)
     }
 
     /// As [`Scenario::ctl`], made `took` before its return, with what poll(2) answered after it.
-    pub(super) fn ctl_polled(
+    pub(crate) fn ctl_polled(
         self,
         lane: u16,
         (op, fd, mask): (CtlOp, i32, Mask),
@@ -155,74 +155,74 @@ impl Scenario {
         took: u64,
     ) -> Self {
         let file = self.file(fd);
-        let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
+        let call = Syscall::EpollCtl { ep: EP, op, fd: Fd(fd), mask, file };
         let started = Nanos(self.world.t.0 + self.step - took);
         let (ret, output) = (Ret::ok(0), Output::Polled(polled));
         self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
     }
 
-    pub(super) fn rearm(self, lane: u16, fd: i32, mask: Mask) -> Self {
+    pub(crate) fn rearm(self, lane: u16, fd: i32, mask: Mask) -> Self {
         self.ctl(lane, CtlOp::Mod, fd, mask)
     }
 
-    pub(super) fn wakeup(self, fd: i32, band: Mask, unread: Option<u32>) -> Self {
+    pub(crate) fn wakeup(self, fd: i32, band: Mask, unread: Option<u32>) -> Self {
         let after = self.world.t;
         self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
     }
 
     /// A wake-up between the time `ago` before the last event and now.
-    pub(super) fn wakeup_since(self, fd: i32, band: Mask, unread: u32, ago: u64) -> Self {
+    pub(crate) fn wakeup_since(self, fd: i32, band: Mask, unread: u32, ago: u64) -> Self {
         let (unread, after) = (Some(unread), Nanos(self.world.t.0 - ago));
         self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
     }
 
     /// A UNIX connection, with what it has sent and the peer has not read.
-    pub(super) fn unix_client(mut self, fd: i32, mask: Mask) -> Self {
+    pub(crate) fn unix_client(mut self, fd: i32, mask: Mask) -> Self {
         let file = self.fresh(fd);
         let output = Output::Accepted { file, peer: Peer::Unix { name: "".into(), pid: 7 } };
-        let accepted = self.call(1, Call::Accept { fd: Fd(4) }, Ret::ok(fd.into()), output);
+        let accepted = self.call(1, Syscall::Accept { fd: Fd(4) }, Ret::ok(fd.into()), output);
         accepted.ctl(1, CtlOp::Add, fd, mask).unsent(fd, 0)
     }
 
-    pub(super) fn unsent(self, fd: i32, unsent: u32) -> Self {
+    pub(crate) fn unsent(self, fd: i32, unsent: u32) -> Self {
         let (state, room) = (Some(Mask::EMPTY), Some(true));
         let queues = Queues { unread: Some(0), unsent: Some(unsent), state, room };
         self.tool(Kind::Arrive { fd: Fd(fd), queues })
     }
 
     /// Data, or for a listener connections: so much is unread now.
-    pub(super) fn arrive(self, fd: i32, unread: u32) -> Self {
+    pub(crate) fn arrive(self, fd: i32, unread: u32) -> Self {
         self.wakeup(fd, Mask(0x1 | 0x40), Some(unread))
     }
 
-    pub(super) fn queues(self, fd: i32, unread: u32) -> Self {
+    pub(crate) fn queues(self, fd: i32, unread: u32) -> Self {
         let queues = Queues { unread: Some(unread), ..Queues::default() };
         self.tool(Kind::Arrive { fd: Fd(fd), queues })
     }
 
-    pub(super) fn timeout(mut self, ms: i32) -> Self {
+    pub(crate) fn timeout(mut self, ms: i32) -> Self {
         self.timeout_ms = ms;
         self
     }
 
-    fn wait_call(&self) -> Call {
+    fn wait_call(&self) -> Syscall {
         let max = self.world.settings.max_events;
-        Call::EpollWait { ep: EP, max, timeout_ms: self.timeout_ms }
+        Syscall::EpollWait { ep: EP, max, timeout_ms: self.timeout_ms }
     }
 
-    pub(super) fn enter(self, lane: u16) -> Self {
+    pub(crate) fn enter(self, lane: u16) -> Self {
         let call = self.wait_call();
         self.push(lane, Kind::Enter(call))
     }
 
     /// Those threads are found asleep in `epoll_wait`, and no others.
-    pub(super) fn asleep(self, lanes: &[u16]) -> Self {
+    pub(crate) fn asleep(self, lanes: &[u16]) -> Self {
         let since = self.world.t;
         self.tool(Kind::Asleep { lanes: lanes.iter().map(|lane| LaneId(*lane)).collect(), since })
     }
 
     /// fdinfo lists these registrations.
-    pub(super) fn resync(self, entries: &[(i32, Mask)]) -> Self {
+    pub(crate) fn resync(self, entries: &[(i32, Mask)]) -> Self {
         let entry = |(fd, mask): &(i32, Mask)| FdinfoEntry {
             fd: Fd(*fd),
             mask: *mask | Mask::ALWAYS,
@@ -234,7 +234,7 @@ impl Scenario {
 
     /// The numbers on the ready list, head first, in brackets those that are not certain; `None`
     /// if it is not known.
-    pub(super) fn ready(&self) -> Option<String> {
+    pub(crate) fn ready(&self) -> Option<String> {
         let entry = |e: &super::ReadyEntry| {
             if e.unsure { format!("({})", e.key.fd) } else { e.key.fd.to_string() }
         };
@@ -243,12 +243,12 @@ impl Scenario {
     }
 
     /// `epoll_wait` returns these events.
-    pub(super) fn report(self, lane: u16, events: &[(i32, Mask)]) -> Self {
+    pub(crate) fn report(self, lane: u16, events: &[(i32, Mask)]) -> Self {
         self.report_with(lane, events, EdgeLog::Drained)
     }
 
     /// The same where the edge log was found like this.
-    pub(super) fn report_with(self, lane: u16, events: &[(i32, Mask)], log: EdgeLog) -> Self {
+    pub(crate) fn report_with(self, lane: u16, events: &[(i32, Mask)], log: EdgeLog) -> Self {
         let call = self.wait_call();
         let delivery =
             |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
@@ -259,117 +259,105 @@ impl Scenario {
     }
 
     /// `epoll_wait` is entered and returns these events.
-    pub(super) fn turn(self, lane: u16, events: &[(i32, Mask)]) -> Self {
+    pub(crate) fn turn(self, lane: u16, events: &[(i32, Mask)]) -> Self {
         self.enter(lane).report(lane, events)
     }
 
-    pub(super) fn handle(self, lane: u16, fd: i32) -> Self {
+    pub(crate) fn handle(self, lane: u16, fd: i32) -> Self {
         let file = self.file(fd);
         self.push(lane, Kind::Handle { fd: Fd(fd), file })
     }
 
-    pub(super) fn read(self, lane: u16, fd: i32, len: u32, got: u32) -> Self {
-        let call = Call::Read { fd: Fd(fd), len };
+    pub(crate) fn read(self, lane: u16, fd: i32, len: u32, got: u32) -> Self {
+        let call = Syscall::Read { fd: Fd(fd), len };
         self.call(lane, call, Ret::ok(got.into()), Output::Data(Head::new()))
     }
 
-    pub(super) fn again(self, lane: u16, fd: i32) -> Self {
+    pub(crate) fn again(self, lane: u16, fd: i32) -> Self {
         self.read_fails(lane, fd, Errno::EAGAIN)
     }
 
-    pub(super) fn read_fails(self, lane: u16, fd: i32, errno: Errno) -> Self {
-        let call = Call::Read { fd: Fd(fd), len: 4096 };
+    pub(crate) fn read_fails(self, lane: u16, fd: i32, errno: Errno) -> Self {
+        let call = Syscall::Read { fd: Fd(fd), len: 4096 };
         self.call(lane, call, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn send(self, lane: u16, fd: i32, len: u32, sent: i64) -> Self {
+    pub(crate) fn send(self, lane: u16, fd: i32, len: u32, sent: i64) -> Self {
         let ret = if sent < 0 { Ret::err(Errno::EAGAIN) } else { Ret::ok(sent) };
-        self.call(lane, Call::Send { fd: Fd(fd), len }, ret, Output::None)
+        self.call(lane, Syscall::Send { fd: Fd(fd), len }, ret, Output::None)
     }
 
-    pub(super) fn shut_down(self, lane: u16, fd: i32) -> Self {
-        let call = Call::Shutdown { fd: Fd(fd), how: How::Wr };
+    pub(crate) fn shut_down(self, lane: u16, fd: i32) -> Self {
+        let call = Syscall::Shutdown { fd: Fd(fd), how: How::Wr };
         self.call(lane, call, Ret::ok(0), Output::None)
     }
 
-    pub(super) fn dup(self, lane: u16, fd: i32, copy: i32) -> Self {
-        self.call(lane, Call::Dup { fd: Fd(fd) }, Ret::ok(copy.into()), Output::None)
+    pub(crate) fn dup(self, lane: u16, fd: i32, copy: i32) -> Self {
+        self.call(lane, Syscall::Dup { fd: Fd(fd) }, Ret::ok(copy.into()), Output::None)
     }
 
-    pub(super) fn close(self, lane: u16, fd: i32) -> Self {
-        self.call(lane, Call::Close { fd: Fd(fd) }, Ret::ok(0), Output::None)
+    pub(crate) fn close(self, lane: u16, fd: i32) -> Self {
+        self.call(lane, Syscall::Close { fd: Fd(fd) }, Ret::ok(0), Output::None)
     }
 
     /// `epoll_wait` comes back with that error after it has looked at the list.
-    pub(super) fn report_fails(self, lane: u16, errno: Errno) -> Self {
+    pub(crate) fn report_fails(self, lane: u16, errno: Errno) -> Self {
         let (call, done) = (self.wait_call(), Nanos(self.world.t.0 + self.step * 3 / 4));
         let output = Output::Events { events: Box::default(), log: EdgeLog::Drained, done };
         self.call(lane, call, Ret::err(errno), output)
     }
 
-    pub(super) fn wait_fails(self, lane: u16, errno: Errno) -> Self {
+    pub(crate) fn wait_fails(self, lane: u16, errno: Errno) -> Self {
         let call = self.wait_call();
         self.call(lane, call, Ret::err(errno), Output::None)
     }
 
-    pub(super) fn conn(self, lane: u16, fd: i32, state: ConnState, queued: u32) -> Self {
+    pub(crate) fn conn(self, lane: u16, fd: i32, state: ConnState, queued: u32) -> Self {
         self.push(lane, Kind::Conn { fd: Fd(fd), state, queued })
     }
 
-    pub(super) fn park(self, lane: u16, next: Call) -> Self {
+    pub(crate) fn park(self, lane: u16, next: Syscall) -> Self {
         self.push(lane, Kind::Park { next })
     }
 
-    pub(super) fn park_wait(self, lane: u16) -> Self {
+    pub(crate) fn park_wait(self, lane: u16) -> Self {
         let call = self.wait_call();
         self.park(lane, call)
     }
 
-    pub(super) fn unpark(self, lane: u16) -> Self {
+    pub(crate) fn unpark(self, lane: u16) -> Self {
         self.push(lane, Kind::Unpark(Pass::Step))
     }
 
-    pub(super) fn stale(self, lane: u16, fd: i32, believed: bool) -> Self {
+    pub(crate) fn stale(self, lane: u16, fd: i32, believed: bool) -> Self {
         let file = self.file(fd);
         self.push(lane, Kind::Stale { fd: Fd(fd), file, believed })
     }
 
-    pub(super) fn gap(self, lane: u16) -> Self {
+    pub(crate) fn gap(self, lane: u16) -> Self {
         self.push(lane, Kind::Gap { lost: 7 })
     }
 
     // --- what is seen
 
     /// The kinds that hold now.
-    pub(super) fn active(&self) -> Vec<FindingKind> {
+    pub(crate) fn active(&self) -> Vec<FindingKind> {
         self.world.findings.iter().filter(|f| f.active).map(|f| f.kind).collect()
     }
 
-    pub(super) fn finding(&self, kind: FindingKind) -> Option<&Finding> {
+    pub(crate) fn finding(&self, kind: FindingKind) -> Option<&Finding> {
         self.world.findings.iter().find(|f| f.kind == kind)
     }
 
-    pub(super) fn why_fd(&self, fd: i32) -> String {
-        why(&self.world, Subject::Watch(self.key(fd)))
-    }
-
-    pub(super) fn why_lane(&self, lane: u16) -> String {
-        why(&self.world, Subject::Lane(LaneId(lane)))
-    }
-
-    pub(super) fn why_last(&self) -> String {
-        self.last.as_ref().map(|event| why(&self.world, Subject::Event(event))).unwrap_or_default()
-    }
-
     /// A track's marks as letters, spans in capitals.
-    pub(super) fn track(&self, id: TrackId) -> String {
+    pub(crate) fn track(&self, id: TrackId) -> String {
         let track = self.timeline.track(id);
         let marks = track.into_iter().flat_map(|t| t.window(Nanos(0), Nanos(u64::MAX)));
         marks.map(|mark| letter(mark.what)).collect::<Vec<_>>().join(" ")
     }
 
     /// The position of the last event.
-    pub(super) fn seq(&self) -> Seq {
+    pub(crate) fn seq(&self) -> Seq {
         self.world.seq
     }
 }

@@ -1,7 +1,7 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
 use crate::event::{
-    Call, EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, WatchKey,
+    EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, Syscall, WatchKey,
 };
 
 use super::check::Sync;
@@ -25,7 +25,7 @@ impl World {
 
     /// `epoll_wait` was entered: it harvests at once if something may be ready, else it drops what
     /// is stale and sleeps (`ep_poll`).
-    pub(super) fn entered(&mut self, id: LaneId, call: Call) {
+    pub(super) fn entered(&mut self, id: LaneId, call: Syscall) {
         let (seq, t) = (self.seq, self.t);
         let known = self.instance.check.sync == Sync::Following;
         let idle = known && !self.instance.ready.iter().any(|entry| self.may_report(entry.key));
@@ -58,7 +58,7 @@ impl World {
         }
         let inside = |lane: &Lane| {
             matches!(lane.state, LaneState::Harvesting(call) | LaneState::Asleep(call)
-                if matches!(call, Call::EpollWait { .. }))
+                if matches!(call, Syscall::EpollWait { .. }))
         };
         let sleeps = |lane: &Lane| asleep.contains(&lane.id) && self.instance.wq.contains(lane.id);
         let mut waiting = self.lanes.iter().filter(|lane| inside(lane)).peekable();
@@ -87,7 +87,7 @@ impl World {
         let call = match (&lane.state, ep) {
             (LaneState::Harvesting(call) | LaneState::Asleep(call), _) => *call,
             // Its call was lost.
-            (LaneState::Running, Some(ep)) => Call::EpollWait { ep, max, timeout_ms: -1 },
+            (LaneState::Running, Some(ep)) => Syscall::EpollWait { ep, max, timeout_ms: -1 },
             _ => return,
         };
         if !self.instance.wq.contains(id) {
@@ -103,11 +103,11 @@ impl World {
         lane.batch.turn_to(WatchKey { fd, file });
     }
 
-    pub(super) fn parked(&mut self, id: LaneId, next: Call) {
+    pub(super) fn parked(&mut self, id: LaneId, next: Syscall) {
         let t = self.t;
         self.instance.wq.remove(id);
         let Some(lane) = self.lane_mut(id) else { return };
-        if matches!(next, Call::EpollWait { .. }) {
+        if matches!(next, Syscall::EpollWait { .. }) {
             lane.batch.finish();
         }
         lane.state = LaneState::Held(next);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    Call, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Seq,
+    Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Seq, Syscall,
     SyscallRecord, Told, ToldFile, ToldInstance, WatchKey,
 };
 
@@ -84,7 +84,7 @@ impl World {
 
     // --- calls
 
-    fn begins(&mut self, id: LaneId, call: Call) {
+    fn begins(&mut self, id: LaneId, call: Syscall) {
         let t = self.t;
         if let Some(lane) = self.lane_mut(id) {
             lane.batch.finish();
@@ -106,7 +106,7 @@ impl World {
         self.made(id);
         let at = (self.seq, self.t);
         match (record.call, &record.output) {
-            (Call::EpollWait { ep, .. }, Output::Events { events, .. }) => {
+            (Syscall::EpollWait { ep, .. }, Output::Events { events, .. }) => {
                 if let Some(lane) = self.lane_mut(id) {
                     lane.turns += 1;
                     lane.batch.fill(events);
@@ -122,13 +122,13 @@ impl World {
                 }
             }
             (
-                Call::Read { fd, .. }
-                | Call::Accept { fd }
-                | Call::Write { fd, .. }
-                | Call::Send { fd, .. },
+                Syscall::Read { fd, .. }
+                | Syscall::Accept { fd }
+                | Syscall::Write { fd, .. }
+                | Syscall::Send { fd, .. },
                 _,
             ) => {
-                let reads = matches!(record.call, Call::Read { .. } | Call::Accept { .. });
+                let reads = matches!(record.call, Syscall::Read { .. } | Syscall::Accept { .. });
                 if let Some(file) = self.file_at_mut(fd) {
                     file.served = Some(at);
                     if reads && record.ret.count().is_some_and(|n| n > 0) {
@@ -244,10 +244,10 @@ impl World {
                 (LaneState::Harvesting(call), Some(_)) => LaneState::Asleep(*call),
                 (LaneState::Running | LaneState::Unstarted, Some(ep)) => {
                     // It went to sleep unseen.
-                    LaneState::Asleep(Call::EpollWait { ep: *ep, max: 64, timeout_ms: -1 })
+                    LaneState::Asleep(Syscall::EpollWait { ep: *ep, max: 64, timeout_ms: -1 })
                 }
                 // It was woken, and is held up on its way out of the kernel.
-                (LaneState::Asleep(call @ Call::EpollWait { .. }), None) => {
+                (LaneState::Asleep(call @ Syscall::EpollWait { .. }), None) => {
                     LaneState::Harvesting(*call)
                 }
                 _ => continue,
@@ -396,6 +396,3 @@ fn interest(old: &mut InterestList, told: &ToldInstance, now: Now) -> (InterestL
     }
     (list, changed)
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,10 +6,10 @@ use crate::event::{EdgeLog, Fd, FileKind, Mask, Nanos, Queues, Seq, Wakeup, Watc
 use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
 use super::lane::LaneState;
-use super::machine::Eventfd;
 use super::ready::{ReadyEntry, Reason};
-use super::rules;
 use super::world::World;
+use crate::sim::Eventfd;
+use crate::sim::rules;
 
 /// What one look at the edge log has brought so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

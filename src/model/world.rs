@@ -2,10 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{
-    Call, EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Output, Seq, Settings, SyscallRecord,
-    WatchKey, strace,
-};
+use crate::event::{EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Seq, Settings, WatchKey};
 
 use super::check::{Check, Divergence, Sync};
 use super::file::OpenFile;
@@ -153,7 +150,7 @@ pub struct World {
     /// The event that last told every list, if one did: from then on none is deduced.
     pub(super) told: Option<Seq>,
     /// The telling before that.
-    pub(super) told_before: Option<Seq>,
+    pub(crate) told_before: Option<Seq>,
     /// What the source calls its descriptors.
     pub(super) labels: Labels,
 }
@@ -255,40 +252,21 @@ impl World {
         self.labels.at(fd, seq)
     }
 
+    /// What the source calls a descriptor that the call which returned at that event made: it is
+    /// named soon after.
+    pub fn label_after(&self, fd: Fd, seq: Seq) -> Option<&str> {
+        self.labels.after(fd, seq)
+    }
+
+    /// Whether some number is, or was, called so by its source.
+    pub fn is_label(&self, name: &str) -> bool {
+        self.labels.has(name)
+    }
+
     /// What the source called numbers that are closed now.
     pub fn closed_labels(&self) -> impl Iterator<Item = &str> {
         let closed = self.labels.last().filter(|(fd, _)| !self.fds.contains_key(fd));
         closed.map(|(_, name)| name)
-    }
-
-    /// A descriptor in the manner of `strace -y`, as it was called at `seq`: `5<p.r>`; the number
-    /// alone if nothing is known of it.
-    pub fn spelled_fd(&self, fd: Fd, seq: Seq) -> String {
-        match self.labels.at(fd, seq) {
-            Some(label) => format!("{fd}<{label}>"),
-            None => fd.to_string(),
-        }
-    }
-
-    /// What a call that made a descriptor at `seq` returned, in the same manner.
-    pub fn spelled_new(&self, fd: Fd, seq: Seq) -> String {
-        match self.labels.after(fd, seq) {
-            Some(label) => format!("{fd}<{label}>"),
-            None => fd.to_string(),
-        }
-    }
-
-    /// A call in strace's manner, its descriptors as they were called at `seq`.
-    pub fn spelled(&self, call: &Call, seq: Seq) -> String {
-        strace::call(call, None, |fd| self.spelled_fd(fd, seq))
-    }
-
-    /// A call that returned at `seq`, in the same manner.
-    pub fn spelled_record(&self, record: &SyscallRecord, seq: Seq) -> String {
-        let made = matches!(record.output, Output::Pair(_));
-        strace::call(&record.call, Some(&record.output), |fd| {
-            if made { self.spelled_new(fd, seq) } else { self.spelled_fd(fd, seq) }
-        })
     }
 
     /// What a registration is called: the label that it was made under, if its source names

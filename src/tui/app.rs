@@ -7,7 +7,6 @@ mod time;
 use super::action::{Action, Step};
 use super::entry::{Entry, Purpose};
 use super::filter::Filter;
-use super::gloss;
 use super::key::KeyPress;
 use super::keymap;
 use super::ui::{Choice, Request, Topic, Ui};
@@ -15,8 +14,9 @@ use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
 };
-use crate::model::{Lane, Subject, World, why};
+use crate::model::{Lane, World};
 use crate::session::Scene;
+use crate::text::{self, Subject, why};
 
 /// Delays that `-` and `+` step through, in milliseconds.
 const DELAYS: [u32; 10] = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
@@ -322,12 +322,10 @@ impl App {
         let world = self.world(scene);
         let event = scene.journal.get(world.seq);
         match (self.ui.topic, event, self.ui.watch) {
-            (Topic::Event, Some(event), _) if gloss::is_row(&event) => {
-                gloss::text(scene.live, &event)
-            }
-            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)),
-            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
-            (_, _, Some(key)) => why(world, Subject::Watch(key)),
+            (Topic::Event, Some(event), _) if text::is_row(&event) => text::row(scene.live, &event),
+            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)).text,
+            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)).text,
+            (_, _, Some(key)) => why(world, Subject::Watch(key)).text,
             (_, _, None) => scene.facts.invitation.clone(),
         }
     }

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use super::action::Action;
 use super::key::{Key, KeyPress};
-use crate::event::GRAMMAR;
+use crate::event::{Command, GRAMMAR};
+use crate::text::Remedy;
 
 /// What the keyboard is for just now. A key means one thing in one mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,6 +157,17 @@ pub fn rows(group: Group) -> impl Iterator<Item = &'static Binding> {
 /// The keys of a binding as text: `+ =`; those of the answers stand together.
 pub fn keys(binding: &Binding) -> String {
     names_of(binding).join(" ")
+}
+
+/// The key that asks for a remedy: `m to MOD it`.
+pub fn remedy(remedy: Remedy) -> String {
+    let (command, what) = match remedy {
+        Remedy::Modify => (Command::Rearm(None), "MOD it"),
+        Remedy::UnwatchOut => (Command::Watch(None, None), "stop watching OUT"),
+    };
+    let asks = |b: &&Binding| b.action == Action::Do(command.clone());
+    let key = all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default();
+    format!("{key} to {what}")
 }
 
 /// The keys of a row of the help.

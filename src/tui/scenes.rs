@@ -3,9 +3,9 @@
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
-    Call, Command, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Kind,
+    Command, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Kind,
     LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq, Settings,
-    SyscallRecord, Wakeup,
+    Syscall, SyscallRecord, Wakeup,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
@@ -24,7 +24,7 @@ const EP: Fd = Fd(3);
 const LISTENER: Fd = Fd(4);
 const CONTROL: Fd = Fd(5);
 const T1: LaneId = LaneId(1);
-const WAIT: Call = Call::EpollWait { ep: EP, max: 64, timeout_ms: -1 };
+const WAIT: Syscall = Syscall::EpollWait { ep: EP, max: 64, timeout_ms: -1 };
 const WATCHED: Mask = Mask(0x2001);
 
 fn file(fd: Fd) -> FileId {
@@ -63,7 +63,7 @@ impl Stage {
             name: "control".into(),
         };
         stage.tool(control);
-        stage.returns(Call::EpollCreate, Ret::ok(3), Output::None);
+        stage.returns(Syscall::EpollCreate, Ret::ok(3), Output::None);
         stage.ctl(CtlOp::Add, LISTENER, Mask::IN);
         stage.ctl(CtlOp::Add, CONTROL, Mask::IN);
         let queues = Queues { unread: Some(0), unsent: Some(128), ..Queues::default() };
@@ -155,13 +155,13 @@ impl Stage {
         self.push(LaneId::TOOL, kind);
     }
 
-    fn returns(&mut self, call: Call, ret: Ret, output: Output) {
+    fn returns(&mut self, call: Syscall, ret: Ret, output: Output) {
         let started = self.t;
         self.push(T1, Kind::Return(SyscallRecord { call, ret, output, started }));
     }
 
     fn ctl(&mut self, op: CtlOp, fd: Fd, mask: Mask) {
-        let call = Call::EpollCtl { ep: EP, op, fd, mask, file: file(fd) };
+        let call = Syscall::EpollCtl { ep: EP, op, fd, mask, file: file(fd) };
         self.returns(call, Ret::ok(0), Output::None);
     }
 
@@ -196,7 +196,7 @@ impl Stage {
 
     fn read(&mut self, fd: Fd, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(0);
-        let call = Call::Read { fd, len };
+        let call = Syscall::Read { fd, len };
         self.returns(call, Ret::ok(len.into()), Output::Data(bytes.into()));
     }
 
@@ -206,9 +206,9 @@ impl Stage {
         let port = 51_234 + u16::try_from(fd.0).unwrap_or(0);
         let peer = Peer::Inet(([127, 0, 0, 1], port).into());
         let output = Output::Accepted { file: file(fd), peer };
-        self.returns(Call::Accept { fd: LISTENER }, Ret::ok(fd.0.into()), output);
+        self.returns(Syscall::Accept { fd: LISTENER }, Ret::ok(fd.0.into()), output);
         self.ctl(CtlOp::Add, fd, WATCHED);
-        self.returns(Call::Accept { fd: LISTENER }, Ret::err(Errno::EAGAIN), Output::None);
+        self.returns(Syscall::Accept { fd: LISTENER }, Ret::err(Errno::EAGAIN), Output::None);
         let queues = Queues { unread: Some(0), unsent: Some(0), ..Queues::default() };
         self.tool(Kind::Arrive { fd, queues });
         self.push(T1, Kind::Enter(WAIT));
@@ -238,8 +238,8 @@ impl Stage {
     /// A copy keeps the registration alive when its number is closed.
     pub(super) fn outlives_its_number(&mut self, fd: Fd, copy: Fd) {
         self.interrupt();
-        self.returns(Call::Dup { fd }, Ret::ok(copy.0.into()), Output::None);
-        self.returns(Call::Close { fd }, Ret::ok(0), Output::None);
+        self.returns(Syscall::Dup { fd }, Ret::ok(copy.0.into()), Output::None);
+        self.returns(Syscall::Close { fd }, Ret::ok(0), Output::None);
         self.push(T1, Kind::Enter(WAIT));
     }
 
@@ -248,7 +248,7 @@ impl Stage {
         self.arrive(fd, 3);
         self.wait_returns(&[fd]);
         self.read(fd, b"abc");
-        let call = Call::Read { fd, len: 4096 };
+        let call = Syscall::Read { fd, len: 4096 };
         self.returns(call, Ret::err(Errno::EAGAIN), Output::None);
     }
 

@@ -16,8 +16,8 @@ use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, Request};
 use crate::event::{
-    Call, Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
-    Queues, ReadPolicy, Ret, Scope, Seq, Settings, SyscallRecord, View,
+    Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
+    Queues, ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View,
 };
 use crate::model::FindingKind;
 
@@ -459,7 +459,7 @@ fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
 
 #[test]
 fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
-    let wait = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
     let mut stage = Stage::start();
     let mut says = |lane: Option<Kind>, line: &str| {
         let lane = lane.into_iter().map(|kind| match kind {
@@ -474,7 +474,7 @@ fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
     };
     let paused = |paused| Some(Kind::Settings(Settings { paused, ..Settings::default() }));
     let step = |pass| Some(Kind::Unpark(pass));
-    let read = Call::Read { fd: Fd(5), len: 8 };
+    let read = Syscall::Read { fd: Fd(5), len: 8 };
     let ret = Ret::ok(8);
     let returned = SyscallRecord { call: read, ret, started: Nanos(0), output: Output::None };
     says(paused(true), "z asleep since 0.001");
@@ -496,7 +496,7 @@ fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
 #[test]
 fn the_time_of_a_sleeper_is_not_cut_in_a_narrow_pane() {
     let mut stage = Stage::start();
-    let wait = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
     stage.after_ms(1_000_000);
     stage.tool(Kind::Settings(Settings { paused: true, ..Settings::default() }));
     stage.push(LaneId(1), Kind::Unpark(Pass::Step));
@@ -607,7 +607,7 @@ fn two_reported() -> Stage {
         log: EdgeLog::Drained,
         done: Nanos(0),
     };
-    let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    let call = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
     let record = SyscallRecord { call, ret: Ret::ok(2), started: Nanos(0), output };
     stage.push(LaneId(1), Kind::Return(record));
     stage.push(LaneId(1), Kind::Handle { fd: Fd(7), file: FileId(7) });
@@ -641,7 +641,7 @@ fn what_nobody_has_read_is_not_said_to_be_left() {
         assert_eq!(text(&buf), first);
     };
     says(&stage, "head>1 fd 7  IN  put back: 3 B unread");
-    let call = Call::Read { fd: Fd(7), len: 2 };
+    let call = Syscall::Read { fd: Fd(7), len: 2 };
     let output = Output::Data(b"he"[..].into());
     let record = SyscallRecord { call, ret: Ret::ok(2), started: Nanos(0), output };
     stage.push(LaneId(1), Kind::Return(record));

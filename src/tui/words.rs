@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{ConnState, Fd, FileKind, Mask, Nanos, Peer};
+use crate::event::{Fd, FileKind, Mask, Nanos, Peer};
 use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
 
 /// Columns that a text takes.
@@ -135,16 +135,6 @@ pub fn peer(file: &OpenFile) -> String {
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
         None if file.what == FileKind::Eventfd && file.told.is_none() => "eventfd".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
-    }
-}
-
-/// What the server is doing with a connection, if that is anything special.
-pub fn conn(state: ConnState) -> Option<&'static str> {
-    match state {
-        ConnState::Open => None,
-        ConnState::Carried => Some("carried"),
-        ConnState::BackPressure => Some("full"),
-        ConnState::Flushing => Some("flushing"),
     }
 }
 

@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
-    Call, CtlOp, Delivery, EdgeLog, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask,
-    Nanos, Output, Peer, Ret, Seq, SyscallRecord, Wakeup,
+    CtlOp, Delivery, EdgeLog, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Nanos,
+    Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
@@ -33,7 +33,7 @@ impl Script {
         Event { seq: Seq(self.seq), t: Nanos(self.seq * 1000), lane: LANE, kind }
     }
 
-    fn called(&mut self, call: Call, ret: i64, output: Output) -> Event {
+    fn called(&mut self, call: Syscall, ret: i64, output: Output) -> Event {
         let started = Nanos(self.seq * 1000 + 500);
         self.event(Kind::Return(SyscallRecord { call, ret: Ret::ok(ret), output, started }))
     }
@@ -55,14 +55,14 @@ impl Script {
             script.event(Kind::EdgeLog(EdgeLog::Drained)),
             script.event(Kind::Lane(LaneChange::Started { tid: 1 })),
             script.event(listener),
-            script.called(Call::EpollCreate, EP.0.into(), Output::None),
+            script.called(Syscall::EpollCreate, EP.0.into(), Output::None),
         ];
         for fd in 10..10 + fds {
             let file = Self::file(fd);
             let output = Output::Accepted { file, peer: Peer::Unknown };
-            events.push(script.called(Call::Accept { fd: Fd(3) }, fd.into(), output));
+            events.push(script.called(Syscall::Accept { fd: Fd(3) }, fd.into(), output));
             let mask = Mask::IN | Mask::RDHUP;
-            let call = Call::EpollCtl { ep: EP, op: CtlOp::Add, fd: Fd(fd), mask, file };
+            let call = Syscall::EpollCtl { ep: EP, op: CtlOp::Add, fd: Fd(fd), mask, file };
             events.push(script.called(call, 0, Output::None));
         }
         (script, events)
@@ -72,7 +72,7 @@ impl Script {
     fn echo(&mut self, events: &mut Vec<Event>) {
         self.next = (self.next + 1) % self.fds;
         let (fd, file) = (Fd(10 + self.next), Self::file(10 + self.next));
-        let wait = Call::EpollWait { ep: EP, max: 64, timeout_ms: -1 };
+        let wait = Syscall::EpollWait { ep: EP, max: 64, timeout_ms: -1 };
         events.push(self.event(Kind::Enter(wait)));
         let band = Mask::IN | Mask::RDNORM;
         let after = Nanos(self.seq * 1000);
@@ -83,21 +83,21 @@ impl Script {
             Output::Events { events: [delivery].into(), log: EdgeLog::Drained, done: Nanos(0) };
         events.push(self.called(wait, 1, output));
         let data = || Output::Data([b'x'; 64][..].into());
-        events.push(self.called(Call::Read { fd, len: 4096 }, 64, data()));
+        events.push(self.called(Syscall::Read { fd, len: 4096 }, 64, data()));
         let again = Kind::Return(SyscallRecord {
-            call: Call::Read { fd, len: 4096 },
+            call: Syscall::Read { fd, len: 4096 },
             ret: Ret::err(epollscope::event::Errno::EAGAIN),
             output: Output::None,
             started: Nanos(self.seq * 1000 + 500),
         });
         events.push(self.event(again));
-        events.push(self.called(Call::Send { fd, len: 64 }, 64, data()));
+        events.push(self.called(Syscall::Send { fd, len: 64 }, 64, data()));
     }
 
     /// A turn of a busy server without an edge log: one wait that reports every connection, and an
     /// echo each.
     fn turn(&mut self, events: &mut Vec<Event>) {
-        let wait = Call::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
+        let wait = Syscall::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
         events.push(self.event(Kind::Enter(wait)));
         let fds = 10..10 + self.fds;
         let told =
@@ -107,7 +107,7 @@ impl Script {
         for fd in fds {
             let (fd, file) = (Fd(fd), Self::file(fd));
             events.push(self.event(Kind::Handle { fd, file }));
-            let read = Call::Read { fd, len: 4096 };
+            let read = Syscall::Read { fd, len: 4096 };
             events.push(self.called(read, 64, Output::Data([b'x'; 16][..].into())));
             let again = Kind::Return(SyscallRecord {
                 call: read,
@@ -117,7 +117,7 @@ impl Script {
             });
             events.push(self.event(again));
             events.push(self.called(
-                Call::Send { fd, len: 64 },
+                Syscall::Send { fd, len: 64 },
                 64,
                 Output::Data([b'x'; 16][..].into()),
             ));

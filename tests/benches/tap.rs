@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use epollscope::engine::Doorbell;
 use epollscope::engine::tap::{Handed, Lane, SLOTS, Tap, channel};
 use epollscope::event::{
-    Call, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Peer,
-    Ret, Seq, SyscallRecord,
+    Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Peer, Ret,
+    Seq, Syscall, SyscallRecord,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
@@ -50,7 +50,7 @@ fn push_loop(lane: &mut Lane, count: u32) {
     let again = black_box(Ret::err(Errno::EAGAIN));
     for _ in 0..count {
         let started = lane.start();
-        let call = Call::Read { fd: black_box(Fd(7)), len: 4096 };
+        let call = Syscall::Read { fd: black_box(Fd(7)), len: 4096 };
         lane.returned(&call, again, started, Handed::None);
     }
 }
@@ -74,20 +74,20 @@ fn pushes(rounds: u32) -> Duration {
 /// The turn of a busy server: one wait that reports every client, and an echo each. How many
 /// events that is.
 fn turn(lane: &mut Lane, told: &[Delivery]) -> u32 {
-    let wait = Call::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
+    let wait = Syscall::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
     let again = Ret::err(Errno::EAGAIN);
     let now = lane.start();
     lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, EdgeLog::Off, now));
     for event in told {
         let fd = event.fd;
-        let read = Call::Read { fd, len: 4096 };
+        let read = Syscall::Read { fd, len: 4096 };
         lane.handle(fd, event.file);
         let now = lane.start();
         lane.returned(&read, Ret::ok(64), now, Handed::Data(&[b'x'; 64]));
         let now = lane.start();
         lane.returned(&read, again, now, Handed::None);
         let now = lane.start();
-        let send = Call::Send { fd, len: 64 };
+        let send = Syscall::Send { fd, len: 64 };
         lane.returned(&send, Ret::ok(64), now, Handed::Data(&[b'x'; 64]));
     }
     u32::try_from(told.len()).unwrap() * 4 + 1
@@ -148,9 +148,9 @@ impl Front {
                 Kind::Return(SyscallRecord { call, ret: Ret::ok(ret), output, started })
             };
             let output = Output::Accepted { file: file(fd), peer: Peer::Unknown };
-            tell(record(Call::Accept { fd: Fd(3) }, fd.into(), output));
+            tell(record(Syscall::Accept { fd: Fd(3) }, fd.into(), output));
             let op = epollscope::event::CtlOp::Add;
-            let call = Call::EpollCtl { ep: EP, op, fd: Fd(fd), mask: Mask::IN, file: file(fd) };
+            let call = Syscall::EpollCtl { ep: EP, op, fd: Fd(fd), mask: Mask::IN, file: file(fd) };
             tell(record(call, 0, Output::None));
         }
     }

@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use epollscope::event::{
-    Call, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId,
-    Mask, Nanos, Output, Queues, Ret, Seq, SyscallRecord, Wakeup,
+    CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask,
+    Nanos, Output, Queues, Ret, Seq, Syscall, SyscallRecord, Wakeup,
 };
 use epollscope::model::World;
 use nix::fcntl::OFlag;
@@ -80,7 +80,7 @@ impl Duel {
         duel.tell(Kind::Lane(LaneChange::Started { tid: 1 }));
         duel.tell(Kind::EdgeLog(EdgeLog::Drained));
         let ep = i64::from(duel.epoll.0.as_raw_fd());
-        duel.called(Call::EpollCreate, Ret::ok(ep), Output::None);
+        duel.called(Syscall::EpollCreate, Ret::ok(ep), Output::None);
         duel
     }
 
@@ -97,7 +97,7 @@ impl Duel {
         );
     }
 
-    fn called(&mut self, call: Call, ret: Ret, output: Output) {
+    fn called(&mut self, call: Syscall, ret: Ret, output: Output) {
         self.log.push(format!("{call} = {ret}"));
         let started = Nanos(self.seq * 1000 + 1);
         self.tell(Kind::Return(SyscallRecord { call, ret, output, started }));
@@ -165,7 +165,7 @@ impl Duel {
             CtlOp::Del if result.is_ok() => ends.registered = false,
             _ => {}
         }
-        let call = Call::EpollCtl { ep: self.ep(), op, fd, mask, file };
+        let call = Syscall::EpollCtl { ep: self.ep(), op, fd, mask, file };
         self.called(call, ret(result.map(|()| 0)), Output::None);
     }
 
@@ -216,7 +216,7 @@ impl Duel {
         let got = nix::unistd::read(&ends.watched, &mut buffer);
         let goes_on = got.is_ok_and(|n| n > 0);
         let (fd, what, open) = (ends.fd(), ends.what, ends.writer.is_some());
-        let call = Call::Read { fd, len: u32::try_from(n).unwrap() };
+        let call = Syscall::Read { fd, len: u32::try_from(n).unwrap() };
         self.called(call, ret(got.map(i64::try_from).map(Result::unwrap)), Output::None);
         if what == FileKind::Pipe && !open && got == Ok(0) {
             // A pipe's end is HUP, never RDHUP.
@@ -231,14 +231,14 @@ impl Duel {
         let ends = self.ends.swap_remove(which);
         let fd = ends.fd();
         drop(ends);
-        self.called(Call::Close { fd }, Ret::ok(0), Output::None);
+        self.called(Syscall::Close { fd }, Ret::ok(0), Output::None);
     }
 
     fn wait(&mut self, max: usize) {
         let mut buffer = vec![EpollEvent::empty(); max];
         let expected = self.world.predict(u32::try_from(max).unwrap());
         let call =
-            Call::EpollWait { ep: self.ep(), max: u32::try_from(max).unwrap(), timeout_ms: 0 };
+            Syscall::EpollWait { ep: self.ep(), max: u32::try_from(max).unwrap(), timeout_ms: 0 };
         self.tell(Kind::Enter(call));
         let n = self.epoll.wait(&mut buffer, EpollTimeout::ZERO).unwrap();
         let events: Vec<_> = buffer[..n]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::engine::eventfd::Eventfd;
 use crate::engine::gate::{Gate, Order, Passage, Verdict};
 use crate::engine::tap::{Lane, Side};
-use crate::event::{Call, CommandPhase, Fd, LaneId, Pass};
+use crate::event::{CommandPhase, Fd, LaneId, Pass, Syscall};
 
-const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
-const READ: Call = Call::Read { fd: Fd(7), len: 1 };
+const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
+const READ: Syscall = Syscall::Read { fd: Fd(7), len: 1 };
 const HOUR: Duration = Duration::from_secs(3600);
 const DONE: CommandPhase = CommandPhase::Done(None);
 
@@ -37,7 +37,7 @@ fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
 
 impl Rig {
     /// A server thread: goes through `calls` again and again until it is told to end.
-    fn live(&self, id: u16, calls: &[Call]) {
+    fn live(&self, id: u16, calls: &[Syscall]) {
         self.gate.arrived(LaneId(id), id.into());
         let mut lane = Lane::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
@@ -54,7 +54,7 @@ impl Rig {
     }
 
     /// The warden: starts threads, kicks them, and ends when all have ended.
-    fn watch_over(self: &Arc<Self>, calls: &'static [Call]) {
+    fn watch_over(self: &Arc<Self>, calls: &'static [Syscall]) {
         let mut threads = Vec::new();
         loop {
             let kick = |tid| self.kernel.kick(u16::try_from(tid).unwrap_or(0));
@@ -81,7 +81,7 @@ impl Rig {
 fn check(
     preemptions: Option<usize>,
     make: fn() -> Arc<Rig>,
-    calls: &'static [Call],
+    calls: &'static [Syscall],
     person: fn(&Rig),
 ) {
     crate::check(preemptions, move || {

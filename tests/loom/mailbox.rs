@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::engine::gate::{Gate, Order, Passage, Verdict};
 use crate::engine::mailbox::{Job, Mailbox};
 use crate::engine::tap::{Lane, Side};
-use crate::event::{Call, Command, Fd, LaneId};
+use crate::event::{Command, Fd, LaneId, Syscall};
 use crate::sync::{Condvar, Mutex, lock, wait};
 
-const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
-const READ: Call = Call::Read { fd: Fd(4), len: 8 };
+const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
+const READ: Syscall = Syscall::Read { fd: Fd(4), len: 8 };
 
 struct Rig {
     gate: Gate,
@@ -59,7 +59,7 @@ impl Rig {
     }
 
     /// The way through the gate, as a server thread takes it. Whether the call is to be made.
-    fn gate(&self, lane: &mut Lane, call: Call) -> bool {
+    fn gate(&self, lane: &mut Lane, call: Syscall) -> bool {
         let mut passage = Passage::default();
         loop {
             match self.gate.pass(lane, &call, &mut passage, || self.mailbox.waiting()) {

@@ -13,7 +13,7 @@ use super::{Loop, Turn, Unavailable};
 use crate::engine::lock;
 use crate::engine::table::{State, Watched};
 use crate::engine::worker::Worker;
-use crate::event::{Call, CtlOp, Delivery, Errno, Fd, FileId, FileKind, Mask, Ret, Settings};
+use crate::event::{CtlOp, Delivery, Errno, Fd, FileId, FileKind, Mask, Ret, Settings, Syscall};
 
 /// A worker that waits in `epoll_wait`.
 type EpollWorker<'a, const OBSERVED: bool> = Worker<'a, OBSERVED, EpollLoop>;
@@ -55,7 +55,7 @@ impl Loop for EpollLoop {
             worker.backend.ep = known;
             return Ok(());
         }
-        worker.gate(Call::EpollCreate);
+        worker.gate(Syscall::EpollCreate);
         let made = worker.door.epoll_create();
         let ep = Arc::new(made.map_err(|_| Unavailable { call: "epoll_create1" })?);
         *lock(&shared.ep) = Some(Arc::clone(&ep));
@@ -147,8 +147,8 @@ fn ctl_call<const OBSERVED: bool>(
     file: &Watched,
     op: CtlOp,
     mask: Mask,
-) -> Call {
-    Call::EpollCtl { ep: worker.backend.fd(), op, fd: file.fd, mask, file: file.file }
+) -> Syscall {
+    Syscall::EpollCtl { ep: worker.backend.fd(), op, fd: file.fd, mask, file: file.file }
 }
 
 /// `epoll_ctl` on a file whose state is locked; what the server knows of the registration follows

@@ -9,7 +9,7 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::tap::Handed;
-use crate::event::{Call, CtlOp, Delivery, EdgeLog, Fd, FileId, FileKind, Mask, Nanos, Ret};
+use crate::event::{CtlOp, Delivery, EdgeLog, Fd, FileId, FileKind, Mask, Nanos, Ret, Syscall};
 use crate::kernel::queues;
 use crate::sys;
 
@@ -37,7 +37,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let started = self.start();
         let made = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         let number = ret(&made, |ep| i64::from(ep.0.as_raw_fd()));
-        self.record(Call::EpollCreate, number, started, Handed::None);
+        self.record(Syscall::EpollCreate, number, started, Handed::None);
         made
     }
 
@@ -51,7 +51,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         batch: &mut Vec<Delivery>,
     ) {
         let max = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        let call = Call::EpollWait { ep: Fd(ep.0.as_raw_fd()), max, timeout_ms };
+        let call = Syscall::EpollWait { ep: Fd(ep.0.as_raw_fd()), max, timeout_ms };
         let timeout = EpollTimeout::try_from(timeout_ms).unwrap_or(EpollTimeout::NONE);
         let edge = &self.shared.edge;
         if OBSERVED {
@@ -92,7 +92,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
             self.lane.arrive(file.fd, queues::of(file.fd, file.what));
         }
         let ep_fd = Fd(ep.0.as_raw_fd());
-        let call = Call::EpollCtl { ep: ep_fd, op, fd: file.fd, mask, file: file.file };
+        let call = Syscall::EpollCtl { ep: ep_fd, op, fd: file.fd, mask, file: file.file };
         let flags = EpollFlags::from_bits_retain(mask.0.cast_signed());
         let mut interest = EpollEvent::new(flags, data(file.fd, file.file));
         let started = self.start();

@@ -10,7 +10,7 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::peer;
 use crate::engine::tap::Handed;
-use crate::event::{Call, Fd, FileId, How, Peer};
+use crate::event::{Fd, FileId, How, Peer, Syscall};
 use crate::sys;
 
 fn length(bytes: &[u8]) -> u32 {
@@ -23,7 +23,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         &mut self,
         listener: BorrowedFd<'_>,
     ) -> Result<(OwnedFd, FileId, Peer), Errno> {
-        let call = Call::Accept { fd: Fd(listener.as_raw_fd()) };
+        let call = Syscall::Accept { fd: Fd(listener.as_raw_fd()) };
         let shared = self.shared;
         let _order = lock(&shared.numbers);
         let started = self.start();
@@ -44,7 +44,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
 
     /// `read` of at most what `buffer` has room for.
     pub(crate) fn read(&mut self, file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let call = Call::Read { fd: Fd(file.as_raw_fd()), len: length(buffer) };
+        let call = Syscall::Read { fd: Fd(file.as_raw_fd()), len: length(buffer) };
         let started = self.start();
         let got = read(file, buffer);
         let bytes = buffer.get(..got.unwrap_or(0)).unwrap_or_default();
@@ -55,7 +55,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
 
     /// `send` with `MSG_NOSIGNAL`.
     pub(crate) fn send(&mut self, file: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
-        let call = Call::Send { fd: Fd(file.as_raw_fd()), len: length(bytes) };
+        let call = Syscall::Send { fd: Fd(file.as_raw_fd()), len: length(bytes) };
         let started = self.start();
         let sent = send(file.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL);
         let moved = bytes.get(..sent.unwrap_or(0)).unwrap_or_default();
@@ -71,7 +71,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
 
     /// `shutdown(SHUT_WR)`.
     pub(crate) fn shut_down(&mut self, file: BorrowedFd<'_>) {
-        let call = Call::Shutdown { fd: Fd(file.as_raw_fd()), how: How::Wr };
+        let call = Syscall::Shutdown { fd: Fd(file.as_raw_fd()), how: How::Wr };
         let started = self.start();
         let done = shutdown(file.as_raw_fd(), Shutdown::Write);
         self.record(call, ret(&done, |()| 0), started, Handed::None);
@@ -79,7 +79,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
 
     /// `close`; `before` runs when no other thread can be given the number yet.
     pub(crate) fn close(&mut self, file: OwnedFd, before: impl FnOnce()) {
-        let call = Call::Close { fd: Fd(file.as_raw_fd()) };
+        let call = Syscall::Close { fd: Fd(file.as_raw_fd()) };
         let shared = self.shared;
         let _order = lock(&shared.numbers);
         before();
@@ -90,7 +90,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
 
     /// `dup`; the copy, if there is one.
     pub(crate) fn dup(&mut self, file: BorrowedFd<'_>) -> Option<OwnedFd> {
-        let call = Call::Dup { fd: Fd(file.as_raw_fd()) };
+        let call = Syscall::Dup { fd: Fd(file.as_raw_fd()) };
         let shared = self.shared;
         let _order = lock(&shared.numbers);
         let started = self.start();

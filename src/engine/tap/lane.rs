@@ -7,7 +7,7 @@ use rtrb::Producer;
 
 use super::record::{self, Handed, LONGEST, Record};
 use super::{IDLE, Side};
-use crate::event::{Call, Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Wakeup};
+use crate::event::{Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Syscall, Wakeup};
 use crate::sys::clock::Clock;
 
 /// Once so many records are collected, they go into the ring.
@@ -84,7 +84,7 @@ impl Lane {
     }
 
     /// A call that may sleep: nothing more is pushed until it returns.
-    pub fn enter(&mut self, call: &Call) {
+    pub fn enter(&mut self, call: &Syscall) {
         self.push(record::enter(call));
         self.rest();
     }
@@ -92,7 +92,7 @@ impl Lane {
     /// A call that was made at `started` returned, just now.
     #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
     #[inline(always)]
-    pub fn returned(&mut self, call: &Call, ret: Ret, started: Nanos, handed: Handed<'_>) {
+    pub fn returned(&mut self, call: &Syscall, ret: Ret, started: Nanos, handed: Handed<'_>) {
         let head = record::returned(call, ret);
         match handed {
             Handed::None => self.put_call(head, started),
@@ -149,7 +149,7 @@ impl Lane {
     }
 
     /// The thread is held: nothing more is pushed until it is let go.
-    pub fn park(&mut self, next: &Call) {
+    pub fn park(&mut self, next: &Syscall) {
         self.push(record::park(next));
         self.rest();
     }

@@ -7,8 +7,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::event::{
-    Call, CtlOp, Delivery, EdgeLog, Fd, FileId, HEAD, Head, How, Kind, Mask, Nanos, Output, Pass,
-    Peer, Queues, Ret, SyscallRecord, Wakeup,
+    CtlOp, Delivery, EdgeLog, Fd, FileId, HEAD, Head, How, Kind, Mask, Nanos, Output, Pass, Peer,
+    Queues, Ret, Syscall, SyscallRecord, Wakeup,
 };
 
 /// Thirty-two bytes of an event.
@@ -196,10 +196,10 @@ const MOD_POLLED: u8 = 13;
 /// A header with a call, or the loss of one that the server never makes: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
 #[inline(always)]
-fn with_call(tag: u8, call: &Call) -> Record {
+fn with_call(tag: u8, call: &Syscall) -> Record {
     let (kind, at, [a, b, c]) = match *call {
-        Call::EpollCreate => (CREATE, 0, [0; 3]),
-        Call::EpollCtl { ep, op, fd, mask, file } => {
+        Syscall::EpollCreate => (CREATE, 0, [0; 3]),
+        Syscall::EpollCtl { ep, op, fd, mask, file } => {
             let kind = match op {
                 CtlOp::Add => ADD,
                 CtlOp::Mod => MOD,
@@ -208,55 +208,55 @@ fn with_call(tag: u8, call: &Call) -> Record {
             };
             (kind, number(fd), [number(ep), mask.0, file.0])
         }
-        Call::EpollWait { ep, max, timeout_ms } => {
+        Syscall::EpollWait { ep, max, timeout_ms } => {
             (WAIT, number(ep), [max, timeout_ms.cast_unsigned(), 0])
         }
-        Call::Accept { fd } => (ACCEPT, number(fd), [0; 3]),
-        Call::Read { fd, len } => (READ, number(fd), [len, 0, 0]),
-        Call::Write { fd, len } => (WRITE, number(fd), [len, 0, 0]),
-        Call::Send { fd, len } => (SEND, number(fd), [len, 0, 0]),
-        Call::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
-        Call::Close { fd } => (CLOSE, number(fd), [0; 3]),
-        Call::Dup { fd } => (DUP, number(fd), [0; 3]),
-        Call::Setup(_) | Call::Poll { .. } | Call::Select { .. } => return gap(1),
+        Syscall::Accept { fd } => (ACCEPT, number(fd), [0; 3]),
+        Syscall::Read { fd, len } => (READ, number(fd), [len, 0, 0]),
+        Syscall::Write { fd, len } => (WRITE, number(fd), [len, 0, 0]),
+        Syscall::Send { fd, len } => (SEND, number(fd), [len, 0, 0]),
+        Syscall::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
+        Syscall::Close { fd } => (CLOSE, number(fd), [0; 3]),
+        Syscall::Dup { fd } => (DUP, number(fd), [0; 3]),
+        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
 }
 
-fn call_of(record: &Record) -> Call {
+fn call_of(record: &Record) -> Syscall {
     let [_, _, at, _, _, a, b, c] = record.0;
     let at = fd(at);
-    let ctl = |op| Call::EpollCtl { ep: fd(a), op, fd: at, mask: Mask(b), file: FileId(c) };
+    let ctl = |op| Syscall::EpollCtl { ep: fd(a), op, fd: at, mask: Mask(b), file: FileId(c) };
     match record.flags() {
-        CREATE => Call::EpollCreate,
+        CREATE => Syscall::EpollCreate,
         ADD | ADD_POLLED => ctl(CtlOp::Add),
         MOD | MOD_POLLED => ctl(CtlOp::Mod),
         DEL => ctl(CtlOp::Del),
-        WAIT => Call::EpollWait { ep: at, max: a, timeout_ms: b.cast_signed() },
-        ACCEPT => Call::Accept { fd: at },
-        READ => Call::Read { fd: at, len: a },
-        WRITE => Call::Write { fd: at, len: a },
-        SEND => Call::Send { fd: at, len: a },
+        WAIT => Syscall::EpollWait { ep: at, max: a, timeout_ms: b.cast_signed() },
+        ACCEPT => Syscall::Accept { fd: at },
+        READ => Syscall::Read { fd: at, len: a },
+        WRITE => Syscall::Write { fd: at, len: a },
+        SEND => Syscall::Send { fd: at, len: a },
         SHUTDOWN => {
             let how = match a {
                 0 => How::Rd,
                 1 => How::Wr,
                 _ => How::RdWr,
             };
-            Call::Shutdown { fd: at, how }
+            Syscall::Shutdown { fd: at, how }
         }
-        CLOSE => Call::Close { fd: at },
-        _ => Call::Dup { fd: at },
+        CLOSE => Syscall::Close { fd: at },
+        _ => Syscall::Dup { fd: at },
     }
 }
 
 /// A call that may sleep was entered.
-pub(super) fn enter(call: &Call) -> Record {
+pub(super) fn enter(call: &Syscall) -> Record {
     with_call(ENTER, call)
 }
 
 /// A thread parked before `call`.
-pub(super) fn park(call: &Call) -> Record {
+pub(super) fn park(call: &Syscall) -> Record {
     with_call(PARK, call)
 }
 
@@ -305,7 +305,7 @@ pub(super) fn gap(lost: u64) -> Record {
 /// a word.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
 #[inline(always)]
-pub(super) fn returned(call: &Call, ret: Ret) -> Record {
+pub(super) fn returned(call: &Syscall, ret: Ret) -> Record {
     let mut record = with_call(RETURN, call);
     record.0[RET] = i32::try_from(ret.raw()).unwrap_or(i32::MAX).cast_unsigned();
     record
@@ -514,7 +514,7 @@ mod tests {
     use crate::event::Errno;
 
     #[track_caller]
-    fn check(call: Call, ret: Ret, handed: Handed<'_>, output: &Output) {
+    fn check(call: Syscall, ret: Ret, handed: Handed<'_>, output: &Output) {
         for took in [0, 7, u64::from(LONG) - 1, u64::from(LONG), 1 << 40] {
             let (t, mut records) = (1 << 50, Vec::new());
             let mut head = returned(&call, ret);
@@ -533,36 +533,38 @@ mod tests {
     fn calls_survive_the_ring() {
         let (ep, at, file, mask) = (Fd(5), Fd(7), FileId(9), Mask::IN | Mask::ET);
         let ok = Ret::ok(0);
-        check(Call::EpollCreate, Ret::ok(5), Handed::None, &Output::None);
+        check(Syscall::EpollCreate, Ret::ok(5), Handed::None, &Output::None);
         for op in [CtlOp::Add, CtlOp::Mod, CtlOp::Del] {
-            let call = Call::EpollCtl { ep, op, fd: at, mask, file };
+            let call = Syscall::EpollCtl { ep, op, fd: at, mask, file };
             check(call, Ret::err(Errno::EINVAL), Handed::None, &Output::None);
         }
         for op in [CtlOp::Add, CtlOp::Mod] {
-            let call = Call::EpollCtl { ep, op, fd: at, mask, file };
+            let call = Syscall::EpollCtl { ep, op, fd: at, mask, file };
             let bits = Mask::IN | Mask::RDHUP;
             check(call, ok, Handed::Polled(bits), &Output::Polled(bits));
         }
-        let full = Call::Send { fd: at, len: 3 };
+        let full = Syscall::Send { fd: at, len: 3 };
         check(full, Ret::err(Errno::EAGAIN), Handed::Polled(Mask::EMPTY), &Output::Polled(Mask(0)));
         for how in [How::Rd, How::Wr, How::RdWr] {
-            check(Call::Shutdown { fd: at, how }, ok, Handed::None, &Output::None);
+            check(Syscall::Shutdown { fd: at, how }, ok, Handed::None, &Output::None);
         }
-        for call in [Call::Close { fd: at }, Call::Dup { fd: at }, Call::Write { fd: at, len: 3 }] {
+        for call in
+            [Syscall::Close { fd: at }, Syscall::Dup { fd: at }, Syscall::Write { fd: at, len: 3 }]
+        {
             check(call, ok, Handed::None, &Output::None);
         }
         let bytes: Vec<u8> = (0..100).collect();
-        let read = Call::Read { fd: at, len: 4096 };
+        let read = Syscall::Read { fd: at, len: 4096 };
         for len in [0, 1, 8, 33, 64, 100] {
             let kept = Output::Data(bytes[..len.min(HEAD)].into());
             check(read, Ret::ok(100), Handed::Data(&bytes[..len]), &kept);
-            check(Call::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), &kept);
+            check(Syscall::Send { fd: at, len: 7 }, Ret::ok(7), Handed::Data(&bytes[..len]), &kept);
         }
     }
 
     #[test]
     fn results_of_a_wait_survive_the_ring() {
-        let call = Call::EpollWait { ep: Fd(5), max: 1024, timeout_ms: -1 };
+        let call = Syscall::EpollWait { ep: Fd(5), max: 1024, timeout_ms: -1 };
         for count in [0u32, 1, 2, 3, 1024] {
             let events: Vec<_> = (0..count)
                 .map(|n| Delivery { file: FileId(n), fd: fd(n + 7), mask: Mask::IN })
@@ -595,13 +597,13 @@ mod tests {
         for peer in peers {
             let handed = Handed::Accepted(FileId(4), &peer);
             let output = Output::Accepted { file: FileId(4), peer: peer.clone() };
-            check(Call::Accept { fd: Fd(3) }, Ret::ok(8), handed, &output);
+            check(Syscall::Accept { fd: Fd(3) }, Ret::ok(8), handed, &output);
         }
     }
 
     #[test]
     fn short_events_survive_the_ring() {
-        let call = Call::Read { fd: Fd(7), len: 1 };
+        let call = Syscall::Read { fd: Fd(7), len: 1 };
         let room = Some(true);
         let queues = Queues { unread: Some(1), unsent: None, state: Some(Mask::RDHUP), room };
         let woken =
@@ -633,15 +635,21 @@ mod tests {
     fn turning_to_an_event_travels_with_the_call_that_follows() {
         let (at, file) = (Fd(7), FileId(0));
         let ok = Ret::ok(0);
-        let mut read = returned(&Call::Read { fd: at, len: 1 }, ok);
+        let mut read = returned(&Syscall::Read { fd: at, len: 1 }, ok);
         assert_eq!(read.turned(), None);
         assert!(read.set_turned(at, file));
         assert_eq!(read.turned(), Some((at, file)));
         let others = [
-            Call::Read { fd: Fd(8), len: 1 },
-            Call::EpollWait { ep: at, max: 1, timeout_ms: 0 },
-            Call::EpollCtl { ep: Fd(5), op: CtlOp::Mod, fd: at, mask: Mask::IN, file: FileId(7) },
-            Call::Close { fd: at },
+            Syscall::Read { fd: Fd(8), len: 1 },
+            Syscall::EpollWait { ep: at, max: 1, timeout_ms: 0 },
+            Syscall::EpollCtl {
+                ep: Fd(5),
+                op: CtlOp::Mod,
+                fd: at,
+                mask: Mask::IN,
+                file: FileId(7),
+            },
+            Syscall::Close { fd: at },
         ];
         for call in others {
             let mut head = returned(&call, ok);

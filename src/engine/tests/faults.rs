@@ -60,7 +60,7 @@ fn shutdown_leaves_no_descriptor_and_no_thread() {
         client.read_to_end(&mut rest).expect("end");
         rig.check();
         let closed = rig.seen.iter().filter(
-            |(_, _, k)| matches!(k, Kind::Return(r) if matches!(r.call, Call::Close { .. })),
+            |(_, _, k)| matches!(k, Kind::Return(r) if matches!(r.call, Syscall::Close { .. })),
         );
         assert!(closed.count() > 3);
     }
@@ -107,13 +107,13 @@ fn client_beyond_the_last_descriptor_is_told_and_the_rest_wait() {
         rig.find("refusal", |k| matches!(k, Kind::Refused(Refusal::NoDescriptor)).then_some(()));
         let muted = rig.find("muted listener", |k| match k {
             Kind::Return(SyscallRecord {
-                call: Call::EpollCtl { op: CtlOp::Mod, fd, mask, .. },
+                call: Syscall::EpollCtl { op: CtlOp::Mod, fd, mask, .. },
                 ..
             }) if (*mask - Mask::ET).is_empty() => Some(*fd),
             _ => None,
         });
         rig.find("patient wait", |k| match k {
-            Kind::Enter(Call::EpollWait { timeout_ms: 1000, .. }) => Some(()),
+            Kind::Enter(Syscall::EpollWait { timeout_ms: 1000, .. }) => Some(()),
             _ => None,
         });
         rig.catch_up();

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use crate::engine::doorbell::Doorbell;
 use crate::engine::gate::{Gate, Order, Passage, Verdict};
 use crate::engine::tap::{Tap, channel};
-use crate::event::{Call, Fd, Kind, LaneId, Pass};
+use crate::event::{Fd, Kind, LaneId, Pass, Syscall};
 use crate::sys::clock::Clock;
 
 const T1: LaneId = LaneId(1);
 const LIMIT: Duration = Duration::from_secs(10);
-const READ: Call = Call::Read { fd: Fd(7), len: 1 };
-const WAIT: Call = Call::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
+const READ: Syscall = Syscall::Read { fd: Fd(7), len: 1 };
+const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
 
 /// A thread that makes READ, READ, WAIT, READ, READ, WAIT, ... and tells of each.
 struct Rig {
@@ -58,7 +58,7 @@ impl Rig {
     }
 
     #[track_caller]
-    fn parks(&mut self) -> Call {
+    fn parks(&mut self) -> Syscall {
         let deadline = Instant::now() + LIMIT;
         let mut parked = None;
         while parked.is_none() {

@@ -17,7 +17,7 @@ fn ignored_end_is_reported_again_and_again_until_the_mistake_ends() {
     let fd = rig.accepted();
     drop(client);
     for _ in 0..3 {
-        rig.returned("end", |r| matches!(r.call, Call::Read { .. }) && r.ret == Ret::ok(0));
+        rig.returned("end", |r| matches!(r.call, Syscall::Read { .. }) && r.ret == Ret::ok(0));
     }
     rig.done("mistake ignore-eof off");
     rig.closed(fd);
@@ -33,7 +33,7 @@ fn ignored_end_of_an_edge_is_closed_once_the_mistake_ends() {
     let client = rig.connect();
     let fd = rig.accepted();
     drop(client);
-    rig.returned("end", |r| matches!(r.call, Call::Read { .. }) && r.ret == Ret::ok(0));
+    rig.returned("end", |r| matches!(r.call, Syscall::Read { .. }) && r.ret == Ret::ok(0));
     rig.done("mistake ignore-eof off");
     rig.closed(fd);
     rig.check();
@@ -85,7 +85,8 @@ fn one_accept_an_event_strands_the_rest_of_an_edge() {
     let fd = rig.accepted();
     rig.ctl(CtlOp::Add, fd);
     rig.sleeps();
-    let accepts = |r: &Kind| matches!(r, Kind::Return(r) if matches!(r.call, Call::Accept { .. }));
+    let accepts =
+        |r: &Kind| matches!(r, Kind::Return(r) if matches!(r.call, Syscall::Accept { .. }));
     assert_eq!(rig.seen.iter().filter(|(_, _, k)| accepts(k)).count(), 1);
     rig.check();
 }
@@ -111,7 +112,7 @@ fn timeout_zero_never_sleeps() {
     let mut rig = rig(wrong(Mistake::TimeoutZero));
     for _ in 0..3 {
         rig.returned("empty wait", |r| {
-            matches!(r.call, Call::EpollWait { timeout_ms: 0, .. }) && r.ret == Ret::ok(0)
+            matches!(r.call, Syscall::EpollWait { timeout_ms: 0, .. }) && r.ret == Ret::ok(0)
         });
     }
 }
@@ -153,7 +154,7 @@ fn read_without_bound_takes_all_in_one_turn() {
     rig.done("run");
     let mut total = 0;
     rig.find("end of input", |k| match k {
-        Kind::Return(r) if r.call == (Call::Read { fd, len: 4096 }) => {
+        Kind::Return(r) if r.call == (Syscall::Read { fd, len: 4096 }) => {
             total += r.ret.count().unwrap_or(0);
             (r.ret.errno().is_some() && total > 65_536).then_some(())
         }
@@ -207,7 +208,7 @@ fn read_once_leaves_the_rest_of_an_edge() {
     let fd = rig.accepted();
     rig.ctl(CtlOp::Add, fd);
     client.write_all(b"hello").expect("write");
-    rig.returned("read", |r| r.call == Call::Read { fd, len: 4 } && r.ret == Ret::ok(4));
+    rig.returned("read", |r| r.call == Syscall::Read { fd, len: 4 } && r.ret == Ret::ok(4));
     rig.sleeps();
     let unread = crate::kernel::queues::stream(fd).unread;
     assert_eq!(unread, Some(1), "{}", server_of(&rig));

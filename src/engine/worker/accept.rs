@@ -16,7 +16,7 @@ use crate::engine::lock;
 use crate::engine::serve::{Connection, telnet_layer};
 use crate::engine::table::{State, Watched};
 use crate::event::{
-    AcceptPolicy, Call, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings,
+    AcceptPolicy, Fd, FileId, FileKind, Kind, Mistake, Peer, Refusal, Settings, Syscall,
 };
 use crate::kernel::queues;
 
@@ -36,7 +36,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
         let mut failures = 0;
         loop {
-            self.gate(Call::Accept { fd: listener.fd });
+            self.gate(Syscall::Accept { fd: listener.fd });
             let accepted = {
                 let state = lock(&listener.state);
                 self.accept(&state)
@@ -112,7 +112,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     fn refuse(&mut self, fd: OwnedFd, refusal: Refusal) {
-        self.gate(Call::Close { fd: Fd(fd.as_raw_fd()) });
+        self.gate(Syscall::Close { fd: Fd(fd.as_raw_fd()) });
         self.door.close(fd, || {});
         self.door.tell(Kind::Refused(refusal));
     }
@@ -127,9 +127,9 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
         let refused = lock(&listener.state).flags.refused;
         let spare = if refused { None } else { lock(&self.shared.spare).take() };
         if let Some(spare) = spare {
-            self.gate(Call::Close { fd: Fd(spare.as_raw_fd()) });
+            self.gate(Syscall::Close { fd: Fd(spare.as_raw_fd()) });
             self.door.close(spare, || {});
-            self.gate(Call::Accept { fd: listener.fd });
+            self.gate(Syscall::Accept { fd: listener.fd });
             let accepted = {
                 let mut state = lock(&listener.state);
                 let accepted = self.accept(&state);

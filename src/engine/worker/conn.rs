@@ -16,7 +16,9 @@ use crate::engine::lock;
 use crate::engine::serve::{Connection, Next, Served};
 use crate::engine::shared::COPIES_MAX;
 use crate::engine::table::Watched;
-use crate::event::{Application, Call, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Trigger};
+use crate::event::{
+    Application, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Syscall, Trigger,
+};
 
 /// Bytes that one connection may be read in a turn.
 const TURN_BYTES: usize = 64 * 1024;
@@ -66,7 +68,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
                 ReadPolicy::Drain => ReadPolicy::DEFAULT_BYTES,
                 ReadPolicy::Once(bytes) => bytes.clamp(1, ReadPolicy::MAX_BYTES),
             };
-            self.gate(Call::Read { fd: watched.fd, len });
+            self.gate(Syscall::Read { fd: watched.fd, len });
             let (reading, served) = self.read_once(watched, len, &mut total);
             if let Some(served) = served {
                 self.after_serve(watched, &served);
@@ -154,7 +156,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             if queued == 0 {
                 return true;
             }
-            self.gate(Call::Send { fd: watched.fd, len: queued });
+            self.gate(Syscall::Send { fd: watched.fd, len: queued });
             let mut guard = lock(&watched.state);
             let state = &mut *guard;
             let Some(fd) = &state.fd else { return false };
@@ -223,7 +225,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
 
     /// Ends the server's side of a connection whose answers have all been sent.
     fn say_last_word(&mut self, watched: &Watched) {
-        self.gate(Call::Shutdown { fd: watched.fd, how: How::Wr });
+        self.gate(Syscall::Shutdown { fd: watched.fd, how: How::Wr });
         let mut guard = lock(&watched.state);
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return };
@@ -321,10 +323,10 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
         let shared = self.shared;
         let copy = self.mistake(Mistake::CloseKeepsDup);
         if copy {
-            self.gate(Call::Dup { fd: watched.fd });
+            self.gate(Syscall::Dup { fd: watched.fd });
             self.keep_copy(watched);
         }
-        self.gate(Call::Close { fd: watched.fd });
+        self.gate(Syscall::Close { fd: watched.fd });
         {
             let mut state = lock(&watched.state);
             let Some(fd) = state.fd.take() else { return };

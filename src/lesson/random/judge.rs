@@ -6,7 +6,7 @@ use crate::lesson::case::Case;
 #[cfg(test)]
 use crate::lesson::run::Observed;
 use crate::lesson::run::{RunError, Runner};
-use crate::model::Machine;
+use crate::sim::KernelModel;
 
 use super::rehearsal::Rehearsal;
 
@@ -31,7 +31,7 @@ pub(super) enum Verdict {
 }
 
 /// Runs a sequence on the kernel beside `machine`, up to the first difference.
-pub(super) fn on_kernel(case: &Case, machine: Machine) -> Verdict {
+pub(super) fn on_kernel(case: &Case, machine: KernelModel) -> Verdict {
     let lean = Case { steps: Vec::new(), ..case.clone() };
     let mut runner = match Runner::start_with(lean, machine) {
         Ok((runner, _)) => runner,
@@ -39,7 +39,7 @@ pub(super) fn on_kernel(case: &Case, machine: Machine) -> Verdict {
         Err(error) => return Verdict::Differs(failed(0, &error)),
     };
     let begun = Instant::now();
-    let mut mute = (!case.threads().is_empty()).then(|| rehearsal(case, Machine::new()));
+    let mut mute = (!case.threads().is_empty()).then(|| rehearsal(case, KernelModel::new()));
     for (at, step) in case.steps.iter().enumerate() {
         if let Some(mute) = &mut mute {
             mute.pass_over(&step.action);
@@ -83,13 +83,13 @@ fn failed(step: usize, error: &RunError) -> Difference {
 
 /// What the model alone shows after each step.
 #[cfg(test)]
-pub(super) fn on_model(case: &Case, machine: Machine) -> Vec<Observed> {
+pub(super) fn on_model(case: &Case, machine: KernelModel) -> Vec<Observed> {
     let mut stage = rehearsal(case, machine);
     case.steps.iter().map(|step| stage.play(&step.action)).collect()
 }
 
 /// A rehearsal with the actors of a case.
-fn rehearsal(case: &Case, machine: Machine) -> Rehearsal {
+fn rehearsal(case: &Case, machine: KernelModel) -> Rehearsal {
     let mut stage = Rehearsal::new(machine);
     for actor in &case.actors {
         // One that cannot be made is missing on both sides.

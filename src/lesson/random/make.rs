@@ -8,7 +8,7 @@ mod begin;
 mod choose;
 
 use crate::lesson::case::{Action, Actor, Case, Level, Need, Step};
-use crate::model::Machine;
+use crate::sim::KernelModel;
 
 use super::dice::Dice;
 use super::rehearsal::Rehearsal;
@@ -54,7 +54,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
     let mut maker = Maker {
         sort: dice.weigh(sorts).unwrap_or(Sort::Alone),
         dice,
-        stage: Rehearsal::new(Machine::new()),
+        stage: Rehearsal::new(KernelModel::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         tower: false,
         made: 0,

@@ -12,8 +12,8 @@ use crate::lesson::case::{
 };
 use crate::lesson::run::{NO_OPERATION, Observed};
 #[cfg(test)]
-use crate::model::{InstanceView, WatchView};
-use crate::model::{Machine, Place, Reported, Woke};
+use crate::sim::{InstanceView, WatchView};
+use crate::sim::{KernelModel, Place, Reported, Woke};
 use waiting::polled;
 
 /// SO_SNDBUF of an AF_UNIX socket that nobody changed (net.core.wmem_default, socket(7)).
@@ -44,7 +44,7 @@ struct Sleeper {
 /// A case on the model alone.
 #[derive(Clone, Debug)]
 pub(super) struct Rehearsal {
-    pub(super) machine: Machine,
+    pub(super) machine: KernelModel,
     now: Nanos,
     numbers: BTreeMap<Label, Fd>,
     open: BTreeMap<Fd, Label>,
@@ -59,7 +59,7 @@ pub(super) struct Rehearsal {
 }
 
 impl Rehearsal {
-    pub(super) fn new(machine: Machine) -> Self {
+    pub(super) fn new(machine: KernelModel) -> Self {
         Self {
             machine,
             now: Nanos(0),

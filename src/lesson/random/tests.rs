@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::lesson::case::{Action, Case, Expect, Outcome, Seen};
 use crate::lesson::catalog;
 use crate::lesson::run::Observed;
-use crate::model::{Flaw, Machine};
+use crate::sim::{Flaw, KernelModel};
 
 use super::{judge, make, shrink};
 use crate::lesson::{parse, to_toml};
@@ -38,7 +38,7 @@ fn differs(expect: &Expect, seen: &Observed) -> Option<String> {
 #[test]
 fn the_model_alone_shows_what_every_file_says() {
     for case in cases() {
-        let seen = judge::on_model(&case, Machine::new());
+        let seen = judge::on_model(&case, KernelModel::new());
         for (step, seen) in case.steps.iter().zip(&seen) {
             let wrong = differs(&step.expect, seen);
             assert_eq!(wrong, None, "{} line {}", case.id, step.line);
@@ -49,7 +49,7 @@ fn the_model_alone_shows_what_every_file_says() {
 /// The first of the cases in which the error shows.
 fn noticed(flaw: Flaw, cases: &[(Case, Vec<Observed>)]) -> Option<&str> {
     let shows = |(case, seen): &&(Case, Vec<Observed>)| {
-        judge::on_model(case, Machine::new().with_flaw(flaw)) != *seen
+        judge::on_model(case, KernelModel::new().with_flaw(flaw)) != *seen
     };
     cases.iter().find(shows).map(|(case, _)| case.id.as_str())
 }
@@ -57,7 +57,7 @@ fn noticed(flaw: Flaw, cases: &[(Case, Vec<Observed>)]) -> Option<&str> {
 #[test]
 fn every_deliberate_error_is_noticed() {
     let played = |case: Case| {
-        let seen = judge::on_model(&case, Machine::new());
+        let seen = judge::on_model(&case, KernelModel::new());
         (case, seen)
     };
     let files: Vec<_> = cases().into_iter().map(played).collect();
@@ -77,8 +77,8 @@ fn every_deliberate_error_is_noticed() {
 #[test]
 fn what_differs_is_shrunk_to_the_steps_that_matter() {
     let differs = |case: &Case| {
-        let flawed = Machine::new().with_flaw(Flaw::EventfdZeroIsSilent);
-        judge::on_model(case, Machine::new()) != judge::on_model(case, flawed)
+        let flawed = KernelModel::new().with_flaw(Flaw::EventfdZeroIsSilent);
+        judge::on_model(case, KernelModel::new()) != judge::on_model(case, flawed)
     };
     let long = (0..SEQUENCES).map(|seed| make::sequence(seed, false)).find(|case| differs(case));
     let long = long.expect("one of them notices");
@@ -108,7 +108,7 @@ fn random_sequences_come_upon_everything() {
     let mut found: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..SEQUENCES {
         let case = make::sequence(seed, seed.is_multiple_of(4));
-        for (step, seen) in case.steps.iter().zip(judge::on_model(&case, Machine::new())) {
+        for (step, seen) in case.steps.iter().zip(judge::on_model(&case, KernelModel::new())) {
             let word = step.action.word();
             let how = match (&seen.ret, &seen.events) {
                 (Some(Outcome::Errno(errno)), _) | (_, Some(Seen::Errno(errno))) => {

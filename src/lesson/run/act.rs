@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{Call, CtlOp, Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Output, Ret};
+use crate::event::{
+    CtlOp, Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Output, Ret, Syscall,
+};
 use crate::lesson::case::{Action, FdArg, Label, Outcome, Way, Who};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Job};
-use crate::model::Machine;
+use crate::sim::KernelModel;
 
 use super::step::Doing;
 use super::{RunError, Runner};
@@ -154,14 +156,14 @@ impl Runner {
         self.counters.call(kernel.err());
         let model = self.machine.ctl(e, op, f, mask, data);
         let file = self.stage.table().file_at(f).map_or(FileId(0), |file| file.id);
-        let call = Call::EpollCtl { ep: e, op, fd: f, mask, file };
+        let call = Syscall::EpollCtl { ep: e, op, fd: f, mask, file };
         doing.returned(lane, call, &done, ret(kernel), Output::None);
         doing.result(outcome(kernel), outcome(model.map(|()| 0)));
         Ok(())
     }
 
     /// Whether the model says that the action would wait for a harvest that is held.
-    pub(super) fn would_wait(&self, model: &mut Machine, action: &Action) -> bool {
+    pub(super) fn would_wait(&self, model: &mut KernelModel, action: &Action) -> bool {
         let fd = |arg: &FdArg| self.stage.table().number(arg);
         let waits = |result: Result<(), Errno>| result == Err(Errno::EDEADLK);
         match action {

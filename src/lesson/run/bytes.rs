@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Call, Errno, Fd, FileKind, LaneId, Mask, Nanos, Output};
+use crate::event::{Errno, Fd, FileKind, LaneId, Mask, Nanos, Output, Syscall};
 use crate::lesson::case::{Amount, Counter, FdArg, Outcome, Who};
 use crate::lesson::stage::job::{Answer, Job};
 use crate::sys::number::PollSet;
@@ -43,7 +43,7 @@ impl Runner {
             Ok((count, head)) => (Ok(*count), Output::Data(head.clone())),
             Err(errno) => (Err(*errno), Output::None),
         };
-        doing.returned(lane, Call::Read { fd, len: n }, &done, ret(count), output);
+        doing.returned(lane, Syscall::Read { fd, len: n }, &done, ret(count), output);
         Ok(value)
     }
 
@@ -87,7 +87,7 @@ impl Runner {
         };
         let all = count.is_ok_and(|count| count == u64::from(len));
         self.stage.wrote(fd, count.unwrap_or(0), all);
-        doing.returned(lane, Call::Write { fd, len }, &done, ret(count), output);
+        doing.returned(lane, Syscall::Write { fd, len }, &done, ret(count), output);
         Ok(count)
     }
 

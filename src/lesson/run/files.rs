@@ -1,14 +1,14 @@
 //! Calls on files that do not wait: reading and writing, opening and closing, connecting.
 
 use crate::event::{
-    Call, Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SocketOption,
+    Errno, Fd, FileKind, How, Kind, LaneId, Nanos, Output, Peer, Ret, SocketOption, Syscall,
     SyscallRecord,
 };
 use crate::lesson::case::{Actor, ActorKind, Counter, FdArg, Label, SockOpt, Target, Who};
 use crate::lesson::stage::files::buffer;
 use crate::lesson::stage::job::Answer;
 use crate::lesson::stage::{MAIN, NewFd};
-use crate::model::Place;
+use crate::sim::Place;
 
 use super::act::{outcome, ret, strange};
 use super::step::Doing;
@@ -126,7 +126,7 @@ impl Runner {
             Ok(new) => Output::Accepted { file: new.file, peer: Peer::Unknown },
             Err(_) => Output::None,
         };
-        doing.returned(lane, Call::Accept { fd: listener }, &done, ret(value), output);
+        doing.returned(lane, Syscall::Accept { fd: listener }, &done, ret(value), output);
         if let Ok(NewFd { label, fd, file, what }) = new {
             let open = Kind::Open { fd, file, what, name: label.as_str().into() };
             doing.tell(done.ended, LaneId::TOOL, open);
@@ -160,7 +160,7 @@ impl Runner {
             doing.found.both(|| format!("the number of {name}"), copy, &at, text);
         }
         let value = copy.map(|fd| u64::from(fd.0.unsigned_abs()));
-        told(doing, MAIN, Call::Dup { fd: of }, (started, ended), ret(value));
+        told(doing, MAIN, Syscall::Dup { fd: of }, (started, ended), ret(value));
         doing.result(outcome(value.map(|_| 0)), outcome(model.map(|()| 0)));
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Runner {
         self.counters.call(kernel.err());
         self.see_flow(number)?;
         let model = if reset { self.machine.reset(number) } else { self.machine.close(number) };
-        doing.returned(lane, Call::Close { fd: number }, &done, ret(kernel), Output::None);
+        doing.returned(lane, Syscall::Close { fd: number }, &done, ret(kernel), Output::None);
         doing.result(outcome(kernel), outcome(model.map(|()| 0)));
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Runner {
         self.counters.call(kernel.err());
         self.see_flow(number)?;
         let model = self.machine.shutdown(number, how).map(|()| 0);
-        let call = Call::Shutdown { fd: number, how };
+        let call = Syscall::Shutdown { fd: number, how };
         told(doing, MAIN, call, (started, ended), ret(kernel));
         doing.result(outcome(kernel), outcome(model));
         Ok(())
@@ -319,7 +319,7 @@ impl Runner {
 pub(super) fn told(
     doing: &mut Doing,
     lane: LaneId,
-    call: Call,
+    call: Syscall,
     (started, ended): (Nanos, Nanos),
     ret: Ret,
 ) {

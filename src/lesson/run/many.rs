@@ -1,6 +1,6 @@
 //! Actions that are many calls: repeats, measurements; and the limit of descriptors.
 
-use crate::event::{Call, Kind, Nanos, Ret, Setup};
+use crate::event::{Kind, Nanos, Ret, Setup, Syscall};
 use crate::lesson::case::{Action, Counter, Label, Outcome, Run};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Done, Query, Ready};
@@ -85,7 +85,7 @@ impl Runner {
             Run::Wait(wait) => {
                 let ep = self.stage.number(&wait.ep)?;
                 let max = u32::try_from(wait.max).unwrap_or(0);
-                let call = Call::EpollWait { ep, max, timeout_ms: 0 };
+                let call = Syscall::EpollWait { ep, max, timeout_ms: 0 };
                 (Query::Wait { ep, max: wait.max }, Sleeping { call, labels: Vec::new() })
             }
             Run::Scan(way, scan) => self.scan_query(*way, scan)?,
@@ -132,7 +132,7 @@ impl Runner {
         told(
             doing,
             MAIN,
-            Call::Setup(Setup::Setrlimit { soft }),
+            Syscall::Setup(Setup::Setrlimit { soft }),
             (started, self.now()),
             Ret::ok(0),
         );

@@ -1,7 +1,7 @@
 //! Where the ready lists, the overflow lists and the sleepers of the epoll instances come from.
 
 use crate::event::ListSource;
-use crate::model::InstanceView;
+use crate::sim::InstanceView;
 
 /// The lists of one instance, each registration by its `epoll_event.data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

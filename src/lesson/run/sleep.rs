@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::event::{
-    Call, Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, PollFd, PollSet,
-    Ret, Setup,
+    Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, PollFd, PollSet, Ret,
+    Setup, Syscall,
 };
 use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Done, Job, Query};
-use crate::model::{Reported, Way, Woke};
+use crate::sim::{Reported, Way, Woke};
 
 use super::act::{outcome, strange};
 use super::files::told;
@@ -20,18 +20,18 @@ use super::{RunError, Runner, Sleeper};
 /// The call in which a thread sleeps, and of poll or select the labels of its descriptors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sleeping {
-    pub(super) call: Call,
+    pub(super) call: Syscall,
     pub(super) labels: Vec<(Fd, Label)>,
 }
 
 impl Sleeping {
-    fn wait(call: Call) -> Self {
+    fn wait(call: Syscall) -> Self {
         Self { call, labels: Vec::new() }
     }
 
     /// Whether it is a wait for an epoll instance.
     fn is_wait(&self) -> bool {
-        matches!(self.call, Call::EpollWait { .. })
+        matches!(self.call, Syscall::EpollWait { .. })
     }
 }
 
@@ -52,7 +52,7 @@ impl Runner {
     pub(super) fn wait(&mut self, doing: &mut Doing, wait: &Wait) -> Result<(), RunError> {
         let ep = self.stage.number(&wait.ep)?;
         let max = wait.max;
-        let call = Call::EpollWait {
+        let call = Syscall::EpollWait {
             ep,
             max: u32::try_from(max).unwrap_or(0),
             timeout_ms: timeout(wait.timeout),
@@ -91,8 +91,8 @@ impl Runner {
         let set = PollSet::new(fds.iter().map(|(fd, events)| PollFd { fd: *fd, events: *events }));
         let timeout_ms = timeout(scan.timeout);
         let (call, query) = match way {
-            case::Way::Poll => (Call::Poll { set, timeout_ms }, Query::Poll(fds)),
-            case::Way::Select => (Call::Select { set, timeout_ms }, Query::Select(fds)),
+            case::Way::Poll => (Syscall::Poll { set, timeout_ms }, Query::Poll(fds)),
+            case::Way::Select => (Syscall::Select { set, timeout_ms }, Query::Select(fds)),
         };
         Ok((query, Sleeping { call, labels }))
     }
@@ -218,7 +218,7 @@ impl Runner {
         if self.stage.sleeps(lane) {
             return Err(RunError::Refused(format!("thread {thread} sleeps already")));
         }
-        let call = Call::EpollWait { ep, max, timeout_ms: 0 };
+        let call = Syscall::EpollWait { ep, max, timeout_ms: 0 };
         let since = self.now();
         doing.tell(since, lane, Kind::Enter(call));
         self.stage.freeze(lane, ep, max, at)?;
@@ -249,7 +249,7 @@ impl Runner {
         self.stage.signal(lane);
         self.counters.call(None);
         let tid = self.stage.workers().iter().find(|worker| worker.lane == lane);
-        let call = Call::Setup(Setup::Tgkill { tid: tid.map_or(0, |worker| worker.tid) });
+        let call = Syscall::Setup(Setup::Tgkill { tid: tid.map_or(0, |worker| worker.tid) });
         told(doing, MAIN, call, (started, self.now()), Ret::ok(0));
         self.machine.interrupt(lane);
         doing.came_to(outcome(Ok(0)));

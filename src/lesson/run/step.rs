@@ -1,6 +1,6 @@
 //! A step in progress: what has happened and what was seen so far.
 
-use crate::event::{Call, Kind, LaneId, Nanos, Output, Ret, SyscallRecord};
+use crate::event::{Kind, LaneId, Nanos, Output, Ret, Syscall, SyscallRecord};
 use crate::lesson::case::{Label, Outcome, Seen};
 use crate::lesson::stage::job::Done;
 use crate::lesson::stage::make::Made;
@@ -43,7 +43,7 @@ impl Doing {
     pub(super) fn returned(
         &mut self,
         lane: LaneId,
-        call: Call,
+        call: Syscall,
         done: &Done,
         ret: Ret,
         out: Output,

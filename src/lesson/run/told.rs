@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{
-    Call, FileId, Mask, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey,
+    FileId, Mask, Syscall, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey,
 };
 use crate::kernel::fdinfo::Registration;
 use crate::lesson::case::{Entry, Label};
 use crate::lesson::stage::MAIN;
-use crate::model::{InstanceView, WatchView};
+use crate::sim::{InstanceView, WatchView};
 
 use super::step::Doing;
 use super::{RunError, Runner};
@@ -185,7 +185,7 @@ impl Runner {
                 .sleepers
                 .get(&worker.lane)
                 .map(|sleeper| sleeper.call.call)
-                .filter(|call| !matches!(call, Call::EpollWait { .. })),
+                .filter(|call| !matches!(call, Syscall::EpollWait { .. })),
         });
         std::iter::once(main).chain(workers).collect()
     }

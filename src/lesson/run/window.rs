@@ -5,7 +5,7 @@
 
 use crate::event::{Errno, Fd, FileId, FileKind};
 use crate::lesson::case::Action;
-use crate::model::Flow;
+use crate::sim::Flow;
 
 use super::{RunError, Runner};
 

@@ -6,7 +6,7 @@ use nix::libc;
 
 use crate::event::{Errno, Fd, HEAD, Head, Mask, Nanos};
 
-use crate::model::Reported;
+use crate::sim::Reported;
 use crate::sys::clock::Clock;
 use crate::sys::fault::HeldBuffer;
 use crate::sys::number::{self, EventRoom, PollSet, SelectSet};

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::{Fd, FileId};
-use crate::model::{Flow, Over};
+use crate::sim::{Flow, Over};
 use crate::sys::descriptor::unread_bytes;
 use crate::sys::socket::{self, TcpInfo};
 

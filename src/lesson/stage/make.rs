@@ -20,8 +20,8 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use nix::unistd::pipe2;
 
 use crate::event::{
-    Call, Domain, Errno, Fd, FileKind, Nanos, OpenPath, Output, Ret, Setup, SocketOption,
-    SocketType,
+    Domain, Errno, Fd, FileKind, Nanos, OpenPath, Output, Ret, Setup, SocketOption, SocketType,
+    Syscall,
 };
 use crate::lesson::case::ActorKind;
 use crate::sys::clock::Clock;
@@ -33,7 +33,7 @@ use super::job::errno;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     /// The call with its arguments.
-    pub(crate) call: Call,
+    pub(crate) call: Syscall,
     /// Its result.
     pub(crate) ret: Ret,
     /// What it handed over.
@@ -61,7 +61,7 @@ impl Maker {
     /// Makes a call and writes it down; `value` says what it returned, and what it handed over.
     pub(crate) fn call<T>(
         &mut self,
-        call: Call,
+        call: Syscall,
         make: impl FnOnce() -> nix::Result<T>,
         value: impl FnOnce(&T) -> (i64, Output),
     ) -> Result<T, Errno> {
@@ -102,16 +102,16 @@ impl Maker {
 
     fn epoll(&mut self) -> Ends {
         let flags = EpollCreateFlags::EPOLL_CLOEXEC;
-        let ep = self.call(Call::EpollCreate, || Epoll::new(flags).map(|ep| ep.0), number)?;
+        let ep = self.call(Syscall::EpollCreate, || Epoll::new(flags).map(|ep| ep.0), number)?;
         Ok(vec![(ep, FileKind::Epoll)])
     }
 
     fn pipe(&mut self, size: u32) -> Ends {
         let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let (r, w) = self.call(Call::Setup(Setup::Pipe), || pipe2(flags), two)?;
+        let (r, w) = self.call(Syscall::Setup(Setup::Pipe), || pipe2(flags), two)?;
         if size != DEFAULT_PIPE {
             let wanted = i32::try_from(size).unwrap_or(i32::MAX);
-            let call = Call::Setup(Setup::SetPipeSize { fd: Fd(w.as_raw_fd()), bytes: size });
+            let call = Syscall::Setup(Setup::SetPipeSize { fd: Fd(w.as_raw_fd()), bytes: size });
             let got = |got: &i32| (i64::from(*got), Output::None);
             self.call(call, || fcntl(&w, FcntlArg::F_SETPIPE_SZ(wanted)), got)?;
         }
@@ -122,7 +122,7 @@ impl Maker {
         let mut flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         flags.set(EfdFlags::EFD_SEMAPHORE, semaphore);
         let fd = self.call(
-            Call::Setup(Setup::Eventfd { initval: value, semaphore }),
+            Syscall::Setup(Setup::Eventfd { initval: value, semaphore }),
             || EventFd::from_value_and_flags(value, flags).map(OwnedFd::from),
             number,
         )?;
@@ -132,7 +132,7 @@ impl Maker {
     fn timerfd(&mut self) -> Ends {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let fd = self.call(
-            Call::Setup(Setup::TimerfdCreate),
+            Syscall::Setup(Setup::TimerfdCreate),
             || TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map(OwnedFd::from),
             number,
         )?;
@@ -142,7 +142,7 @@ impl Maker {
     fn pair(&mut self, kind: SocketType, what: FileKind, sndbuf: Option<u32>) -> Ends {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let (a, b) = self.call(
-            Call::Setup(Setup::Socketpair { kind }),
+            Syscall::Setup(Setup::Socketpair { kind }),
             || socketpair(AddressFamily::Unix, sock_type(kind), None, flags),
             two,
         )?;
@@ -159,7 +159,7 @@ impl Maker {
     /// # Errors
     /// What setsockopt(2) lists.
     pub(crate) fn set_option(&mut self, fd: Fd, option: SocketOption) -> Result<(), Errno> {
-        self.call(Call::Setup(Setup::Setsockopt { fd, option }), || set(fd, option), nothing)
+        self.call(Syscall::Setup(Setup::Setsockopt { fd, option }), || set(fd, option), nothing)
     }
 
     /// What is written to a TCP socket leaves at once: else a small write would wait until the one
@@ -173,7 +173,7 @@ impl Maker {
     fn socket(&mut self, kind: SocketType) -> Result<OwnedFd, Errno> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         self.call(
-            Call::Setup(Setup::Socket { domain: Domain::Inet, kind }),
+            Syscall::Setup(Setup::Socket { domain: Domain::Inet, kind }),
             || socket(AddressFamily::Inet, sock_type(kind), flags, None),
             number,
         )
@@ -182,7 +182,7 @@ impl Maker {
     /// Binds to a free port of the loopback address.
     fn bind(&mut self, fd: &OwnedFd) -> Result<(), Errno> {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-        let call = Call::Setup(Setup::Bind { fd: Fd(fd.as_raw_fd()), address });
+        let call = Syscall::Setup(Setup::Bind { fd: Fd(fd.as_raw_fd()), address });
         self.call(call, || bind(fd.as_raw_fd(), &SockaddrIn::from(address)), nothing)
     }
 
@@ -190,7 +190,7 @@ impl Maker {
         let fd = self.tcp()?;
         self.bind(&fd)?;
         let length = i32::try_from(backlog).ok().and_then(|n| Backlog::new(n).ok());
-        let call = Call::Setup(Setup::Listen { fd: Fd(fd.as_raw_fd()), backlog });
+        let call = Syscall::Setup(Setup::Listen { fd: Fd(fd.as_raw_fd()), backlog });
         self.call(call, || listen(&fd, length.unwrap_or(Backlog::MAXCONN)), nothing)?;
         Ok(vec![(fd, FileKind::Listener)])
     }
@@ -211,20 +211,20 @@ impl Maker {
     /// # Errors
     /// What connect(2) lists: EINPROGRESS is the ordinary result for TCP.
     pub(crate) fn connect(&mut self, fd: Fd, address: SocketAddrV4) -> Result<(), Errno> {
-        let call = Call::Setup(Setup::Connect { fd, address });
+        let call = Syscall::Setup(Setup::Connect { fd, address });
         self.call(call, || connect(fd.0, &SockaddrIn::from(address)), nothing)
     }
 
     fn file(&mut self) -> Ends {
         let make = || memfd_create("file", MFdFlags::MFD_CLOEXEC);
-        let fd = self.call(Call::Setup(Setup::MemfdCreate), make, number)?;
+        let fd = self.call(Syscall::Setup(Setup::MemfdCreate), make, number)?;
         Ok(vec![(fd, FileKind::Plain)])
     }
 
     fn opened(&mut self, path: OpenPath, flags: OFlag) -> Ends {
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let make = || open(path.path(), flags, Mode::empty());
-        let fd = self.call(Call::Setup(Setup::Open { path }), make, number)?;
+        let fd = self.call(Syscall::Setup(Setup::Open { path }), make, number)?;
         Ok(vec![(fd, FileKind::Plain)])
     }
 
@@ -235,7 +235,7 @@ impl Maker {
     pub(crate) fn arm(&mut self, fd: Fd, first_ms: u32, interval_ms: u32) -> Result<(), Errno> {
         let time = |ms: u32| Duration::from_millis(ms.into());
         self.call(
-            Call::Setup(Setup::TimerfdSettime { fd, first_ms, interval_ms }),
+            Syscall::Setup(Setup::TimerfdSettime { fd, first_ms, interval_ms }),
             || crate::sys::timer::arm(fd.0, time(first_ms), time(interval_ms)),
             nothing,
         )

@@ -1,11 +1,12 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    Call, CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, SyscallRecord, WatchKey,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, SyscallRecord,
+    WatchKey,
 };
 
 use super::ledger::{About, Shown};
-use super::{FindingKind, Findings, sentence};
+use super::{Evidence, FindingKind, Findings};
 use crate::model::World;
 
 /// What the detectors remember of an open file.
@@ -104,7 +105,7 @@ impl Findings {
     pub(super) fn detect(&mut self, event: &Event, world: &World) {
         match &event.kind {
             Kind::Return(record) => self.returned(event, record, world),
-            Kind::Enter(Call::EpollWait { timeout_ms, .. }) => {
+            Kind::Enter(Syscall::EpollWait { timeout_ms, .. }) => {
                 if *timeout_ms != 0 {
                     self.sleeps(event.lane);
                 }
@@ -151,15 +152,15 @@ impl Findings {
     fn returned(&mut self, event: &Event, record: &SyscallRecord, world: &World) {
         let ret = record.ret;
         match record.call {
-            Call::EpollWait { timeout_ms, .. } => self.waited(event, record, timeout_ms, world),
-            Call::Accept { fd } => self.accepted(fd, event, record, world),
-            Call::Read { fd, .. } => self.read(fd, event, record, world),
-            Call::Write { fd, .. } | Call::Send { fd, .. } if ret.value() > Some(0) => {
+            Syscall::EpollWait { timeout_ms, .. } => self.waited(event, record, timeout_ms, world),
+            Syscall::Accept { fd } => self.accepted(fd, event, record, world),
+            Syscall::Read { fd, .. } => self.read(fd, event, record, world),
+            Syscall::Write { fd, .. } | Syscall::Send { fd, .. } if ret.value() > Some(0) => {
                 if let Some(file) = world.fds.get(&fd) {
                     self.progress(*file);
                 }
             }
-            Call::EpollCtl { op, fd, file, .. } if ret.value().is_some() => {
+            Syscall::EpollCtl { op, fd, file, .. } if ret.value().is_some() => {
                 let entry = world.instance.interest.get(WatchKey { fd, file });
                 let rearmed = op == CtlOp::Mod && entry.is_some_and(|e| e.mask.has(Mask::ONESHOT));
                 if !rearmed {
@@ -173,8 +174,8 @@ impl Findings {
                 self.check_left(file, event, world);
                 self.check_ghost(file, world);
             }
-            Call::Close { fd } if ret.value().is_some() => self.closed(fd, event, world),
-            Call::Dup { fd } => {
+            Syscall::Close { fd } if ret.value().is_some() => self.closed(fd, event, world),
+            Syscall::Dup { fd } => {
                 if let (Some(copy), Some(file)) = (ret.fd(), world.fds.get(&fd)) {
                     self.name(copy, *file, world);
                 }
@@ -196,7 +197,7 @@ impl Findings {
     fn closed(&mut self, fd: Fd, event: &Event, world: &World) {
         for entry in world.instance.interest.by_fd(fd).filter(|e| world.is_ghost(e.key)) {
             let key = entry.key;
-            self.see(FindingKind::Ghost, key, event, |_| sentence::ghost(world, key));
+            self.see(FindingKind::Ghost, key, event, |_| Evidence::outlived(world, key));
         }
         if let Some(file) = self.numbers.remove(&fd) {
             if is_gone(file, world) {
@@ -221,11 +222,11 @@ impl Findings {
         kind: FindingKind,
         key: WatchKey,
         event: &Event,
-        sentence: impl FnOnce(u64) -> String,
+        evidence: impl FnOnce(u64) -> Evidence,
     ) {
         self.state(key.file, key.fd).active |= 1 << kind as u16;
         let shown = Shown { fd: Some(key.fd), lane: None };
-        self.ledger.see(About::file(kind, key.file), shown, event, sentence);
+        self.ledger.see(About::file(kind, key.file), shown, event, evidence);
     }
 
     pub(super) fn end(&mut self, kind: FindingKind, file: FileId) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, Fd, FileId, LaneId, Nanos};
 
-use super::{Finding, FindingKind, Findings};
+use super::{Evidence, Finding, FindingKind, Findings};
 
 /// What a finding is about: one entry of the list for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,14 +66,14 @@ impl Ledger {
         self.index.get(&about).and_then(|i| self.list.get(*i)).is_some_and(|f| f.active)
     }
 
-    /// Notes one more sight. The sentence is made when the finding begins, begins again, and at
-    /// each doubling of its count, which goes into it.
+    /// Notes one more sight. What is seen is kept when the finding begins, begins again, and at
+    /// each doubling of its count, which is part of it.
     pub(super) fn see(
         &mut self,
         about: About,
         shown: Shown,
         event: &Event,
-        sentence: impl FnOnce(u64) -> String,
+        evidence: impl FnOnce(u64) -> Evidence,
     ) {
         let at = (event.seq, event.t);
         if is_instant(about.kind) {
@@ -85,7 +85,7 @@ impl Ledger {
             if !finding.active || finding.count.is_power_of_two() {
                 finding.active = true;
                 (finding.fd, finding.lane) = (shown.fd, shown.lane);
-                finding.sentence = sentence(finding.count);
+                finding.evidence = evidence(finding.count);
             }
             return;
         }
@@ -101,7 +101,7 @@ impl Ledger {
             last: at,
             count: 1,
             active: true,
-            sentence: sentence(1),
+            evidence: evidence(1),
         });
     }
 

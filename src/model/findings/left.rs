@@ -7,7 +7,7 @@ use crate::event::{
 
 use super::detect::FileState;
 use super::ledger::{About, Shown};
-use super::{FindingKind, Findings, sentence};
+use super::{Evidence, FindingKind, Findings};
 use crate::model::{InterestEntry, OpenFile, World};
 
 /// Empty returns in a row of `epoll_wait` with timeout 0 that make a spin.
@@ -49,7 +49,7 @@ impl Findings {
             let about = About::lane(FindingKind::TimeoutZeroSpin, event.lane);
             let shown = Shown { fd: world.instance.fd, lane: Some(event.lane) };
             let lane = event.lane;
-            self.ledger.see(about, shown, event, |n| sentence::timeout_zero(lane, n));
+            self.ledger.see(about, shown, event, |n| Evidence::TimeoutZero { lane, times: n + 63 });
         }
     }
 
@@ -103,7 +103,7 @@ impl Findings {
         if let Some(kind) = found
             && !self.ledger.is_active(About::file(kind, file))
         {
-            self.see(kind, key, event, |_| sentence::left(world, kind, key));
+            self.see(kind, key, event, |_| Evidence::left(world, key));
         }
     }
 

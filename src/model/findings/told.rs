@@ -8,7 +8,7 @@ use crate::event::{
 use super::detect::FileState;
 use super::ledger::{About, Shown};
 use super::left::LEFT;
-use super::{FindingKind, Findings, sentence};
+use super::{Evidence, FindingKind, Findings, WatchIdentity};
 use crate::model::{InterestEntry, Progress, World};
 
 /// Deliveries, or failed accepts, in a row without progress that make a spin.
@@ -50,11 +50,11 @@ impl Findings {
         {
             let mask = delivery.mask;
             self.see(kind, key, event, |n| {
-                sentence::spin(world, kind, key, mask, n.saturating_add(u64::from(SPIN) - 1))
+                Evidence::spin(world, key, mask, n.saturating_add(u64::from(SPIN) - 1))
             });
         }
         if self.files.get(&key.file).is_some_and(|state| state.may(FindingKind::Ghost)) {
-            self.see(FindingKind::Ghost, key, event, |_| sentence::ghost(world, key));
+            self.see(FindingKind::Ghost, key, event, |_| Evidence::outlived(world, key));
         }
     }
 
@@ -85,7 +85,7 @@ impl Findings {
             state.emfile = state.emfile.saturating_add(1);
             if state.emfile >= SPIN && edge == Some(Trigger::Level) {
                 self.see(FindingKind::EmfileSpin, key, event, |n| {
-                    sentence::emfile_spin(world, key, n.saturating_add(u64::from(SPIN) - 1))
+                    Evidence::emfile(world, key, n.saturating_add(u64::from(SPIN) - 1))
                 });
             }
             return;
@@ -154,8 +154,13 @@ impl Findings {
             About::all(FindingKind::ThunderingHerd)
         };
         let shown = Shown { fd: Some(key.fd), lane: Some(event.lane) };
-        let lanes = (taker, event.lane);
-        self.ledger.see(about, shown, event, |n| sentence::herd(world, key, lanes, n));
+        let loser = event.lane;
+        self.ledger.see(about, shown, event, |times| Evidence::Herd {
+            watch: WatchIdentity::of(world, key),
+            taker,
+            loser,
+            times,
+        });
     }
 
     /// Counts the reads of a turn.
@@ -172,8 +177,13 @@ impl Findings {
         }
         if let Some(victim) = starved(world, event.lane, key.file, since) {
             let took = event.t.since(since);
-            self.see(FindingKind::Starving, key, event, |_| {
-                sentence::starving(world, event.lane, key, victim, (reads, took))
+            let lane = event.lane;
+            self.see(FindingKind::Starving, key, event, |_| Evidence::Starving {
+                lane,
+                flooder: WatchIdentity::of(world, key),
+                victim: WatchIdentity::of(world, victim),
+                reads,
+                took,
             });
         }
     }
@@ -182,7 +192,7 @@ impl Findings {
         let about = About::file(FindingKind::StaleEvent, file);
         let shown = Shown { fd: Some(fd), lane: Some(event.lane) };
         let lane = event.lane;
-        self.ledger.see(about, shown, event, |_| sentence::stale(world, lane, fd));
+        self.ledger.see(about, shown, event, |_| Evidence::stale(world, lane, fd));
     }
 }
 

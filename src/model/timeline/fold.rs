@@ -1,7 +1,7 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    Call, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, Output, SyscallRecord, WatchKey,
+    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, Output, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::{Mark, Moment, Span, Timeline, TrackId};
@@ -60,7 +60,7 @@ impl Timeline {
             _ => Moment::Close,
         };
         match (record.call, &record.output) {
-            (Call::EpollWait { ep, .. }, Output::Events { events, .. }) => {
+            (Syscall::EpollWait { ep, .. }, Output::Events { events, .. }) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Report);
                 for delivery in events.iter().filter(|_| is_about(world, ep)) {
                     let key = WatchKey { fd: delivery.fd, file: delivery.file };
@@ -69,21 +69,21 @@ impl Timeline {
                     }
                 }
             }
-            (Call::Accept { fd }, _) => self.both(event, fd, world, moved(Moment::Accept)),
-            (Call::Read { fd, .. }, _) => {
+            (Syscall::Accept { fd }, _) => self.both(event, fd, world, moved(Moment::Accept)),
+            (Syscall::Read { fd, .. }, _) => {
                 let moment = if ret.value() == Some(0) { Moment::End } else { Moment::Read };
                 self.both(event, fd, world, moved(moment));
             }
-            (Call::Write { fd, .. } | Call::Send { fd, .. }, _) => {
+            (Syscall::Write { fd, .. } | Syscall::Send { fd, .. }, _) => {
                 self.both(event, fd, world, moved(Moment::Write));
             }
-            (Call::EpollCtl { ep, op, fd, file, .. }, _) if ret.value().is_some() => {
+            (Syscall::EpollCtl { ep, op, fd, file, .. }, _) if ret.value().is_some() => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Changed);
                 if is_about(world, ep) {
                     self.changed(event, op, WatchKey { fd, file }, world);
                 }
             }
-            (Call::Close { fd }, _) if ret.value().is_some() => self.closed(event, fd, world),
+            (Syscall::Close { fd }, _) if ret.value().is_some() => self.closed(event, fd, world),
             _ => {}
         }
     }

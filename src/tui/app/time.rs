@@ -4,8 +4,8 @@ use super::App;
 use crate::event::{Nanos, Seq};
 use crate::model::{Mark, Track, TrackId};
 use crate::session::Scene;
+use crate::text;
 use crate::tui::action::Step;
-use crate::tui::gloss;
 use crate::tui::ui::{Choice, Hold, Past, Topic};
 
 impl App {
@@ -107,7 +107,7 @@ impl App {
         {
             let world = self.world(scene);
             let mut visit = |event: &crate::event::Event| {
-                if gloss::is_row(event) && self.ui.filter.shows_event(world, event) {
+                if text::is_row(event) && self.ui.filter.shows_event(world, event) {
                     found = Some(event.seq);
                     left -= 1;
                 }
@@ -132,7 +132,7 @@ impl App {
         let mut found = None;
         let first = scene.journal.first().unwrap_or(Seq(1));
         scene.journal.forward_from(first, |event| {
-            let shown = gloss::is_row(event) && self.ui.filter.shows_event(scene.live, event);
+            let shown = text::is_row(event) && self.ui.filter.shows_event(scene.live, event);
             found = shown.then_some(event.seq);
             !shown
         });

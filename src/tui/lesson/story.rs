@@ -8,7 +8,7 @@ use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
 use crate::lesson::quiz::{self, Judge, Reply, Truth, Verdict};
 use crate::model::World;
-use crate::tui::gloss;
+use crate::text;
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::words;
 
@@ -252,7 +252,7 @@ impl Teller<'_> {
     /// A call with its result, in strace's manner.
     fn call(&self, seq: Seq) -> Option<String> {
         let event = self.journal.get(seq)?;
-        let (call, gloss) = gloss::parts(self.world, &event);
+        let (call, gloss) = text::row_parts(self.world, &event);
         let events = event.record().is_some_and(|record| {
             matches!(&record.output, crate::event::Output::Events { events, .. } if !events.is_empty())
         });

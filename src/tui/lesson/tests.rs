@@ -11,8 +11,8 @@ use super::course::{Phase, Score};
 use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
-    Call, CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason,
-    Ret, SyscallRecord,
+    CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret,
+    Syscall, SyscallRecord,
 };
 use crate::journal::Limits;
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
@@ -89,7 +89,7 @@ impl Kernel {
         self.report(kinds, Observed::default())
     }
 
-    fn returned(&mut self, call: Call, ret: Ret) -> Report {
+    fn returned(&mut self, call: Syscall, ret: Ret) -> Report {
         let outcome = match ret.errno() {
             Some(errno) => Outcome::Errno(errno),
             None => Outcome::Value(ret.raw()),
@@ -106,17 +106,17 @@ impl Kernel {
                 self.teller.watch(3, 5, EDGE);
                 let file = Teller::key(5).file;
                 let (ep, fd) = (Fd(3), Fd(5));
-                let call = Call::EpollCtl { ep, op: CtlOp::Add, fd, mask: EDGE, file };
+                let call = Syscall::EpollCtl { ep, op: CtlOp::Add, fd, mask: EDGE, file };
                 self.returned(call, Ret::ok(0))
             }
             Action::Write { .. } => {
                 (self.unread, self.listed) = (self.unread + 1, true);
-                self.returned(Call::Write { fd: Fd(6), len: 1 }, Ret::ok(1))
+                self.returned(Syscall::Write { fd: Fd(6), len: 1 }, Ret::ok(1))
             }
             Action::Wait(_) => self.wait(),
             _ => {
                 self.unread = 0;
-                let call = Call::Read { fd: Fd(5), len: 65_536 };
+                let call = Syscall::Read { fd: Fd(5), len: 65_536 };
                 self.returned(call, Ret::err(Errno::EAGAIN))
             }
         }
@@ -132,7 +132,7 @@ impl Kernel {
         let entry = Entry { label: "p.r".into(), mask };
         let entries = if reports { vec![entry] } else { Vec::new() };
         let seen = Observed { events: Some(Seen::Events(entries)), ..Observed::default() };
-        let call = Call::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
+        let call = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
         let ret = Ret::ok(i64::from(reports));
         let output =
             Output::Events { events: events.into(), log: EdgeLog::Drained, done: Nanos(0) };

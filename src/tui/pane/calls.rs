@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::{CommandPhase, Event, Kind, LaneId, Nanos, View};
 use crate::model::LaneState;
+use crate::text::{self, strace};
 use crate::tui::draw::{Align, Row, cells};
-use crate::tui::gloss;
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -44,7 +44,7 @@ impl Calls<'_> {
         if self.is_dropped() {
             return Vec::new();
         }
-        let shown = |e: &Event| gloss::is_row(e) && ui.filter.shows_event(scene.world, e);
+        let shown = |e: &Event| text::is_row(e) && ui.filter.shows_event(scene.world, e);
         let mut after = Vec::new();
         let mut back = if ui.view == View::Calls { ui.back } else { 0 };
         if ui.past.is_some() && ui.view == View::Calls && back == 0 {
@@ -90,7 +90,7 @@ impl Calls<'_> {
         lanes
             .filter_map(|lane| match &lane.state {
                 LaneState::Asleep(call) => {
-                    Some((lane.id, lane.since, world.spelled(call, world.seq)))
+                    Some((lane.id, lane.since, strace::entered(world, call, world.seq)))
                 }
                 _ => None,
             })
@@ -121,7 +121,7 @@ impl Calls<'_> {
         let lane = if own { world.lane_name(event.lane) } else { String::new() };
         let role = if later { Role::Dim } else { Role::Title };
         row.column(&lane, words::lanes(world), Align::Left, look.style(role));
-        let (call, gloss) = gloss::parts(look.scene.live, event);
+        let (call, gloss) = text::row_parts(look.scene.live, event);
         row.put(&call, look.style(if is_bad(event) { Role::Bad } else { text }));
         if !gloss.is_empty() {
             let role = if event.record().is_some_and(|r| r.ret.errno().is_none()) {

@@ -8,7 +8,9 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::Mistake;
 use crate::model::{Check, Difference, Divergence, Finding};
+use crate::text::{self, Sentence};
 use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::keymap;
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -62,8 +64,12 @@ impl FindingsPane<'_> {
         let when =
             if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
         row.put(&format!("{when}, {times}"), look.style(Role::Dim));
+        let Sentence { text, remedy } = text::finding(finding);
+        if let Some(remedy) = remedy.filter(|_| finding.active) {
+            row.put(&format!(": press {}", keymap::remedy(remedy)), look.style(Role::Text));
+        }
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
-        self.sentence(&finding.sentence, below, buf);
+        self.sentence(&text, below, buf);
     }
 
     fn sentence(&self, text: &str, below: Rect, buf: &mut Buffer) {

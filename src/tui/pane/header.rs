@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 use super::Look;
 use crate::event::{Nanos, ReadPolicy, Seq};
 use crate::model::{Loss, Sync};
+use crate::text;
 use crate::tui::draw::Row;
-use crate::tui::gloss;
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 use crate::tui::ui::{Hold, Past};
@@ -150,7 +150,7 @@ impl Header<'_> {
             let gone = "this event has been dropped from the history: it is shown as it was";
             pieces.push(piece(2, Role::Bad, gone));
         } else {
-            let what = scene.journal.get(past.seq).map(|event| gloss::moment(scene.live, &event));
+            let what = scene.journal.get(past.seq).map(|event| text::moment(scene.live, &event));
             pieces.push(piece(3, Role::Data, what.unwrap_or_default()));
             let begins = scene.journal.begins().unwrap_or(Nanos(0));
             pieces.push(piece(4, Role::Dim, format!("{dot} history back to {begins}")));

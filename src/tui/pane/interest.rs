@@ -208,7 +208,7 @@ fn state(
         (glyphs.handled, "in hand", Role::Handled)
     } else if is_silent(world, entry) {
         (glyphs.idle, "silent", Role::Edge)
-    } else if let Some(word) = file.and_then(|f| words::conn(f.conn)) {
+    } else if let Some(word) = file.and_then(|f| crate::text::connection_state(f.conn)) {
         let carried = file.is_some_and(|f| f.conn == ConnState::Carried);
         (glyphs.idle, word, if carried { Role::Handled } else { Role::Text })
     } else if file.is_some_and(OpenFile::ended) {

@@ -6,7 +6,8 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{LaneId, ListSource, WatchKey};
-use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync, unknown_list};
+use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync};
+use crate::text::unknown_list;
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;

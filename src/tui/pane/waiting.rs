@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{Call, LaneId, Pass, visible};
+use crate::event::{LaneId, Pass, Syscall, visible};
 use crate::model::{Lane, LaneState, World};
+use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
@@ -82,23 +83,23 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
         LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
-            let to_wait = matches!(call, Call::EpollWait { .. });
+            let to_wait = matches!(call, Syscall::EpollWait { .. });
             let hint = if to_wait {
                 "press . to make the call"
             } else {
                 "press . to make it, > for a turn"
             };
-            let call = world.spelled(call, world.seq);
+            let call = strace::entered(world, call, world.seq);
             let text = format!("held before {call}");
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
         LaneState::Harvesting(call) if world.is_told() => {
-            (format!("held inside {}", world.spelled(call, world.seq)), Role::Title, None)
+            (format!("held inside {}", strace::entered(world, call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::Asleep(call) if world.is_told() => {
-            (format!("asleep in {}", world.spelled(call, world.seq)), Role::Asleep, None)
+            (format!("asleep in {}", strace::entered(world, call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => match lane.pending {
             Some(pass) => (format!("{}: the call sleeps", pending(pass)), Role::Asleep, None),

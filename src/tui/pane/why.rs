@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::model::{Subject, why};
+use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
+use crate::tui::keymap;
 use crate::tui::theme::Role;
 use crate::tui::ui::Topic;
 use crate::tui::words;
@@ -26,17 +27,18 @@ impl Why<'_> {
         vec!["Why".to_owned(), about]
     }
 
-    fn sentence(&self) -> String {
+    fn sentence(&self) -> Sentence {
         let Look { scene, ui, .. } = self.0;
+        let plain = |text: &str| Sentence { text: text.to_owned(), remedy: None };
         match (ui.topic, ui.watch) {
             (Topic::Event, _) => match scene.journal.get(scene.world.seq) {
                 Some(event) => why(scene.world, Subject::Event(&event)),
-                None => "This event has been dropped from the history.".to_owned(),
+                None => plain("This event has been dropped from the history."),
             },
             (Topic::Lane, _) => why(scene.world, Subject::Lane(ui.lane)),
             (Topic::Watch, Some(key)) => why(scene.world, Subject::Watch(key)),
-            (Topic::Watch, None) if scene.world.is_told() => "Nothing is registered.".to_owned(),
-            (Topic::Watch, None) => String::new(),
+            (Topic::Watch, None) if scene.world.is_told() => plain("Nothing is registered."),
+            (Topic::Watch, None) => Sentence::default(),
         }
     }
 }
@@ -71,9 +73,11 @@ impl Widget for Why<'_> {
         let columns = usize::from(area.width.saturating_sub(2));
         let inner =
             Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
-        let mut text = self.sentence();
+        let Sentence { mut text, remedy } = self.sentence();
         if !look.foretells() {
             text = unforetold(&text);
+        } else if let Some(remedy) = remedy {
+            text = format!("{text} Press {}.", keymap::remedy(remedy));
         }
         if let Some(invitation) = self.invitation() {
             let both = format!("{invitation} {text}");

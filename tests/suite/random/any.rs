@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Call, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
-    EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId,
-    ListSource, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet,
-    Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup, SocketOption,
-    SocketType, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch,
-    Trigger, View, Wakeup, WatchKey,
+    AcceptPolicy, Application, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain, EdgeLog,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, ListSource,
+    Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet, Queues,
+    ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup, SocketOption, SocketType,
+    Syscall, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, Trigger,
+    View, Wakeup, WatchKey,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -46,37 +46,37 @@ fn log() -> impl Strategy<Value = EdgeLog> {
     select(vec![EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off])
 }
 
-fn call() -> impl Strategy<Value = Call> {
+fn call() -> impl Strategy<Value = Syscall> {
     let op = select(vec![CtlOp::Add, CtlOp::Mod, CtlOp::Del, CtlOp::Invalid(42)]);
     let how = select(vec![How::Rd, How::Wr, How::RdWr]);
     prop_oneof![
-        Just(Call::EpollCreate),
-        (fd(), op, fd(), mask(), file()).prop_map(|(ep, op, fd, mask, file)| Call::EpollCtl {
+        Just(Syscall::EpollCreate),
+        (fd(), op, fd(), mask(), file()).prop_map(|(ep, op, fd, mask, file)| Syscall::EpollCtl {
             ep,
             op,
             fd,
             mask,
             file
         }),
-        (fd(), any::<u32>(), any::<i32>()).prop_map(|(ep, max, timeout_ms)| Call::EpollWait {
+        (fd(), any::<u32>(), any::<i32>()).prop_map(|(ep, max, timeout_ms)| Syscall::EpollWait {
             ep,
             max,
             timeout_ms
         }),
-        fd().prop_map(|fd| Call::Accept { fd }),
-        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Read { fd, len }),
-        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Write { fd, len }),
-        (fd(), any::<u32>()).prop_map(|(fd, len)| Call::Send { fd, len }),
-        (fd(), how).prop_map(|(fd, how)| Call::Shutdown { fd, how }),
-        fd().prop_map(|fd| Call::Close { fd }),
-        fd().prop_map(|fd| Call::Dup { fd }),
+        fd().prop_map(|fd| Syscall::Accept { fd }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Syscall::Read { fd, len }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Syscall::Write { fd, len }),
+        (fd(), any::<u32>()).prop_map(|(fd, len)| Syscall::Send { fd, len }),
+        (fd(), how).prop_map(|(fd, how)| Syscall::Shutdown { fd, how }),
+        fd().prop_map(|fd| Syscall::Close { fd }),
+        fd().prop_map(|fd| Syscall::Dup { fd }),
         preparing(),
         asking(),
     ]
 }
 
 /// Calls that open and set files.
-fn preparing() -> impl Strategy<Value = Call> {
+fn preparing() -> impl Strategy<Value = Syscall> {
     let kind = || select(vec![SocketType::Stream, SocketType::Dgram]);
     let number = any::<u32>;
     let address =
@@ -90,36 +90,36 @@ fn preparing() -> impl Strategy<Value = Call> {
     ];
     prop_oneof![
         (select(vec![Domain::Inet, Domain::Unix]), kind())
-            .prop_map(|(domain, kind)| Call::Setup(Setup::Socket { domain, kind })),
-        kind().prop_map(|kind| Call::Setup(Setup::Socketpair { kind })),
-        (fd(), address()).prop_map(|(fd, address)| Call::Setup(Setup::Bind { fd, address })),
-        (fd(), address()).prop_map(|(fd, address)| Call::Setup(Setup::Connect { fd, address })),
-        (fd(), number()).prop_map(|(fd, backlog)| Call::Setup(Setup::Listen { fd, backlog })),
-        (fd(), option).prop_map(|(fd, option)| Call::Setup(Setup::Setsockopt { fd, option })),
-        (fd(), number()).prop_map(|(fd, bytes)| Call::Setup(Setup::SetPipeSize { fd, bytes })),
+            .prop_map(|(domain, kind)| Syscall::Setup(Setup::Socket { domain, kind })),
+        kind().prop_map(|kind| Syscall::Setup(Setup::Socketpair { kind })),
+        (fd(), address()).prop_map(|(fd, address)| Syscall::Setup(Setup::Bind { fd, address })),
+        (fd(), address()).prop_map(|(fd, address)| Syscall::Setup(Setup::Connect { fd, address })),
+        (fd(), number()).prop_map(|(fd, backlog)| Syscall::Setup(Setup::Listen { fd, backlog })),
+        (fd(), option).prop_map(|(fd, option)| Syscall::Setup(Setup::Setsockopt { fd, option })),
+        (fd(), number()).prop_map(|(fd, bytes)| Syscall::Setup(Setup::SetPipeSize { fd, bytes })),
         (number(), any::<bool>())
-            .prop_map(|(initval, semaphore)| Call::Setup(Setup::Eventfd { initval, semaphore })),
+            .prop_map(|(initval, semaphore)| Syscall::Setup(Setup::Eventfd { initval, semaphore })),
         (fd(), number(), number()).prop_map(|(fd, first_ms, interval_ms)| {
-            Call::Setup(Setup::TimerfdSettime { fd, first_ms, interval_ms })
+            Syscall::Setup(Setup::TimerfdSettime { fd, first_ms, interval_ms })
         }),
         select(vec![OpenPath::Root, OpenPath::DevNull])
-            .prop_map(|path| Call::Setup(Setup::Open { path })),
+            .prop_map(|path| Syscall::Setup(Setup::Open { path })),
         select(vec![
-            Call::Setup(Setup::Pipe),
-            Call::Setup(Setup::TimerfdCreate),
-            Call::Setup(Setup::MemfdCreate)
+            Syscall::Setup(Setup::Pipe),
+            Syscall::Setup(Setup::TimerfdCreate),
+            Syscall::Setup(Setup::MemfdCreate)
         ]),
-        number().prop_map(|tid| Call::Setup(Setup::Tgkill { tid })),
-        option::of(number()).prop_map(|soft| Call::Setup(Setup::Setrlimit { soft })),
+        number().prop_map(|tid| Syscall::Setup(Setup::Tgkill { tid })),
+        option::of(number()).prop_map(|soft| Syscall::Setup(Setup::Setrlimit { soft })),
     ]
 }
 
 /// Calls that ask many files at once.
-fn asking() -> impl Strategy<Value = Call> {
+fn asking() -> impl Strategy<Value = Syscall> {
     let asked = (fd(), mask()).prop_map(|(fd, events)| PollFd { fd, events });
     (vec(asked, 0..9), any::<i32>(), any::<bool>()).prop_map(|(fds, timeout_ms, poll)| {
         let set = PollSet::new(fds);
-        if poll { Call::Poll { set, timeout_ms } } else { Call::Select { set, timeout_ms } }
+        if poll { Syscall::Poll { set, timeout_ms } } else { Syscall::Select { set, timeout_ms } }
     })
 }
 

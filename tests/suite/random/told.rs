@@ -1,7 +1,8 @@
 //! A world that is told anything.
 
 use epollscope::event::{Event, FileId, Kind, LaneId, Nanos, Seq, Told, WatchKey};
-use epollscope::model::{Subject, Timeline, World, changes, why};
+use epollscope::model::{Timeline, World};
+use epollscope::text::{Subject, changes, why};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

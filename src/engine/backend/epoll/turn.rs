@@ -6,13 +6,13 @@ use super::EpollWorker;
 use crate::engine::backend::Turn;
 use crate::engine::lock;
 use crate::engine::table::Watched;
-use crate::event::{Call, Delivery, Mask, Mistake, Settings};
+use crate::event::{Delivery, Mask, Mistake, Settings, Syscall};
 
 /// One wait and what it brought.
 pub(super) fn turn<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>) -> Turn {
     worker.refresh();
     let (ep, max, timeout_ms) = (worker.backend.fd(), max_events(worker), worker.timeout_ms());
-    if !worker.gate(Call::EpollWait { ep, max, timeout_ms }) {
+    if !worker.gate(Syscall::EpollWait { ep, max, timeout_ms }) {
         return Turn::Stop;
     }
     let carried = worker.carried();

@@ -29,14 +29,14 @@ impl Rehearsal {
         let names = scan.fds.iter().map(|(arg, _)| Label::new(arg.to_string()));
         let labels: Vec<_> = fds.iter().map(|(fd, _)| *fd).zip(names).collect();
         let by = match way {
-            Way::Poll => crate::model::Way::Poll,
-            Way::Select => crate::model::Way::Select,
+            Way::Poll => crate::sim::Way::Poll,
+            Way::Select => crate::sim::Way::Select,
         };
         match &scan.thread {
             None if scan.timeout == Some(0) => {
                 let found = match by {
-                    crate::model::Way::Poll => Ok(self.machine.poll(&fds)),
-                    crate::model::Way::Select => self.machine.select(&fds),
+                    crate::sim::Way::Poll => Ok(self.machine.poll(&fds)),
+                    crate::sim::Way::Select => self.machine.select(&fds),
                 };
                 seen.events = Some(found.map_or_else(Seen::Errno, |found| polled(&found, &labels)));
             }

@@ -4,9 +4,9 @@ use super::LessonApp;
 use crate::event::{FileId, Nanos, View, WatchKey};
 use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::model::{InterestEntry, TrackId};
+use crate::text;
 use crate::tui::action::{Action, Reach, Shown, Step as By};
 use crate::tui::draw::inside;
-use crate::tui::gloss;
 use crate::tui::layout::{Part, Slot};
 use crate::tui::lesson::course::{Phase, What};
 use crate::tui::lesson::screen;
@@ -213,7 +213,7 @@ impl LessonApp {
         let from = self.view().world.seq;
         let mut rows = 0_usize;
         self.feed.journal().back_from(from, |event| {
-            rows += usize::from(gloss::is_row(event));
+            rows += usize::from(text::is_row(event));
             true
         });
         let rows = rows.saturating_sub(1);

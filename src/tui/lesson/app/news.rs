@@ -4,7 +4,7 @@ use super::LessonApp;
 use crate::event::{Kind, LaneId, Seq};
 use crate::lesson::case::{Action, Label, Who};
 use crate::lesson::run::{Happening, Report};
-use crate::model::{Subject, changes, why};
+use crate::text::{Subject, changes, why};
 use crate::tui::lesson::course::is_call;
 use crate::tui::ui::Topic;
 
@@ -39,7 +39,9 @@ impl LessonApp {
         let world = self.feed.world();
         let journal = self.feed.journal();
         let sentence = |seq: Seq| {
-            journal.get(seq).map_or_else(String::new, |event| why(world, Subject::Event(&event)))
+            journal
+                .get(seq)
+                .map_or_else(String::new, |event| why(world, Subject::Event(&event)).text)
         };
         let calls: Vec<_> = calls.into_iter().map(|(seq, lane, _)| (seq, lane)).collect();
         let events = (first.unwrap_or(last), last);

@@ -1,0 +1,191 @@
+//! System calls of the server and of cases: their arguments, results, and what they handed over.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fd, FileId, Mask};
+
+mod argument;
+mod record;
+mod setup;
+
+pub use argument::{
+    Argument, Arguments, CtlOp, Domain, How, OpenPath, PollFd, PollSet, SocketOption, SocketType,
+};
+use argument::{list, number};
+pub use record::{Delivery, EdgeLog, HEAD, Head, Output, Peer, Ret, SyscallRecord};
+pub use setup::Setup;
+
+/// A call with its arguments, made or about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Syscall {
+    /// `epoll_create1(EPOLL_CLOEXEC)`
+    EpollCreate,
+    /// `epoll_ctl(2)`
+    EpollCtl {
+        /// The epoll instance.
+        ep: Fd,
+        /// What to do.
+        op: CtlOp,
+        /// The watched number.
+        fd: Fd,
+        /// `epoll_event.events`; empty for DEL.
+        mask: Mask,
+        /// `epoll_event.data`: the open file that the server means. For DEL the file that the
+        /// server believes to be registered.
+        file: FileId,
+    },
+    /// `epoll_wait(2)`
+    EpollWait {
+        /// The epoll instance.
+        ep: Fd,
+        /// `maxevents`
+        max: u32,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// `accept4(2)` with `SOCK_NONBLOCK | SOCK_CLOEXEC`
+    Accept {
+        /// The listening socket.
+        fd: Fd,
+    },
+    /// `read(2)`
+    Read {
+        /// The file.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `write(2)`
+    Write {
+        /// The file.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `sendto(2)` with `MSG_NOSIGNAL` and no address, which is what `send(2)` is
+    Send {
+        /// The socket.
+        fd: Fd,
+        /// Bytes asked for.
+        len: u32,
+    },
+    /// `shutdown(2)`
+    Shutdown {
+        /// The socket.
+        fd: Fd,
+        /// Which direction.
+        how: How,
+    },
+    /// `close(2)`
+    Close {
+        /// The number.
+        fd: Fd,
+    },
+    /// `dup(2)`
+    Dup {
+        /// The number to copy.
+        fd: Fd,
+    },
+    /// `poll(2)`
+    Poll {
+        /// Who is asked for what.
+        set: PollSet,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// `select(2)`
+    Select {
+        /// Who is asked for what.
+        set: PollSet,
+        /// Milliseconds; -1 is for ever.
+        timeout_ms: i32,
+    },
+    /// One that opens or sets something: only cases make it as part of what is shown.
+    Setup(Setup),
+}
+
+impl Syscall {
+    /// The system call's name, as strace prints it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EpollCreate => "epoll_create1",
+            Self::EpollCtl { .. } => "epoll_ctl",
+            Self::EpollWait { .. } => "epoll_wait",
+            Self::Accept { .. } => "accept4",
+            Self::Read { .. } => "read",
+            Self::Write { .. } => "write",
+            Self::Send { .. } => "sendto",
+            Self::Shutdown { .. } => "shutdown",
+            Self::Close { .. } => "close",
+            Self::Dup { .. } => "dup",
+            Self::Setup(call) => call.name(),
+            Self::Poll { .. } => "poll",
+            Self::Select { .. } => "select",
+        }
+    }
+
+    /// The file that the call is about: for `epoll_ctl` the watched one, for `epoll_wait` the
+    /// epoll itself. Calls that make a file, or ask about many, have none.
+    pub fn fd(&self) -> Option<Fd> {
+        match *self {
+            Self::EpollWait { ep, .. } => Some(ep),
+            Self::EpollCtl { fd, .. }
+            | Self::Accept { fd }
+            | Self::Read { fd, .. }
+            | Self::Write { fd, .. }
+            | Self::Send { fd, .. }
+            | Self::Shutdown { fd, .. }
+            | Self::Close { fd }
+            | Self::Dup { fd } => Some(fd),
+            Self::Setup(call) => call.fd(),
+            Self::EpollCreate | Self::Poll { .. } | Self::Select { .. } => None,
+        }
+    }
+
+    /// Its arguments in the order of the manual page, each with its name there; `fd` is always the
+    /// file that the call is about.
+    pub fn arguments(&self) -> Arguments {
+        use Argument::{Ctl, Events, Fds, Flags, How, Implied, Max, Set};
+        match *self {
+            Self::EpollCreate => list([("flags", Flags("EPOLL_CLOEXEC"))]),
+            Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
+                list([("epfd", Fds(ep)), ("op", Ctl(CtlOp::Del)), ("fd", Fds(fd))])
+            }
+            Self::EpollCtl { ep, op, fd, mask, .. } => list([
+                ("epfd", Fds(ep)),
+                ("op", Ctl(op)),
+                ("fd", Fds(fd)),
+                ("events", Events(mask)),
+            ]),
+            Self::EpollWait { ep, max, timeout_ms } => {
+                list([("epfd", Fds(ep)), ("maxevents", Max(max)), ("timeout", number(timeout_ms))])
+            }
+            Self::Accept { fd } => {
+                list([("fd", Fds(fd)), ("flags", Implied("SOCK_CLOEXEC|SOCK_NONBLOCK"))])
+            }
+            Self::Read { fd, len } | Self::Write { fd, len } => {
+                list([("fd", Fds(fd)), ("len", number(len))])
+            }
+            Self::Send { fd, len } => {
+                list([("fd", Fds(fd)), ("len", number(len)), ("flags", Implied("MSG_NOSIGNAL"))])
+            }
+            Self::Shutdown { fd, how } => list([("fd", Fds(fd)), ("how", How(how))]),
+            Self::Close { fd } | Self::Dup { fd } => list([("fd", Fds(fd))]),
+            Self::Setup(call) => call.arguments(),
+            Self::Poll { set, timeout_ms } | Self::Select { set, timeout_ms } => {
+                list([("fds", Set(set)), ("timeout", number(timeout_ms))])
+            }
+        }
+    }
+
+    /// Whether the call can put the thread to sleep: all files are non-blocking, so only the calls
+    /// that wait for many can.
+    pub fn may_sleep(&self) -> bool {
+        match self {
+            Self::EpollWait { timeout_ms, .. }
+            | Self::Poll { timeout_ms, .. }
+            | Self::Select { timeout_ms, .. } => *timeout_ms != 0,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The sentences of the findings: which fd, which numbers, and what would mend it.
+
+use super::words::{bits, count, duration, file_name, grouped};
+use super::{Remedy, Sentence};
+use crate::event::{LaneId, Mask};
+use crate::model::{Evidence, FileIdentity, Finding, FindingKind, WatchIdentity};
+
+#[cfg(test)]
+mod tests;
+
+/// What is wrong, with which fd and numbers, and what would mend it.
+pub fn finding(finding: &Finding) -> Sentence {
+    let (text, remedy) = match &finding.evidence {
+        Evidence::Left { watch, unread, ended } => {
+            let remedy = (finding.kind != FindingKind::EmfileStranded).then_some(Remedy::Modify);
+            (left(finding.kind, watch, &holds(watch, *unread, *ended), *unread), remedy)
+        }
+        Evidence::Spin { watch, mask, times, outlived } => {
+            let remedy = (finding.kind == FindingKind::OutSpin).then_some(Remedy::UnwatchOut);
+            (spin(finding.kind, watch, *mask, *times, *outlived), remedy)
+        }
+        Evidence::Emfile { watch, times } => (emfile_spin(watch, *times), None),
+        Evidence::Outlived { watch, now } => (outlived(watch, now.as_ref()), None),
+        Evidence::Herd { watch, taker, loser, times } => {
+            (herd(watch, *taker, *loser, *times), None)
+        }
+        Evidence::Stale { lane, fd, now } => {
+            let now = now_names(now.as_ref());
+            let text = format!(
+                "{lane} acted on a stale event of its batch: fd {fd} was closed while an earlier \
+                 event of the same batch was handled, and {now}; put a generation into \
+                 epoll_event.data and skip what does not match"
+            );
+            (text, None)
+        }
+        Evidence::Starving { lane, flooder, victim, reads, took } => {
+            let text = format!(
+                "{lane} has read {} {} times in one turn ({}) while {} was ready all the time: \
+                 draining is not fair; bound the reads of a turn and carry the rest over",
+                name(flooder),
+                grouped(u64::from(*reads)),
+                duration(*took),
+                name(victim)
+            );
+            (text, None)
+        }
+        Evidence::TimeoutZero { lane, times } => {
+            let text = format!(
+                "{lane} called epoll_wait with timeout 0 and got nothing, {} times in a row: the \
+                 loop never sleeps and burns a CPU; wait with timeout -1, or until the next timer",
+                grouped(*times)
+            );
+            (text, None)
+        }
+    };
+    Sentence { text, remedy }
+}
+
+fn name(watch: &WatchIdentity) -> String {
+    match &watch.file {
+        Some(file) => format!("fd {} ({})", watch.fd, identity(file)),
+        None => format!("fd {}", watch.fd),
+    }
+}
+
+fn identity(file: &FileIdentity) -> String {
+    file_name(file.what, &file.name, file.peer.as_ref())
+}
+
+fn now_names(now: Option<&FileIdentity>) -> String {
+    match now {
+        Some(file) => format!("the number now names {}", identity(file)),
+        None => "the number is closed".to_owned(),
+    }
+}
+
+fn holds(watch: &WatchIdentity, unread: u32, ended: bool) -> String {
+    match unread {
+        1 if watch.is_listener() => "1 connection still waits to be accepted".to_owned(),
+        2.. if watch.is_listener() => {
+            format!("{} connections still wait to be accepted", grouped(u64::from(unread)))
+        }
+        1.. => format!("still holds {}", count(u64::from(unread), "unread byte")),
+        0 if ended => "its peer has closed".to_owned(),
+        0 => "it was woken since".to_owned(),
+    }
+}
+
+/// Something is left that nobody will report.
+fn left(kind: FindingKind, watch: &WatchIdentity, holds: &str, unread: u32) -> String {
+    let name = name(watch);
+    match kind {
+        FindingKind::OneshotDisarmed => format!(
+            "{name} is one-shot and has fired: it is disarmed, {holds}, and the server went back \
+             to epoll_wait without arming it again; it stays silent, even for HUP, until a MOD"
+        ),
+        FindingKind::EmfileStranded => format!(
+            "{name} is edge-triggered and {holds}; accept4 failed with EMFILE and the server went \
+             back to epoll_wait, so nothing will report them, even when descriptors are free \
+             again, until another client connects; a spare descriptor to turn them away mends it"
+        ),
+        _ if watch.is_listener() => format!(
+            "{name} is edge-triggered and {holds}; the server accepted only some of them and went \
+             back to epoll_wait, so nothing will report the rest until another client connects or \
+             a MOD polls it; accept until EAGAIN"
+        ),
+        _ if unread == 0 => format!(
+            "{name} is edge-triggered and {holds}, and the server went back to epoll_wait without \
+             reading the end: a short read is no proof of drained, and no edge will repeat it; \
+             read until 0 or EAGAIN, or MOD it"
+        ),
+        _ => format!(
+            "{name} is edge-triggered and {holds}; the server went back to epoll_wait without \
+             draining it, so nothing will report it until the peer sends again or a MOD polls it; \
+             read until EAGAIN"
+        ),
+    }
+}
+
+/// A level-triggered registration is reported over and over.
+fn spin(
+    kind: FindingKind,
+    watch: &WatchIdentity,
+    mask: Mask,
+    times: u64,
+    outlived: bool,
+) -> String {
+    let (name, times, bits) = (name(watch), grouped(times), bits(mask));
+    match kind {
+        FindingKind::MaskZeroSpin => format!(
+            "{name} is registered with mask 0, yet ERR and HUP are always reported: {times} \
+             reports of {bits} in a row, and the loop spins; mask 0 turns nothing off: DEL it or \
+             close it"
+        ),
+        FindingKind::EofSpin => {
+            let until = if outlived {
+                "the last copy of its descriptor is closed: the number alone was".to_owned()
+            } else {
+                format!("the server closes fd {}", watch.fd)
+            };
+            format!(
+                "{name} was reported {times} times in a row with {bits}: its peer has closed, the \
+                 end of stream does not go away, and level-triggered it is reported until {until}"
+            )
+        }
+        _ => format!(
+            "{name} was reported {times} times in a row with {bits} and nothing was written: there \
+             is nearly always room to write, so OUT that is level-triggered or armed again \
+             each time spins; watch OUT only while output is queued"
+        ),
+    }
+}
+
+/// The accept loop spins.
+fn emfile_spin(watch: &WatchIdentity, times: u64) -> String {
+    format!(
+        "{} is level-triggered and accept4 failed with EMFILE {} times in a row: the connection \
+         stays in the queue, so epoll_wait reports it at once and the loop spins; keep a spare \
+         descriptor to turn clients away, or stop watching",
+        name(watch),
+        grouped(times)
+    )
+}
+
+/// A registration outlived its number.
+fn outlived(watch: &WatchIdentity, now: Option<&FileIdentity>) -> String {
+    let now = now_names(now);
+    let who = watch.file.as_ref().map(|file| format!(" ({})", identity(file))).unwrap_or_default();
+    format!(
+        "the registration of fd {}{who} outlived its close: a copy (dup or fork) keeps the open \
+         file alive, {now}, and its events go on; DEL fails by that number: DEL before close, or \
+         close every copy",
+        watch.fd
+    )
+}
+
+/// One event woke several threads.
+fn herd(watch: &WatchIdentity, taker: LaneId, loser: LaneId, times: u64) -> String {
+    let call = if watch.is_listener() { "accept4" } else { "read" };
+    let times = match times {
+        1 => String::new(),
+        n => format!(", {} times so far", grouped(n)),
+    };
+    format!(
+        "{} was reported to {taker} and to {loser} for one event: {taker} took it and {loser}'s \
+         {call} said EAGAIN{times}; level-triggered, each harvest puts the entry back and wakes \
+         the next thread: edge or one-shot wakes one",
+        name(watch)
+    )
+}

@@ -1,0 +1,216 @@
+//! Events in words: strace's notation with a short gloss.
+
+use super::strace::{self, escaped};
+use super::words;
+use crate::event::{
+    CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, Output, Syscall,
+    SyscallRecord, visible,
+};
+use crate::model::{Lane, LaneState, World};
+
+/// Whether the calls pane has a row for such an event.
+pub fn is_row(event: &Event) -> bool {
+    match &event.kind {
+        Kind::Return(_)
+        | Kind::Stale { .. }
+        | Kind::Refused(_)
+        | Kind::Gap { .. }
+        | Kind::Lane(_)
+        | Kind::Measured { .. }
+        | Kind::Note(_) => true,
+        Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
+        _ => false,
+    }
+}
+
+/// What a thread does in the call that it entered.
+fn inside(world: &World, event: &Event) -> &'static str {
+    let held = |lane: &Lane| {
+        world.is_told() && matches!(lane.state, LaneState::Harvesting(_)) && lane.since <= event.t
+    };
+    if world.lane(event.lane).is_some_and(held) { "<held>" } else { "<asleep>" }
+}
+
+/// What the row says, its time and thread left out: the call, and the gloss.
+pub fn row_parts(world: &World, event: &Event) -> (String, String) {
+    let spelled = |call: &Syscall| strace::entered(world, call, event.seq);
+    match &event.kind {
+        Kind::Enter(call) => (spelled(call), inside(world, event).to_owned()),
+        Kind::Return(record) => {
+            (strace::returned(world, record, event.seq), gloss(world, event, record))
+        }
+        Kind::Park { next } => (format!("held before {}", spelled(next)), String::new()),
+        Kind::Stale { fd, believed: true, .. } => (
+            format!("stale event of the batch for fd {fd}"),
+            "its file was closed; the server believed it".to_owned(),
+        ),
+        Kind::Stale { fd, .. } => {
+            (format!("stale event of the batch for fd {fd}"), "skipped".to_owned())
+        }
+        Kind::Refused(why) => (format!("a client was turned away: {why}"), String::new()),
+        Kind::Gap { lost } => (format!("{lost} records were lost"), String::new()),
+        Kind::Lane(LaneChange::Started { tid }) => (format!("thread {tid} begins"), String::new()),
+        Kind::Lane(LaneChange::Ended) => ("the thread ends".to_owned(), String::new()),
+        Kind::Lane(LaneChange::Died(message)) => {
+            (format!("the thread died: {}", visible(message.as_bytes(), 200)), String::new())
+        }
+        Kind::Measured { call, times, each } => {
+            (format!("{} {times} times, {} ns each = {times}", call.name(), each.0), String::new())
+        }
+        Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
+        Kind::Command { text, phase, .. } => {
+            let text = visible(text.as_bytes(), 100);
+            (format!("command: {text}"), phase_words(phase))
+        }
+        // Each of these has words of its own in `moment`: neither may send one back to the other.
+        Kind::Open { .. }
+        | Kind::Wakeup(_)
+        | Kind::Arrive { .. }
+        | Kind::EdgeLog(_)
+        | Kind::Unpark(_)
+        | Kind::Resync { .. }
+        | Kind::Settings(_)
+        | Kind::Conn { .. }
+        | Kind::Handle { .. }
+        | Kind::Told(_)
+        | Kind::Asleep { .. }
+        | Kind::Quiet => (moment(world, event), String::new()),
+    }
+}
+
+fn phase_words(phase: &CommandPhase) -> String {
+    match phase {
+        CommandPhase::Accepted => String::new(),
+        CommandPhase::Done(None) => "done".to_owned(),
+        CommandPhase::Done(Some(remark)) => visible(remark.as_bytes(), 200),
+        CommandPhase::Failed(reason) => format!("failed: {}", visible(reason.as_bytes(), 200)),
+    }
+}
+
+/// The row as one line of text.
+pub fn row(world: &World, event: &Event) -> String {
+    let (call, gloss) = row_parts(world, event);
+    let line = format!("{} {} {call}   {gloss}", event.t, world.lane_name(event.lane));
+    line.trim_end().to_owned()
+}
+
+/// Any event in a few words, for the header of the past.
+pub fn moment(world: &World, event: &Event) -> String {
+    let lane = world.lane_name(event.lane);
+    match &event.kind {
+        Kind::Open { fd, name, .. } => format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)),
+        Kind::Wakeup(wakeup) => format!("fd {} woken: {}", wakeup.fd, wakeup.band),
+        Kind::Arrive { fd, .. } => format!("queues of fd {fd} read"),
+        Kind::EdgeLog(_) => "edge log switched".to_owned(),
+        Kind::Park { next } => format!("{lane} held before {next}"),
+        Kind::Unpark(_) => format!("{lane} leaves the gate"),
+        Kind::Resync { entries, .. } => format!("fdinfo read: {} registrations", entries.len()),
+        Kind::Settings(_) => "settings".to_owned(),
+        Kind::Conn { fd, state, .. } => {
+            let state = words::connection_state(*state).unwrap_or("open");
+            format!("fd {fd} is {state}")
+        }
+        Kind::Handle { fd, .. } => format!("{lane} turns to fd {fd}"),
+        Kind::Enter(call) => format!("{lane} enters {}", strace::entered(world, call, event.seq)),
+        Kind::Command { text, phase, .. } => {
+            let text = visible(text.as_bytes(), 60);
+            format!("command: {text} {}", phase_words(phase))
+        }
+        Kind::Told(_) => "every list as it is then".to_owned(),
+        Kind::Asleep { lanes, .. } => {
+            let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
+            format!("found asleep in epoll_wait: {}", names.join(", "))
+        }
+        Kind::Quiet => "nothing happened up to here".to_owned(),
+        Kind::Return(_)
+        | Kind::Stale { .. }
+        | Kind::Refused(_)
+        | Kind::Gap { .. }
+        | Kind::Lane(_)
+        | Kind::Measured { .. }
+        | Kind::Note(_) => {
+            let words = row_parts(world, event).0;
+            if event.lane.is_worker() { format!("{lane} {words}") } else { words }
+        }
+    }
+}
+
+fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
+    match (&record.output, record.ret.errno()) {
+        (Output::Events { events, .. }, None) if !events.is_empty() => {
+            let all: Vec<_> = events
+                .iter()
+                .map(|e| format!("[{} {}]", name(world, event, e), e.mask.join(" ")))
+                .collect();
+            all.join(" ")
+        }
+        (Output::Accepted { .. }, None) if world.is_told() => String::new(),
+        (Output::Accepted { peer, .. }, None) => {
+            format!("{} connected", visible(peer.to_string().as_bytes(), 60))
+        }
+        (Output::Data(bytes), None) if !bytes.is_empty() => {
+            let (text, all) = escaped(bytes, 80);
+            let cut =
+                !all || record.ret.count().is_some_and(|n| n as usize > bytes.len().min(HEAD));
+            format!("\"{text}\"{}", if cut { "..." } else { "" })
+        }
+        (_, Some(errno)) => failure(&record.call, errno).to_owned(),
+        (_, None) => success(event, record).to_owned(),
+    }
+}
+
+/// What the file of an event handed over is called.
+fn name(world: &World, event: &Event, delivery: &Delivery) -> String {
+    match world.label_at(delivery.fd, event.seq) {
+        Some(label) => label.to_owned(),
+        None => format!("fd {}", delivery.fd),
+    }
+}
+
+fn failure(call: &Syscall, errno: Errno) -> &'static str {
+    match (call, errno) {
+        (Syscall::Read { .. }, Errno::EAGAIN) => "drained: nothing is left to read",
+        (Syscall::Accept { .. }, Errno::EAGAIN) => "nobody is left to accept",
+        (Syscall::Write { .. } | Syscall::Send { .. }, Errno::EAGAIN) => {
+            "no room: the peer does not read"
+        }
+        (_, Errno::EMFILE | Errno::ENFILE) => "no descriptor left",
+        (_, Errno::ECONNRESET) => "the peer reset the connection",
+        (_, Errno::EPIPE) => "the peer is gone",
+        (Syscall::EpollWait { .. }, Errno::EINTR) => "interrupted by a signal",
+        (Syscall::EpollCtl { op: CtlOp::Add, .. }, Errno(17)) => "already registered",
+        (Syscall::EpollCtl { .. }, Errno(2)) => "not registered",
+        (_, Errno::EBADF) => "no such descriptor",
+        (_, Errno::EINVAL) => "not allowed with these arguments",
+        _ => "",
+    }
+}
+
+fn success(event: &Event, record: &SyscallRecord) -> &'static str {
+    match (&record.call, record.ret.value()) {
+        (Syscall::Read { .. }, Some(0)) => "the peer sent its end",
+        (Syscall::EpollWait { timeout_ms: 0, .. }, Some(0)) => "nothing is ready; it did not wait",
+        (Syscall::EpollWait { .. }, Some(0)) if event.t > record.started => "timed out",
+        (Syscall::EpollCtl { op: CtlOp::Add, .. }, _) => "watched from now on",
+        (Syscall::EpollCtl { op: CtlOp::Mod, .. }, _) => "changed, and polled at once",
+        (Syscall::EpollCtl { op: CtlOp::Del, .. }, _) => "no longer watched",
+        (Syscall::Close { .. }, _) => "the number is free again",
+        (Syscall::Dup { .. }, _) => "another number for the same open file",
+        (Syscall::EpollCreate, _) => "the epoll instance",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{LaneId, Nanos, Seq};
+
+    #[test]
+    fn that_nothing_happened_has_words() {
+        let event = Event { seq: Seq(1), t: Nanos(1), lane: LaneId::TOOL, kind: Kind::Quiet };
+        let world = World::default();
+        assert_eq!(moment(&world, &event), "nothing happened up to here");
+        assert_eq!(row_parts(&world, &event).0, "nothing happened up to here");
+    }
+}

@@ -1,0 +1,235 @@
+//! What a thread is doing, and what the call before which it is held will do.
+
+use super::predict;
+use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Syscall, WatchKey};
+use crate::model::{Lane, LaneState, Progress, World};
+use crate::text::words::{clients, count, duration, grouped, list, name, name_of, thread_died};
+
+/// The sentence for that thread.
+pub(super) fn sentence(world: &World, id: LaneId) -> String {
+    let Some(lane) = world.lane(id) else { return format!("{id} has not started") };
+    match &lane.state {
+        LaneState::Unstarted => format!("{id} has not started"),
+        LaneState::Running => running(world, lane),
+        LaneState::Held(call) => held(world, lane, call),
+        LaneState::Harvesting(call) => harvesting(world, lane, call),
+        LaneState::Asleep(call) => asleep(world, lane, call),
+        LaneState::Ended => format!("{id} ended at {}: it was asked to", lane.since),
+        LaneState::Died(message) => format!(
+            "{}. It waits for nothing and serves nobody until `run` (space) starts it again",
+            thread_died(id, message)
+        ),
+    }
+}
+
+fn running(world: &World, lane: &Lane) -> String {
+    let rest = lane.batch.iter().filter(|entry| entry.progress == Progress::Waiting);
+    let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
+    let then = match rest.len() {
+        0 => "then it goes back to epoll_wait".to_owned(),
+        1 => format!("then comes {} of the same batch", list(&rest)),
+        _ => format!("then come {} of the same batch", list(&rest)),
+    };
+    match lane.current() {
+        Some(entry) => {
+            let key = WatchKey { fd: entry.delivery.fd, file: entry.delivery.file };
+            format!("{} runs: it is handling {}, {then}", lane.id, name(world, key))
+        }
+        None if rest.is_empty() => format!("{} runs, between two calls", lane.id),
+        None => format!("{} runs: it comes to {} of its batch next", lane.id, list(&rest)),
+    }
+}
+
+fn harvesting(world: &World, lane: &Lane, call: &Syscall) -> String {
+    let entries = match world.instance.ready.len() {
+        _ if !world.knows_ready_list() => "what there is".to_owned(),
+        1 => "the entry".to_owned(),
+        n => format!("the {n} entries"),
+    };
+    format!(
+        "{} is inside {call} since {} and awake: it takes {entries} off the ready list, polls each \
+         file again, and hands over those that are ready now",
+        lane.id, lane.since
+    )
+}
+
+fn asleep(world: &World, lane: &Lane, call: &Syscall) -> String {
+    let queue: Vec<LaneId> = world.instance.wq.iter().collect();
+    let place = queue.iter().position(|id| *id == lane.id);
+    let until = match call {
+        Syscall::EpollWait { timeout_ms, .. } if *timeout_ms > 0 => {
+            format!(
+                ", at most {}",
+                duration(crate::event::Nanos(u64::from(timeout_ms.unsigned_abs()) * 1_000_000))
+            )
+        }
+        _ => String::new(),
+    };
+    let turn = match (place, queue.first()) {
+        (Some(0), _) if queue.len() == 1 => {
+            "it is the only sleeper (wq), and the next wake-up is for it".to_owned()
+        }
+        (Some(0), _) => format!(
+            "it came last, so it is first of {} in wq and is woken next (last in, first out)",
+            queue.len()
+        ),
+        (Some(n), Some(first)) => format!(
+            "it is number {} of {} in wq; {first} went to sleep later and is woken before it (last \
+             in, first out)",
+            n + 1,
+            queue.len()
+        ),
+        _ => "its place in wq is not known".to_owned(),
+    };
+    format!("{} sleeps in epoll_wait since {}{until}: {turn}", lane.id, lane.since)
+}
+
+fn held(world: &World, lane: &Lane, call: &Syscall) -> String {
+    format!("{} is held before {call}: {}", lane.id, will(world, lane.id, call))
+}
+
+/// What the call will do if it is made now.
+pub(super) fn will(world: &World, id: LaneId, call: &Syscall) -> String {
+    match *call {
+        Syscall::EpollWait { max, timeout_ms, .. } => {
+            format!("it {}", predict::sentence(world, max, timeout_ms))
+        }
+        Syscall::Accept { fd } => accept(world, id, fd),
+        Syscall::Read { fd, len } => read(world, fd, len),
+        Syscall::Write { fd, len } | Syscall::Send { fd, len } => write(world, fd, len),
+        Syscall::EpollCtl { op, fd, mask, file, .. } => control(world, op, fd, mask, file),
+        Syscall::Close { fd } => close(world, fd),
+        Syscall::EpollCreate => "it makes an epoll instance, with nothing in it".to_owned(),
+        Syscall::Shutdown { fd, .. } => {
+            format!("the peer of fd {fd} will be told of the end; the number stays open")
+        }
+        Syscall::Dup { fd } => format!(
+            "a second number will name the open file of fd {fd}, and keep its registration alive \
+             when fd {fd} is closed"
+        ),
+        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => {
+            format!("it makes {}", call.name())
+        }
+    }
+}
+
+fn accept(world: &World, id: LaneId, fd: Fd) -> String {
+    let rival = world.lanes.iter().find(|other| {
+        let told =
+            |b: &crate::model::BatchEntry| b.delivery.fd == fd && b.progress != Progress::Done;
+        other.id != id && other.is_alive() && other.batch.iter().any(told)
+    });
+    let waits = match world.file_at(fd).and_then(|file| file.unread) {
+        Some(0) => "nobody is known to wait, so EAGAIN is to be expected".to_owned(),
+        Some(n) => format!("{}, and it takes the first", clients(n)),
+        None => "how many clients wait is not known; EAGAIN if none does".to_owned(),
+    };
+    match rival {
+        Some(rival) => format!(
+            "{waits}; it may find nothing: {} was told of the same listener, and whoever calls \
+             first gets the connection",
+            rival.id
+        ),
+        None => waits,
+    }
+}
+
+fn read(world: &World, fd: Fd, len: u32) -> String {
+    let Some(file) = world.file_at(fd) else {
+        return "the number is not known to be open: EBADF is to be expected".to_owned();
+    };
+    if file.what == FileKind::Eventfd {
+        return "it takes the tool's signal off the eventfd; the command comes by another way"
+            .to_owned();
+    }
+    match file.unread {
+        Some(0) if file.ended() => "the peer has closed: it will return 0, the end".to_owned(),
+        Some(0) => format!(
+            "nothing is unread: EAGAIN is to be expected, the proof that fd {fd} is drained"
+        ),
+        Some(n) if n >= len => format!(
+            "{} are unread: it fills its buffer of {}, and only EAGAIN will prove that nothing is \
+             left",
+            count(u64::from(n), "byte"),
+            grouped(u64::from(len))
+        ),
+        Some(n) => format!(
+            "it will return the {}: a short read, after which only EAGAIN proves that nothing is \
+             left",
+            count(u64::from(n), "unread byte")
+        ),
+        None => format!(
+            "how much is unread is not known: at most {}, EAGAIN if nothing is there, 0 at the end",
+            count(u64::from(len), "byte")
+        ),
+    }
+}
+
+fn write(world: &World, fd: Fd, len: u32) -> String {
+    match world.file_at(fd) {
+        Some(file) if file.state.any(Mask::ERR | Mask::HUP) => {
+            "the connection is broken: EPIPE or ECONNRESET is to be expected".to_owned()
+        }
+        Some(file) if file.room == Some(false) => {
+            "the send buffer is full: EAGAIN is to be expected until the peer reads".to_owned()
+        }
+        Some(file) if file.room == Some(true) => format!(
+            "there is room: it copies up to {} into the send buffer and does not wait for the peer",
+            count(u64::from(len), "byte")
+        ),
+        _ => "it copies what the send buffer takes: all, a part, or nothing (EAGAIN)".to_owned(),
+    }
+}
+
+fn control(world: &World, op: CtlOp, fd: Fd, mask: Mask, file: crate::event::FileId) -> String {
+    let key = WatchKey { fd, file };
+    let ready = predict::poll(world, key);
+    let stored = crate::sim::rules::stored(mask);
+    let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
+    match op {
+        CtlOp::Del => format!(
+            "it takes fd {fd} off the interest list{}; it wakes nobody",
+            if listed { " and the ready list" } else { "" }
+        ),
+        _ if listed => {
+            format!(
+                "it changes the mask and polls fd {fd}, which keeps its place on the ready list"
+            )
+        }
+        _ if ready.surely(stored) => format!(
+            "it polls fd {fd} and finds {}: appended to the ready list, and a sleeper is woken",
+            super::words::bits(ready.set & stored)
+        ),
+        _ if ready.perhaps(stored) => {
+            format!("it polls fd {fd}, and puts it on the ready list if it is ready already")
+        }
+        _ => format!("it polls fd {fd}, finds nothing, and waits for a wake-up"),
+    }
+}
+
+fn close(world: &World, fd: Fd) -> String {
+    match world.file_at(fd) {
+        Some(file) if file.refs > 1 => format!(
+            "{} keeps the open file ({}) alive, so its registration stays and goes on reporting \
+             fd {fd}",
+            if file.refs == 2 { "a copy" } else { "several copies" },
+            name_of(file)
+        ),
+        Some(file) => {
+            let lost = match file.unread {
+                Some(n) if n > 0 && file.what != FileKind::Listener => {
+                    format!(
+                        "; {} are thrown away, and the peer gets a reset",
+                        count(u64::from(n), "unread byte")
+                    )
+                }
+                _ => String::new(),
+            };
+            format!(
+                "the last descriptor of {}: the kernel forgets its registration{lost}",
+                name_of(file)
+            )
+        }
+        None => "the number is not known to be open".to_owned(),
+    }
+}
