@@ -25,56 +25,57 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errno(pub i32);
 
-/// Numbers with their names; those that the observed calls can return (their manual pages, ERRORS).
-const NAMES: [(i32, &str); 48] = [
-    (1, "EPERM"),
-    (2, "ENOENT"),
-    (3, "ESRCH"),
-    (4, "EINTR"),
-    (5, "EIO"),
-    (6, "ENXIO"),
-    (9, "EBADF"),
-    (11, "EAGAIN"),
-    (12, "ENOMEM"),
-    (13, "EACCES"),
-    (14, "EFAULT"),
-    (16, "EBUSY"),
-    (17, "EEXIST"),
-    (20, "ENOTDIR"),
-    (21, "EISDIR"),
-    (22, "EINVAL"),
-    (23, "ENFILE"),
-    (24, "EMFILE"),
-    (25, "ENOTTY"),
-    (28, "ENOSPC"),
-    (32, "EPIPE"),
-    (35, "EDEADLK"),
-    (40, "ELOOP"),
-    (71, "EPROTO"),
-    (88, "ENOTSOCK"),
-    (89, "EDESTADDRREQ"),
-    (90, "EMSGSIZE"),
-    (92, "ENOPROTOOPT"),
-    (94, "ESOCKTNOSUPPORT"),
-    (95, "EOPNOTSUPP"),
-    (97, "EAFNOSUPPORT"),
-    (98, "EADDRINUSE"),
-    (99, "EADDRNOTAVAIL"),
-    (100, "ENETDOWN"),
-    (101, "ENETUNREACH"),
-    (102, "ENETRESET"),
-    (103, "ECONNABORTED"),
-    (104, "ECONNRESET"),
-    (105, "ENOBUFS"),
-    (106, "EISCONN"),
-    (107, "ENOTCONN"),
-    (108, "ESHUTDOWN"),
-    (110, "ETIMEDOUT"),
-    (111, "ECONNREFUSED"),
-    (112, "EHOSTDOWN"),
-    (113, "EHOSTUNREACH"),
-    (114, "EALREADY"),
-    (115, "EINPROGRESS"),
+/// Numbers with their names, and what strerror(3) says of them; those that the observed calls can
+/// return (their manual pages, ERRORS).
+const NAMES: [(i32, &str, &str); 48] = [
+    (1, "EPERM", "Operation not permitted"),
+    (2, "ENOENT", "No such file or directory"),
+    (3, "ESRCH", "No such process"),
+    (4, "EINTR", "Interrupted system call"),
+    (5, "EIO", "Input/output error"),
+    (6, "ENXIO", "No such device or address"),
+    (9, "EBADF", "Bad file descriptor"),
+    (11, "EAGAIN", "Resource temporarily unavailable"),
+    (12, "ENOMEM", "Cannot allocate memory"),
+    (13, "EACCES", "Permission denied"),
+    (14, "EFAULT", "Bad address"),
+    (16, "EBUSY", "Device or resource busy"),
+    (17, "EEXIST", "File exists"),
+    (20, "ENOTDIR", "Not a directory"),
+    (21, "EISDIR", "Is a directory"),
+    (22, "EINVAL", "Invalid argument"),
+    (23, "ENFILE", "Too many open files in system"),
+    (24, "EMFILE", "Too many open files"),
+    (25, "ENOTTY", "Inappropriate ioctl for device"),
+    (28, "ENOSPC", "No space left on device"),
+    (32, "EPIPE", "Broken pipe"),
+    (35, "EDEADLK", "Resource deadlock avoided"),
+    (40, "ELOOP", "Too many levels of symbolic links"),
+    (71, "EPROTO", "Protocol error"),
+    (88, "ENOTSOCK", "Socket operation on non-socket"),
+    (89, "EDESTADDRREQ", "Destination address required"),
+    (90, "EMSGSIZE", "Message too long"),
+    (92, "ENOPROTOOPT", "Protocol not available"),
+    (94, "ESOCKTNOSUPPORT", "Socket type not supported"),
+    (95, "EOPNOTSUPP", "Operation not supported"),
+    (97, "EAFNOSUPPORT", "Address family not supported by protocol"),
+    (98, "EADDRINUSE", "Address already in use"),
+    (99, "EADDRNOTAVAIL", "Cannot assign requested address"),
+    (100, "ENETDOWN", "Network is down"),
+    (101, "ENETUNREACH", "Network is unreachable"),
+    (102, "ENETRESET", "Network dropped connection on reset"),
+    (103, "ECONNABORTED", "Software caused connection abort"),
+    (104, "ECONNRESET", "Connection reset by peer"),
+    (105, "ENOBUFS", "No buffer space available"),
+    (106, "EISCONN", "Transport endpoint is already connected"),
+    (107, "ENOTCONN", "Transport endpoint is not connected"),
+    (108, "ESHUTDOWN", "Cannot send after transport endpoint shutdown"),
+    (110, "ETIMEDOUT", "Connection timed out"),
+    (111, "ECONNREFUSED", "Connection refused"),
+    (112, "EHOSTDOWN", "Host is down"),
+    (113, "EHOSTUNREACH", "No route to host"),
+    (114, "EALREADY", "Operation already in progress"),
+    (115, "EINPROGRESS", "Operation now in progress"),
 ];
 
 impl Errno {
@@ -127,17 +128,22 @@ impl Errno {
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|(n, _)| *n == self.0).map(|(_, name)| *name)
+        NAMES.iter().find(|(n, ..)| *n == self.0).map(|(_, name, _)| *name)
+    }
+
+    /// What strerror(3) says of it in the C locale, if it is one that the observed calls return.
+    pub fn description(self) -> Option<&'static str> {
+        NAMES.iter().find(|(n, ..)| *n == self.0).map(|(.., text)| *text)
     }
 
     /// The number with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, known)| *known == name).map(|(n, _)| Self(*n))
+        NAMES.iter().find(|(_, known, _)| *known == name).map(|(n, ..)| Self(*n))
     }
 
     /// All names, in the order of the numbers.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        NAMES.iter().map(|(_, name)| *name)
+        NAMES.iter().map(|(_, name, _)| *name)
     }
 
     /// Whether the process or the system is out of descriptors (`EMFILE`, `ENFILE`).
@@ -151,6 +157,19 @@ impl fmt::Display for Errno {
         match self.name() {
             Some(name) => f.write_str(name),
             None => write!(f, "errno {}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_are_those_of_the_c_library() {
+        for (number, name, text) in NAMES {
+            let error = std::io::Error::from_raw_os_error(number).to_string();
+            assert_eq!(error, format!("{text} (os error {number})"), "{name}");
         }
     }
 }

@@ -109,6 +109,20 @@ pub struct WatchKey {
     pub file: FileId,
 }
 
+impl WatchKey {
+    /// `epoll_event.data` of the registration: the number in the high half, for people who read
+    /// fdinfo; the file in the low half.
+    pub fn data(self) -> u64 {
+        u64::from(self.fd.0.cast_unsigned()) << 32 | u64::from(self.file.0)
+    }
+
+    /// The registration that such a value stands for.
+    pub fn from_data(data: u64) -> Self {
+        let half = |word: u64| u32::try_from(word & 0xffff_ffff).unwrap_or(0);
+        Self { fd: Fd(half(data >> 32).cast_signed()), file: FileId(half(data)) }
+    }
+}
+
 /// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8.
 /// Another source may have more, and names of its own for them.
 #[derive(

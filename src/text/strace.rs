@@ -1,9 +1,14 @@
-//! Calls and bytes as strace writes them.
+//! Calls and bytes as strace writes them: [`call`] and what is made of it short, for the screen;
+//! [`line`] in full.
+
+mod line;
 
 use std::fmt::{self, Write as _};
 
 use crate::event::{Argument, CtlOp, Fd, Output, PollFd, PollSet, Seq, Syscall, SyscallRecord};
 use crate::model::World;
+
+pub use line::line;
 
 /// The call in strace's manner, shortened: `epoll_wait(3, max 64, -1)`, `read(7, 4096)`. Each
 /// descriptor is as `name` writes it: as `strace -y` does if that adds what the number stands for,

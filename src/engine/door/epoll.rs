@@ -9,24 +9,15 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::tap::Handed;
-use crate::event::{CtlOp, Delivery, EdgeLog, Fd, FileId, FileKind, Mask, Nanos, Ret, Syscall};
+use crate::event::{
+    CtlOp, Delivery, EdgeLog, Fd, FileKind, Mask, Nanos, Ret, Syscall, WatchKey,
+};
 use crate::kernel::queues;
 use crate::sys;
 
-/// `epoll_event.data`: the number in the high half, for people who read fdinfo; the file in the
-/// low half.
-fn data(fd: Fd, file: FileId) -> u64 {
-    u64::from(fd.0.cast_unsigned()) << 32 | u64::from(file.0)
-}
-
 fn delivery(event: &EpollEvent) -> Delivery {
-    let data = event.data();
-    let high = u32::try_from(data >> 32).unwrap_or(0);
-    Delivery {
-        file: FileId(u32::try_from(data & 0xffff_ffff).unwrap_or(0)),
-        fd: Fd(high.cast_signed()),
-        mask: Mask(event.events().bits().cast_unsigned()),
-    }
+    let WatchKey { fd, file } = WatchKey::from_data(event.data());
+    Delivery { file, fd, mask: Mask(event.events().bits().cast_unsigned()) }
 }
 
 impl<const OBSERVED: bool> Door<'_, OBSERVED> {
@@ -94,7 +85,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let ep_fd = Fd(ep.0.as_raw_fd());
         let call = Syscall::EpollCtl { ep: ep_fd, op, fd: file.fd, mask, file: file.file };
         let flags = EpollFlags::from_bits_retain(mask.0.cast_signed());
-        let mut interest = EpollEvent::new(flags, data(file.fd, file.file));
+        let mut interest = EpollEvent::new(flags, WatchKey { fd: file.fd, file: file.file }.data());
         let started = self.start();
         let done = match op {
             CtlOp::Add => ep.add(fd, interest),

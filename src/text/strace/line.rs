@@ -1,0 +1,290 @@
+//! A call that returned, in full, as `strace -f` prints it: for eyes, grep and diff.
+
+use std::net::SocketAddrV4;
+
+use super::escaped;
+use crate::event::{
+    CtlOp, Delivery, Domain, Fd, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
+    SocketType, Syscall, SyscallRecord, WatchKey,
+};
+
+/// Bytes of a buffer, and entries of an array, that strace prints (`-s`, strace(1)).
+const SHOWN: usize = 32;
+/// Stands for what is not recorded: an address in the caller's memory, the rest of a structure.
+const UNKNOWN: &str = "...";
+
+/// The call with its arguments and its result as strace prints them: with the flags that every such
+/// call of this program has, under the name of the system call that the C library makes of it, and
+/// without the padding before the result. What the record does not hold is `...`.
+///
+/// ```
+/// use epollscope::event::{CtlOp, Errno, Fd, FileId, Mask, Nanos, Output, Ret, Syscall, SyscallRecord};
+/// use epollscope::text::strace;
+///
+/// let call = Syscall::EpollCtl { ep: Fd(3), op: CtlOp::Add, fd: Fd(7), mask: Mask::IN, file: FileId(9) };
+/// let record = SyscallRecord {
+///     call,
+///     ret: Ret::err(Errno::EEXIST),
+///     output: Output::None,
+///     started: Nanos(0),
+/// };
+/// assert_eq!(
+///     strace::line(&record),
+///     "epoll_ctl(3, EPOLL_CTL_ADD, 7, {events=EPOLLIN, data={u32=9, u64=30064771081}}) = -1 EEXIST \
+///      (File exists)"
+/// );
+/// ```
+pub fn line(record: &SyscallRecord) -> String {
+    let SyscallRecord { call, ret, output, .. } = record;
+    let text = match *call {
+        Syscall::EpollCreate => "epoll_create1(EPOLL_CLOEXEC)".to_owned(),
+        Syscall::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
+            format!("epoll_ctl({ep}, EPOLL_CTL_DEL, {fd}, {UNKNOWN})")
+        }
+        Syscall::EpollCtl { ep, op, fd, mask, file } => {
+            format!("epoll_ctl({ep}, {}, {fd}, {})", operation(op), event(mask, fd, file))
+        }
+        Syscall::EpollWait { ep, max, timeout_ms } => {
+            format!("epoll_wait({ep}, {}, {max}, {timeout_ms})", reported(*ret, output))
+        }
+        Syscall::Accept { fd } => {
+            format!("accept4({fd}, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK)")
+        }
+        Syscall::Read { fd, len } => format!("read({fd}, {}, {len})", got(*ret, output)),
+        Syscall::Write { fd, len } => format!("write({fd}, {}, {len})", given(*ret, output, len)),
+        Syscall::Send { fd, len } => {
+            let data = given(*ret, output, len);
+            format!("sendto({fd}, {data}, {len}, MSG_NOSIGNAL, NULL, 0)")
+        }
+        Syscall::Shutdown { fd, how } => format!("shutdown({fd}, {how})"),
+        Syscall::Close { fd } => format!("close({fd})"),
+        Syscall::Dup { fd } => format!("dup({fd})"),
+        Syscall::Poll { set, timeout_ms } => {
+            format!("poll({}, {}, {timeout_ms})", polled(&set), set.count())
+        }
+        Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms),
+        Syscall::Setup(call) => setup(&call, output),
+    };
+    format!("{text} = {}", result(call, *ret))
+}
+
+fn operation(op: CtlOp) -> String {
+    match op {
+        CtlOp::Add | CtlOp::Mod | CtlOp::Del => op.to_string(),
+        CtlOp::Invalid(number) => format!("{number:#x} /* EPOLL_CTL_??? */"),
+    }
+}
+
+fn event(mask: Mask, fd: Fd, file: crate::event::FileId) -> String {
+    let data = WatchKey { fd, file }.data();
+    let events = bits("EPOLL", mask);
+    format!("{{events={events}, data={{u32={}, u64={data}}}}}", data & 0xffff_ffff)
+}
+
+/// The names of the bits, in the order in which strace has them: those that say how come last, and
+/// EXCLUSIVE before WAKEUP before ONESHOT.
+fn bits(prefix: &str, mask: Mask) -> String {
+    if mask.is_empty() {
+        return "0".to_owned();
+    }
+    // strace's own order (xlat/epollevents.in): the normal and band bits come before ERR and HUP.
+    let order = [
+        Mask::IN,
+        Mask::PRI,
+        Mask::OUT,
+        Mask::RDNORM,
+        Mask::RDBAND,
+        Mask::WRNORM,
+        Mask::WRBAND,
+        Mask::ERR,
+        Mask::HUP,
+        Mask::RDHUP,
+        Mask::EXCLUSIVE,
+        Mask::WAKEUP,
+        Mask::ONESHOT,
+        Mask::ET,
+    ];
+    let named = order.into_iter().filter(|bit| mask.has(*bit));
+    let mut words: Vec<String> = named.clone().map(|bit| format!("{prefix}{bit}")).collect();
+    let rest = named.fold(mask, |left, bit| left - bit);
+    if !rest.is_empty() {
+        words.push(format!("{:#x}", rest.0));
+    }
+    words.join("|")
+}
+
+fn reported(ret: Ret, output: &Output) -> String {
+    let one = |e: &Delivery| event(e.mask, e.fd, e.file);
+    match (ret.value(), output) {
+        (None, _) => UNKNOWN.to_owned(),
+        (Some(0), _) => "[]".to_owned(),
+        (Some(_), Output::Events { events, .. }) => array(events.iter().map(one), events.len()),
+        (Some(_), _) => UNKNOWN.to_owned(),
+    }
+}
+
+fn array(entries: impl Iterator<Item = String>, count: usize) -> String {
+    let mut shown: Vec<_> = entries.take(SHOWN).collect();
+    if count > shown.len() {
+        shown.push(UNKNOWN.to_owned());
+    }
+    format!("[{}]", shown.join(", "))
+}
+
+/// The buffer of a call that reads.
+fn got(ret: Ret, output: &Output) -> String {
+    match (ret.count(), output) {
+        (Some(0), _) => "\"\"".to_owned(),
+        (Some(n), Output::Data(head)) => buffer(head, n),
+        _ => UNKNOWN.to_owned(),
+    }
+}
+
+/// The buffer of a call that writes: what it did not take is not recorded.
+fn given(ret: Ret, output: &Output, len: u32) -> String {
+    match (ret.count(), output) {
+        (Some(n), Output::Data(head)) if n == len || head.len() >= SHOWN => buffer(head, len),
+        _ if len == 0 => "\"\"".to_owned(),
+        _ => UNKNOWN.to_owned(),
+    }
+}
+
+/// The beginning of a buffer of that length; `...` if not even that was recorded.
+fn buffer(head: &[u8], len: u32) -> String {
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    if head.len() < len.min(SHOWN) {
+        return UNKNOWN.to_owned();
+    }
+    let cut = if len > SHOWN { UNKNOWN } else { "" };
+    let shown = &head[..len.min(SHOWN)];
+    format!("\"{}\"{cut}", escaped(shown, usize::MAX).0)
+}
+
+fn polled(set: &PollSet) -> String {
+    let one = |p: &PollFd| format!("{{fd={}, events={}}}", p.fd, bits("POLL", p.events));
+    array(set.first().iter().map(one), set.count() as usize)
+}
+
+/// select(2), which the C library makes by pselect6: a set of numbers for each condition.
+fn selected(set: &PollSet, timeout_ms: i32) -> String {
+    let all = set.count() as usize <= PollSet::SHOWN;
+    let of = |bit: Mask| {
+        let asked = set.first().iter().filter(|p| p.events.has(bit));
+        let mut numbers: Vec<_> = asked.map(|p| p.fd).collect();
+        numbers.sort_unstable();
+        let words: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        if all { format!("[{}]", words.join(" ")) } else { UNKNOWN.to_owned() }
+    };
+    let end = set.first().iter().map(|p| p.fd.0 + 1).max().unwrap_or(0);
+    let end = if all { end.to_string() } else { UNKNOWN.to_owned() };
+    let timeout = match u32::try_from(timeout_ms) {
+        Ok(ms) => timespec(ms),
+        Err(_) => "NULL".to_owned(),
+    };
+    let [read, write, except] = [of(Mask::IN), of(Mask::OUT), of(Mask::PRI)];
+    format!("pselect6({end}, {read}, {write}, {except}, {timeout}, {UNKNOWN})")
+}
+
+fn timespec(ms: u32) -> String {
+    format!("{{tv_sec={}, tv_nsec={}}}", ms / 1000, u64::from(ms % 1000) * 1_000_000)
+}
+
+fn setup(call: &Setup, output: &Output) -> String {
+    let pair = match output {
+        Output::Pair([a, b]) => format!("[{a}, {b}]"),
+        _ => UNKNOWN.to_owned(),
+    };
+    match *call {
+        Setup::Socket { domain, kind } => {
+            let protocol = match domain {
+                Domain::Unix => "0",
+                Domain::Inet => "IPPROTO_IP",
+            };
+            format!("socket({}, {}, {protocol})", family(domain), socket_type(kind))
+        }
+        Setup::Socketpair { kind } => {
+            format!("socketpair(AF_UNIX, {}, 0, {pair})", socket_type(kind))
+        }
+        Setup::Bind { fd, address } => format!("bind({fd}, {})", sockaddr(address)),
+        Setup::Listen { fd, backlog } => format!("listen({fd}, {backlog})"),
+        Setup::Connect { fd, address } => format!("connect({fd}, {})", sockaddr(address)),
+        Setup::Setsockopt { fd, option } => format!("setsockopt({fd}, {})", self::option(option)),
+        Setup::Pipe => format!("pipe2({pair}, O_NONBLOCK|O_CLOEXEC)"),
+        Setup::SetPipeSize { fd, bytes } => format!("fcntl({fd}, F_SETPIPE_SZ, {bytes})"),
+        Setup::Eventfd { initval, semaphore: false } => {
+            format!("eventfd2({initval}, EFD_CLOEXEC|EFD_NONBLOCK)")
+        }
+        Setup::Eventfd { initval, semaphore: true } => {
+            format!("eventfd2({initval}, EFD_SEMAPHORE|EFD_CLOEXEC|EFD_NONBLOCK)")
+        }
+        Setup::TimerfdCreate => {
+            "timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC|TFD_NONBLOCK)".to_owned()
+        }
+        Setup::TimerfdSettime { fd, first_ms, interval_ms } => {
+            let [interval, first] = [timespec(interval_ms), timespec(first_ms)];
+            format!("timerfd_settime({fd}, 0, {{it_interval={interval}, it_value={first}}}, NULL)")
+        }
+        Setup::MemfdCreate => "memfd_create(\"file\", MFD_CLOEXEC)".to_owned(),
+        Setup::Open { path } => {
+            let mode = match path {
+                OpenPath::Root => "O_RDONLY|O_NONBLOCK|O_DIRECTORY|O_CLOEXEC",
+                OpenPath::DevNull => "O_RDWR|O_NONBLOCK|O_CLOEXEC",
+            };
+            format!("openat(AT_FDCWD, \"{}\", {mode})", path.path())
+        }
+        Setup::Tgkill { tid } => format!("tgkill({UNKNOWN}, {tid}, SIGUSR1)"),
+        Setup::Setrlimit { soft: Some(soft) } => {
+            format!("prlimit64(0, RLIMIT_NOFILE, {{rlim_cur={soft}, {UNKNOWN}}}, NULL)")
+        }
+        Setup::Setrlimit { soft: None } => format!("prlimit64(0, RLIMIT_NOFILE, {UNKNOWN}, NULL)"),
+    }
+}
+
+fn family(domain: Domain) -> &'static str {
+    match domain {
+        Domain::Inet => "AF_INET",
+        Domain::Unix => "AF_UNIX",
+    }
+}
+
+fn socket_type(kind: SocketType) -> &'static str {
+    match kind {
+        SocketType::Stream => "SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK",
+        SocketType::Dgram => "SOCK_DGRAM|SOCK_CLOEXEC|SOCK_NONBLOCK",
+    }
+}
+
+/// An address and its length.
+fn sockaddr(address: SocketAddrV4) -> String {
+    format!(
+        "{{sa_family=AF_INET, sin_port=htons({}), sin_addr=inet_addr(\"{}\")}}, 16",
+        address.port(),
+        address.ip()
+    )
+}
+
+/// Level, name, value and length of an option.
+fn option(option: SocketOption) -> String {
+    match option {
+        SocketOption::RcvLowat(value) => format!("SOL_SOCKET, SO_RCVLOWAT, [{value}], 4"),
+        SocketOption::SndBuf(value) => format!("SOL_SOCKET, SO_SNDBUF, [{value}], 4"),
+        SocketOption::RcvBuf(value) => format!("SOL_SOCKET, SO_RCVBUF, [{value}], 4"),
+        SocketOption::Linger(seconds) => {
+            format!("SOL_SOCKET, SO_LINGER, {{l_onoff=1, l_linger={seconds}}}, 8")
+        }
+        SocketOption::NoDelay(on) => format!("SOL_TCP, TCP_NODELAY, [{}], 4", u8::from(on)),
+    }
+}
+
+fn result(call: &Syscall, ret: Ret) -> String {
+    let asks_many = matches!(call, Syscall::Poll { .. } | Syscall::Select { .. });
+    match (ret.errno(), ret.raw()) {
+        (Some(errno), _) => {
+            let text = errno.description().unwrap_or("Unknown error");
+            format!("-1 {errno} ({text})")
+        }
+        (None, 0) if asks_many => "0 (Timeout)".to_owned(),
+        (None, found) if asks_many => format!("{found} ({UNKNOWN})"),
+        (None, value) => value.to_string(),
+    }
+}
