@@ -208,9 +208,7 @@ impl Crowd {
         }
         match open(&self.target) {
             Ok(fd) => {
-                let stage = Stage::Connecting(order);
-                let (name, out, blocked) = (None, VecDeque::new(), false);
-                self.clients.push(Client { fd, name, stage, out, blocked });
+                self.clients.push(Client::connecting(fd, order));
                 Ok(())
             }
             Err(errno) => Err((order, format!("cannot connect: {}", errno.desc()))),
@@ -298,6 +296,13 @@ impl Stage {
 }
 
 impl Client {
+    /// A client on its way. It has its address from the beginning: the server may have accepted it
+    /// before this thread looks.
+    fn connecting(fd: OwnedFd, order: Order) -> Self {
+        let name = own_name(&fd);
+        Self { fd, name, stage: Stage::Connecting(order), out: VecDeque::new(), blocked: false }
+    }
+
     /// Does what can be done now; whether the client is still connected.
     fn serve(&mut self, shared: &Shared) -> bool {
         let mut stage = std::mem::replace(&mut self.stage, Stage::Ended);
@@ -391,11 +396,10 @@ impl Client {
 
     /// Looks whether the connection has been made. A client whose connection failed has nobody
     /// waiting for it any more.
-    fn connected(&mut self, order: Order, side: &Side) -> Option<Stage> {
+    fn connected(&self, order: Order, side: &Side) -> Option<Stage> {
         let error = getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
         let there = nix::sys::socket::getpeername::<SockaddrStorage>(self.fd.as_raw_fd()).is_ok();
         if there {
-            self.name = own_name(&self.fd);
             return Some(Stage::Waiting(order, Instant::now()));
         }
         if error == 0 {
@@ -471,6 +475,17 @@ fn reachable(mut addr: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_has_its_address_before_it_is_known_to_be_connected() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let target = Address::Tcp(listener.local_addr().expect("an address"));
+        let order = Order { id: 1, text: "client".to_owned() };
+        let client = Client::connecting(open(&target).expect("a client"), order);
+        let (_stream, peer) = listener.accept().expect("the client");
+        assert!(matches!(client.stage, Stage::Connecting(_)));
+        assert_eq!(client.name, name_of(&Peer::Inet(peer)));
+    }
 
     #[test]
     fn listener_on_all_addresses_is_reached_by_loopback() {
