@@ -61,14 +61,14 @@ use self::mailbox::{Job, Mailbox};
 use self::shared::{Parts, Shared};
 use self::sync::lock;
 use self::table::Watched;
-use self::tap::{SLOTS, Side, Tap, channel};
+use self::tap::{SLOTS, SideChannel, Tap, channel};
 use self::worker::spare_descriptor;
 
 pub use self::control::Handle;
 pub use self::doorbell::Doorbell;
 pub use self::failure::EngineError;
 pub use self::listen::Address;
-pub use self::tap::Drained;
+pub use self::tap::DrainReport;
 
 /// The longest that a shutdown waits for clients to close their ends.
 const LINGER_MAX: Duration = Duration::from_millis(200);
@@ -202,7 +202,7 @@ impl Engine {
 
     /// Hands at most `max` events to `sink`, in the order of their times; each lane's times
     /// strictly increase.
-    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
+    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> DrainReport {
         self.tap.drain(max, sink)
     }
 
@@ -340,7 +340,7 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
 }
 
 /// Tells how the edge log stands, and in a line of its own if it has no queue.
-fn tell_edge_log(side: &Side, log: EdgeLog) {
+fn tell_edge_log(side: &SideChannel, log: EdgeLog) {
     side.push(Kind::EdgeLog(log));
     if log == EdgeLog::NoQueue {
         let limit = signal::queue_limit().map_or_else(|| "?".to_owned(), |limit| limit.to_string());

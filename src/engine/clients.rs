@@ -23,7 +23,7 @@ use super::mailbox::TOO_MANY;
 use super::peer::{socket_addr, unix_name};
 use super::shared::Shared;
 use super::table::Watched;
-use super::tap::Side;
+use super::tap::SideChannel;
 use crate::event::{CommandPhase, Fd, Peer};
 use crate::sys::socket::tcp_info;
 
@@ -51,7 +51,7 @@ pub(crate) struct Who {
 
 /// What a client is asked to do.
 #[derive(Debug)]
-pub(crate) enum Wish {
+pub(crate) enum ClientRequest {
     Connect,
     Send(Who, Vec<u8>),
     Close(Who),
@@ -67,7 +67,7 @@ pub(crate) struct Clients {
 
 #[derive(Debug, Default)]
 struct Wishes {
-    queue: VecDeque<(Order, Wish)>,
+    queue: VecDeque<(Order, ClientRequest)>,
     over: bool,
 }
 
@@ -77,7 +77,11 @@ impl Clients {
     }
 
     /// Asks for something; what cannot be taken comes back with the reason.
-    pub(crate) fn ask(&self, order: Order, wish: Wish) -> Result<(), (Order, &'static str)> {
+    pub(crate) fn ask(
+        &self,
+        order: Order,
+        wish: ClientRequest,
+    ) -> Result<(), (Order, &'static str)> {
         {
             let mut wishes = lock(&self.wishes);
             if wishes.over {
@@ -183,19 +187,19 @@ impl Crowd {
     }
 
     /// The server has ended: whoever still waits for a command is told.
-    fn refuse(self, wishes: VecDeque<(Order, Wish)>) {
+    fn refuse(self, wishes: VecDeque<(Order, ClientRequest)>) {
         let asked = self.clients.into_iter().filter_map(|client| client.stage.order());
         for order in wishes.into_iter().map(|(order, _)| order).chain(asked) {
             order.finish(&self.shared.side, CommandPhase::Failed(ENDED.into()));
         }
     }
 
-    fn grant(&mut self, order: Order, wish: Wish) {
+    fn grant(&mut self, order: Order, wish: ClientRequest) {
         let refused = match wish {
-            Wish::Connect => self.connect(order),
-            Wish::Send(who, bytes) => self.send(order, &who, &bytes),
-            Wish::Close(who) => self.close(order, &who),
-            Wish::Reset(who) => self.reset(order, &who),
+            ClientRequest::Connect => self.connect(order),
+            ClientRequest::Send(who, bytes) => self.send(order, &who, &bytes),
+            ClientRequest::Close(who) => self.close(order, &who),
+            ClientRequest::Reset(who) => self.reset(order, &who),
         };
         if let Err((order, why)) = refused {
             order.finish(&self.shared.side, CommandPhase::Failed(why.into()));
@@ -332,7 +336,7 @@ impl Client {
     }
 
     /// The server ended the connection: whoever waits for something is told.
-    fn gone(&self, stage: Stage, side: &Side) {
+    fn gone(&self, stage: Stage, side: &SideChannel) {
         let lost = self.out.len();
         let why = match stage {
             Stage::Waiting(..) => "the server closed the connection at once".to_owned(),
@@ -382,7 +386,7 @@ impl Client {
     /// The end of a client that has handed all that it had to the kernel. A closed socket answers
     /// the server's next byte with a reset, which drops what the kernel has not delivered by then
     /// (tcp(7)): if that is possible, it only sends its end, and reads on until the server's comes.
-    fn end(&self, order: Order, side: &Side) -> Option<Stage> {
+    fn end(&self, order: Order, side: &SideChannel) -> Option<Stage> {
         let ends = (self.blocked || self.unsent() > 0)
             && shutdown(self.fd.as_raw_fd(), Shutdown::Write).is_ok();
         order.finish(side, CommandPhase::Done(None));
@@ -396,7 +400,7 @@ impl Client {
 
     /// Looks whether the connection has been made. A client whose connection failed has nobody
     /// waiting for it any more.
-    fn connected(&self, order: Order, side: &Side) -> Option<Stage> {
+    fn connected(&self, order: Order, side: &SideChannel) -> Option<Stage> {
         let error = getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
         let there = nix::sys::socket::getpeername::<SockaddrStorage>(self.fd.as_raw_fd()).is_ok();
         if there {

@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clients::{Clients, Who, Wish};
+use super::clients::{ClientRequest, Clients, Who};
 use super::gate::Order;
 use super::lock;
 use super::mailbox::Job;
@@ -77,12 +77,18 @@ impl Handle {
             | Command::Watch(..)
             | Command::Rearm(_)
             | Command::Drop(_) => self.post(order, command),
-            Command::Client => self.ask(order, Wish::Connect),
+            Command::Client => self.ask(order, ClientRequest::Connect),
             Command::Send(Some(Target::Fd(fd)), text) => {
-                self.ask_client(order, fd, |who| Wish::Send(who, format!("{text}\n").into()));
+                self.ask_client(order, fd, |who| {
+                    ClientRequest::Send(who, format!("{text}\n").into())
+                });
             }
-            Command::Close(Some(Target::Fd(fd))) => self.ask_client(order, fd, Wish::Close),
-            Command::Reset(Some(Target::Fd(fd))) => self.ask_client(order, fd, Wish::Reset),
+            Command::Close(Some(Target::Fd(fd))) => {
+                self.ask_client(order, fd, ClientRequest::Close)
+            }
+            Command::Reset(Some(Target::Fd(fd))) => {
+                self.ask_client(order, fd, ClientRequest::Reset)
+            }
             _ => self.fail(order, "not a command for the server"),
         }
     }
@@ -163,13 +169,13 @@ impl Handle {
         }
     }
 
-    fn ask(&self, order: Order, wish: Wish) {
+    fn ask(&self, order: Order, wish: ClientRequest) {
         if let Err((order, why)) = self.clients.ask(order, wish) {
             self.fail(order, why);
         }
     }
 
-    fn ask_client(&self, order: Order, fd: Fd, wish: impl FnOnce(Who) -> Wish) {
+    fn ask_client(&self, order: Order, fd: Fd, wish: impl FnOnce(Who) -> ClientRequest) {
         match self.shared.table.at(fd) {
             Some(watched) if watched.is_stream() => {
                 self.ask(order, wish(Who { fd, peer: watched.peer.clone() }));

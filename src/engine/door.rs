@@ -10,26 +10,26 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 
-use crate::engine::gate::{Passage, Verdict};
+use crate::engine::gate::{GateVisit, Verdict};
 use crate::engine::shared::Shared;
-use crate::engine::tap::{Handed, Lane};
+use crate::engine::tap::{Handed, RingWriter};
 use crate::event::{self, Kind, LaneId, Mask, Nanos, Ret, Syscall};
 use crate::sys;
 
 /// A thread's way to the kernel. Without `OBSERVED` the same calls are compiled without the tap.
 pub(crate) struct Door<'a, const OBSERVED: bool> {
     shared: &'a Shared,
-    lane: Lane,
+    lane: RingWriter,
 }
 
 impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     /// The door of the thread whose events go to `lane`.
-    pub(crate) fn new(shared: &'a Shared, lane: Lane) -> Self {
+    pub(crate) fn new(shared: &'a Shared, lane: RingWriter) -> Self {
         Self { shared, lane }
     }
 
     /// Gives back where the events went to.
-    pub(crate) fn into_lane(self) -> Lane {
+    pub(crate) fn into_lane(self) -> RingWriter {
         self.lane
     }
 
@@ -39,7 +39,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     }
 
     /// Where the thread tells what it does, beside its calls.
-    pub(crate) fn lane(&mut self) -> &mut Lane {
+    pub(crate) fn lane(&mut self) -> &mut RingWriter {
         &mut self.lane
     }
 
@@ -54,7 +54,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     }
 
     /// The thread's way through the gate to the call that it makes next.
-    pub(crate) fn pass(&mut self, next: &Syscall, passage: &mut Passage) -> Verdict {
+    pub(crate) fn pass(&mut self, next: &Syscall, passage: &mut GateVisit) -> Verdict {
         let mailbox = &self.shared.mailbox;
         self.shared.gate.pass(&mut self.lane, next, passage, || mailbox.waiting())
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::lock;
-use super::tap::Lane;
+use super::tap::RingWriter;
 use crate::event::{EdgeLog, Fd, FileKind, Kind, Mask, Nanos, Wakeup};
 use crate::kernel::edge_log::{BATCH, Entry, Reader};
 use crate::kernel::queues;
@@ -39,7 +39,7 @@ pub(crate) struct Edge {
 #[derive(Debug)]
 struct Log {
     reader: Reader,
-    lane: Lane,
+    lane: RingWriter,
     /// When the previous look began.
     looked: Nanos,
     batch: Vec<(Fd, Mask)>,
@@ -47,7 +47,7 @@ struct Log {
 
 impl Edge {
     /// Opens the log and forgets what an earlier one left in the queue.
-    pub(crate) fn open(lane: Lane, listeners: Vec<Fd>) -> io::Result<Self> {
+    pub(crate) fn open(lane: RingWriter, listeners: Vec<Fd>) -> io::Result<Self> {
         let mut reader = Reader::open()?;
         while reader.read(|_| {}) > 0 {}
         let readable = crate::sys::descriptor::out_of_the_way(reader.as_fd().try_clone_to_owned()?);

@@ -15,7 +15,7 @@ use self::state::{LaneState, Permit, Place, State, permitted};
 use super::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
 };
-use super::tap::{Lane, Side};
+use super::tap::{RingWriter, SideChannel};
 use crate::event::{CommandPhase, Kind, LaneId, Pass, Syscall};
 
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
@@ -35,15 +35,15 @@ pub(crate) struct Order {
 
 impl Order {
     /// Reports the end of the command.
-    pub(crate) fn finish(self, side: &Side, phase: CommandPhase) {
+    pub(crate) fn finish(self, side: &SideChannel, phase: CommandPhase) {
         side.push(Kind::Command { id: self.id, text: self.text.into(), phase });
     }
 
-    fn done(self, side: &Side) {
+    fn done(self, side: &SideChannel) {
         self.finish(side, CommandPhase::Done(None));
     }
 
-    fn too_late(self, side: &Side) {
+    fn too_late(self, side: &SideChannel) {
         self.finish(side, CommandPhase::Failed(ENDED.into()));
     }
 }
@@ -61,7 +61,7 @@ pub(crate) enum Verdict {
 
 /// A thread's own note of how it stands at the gate before one call.
 #[derive(Debug, Default)]
-pub(crate) struct Passage {
+pub(crate) struct GateVisit {
     /// The state has the thread here: it may be poked.
     here: bool,
     parked: bool,
@@ -75,11 +75,11 @@ pub(crate) struct Gate {
     attention: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
-    side: Arc<Side>,
+    side: Arc<SideChannel>,
 }
 
 impl Gate {
-    pub(crate) fn new(side: Arc<Side>, hold: bool, delay: Duration, wanted: u8) -> Self {
+    pub(crate) fn new(side: Arc<SideChannel>, hold: bool, delay: Duration, wanted: u8) -> Self {
         let mut state = State { hold, delay, ..State::default() };
         state.want(wanted);
         let gate = Self {
@@ -96,9 +96,9 @@ impl Gate {
     /// any held thread may carry out.
     pub(crate) fn pass(
         &self,
-        lane: &mut Lane,
+        lane: &mut RingWriter,
         next: &Syscall,
-        passage: &mut Passage,
+        passage: &mut GateVisit,
         waiting: impl Fn() -> bool,
     ) -> Verdict {
         if !self.attention.load(Ordering::Relaxed) && !passage.here {
@@ -141,9 +141,9 @@ impl Gate {
     fn stay<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        lane: &mut Lane,
+        lane: &mut RingWriter,
         next: &Syscall,
-        passage: &mut Passage,
+        passage: &mut GateVisit,
         waiting: &impl Fn() -> bool,
         time: Option<Duration>,
     ) -> Result<MutexGuard<'a, State>, Verdict> {
@@ -184,7 +184,13 @@ impl Gate {
         }
     }
 
-    fn leave(&self, me: &mut LaneState, lane: &mut Lane, passage: &mut Passage, pass: Pass) {
+    fn leave(
+        &self,
+        me: &mut LaneState,
+        lane: &mut RingWriter,
+        passage: &mut GateVisit,
+        pass: Pass,
+    ) {
         passage.here = false;
         if std::mem::take(&mut passage.parked) {
             lane.unpark(pass);

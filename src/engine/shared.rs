@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
 use super::table::{Table, Watched};
-use super::tap::{Lane, SLOTS, Side};
+use super::tap::{RingWriter, SLOTS, SideChannel};
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
 use crate::kernel::task::Task;
 use crate::sys::clock::Clock;
@@ -25,7 +25,7 @@ pub(crate) const COPIES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
-    pub(crate) side: Arc<Side>,
+    pub(crate) side: Arc<SideChannel>,
     pub(crate) gate: Gate,
     pub(crate) mailbox: Mailbox,
     pub(crate) edge: Edge,
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     /// See [`Shared::introduced`].
     first_client: AtomicU32,
     /// The lanes' producing ends, as far as they were made; `None` while a thread has it.
-    lanes: Mutex<BTreeMap<LaneId, Option<Lane>>>,
+    lanes: Mutex<BTreeMap<LaneId, Option<RingWriter>>>,
     /// The files that tell what each thread does.
     tasks: Mutex<BTreeMap<LaneId, Task>>,
     /// How long the last thread may wait for clients to close their ends.
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
 /// What [`Shared`] is made of.
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
-    pub(crate) side: Arc<Side>,
+    pub(crate) side: Arc<SideChannel>,
     pub(crate) mailbox: Mailbox,
     pub(crate) edge: Edge,
     pub(crate) lan: bool,
@@ -123,13 +123,13 @@ impl Shared {
     }
 
     /// The producing end of a lane, made at its first use; `None` if a thread has it.
-    pub(crate) fn take_lane(&self, id: LaneId) -> Option<Lane> {
+    pub(crate) fn take_lane(&self, id: LaneId) -> Option<RingWriter> {
         let mut lanes = lock(&self.lanes);
         lanes.entry(id).or_insert_with(|| Some(self.side.open_lane(id, SLOTS))).take()
     }
 
     /// Takes it back from a thread that ends.
-    pub(crate) fn give_lane_back(&self, lane: Lane) {
+    pub(crate) fn give_lane_back(&self, lane: RingWriter) {
         lock(&self.lanes).insert(lane.id(), Some(lane));
     }
 

@@ -8,8 +8,8 @@
 //! The consumer merges by time, up to a watermark below which no producer can still push: a
 //! producer that is at work publishes the time of its last event, before it reads the clock again.
 
-mod lane;
 mod record;
+mod writer;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,15 +17,15 @@ use std::sync::{Arc, Mutex};
 
 use rtrb::{Consumer, RingBuffer};
 
-use self::lane::Bounds;
 use self::record::{LONGEST, Record};
+use self::writer::Bounds;
 use super::doorbell::Doorbell;
 use super::lock;
 use crate::event::{Kind, LaneId, Nanos};
 use crate::sys::clock::Clock;
 
-pub use self::lane::Lane;
 pub use self::record::Handed;
+pub use self::writer::RingWriter;
 
 /// Records that a ring holds.
 pub const SLOTS: usize = 65_536;
@@ -52,7 +52,7 @@ const COUNTED: u64 = 5_000_000;
 
 /// The side channel: what is rare, in any lane, stamped under its lock.
 #[derive(Debug)]
-pub struct Side {
+pub struct SideChannel {
     clock: Clock,
     doorbell: Arc<Doorbell>,
     queue: Mutex<SideQueue>,
@@ -68,7 +68,7 @@ struct SideQueue {
     rings: Vec<Ring>,
 }
 
-impl Side {
+impl SideChannel {
     /// Pushes an event of the tool itself.
     pub fn push(&self, kind: Kind) {
         self.push_after(0, LaneId::TOOL, kind);
@@ -97,7 +97,7 @@ impl Side {
     }
 
     /// Makes a ring of so many records, and gives its producing end. No lane may have two.
-    pub fn open_lane(self: &Arc<Self>, id: LaneId, slots: usize) -> Lane {
+    pub fn open_lane(self: &Arc<Self>, id: LaneId, slots: usize) -> RingWriter {
         let (producer, records) = RingBuffer::new(slots);
         let bounds = Arc::new(Bounds {
             floor: AtomicU64::new(IDLE),
@@ -107,14 +107,14 @@ impl Side {
         let reader = Arc::clone(&bounds);
         let ring = Ring { lane: id, records, bounds: reader, base: 0, left: 0 };
         lock(&self.queue).rings.push(ring);
-        Lane::new(id, producer, bounds, self.clock, Arc::clone(self))
+        RingWriter::new(id, producer, bounds, self.clock, Arc::clone(self))
     }
 }
 
 /// What a drain came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
-pub struct Drained {
+pub struct DrainReport {
     /// Events handed to the sink.
     pub events: usize,
     /// Events that were lost, as told by the gaps among them.
@@ -185,7 +185,7 @@ impl Ring {
 pub struct Tap {
     clock: Clock,
     rings: Vec<Ring>,
-    side: Arc<Side>,
+    side: Arc<SideChannel>,
     waiting: VecDeque<(Nanos, LaneId, Kind)>,
     scratch: Vec<Record>,
     /// What the producers were told last of the load.
@@ -199,14 +199,14 @@ pub struct Tap {
 }
 
 /// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer. More lanes come
-/// by [`Side::open_lane`].
+/// by [`SideChannel::open_lane`].
 pub fn channel(
     clock: Clock,
     doorbell: Arc<Doorbell>,
     lanes: &[LaneId],
     slots: usize,
-) -> (Vec<Lane>, Arc<Side>, Tap) {
-    let side = Arc::new(Side { clock, doorbell, queue: Mutex::new(SideQueue::default()) });
+) -> (Vec<RingWriter>, Arc<SideChannel>, Tap) {
+    let side = Arc::new(SideChannel { clock, doorbell, queue: Mutex::new(SideQueue::default()) });
     let producers = lanes.iter().map(|id| side.open_lane(*id, slots)).collect();
     let tap = Tap {
         clock,
@@ -227,12 +227,12 @@ pub fn channel(
 #[derive(Clone, Copy)]
 enum Source {
     Ring(usize),
-    Side,
+    SideChannel,
 }
 
 impl Tap {
     /// Hands at most `max` events to `sink` in the order of their times.
-    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> Drained {
+    pub fn drain(&mut self, max: usize, sink: &mut dyn FnMut(Nanos, LaneId, Kind)) -> DrainReport {
         let now = self.clock.now().saturating_sub(1);
         // A ring that is made after this holds nothing that is not later than now.
         self.take_rings();
@@ -241,12 +241,12 @@ impl Tap {
         self.side.take(&mut self.waiting);
         // What comes after this look is above the watermark.
         self.rings.iter_mut().for_each(|ring| ring.left = ring.records.slots());
-        let mut drained = Drained { watermark: Nanos(watermark), ..Drained::default() };
+        let mut drained = DrainReport { watermark: Nanos(watermark), ..DrainReport::default() };
         while drained.events < max
             && let Some((source, until)) = self.oldest(watermark)
         {
             match source {
-                Source::Side => {
+                Source::SideChannel => {
                     if let Some((t, lane, kind)) = self.waiting.pop_front() {
                         self.hand_over(t.0, lane, kind, &mut drained, sink);
                     }
@@ -307,7 +307,7 @@ impl Tap {
     /// nothing above the watermark.
     fn oldest(&mut self, watermark: u64) -> Option<(Source, u64)> {
         let side = self.waiting.front().map(|(t, ..)| t.0);
-        let (mut first, mut second) = ((side.unwrap_or(IDLE), Source::Side), watermark);
+        let (mut first, mut second) = ((side.unwrap_or(IDLE), Source::SideChannel), watermark);
         for (index, ring) in self.rings.iter_mut().enumerate() {
             let Some(t) = ring.head() else { continue };
             if t < first.0 {
@@ -326,7 +326,7 @@ impl Tap {
         index: usize,
         until: u64,
         max: usize,
-        drained: &mut Drained,
+        drained: &mut DrainReport,
         sink: &mut dyn FnMut(Nanos, LaneId, Kind),
     ) {
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -350,7 +350,7 @@ impl Tap {
     fn silent_gap(
         &mut self,
         index: usize,
-        drained: &mut Drained,
+        drained: &mut DrainReport,
         sink: &mut dyn FnMut(Nanos, LaneId, Kind),
     ) {
         let ring = &self.rings[index];
@@ -366,7 +366,7 @@ impl Tap {
         t: u64,
         lane: LaneId,
         kind: Kind,
-        drained: &mut Drained,
+        drained: &mut DrainReport,
         sink: &mut dyn FnMut(Nanos, LaneId, Kind),
     ) {
         let index = usize::from(lane.0);
@@ -393,7 +393,7 @@ mod tests {
     use super::*;
     use crate::event::{Fd, FileId, HEAD, Output, Ret, Syscall, SyscallRecord};
 
-    fn tap(lanes: &[u16], slots: usize) -> (Vec<Lane>, Arc<Side>, Tap) {
+    fn tap(lanes: &[u16], slots: usize) -> (Vec<RingWriter>, Arc<SideChannel>, Tap) {
         let lanes: Vec<_> = lanes.iter().map(|n| LaneId(*n)).collect();
         channel(Clock::start(), Arc::new(Doorbell::new(|| {})), &lanes, slots)
     }
@@ -404,14 +404,14 @@ mod tests {
         seen
     }
 
-    fn read(lane: &mut Lane, bytes: &[u8]) {
+    fn read(lane: &mut RingWriter, bytes: &[u8]) {
         let call = Syscall::Read { fd: Fd(7), len: 64 };
         let started = lane.now();
         lane.returned(&call, Ret::ok(1), started, Handed::Data(bytes));
     }
 
     /// A short event, told by its number.
-    fn push(lane: &mut Lane, n: i32) {
+    fn push(lane: &mut RingWriter, n: i32) {
         lane.stale(Fd(n), FileId(1), false);
     }
 
@@ -423,7 +423,7 @@ mod tests {
         side.push(Kind::Note("three".into()));
         lanes[0].tell(Kind::Note("four".into()));
         push(&mut lanes[0], 5);
-        lanes.iter_mut().for_each(Lane::rest);
+        lanes.iter_mut().for_each(RingWriter::rest);
         let seen = all(&mut tap);
         let lanes: Vec<_> = seen.iter().map(|(_, lane, _)| lane.0).collect();
         assert_eq!(lanes, [1, 2, 0, 1, 1]);

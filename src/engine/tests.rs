@@ -69,7 +69,7 @@ impl Rig {
         stream
     }
 
-    fn drain(&mut self) -> Drained {
+    fn drain(&mut self) -> DrainReport {
         let seen = &mut self.seen;
         self.engine.drain(usize::MAX, &mut |t, lane, kind| seen.push((t, lane, kind)))
     }

@@ -18,7 +18,7 @@ pub(crate) use self::accept::spare_descriptor;
 
 use super::backend::{Loop, Turn, Unavailable};
 use super::door::Door;
-use super::gate::{Passage, Verdict};
+use super::gate::{GateVisit, Verdict};
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
@@ -150,7 +150,7 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         if self.at_gate {
             return true;
         }
-        let mut passage = Passage::default();
+        let mut passage = GateVisit::default();
         loop {
             match self.door.pass(&next, &mut passage) {
                 Verdict::Go => {

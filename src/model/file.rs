@@ -52,6 +52,8 @@ pub struct OpenFile {
     pub room: Option<bool>,
     /// Of RDHUP, HUP and ERR those known to hold.
     pub state: Mask,
+    /// When the kernel was last asked for its queue lengths.
+    pub(super) counted: Nanos,
     /// Whether [`OpenFile::state`] is complete: nothing has woken the file since it was learnt.
     pub settled: bool,
     /// When it was last woken.
@@ -105,6 +107,7 @@ impl OpenFile {
             drained: false,
             told: None,
             owed_by_peer: None,
+            counted: Nanos(0),
         }
     }
 
@@ -161,6 +164,7 @@ impl OpenFile {
     pub fn learn(&mut self, queues: &Queues, seq: Seq, t: Nanos) {
         if let Some(unread) = queues.unread {
             self.set_unread(unread, seq);
+            self.counted = t;
         }
         if let Some(unsent) = queues.unsent {
             self.unsent = Some(unsent);

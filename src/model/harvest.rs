@@ -10,7 +10,7 @@ use crate::event::{
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
-use super::interest::{InterestEntry, InterestList};
+use super::interest::{Debt, InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
@@ -267,12 +267,15 @@ impl World {
         // Nothing is missing on a list that is not known, and what another thread took off it at
         // the same time needs no wake-up.
         let known = self.instance.check.sync == Sync::Following;
-        let alone = known && !self.is_overlapped(c.lane, c.from);
-        c.early.retain(|key| alone && self.is_signalled(*key));
+        let alone = !self.is_overlapped(c.lane, c.from);
+        c.early.retain(|key| known && self.is_signalled(*key));
         for key in &c.early {
             if let Some(entry) = self.instance.interest.get_mut(*key) {
-                entry.unexplained = true;
+                entry.debt = if alone { Debt::Owed } else { Debt::Perhaps };
             }
+        }
+        if !alone {
+            c.early.clear();
         }
     }
 

@@ -8,6 +8,19 @@ use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKe
 
 use crate::sim::rules;
 
+/// Whether a registration was reported without having been listed, so that a wake-up of it is still
+/// to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Debt {
+    /// It was listed.
+    #[default]
+    None,
+    /// Another thread's harvest beside the report may have listed it.
+    Perhaps,
+    /// It was not.
+    Owed,
+}
+
 /// One registration (struct epitem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterestEntry {
@@ -33,8 +46,8 @@ pub struct InterestEntry {
     pub name: Option<Box<str>>,
     /// When the last harvest that reported it was over.
     pub(super) harvested: Option<Nanos>,
-    /// It was reported without having been listed: its wake-up is still to be told.
-    pub(super) unexplained: bool,
+    /// Whether its last report is ahead of its wake-up.
+    pub(super) debt: Debt,
 }
 
 impl InterestEntry {
@@ -52,7 +65,7 @@ impl InterestEntry {
             woken_before: None,
             name: None,
             harvested: None,
-            unexplained: false,
+            debt: Debt::None,
         }
     }
 

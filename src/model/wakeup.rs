@@ -5,6 +5,7 @@ use crate::event::{EdgeLog, Fd, FileKind, Mask, Nanos, Queues, Seq, Wakeup, Watc
 
 use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
+use super::interest::Debt;
 use super::lane::LaneState;
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
@@ -83,16 +84,23 @@ impl World {
         // The signal comes after the callback, so a quick harvest can come between them: this may be
         // what the last report was for.
         let reported = entry.delivered.map_or(Nanos(0), |(_, t, _)| t);
-        let owed = std::mem::take(&mut entry.unexplained) && at.1.since(reported) < Check::PATIENCE;
-        let before = entry.harvested_since(after);
-        if owed {
-            self.instance.check.paid(key);
-            if after <= reported {
-                return;
+        let debt = std::mem::take(&mut entry.debt);
+        let debt = if at.1.since(reported) < Check::PATIENCE { debt } else { Debt::None };
+        // A one-shot that had fired was not concerned before the MOD that armed it.
+        let fired = entry.mask.has(Mask::ONESHOT) && entry.changed.1 > after;
+        let unsure = match debt {
+            Debt::None => fired || entry.harvested_since(after),
+            Debt::Perhaps => fired || after <= reported,
+            Debt::Owed => {
+                self.instance.check.paid(key);
+                if after <= reported {
+                    return;
+                }
+                true
             }
-        }
-        let why = if before { Reason::Perhaps } else { why };
-        self.list(key, why, before || owed);
+        };
+        let why = if unsure && debt != Debt::Owed { Reason::Perhaps } else { why };
+        self.list(key, why, unsure);
         self.wake_one(self.seq);
     }
 
@@ -272,10 +280,17 @@ impl OpenFile {
     /// is not known.
     fn is_end(&self, wakeup: &Wakeup) -> Option<bool> {
         let stream = matches!(self.what, FileKind::Tcp | FileKind::Unix);
+        let counted_since = self.counted > wakeup.after || self.is_served_since(wakeup.after);
         if !stream || !wakeup.band.any(Mask::IN) || wakeup.band.any(Mask::HUP | Mask::PRI) {
             return Some(false);
         }
-        Some(wakeup.unread? <= self.unread?)
+        // What is counted since the wake-up may have brought these bytes along.
+        if counted_since { None } else { Some(wakeup.unread? <= self.unread?) }
+    }
+
+    /// Whether the server has had to do with it since that time.
+    fn is_served_since(&self, after: Nanos) -> bool {
+        self.served.is_some_and(|(_, t)| t > after)
     }
 
     /// Since when at the earliest the peer has read something that this AF_UNIX socket sent, if
@@ -293,7 +308,7 @@ impl OpenFile {
         {
             self.settled = false;
         }
-        let served_since = self.served.is_some_and(|(_, t)| t > wakeup.after);
+        let served_since = self.is_served_since(wakeup.after);
         if wakeup.band.any(Mask::OUT) {
             // What has been written since may have filled it again.
             self.room = (!served_since).then_some(true);
@@ -314,7 +329,7 @@ impl OpenFile {
             FileKind::Eventfd if wakeup.band.any(Eventfd::TAKEN) => Reason::Room,
             _ if wakeup.band.any(Mask::HUP | Mask::ERR) => Reason::PeerClosed,
             // A wake-up for reading that brought no bytes is the end of the stream.
-            _ if arrived && wakeup.unread == Some(0) => Reason::PeerClosed,
+            _ if arrived && wakeup.unread == Some(0) && !served_since => Reason::PeerClosed,
             _ if arrived => Reason::Arrived(wakeup.unread),
             _ if wakeup.band.any(Mask::OUT) => Reason::Room,
             _ => Reason::Woken(wakeup.band),
@@ -330,6 +345,7 @@ impl OpenFile {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ready::Reason;
     use super::super::scenario::{EDGE, END, IN, LEVEL, ONESHOT, OUT, Scenario};
     use crate::event::{CtlOp, EdgeLog, Mask};
 
@@ -407,6 +423,13 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_were_counted_since_are_no_end_of_the_stream() {
+        let only = Scenario::new().listen(4, IN).unix_client(9, OUT | Mask::ET);
+        let counted = only.turn(1, &[(9, OUT)]).queues(9, 300);
+        check(&counted.wakeup_since(9, IN, 300, 2 * MS), "(9)");
+    }
+
+    #[test]
     fn the_order_of_what_was_not_read_from_one_place_is_not_certain() {
         // The eventfd was written at some time between the two looks at the edge log.
         check(&start().wakeup(5, IN, None).wakeup_since(7, IN, 3, 2 * MS), "(5) (7)");
@@ -428,6 +451,33 @@ mod tests {
         // Somebody else was reading the log: the debt is remembered all the same.
         let skipped = start().enter(1).report_with(1, &[(7, IN)], EdgeLog::Skipped);
         check(&skipped.wakeup_since(7, IN, 3, MS / 2), "");
+    }
+
+    #[test]
+    fn a_report_beside_the_harvests_of_another_thread_may_be_ahead_of_its_wake_up() {
+        let both = || start().thread(2).enter(2).enter(1).arrive(8, 3).report(1, &[(8, IN)]);
+        let ahead = both().enter(1).report(2, &[(7, IN)]);
+        check(&ahead, "");
+        // It may be what the report was for, or have come since: its signal was queued when the
+        // harvest was over, and before that was told.
+        check(&ahead.wakeup_since(7, IN, 3, MS / 8), "(7)");
+        let later = both().enter(1).report(2, &[(7, IN)]).queues(8, 0).queues(8, 0);
+        check(&later.wakeup(7, IN, Some(3)), "7");
+    }
+
+    #[test]
+    fn a_wake_up_beside_the_mod_of_a_fired_one_shot_may_have_found_it_disarmed() {
+        let once = EDGE | Mask::ONESHOT;
+        let fired = || {
+            let s = Scenario::new().listen(4, IN).client(7, once).arrive(7, 800);
+            s.turn(1, &[(7, IN)]).read(1, 7, 4096, 800).read(1, 7, 4096, 1200).again(1, 7)
+        };
+        let armed = || fired().ctl_polled(1, (CtlOp::Mod, 7, once), OUT, 1000);
+        let late = armed().wakeup_since(7, IN, 0, 4 * MS);
+        check(&late, "(7)");
+        // Its bytes have been read since: it was not the end of the stream.
+        assert_eq!(late.world.instance.ready.iter().next().map(|e| e.why), Some(Reason::Perhaps));
+        check(&armed().wakeup(7, IN, Some(3)), "7");
     }
 
     #[test]

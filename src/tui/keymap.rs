@@ -159,15 +159,15 @@ pub fn keys(binding: &Binding) -> String {
     names_of(binding).join(" ")
 }
 
-/// The key that asks for a remedy: `m to MOD it`.
+/// The key that asks for a remedy: `m for a MOD`.
 pub fn remedy(remedy: Remedy) -> String {
     let (command, what) = match remedy {
-        Remedy::Modify => (Command::Rearm(None), "MOD it"),
-        Remedy::UnwatchOut => (Command::Watch(None, None), "stop watching OUT"),
+        Remedy::Modify => (Command::Rearm(None), "a MOD"),
+        Remedy::UnwatchOut => (Command::Watch(None, None), "OUT off"),
     };
     let asks = |b: &&Binding| b.action == Action::Do(command.clone());
     let key = all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default();
-    format!("{key} to {what}")
+    format!("{key} for {what}")
 }
 
 /// The keys of a row of the help.

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use epollscope::engine::Doorbell;
-use epollscope::engine::tap::{Handed, Lane, SLOTS, Tap, channel};
+use epollscope::engine::tap::{Handed, RingWriter, SLOTS, Tap, channel};
 use epollscope::event::{
     Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Peer, Ret,
     Seq, Syscall, SyscallRecord,
@@ -38,7 +38,7 @@ const TIME: Duration = Duration::from_secs(5);
 /// Between two looks of a front end under load.
 const FRAME: Duration = Duration::from_millis(33);
 
-fn tap() -> (Lane, Tap) {
+fn tap() -> (RingWriter, Tap) {
     let bell = Arc::new(Doorbell::new(|| {}));
     let (mut lanes, _side, tap) = channel(Clock::start(), bell, &[LaneId(1)], SLOTS);
     (lanes.remove(0), tap)
@@ -46,7 +46,7 @@ fn tap() -> (Lane, Tap) {
 
 /// Pushes `count` calls without data; only this is counted.
 #[inline(never)]
-fn push_loop(lane: &mut Lane, count: u32) {
+fn push_loop(lane: &mut RingWriter, count: u32) {
     let again = black_box(Ret::err(Errno::EAGAIN));
     for _ in 0..count {
         let started = lane.start();
@@ -73,7 +73,7 @@ fn pushes(rounds: u32) -> Duration {
 
 /// The turn of a busy server: one wait that reports every client, and an echo each. How many
 /// events that is.
-fn turn(lane: &mut Lane, told: &[Delivery]) -> u32 {
+fn turn(lane: &mut RingWriter, told: &[Delivery]) -> u32 {
     let wait = Syscall::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
     let again = Ret::err(Errno::EAGAIN);
     let now = lane.start();
@@ -94,7 +94,7 @@ fn turn(lane: &mut Lane, told: &[Delivery]) -> u32 {
 }
 
 /// Tells of a busy server at [`RATE`]; how many events it told of.
-fn server(mut lane: Lane, over: Arc<AtomicBool>) -> JoinHandle<u64> {
+fn server(mut lane: RingWriter, over: Arc<AtomicBool>) -> JoinHandle<u64> {
     std::thread::spawn(move || {
         let delivery =
             |fd: i32| Delivery { file: file(fd), fd: Fd(fd), mask: Mask::IN | Mask::RDNORM };

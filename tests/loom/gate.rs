@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use crate::engine::eventfd::Eventfd;
-use crate::engine::gate::{Gate, Order, Passage, Verdict};
-use crate::engine::tap::{Lane, Side};
+use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
+use crate::engine::tap::{RingWriter, SideChannel};
 use crate::event::{CommandPhase, Fd, LaneId, Pass, Syscall};
 
 const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
@@ -17,7 +17,7 @@ const DONE: CommandPhase = CommandPhase::Done(None);
 
 struct Rig {
     gate: Gate,
-    side: Arc<Side>,
+    side: Arc<SideChannel>,
     /// Where threads sleep in `epoll_wait`, for ever unless they are kicked.
     kernel: Eventfd,
     /// Calls made.
@@ -29,7 +29,7 @@ fn order(id: u32) -> Order {
 }
 
 fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
-    let side = Arc::new(Side::default());
+    let side = Arc::new(SideChannel::default());
     let gate = Gate::new(Arc::clone(&side), hold, delay, threads);
     gate.set_ready();
     Arc::new(Rig { gate, side, kernel: Eventfd::default(), made: Count::new(0) })
@@ -39,9 +39,9 @@ impl Rig {
     /// A server thread: goes through `calls` again and again until it is told to end.
     fn live(&self, id: u16, calls: &[Syscall]) {
         self.gate.arrived(LaneId(id), id.into());
-        let mut lane = Lane::new(LaneId(id), Arc::clone(&self.side));
+        let mut lane = RingWriter::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
-            let verdict = self.gate.pass(&mut lane, call, &mut Passage::default(), || false);
+            let verdict = self.gate.pass(&mut lane, call, &mut GateVisit::default(), || false);
             if verdict == Verdict::Stop {
                 break;
             }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::gate::{Gate, Order, Passage, Verdict};
+use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::mailbox::{Job, Mailbox};
-use crate::engine::tap::{Lane, Side};
+use crate::engine::tap::{RingWriter, SideChannel};
 use crate::event::{Command, Fd, LaneId, Syscall};
 use crate::sync::{Condvar, Mutex, lock, wait};
 
@@ -16,7 +16,7 @@ const READ: Syscall = Syscall::Read { fd: Fd(4), len: 8 };
 struct Rig {
     gate: Gate,
     mailbox: Mailbox,
-    side: Arc<Side>,
+    side: Arc<SideChannel>,
     /// The jobs that were carried out.
     done: Mutex<Vec<u32>>,
     /// Rung for each of them.
@@ -24,7 +24,7 @@ struct Rig {
 }
 
 fn rig(hold: bool, threads: u8) -> Arc<Rig> {
-    let side = Arc::new(Side::default());
+    let side = Arc::new(SideChannel::default());
     let gate = Gate::new(Arc::clone(&side), hold, Duration::ZERO, threads);
     gate.set_ready();
     assert_eq!(gate.watch(|_| {}).start.len(), usize::from(threads));
@@ -59,8 +59,8 @@ impl Rig {
     }
 
     /// The way through the gate, as a server thread takes it. Whether the call is to be made.
-    fn gate(&self, lane: &mut Lane, call: Syscall) -> bool {
-        let mut passage = Passage::default();
+    fn gate(&self, lane: &mut RingWriter, call: Syscall) -> bool {
+        let mut passage = GateVisit::default();
         loop {
             match self.gate.pass(lane, &call, &mut passage, || self.mailbox.waiting()) {
                 Verdict::Go => return true,
@@ -72,7 +72,7 @@ impl Rig {
 
     /// The life of a server thread, until so many jobs are done or it is told to end.
     fn live(&self, id: u16, jobs: usize) {
-        let mut lane = Lane::new(LaneId(id), Arc::clone(&self.side));
+        let mut lane = RingWriter::new(LaneId(id), Arc::clone(&self.side));
         while lock(&self.done).len() < jobs && self.gate(&mut lane, WAIT) {
             if lock(&self.done).len() < jobs && self.mailbox.event().sleep(id) {
                 self.gate(&mut lane, READ);
@@ -194,8 +194,8 @@ fn job_for_a_thread_that_dies_at_the_gate_is_done_by_another() {
         let rig = rig(true, 1);
         let own = Arc::clone(&rig);
         let dying = loom::thread::spawn(move || {
-            let mut lane = Lane::new(LaneId(1), Arc::clone(&own.side));
-            let mut passage = Passage::default();
+            let mut lane = RingWriter::new(LaneId(1), Arc::clone(&own.side));
+            let mut passage = GateVisit::default();
             let verdict = own.gate.pass(&mut lane, &READ, &mut passage, || own.mailbox.waiting());
             assert_eq!(verdict, Verdict::Commands);
             own.carry_out_one();

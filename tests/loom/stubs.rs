@@ -16,12 +16,12 @@ pub(crate) mod tap {
 
     /// What all threads have told.
     #[derive(Debug, Default)]
-    pub(crate) struct Side {
+    pub(crate) struct SideChannel {
         told: Mutex<Told>,
         bell: Condvar,
     }
 
-    impl Side {
+    impl SideChannel {
         pub(crate) fn push(&self, kind: Kind) {
             if let Kind::Command { id, phase, .. } = kind {
                 lock(&self.told).ended.push((id, phase));
@@ -60,13 +60,13 @@ pub(crate) mod tap {
 
     /// A thread's own end.
     #[derive(Debug)]
-    pub(crate) struct Lane {
+    pub(crate) struct RingWriter {
         id: LaneId,
-        side: std::sync::Arc<Side>,
+        side: std::sync::Arc<SideChannel>,
     }
 
-    impl Lane {
-        pub(crate) fn new(id: LaneId, side: std::sync::Arc<Side>) -> Self {
+    impl RingWriter {
+        pub(crate) fn new(id: LaneId, side: std::sync::Arc<SideChannel>) -> Self {
             Self { id, side }
         }
 

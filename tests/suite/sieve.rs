@@ -61,6 +61,7 @@ impl Sieve {
             0x1b => match *bytes.get(1)? {
                 b'[' => self.control_sequence(bytes),
                 b']' => self.command(bytes),
+                CAN => Some(1),
                 _ => {
                     self.blame(bytes);
                     Some(2)
@@ -153,6 +154,10 @@ fn sieve_lets_pass_what_the_program_draws_with_and_nothing_else() {
     check("\x1b[?2026h\x1b[1;2H\x1b[38;5;3mé\u{2502}x\x1b[0m\x1b[?2026l".as_bytes(), true);
     check(b"\x1b]52;c;aGk=\x07", true);
     check(b"\x1b[?1049l\nany \x1b[6n", true);
+    // A frame may be cut behind any byte, and CAN ends what is left of it.
+    for cut in [&b"\x1b"[..], b"\x1b[", b"\x1b[1", "\u{2502}".as_bytes().split_at(1).0] {
+        check(&[cut, b"\x18\x1b[0m"].concat(), true);
+    }
     let strange =
         ["\n", "\x07", "\x1b[6n", "\x1b[31;1H\r", "\x1b[?9h", "\x1b]0;title\x07", "\x1bc"];
     for bytes in strange {

@@ -9,9 +9,7 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::tap::Handed;
-use crate::event::{
-    CtlOp, Delivery, EdgeLog, Fd, FileKind, Mask, Nanos, Ret, Syscall, WatchKey,
-};
+use crate::event::{CtlOp, Delivery, EdgeLog, Fd, FileKind, Mask, Nanos, Ret, Syscall, WatchKey};
 use crate::kernel::queues;
 use crate::sys;
 

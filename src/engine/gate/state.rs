@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Order, Passage};
+use super::{GateVisit, Order};
 use crate::engine::sync::Condvar;
 use crate::event::{LaneId, Pass};
 
@@ -113,7 +113,7 @@ impl State {
         }
     }
 
-    pub(super) fn delay_left(&self, passage: &mut Passage) -> Option<Duration> {
+    pub(super) fn delay_left(&self, passage: &mut GateVisit) -> Option<Duration> {
         if self.delay.is_zero() {
             return None;
         }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::engine::doorbell::Doorbell;
-use crate::engine::gate::{Gate, Order, Passage, Verdict};
+use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::tap::{Tap, channel};
 use crate::event::{Fd, Kind, LaneId, Pass, Syscall};
 use crate::sys::clock::Clock;
@@ -33,7 +33,7 @@ fn rig(hold: bool) -> Rig {
     let door = Arc::clone(&gate);
     let thread = std::thread::spawn(move || {
         for call in [READ, READ, WAIT].iter().cycle() {
-            let mut passage = Passage::default();
+            let mut passage = GateVisit::default();
             let mut verdict = Verdict::Commands;
             while verdict == Verdict::Commands {
                 verdict = door.pass(&mut lane, call, &mut passage, || false);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rtrb::Producer;
 
 use super::record::{self, Handed, LONGEST, Record};
-use super::{IDLE, Side};
+use super::{IDLE, SideChannel};
 use crate::event::{Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Syscall, Wakeup};
 use crate::sys::clock::Clock;
 
@@ -30,10 +30,10 @@ pub(super) struct Bounds {
 
 /// The producing end of a ring: one thread's, or whoever holds the lock around it.
 ///
-/// Between its first push and [`Lane::rest`] what is pushed may stay here, and nothing later can be
+/// Between its first push and [`RingWriter::rest`] what is pushed may stay here, and nothing later can be
 /// merged: who pushes no more for a while says so.
 #[derive(Debug)]
-pub struct Lane {
+pub struct RingWriter {
     id: LaneId,
     ring: Producer<Record>,
     bounds: Arc<Bounds>,
@@ -51,16 +51,16 @@ pub struct Lane {
     /// An event that the server turned to: it travels with the next call.
     turned: Option<(Fd, FileId)>,
     pub(super) clock: Clock,
-    side: Arc<Side>,
+    side: Arc<SideChannel>,
 }
 
-impl Lane {
+impl RingWriter {
     pub(super) fn new(
         id: LaneId,
         ring: Producer<Record>,
         bounds: Arc<Bounds>,
         clock: Clock,
-        side: Arc<Side>,
+        side: Arc<SideChannel>,
     ) -> Self {
         let batch = Vec::with_capacity(BATCH + LONGEST);
         let (base, last, floor, lost_from, resting, turned) = (0, 0, 0, 0, true, None);
