@@ -11,6 +11,7 @@ mod harvest;
 mod interest;
 mod labels;
 mod lane;
+mod log_read;
 mod ready;
 mod resync;
 #[cfg(test)]

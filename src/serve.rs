@@ -65,7 +65,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let mut session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
     let token = CancellationToken::new();
-    tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("clone", &e))?;
+    tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
+        .map_err(|e| Error::runtime("clone", &e))?;
     if headless {
         let output = match options.output {
             Output::Json => headless::Output::Json,

@@ -107,7 +107,8 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     // Before any thread starts, so that every thread inherits it.
     tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
     let token = CancellationToken::new();
-    tui::watchdog::start(token.clone()).map_err(|e| Error::runtime("clone", &e))?;
+    tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
+        .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let exit = tui::lesson::run::run(start, &release(), look, &token)?;
     Ok(match exit {

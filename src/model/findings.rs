@@ -7,18 +7,19 @@ mod detect;
 mod evidence;
 mod ledger;
 mod left;
+mod state;
 mod told;
+mod witness;
 
 use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Event, Fd, FileId, LaneId, Nanos, Seq};
+use crate::event::{Fd, FileId, LaneId, Nanos, Seq};
 
-use super::World;
-use detect::{FileState, Turn};
 pub use evidence::{Evidence, FileIdentity, WatchIdentity};
 use ledger::Ledger;
+use state::{FileState, Turn};
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,15 +138,6 @@ impl Findings {
     /// Those that hold now for that open file.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {
         self.iter().filter(move |f| f.active && f.file == Some(file))
-    }
-
-    /// Looks at an event that has just been folded into `world`, and returns how many findings are
-    /// new (the last ones of [`Findings::iter`]).
-    pub(super) fn observe(&mut self, event: &Event, world: &World) -> usize {
-        let before = self.ledger.created();
-        self.detect(event, world);
-        self.ledger.fade(event.t);
-        usize::try_from(self.ledger.created() - before).unwrap_or(Self::KEPT).min(Self::KEPT)
     }
 }
 

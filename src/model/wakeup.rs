@@ -7,30 +7,11 @@ use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::Debt;
 use super::lane::LaneState;
+use super::log_read::LogRead;
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
 use crate::sim::Eventfd;
 use crate::sim::rules;
-
-/// What one look at the edge log has brought so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
-    /// When the look before it began, which names it.
-    after: Nanos,
-    /// Its first event.
-    first: Seq,
-    wakeups: u32,
-    listed: u32,
-}
-
-impl Look {
-    /// A signal is queued right after its callback. Between the two another processor may do the
-    /// same for another file, and then the signals are in the wrong order: not seen where a few
-    /// files are woken one after the other, but common where many are woken at once.
-    fn is_crowded(&self) -> bool {
-        self.wakeups > 32 || self.listed > 4
-    }
-}
 
 impl World {
     /// A wake-up of a file: what `ep_poll_callback` does, for each registration of the file.
@@ -41,10 +22,10 @@ impl World {
             self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
         let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
         let Some(key) = registered.or_else(ghost) else { return };
-        if self.last_look.after != wakeup.after || wakeup.after == Nanos(0) {
-            self.last_look = Look { after: wakeup.after, first: seq, ..Look::default() };
+        if self.last_log_read.after != wakeup.after || wakeup.after == Nanos(0) {
+            self.last_log_read = LogRead { after: wakeup.after, first: seq, ..LogRead::default() };
         }
-        self.last_look.wakeups += 1;
+        self.last_log_read.wakeups += 1;
         let mut copied = false;
         let mut why = Reason::Woken(wakeup.band);
         let mut end = Some(false);
@@ -133,7 +114,7 @@ impl World {
         if let Some(last) = entries.back_mut() {
             last.unsure |= others > 0;
         }
-        let look = &mut self.last_look;
+        let look = &mut self.last_log_read;
         look.listed += 1;
         if look.listed > 1 && look.is_crowded() {
             let same = entries.iter_mut().rev().take_while(|entry| entry.seq >= look.first);

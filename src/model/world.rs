@@ -10,8 +10,8 @@ use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
 use super::lane::{BatchEntry, Lane, WaitQueue};
+use super::log_read::LogRead;
 use super::ready::{ReadyEntry, ReadyList};
-use super::wakeup::Look;
 
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub struct World {
     /// What the last event changed.
     pub delta: Delta,
     /// The look at the edge log that brought the last wake-up.
-    pub(super) last_look: Look,
+    pub(super) last_log_read: LogRead,
     /// The event that last told every list, if one did: from then on none is deduced.
     pub(super) told: Option<Seq>,
     /// The telling before that.
@@ -170,7 +170,7 @@ impl Default for World {
             counters: Counters::default(),
             edge_log: EdgeLog::Off,
             delta: Delta::default(),
-            last_look: Look::default(),
+            last_log_read: LogRead::default(),
             told: None,
             told_before: None,
             labels: Labels::default(),

@@ -14,7 +14,6 @@ use nix::unistd::{dup2_stdin, pipe};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::terminal;
 use crate::sys::thread;
 
 /// How much later than its signal a vanished terminal is acted upon.
@@ -70,15 +69,15 @@ pub fn die_if_deadly() {
 }
 
 /// Starts the threads: on a signal, or when the terminal vanishes, one cancels the token, waits for
-/// an orderly end, and then gives the terminal back as far as possible and ends the process with
-/// 128 and the signal's number, or by the signal.
+/// an orderly end, and then gives the terminal back as far as possible (`give_back`) and ends the
+/// process with 128 and the signal's number, or by the signal.
 ///
 /// The signals are waited for, not read from a descriptor: whoever polls a signalfd is woken by
 /// every signal of the process, and each wake-up of a watched file is one.
 ///
 /// # Errors
 /// If the system refuses a thread.
-pub fn start(token: CancellationToken) -> io::Result<()> {
+pub fn start(token: CancellationToken, give_back: fn()) -> io::Result<()> {
     // A terminal that is gone does not say any more that it is one.
     let tty = io::stdin().is_terminal();
     if tty {
@@ -87,7 +86,7 @@ pub fn start(token: CancellationToken) -> io::Result<()> {
             while !vanishes(PollTimeout::NONE) {}
             // The signal for it comes first, if it comes.
             std::thread::sleep(SIGNAL_FIRST);
-            end(Signal::SIGHUP, &token, tty);
+            end(Signal::SIGHUP, &token, tty, give_back);
         })?;
     }
     thread::spawn("watchdog", move || {
@@ -97,20 +96,20 @@ pub fn start(token: CancellationToken) -> io::Result<()> {
             CONTINUED.notify_one();
             signal = signals().wait().unwrap_or(Signal::SIGTERM);
         }
-        end(signal, &token, tty);
+        end(signal, &token, tty, give_back);
     })?;
     Ok(())
 }
 
 /// The end for that reason; only the first one counts.
-fn end(signal: Signal, token: &CancellationToken, tty: bool) {
+fn end(signal: Signal, token: &CancellationToken, tty: bool, give_back: fn()) {
     let signal = signal as i32;
     if CAUGHT.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         return;
     }
     token.cancel();
     rest(tty);
-    terminal::leave_stalled();
+    give_back();
     die_if_deadly();
     std::process::exit(128 + signal);
 }

@@ -1,5 +1,8 @@
 //! The rules of the house: who may import whom, and what each part may not name.
 
+mod imports;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -169,4 +172,45 @@ fn the_front_page_has_the_table_of_rooms() {
     drawn.sort_unstable();
     listed.sort_unstable();
     assert_eq!(drawn, listed);
+}
+
+/// Files of one room that take names from each other, and why they do.
+const CIRCLES: [(&[&str], &str); 0] = [];
+
+#[test]
+fn files_of_a_room_do_not_import_each_other_in_circles() {
+    let found = imports::Imports::read().circles();
+    let known: Vec<Vec<String>> =
+        CIRCLES.iter().map(|(files, _)| files.iter().map(ToString::to_string).collect()).collect();
+    assert_eq!(found, known);
+}
+
+/// Names that several public types have, and why that is right.
+const SHARED_NAMES: [(&str, &str); 0] = [];
+
+/// The names of types that are visible outside of their file, with the files.
+fn public_types() -> BTreeMap<String, Vec<String>> {
+    let mut types = BTreeMap::<String, Vec<String>>::new();
+    every_file(|_, path, code| {
+        for line in code.lines().map(str::trim_start) {
+            let mut words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            let is_type = |word: &str| ["enum", "struct", "trait", "type"].contains(&word);
+            if line.starts_with("pub ") && words.nth(1).is_some_and(is_type) {
+                let name = words.next().unwrap_or_default().to_owned();
+                types.entry(name).or_default().push(path.to_owned());
+            }
+        }
+    });
+    types
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    let types = public_types();
+    assert!(types.len() > 200, "the types were not found");
+    let shared = types.iter().filter(|(_, files)| files.len() > 1);
+    let known = |name: &str| SHARED_NAMES.iter().any(|(known, _)| *known == name);
+    let strange: Vec<_> = shared.filter(|(name, _)| !known(name)).collect();
+    assert!(strange.is_empty(), "{strange:#?}");
+    assert!(SHARED_NAMES.len() * 100 < types.len() * 8);
 }

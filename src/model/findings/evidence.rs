@@ -1,7 +1,6 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Fd, FileKind, LaneId, Mask, Nanos, Peer, WatchKey};
-use crate::model::{OpenFile, World};
+use crate::event::{Fd, FileKind, LaneId, Mask, Nanos, Peer};
 
 /// What a file was at that time: it may be closed by the time it is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +13,6 @@ pub struct FileIdentity {
     pub peer: Option<Peer>,
 }
 
-impl FileIdentity {
-    fn of(file: &OpenFile) -> Self {
-        Self { what: file.what, name: file.name.clone(), peer: file.peer.clone() }
-    }
-}
-
 /// A registration and its file, as it was at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchIdentity {
@@ -30,10 +23,6 @@ pub struct WatchIdentity {
 }
 
 impl WatchIdentity {
-    pub(super) fn of(world: &World, key: WatchKey) -> Self {
-        Self { fd: key.fd, file: world.file_of(key).map(FileIdentity::of) }
-    }
-
     /// Whether it is a listener.
     pub fn is_listener(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.what == FileKind::Listener)
@@ -117,36 +106,4 @@ pub enum Evidence {
         /// Empty returns in a row.
         times: u64,
     },
-}
-
-impl Evidence {
-    pub(super) fn left(world: &World, key: WatchKey) -> Self {
-        let file = world.file_of(key);
-        Self::Left {
-            watch: WatchIdentity::of(world, key),
-            unread: file.and_then(|file| file.unread).unwrap_or(0),
-            ended: file.is_some_and(OpenFile::ended),
-        }
-    }
-
-    pub(super) fn spin(world: &World, key: WatchKey, mask: Mask, times: u64) -> Self {
-        let watch = WatchIdentity::of(world, key);
-        Self::Spin { watch, mask, times, outlived: world.is_ghost(key) }
-    }
-
-    pub(super) fn emfile(world: &World, key: WatchKey, times: u64) -> Self {
-        Self::Emfile { watch: WatchIdentity::of(world, key), times }
-    }
-
-    pub(super) fn outlived(world: &World, key: WatchKey) -> Self {
-        Self::Outlived { watch: WatchIdentity::of(world, key), now: named_now(world, key.fd) }
-    }
-
-    pub(super) fn stale(world: &World, lane: LaneId, fd: Fd) -> Self {
-        Self::Stale { lane, fd, now: named_now(world, fd) }
-    }
-}
-
-fn named_now(world: &World, fd: Fd) -> Option<FileIdentity> {
-    world.file_at(fd).map(FileIdentity::of)
 }

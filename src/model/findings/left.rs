@@ -5,8 +5,8 @@ use crate::event::{
     WatchKey,
 };
 
-use super::detect::FileState;
 use super::ledger::{About, Shown};
+use super::state::FileState;
 use super::{Evidence, FindingKind, Findings};
 use crate::model::{InterestEntry, OpenFile, World};
 

@@ -5,9 +5,9 @@ use crate::event::{
     Trigger, WatchKey,
 };
 
-use super::detect::FileState;
 use super::ledger::{About, Shown};
 use super::left::LEFT;
+use super::state::FileState;
 use super::{Evidence, FindingKind, Findings, WatchIdentity};
 use crate::model::{InterestEntry, Progress, World};
 
