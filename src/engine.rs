@@ -52,6 +52,7 @@ use crate::kernel::{edge_log, fdinfo};
 use crate::sys::clock::Clock;
 use crate::sys::{signal, thread};
 
+use self::backend::EpollLoop;
 use self::clients::Clients;
 use self::edge::Edge;
 use self::eventfd::own_eventfd;
@@ -369,7 +370,11 @@ fn spawn_worker(shared: &Arc<Shared>, lane: LaneId) -> io::Result<JoinHandle<()>
     let thread = thread::spawn(&lane.to_string(), move || {
         let _nobody_waits = tell.send(nix::unistd::gettid().as_raw().unsigned_abs());
         let _opened = opened.recv();
-        backend::run(&own, lane);
+        if own.observed {
+            worker::live::<true, EpollLoop>(&own, lane);
+        } else {
+            worker::live::<false, EpollLoop>(&own, lane);
+        }
     })?;
     if let Ok(tid) = told.recv() {
         shared.watch_task(lane, tid);

@@ -11,11 +11,10 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use self::epoll::EpollLoop;
-use crate::engine::shared::Shared;
+pub(crate) use self::epoll::EpollLoop;
 use crate::engine::table::Watched;
-use crate::engine::worker::{Worker, live};
-use crate::event::{Errno, FileId, LaneId};
+use crate::engine::worker::Worker;
+use crate::event::{Errno, FileId};
 
 /// Why a loop cannot be had.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -78,13 +77,4 @@ pub(crate) trait Loop: Default {
 
     /// Closes it, as its thread ends: nothing is in flight afterwards.
     fn shut<const OBSERVED: bool>(worker: &mut Worker<'_, OBSERVED, Self>);
-}
-
-/// The body of the server's thread of that lane, until it is not wanted any more or panics.
-pub(crate) fn run(shared: &Shared, id: LaneId) {
-    if shared.observed {
-        live::<true, EpollLoop>(shared, id);
-    } else {
-        live::<false, EpollLoop>(shared, id);
-    }
 }

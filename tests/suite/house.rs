@@ -175,7 +175,10 @@ fn the_front_page_has_the_table_of_rooms() {
 }
 
 /// Files of one room that take names from each other, and why they do.
-const CIRCLES: [(&[&str], &str); 0] = [];
+const CIRCLES: [(&[&str], &str); 1] = [(
+    &["engine/backend", "engine/worker"],
+    "a thread's work calls its loop, and the loop calls it back: a held thread carries out commands",
+)];
 
 #[test]
 fn files_of_a_room_do_not_import_each_other_in_circles() {
