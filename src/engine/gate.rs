@@ -104,7 +104,7 @@ impl Gate {
         if !self.attention.load(Ordering::Relaxed) && !passage.here {
             return Verdict::Go;
         }
-        let between_turns = matches!(next, Syscall::EpollWait { .. });
+        let between_turns = next.ends_turn();
         let mut state = lock(&self.state);
         loop {
             let ending = state.ending;

@@ -178,14 +178,33 @@ impl Syscall {
         }
     }
 
-    /// Whether the call can put the thread to sleep: all files are non-blocking, so only the calls
-    /// that wait for many can.
-    pub fn may_sleep(&self) -> bool {
-        match self {
+    /// The timeout in milliseconds of a call that waits for many files at once, -1 for ever; `None`
+    /// for any other. All files are non-blocking: no other call waits.
+    fn wait(&self) -> Option<i32> {
+        match *self {
             Self::EpollWait { timeout_ms, .. }
             | Self::Poll { timeout_ms, .. }
-            | Self::Select { timeout_ms, .. } => *timeout_ms != 0,
-            _ => false,
+            | Self::Select { timeout_ms, .. } => Some(timeout_ms),
+            Self::EpollCreate
+            | Self::EpollCtl { .. }
+            | Self::Accept { .. }
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Send { .. }
+            | Self::Shutdown { .. }
+            | Self::Close { .. }
+            | Self::Dup { .. }
+            | Self::Setup(_) => None,
         }
+    }
+
+    /// Whether the call can put the thread to sleep.
+    pub fn may_sleep(&self) -> bool {
+        self.wait().is_some_and(|timeout_ms| timeout_ms != 0)
+    }
+
+    /// Whether a turn of the server's loop ends where this call begins: it asks for the next events.
+    pub fn ends_turn(&self) -> bool {
+        self.wait().is_some()
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{LaneId, Pass, Syscall, visible};
+use crate::event::{LaneId, Pass, visible};
 use crate::model::{Lane, LaneState, World};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
@@ -83,7 +83,7 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
         LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
-            let to_wait = matches!(call, Syscall::EpollWait { .. });
+            let to_wait = call.ends_turn();
             let hint = if to_wait {
                 "press . to make the call"
             } else {
