@@ -1,157 +1,44 @@
 //! A history that its owner feeds: what a lesson told, step by step.
-//!
-//! There may be several epoll instances. Each has a timeline of its own, of its registrations; the
-//! scene is that of the one looked at.
 
-use std::mem;
-
-use rustc_hash::FxHashMap;
-
-use crate::event::{Event, FileId, Kind, LaneId, Nanos, Seq};
+use crate::event::{FileId, Header, Kind, LaneId, Nanos, Seq};
+use crate::history::{History, Scene};
 use crate::journal::{Journal, Limits};
-use crate::model::{Timeline, World};
-
-use super::{Book, Facts, Scene};
+use crate::model::World;
 
 /// A fed history with its picture.
 pub struct Feed {
-    book: Book,
-    /// The timelines of the epoll instances by their open files. That of the book is of none.
-    timelines: FxHashMap<FileId, Timeline>,
-    facts: Facts,
+    history: History,
+    header: Header,
 }
 
 impl Feed {
     /// An empty history.
-    pub fn new(limits: Limits, facts: Facts) -> Self {
-        Self { book: Book::new(limits), timelines: FxHashMap::default(), facts }
+    pub fn new(limits: Limits) -> Self {
+        Self { history: History::new(limits), header: Header::default() }
     }
 
     /// Takes over an event that happened at `t`; returns its position.
     pub fn take(&mut self, t: Nanos, lane: LaneId, kind: Kind) -> Seq {
-        let book = &mut self.book;
-        book.seq = book.seq.next();
-        let event = Event { seq: book.seq, t: book.time(t), lane, kind };
-        book.world.apply(&event);
-        self.draw(&event);
-        self.book.journal.push(&event, &self.book.world);
-        event.seq
-    }
-
-    /// The event on the timeline of each instance; a new one begins with what came before it.
-    fn draw(&mut self, event: &Event) {
-        let chosen = self.book.world.instance.file;
-        let files: Vec<_> =
-            self.book.world.instances().iter().filter_map(|instance| instance.file).collect();
-        for file in files {
-            let before = &self.book.timeline;
-            let timeline = self.timelines.entry(file).or_insert_with(|| before.clone());
-            self.book.world.turn_to(file);
-            timeline.apply(event, &self.book.world);
-        }
-        if let Some(file) = chosen {
-            self.book.world.turn_to(file);
-        }
-        // The threads alone: as if there were no instance.
-        let world = &mut self.book.world;
-        let (instance, delta) = (mem::take(&mut world.instance), mem::take(&mut world.delta));
-        self.book.timeline.apply(event, world);
-        (world.instance, world.delta) = (instance, delta);
+        self.history.push(t, lane, kind)
     }
 
     /// Looks at the epoll instance with that open file. Whether there is one.
     pub fn turn_to(&mut self, file: FileId) -> bool {
-        self.book.world.turn_to(file)
+        self.history.turn_to(file)
     }
 
     /// The world as it is now.
     pub fn world(&self) -> &World {
-        &self.book.world
+        self.history.world()
     }
 
     /// The history.
     pub fn journal(&self) -> &Journal {
-        &self.book.journal
+        self.history.journal()
     }
 
     /// The scene, of the instance looked at.
     pub fn scene(&self) -> Scene<'_> {
-        let world = &self.book.world;
-        let own = world.instance.file.and_then(|file| self.timelines.get(&file));
-        Scene {
-            world,
-            live: world,
-            timeline: own.unwrap_or(&self.book.timeline),
-            journal: &self.book.journal,
-            facts: &self.facts,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Mask, Reason};
-    use crate::model::TrackId;
-    use crate::model::teller::Teller;
-
-    /// Two instances that watch the same pipe; only the second lists it.
-    fn fed() -> Feed {
-        let mut feed = Feed::new(Limits::default(), Facts::default());
-        let mut teller = Teller::new();
-        teller.epoll(3, "a").epoll(4, "b").pipe("p", 5).watch(3, 5, Mask::IN).watch(4, 5, Mask::IN);
-        feed.take(Nanos(1), LaneId(1), teller.tell());
-        teller.unread(5, 1).ready(4, &[(5, Reason::Arrived(None))]);
-        feed.take(Nanos(2), LaneId(1), teller.tell());
-        feed
-    }
-
-    fn file(ep: i32) -> FileId {
-        Teller::key(ep).file
-    }
-
-    #[test]
-    fn each_instance_has_its_own_tracks() {
-        let mut feed = fed();
-        let marks = |feed: &Feed| {
-            let scene = feed.scene();
-            let track = scene.timeline.track(TrackId::Watch(Teller::key(5))).expect("a track");
-            track.window(Nanos(0), Nanos(9)).count()
-        };
-        let first = marks(&feed);
-        assert!(feed.turn_to(file(4)));
-        assert!(marks(&feed) > first, "there it was listed");
-        assert!(!feed.turn_to(file(9)));
-    }
-
-    #[test]
-    fn the_history_leads_to_the_same_world() {
-        let mut feed = fed();
-        feed.turn_to(file(4));
-        let mut again = feed.journal().at(feed.world().seq);
-        assert!(again.turn_to(file(4)));
-        assert_eq!(again.instance, feed.world().instance);
-        assert_eq!(again.files, feed.world().files);
-    }
-
-    #[test]
-    fn no_event_is_later_than_the_last_time_there_is() {
-        let mut feed = fed();
-        for t in [Nanos::MAX.0 + 1, u64::MAX, 7] {
-            feed.take(Nanos(t), LaneId(1), Kind::Quiet);
-            assert_eq!(feed.world().t, Nanos::MAX);
-        }
-    }
-
-    #[test]
-    fn an_instance_that_comes_later_has_the_threads_from_the_beginning() {
-        let mut feed = fed();
-        let mut teller = Teller::new();
-        teller.epoll(3, "a").epoll(7, "c");
-        feed.take(Nanos(3), LaneId(1), teller.tell());
-        feed.turn_to(file(7));
-        let scene = feed.scene();
-        let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
-        assert_eq!(main.begins(), Nanos(1));
+        self.history.scene(&self.header)
     }
 }

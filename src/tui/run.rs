@@ -21,7 +21,8 @@ use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
 use super::ui::Request;
 use super::watchdog;
 use crate::error::Error;
-use crate::session::{Drained, Scene, Session};
+use crate::session::{Scene, Session};
+use crate::source::{Drained, Source};
 
 /// Between two frames when little happens.
 const CALM: Duration = Duration::from_millis(16);
@@ -92,8 +93,8 @@ impl TuiOptions {
 ///
 /// # Errors
 /// If the terminal cannot be taken or drawn to, or the system refuses a thread.
-pub fn run(
-    session: &mut Session,
+pub fn run<S: Source>(
+    session: &mut Session<S>,
     options: TuiOptions,
     token: &CancellationToken,
     wake: &Arc<Notify>,
@@ -103,7 +104,8 @@ pub fn run(
     let mut screen = Screen::new(terminal, options.theme());
     let ended = runtime.block_on(screen.show(session, options.run_for, token, wake));
     drop(screen);
-    session.finish(FAREWELL, &mut |_, _| {});
+    // A screen has no sink that could fail.
+    let _ = session.finish(FAREWELL);
     end_of(ended)
 }
 
@@ -160,9 +162,9 @@ impl Screen {
         Self { terminal, theme, app, dirty: true, due: Instant::now(), events: 0 }
     }
 
-    async fn show(
+    async fn show<S: Source>(
         &mut self,
-        session: &mut Session,
+        session: &mut Session<S>,
         run_for: Option<Duration>,
         token: &CancellationToken,
         wake: &Notify,
@@ -200,7 +202,7 @@ impl Screen {
     }
 
     /// Folds what the server did; if that is nothing, asks to be woken and looks once more.
-    fn take_events(&mut self, session: &mut Session) -> Drained {
+    fn take_events<S: Source>(&mut self, session: &mut Session<S>) -> Drained {
         let mut drained = session.tick();
         if drained.events == 0 && !drained.more {
             session.arm();
@@ -214,7 +216,7 @@ impl Screen {
         drained
     }
 
-    fn draw(&mut self, session: &Session) -> io::Result<()> {
+    fn draw<S: Source>(&mut self, session: &Session<S>) -> io::Result<()> {
         let now = Instant::now();
         if !self.dirty || now < self.due {
             return Ok(());
@@ -248,7 +250,7 @@ impl Screen {
         self.dirty = true;
     }
 
-    fn input(&mut self, input: Input, session: &mut Session) -> io::Result<Next> {
+    fn input<S: Source>(&mut self, input: Input, session: &mut Session<S>) -> io::Result<Next> {
         match input {
             Input::Key(press) => {
                 if let Some(command) = self.app.key(press, &session.scene()) {

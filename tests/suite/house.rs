@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -15,12 +15,21 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("kernel", &["event", "sys"]),
     ("lesson", &["event", "sim", "model", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
-    ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
+    ("sink", &["event", "model", "text", "sys"]),
+    ("history", &["event", "model", "journal", "sink"]),
+    ("source", &["event", "model", "kernel", "engine", "history"]),
+    ("session", &["event", "model", "journal", "sink", "history", "source"]),
     ("cli", &["event", "error", "journal", "lesson"]),
-    ("headless", &["event", "model", "text", "journal", "session", "error", "sys"]),
-    ("tui", &["event", "model", "text", "journal", "session", "lesson", "error", "sys"]),
+    ("headless", &["event", "sink", "source", "session", "error", "sys"]),
+    ("tui", &["event", "model", "text", "journal", "lesson", "source", "session", "error", "sys"]),
     ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
-    ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
+    (
+        "serve",
+        &[
+            "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
+            "tui",
+        ],
+    ),
 ];
 
 /// The engine's inner rooms with the parts of the engine that each may import. What they serve, call

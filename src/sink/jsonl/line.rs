@@ -20,10 +20,10 @@ const LONG: usize = 1000;
 const NAME: usize = 100;
 
 /// How many entries of the ready list a `ready` line holds.
-pub const LISTED: usize = 64;
+const LISTED: usize = 64;
 
 /// One line of output.
-pub enum Line<'a> {
+pub enum JsonLine<'a> {
     /// An event, and the world after it.
     Event(&'a World, &'a Event),
     /// What an event changed in the ready list.
@@ -52,7 +52,7 @@ pub enum Line<'a> {
     },
 }
 
-impl Serialize for Line<'_> {
+impl Serialize for JsonLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self {

@@ -13,7 +13,7 @@ use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::model::STEP;
-use crate::session::{Facts, Feed, Scene};
+use crate::session::{Feed, Scene};
 use crate::tui::action::{Action, Shown, Step as By};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
@@ -70,7 +70,7 @@ impl LessonApp {
         app.ui.size = size;
         app.ui.place = Place::Lesson;
         app.ui.zoom = zoom(case.steps.len());
-        let mut feed = Feed::new(HISTORY, Facts::default());
+        let mut feed = Feed::new(HISTORY);
         // Before the actors are made there is nothing, and that is known.
         feed.take(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
         Self {

@@ -16,7 +16,7 @@ use super::screen;
 use crate::error::Error;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
-use crate::session::{Facts, Feed};
+use crate::session::Feed;
 use crate::tui::action::Action;
 use crate::tui::input::{self, Input};
 use crate::tui::run::{DRAW, Exit, Next, READ, TAKE, TuiOptions, end_of, failed, runtime, sleep};
@@ -55,7 +55,7 @@ pub fn run(
         bell: Arc::new(Notify::new()),
         menu: None,
         lesson: None,
-        nothing: Feed::new(crate::journal::Limits::default(), Facts::default()),
+        nothing: Feed::new(crate::journal::Limits::default()),
         dirty: true,
         turn: None,
     };

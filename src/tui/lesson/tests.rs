@@ -18,7 +18,7 @@ use crate::journal::Limits;
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
 use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
-use crate::session::{Facts, Feed};
+use crate::session::Feed;
 use crate::tui::scenes::keys;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
@@ -512,7 +512,7 @@ fn the_menu_says_who_was_left_early_and_what_is_below() {
     let id = menu.chosen().expect("a lesson").id.clone();
     let shown = |menu: &Menu| {
         let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
-        let nothing = Feed::new(Limits::default(), Facts::default());
+        let nothing = Feed::new(Limits::default());
         let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
         menu.paint(nothing.scene(), &theme, &mut buf);
         text(&buf)
