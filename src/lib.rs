@@ -22,13 +22,13 @@
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
 //!               │ serve       │ engine  source  session  headless  tui  journal  cli
-//! shows         │ tui         │ session  source  lesson  journal  text  model
+//! shows         │ tui         │ session  source  history  lesson  journal  text  model
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model
-//! makes a run   │ source      │ engine  kernel  history  model        (live, lesson)
+//! makes a run   │ source      │ engine  kernel  lesson  history  text  model
 //! asks for      │ cli         │ lesson  journal      (what the command line asks for)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
-//!               │ lesson      │ kernel  model  sim   (a case's steps, on kernel and model of it)
+//!               │ lesson      │ kernel  model  sim  sink (a case's steps, on kernel and model of it)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! records       │ history     │ sink  journal  model (what every event goes through)
 //! passes on     │ sink        │ text  model          (JSON lines)
@@ -93,17 +93,17 @@
 //! # The way of a lesson's step
 //!
 //! ```text
-//! Enter   tui::lesson::app ──> player (a thread) ──> lesson::child::Player ─┐ postcard over pipes
-//!                                                                           │
-//!   ┌──────────── a process of its own: its numbers, limits and threads ────v──────────┐
+//! Enter   tui::lesson::app ──> source::script ──> lesson::child::Player ─┐ postcard over pipes
+//!                              (a thread waits)                         │
+//!   ┌──────────── a process of its own: its numbers, limits and threads ┴──────────────┐
 //!   │ lesson::run::Runner                                                              │
 //!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
 //!   │   ├──> sim               the same calls, on the model of it                      │
 //!   │   └──> compare           file, kernel and model: who disagrees, and in what      │
-//!   └───────────────────────────────────────────────────────────────────────┬──────────┘
-//!                                                                           │ Report
-//!   course (what is asked, who was right) <──┬── tui::lesson::app <─────────┘
-//!   session::Feed (a world, a history) <─────┘        events, among them Kind::Told: every list
+//!   └─────────────────────────────────────────────────────────────────────┬────────────┘
+//!                                                                         │ Report
+//!   lesson::course (what is asked, who was right) <──┬── source::script <─┘
+//!   history::History, as for a server <──────────────┘   events, among them Kind::Told: every list
 //!   v   Scene
 //!   the panes of the live server
 //! ```

@@ -8,12 +8,10 @@
 //!
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
-mod feed;
-
 use std::io;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, Header, Kind, LaneId, Nanos};
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
@@ -21,7 +19,6 @@ use crate::sink::Sink;
 use crate::source::{Drained, Source};
 
 pub use crate::history::Scene;
-pub use feed::Feed;
 
 /// Events taken in one tick at the most, so that keys are answered meanwhile.
 const PER_TICK: usize = 32_768;
@@ -113,6 +110,21 @@ impl<S: Source> Session<S> {
         })
     }
 
+    /// Where the events come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The same, to ask it for what no command says.
+    pub fn source_mut(&mut self) -> &mut S {
+        &mut self.source
+    }
+
+    /// Looks at the epoll instance with that open file. Whether there is one.
+    pub fn turn_to(&mut self, file: FileId) -> bool {
+        self.history.turn_to(file)
+    }
+
     /// What was known before the first event.
     pub fn header(&self) -> &Header {
         self.source.header()
@@ -131,5 +143,79 @@ impl<S: Source> Session<S> {
     /// The live scene.
     pub fn scene(&self) -> Scene<'_> {
         self.history.scene(self.source.header())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Seq};
+    use crate::source::Unsupported;
+
+    /// Says one thing after the other, and can do nothing but pause.
+    struct Literal(Vec<Kind>, Header);
+
+    impl Source for Literal {
+        fn header(&self) -> &Header {
+            &self.1
+        }
+
+        fn drain(&mut self, _: usize, to: &mut History) -> Drained {
+            let until = Nanos(to.world().t.0 + 1);
+            let events = usize::from(!self.0.is_empty());
+            for kind in self.0.drain(..events) {
+                to.push(until, LaneId(1), kind);
+            }
+            Drained { events, more: !self.0.is_empty(), until, ..Drained::default() }
+        }
+
+        fn send(&mut self, _: u32, command: Command) -> Result<(), Unsupported> {
+            (command == Command::Pause).then_some(()).ok_or(Unsupported("only pause"))
+        }
+
+        fn arm(&self) {}
+
+        fn finish(&mut self, _: Duration) {
+            self.0.push(Kind::Note("goodbye".into()));
+        }
+    }
+
+    fn told(session: &Session<Literal>) -> Vec<Event> {
+        let mut events = Vec::new();
+        session.journal().forward_from(Seq(1), |event| {
+            events.push(event.clone());
+            true
+        });
+        events
+    }
+
+    #[test]
+    fn a_command_is_accepted_and_one_that_the_source_does_not_know_fails_with_its_reason() {
+        let source = Literal(vec![Kind::Quiet], Header::default());
+        let mut session = Session::new(source, Limits::default());
+        session.send(Command::Pause);
+        session.send(Command::Client);
+        assert_eq!(session.tick().events, 4);
+        assert_eq!(session.tick().events, 0, "each is passed on once");
+        let command = |id, text: &str, phase| Kind::Command { id, text: text.into(), phase };
+        let kinds: Vec<_> = told(&session).into_iter().map(|event| event.kind).collect();
+        let expected = [
+            Kind::Quiet,
+            command(1, "pause", CommandPhase::Accepted),
+            command(2, "client", CommandPhase::Accepted),
+            command(2, "client", CommandPhase::Failed("only pause".into())),
+        ];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
+    fn what_a_source_tells_at_its_end_is_taken_to_the_last() {
+        let source = Literal(vec![Kind::Quiet; 3], Header::default());
+        let mut session = Session::new(source, Limits::default());
+        session.finish(Duration::ZERO).expect("no sink fails");
+        let told = told(&session);
+        assert_eq!(told.len(), 4);
+        assert_eq!(told.last().map(|event| &event.kind), Some(&Kind::Note("goodbye".into())));
+        assert_eq!(session.world().seq, Seq(4));
     }
 }

@@ -1,6 +1,7 @@
 //! Where events come from.
 
 pub mod live;
+pub mod script;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::event::{Command, Header, Nanos};
 use crate::history::History;
 
 pub use live::Live;
+pub use script::Script;
 
 /// Something that makes events: a server that runs, a lesson.
 pub trait Source {

@@ -9,14 +9,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{LessonApp, Wish};
-use super::course::Phase;
 use super::menu::Menu;
-use super::player::{Desk, News};
 use super::screen;
 use crate::error::Error;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
-use crate::session::Feed;
+use crate::lesson::course::Phase;
+use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::Action;
 use crate::tui::input::{self, Input};
 use crate::tui::run::{DRAW, Exit, Next, READ, TAKE, TuiOptions, end_of, failed, runtime, sleep};
@@ -55,7 +54,6 @@ pub fn run(
         bell: Arc::new(Notify::new()),
         menu: None,
         lesson: None,
-        nothing: Feed::new(crate::journal::Limits::default()),
         dirty: true,
         turn: None,
     };
@@ -74,10 +72,8 @@ struct Screen {
     kernel: String,
     bell: Arc<Notify>,
     menu: Option<Menu>,
-    /// The lesson being gone through, and its process.
-    lesson: Option<(LessonApp, Desk)>,
-    /// The scene of the menu.
-    nothing: Feed,
+    /// The lesson being gone through, with its process.
+    lesson: Option<LessonApp>,
     dirty: bool,
     /// When it plays on by itself.
     turn: Option<Instant>,
@@ -85,11 +81,13 @@ struct Screen {
 
 impl Screen {
     fn begin(&mut self, case: Case) -> Result<(), Error> {
-        let app = LessonApp::new(case.clone(), self.kernel.clone(), self.terminal.size());
         // The one before ends first: a process at a time.
         self.lesson = None;
-        let desk = Desk::open(case, Arc::clone(&self.bell));
-        self.lesson = Some((app, desk.map_err(failed("start the lesson"))?));
+        let bell = Arc::clone(&self.bell);
+        let player = PlayerHandle::open(case.clone(), move || bell.notify_one());
+        let player = player.map_err(failed("start the lesson"))?;
+        let script = Script::new(case, self.kernel.clone(), Some(player));
+        self.lesson = Some(LessonApp::new(script, self.terminal.size()));
         Ok(())
     }
 
@@ -131,18 +129,7 @@ impl Screen {
 
     /// Folds what the player told.
     fn take_news(&mut self) {
-        let Some((app, desk)) = &mut self.lesson else { return };
-        let mut any = false;
-        while let Some(news) = desk.news() {
-            any = true;
-            match news {
-                News::Report(report) => app.report(*report),
-                News::Over => app.over(),
-                News::Refused(why) => app.refused(&why),
-                News::Stopped(why) => app.stop(why),
-            }
-        }
-        if any {
+        if self.lesson.as_mut().is_some_and(LessonApp::tick) {
             self.changed();
         }
     }
@@ -150,7 +137,7 @@ impl Screen {
     /// Something is to be drawn, and the time to read it begins anew.
     fn changed(&mut self) {
         self.dirty = true;
-        let pause = self.lesson.as_ref().and_then(|(app, _)| app.pause_ms());
+        let pause = self.lesson.as_ref().and_then(LessonApp::pause_ms);
         self.turn = pause.map(|ms| Instant::now() + Duration::from_millis(ms));
     }
 
@@ -158,10 +145,10 @@ impl Screen {
         if self.turn.is_none_or(|turn| turn > Instant::now()) {
             return;
         }
-        if let Some((app, desk)) = &mut self.lesson
+        if let Some(app) = &mut self.lesson
             && app.play_on() == Some(Wish::Step)
         {
-            desk.step();
+            app.ask_player(None);
         }
         self.changed();
     }
@@ -170,10 +157,10 @@ impl Screen {
         if !std::mem::take(&mut self.dirty) {
             return Ok(());
         }
-        let (theme, nothing) = (&self.theme, &self.nothing);
+        let theme = &self.theme;
         match (&self.lesson, &self.menu) {
-            (Some((app, _)), _) => self.terminal.draw(|buf| screen::paint(app, theme, buf)),
-            (None, Some(menu)) => self.terminal.draw(|buf| menu.paint(nothing.scene(), theme, buf)),
+            (Some(app), _) => self.terminal.draw(|buf| screen::paint(app, theme, buf)),
+            (None, Some(menu)) => self.terminal.draw(|buf| menu.paint(theme, buf)),
             (None, None) => Ok(()),
         }
     }
@@ -182,7 +169,7 @@ impl Screen {
         match input {
             Input::Key(press) => {
                 let next = match (&mut self.lesson, &mut self.menu) {
-                    (Some((app, _)), _) => {
+                    (Some(app), _) => {
                         let wish = app.key(press);
                         self.grant(wish)?
                     }
@@ -199,7 +186,7 @@ impl Screen {
                 }
             }
             Input::Paste(text) => {
-                if let Some((app, _)) = &mut self.lesson {
+                if let Some(app) = &mut self.lesson {
                     app.paste(&text);
                 }
             }
@@ -208,12 +195,12 @@ impl Screen {
                 self.resized();
             }
             Input::Click(x, y) => {
-                if let Some((app, _)) = &mut self.lesson {
+                if let Some(app) = &mut self.lesson {
                     app.click((x, y));
                 }
             }
             Input::Wheel(by) => {
-                if let Some((app, _)) = &mut self.lesson {
+                if let Some(app) = &mut self.lesson {
                     app.update(Action::Scroll(by));
                 }
             }
@@ -225,23 +212,23 @@ impl Screen {
 
     /// Does what the lesson wishes for.
     fn grant(&mut self, wish: Option<Wish>) -> Result<Next, Error> {
-        let Some((app, desk)) = &mut self.lesson else { return Ok(Next::Go) };
+        let Some(app) = &mut self.lesson else { return Ok(Next::Go) };
         match wish {
             None => {}
-            Some(Wish::Step) => desk.step(),
-            Some(Wish::Act(step)) => desk.act(step),
+            Some(Wish::Step) => app.ask_player(None),
+            Some(Wish::Act(step)) => app.ask_player(Some(step)),
             Some(Wish::Restart) => {
-                let case = app.course.case.clone();
+                let case = app.course().case.clone();
                 let shown = app.shown;
                 self.begin(case)?;
-                if let Some((app, _)) = &mut self.lesson {
+                if let Some(app) = &mut self.lesson {
                     app.show(shown);
                 }
             }
             Some(Wish::Leave) => {
                 let Some(menu) = &mut self.menu else { return Ok(Next::Stop) };
-                let ended = app.course.phase == Phase::Finished;
-                menu.note(&app.course.case.id, ended.then(|| app.course.score()));
+                let ended = app.course().phase == Phase::Finished;
+                menu.note(&app.course().case.id, ended.then(|| app.course().score()));
                 self.lesson = None;
                 self.turn = None;
             }
@@ -252,7 +239,7 @@ impl Screen {
     /// The state of what is on the screen.
     fn ui(&mut self) -> Option<&mut Ui> {
         match (&mut self.lesson, &mut self.menu) {
-            (Some((app, _)), _) => Some(&mut app.app.ui),
+            (Some(app), _) => Some(&mut app.app.ui),
             (None, menu) => menu.as_mut().map(|menu| &mut menu.ui),
         }
     }
@@ -262,7 +249,7 @@ impl Screen {
         if let Some(menu) = &mut self.menu {
             menu.ui.size = size;
         }
-        if let Some((app, _)) = &mut self.lesson {
+        if let Some(app) = &mut self.lesson {
             app.app.ui.size = size;
         }
     }
