@@ -160,7 +160,6 @@ async fn sleep_for(pause: Option<Duration>) {
 /// Carries out a line of standard input. Whether it asked for the end.
 fn take<S: Source>(session: &mut Session<S>, output: Output, line: &[u8]) -> io::Result<bool> {
     match understand(line) {
-        Ok(None) => {}
         Ok(Some(Command::Quit)) => return Ok(true),
         Ok(Some(command)) => session.send(command),
         Err(error) if output == Output::Json => {
@@ -171,7 +170,7 @@ fn take<S: Source>(session: &mut Session<S>, output: Output, line: &[u8]) -> io:
             write_line(&mut text, &answer)?;
             Stdout::default().write_all(&text)?;
         }
-        Err(_) => {}
+        Ok(None) | Err(_) => {}
     }
     Ok(false)
 }

@@ -94,8 +94,8 @@
 //!
 //! ```text
 //! Enter   tui::lesson::app ──> source::script ──> lesson::child::Player ─┐ postcard over pipes
-//!                              (a thread waits)                         │
-//!   ┌──────────── a process of its own: its numbers, limits and threads ┴──────────────┐
+//!                              (a thread waits)                          │
+//!   ┌──────────── a process of its own: its numbers, limits and threads ──v────────────┐
 //!   │ lesson::run::Runner                                                              │
 //!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
 //!   │   ├──> sim               the same calls, on the model of it                      │
@@ -113,7 +113,7 @@
 //!
 //! Reading order: `event` (the words), `sim` and `model` (what they mean), `text` (how that is
 //! said), `journal` (going back), `engine` (where they come from), `kernel` (what the kernel itself
-//! says), `session` (where a source, a journal and a world meet), `tui` and `headless` (what people
+//! says), `source`, `history` and `session` (how they come together), `tui` and `sink` (what people
 //! and programs see).
 
 pub mod cli;

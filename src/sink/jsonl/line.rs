@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
-    Mistake, Output, Pass, PollFd, Settings, Syscall, SyscallRecord, Told, visible,
+    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange, Mask,
+    Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord, Told, Wakeup, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text::{self, strace::escaped};
@@ -52,68 +52,64 @@ pub enum JsonLine<'a> {
     },
 }
 
+/// Writes these keys with their values, in this order; a key with `?` only if there is a value.
+macro_rules! entries {
+    ($map:expr $(,)?) => { Ok(()) };
+    ($map:expr, $key:tt?: $value:expr $(, $($rest:tt)*)?) => {{
+        optional(&mut *$map, $key, $value)?;
+        entries!($map $(, $($rest)*)?)
+    }};
+    ($map:expr, $key:tt: $value:expr $(, $($rest:tt)*)?) => {{
+        $map.serialize_entry($key, &$value)?;
+        entries!($map $(, $($rest)*)?)
+    }};
+}
+
 impl Serialize for JsonLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+        let mut object = serializer.serialize_map(None)?;
+        let map = &mut object;
         match self {
             Self::Event(world, event) => {
-                stamp(&mut map, event.seq.0, event.t.0, &event.lane.to_string())?;
-                kind(&mut map, world, event)?;
+                stamp(map, event.seq.0, event.t.0, &event.lane.to_string())?;
+                kind(map, world, event)
             }
             Self::ReadyChange(world) => {
-                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
-                map.serialize_entry("kind", "ready")?;
+                stamp(map, world.seq.0, world.t.0, "tool")?;
                 let added: Vec<_> = world.delta.added.iter().map(Listed::of).collect();
                 let removed: Vec<_> = world.delta.removed.iter().map(|key| key.fd.0).collect();
-                map.serialize_entry("added", &added)?;
-                map.serialize_entry("removed", &removed)?;
-                waiting(&mut map, world)?;
-                map.serialize_entry("source", "model")?;
+                entries!(map, "kind": "ready", "added": added, "removed": removed,
+                    "waiting": waiting(world), "source": "model")
             }
             Self::ReadyList(world) => {
-                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
-                map.serialize_entry("kind", "ready")?;
+                stamp(map, world.seq.0, world.t.0, "tool")?;
                 let ready = &world.instance.ready;
                 let list: Vec<_> = ready.iter().take(LISTED).map(Listed::of).collect();
-                map.serialize_entry("list", &list)?;
                 let known = world.instance.check.sync == crate::model::Sync::Following;
-                map.serialize_entry("length", &known.then_some(ready.len()))?;
-                waiting(&mut map, world)?;
-                map.serialize_entry("source", "model")?;
-                map.serialize_entry("sync", sync_word(world))?;
+                entries!(map, "kind": "ready", "list": list,
+                    "length": known.then_some(ready.len()), "waiting": waiting(world),
+                    "source": "model", "sync": sync_word(world))
             }
             Self::Finding(world, finding) => {
-                stamp(&mut map, world.seq.0, world.t.0, "tool")?;
-                map.serialize_entry("kind", "finding")?;
-                map.serialize_entry("finding", finding.kind.word())?;
-                if let Some(fd) = finding.fd {
-                    map.serialize_entry("fd", &fd.0)?;
-                }
-                map.serialize_entry("text", &text::finding(finding).text)?;
+                stamp(map, world.seq.0, world.t.0, "tool")?;
+                entries!(map, "kind": "finding", "finding": finding.kind.word(),
+                    "fd"?: finding.fd.map(|fd| fd.0), "text": text::finding(finding).text)
             }
             Self::Divergence(world, divergence) => {
-                let lane = divergence.lane.to_string();
-                stamp(&mut map, world.seq.0, world.t.0, &lane)?;
-                map.serialize_entry("kind", "divergence")?;
-                let (what, key) = difference(&divergence.what);
-                map.serialize_entry("what", what)?;
-                map.serialize_entry("fd", &key)?;
-                map.serialize_entry("at", &divergence.seq.0)?;
+                stamp(map, world.seq.0, world.t.0, &divergence.lane.to_string())?;
+                let (what, fd) = difference(&divergence.what);
+                entries!(map, "kind": "divergence", "what": what, "fd": fd,
+                    "at": divergence.seq.0)
             }
             Self::Listening { addresses, pid, descriptors } => {
-                stamp(&mut map, 0, 0, "tool")?;
-                map.serialize_entry("kind", "listening")?;
-                map.serialize_entry("addresses", addresses)?;
-                map.serialize_entry("pid", pid)?;
-                map.serialize_entry("descriptors", descriptors)?;
+                stamp(map, 0, 0, "tool")?;
+                entries!(map, "kind": "listening", "addresses": addresses, "pid": pid,
+                    "descriptors": descriptors)
             }
-            Self::Error { message, input } => {
-                map.serialize_entry("kind", "error")?;
-                map.serialize_entry("message", &visible(message.as_bytes(), LONG))?;
-                map.serialize_entry("input", input)?;
-            }
-        }
-        map.end()
+            Self::Error { message, input } => entries!(map, "kind": "error",
+                "message": visible(message.as_bytes(), LONG), "input": input),
+        }?;
+        object.end()
     }
 }
 
@@ -124,9 +120,8 @@ fn stamp<M: SerializeMap>(map: &mut M, seq: u64, t_ns: u64, lane: &str) -> Resul
 }
 
 /// The wait queue: who is woken next comes first.
-fn waiting<M: SerializeMap>(map: &mut M, world: &World) -> Result<(), M::Error> {
-    let lanes: Vec<_> = world.instance.wq.iter().map(|lane| lane.to_string()).collect();
-    map.serialize_entry("waiting", &lanes)
+fn waiting(world: &World) -> Vec<String> {
+    world.instance.wq.iter().map(|lane| lane.to_string()).collect()
 }
 
 /// What the numbers of a file's queues count: bytes, or of a listener connections.
@@ -194,150 +189,96 @@ fn difference(what: &Difference) -> (&'static str, i32) {
     }
 }
 
+/// What kind of event it is, and what it says.
 fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<(), M::Error> {
+    let text = |text: &str, columns| visible(text.as_bytes(), columns);
     match &event.kind {
         Kind::Return(record) => {
-            map.serialize_entry("kind", "call")?;
-            call(map, &record.call)?;
+            call(map, "call", &record.call)?;
             result(map, record)
         }
-        Kind::Enter(entered) => {
-            map.serialize_entry("kind", "enter")?;
-            call(map, entered)
+        Kind::Enter(entered) => call(map, "enter", entered),
+        Kind::Park { next } => call(map, "park", next),
+        Kind::Unpark(pass) => entries!(map, "kind": "unpark", "pass": pass_word(*pass)),
+        Kind::Wakeup(wakeup) => wakeup_line(map, world, wakeup),
+        Kind::Arrive { fd, queues } => queues_line(map, world, *fd, *queues),
+        Kind::Command { id, text, phase } => command(map, *id, text, phase),
+        Kind::Gap { lost } => entries!(map, "kind": "gap", "lost": lost),
+        Kind::Open { fd, file, what, name } => entries!(map, "kind": "open", "fd": fd.0,
+            "file": file.0, "what": file_word(*what), "name": text(name, 200)),
+        Kind::EdgeLog(log) => entries!(map, "kind": "edge-log", "state": log_word(*log)),
+        Kind::Resync { ep, entries } => {
+            let list: Vec<_> = entries.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
+            entries!(map, "kind": "interest", "epfd": ep.0, "list": list, "source": "kernel")
         }
-        Kind::Park { next } => {
-            map.serialize_entry("kind", "park")?;
-            call(map, next)
+        Kind::Settings(settings) => behaviour(map, settings),
+        Kind::Conn { fd, state, queued } => entries!(map, "kind": "connection", "fd": fd.0,
+            "state": conn_word(*state), "queued": queued),
+        Kind::Handle { fd, file } => {
+            entries!(map, "kind": "handle", "fd": fd.0, "file": file.0)
         }
-        Kind::Unpark(pass) => {
-            map.serialize_entry("kind", "unpark")?;
-            let word = match pass {
-                Pass::Run => "run",
-                Pass::Step => "step",
-                Pass::Turn => "turn",
-            };
-            map.serialize_entry("pass", word)
+        Kind::Stale { fd, file, believed } => entries!(map, "kind": "stale", "fd": fd.0,
+            "file": file.0, "believed": believed),
+        Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
+        Kind::Lane(change) => thread(map, change),
+        Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
+        Kind::Measured { call: measured, times, each } => {
+            call(map, "measured", measured)?;
+            entries!(map, "times": times, "each_ns": each.0)
         }
-        Kind::Wakeup(wakeup) => {
-            map.serialize_entry("kind", "wakeup")?;
-            map.serialize_entry("fd", &wakeup.fd.0)?;
-            map.serialize_entry("band", &wakeup.band.to_string())?;
-            map.serialize_entry("after_ns", &wakeup.after.0)?;
-            let [unread, _] = queue_words(world, wakeup.fd);
-            optional(map, unread, wakeup.unread)
+        Kind::Told(told) => entries!(map, "kind": "told", "told": shown(told)),
+        Kind::Asleep { lanes, since } => {
+            let lanes: Vec<_> = lanes.iter().map(ToString::to_string).collect();
+            entries!(map, "kind": "asleep", "threads": lanes, "since_ns": since.0,
+                "source": "kernel")
         }
-        Kind::Arrive { fd, queues } => {
-            map.serialize_entry("kind", "queues")?;
-            map.serialize_entry("fd", &fd.0)?;
-            let [unread, unsent] = queue_words(world, *fd);
-            optional(map, unread, queues.unread)?;
-            optional(map, unsent, queues.unsent)?;
-            optional(map, "state", queues.state.map(|mask| mask.to_string()))
-        }
-        Kind::Command { id, text, phase } => {
-            map.serialize_entry("kind", "command")?;
-            map.serialize_entry("id", id)?;
-            map.serialize_entry("command", &visible(text.as_bytes(), 200))?;
-            let (state, note) = match phase {
-                CommandPhase::Accepted => ("accepted", None),
-                CommandPhase::Done(note) => ("done", note.as_deref()),
-                CommandPhase::Failed(why) => ("failed", Some(&**why)),
-            };
-            map.serialize_entry("state", state)?;
-            optional(map, "note", note.map(|note| visible(note.as_bytes(), LONG)))
-        }
-        Kind::Gap { lost } => {
-            map.serialize_entry("kind", "gap")?;
-            map.serialize_entry("lost", lost)
-        }
-        _ => rare(map, event),
+        Kind::Quiet => entries!(map, "kind": "quiet"),
     }
 }
 
-/// The kinds that say something of the server or the tool rather than of a call.
-fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
-    match &event.kind {
-        Kind::Open { fd, file, what, name } => {
-            map.serialize_entry("kind", "open")?;
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("file", &file.0)?;
-            map.serialize_entry("what", file_word(*what))?;
-            map.serialize_entry("name", &visible(name.as_bytes(), 200))
-        }
-        Kind::EdgeLog(state) => {
-            map.serialize_entry("kind", "edge-log")?;
-            map.serialize_entry("state", log_word(*state))
-        }
-        Kind::Resync { ep, entries } => {
-            map.serialize_entry("kind", "interest")?;
-            map.serialize_entry("epfd", &ep.0)?;
-            let list: Vec<_> =
-                entries.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
-            map.serialize_entry("list", &list)?;
-            map.serialize_entry("source", "kernel")
-        }
-        Kind::Settings(settings) => behaviour(map, settings),
-        Kind::Conn { fd, state, queued } => {
-            map.serialize_entry("kind", "connection")?;
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("state", conn_word(*state))?;
-            map.serialize_entry("queued", queued)
-        }
-        Kind::Handle { fd, file } => {
-            map.serialize_entry("kind", "handle")?;
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("file", &file.0)
-        }
-        Kind::Stale { fd, file, believed } => {
-            map.serialize_entry("kind", "stale")?;
-            map.serialize_entry("fd", &fd.0)?;
-            map.serialize_entry("file", &file.0)?;
-            map.serialize_entry("believed", believed)
-        }
-        Kind::Refused(why) => {
-            map.serialize_entry("kind", "refused")?;
-            map.serialize_entry("why", &why.to_string())
-        }
-        Kind::Lane(change) => thread(map, change),
-        Kind::Note(text) => {
-            map.serialize_entry("kind", "note")?;
-            map.serialize_entry("text", &visible(text.as_bytes(), LONG))
-        }
-        Kind::Measured { call, times, each } => {
-            map.serialize_entry("kind", "measured")?;
-            self::call(map, call)?;
-            map.serialize_entry("times", times)?;
-            map.serialize_entry("each_ns", &each.0)
-        }
-        Kind::Told(told) => {
-            map.serialize_entry("kind", "told")?;
-            map.serialize_entry("told", &shown(told))
-        }
-        Kind::Asleep { lanes, since } => {
-            map.serialize_entry("kind", "asleep")?;
-            let lanes: Vec<_> = lanes.iter().map(ToString::to_string).collect();
-            map.serialize_entry("threads", &lanes)?;
-            map.serialize_entry("since_ns", &since.0)?;
-            map.serialize_entry("source", "kernel")
-        }
-        Kind::Quiet => map.serialize_entry("kind", "quiet"),
-        _ => Ok(()),
-    }
+fn wakeup_line<M: SerializeMap>(
+    map: &mut M,
+    world: &World,
+    wakeup: &Wakeup,
+) -> Result<(), M::Error> {
+    let [unread, _] = queue_words(world, wakeup.fd);
+    entries!(map, "kind": "wakeup", "fd": wakeup.fd.0, "band": wakeup.band.to_string(),
+        "after_ns": wakeup.after.0, unread?: wakeup.unread)
+}
+
+fn queues_line<M: SerializeMap>(
+    map: &mut M,
+    world: &World,
+    fd: Fd,
+    queues: Queues,
+) -> Result<(), M::Error> {
+    let [unread, unsent] = queue_words(world, fd);
+    entries!(map, "kind": "queues", "fd": fd.0, unread?: queues.unread, unsent?: queues.unsent,
+        "state"?: queues.state.map(|mask| mask.to_string()))
+}
+
+fn command<M: SerializeMap>(
+    map: &mut M,
+    id: u32,
+    text: &str,
+    phase: &CommandPhase,
+) -> Result<(), M::Error> {
+    let (state, note) = match phase {
+        CommandPhase::Accepted => ("accepted", None),
+        CommandPhase::Done(note) => ("done", note.as_deref()),
+        CommandPhase::Failed(why) => ("failed", Some(&**why)),
+    };
+    entries!(map, "kind": "command", "id": id, "command": visible(text.as_bytes(), 200),
+        "state": state, "note"?: note.map(|note| visible(note.as_bytes(), LONG)))
 }
 
 fn thread<M: SerializeMap>(map: &mut M, change: &LaneChange) -> Result<(), M::Error> {
-    map.serialize_entry("kind", "thread")?;
-    match change {
-        LaneChange::Started { tid } => {
-            map.serialize_entry("state", "started")?;
-            map.serialize_entry("tid", tid)
-        }
-        LaneChange::Ended => map.serialize_entry("state", "ended"),
-        LaneChange::Died(message) => {
-            map.serialize_entry("state", "died")?;
-            map.serialize_entry("note", &visible(message.as_bytes(), LONG))
-        }
-    }
+    let (state, tid, note) = match change {
+        LaneChange::Started { tid } => ("started", Some(tid), None),
+        LaneChange::Ended => ("ended", None, None),
+        LaneChange::Died(why) => ("died", None, Some(visible(why.as_bytes(), LONG))),
+    };
+    entries!(map, "kind": "thread", "state": state, "tid"?: tid, "note"?: note)
 }
 
 /// A telling in which no name acts upon a terminal.
@@ -354,23 +295,24 @@ fn shown(told: &Told) -> Told {
 }
 
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {
-    map.serialize_entry("kind", "settings")?;
-    map.serialize_entry("app", settings.app.word())?;
-    map.serialize_entry("trigger", &settings.trigger.to_string())?;
-    map.serialize_entry("read", &settings.read.to_string())?;
-    map.serialize_entry("accept", &settings.accept.to_string())?;
-    map.serialize_entry("max_events", &settings.max_events)?;
-    map.serialize_entry("delay_ms", &settings.delay_ms)?;
-    map.serialize_entry("threads", &settings.threads)?;
-    map.serialize_entry("paused", &settings.paused)?;
     let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
-    map.serialize_entry("mistakes", &mistakes)
+    entries!(map, "kind": "settings", "app": settings.app.word(),
+        "trigger": settings.trigger.to_string(), "read": settings.read.to_string(),
+        "accept": settings.accept.to_string(), "max_events": settings.max_events,
+        "delay_ms": settings.delay_ms, "threads": settings.threads, "paused": settings.paused,
+        "mistakes": mistakes)
 }
 
 #[derive(Serialize)]
 struct FdMask {
     fd: i32,
     events: String,
+}
+
+impl FdMask {
+    fn of(fd: Fd, mask: Mask) -> Self {
+        Self { fd: fd.0, events: mask.to_string() }
+    }
 }
 
 fn optional<M: SerializeMap, T: Serialize>(
@@ -381,8 +323,9 @@ fn optional<M: SerializeMap, T: Serialize>(
     value.map_or(Ok(()), |value| map.serialize_entry(key, &value))
 }
 
-/// The call's name and its arguments by their names in the manual pages.
-fn call<M: SerializeMap>(map: &mut M, call: &Syscall) -> Result<(), M::Error> {
+/// What became of a call; its name, and its arguments by their names in the manual pages.
+fn call<M: SerializeMap>(map: &mut M, kind: &str, call: &Syscall) -> Result<(), M::Error> {
+    map.serialize_entry("kind", kind)?;
     map.serialize_entry("call", call.name())?;
     for (name, value) in call.arguments() {
         argument(map, name, value)?;
@@ -408,14 +351,12 @@ fn argument<M: SerializeMap>(
         Argument::Address(address) => map.serialize_entry(name, &address.to_string()),
         Argument::Option(option) => map.serialize_entry(name, &option.to_string()),
         Argument::Set(set) => {
-            let asked = |one: &PollFd| FdMask { fd: one.fd.0, events: one.events.to_string() };
-            let list: Vec<_> = set.first().iter().map(asked).collect();
+            let list: Vec<_> = set.first().iter().map(|p| FdMask::of(p.fd, p.events)).collect();
             map.serialize_entry("nfds", &set.count())?;
             map.serialize_entry(name, &list)
         }
         Argument::Timer { first_ms, interval_ms } => {
-            map.serialize_entry("first_ms", &first_ms)?;
-            map.serialize_entry("interval_ms", &interval_ms)
+            entries!(map, "first_ms": first_ms, "interval_ms": interval_ms)
         }
         Argument::Limit(soft) => map.serialize_entry(name, &soft),
     }
@@ -430,15 +371,11 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
     match &record.output {
         Output::None => Ok(()),
         Output::Events { events, log, .. } => {
-            let list: Vec<_> =
-                events.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
-            map.serialize_entry("events", &list)?;
-            map.serialize_entry("edge_log", log_word(*log))
+            let list: Vec<_> = events.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
+            entries!(map, "events": list, "edge_log": log_word(*log))
         }
-        Output::Accepted { file, peer } => {
-            map.serialize_entry("file", &file.0)?;
-            map.serialize_entry("peer", &visible(peer.to_string().as_bytes(), 200))
-        }
+        Output::Accepted { file, peer } => entries!(map, "file": file.0,
+            "peer": visible(peer.to_string().as_bytes(), 200)),
         Output::Pair([a, b]) => map.serialize_entry("fds", &[a.0, b.0]),
         Output::Polled(bits) => map.serialize_entry("polled", &bits.to_string()),
         Output::Data(bytes) => map.serialize_entry("data", &escaped(bytes, DATA_COLUMNS).0),
@@ -458,6 +395,14 @@ fn file_word(what: FileKind) -> &'static str {
         FileKind::Udp => "udp",
         FileKind::Epoll => "epoll",
         FileKind::Plain => "file",
+    }
+}
+
+fn pass_word(pass: Pass) -> &'static str {
+    match pass {
+        Pass::Run => "run",
+        Pass::Step => "step",
+        Pass::Turn => "turn",
     }
 }
 

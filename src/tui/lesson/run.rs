@@ -1,5 +1,4 @@
-//! The loop of lessons: it waits for keys, for the player, for the time to play on, and for the
-//! end. When nothing happens it sleeps without any tick.
+//! Lessons in the loop of the screen: keys, what the player told, the time to play on.
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +16,11 @@ use crate::lesson::catalog::Topic;
 use crate::lesson::course::Phase;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::Action;
-use crate::tui::input::{self, Input};
-use crate::tui::run::{DRAW, Exit, Next, READ, TAKE, TuiOptions, end_of, failed, runtime, sleep};
+use crate::tui::input::Input;
+use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
 use crate::tui::theme::Theme;
-use crate::tui::ui::{Request, Tone, Ui};
-use crate::tui::watchdog;
+use crate::tui::ui::Ui;
 
 /// What is gone through.
 pub enum Start {
@@ -55,13 +53,14 @@ pub fn run(
         menu: None,
         lesson: None,
         dirty: true,
-        turn: None,
+        plays_at: None,
     };
     match start {
         Start::Menu(topics) => screen.menu = Some(Menu::new(topics, size)),
         Start::Lesson(case) => screen.begin(*case)?,
     }
-    let ended = runtime.block_on(screen.show(options.run_for, token));
+    let bell = Arc::clone(&screen.bell);
+    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &bell));
     drop(screen);
     end_of(ended)
 }
@@ -76,7 +75,7 @@ struct Screen {
     lesson: Option<LessonApp>,
     dirty: bool,
     /// When it plays on by itself.
-    turn: Option<Instant>,
+    plays_at: Option<Instant>,
 }
 
 impl Screen {
@@ -91,66 +90,11 @@ impl Screen {
         Ok(())
     }
 
-    async fn show(
-        &mut self,
-        run_for: Option<Duration>,
-        token: &CancellationToken,
-    ) -> Result<(), Error> {
-        let mut inputs = input::listen(self.terminal.size()).map_err(failed(READ))?;
-        let end = sleep(run_for);
-        let bell = Arc::clone(&self.bell);
-        tokio::pin!(end);
-        loop {
-            self.take_news();
-            self.draw().map_err(failed(DRAW))?;
-            let pause = self.turn.map(|turn| turn.saturating_duration_since(Instant::now()));
-            tokio::select! {
-                () = token.cancelled() => return Ok(()),
-                () = &mut end => return Ok(()),
-                input = inputs.recv() => {
-                    let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
-                    while let Some(input) = next {
-                        if self.input(input.map_err(failed(READ))?)? == Next::Stop {
-                            return Ok(());
-                        }
-                        next = inputs.try_recv().ok();
-                    }
-                }
-                () = watchdog::continued() => {
-                    self.terminal.resume().map_err(failed(TAKE))?;
-                    self.resized();
-                    self.dirty = true;
-                }
-                () = bell.notified() => {}
-                () = sleep(pause) => self.play_on(),
-            }
-        }
-    }
-
-    /// Folds what the player told.
-    fn take_news(&mut self) {
-        if self.lesson.as_mut().is_some_and(LessonApp::tick) {
-            self.changed();
-        }
-    }
-
     /// Something is to be drawn, and the time to read it begins anew.
     fn changed(&mut self) {
         self.dirty = true;
         let pause = self.lesson.as_ref().and_then(LessonApp::pause_ms);
-        self.turn = pause.map(|ms| Instant::now() + Duration::from_millis(ms));
-    }
-
-    fn play_on(&mut self) {
-        if self.turn.is_none_or(|turn| turn > Instant::now()) {
-            return;
-        }
-        if let Some(app) = &mut self.lesson
-            && app.play_on() == Some(Wish::Step)
-        {
-            app.ask_player(None);
-        }
-        self.changed();
+        self.plays_at = pause.map(|ms| Instant::now() + Duration::from_millis(ms));
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -163,51 +107,6 @@ impl Screen {
             (None, Some(menu)) => self.terminal.draw(|buf| menu.paint(theme, buf)),
             (None, None) => Ok(()),
         }
-    }
-
-    fn input(&mut self, input: Input) -> Result<Next, Error> {
-        match input {
-            Input::Key(press) => {
-                let next = match (&mut self.lesson, &mut self.menu) {
-                    (Some(app), _) => {
-                        let wish = app.key(press);
-                        self.grant(wish)?
-                    }
-                    (None, Some(menu)) => {
-                        if let Some(case) = menu.key(press) {
-                            self.begin(case)?;
-                        }
-                        Next::Go
-                    }
-                    (None, None) => Next::Stop,
-                };
-                if next == Next::Stop {
-                    return Ok(next);
-                }
-            }
-            Input::Paste(text) => {
-                if let Some(app) = &mut self.lesson {
-                    app.paste(&text);
-                }
-            }
-            Input::Resize(width, height) => {
-                self.terminal.resize(width, height);
-                self.resized();
-            }
-            Input::Click(x, y) => {
-                if let Some(app) = &mut self.lesson {
-                    app.click((x, y));
-                }
-            }
-            Input::Wheel(by) => {
-                if let Some(app) = &mut self.lesson {
-                    app.update(Action::Scroll(by));
-                }
-            }
-            Input::Nothing => return Ok(Next::Go),
-        }
-        self.changed();
-        self.requested().map_err(failed(DRAW))
     }
 
     /// Does what the lesson wishes for.
@@ -230,53 +129,77 @@ impl Screen {
                 let ended = app.course().phase == Phase::Finished;
                 menu.note(&app.course().case.id, ended.then(|| app.course().score()));
                 self.lesson = None;
-                self.turn = None;
+                self.plays_at = None;
             }
         }
         Ok(Next::Go)
     }
+}
 
-    /// The state of what is on the screen.
-    fn ui(&mut self) -> Option<&mut Ui> {
-        match (&mut self.lesson, &mut self.menu) {
-            (Some(app), _) => Some(&mut app.app.ui),
-            (None, menu) => menu.as_mut().map(|menu| &mut menu.ui),
+impl Front for Screen {
+    fn turn(&mut self) -> io::Result<Option<Duration>> {
+        if self.lesson.as_mut().is_some_and(LessonApp::tick) {
+            self.changed();
         }
+        self.draw()?;
+        Ok(self.plays_at.map(|turn| turn.saturating_duration_since(Instant::now())))
+    }
+
+    /// It was long enough on the screen: it plays on.
+    fn rested(&mut self) {
+        if self.plays_at.is_none_or(|turn| turn > Instant::now()) {
+            return;
+        }
+        if let Some(app) = &mut self.lesson
+            && app.play_on() == Some(Wish::Step)
+        {
+            app.ask_player(None);
+        }
+        self.changed();
+    }
+
+    fn input(&mut self, input: Input) -> Result<Next, Error> {
+        let mut next = Next::Go;
+        match (input, &mut self.lesson, &mut self.menu) {
+            (Input::Key(press), Some(app), _) => {
+                let wish = app.key(press);
+                next = self.grant(wish)?;
+            }
+            (Input::Key(press), None, Some(menu)) => {
+                if let Some(case) = menu.key(press) {
+                    self.begin(case)?;
+                }
+            }
+            (Input::Key(_), None, None) => next = Next::Stop,
+            (Input::Paste(text), Some(app), _) => app.paste(&text),
+            (Input::Click(x, y), Some(app), _) => app.click((x, y)),
+            (Input::Wheel(by), Some(app), _) => {
+                app.update(Action::Scroll(by));
+            }
+            (Input::Paste(_) | Input::Click(..) | Input::Wheel(_), None, _)
+            | (Input::Resize(..) | Input::Nothing, ..) => {}
+        }
+        self.changed();
+        Ok(next)
     }
 
     fn resized(&mut self) {
         let size = self.terminal.size();
-        if let Some(menu) = &mut self.menu {
-            menu.ui.size = size;
+        let shown = self.menu.as_mut().map(|menu| &mut menu.ui);
+        for ui in shown.into_iter().chain(self.lesson.as_mut().map(|app| &mut app.app.ui)) {
+            ui.size = size;
         }
-        if let Some(app) = &mut self.lesson {
-            app.app.ui.size = size;
-        }
+        self.changed();
     }
 
-    /// What only this loop can do.
-    fn requested(&mut self) -> io::Result<Next> {
-        let request = self.ui().and_then(|ui| ui.request.take());
-        match request {
-            None => Ok(Next::Go),
-            Some(Request::Quit) => Ok(Next::Stop),
-            Some(Request::Suspend) => {
-                self.terminal.suspend()?;
-                self.resized();
-                Ok(Next::Go)
-            }
-            Some(Request::Copy(text)) => {
-                let (text, tone) = if self.terminal.copy(&text)? {
-                    ("copied, if the terminal allows it (OSC 52)", Tone::Plain)
-                } else {
-                    ("too long to copy", Tone::Bad)
-                };
-                if let Some(ui) = self.ui() {
-                    let message = crate::tui::ui::Message { text: text.to_owned(), tone };
-                    ui.message = Some(message);
-                }
-                Ok(Next::Go)
-            }
+    fn terminal(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
+
+    fn ui(&mut self) -> Option<&mut Ui> {
+        match (&mut self.lesson, &mut self.menu) {
+            (Some(app), _) => Some(&mut app.app.ui),
+            (None, menu) => menu.as_mut().map(|menu| &mut menu.ui),
         }
     }
 }
