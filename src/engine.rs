@@ -113,21 +113,10 @@ impl Engine {
     /// A `Bind` kind ([`EngineError::is_bind`]) with address and reason if an address cannot be
     /// listened on; otherwise what kept the engine from starting.
     pub fn start(config: EngineConfig, doorbell: Arc<Doorbell>) -> Result<Self, EngineError> {
-        Self::start_with_clock(config, doorbell, Clock::start())
-    }
-
-    /// As [`Engine::start`], telling the time by `clock`.
-    ///
-    /// # Errors
-    /// As [`Engine::start`].
-    pub fn start_with_clock(
-        config: EngineConfig,
-        doorbell: Arc<Doorbell>,
-        clock: Clock,
-    ) -> Result<Self, EngineError> {
         if !signal::observer_signals_blocked() {
             return Err(EngineError::SignalsNotBlocked);
         }
+        let clock = Clock::start();
         let (lan, mut settings) = (config.lan, config.settings);
         let observed = !config.unobserved;
         let (listening, files) = bind_all(config)?;

@@ -5,6 +5,7 @@
 
 mod command;
 mod errno;
+mod header;
 mod ids;
 mod kind;
 mod mask;
@@ -17,6 +18,7 @@ pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };
 pub use errno::Errno;
+pub use header::{Facts, Header, TimeUnit, Witness};
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, WatchKey};
 pub use kind::{
     CommandPhase, ConnState, Event, FdinfoEntry, FileKind, Kind, LaneChange, Pass, Queues, Refusal,

@@ -1,11 +1,10 @@
 //! The server without a screen: one JSON object a line on standard output, commands on standard
 //! input.
 
-mod line;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +14,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::event::{Command, CommandError, Event, LaneId, visible};
-use crate::model::{Sync, World};
+use crate::event::{Command, CommandError, visible};
 use crate::session::Session;
+use crate::sink::jsonl::{JsonLine, Jsonl, write_line};
+use crate::source::Source;
 use crate::sys::standard::{Stdin, Stdout};
 use crate::sys::thread;
-
-pub use line::{LISTED, Line};
 
 /// What is written to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +29,17 @@ pub enum Output {
     Json,
     /// Nothing: every event is folded, as for a screen, and forgotten.
     None,
+}
+
+impl Output {
+    /// How long to rest after so much work under load, so that the server comes first: what does
+    /// not fit into the rings meanwhile is lost, and told.
+    fn rest(self, worked: Duration) -> Duration {
+        match self {
+            Self::Json => (worked * REST).min(REST_MAX),
+            Self::None => Duration::ZERO,
+        }
+    }
 }
 
 /// How long to gather events before they are written: the reader is not woken by each.
@@ -57,8 +66,8 @@ const AHEAD: usize = 64;
 /// # Errors
 /// If standard output cannot be written for another reason than that its reader went away, or the
 /// system refuses a thread.
-pub fn run(
-    session: &mut Session,
+pub fn run<S: Source>(
+    session: &mut Session<S>,
     output: Output,
     run_for: Option<Duration>,
     token: &CancellationToken,
@@ -67,18 +76,11 @@ pub fn run(
     let refused = |e: io::Error| Error::runtime("starting the loop", &e);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
-    let mut out = Writer::new(output);
     let input = spawn_reader().map_err(refused)?;
     spawn_hangup_watch(token.clone()).map_err(refused)?;
-    let served = runtime.block_on(serve(session, &mut out, input, run_for, token, bell));
-    let mut finished = Ok(());
-    session.finish(Duration::from_millis(300), &mut |event, world| {
-        if finished.is_ok() {
-            finished = out.event(event, world);
-        }
-    });
-    quietly(served.and(finished).and_then(|()| out.flush()))
-        .map_err(|e| Error::runtime("write to standard output", &e))
+    let served = runtime.block_on(serve(session, output, input, run_for, token, bell));
+    let finished = session.finish(Duration::from_millis(300));
+    quietly(served.and(finished)).map_err(|e| Error::runtime("write to standard output", &e))
 }
 
 /// A reader that went away is the ordinary end of a pipe.
@@ -89,15 +91,18 @@ fn quietly(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-async fn serve(
-    session: &mut Session,
-    out: &mut Writer,
+async fn serve<S: Source>(
+    session: &mut Session<S>,
+    output: Output,
     mut input: mpsc::Receiver<Vec<u8>>,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
 ) -> io::Result<()> {
-    out.listening(session)?;
+    if output == Output::Json {
+        let sink = Jsonl::begin(session.header())?;
+        session.add_sink(Box::new(sink));
+    }
     let end = async {
         match run_for {
             Some(time) => tokio::time::sleep(time).await,
@@ -107,22 +112,18 @@ async fn serve(
     tokio::pin!(end);
     let mut idle = 0;
     loop {
-        let mut written = Ok(());
-        let (begun, waited) = (Instant::now(), out.waited());
-        let mut visit = |event: &Event, world: &World| {
-            if written.is_ok() {
-                written = out.event(event, world);
-            }
-        };
-        let mut drained = session.tick_with(&mut visit);
+        let (begun, waited) = (Instant::now(), session.waited());
+        let mut drained = session.tick();
         if drained.events == 0 && !drained.more {
             session.arm();
-            drained = session.tick_with(&mut visit);
+            drained = session.tick();
         }
-        written?;
-        out.flush_with_list(session.world())?;
+        if let Some(error) = session.failure() {
+            return Err(error);
+        }
         // The time in which the reader of the output did not read is no work.
-        let rest = out.rest(begun.elapsed().saturating_sub(out.waited().saturating_sub(waited)));
+        let waited = session.waited().saturating_sub(waited);
+        let rest = output.rest(begun.elapsed().saturating_sub(waited));
         idle = if drained.idle { idle + 1 } else { 0 };
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
@@ -138,7 +139,7 @@ async fn serve(
                 // All that is there: under load a tick takes longer than a line.
                 let more = std::iter::from_fn(|| input.try_recv().ok()).take(AHEAD - 1);
                 for line in std::iter::once(line).chain(more) {
-                    if take(session, out, &line)? {
+                    if take(session, output, &line)? {
                         return Ok(());
                     }
                 }
@@ -157,15 +158,19 @@ async fn sleep_for(pause: Option<Duration>) {
 }
 
 /// Carries out a line of standard input. Whether it asked for the end.
-fn take(session: &mut Session, out: &mut Writer, line: &[u8]) -> io::Result<bool> {
+fn take<S: Source>(session: &mut Session<S>, output: Output, line: &[u8]) -> io::Result<bool> {
     match understand(line) {
-        Ok(None) => {}
         Ok(Some(Command::Quit)) => return Ok(true),
         Ok(Some(command)) => session.send(command),
-        Err(error) => {
+        Err(error) if output == Output::Json => {
             let message = error.to_string();
-            out.line(&Line::Error { message: &message, input: &visible(line, 200) })?;
+            let answer = JsonLine::Error { message: &message, input: &visible(line, 200) };
+            // A tick leaves nothing unwritten: this line comes between two others.
+            let mut text = Vec::new();
+            write_line(&mut text, &answer)?;
+            Stdout::default().write_all(&text)?;
         }
+        Ok(None) | Err(_) => {}
     }
     Ok(false)
 }
@@ -249,89 +254,4 @@ fn spawn_hangup_watch(token: CancellationToken) -> io::Result<()> {
         }
     })?;
     Ok(())
-}
-
-/// Lines to standard output, gathered and flushed together.
-struct Writer {
-    out: BufWriter<Stdout>,
-    output: Output,
-    list_changed: bool,
-    /// The wait queue, and how well the list is known, as they were told last.
-    told: (Vec<LaneId>, Sync),
-}
-
-impl Writer {
-    fn new(output: Output) -> Self {
-        Self {
-            output,
-            out: BufWriter::with_capacity(1 << 16, Stdout::default()),
-            list_changed: false,
-            told: (Vec::new(), Sync::default()),
-        }
-    }
-
-    /// How long to rest after so much work under load, so that the server comes first: what does
-    /// not fit into the rings meanwhile is lost, and told.
-    fn rest(&self, worked: Duration) -> Duration {
-        match self.output {
-            Output::Json => (worked * REST).min(REST_MAX),
-            Output::None => Duration::ZERO,
-        }
-    }
-
-    /// How long writes have taken so far.
-    fn waited(&self) -> Duration {
-        self.out.get_ref().waited()
-    }
-
-    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
-        if self.output == Output::None {
-            return Ok(());
-        }
-        serde_json::to_writer(&mut self.out, line).map_err(io::Error::from)?;
-        self.out.write_all(b"\n")
-    }
-
-    fn listening(&mut self, session: &Session) -> io::Result<()> {
-        let facts = session.facts();
-        let (_, descriptors) = facts.descriptors;
-        self.line(&Line::Listening { addresses: &facts.addresses, pid: facts.pid, descriptors })?;
-        self.flush()
-    }
-
-    fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
-        if self.output == Output::None {
-            return Ok(());
-        }
-        self.line(&Line::Event(world, event))?;
-        let delta = &world.delta;
-        if !delta.added.is_empty() || !delta.removed.is_empty() {
-            self.line(&Line::ReadyChange(world))?;
-            self.list_changed = true;
-        }
-        for divergence in &delta.divergences {
-            self.line(&Line::Divergence(world, divergence))?;
-        }
-        let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
-        for finding in findings.iter().rev() {
-            self.line(&Line::Finding(world, finding))?;
-        }
-        Ok(())
-    }
-
-    fn flush_with_list(&mut self, world: &World) -> io::Result<()> {
-        let instance = &world.instance;
-        let (waiting, sync) = &self.told;
-        let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
-        if self.list_changed || !same {
-            self.list_changed = false;
-            self.told = (instance.wq.iter().collect(), instance.check.sync);
-            self.line(&Line::ReadyList(world))?;
-        }
-        self.flush()
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -4,12 +4,13 @@
 //! A case and a lesson are one format. A case holds the model against the kernel; a lesson is a
 //! case with words and questions for the learner.
 
-pub mod aloud;
 pub mod case;
 pub mod catalog;
 pub mod check;
 pub mod child;
+pub mod course;
 pub mod file;
+pub mod jsonl;
 pub mod line;
 mod parse;
 mod print;

@@ -7,9 +7,9 @@
 //! ```text
 //! engine: threads serving real sockets ─┐                              ┌─> tui panes
 //! kernel: fdinfo, queues, edge log ─────┤ Event  ┌─────────┐  ┌───────┐ ├─> findings, why-sentences
-//! lesson: steps on kernel and model ────┤        │         │  │       │ │
-//! literals in a test ───────────────────┼──────> │ Journal │─>│ World │─┼─> headless JSON lines
-//!                                       ┘        └─────────┘  └───────┘ └─> assertions
+//! lesson: steps on kernel and model ────┤        │ Journal │<─│ World │ │
+//! literals in a test ───────────────────┼──────> │         │  │       │─┼─> sinks: JSON lines
+//!                                Source ┘        └─────────┘  └───────┘ └─> assertions
 //!        ^                                                                 │
 //!        └──── Command (trigger, read policy, pause, step, client, ...) <──┘
 //! ```
@@ -21,14 +21,17 @@
 //! ```text
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
-//!               │ serve       │ engine  session  headless  tui  journal  cli
-//! shows         │ tui         │ session  lesson  journal  text  model
-//!               │ headless    │ session  journal  text  model
-//! joins         │ session     │ engine  kernel  journal  model
+//!               │ serve       │ engine  source  session  headless  tui  journal  cli
+//! shows         │ tui         │ session  source  history  lesson  journal  text  model
+//!               │ headless    │ session  source  sink
+//! joins         │ session     │ source  history  sink  journal  model
+//! makes a run   │ source      │ engine  kernel  lesson  history  text  model
 //! asks for      │ cli         │ lesson  journal      (what the command line asks for)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
-//!               │ lesson      │ kernel  model  sim   (a case's steps, on kernel and model of it)
+//!               │ lesson      │ kernel  model  sim  sink (a case's steps, on kernel and model of it)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
+//! records       │ history     │ sink  journal  model (what every event goes through)
+//! passes on     │ sink        │ text  model          (JSON lines)
 //! keeps         │ journal     │ model
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
@@ -53,12 +56,15 @@
 //! engine::tap             a ring a thread, merged by time up to a mark that nobody can still push
 //!   │                     below; what did not fit is a Kind::Gap and never makes the server wait
 //!   v   Engine::drain
-//! session::Session::tick  numbers it: an Event
+//! source::live            between the events, where they belong: what the kernel says when asked
+//!   v   session::Session::tick
+//! history::History::push  numbers it: an Event
 //!   ├──> model::World     model::wakeup lists the entry, as the callback did
 //!   ├──> model::Timeline
+//!   ├──> sink::jsonl      a line, if there is no screen
 //!   └──> journal::Journal packed, with keyframes to go back to
 //!   v   Scene
-//! tui, headless           a pane or a line, from the world alone
+//! tui                     a pane, from the world alone
 //!
 //! epoll_wait returns: Kind::Return comes the same way, and model::harvest holds what the kernel
 //! handed over against what the list said it would: they agree, or there is a divergence.
@@ -73,7 +79,7 @@
 //!                                                                           v
 //!                                                            Session::send, at the next tick
 //!                                                                           v
-//!     gate (hold, step, turn, delay) <── settings <── a thread's mailbox <── Engine::send
+//!     gate (hold, step, turn, delay) <── settings <── a thread's mailbox <── Source::send
 //!       │                                                    │ control eventfd
 //!       v                                                    v
 //!     the thread is let go on                 T1 reads it and makes the epoll_ctl
@@ -87,17 +93,17 @@
 //! # The way of a lesson's step
 //!
 //! ```text
-//! Enter   tui::lesson::app ──> player (a thread) ──> lesson::child::Player ─┐ postcard over pipes
-//!                                                                           │
-//!   ┌──────────── a process of its own: its numbers, limits and threads ────v──────────┐
+//! Enter   tui::lesson::app ──> source::script ──> lesson::child::Player ─┐ postcard over pipes
+//!                              (a thread waits)                          │
+//!   ┌──────────── a process of its own: its numbers, limits and threads ──v────────────┐
 //!   │ lesson::run::Runner                                                              │
 //!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
 //!   │   ├──> sim               the same calls, on the model of it                      │
 //!   │   └──> compare           file, kernel and model: who disagrees, and in what      │
-//!   └───────────────────────────────────────────────────────────────────────┬──────────┘
-//!                                                                           │ Report
-//!   course (what is asked, who was right) <──┬── tui::lesson::app <─────────┘
-//!   session::Feed (a world, a history) <─────┘        events, among them Kind::Told: every list
+//!   └─────────────────────────────────────────────────────────────────────┬────────────┘
+//!                                                                         │ Report
+//!   lesson::course (what is asked, who was right) <──┬── source::script <─┘
+//!   history::History, as for a server <──────────────┘   events, among them Kind::Told: every list
 //!   v   Scene
 //!   the panes of the live server
 //! ```
@@ -107,7 +113,7 @@
 //!
 //! Reading order: `event` (the words), `sim` and `model` (what they mean), `text` (how that is
 //! said), `journal` (going back), `engine` (where they come from), `kernel` (what the kernel itself
-//! says), `session` (where a source, a journal and a world meet), `tui` and `headless` (what people
+//! says), `source`, `history` and `session` (how they come together), `tui` and `sink` (what people
 //! and programs see).
 
 pub mod cli;
@@ -115,6 +121,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod headless;
+pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod lesson;
@@ -122,6 +129,8 @@ pub mod model;
 pub mod serve;
 pub mod session;
 pub mod sim;
+pub mod sink;
+pub mod source;
 pub mod sys;
 pub mod teach;
 pub mod text;

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Output, ServeOptions, ThemeName};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
-use crate::event::{Application, EdgeLogMode, visible};
+use crate::event::{Application, EdgeLogMode, Facts, visible};
 use crate::headless;
 use crate::journal::Limits;
-use crate::session::{Facts, Session};
+use crate::session::Session;
+use crate::source::Live;
 use crate::sys;
-use crate::sys::clock::Clock;
 use crate::tui::terminal::Mouse;
 use crate::tui::{self, Exit, Marks, TuiOptions};
 
@@ -50,7 +50,6 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let bell = Arc::new(Notify::new());
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));
-    let clock = Clock::start();
     let config = EngineConfig {
         listen: options.listen.clone(),
         unix: options.unix.clone(),
@@ -59,11 +58,11 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         buffers: options.buffers,
         unobserved: options.unobserved,
     };
-    let engine = Engine::start_with_clock(config, Arc::clone(&doorbell), clock).map_err(failure)?;
+    let engine = Engine::start(config, Arc::clone(&doorbell)).map_err(failure)?;
     let facts = facts(&engine, options, descriptors);
     let edge_log = if options.unobserved { EdgeLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
-    let mut session = Session::new(engine, doorbell, clock, limits, facts, edge_log);
+    let mut session = Session::new(Live::new(engine, doorbell, facts, edge_log), limits);
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;

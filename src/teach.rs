@@ -12,7 +12,7 @@ use crate::event::visible;
 use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
-use crate::lesson::{aloud, catalog, file, handout, parse};
+use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look};
 use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
@@ -92,9 +92,9 @@ fn quietly(result: io::Result<()>) -> Result<(), Error> {
 fn json(case: &Case) -> Result<u8, Error> {
     let player = Player::start(case, DEADLINE).map(|(player, _)| player);
     let (mut input, mut out) = (BufReader::new(Stdin), BufWriter::new(Stdout::default()));
-    match aloud::run(case, &release(), player, &mut input, &mut out) {
-        Ok(aloud::Ended::Well) => Ok(0),
-        Ok(aloud::Ended::Stopped) => Ok(1),
+    match jsonl::run(case, &release(), player, &mut input, &mut out) {
+        Ok(jsonl::Ended::Well) => Ok(0),
+        Ok(jsonl::Ended::Stopped) => Ok(1),
         Err(error) => quietly(Err(error)).map(|()| 0),
     }
 }

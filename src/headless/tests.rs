@@ -121,7 +121,7 @@ proptest! {
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    let answer = Line::Error { message: &message, input: &visible(&line, 200) };
+                    let answer = JsonLine::Error { message: &message, input: &visible(&line, 200) };
                     let text = serde_json::to_string(&answer).expect("a line");
                     prop_assert!(!text.chars().any(char::is_control), "{text:?}");
                     prop_assert!(text.len() < 8192, "{} bytes", text.len());

@@ -326,7 +326,7 @@ impl App {
             (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)).text,
             (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)).text,
             (_, _, Some(key)) => why(world, Subject::Watch(key)).text,
-            (_, _, None) => scene.facts.invitation.clone(),
+            (_, _, None) => scene.header.facts.invitation.clone(),
         }
     }
 

@@ -1,15 +1,13 @@
 //! A lesson on the screen: the panes of the live server, and a narration that says what was just
 //! done, what changed, and what is asked.
 //!
-//! `course` knows how far the lesson is, `app` what keys do, `story` the words; all three are pure.
-//! `run` waits for keys and for the player, which makes the steps in a process of its own.
+//! `app` knows what keys do, `story` the words; both are pure. `run` waits for keys and for the
+//! player, which makes the steps in a process of its own.
 
 pub mod app;
-pub mod course;
 pub mod layout;
 pub mod menu;
 pub mod pane;
-pub mod player;
 pub mod run;
 pub mod screen;
 mod spelled;

@@ -1,4 +1,4 @@
-//! The loop: it waits for keys, for events of the server, for the next frame, and for the end.
+//! The loop of every screen: it waits for keys, for events, for the next frame, and for the end.
 //!
 //! It draws at once on the first change, then at most at the frame rate; when nothing happens it
 //! sleeps without any tick.
@@ -18,10 +18,11 @@ use super::pane::Look;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::Request;
+use super::ui::{Request, Ui};
 use super::watchdog;
 use crate::error::Error;
-use crate::session::{Drained, Scene, Session};
+use crate::session::{Scene, Session};
+use crate::source::{Drained, Source};
 
 /// Between two frames when little happens.
 const CALM: Duration = Duration::from_millis(16);
@@ -35,8 +36,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What is done with a terminal, as its failure is told.
 pub(super) const TAKE: &str = "take the terminal";
-pub(super) const READ: &str = "read the terminal";
-pub(super) const DRAW: &str = "draw on the terminal";
+const READ: &str = "read the terminal";
+const DRAW: &str = "draw on the terminal";
 
 /// How the screen is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,18 +93,19 @@ impl TuiOptions {
 ///
 /// # Errors
 /// If the terminal cannot be taken or drawn to, or the system refuses a thread.
-pub fn run(
-    session: &mut Session,
+pub fn run<S: Source>(
+    session: &mut Session<S>,
     options: TuiOptions,
     token: &CancellationToken,
     wake: &Arc<Notify>,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options.theme());
-    let ended = runtime.block_on(screen.show(session, options.run_for, token, wake));
+    let mut screen = Screen::new(terminal, options.theme(), session);
+    let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
-    session.finish(FAREWELL, &mut |_, _| {});
+    // A screen has no sink that could fail.
+    let _ = session.finish(FAREWELL);
     end_of(ended)
 }
 
@@ -141,10 +143,103 @@ pub(super) enum Next {
     Stop,
 }
 
-struct Screen {
+/// What a loop shows, and who takes the keys.
+pub(super) trait Front {
+    /// Takes over what has happened, draws it if it is time to, and says how long to sleep if
+    /// nothing more happens; `None` is for ever.
+    fn turn(&mut self) -> io::Result<Option<Duration>>;
+
+    /// That time is over.
+    fn rested(&mut self) {}
+
+    /// Takes what was typed, pasted or clicked.
+    fn input(&mut self, input: Input) -> Result<Next, Error>;
+
+    /// The terminal has another size, or has lost what was drawn.
+    fn resized(&mut self);
+
+    fn terminal(&mut self) -> &mut Terminal;
+
+    /// The state of what is on the screen, if anything is.
+    fn ui(&mut self) -> Option<&mut Ui>;
+}
+
+/// Shows it until the person or the token ends it, or that time is over; `wake` says that something
+/// has happened.
+pub(super) async fn show(
+    front: &mut impl Front,
+    run_for: Option<Duration>,
+    token: &CancellationToken,
+    wake: &Notify,
+) -> Result<(), Error> {
+    let mut inputs = input::listen(front.terminal().size()).map_err(failed(READ))?;
+    let end = sleep(run_for);
+    tokio::pin!(end);
+    loop {
+        let pause = front.turn().map_err(failed(DRAW))?;
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            () = &mut end => return Ok(()),
+            input = inputs.recv() => {
+                let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
+                // All that was typed, before the next events are folded: under load that takes
+                // longer than a key.
+                while let Some(input) = next {
+                    if take(front, input.map_err(failed(READ))?)? == Next::Stop {
+                        return Ok(());
+                    }
+                    next = inputs.try_recv().ok();
+                }
+            }
+            () = watchdog::continued() => {
+                front.terminal().resume().map_err(failed(TAKE))?;
+                front.resized();
+            }
+            () = wake.notified() => {}
+            () = sleep(pause) => front.rested(),
+        }
+    }
+}
+
+fn take(front: &mut impl Front, input: Input) -> Result<Next, Error> {
+    match input {
+        Input::Nothing => return Ok(Next::Go),
+        Input::Resize(width, height) => {
+            front.terminal().resize(width, height);
+            front.resized();
+        }
+        Input::Key(_) | Input::Paste(_) | Input::Click(..) | Input::Wheel(_) => {
+            if front.input(input)? == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+    }
+    requested(front).map_err(failed(DRAW))
+}
+
+/// Does what only the loop can do.
+fn requested(front: &mut impl Front) -> io::Result<Next> {
+    match front.ui().and_then(|ui| ui.request.take()) {
+        None => {}
+        Some(Request::Quit) => return Ok(Next::Stop),
+        Some(Request::Suspend) => {
+            front.terminal().suspend()?;
+            front.resized();
+        }
+        Some(Request::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
+            (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
+            (false, Some(ui)) => ui.warn("too long to copy"),
+            (_, None) => {}
+        },
+    }
+    Ok(Next::Go)
+}
+
+struct Screen<'a, S> {
     terminal: Terminal,
     theme: Theme,
     app: App,
+    session: &'a mut Session<S>,
     /// Something has changed since the last frame.
     dirty: bool,
     /// The next frame may be drawn from here on.
@@ -153,74 +248,35 @@ struct Screen {
     events: usize,
 }
 
-impl Screen {
-    fn new(terminal: Terminal, theme: Theme) -> Self {
+impl<'a, S: Source> Screen<'a, S> {
+    fn new(terminal: Terminal, theme: Theme, session: &'a mut Session<S>) -> Self {
         let mut app = App::default();
         app.ui.size = terminal.size();
-        Self { terminal, theme, app, dirty: true, due: Instant::now(), events: 0 }
-    }
-
-    async fn show(
-        &mut self,
-        session: &mut Session,
-        run_for: Option<Duration>,
-        token: &CancellationToken,
-        wake: &Notify,
-    ) -> Result<(), Error> {
-        let mut inputs = input::listen(self.terminal.size()).map_err(failed(READ))?;
-        let end = sleep(run_for);
-        tokio::pin!(end);
-        loop {
-            let drained = self.take_events(session);
-            self.draw(session).map_err(failed(DRAW))?;
-            let pause = self.pause(&drained);
-            tokio::select! {
-                () = token.cancelled() => return Ok(()),
-                () = &mut end => return Ok(()),
-                input = inputs.recv() => {
-                    let mut next = input.or_else(|| Some(Err(io::Error::other("no more input"))));
-                    // All that was typed, before the next events are folded: under load that takes
-                    // longer than a key.
-                    while let Some(input) = next {
-                        let input = input.map_err(failed(READ))?;
-                        if self.input(input, session).map_err(failed(DRAW))? == Next::Stop {
-                            return Ok(());
-                        }
-                        next = inputs.try_recv().ok();
-                    }
-                }
-                () = watchdog::continued() => {
-                    self.terminal.resume().map_err(failed(TAKE))?;
-                    self.resized();
-                }
-                () = wake.notified() => {}
-                () = sleep(pause) => {}
-            }
-        }
+        Self { terminal, theme, app, session, dirty: true, due: Instant::now(), events: 0 }
     }
 
     /// Folds what the server did; if that is nothing, asks to be woken and looks once more.
-    fn take_events(&mut self, session: &mut Session) -> Drained {
-        let mut drained = session.tick();
+    fn take_events(&mut self) -> Drained {
+        let mut drained = self.session.tick();
         if drained.events == 0 && !drained.more {
-            session.arm();
-            drained = session.tick();
+            self.session.arm();
+            drained = self.session.tick();
         }
         if drained.events > 0 {
             self.events += drained.events;
-            self.app.observe(&session.scene());
+            self.app.observe(&self.session.scene());
             self.dirty = true;
         }
         drained
     }
 
-    fn draw(&mut self, session: &Session) -> io::Result<()> {
+    fn draw(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if !self.dirty || now < self.due {
             return Ok(());
         }
-        let (app, theme) = (&self.app, &self.theme);
-        self.terminal.draw(|buf| paint(app, session.scene(), theme, buf))?;
+        let (app, theme, scene) = (&self.app, &self.theme, self.session.scene());
+        self.terminal.draw(|buf| paint(app, scene, theme, buf))?;
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
         (self.dirty, self.events) = (false, 0);
@@ -241,51 +297,46 @@ impl Screen {
             (one, other) => one.or(other),
         }
     }
+}
 
-    /// The terminal has another size, or has lost what was drawn.
+impl<S: Source> Front for Screen<'_, S> {
+    fn turn(&mut self) -> io::Result<Option<Duration>> {
+        let drained = self.take_events();
+        self.draw()?;
+        Ok(self.pause(&drained))
+    }
+
+    fn input(&mut self, input: Input) -> Result<Next, Error> {
+        match input {
+            Input::Key(press) => {
+                if let Some(command) = self.app.key(press, &self.session.scene()) {
+                    self.session.send(command);
+                }
+            }
+            Input::Paste(text) => self.app.paste(&text),
+            Input::Click(x, y) => self.app.click((x, y), &self.session.scene()),
+            Input::Resize(..) | Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
+        }
+        self.dirty = true;
+        Ok(Next::Go)
+    }
+
     fn resized(&mut self) {
         self.app.ui.size = self.terminal.size();
         self.dirty = true;
     }
 
-    fn input(&mut self, input: Input, session: &mut Session) -> io::Result<Next> {
-        match input {
-            Input::Key(press) => {
-                if let Some(command) = self.app.key(press, &session.scene()) {
-                    session.send(command);
-                }
-            }
-            Input::Paste(text) => self.app.paste(&text),
-            Input::Click(x, y) => self.app.click((x, y), &session.scene()),
-            Input::Resize(width, height) => {
-                self.terminal.resize(width, height);
-                self.resized();
-            }
-            Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
-        }
-        self.dirty = true;
-        match self.app.ui.request.take() {
-            None => Ok(Next::Go),
-            Some(Request::Quit) => Ok(Next::Stop),
-            Some(Request::Suspend) => {
-                self.terminal.suspend()?;
-                self.resized();
-                Ok(Next::Go)
-            }
-            Some(Request::Copy(text)) => {
-                if self.terminal.copy(&text)? {
-                    self.app.ui.say("copied, if the terminal allows it (OSC 52)");
-                } else {
-                    self.app.ui.warn("too long to copy");
-                }
-                Ok(Next::Go)
-            }
-        }
+    fn terminal(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
+
+    fn ui(&mut self) -> Option<&mut Ui> {
+        Some(&mut self.app.ui)
     }
 }
 
 /// Sleeps so long; `None` is for ever, and no time lets others run.
-pub(super) async fn sleep(pause: Option<Duration>) {
+async fn sleep(pause: Option<Duration>) {
     match pause {
         Some(Duration::ZERO) => tokio::task::yield_now().await,
         Some(pause) => tokio::time::sleep(pause).await,

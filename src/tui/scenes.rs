@@ -3,20 +3,20 @@
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
-    Command, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Kind,
-    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq, Settings,
-    Syscall, SyscallRecord, Wakeup,
+    Command, CtlOp, Delivery, EdgeLog, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind,
+    Header, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret,
+    Seq, Settings, Syscall, SyscallRecord, Wakeup,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
-use crate::session::{Facts, Scene};
+use crate::session::Scene;
 
 /// A run made by hand.
 pub(super) struct Stage {
     world: World,
     timeline: Timeline,
     journal: Journal,
-    facts: Facts,
+    header: Header,
     t: Nanos,
 }
 
@@ -43,7 +43,7 @@ impl Stage {
             world: World::default(),
             timeline: Timeline::default(),
             journal: Journal::new(Limits::default()),
-            facts,
+            header: Header { facts, ..Header::default() },
             t: Nanos(1_000_000),
         };
         stage.tool(Kind::EdgeLog(EdgeLog::Drained));
@@ -122,7 +122,7 @@ impl Stage {
             live: &self.world,
             timeline: &self.timeline,
             journal: &self.journal,
-            facts: &self.facts,
+            header: &self.header,
         }
     }
 

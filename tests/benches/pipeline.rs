@@ -5,12 +5,12 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
-    CtlOp, Delivery, EdgeLog, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Nanos,
-    Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup,
+    CtlOp, Delivery, EdgeLog, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneChange, LaneId,
+    Mask, Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
-use epollscope::session::{Facts, Scene};
+use epollscope::session::Scene;
 use epollscope::tui::app::App;
 use epollscope::tui::run::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
@@ -238,6 +238,7 @@ fn frame(c: &mut Criterion) {
     let mut group = c.benchmark_group("a frame");
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
     let facts = Facts { addresses: vec!["127.0.0.1:8000".into()], ..Facts::default() };
+    let header = Header { facts, ..Header::default() };
     for (width, height) in [(120, 40), (240, 70)] {
         for fds in [10, 10_000] {
             let (mut script, mut world, mut timeline) = folded(fds);
@@ -252,7 +253,7 @@ fn frame(c: &mut Criterion) {
                 live: &world,
                 timeline: &timeline,
                 journal: &journal,
-                facts: &facts,
+                header: &header,
             };
             let app = App::default();
             let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use epollscope::engine::Doorbell;
 use epollscope::engine::tap::{Handed, RingWriter, SLOTS, Tap, channel};
 use epollscope::event::{
-    Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneId, Mask, Output, Peer, Ret,
-    Seq, Syscall, SyscallRecord,
+    Delivery, EdgeLog, Errno, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneId, Mask,
+    Output, Peer, Ret, Seq, Syscall, SyscallRecord,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
-use epollscope::session::{Facts, Scene};
+use epollscope::session::Scene;
 use epollscope::sys::clock::Clock;
 use epollscope::tui::app::App;
 use epollscope::tui::run::paint;
@@ -163,6 +163,7 @@ fn keep_up() {
     let (mut front, mut journal) = (Front::default(), Journal::new(Limits::default()));
     front.begin(&mut journal);
     let facts = Facts { addresses: vec!["127.0.0.1:8000".into()], ..Facts::default() };
+    let header = Header { facts, ..Header::default() };
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
     let app = App::default();
     let area = ratatui::layout::Rect::new(0, 0, 120, 40);
@@ -181,7 +182,7 @@ fn keep_up() {
         });
         lost += drained.lost;
         let (world, timeline, journal) = (&front.world, &front.timeline, &journal);
-        let scene = Scene { world, live: world, timeline, journal, facts: &facts };
+        let scene = Scene { world, live: world, timeline, journal, header: &header };
         screen.draw(|frame| paint(&app, scene, &theme, frame.buffer_mut())).unwrap();
         frames += 1;
         busy += begun.elapsed();

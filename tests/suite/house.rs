@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -16,14 +16,29 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),
-    ("lesson", &["event", "sim", "model", "sys", "kernel", "error"]),
+    ("lesson", &["event", "sim", "model", "sink", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
-    ("session", &["event", "model", "journal", "sys", "kernel", "engine", "error"]),
+    ("sink", &["event", "model", "text", "sys"]),
+    ("history", &["event", "model", "journal", "sink"]),
+    ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
+    ("session", &["event", "model", "journal", "sink", "history", "source"]),
     ("cli", &["event", "error", "journal", "lesson"]),
-    ("headless", &["event", "model", "text", "journal", "session", "error", "sys"]),
-    ("tui", &["event", "model", "text", "journal", "session", "lesson", "error", "sys"]),
+    ("headless", &["event", "sink", "source", "session", "error", "sys"]),
+    (
+        "tui",
+        &[
+            "event", "model", "text", "journal", "history", "lesson", "source", "session", "error",
+            "sys",
+        ],
+    ),
     ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
-    ("serve", &["event", "cli", "error", "journal", "engine", "session", "sys", "headless", "tui"]),
+    (
+        "serve",
+        &[
+            "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
+            "tui",
+        ],
+    ),
 ];
 
 /// The engine's inner rooms with the parts of the engine that each may import. What they serve, call

@@ -10,10 +10,12 @@ use epollscope::event::{Errno, Mask, Nanos};
 use epollscope::lesson::case::{Action as Do, Answer, Case, Given, Outcome};
 use epollscope::lesson::catalog;
 use epollscope::lesson::child::{PlayError, Player};
+use epollscope::lesson::course::{Moment, Phase, What};
 use epollscope::lesson::quiz::{self, Reply};
+use epollscope::lesson::run::Report;
+use epollscope::source::script::{PlayerEvent, Script};
 use epollscope::tui::action::Action;
 use epollscope::tui::lesson::app::{LessonApp, Wish};
-use epollscope::tui::lesson::course::{Moment, Phase, What};
 use epollscope::tui::lesson::screen::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
 use ratatui::buffer::Buffer;
@@ -45,6 +47,15 @@ struct Walk {
     screens: Vec<(&'static str, (u16, u16), String)>,
     /// The machine was too busy for it.
     late: bool,
+}
+
+/// A lesson whose steps this test has made.
+fn lesson(case: Case) -> LessonApp {
+    LessonApp::new(Script::new(case, "Linux".to_owned(), None), SIZES[0])
+}
+
+fn made(report: Report) -> PlayerEvent {
+    PlayerEvent::Report(Box::new(report))
 }
 
 fn shown(app: &mut LessonApp, (width, height): (u16, u16)) -> String {
@@ -83,7 +94,7 @@ fn masked_line(line: &str) -> String {
 
 /// What the learner says to the open question.
 fn reply(app: &LessonApp, learner: Learner) -> Option<Reply> {
-    let ask = app.course.question()?;
+    let ask = app.course().question()?;
     let other = |given: Given| match given {
         Given::Outcome(Outcome::Value(n)) => Given::Outcome(Outcome::Value(n + 1)),
         // ENXIO, with which no call of a lesson fails.
@@ -127,27 +138,27 @@ fn walk(case: &Case, learner: Learner) -> Option<Walk> {
         }
         Err(error) => panic!("{}: {error}", case.id),
     };
-    let mut app = LessonApp::new(case.clone(), "Linux".to_owned(), SIZES[0]);
-    app.report(report);
+    let mut app = lesson(case.clone());
+    app.tell(made(report));
     let mut walk = Walk { app, screens: Vec::new(), late: false };
-    while walk.app.course.phase != Phase::Finished {
+    while walk.app.course().phase != Phase::Finished {
         let mut wish = walk.app.update(Action::Next);
-        if walk.app.course.phase == Phase::Asking {
+        if walk.app.course().phase == Phase::Asking {
             if walk.screens.is_empty() {
                 walk.look("question");
             }
             let reply = reply(&walk.app, learner);
             wish = answer(&mut walk.app, reply);
         }
-        let (phase, said) = (&walk.app.course.phase, &walk.app.app.ui.message);
+        let (phase, said) = (&walk.app.course().phase, &walk.app.app.ui.message);
         assert_ne!(*phase, Phase::Asking, "{}: {learner:?} could not answer: {said:?}", case.id);
         if wish == Some(Wish::Step) {
             match player.step() {
                 Ok(Some(report)) => {
                     walk.late |= report.late > Nanos(0);
-                    walk.app.report(report);
+                    walk.app.tell(made(report));
                 }
-                Ok(None) => walk.app.over(),
+                Ok(None) => walk.app.tell(PlayerEvent::Over),
                 Err(error) => panic!("{}: {error}", case.id),
             }
         }
@@ -172,7 +183,7 @@ fn through(case: &Case, learner: Learner) -> Option<Walk> {
         let walk = walk(case, learner)?;
         // What is measured beside other work can come out otherwise.
         let odd = |moment: &Moment| moment.verdict.is_some_and(|verdict| !verdict.mark_holds());
-        let odd = is_measured(case) && walk.app.course.moments.iter().any(odd);
+        let odd = is_measured(case) && walk.app.course().moments.iter().any(odd);
         if !walk.late && (!odd || round == TIMES) {
             return Some(walk);
         }
@@ -216,7 +227,7 @@ fn check(case: &Case) {
     let asked = case.steps.iter().filter(|step| step.ask.is_some()).count() as u64;
     for learner in [Learner::Right, Learner::Wrong, Learner::Silent] {
         let Some(walk) = through(case, learner) else { return };
-        let score = walk.app.course.score();
+        let score = walk.app.course().score();
         let (answered, right) = match learner {
             Learner::Right => (asked, asked),
             Learner::Wrong => (asked, 0),
@@ -224,7 +235,7 @@ fn check(case: &Case) {
         };
         let score = (score.asked, score.answered, score.right);
         assert_eq!(score, (asked, answered, right), "{}: {learner:?}", case.id);
-        for moment in &walk.app.course.moments {
+        for moment in &walk.app.course().moments {
             let report = &moment.report;
             assert!(report.mismatches.is_empty(), "{}: {:?}", case.id, report.mismatches);
         }
@@ -265,7 +276,7 @@ fn every_case_can_be_shown_as_a_lesson() {
     for file in catalog::cases() {
         let case = file.parse().unwrap_or_else(|errors| panic!("{errors}"));
         let Some(walk) = walk(&case, Learner::Silent) else { continue };
-        assert_eq!(walk.app.course.moments.len(), case.steps.len() + 1, "{}", case.id);
+        assert_eq!(walk.app.course().moments.len(), case.steps.len() + 1, "{}", case.id);
     }
 }
 
@@ -356,24 +367,24 @@ fn a_step_that_cannot_be_made_is_left_out_on_the_screen() {
     let case = epollscope::lesson::parse("x", REFUSES).unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_epollscope"));
     let (mut player, report) = Player::start_as(binary, &case, DEADLINE).unwrap();
-    let mut app = LessonApp::new(case, "Linux".to_owned(), SIZES[0]);
-    app.report(report);
+    let mut app = lesson(case);
+    app.tell(made(report));
     for step in 1..=3 {
         assert_eq!(app.update(Action::Next), Some(Wish::Step));
         match player.step() {
-            Ok(report) => app.report(report.expect("a step")),
+            Ok(report) => app.tell(made(report.expect("a step"))),
             Err(error) => {
-                app.refused(&error.to_string());
+                app.tell(PlayerEvent::Refused(error.to_string()));
                 let said = app.app.ui.message.take().expect("something is said").text;
                 let words = "step 2 cannot be made here and is left out: thread A sleeps";
                 assert_eq!((step, said.as_str()), (2, words));
             }
         }
     }
-    let made: Vec<_> = app.course.moments.iter().map(|m| (m.what.clone(), m.result())).collect();
+    let made: Vec<_> = app.course().moments.iter().map(|m| (m.what.clone(), m.result())).collect();
     assert_eq!(made.last(), Some(&(What::Step(2), "3".to_owned())), "{made:?}");
     assert_eq!((made.len(), app.update(Action::Next)), (3, None));
-    assert_eq!(app.course.phase, Phase::Finished);
+    assert_eq!(app.course().phase, Phase::Finished);
 }
 
 /// Nobody writes into it: opening it would wait for ever.

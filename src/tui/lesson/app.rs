@@ -3,17 +3,17 @@
 
 mod known;
 mod look;
-mod news;
 
-use super::course::{Course, Moment, Phase, is_typed};
 use super::story::Teller;
-use crate::event::{Kind, LaneId, Nanos};
+use crate::event::{Kind, Nanos};
 use crate::journal::Limits;
-use crate::lesson::case::{Answer, Case, Step};
+use crate::lesson::case::{Answer, Step};
+use crate::lesson::course::{Course, Moment, Phase, is_typed};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::model::STEP;
-use crate::session::{Facts, Feed, Scene};
+use crate::session::{Scene, Session};
+use crate::source::script::{Outcome, PlayerEvent, Script};
 use crate::tui::action::{Action, Shown, Step as By};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
@@ -21,7 +21,7 @@ use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::pane::unforetold;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{Place, Request};
+use crate::tui::ui::{Place, Request, Topic};
 use crate::tui::words;
 use known::known;
 
@@ -42,10 +42,8 @@ pub enum Wish {
 pub struct LessonApp {
     /// The screen's state.
     pub app: App,
-    /// How far the lesson is.
-    pub course: Course,
-    /// Its history.
-    feed: Feed,
+    /// The lesson, and what has happened in it.
+    session: Session<Script>,
     /// The earlier moment that is shown.
     pub viewed: Option<usize>,
     /// What is shown below the narration.
@@ -56,33 +54,82 @@ pub struct LessonApp {
     pub scroll: usize,
     /// The key before asked to begin again.
     again: bool,
-    /// The kernel's release.
-    pub kernel: String,
 }
-
-/// Events of a lesson that are kept; a step makes some hundreds at the most.
-const HISTORY: Limits = Limits { events: 1_000_000, bytes: 64 << 20 };
 
 impl LessonApp {
     /// A lesson whose actors are being made, on a screen of that size.
-    pub fn new(case: Case, kernel: String, size: (u16, u16)) -> Self {
+    pub fn new(script: Script, size: (u16, u16)) -> Self {
         let mut app = App::default();
         app.ui.size = size;
         app.ui.place = Place::Lesson;
-        app.ui.zoom = zoom(case.steps.len());
-        let mut feed = Feed::new(HISTORY, Facts::default());
-        // Before the actors are made there is nothing, and that is known.
-        feed.take(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
-        Self {
+        app.ui.zoom = zoom(script.course.case.steps.len());
+        let mut lesson = Self {
             app,
-            course: Course::new(case),
-            feed,
+            session: Session::new(script, Limits::default()),
             viewed: None,
             shown: Shown::Overview,
             playing: false,
             scroll: 0,
             again: false,
-            kernel,
+        };
+        lesson.tick();
+        lesson
+    }
+
+    /// How far the lesson is.
+    pub fn course(&self) -> &Course {
+        &self.session.source().course
+    }
+
+    fn course_mut(&mut self) -> &mut Course {
+        &mut self.session.source_mut().course
+    }
+
+    /// The kernel's release.
+    pub fn kernel(&self) -> &str {
+        &self.session.header().kernel
+    }
+
+    // --- what comes from the player
+
+    /// Takes over what has come of the last request. Whether anything has.
+    pub fn tick(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            self.session.tick();
+            let Some(outcome) = self.session.source_mut().outcome() else { return any };
+            any = true;
+            match outcome {
+                Outcome::Made => self.made(),
+                Outcome::Over => {}
+                Outcome::Refused(text) => self.app.ui.warn(text),
+                Outcome::Stopped => self.playing = false,
+            }
+            self.settle();
+        }
+    }
+
+    /// The same for a lesson without a player: somebody else has made the step, or could not.
+    pub fn tell(&mut self, event: PlayerEvent) {
+        self.session.source_mut().tell(event);
+        self.tick();
+    }
+
+    /// Something was made: the panes show it.
+    fn made(&mut self) {
+        self.app.observe(&self.session.scene());
+        self.app.ui.topic = Topic::Watch;
+        (self.scroll, self.app.ui.back) = (0, 0);
+        let made = self.course().next.checked_sub(1);
+        let made = made.and_then(|step| self.course().case.steps.get(step)).cloned();
+        self.look(made.as_ref());
+    }
+
+    /// Asks the player for what was wished for.
+    pub fn ask_player(&self, step: Option<Box<Step>>) {
+        match step {
+            None => self.session.source().ask_step(),
+            Some(step) => self.session.source().ask_act(step),
         }
     }
 
@@ -94,17 +141,17 @@ impl LessonApp {
 
     /// The scene, as it is now.
     pub fn scene(&self) -> Scene<'_> {
-        self.feed.scene()
+        self.session.scene()
     }
 
     /// The scene, as it is to be drawn.
     pub fn view(&self) -> Scene<'_> {
-        self.app.view(self.feed.scene())
+        self.app.view(self.session.scene())
     }
 
     /// What the call itself returned of which a moment speaks, if that is known.
     pub fn returned(&self, moment: &Moment) -> Option<String> {
-        match self.feed.journal().get(moment.main?)?.kind {
+        match self.session.journal().get(moment.main?)?.kind {
             Kind::Return(record) => Some(record.ret.to_string()),
             Kind::Measured { times, .. } => Some(times.to_string()),
             _ => None,
@@ -114,28 +161,28 @@ impl LessonApp {
     /// The narration.
     pub fn teller(&self, columns: usize, glyphs: &'static Glyphs) -> Teller<'_> {
         Teller {
-            course: &self.course,
-            world: self.feed.world(),
-            journal: self.feed.journal(),
+            course: self.course(),
+            world: self.session.world(),
+            journal: self.session.journal(),
             glyphs,
-            kernel: &self.kernel,
+            kernel: self.kernel(),
             columns,
         }
     }
 
     /// What the keyboard is for follows from how far the lesson is.
     fn settle(&mut self) {
-        self.app.ui.place = match self.course.phase {
+        self.app.ui.place = match self.course().phase {
             Phase::Asking => Place::Question,
             Phase::Finished | Phase::Stopped(_) => Place::Ended,
             Phase::Starting | Phase::Ready | Phase::Making => Place::Lesson,
         };
-        self.app.ui.choices = match self.course.question().map(|ask| &ask.answer) {
+        self.app.ui.choices = match self.course().question().map(|ask| &ask.answer) {
             Some(Answer::Choice(choices)) => choices.len(),
             Some(Answer::Free { .. }) | None => 0,
         };
-        self.app.ui.can_try = !matches!(self.course.phase, Phase::Asking | Phase::Stopped(_));
-        self.app.observe(&self.feed.scene());
+        self.app.ui.can_try = !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_));
+        self.app.observe(&self.session.scene());
     }
 
     // --- keys
@@ -145,7 +192,7 @@ impl LessonApp {
         self.app.ui.message = None;
         let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
-        if action == Action::Restart && !again && self.course.moments.len() > 1 {
+        if action == Action::Restart && !again && self.course().moments.len() > 1 {
             self.warn_of_restart();
             return None;
         }
@@ -155,7 +202,7 @@ impl LessonApp {
     /// Beginning again loses what was answered: one key does not do it.
     fn warn_of_restart(&mut self) {
         self.again = true;
-        let answers = self.course.replies();
+        let answers = self.course().replies();
         let lost = words::plural(answers, "answer");
         self.app.ui.warn(match answers {
             0 => "r again begins again".to_owned(),
@@ -198,7 +245,7 @@ impl LessonApp {
             Action::Move(reach, by) => self.go(reach, by),
             Action::Copy => self.copy(),
             other => {
-                let scene = self.feed.scene();
+                let scene = self.session.scene();
                 self.app.update(other, &scene);
             }
         }
@@ -207,28 +254,28 @@ impl LessonApp {
 
     /// Copies what the Why pane says, and no more than that.
     fn copy(&mut self) {
-        self.app.update(Action::Copy, &self.feed.scene());
-        let asked = self.course.phase == Phase::Asking;
+        self.app.update(Action::Copy, &self.session.scene());
+        let asked = self.course().phase == Phase::Asking;
         if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
             *text = unforetold(text);
         }
     }
 
     fn next(&mut self) -> Option<Wish> {
-        if self.course.is_making() {
+        if self.course().is_making() {
             self.app.ui.say("the step is being made");
             return None;
         }
-        match self.course.phase {
-            Phase::Ready if self.course.step().is_none() => {
-                self.course.finish();
+        match self.course().phase {
+            Phase::Ready if self.course().step().is_none() => {
+                self.course_mut().finish();
                 self.playing = false;
                 self.app.ui.looked.clear();
                 self.scroll = 0;
                 self.settle();
                 None
             }
-            Phase::Ready if self.course.asks() => {
+            Phase::Ready if self.course().asks() => {
                 self.open();
                 None
             }
@@ -242,18 +289,18 @@ impl LessonApp {
 
     /// Opens the question of the next step.
     fn open(&mut self) {
-        self.course.open();
+        self.course_mut().open();
         self.scroll = 0;
-        self.look(self.course.step().cloned().as_ref());
+        self.look(self.course().step().cloned().as_ref());
         self.settle();
-        if self.course.question().is_some_and(is_typed) {
+        if self.course().question().is_some_and(is_typed) {
             self.ask_answer();
         }
     }
 
     /// Opens the line for an answer, if it is typed.
     fn ask_answer(&mut self) {
-        match self.course.question() {
+        match self.session.source().course.question() {
             Some(ask) if is_typed(ask) => {
                 self.app.ui.entry = Some(Entry::new(Purpose::Answer, String::new()));
             }
@@ -270,7 +317,7 @@ impl LessonApp {
     }
 
     fn answer(&mut self, at: usize) -> Option<Wish> {
-        let choices = match &self.course.question()?.answer {
+        let choices = match &self.course().question()?.answer {
             Answer::Choice(choices) => choices.len(),
             // The digit is the beginning of what is typed.
             Answer::Free { .. } => {
@@ -287,7 +334,7 @@ impl LessonApp {
     }
 
     fn make(&mut self, reply: Option<Reply>) -> Wish {
-        self.course.begin_step(reply);
+        self.course_mut().begin_step(reply);
         self.app.ui.entry = None;
         self.settle();
         Wish::Step
@@ -315,23 +362,23 @@ impl LessonApp {
     }
 
     fn submit_answer(&mut self, text: &str) -> Result<Option<Wish>, String> {
-        let ask = self.course.question().ok_or("no question is open")?;
+        let ask = self.course().question().ok_or("no question is open")?;
         let Answer::Free { take, .. } = &ask.answer else { return Ok(None) };
         let given = quiz::typed(take, text)?;
         Ok(Some(self.make(Some(Reply::Typed(given)))))
     }
 
     fn submit_try(&mut self, text: String) -> Result<Option<Wish>, String> {
-        let step = line::parse(&text, &known(self.feed.world()))?;
+        let step = line::parse(&text, &known(self.session.world()))?;
         self.viewed = None;
         self.app.ui.past = None;
-        self.course.begin_try(text, step.action.clone());
+        self.course_mut().begin_try(text, step.action.clone());
         self.settle();
         Ok(Some(Wish::Act(Box::new(step))))
     }
 
     fn ask_try(&mut self) {
-        match self.course.phase {
+        match self.course().phase {
             Phase::Ready | Phase::Finished => {
                 self.app.ui.entry = Some(Entry::new(Purpose::Try, String::new()));
             }
@@ -345,13 +392,13 @@ impl LessonApp {
         self.playing = !self.playing;
         let text = if self.playing { "it plays on by itself: p stops it" } else { "stopped" };
         self.app.ui.say(text);
-        (self.playing && self.course.phase == Phase::Ready).then(|| self.next()).flatten()
+        (self.playing && self.course().phase == Phase::Ready).then(|| self.next()).flatten()
     }
 
     /// How long what is shown should be left there before the next step is made by itself, if that
     /// is wanted; in milliseconds.
     pub fn pause_ms(&self) -> Option<u64> {
-        let waits = self.playing && self.course.phase == Phase::Ready && self.viewed.is_none();
+        let waits = self.playing && self.course().phase == Phase::Ready && self.viewed.is_none();
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
         }
@@ -365,7 +412,7 @@ impl LessonApp {
     pub fn play_on(&mut self) -> Option<Wish> {
         self.pause_ms()?;
         let wish = self.next();
-        self.playing &= self.course.phase != Phase::Finished;
+        self.playing &= self.course().phase != Phase::Finished;
         wish
     }
 }

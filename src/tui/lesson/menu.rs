@@ -6,11 +6,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::course::Score;
-use crate::event::visible;
+use crate::event::{Header, visible};
+use crate::history::History;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::Topic;
-use crate::session::Scene;
+use crate::lesson::course::Score;
 use crate::tui::action::{Action, Reach, Step};
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, first_row, frame, inside};
 use crate::tui::key::KeyPress;
@@ -117,7 +117,7 @@ impl Menu {
     }
 
     /// Draws the menu.
-    pub fn paint(&self, scene: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
+    pub fn paint(&self, theme: &Theme, buf: &mut Buffer) {
         let area = buf.area;
         buf.set_style(area, theme.base());
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -139,7 +139,8 @@ impl Menu {
             self.chosen().map_or_else(String::new, |case| visible(case.title.as_bytes(), 90));
         frame(buf, about, Joint::Next, &[title], theme, Accent::None);
         self.about(inside(about, Joint::Next), theme, buf);
-        let look = Look { scene, ui: &self.ui, theme };
+        let (nothing, header) = (History::default(), Header::default());
+        let look = Look { scene: nothing.scene(&header), ui: &self.ui, theme };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
         if let Some(first) = self.ui.help {

@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::app::LessonApp;
-use super::course::{Course, Moment, Phase, What};
 use super::spelled;
 use super::story::Line;
 use crate::event::visible;
 use crate::lesson::case::{Action as Do, Outcome};
+use crate::lesson::course::{Course, Moment, Phase, What};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
@@ -25,7 +25,7 @@ pub struct LessonLook<'a> {
 
 impl LessonLook<'_> {
     fn course(&self) -> &Course {
-        &self.lesson.course
+        self.lesson.course()
     }
 
     /// The step that is shown, from 1, or 0 before the first; and whether it is being asked about.
@@ -77,7 +77,7 @@ impl Widget for TopRow<'_> {
             let name = visible(name.as_bytes(), 20);
             right.push(format!("epoll {name}, {} of {}", at + 1, instances.len()));
         }
-        right.push(look.lesson.kernel.clone());
+        right.push(look.lesson.kernel().to_owned());
         if area.width < 100 {
             right.truncate(2);
         }
@@ -99,7 +99,7 @@ impl Widget for TopRow<'_> {
 
 /// What must not be overlooked.
 fn badge(lesson: &LessonApp) -> String {
-    match &lesson.course.phase {
+    match &lesson.course().phase {
         _ if lesson.viewed.is_some() => " PAST ".to_owned(),
         Phase::Asking => " QUESTION ".to_owned(),
         Phase::Starting | Phase::Making => " ... ".to_owned(),

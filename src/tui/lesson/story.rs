@@ -1,11 +1,11 @@
 //! The narration: what was just done, what changed, what is asked. Text with roles, wrapped to the
 //! width; nothing of the terminal.
 
-use super::course::{Course, Moment, Phase, What};
 use super::spelled;
 use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
 use crate::lesson::case::{Action, Answer, Ask};
+use crate::lesson::course::{Course, Moment, Phase, What};
 use crate::lesson::quiz::{self, Judge, Reply, Truth, Verdict};
 use crate::model::World;
 use crate::text;

@@ -7,18 +7,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{LessonApp, Wish};
-use super::course::{Phase, Score};
 use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
     CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret,
     Syscall, SyscallRecord,
 };
-use crate::journal::Limits;
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
+use crate::lesson::course::{Phase, Score};
 use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
-use crate::session::{Facts, Feed};
+use crate::source::script::{PlayerEvent, Script};
 use crate::tui::scenes::keys;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
@@ -141,6 +140,15 @@ impl Kernel {
     }
 }
 
+/// A lesson whose steps are made by hand.
+fn lesson(case: Case, size: (u16, u16)) -> LessonApp {
+    LessonApp::new(Script::new(case, "Linux 6.18.0".to_owned(), None), size)
+}
+
+fn made(report: Report) -> PlayerEvent {
+    PlayerEvent::Report(Box::new(report))
+}
+
 /// A lesson with its kernel.
 struct Class {
     app: LessonApp,
@@ -151,13 +159,10 @@ struct Class {
 
 impl Class {
     fn begin(size: (u16, u16)) -> Self {
-        let mut class = Self {
-            app: LessonApp::new(case(), "Linux 6.18.0".to_owned(), size),
-            kernel: Kernel::new(),
-            wishes: Vec::new(),
-        };
+        let mut class =
+            Self { app: lesson(case(), size), kernel: Kernel::new(), wishes: Vec::new() };
         let report = class.kernel.start();
-        class.app.report(report);
+        class.app.tell(made(report));
         class
     }
 
@@ -171,16 +176,16 @@ impl Class {
 
     fn grant(&mut self, wish: Option<Wish>) {
         match wish {
-            Some(Wish::Step) => match self.app.course.step().map(|step| step.action.clone()) {
+            Some(Wish::Step) => match self.app.course().step().map(|step| step.action.clone()) {
                 Some(action) => {
                     let report = self.kernel.make(&action);
-                    self.app.report(report);
+                    self.app.tell(made(report));
                 }
-                None => self.app.over(),
+                None => self.app.tell(PlayerEvent::Over),
             },
             Some(Wish::Act(step)) => {
                 let report = self.kernel.make(&step.action);
-                self.app.report(report);
+                self.app.tell(made(report));
             }
             Some(wish) => self.wishes.push(wish),
             None => {}
@@ -280,12 +285,12 @@ fn a_lesson_in_ascii() {
 fn the_score_counts_what_was_predicted() {
     let mut class = Class::begin((120, 40));
     class.press(ALL);
-    let score = class.app.course.score();
+    let score = class.app.course().score();
     assert_eq!((score.asked, score.answered, score.right), (3, 3, 2));
     class.shows(&["You predicted 2 of 3.", "2 of 3 right", "END"]);
     let mut class = Class::begin((120, 40));
     class.press("<Enter><Enter><Enter>x<Enter>x<Enter><Esc>x<Enter>");
-    let score = class.app.course.score();
+    let score = class.app.course().score();
     assert_eq!((score.asked, score.answered, score.right), (3, 0, 0));
     class.shows(&["You predicted 0 of 3."]);
 }
@@ -350,7 +355,7 @@ fn a_question_without_a_fitting_answer_does_not_count() {
     class.press("<Enter><Enter><Enter>1");
     class.tells(&["You said 1, one event: p.r IN. Not judged: none of these answers is what it"]);
     class.hides(&["Not so", "✓ The", "Reported once, and not put back", "right"]);
-    let score = class.app.course.score();
+    let score = class.app.course().score();
     assert_eq!((score.asked, score.answered, score.right), (0, 0, 0));
 }
 
@@ -409,7 +414,7 @@ fn what_the_author_expected_in_vain_is_told() {
         model: Some("[]".to_owned()),
     });
     let _ = class.app.key(keys("<Enter>")[0]);
-    class.app.report(report);
+    class.app.tell(made(report));
     class.tells(&["This lesson does not hold on this kernel (Linux 6.18.0): the result:"]);
     class.tells(&["The model was wrong. the ready list of e: the kernel: [p.r], the model: []"]);
 }
@@ -512,9 +517,8 @@ fn the_menu_says_who_was_left_early_and_what_is_below() {
     let id = menu.chosen().expect("a lesson").id.clone();
     let shown = |menu: &Menu| {
         let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
-        let nothing = Feed::new(Limits::default(), Facts::default());
         let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
-        menu.paint(nothing.scene(), &theme, &mut buf);
+        menu.paint(&theme, &mut buf);
         text(&buf)
     };
     menu.note(&id, None);
@@ -544,7 +548,7 @@ fn what_cannot_be_tried_is_said() {
     class.press("<C-u>a<Tab>").shows(&["add EP FD MASK", "accept FD as NAME", "arm FD MS"]);
     class.press("<C-u>write p<Tab>").shows(&["try> write p."]);
     class.press("<Esc>v<Enter>").hides(&["try>"]);
-    assert_eq!(class.app.course.phase, Phase::Ready);
+    assert_eq!(class.app.course().phase, Phase::Ready);
 }
 
 #[test]
@@ -592,7 +596,7 @@ fn a_step_that_cannot_be_made_is_left_out() {
     class.press("<Enter>");
     let wish = class.app.key(keys("<Enter>")[0]);
     assert_eq!(wish, Some(Wish::Step));
-    class.app.refused("no descriptor is free");
+    class.app.tell(PlayerEvent::Refused("no descriptor is free".to_owned()));
     class.shows(&["step 2 cannot be made here and is left out: no descriptor is free"]);
     class.press("<Enter>").shows(&["QUESTION", "Step 3"]);
 }
@@ -601,14 +605,14 @@ fn a_step_that_cannot_be_made_is_left_out() {
 fn a_lesson_that_cannot_go_on_ends_cleanly() {
     let mut class = Class::begin((80, 24));
     class.press(FIRST);
-    class.app.stop("no answer within 60s");
+    class.app.tell(PlayerEvent::Stopped("no answer within 60s".to_owned()));
     class.shows(&["The lesson cannot go on after step 3.", "no answer within 60s", "STOPPED"]);
     class.shows(&["You predicted 1 of 1."]);
     class.hides(&["v try"]);
     class.press("<Enter>.v[").shows(&["PAST"]);
     let mut class = Class::begin((80, 24));
-    class.app = LessonApp::new(case(), "Linux".to_owned(), (80, 24));
-    class.app.stop("this lesson needs userfaultfd");
+    class.app = lesson(case(), (80, 24));
+    class.app.tell(PlayerEvent::Stopped("this lesson needs userfaultfd".to_owned()));
     class.shows(&["This lesson cannot begin here.", "this lesson needs userfaultfd"]);
     class.hides(&["unknown"]);
     class.press("<Enter>[]etcsvp?");
@@ -631,9 +635,9 @@ fn texts_cannot_act_on_the_terminal() {
     hostile.title = "a\u{1b}[2Jb".to_owned();
     hostile.about = "\u{202e}c".to_owned();
     let mut class = Class::begin((80, 24));
-    class.app = LessonApp::new(hostile, "Linux".to_owned(), (80, 24));
+    class.app = lesson(hostile, (80, 24));
     let report = class.kernel.start();
-    class.app.report(report);
+    class.app.tell(made(report));
     let screen = class.shown(&UNICODE);
     assert!(!screen.contains(['\u{1b}', '\u{202e}']), "{screen:?}");
 }
@@ -643,9 +647,9 @@ fn a_long_text_can_be_scrolled() {
     let mut long = case();
     long.steps[0].say = Some("word ".repeat(390) + "last");
     let mut class = Class::begin((80, 24));
-    class.app = LessonApp::new(long, "Linux".to_owned(), (80, 24));
+    class.app = lesson(long, (80, 24));
     let report = class.kernel.start();
-    class.app.report(report);
+    class.app.tell(made(report));
     class.press("<Enter>").shows(&["below: PgDn", "Ready list"]).hides(&["last"]);
     class.press("<PgDn><PgDn><PgDn><PgDn><PgDn>").shows(&["last"]);
     class.press("<PgUp><PgUp><PgUp><PgUp><PgUp>").hides(&["last"]);

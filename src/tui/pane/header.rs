@@ -36,7 +36,7 @@ impl Header<'_> {
         let world = look.scene.world;
         let settings = &world.settings;
         let dot = look.theme.glyphs.dot;
-        let address = look.scene.facts.addresses.first().map_or("", String::as_str);
+        let address = look.scene.header.facts.addresses.first().map_or("", String::as_str);
         let read = match settings.read {
             ReadPolicy::Drain => "drain".to_owned(),
             ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES) => "once".to_owned(),
@@ -85,7 +85,7 @@ impl Header<'_> {
         if world.instance.check.loss == Loss::NoQueue {
             pieces.push(piece(0, Role::Bad, "no signal queue: wake-ups unseen"));
         }
-        if look.scene.facts.lan {
+        if look.scene.header.facts.lan {
             pieces.push(piece(0, Role::Badge, " LAN "));
         }
     }
@@ -102,7 +102,7 @@ impl Header<'_> {
         pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
         pieces.push(self.lost());
         let rank = if clients == 0 { 3 } else { 7 };
-        pieces.push(piece(rank, Role::Key, look.scene.facts.invitation.as_str()));
+        pieces.push(piece(rank, Role::Key, look.scene.header.facts.invitation.as_str()));
     }
 
     /// How many observations were lost, and until when. It is bad news while they are missing.

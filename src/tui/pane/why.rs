@@ -55,7 +55,7 @@ impl Why<'_> {
     /// How to connect, as long as nobody is.
     fn invitation(&self) -> Option<String> {
         let scene = &self.0.scene;
-        let line = &scene.facts.invitation;
+        let line = &scene.header.facts.invitation;
         (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == Topic::Watch).then(
             || {
                 format!(

@@ -1,8 +1,8 @@
 //! Events as bytes, for the history and for recordings, and as lines of JSON.
 
 use epollscope::event::{CommandPhase, Event, Kind, LaneId, Nanos, Ret, Seq};
-use epollscope::headless::Line;
 use epollscope::model::World;
+use epollscope::sink::jsonl::JsonLine;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -26,7 +26,7 @@ fn is_plain(value: &Value) -> bool {
 /// The line of an event, checked to be one of JSON that no terminal takes for anything else.
 #[track_caller]
 fn check_line(event: &Event) -> Value {
-    let text = serde_json::to_string(&Line::Event(&World::default(), event)).expect("a line");
+    let text = serde_json::to_string(&JsonLine::Event(&World::default(), event)).expect("a line");
     assert!(!text.chars().any(char::is_control), "{text:?}");
     let value: Value = serde_json::from_str(&text).expect("JSON");
     assert!(is_plain(&value), "{text}");

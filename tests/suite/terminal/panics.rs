@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use epollscope::engine::{Doorbell, Engine, EngineConfig};
-use epollscope::event::EdgeLogMode;
+use epollscope::event::{EdgeLogMode, Facts};
 use epollscope::journal::Limits;
-use epollscope::session::{Facts, Session};
-use epollscope::sys::clock::Clock;
+use epollscope::session::Session;
+use epollscope::source::Live;
 use epollscope::tui::app::App;
 use epollscope::tui::run::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
@@ -61,15 +61,14 @@ fn is_time() -> bool {
 }
 
 /// A server and its session; the bell is also rung by the server's threads.
-fn session(ring: impl Fn() + Send + Sync + 'static) -> Session {
+fn session(ring: impl Fn() + Send + Sync + 'static) -> Session<Live> {
     let bell = Arc::new(Doorbell::new(ring));
-    let clock = Clock::start();
     let listen = vec!["127.0.0.1:0".parse().unwrap()];
     let config = EngineConfig { listen, ..EngineConfig::default() };
-    let engine = Engine::start_with_clock(config, Arc::clone(&bell), clock).unwrap();
+    let engine = Engine::start(config, Arc::clone(&bell)).unwrap();
     let addresses = engine.addresses().iter().map(ToString::to_string).collect();
     let facts = Facts { addresses, ..Facts::default() };
-    Session::new(engine, bell, clock, Limits::default(), facts, EdgeLogMode::default())
+    Session::new(Live::new(engine, bell, facts, EdgeLogMode::default()), Limits::default())
 }
 
 /// A screen that panics in the middle of a frame.

@@ -3,12 +3,12 @@
 use super::LessonApp;
 use crate::event::{FileId, Nanos, View, WatchKey};
 use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
+use crate::lesson::course::{Phase, What};
 use crate::model::{InterestEntry, TrackId};
 use crate::text;
 use crate::tui::action::{Action, Reach, Shown, Step as By};
 use crate::tui::draw::inside;
 use crate::tui::layout::{Part, Slot};
-use crate::tui::lesson::course::{Phase, What};
 use crate::tui::lesson::screen;
 use crate::tui::pane::{Interest, Look};
 use crate::tui::theme::{ASCII, Depth, Theme, ThemeName};
@@ -54,7 +54,7 @@ impl LessonApp {
         let Some(file) = instance.and_then(|instance| instance.file) else { return };
         match &mut self.app.ui.past {
             Some(past) => past.world.turn_to(file),
-            None => self.feed.turn_to(file),
+            None => self.session.turn_to(file),
         };
     }
 
@@ -126,7 +126,7 @@ impl LessonApp {
             By::Back => (at + len - 1) % len,
         };
         let Some((file, name)) = all.get(next) else { return };
-        self.feed.turn_to(*file);
+        self.session.turn_to(*file);
         if let Some(past) = &mut self.app.ui.past {
             past.world.turn_to(*file);
         }
@@ -136,7 +136,7 @@ impl LessonApp {
     }
 
     pub(super) fn seek(&mut self, by: By) {
-        let last = self.course.moments.len().saturating_sub(1);
+        let last = self.course().moments.len().saturating_sub(1);
         let at = self.viewed.unwrap_or(last);
         match by {
             // Before an open question the last moment itself is the past.
@@ -153,26 +153,26 @@ impl LessonApp {
 
     /// Whether the narration now tells of no moment: a question is open, or it is the end.
     fn shows_no_moment(&self) -> bool {
-        matches!(self.course.phase, Phase::Asking | Phase::Finished | Phase::Stopped(_))
+        matches!(self.course().phase, Phase::Asking | Phase::Finished | Phase::Stopped(_))
     }
 
     /// Shows the lesson as it was at a moment.
     pub(super) fn go_to(&mut self, at: usize) {
-        let Some(moment) = self.course.moments.get(at) else { return };
+        let Some(moment) = self.course().moments.get(at) else { return };
         let seq = moment.events.1;
-        if at + 1 == self.course.moments.len() && !self.shows_no_moment() {
+        if at + 1 == self.course().moments.len() && !self.shows_no_moment() {
             self.live();
             return;
         }
-        let mut world = self.feed.journal().at(seq);
+        let mut world = self.session.journal().at(seq);
         if let Some(file) = self.view().world.instance.file {
             world.turn_to(file);
         }
         self.viewed = Some(at);
         (self.scroll, self.app.ui.back) = (0, 0);
         self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
-        let step = match &self.course.moments.get(at).map(|moment| &moment.what) {
-            Some(What::Step(step)) => self.course.case.steps.get(*step).cloned(),
+        let step = match &self.course().moments.get(at).map(|moment| &moment.what) {
+            Some(What::Step(step)) => self.course().case.steps.get(*step).cloned(),
             _ => None,
         };
         self.look(step.as_ref());
@@ -183,9 +183,9 @@ impl LessonApp {
         self.viewed = None;
         (self.scroll, self.app.ui.back) = (0, 0);
         if self.app.ui.past.take().is_some() {
-            let asking = self.course.phase == Phase::Asking;
-            let step = self.course.next.checked_sub(usize::from(!asking));
-            let step = step.and_then(|step| self.course.case.steps.get(step)).cloned();
+            let asking = self.course().phase == Phase::Asking;
+            let step = self.course().next.checked_sub(usize::from(!asking));
+            let step = step.and_then(|step| self.course().case.steps.get(step)).cloned();
             self.look(step.as_ref());
         }
         self.settle();
@@ -197,7 +197,7 @@ impl LessonApp {
             return;
         }
         if !calls && self.shown != Shown::Steps {
-            let scene = self.feed.scene();
+            let scene = self.session.scene();
             self.app.update(Action::Move(reach, by), &scene);
             return;
         }
@@ -212,7 +212,7 @@ impl LessonApp {
     fn scroll_calls(&mut self, reach: Reach, by: By) -> bool {
         let from = self.view().world.seq;
         let mut rows = 0_usize;
-        self.feed.journal().back_from(from, |event| {
+        self.session.journal().back_from(from, |event| {
             rows += usize::from(text::is_row(event));
             true
         });
@@ -236,12 +236,12 @@ impl LessonApp {
             (Choice::Watch, Some(key)) => TrackId::Watch(key),
             _ => TrackId::Lane(ui.lane),
         };
-        let scene = self.feed.scene();
+        let scene = self.session.scene();
         let Some(track) = scene.timeline.track(id) else { return };
-        let now = self.viewed.unwrap_or(self.course.moments.len().saturating_sub(1));
+        let now = self.viewed.unwrap_or(self.course().moments.len().saturating_sub(1));
         let all = track.window(Nanos(0), scene.live.t);
         let mut moments: Vec<usize> =
-            all.filter_map(|mark| self.course.moment_of(mark.seq)).collect();
+            all.filter_map(|mark| self.course().moment_of(mark.seq)).collect();
         moments.dedup();
         let found = match by {
             By::Back => moments.iter().rev().find(|at| **at < now),

@@ -4,8 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{ALL, Class, FIRST};
-use crate::journal::Limits;
-use crate::session::{Facts, Feed};
 use crate::tui::lesson::menu::Menu;
 use crate::tui::lesson::screen::paint;
 use crate::tui::tests::styles::styles;
@@ -35,8 +33,7 @@ fn styles_of_a_lesson() {
 fn styles_of_the_menu() {
     let menu = Menu::new(crate::lesson::catalog::topics(), (80, 24));
     let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
-    let nothing = Feed::new(Limits::default(), Facts::default());
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
-    menu.paint(nothing.scene(), &theme, &mut buf);
+    menu.paint(&theme, &mut buf);
     insta::assert_snapshot!("menu", styles(&buf));
 }

@@ -5,12 +5,14 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 
-use super::case::{Action, Answer, Ask, Case};
+use super::case::{Action, Answer, Ask, Case, Step};
 use super::child::PlayError;
+use super::course::{Course, Score};
 use super::line;
 use super::quiz::{self, Judge, Reply, Truth, Verdict};
 use super::run::Report;
-use crate::event::visible;
+use crate::event::{Seq, visible};
+use crate::sink::jsonl::write_line;
 
 /// Columns of a text, and bytes of an answer, at the most.
 const LONG: usize = 2000;
@@ -60,11 +62,7 @@ enum Line {
         step: usize,
         reason: String,
     },
-    Score {
-        asked: u32,
-        answered: u32,
-        right: u32,
-    },
+    Score(Score),
 }
 
 /// Who makes the steps.
@@ -91,13 +89,6 @@ pub enum Ended {
     Stopped,
 }
 
-#[derive(Default)]
-struct Score {
-    asked: u32,
-    answered: u32,
-    right: u32,
-}
-
 fn shown(text: &str) -> String {
     visible(text.as_bytes(), LONG)
 }
@@ -116,15 +107,12 @@ pub fn run<P: Play>(
     let (id, title) = (shown(&case.id), shown(&case.title));
     let steps = case.steps.len();
     write(out, &Line::Lesson { id, title, kernel: kernel.to_owned(), steps })?;
-    let mut score = Score::default();
+    let mut course = Course::new(case.clone());
     let mut ended = Ended::Well;
     match player {
         Ok(mut player) => {
-            for at in 0..steps {
-                if step(case, at, &mut player, &mut score, answers, out)? == Ended::Stopped {
-                    ended = Ended::Stopped;
-                    break;
-                }
+            while ended == Ended::Well && course.step().is_some() {
+                ended = step(&mut course, &mut player, answers, out)?;
             }
         }
         Err(error) => {
@@ -132,37 +120,38 @@ pub fn run<P: Play>(
             ended = Ended::Stopped;
         }
     }
-    let Score { asked, answered, right } = score;
-    write(out, &Line::Score { asked, answered, right })?;
+    write(out, &Line::Score(course.score()))?;
     Ok(ended)
 }
 
 fn step<P: Play>(
-    case: &Case,
-    at: usize,
+    course: &mut Course,
     player: &mut P,
-    score: &mut Score,
     answers: &mut impl BufRead,
     out: &mut impl Write,
 ) -> io::Result<Ended> {
-    let (step, number) = (&case.steps[at], at + 1);
+    let number = course.next + 1;
+    let Some(Step { action, ask, .. }) = course.step().cloned() else { return Ok(Ended::Well) };
     let mut reply = None;
-    if let Some(ask) = &step.ask {
+    if let Some(ask) = &ask {
         write(out, &question(number, ask))?;
         let (given, line) = answer(number, ask, answers);
         reply = given;
         write(out, &line)?;
     }
+    course.begin_step(reply);
     let report = match player.next() {
         Ok(Some(report)) => report,
         Ok(None) => return Ok(Ended::Stopped),
-        Err(error) if error.is_final() => {
-            let reason = shown(&error.to_string());
-            write(out, &Line::Stopped { step: number, reason })?;
-            return Ok(Ended::Stopped);
-        }
         Err(error) => {
-            write(out, &Line::Refused { step: number, reason: shown(&error.to_string()) })?;
+            let reason = error.to_string();
+            course.refused(&reason);
+            let (step, reason) = (number, shown(&reason));
+            if error.is_final() {
+                write(out, &Line::Stopped { step, reason })?;
+                return Ok(Ended::Stopped);
+            }
+            write(out, &Line::Refused { step, reason })?;
             return Ok(Ended::Well);
         }
     };
@@ -170,17 +159,16 @@ fn step<P: Play>(
         out,
         &Line::Kernel {
             step: number,
-            call: shown(&line::call(&step.action)),
+            call: shown(&line::call(&action)),
             result: shown(&quiz::result_text(&report)),
-            counters: tally(&step.action, &report),
+            counters: tally(&action, &report),
             mismatches: report.mismatches.iter().map(|m| shown(&m.to_string())).collect(),
         },
     )?;
-    if let Some(ask) = &step.ask {
-        let verdict = quiz::judge(ask, reply, &report);
-        score.asked += u32::from(verdict.is_judged());
-        score.answered += u32::from(verdict.is_judged() && verdict.reply.is_some());
-        score.right += u32::from(verdict.is_right() == Some(true));
+    let no_events = (Seq(0), Seq(0));
+    course.arrived(report, no_events, &[], (Vec::new(), |_| String::new()));
+    let verdict = course.moments.last().and_then(|moment| moment.verdict);
+    if let (Some(ask), Some(verdict)) = (&ask, verdict) {
         write(out, &judged(number, ask, &verdict))?;
     }
     Ok(Ended::Well)
@@ -265,8 +253,7 @@ fn judged(step: usize, ask: &Ask, verdict: &Verdict) -> Line {
 }
 
 fn write(out: &mut impl Write, line: &Line) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
+    write_line(out, line)?;
     out.flush()
 }
 

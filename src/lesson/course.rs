@@ -1,9 +1,11 @@
 //! How far a lesson is: the steps made, what each came to, the questions and the answers. Pure.
 
+use serde::Serialize;
+
+use super::case::{Action, Answer, Ask, Case, Step};
+use super::quiz::{self, Reply, Verdict};
+use super::run::{Between, Report};
 use crate::event::{Kind, LaneId, Nanos, Seq};
-use crate::lesson::case::{Action, Answer, Ask, Case, Step};
-use crate::lesson::quiz::{self, Reply, Verdict};
-use crate::lesson::run::{Between, Report};
 use crate::model::STEP;
 
 /// What a moment of the lesson is.
@@ -81,7 +83,7 @@ pub struct Course {
 }
 
 /// Questions and how they were answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Score {
     /// Questions that were asked, and of which an answer fits what the kernel did.
     pub asked: u64,

@@ -3,8 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::mpsc as orders;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,6 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::lesson::case::{Case, Step};
 use crate::lesson::child::{PlayError, Player};
@@ -31,8 +28,8 @@ enum Order {
 }
 
 /// What came of it.
-#[derive(Debug)]
-pub enum News {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlayerEvent {
     /// It was done.
     Report(Box<Report>),
     /// There are no more steps.
@@ -44,27 +41,31 @@ pub enum News {
 }
 
 /// A lesson's process, and the thread that waits for it. Dropping it ends both.
-pub struct Desk {
-    orders: Option<orders::Sender<Order>>,
-    news: UnboundedReceiver<News>,
+pub struct PlayerHandle {
+    orders: Option<Sender<Order>>,
+    events: Receiver<PlayerEvent>,
     /// As long as it is open the thread goes on.
     stop: Option<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Desk {
-    /// Starts the process of a lesson; the first news is the report of its beginning. Each news
-    /// rings the bell.
+impl PlayerHandle {
+    /// Starts the process of a lesson; the first event is the report of its beginning. `ring` is
+    /// called after each event, from another thread.
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn open(case: Case, bell: Arc<Notify>) -> io::Result<Self> {
-        let (ask, asked) = orders::channel();
-        let (tell, news) = mpsc::unbounded_channel();
+    pub fn open(case: Case, ring: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let (orders, asked) = mpsc::channel();
+        let (tell, events) = mpsc::channel();
         let (stopped, stop) = pipe2(OFlag::O_CLOEXEC)?;
-        let sink = Sink { tell, bell };
-        let thread = thread::spawn("player", move || play(&case, &asked, &sink, &stopped))?;
-        Ok(Self { orders: Some(ask), news, stop: Some(stop), thread: Some(thread) })
+        let tell = move |event| {
+            // Whoever asked may have left.
+            let _ = tell.send(event);
+            ring();
+        };
+        let thread = thread::spawn("player", move || play(&case, &asked, &tell, &stopped))?;
+        Ok(Self { orders: Some(orders), events, stop: Some(stop), thread: Some(thread) })
     }
 
     fn order(&self, order: Order) {
@@ -73,22 +74,22 @@ impl Desk {
     }
 
     /// Asks for the next step.
-    pub fn step(&self) {
+    pub(super) fn step(&self) {
         self.order(Order::Step);
     }
 
     /// Asks for a step of the learner's own.
-    pub fn act(&self, step: Box<Step>) {
+    pub(super) fn act(&self, step: Box<Step>) {
         self.order(Order::Act(step));
     }
 
     /// What has come.
-    pub fn news(&mut self) -> Option<News> {
-        self.news.try_recv().ok()
+    pub(super) fn event(&self) -> Option<PlayerEvent> {
+        self.events.try_recv().ok()
     }
 }
 
-impl Drop for Desk {
+impl Drop for PlayerHandle {
     fn drop(&mut self) {
         (self.orders, self.stop) = (None, None);
         if let Some(thread) = self.thread.take() {
@@ -97,28 +98,15 @@ impl Drop for Desk {
     }
 }
 
-struct Sink {
-    tell: UnboundedSender<News>,
-    bell: Arc<Notify>,
-}
-
-impl Sink {
-    fn tell(&self, news: News) {
-        // Whoever asked may have left.
-        let _ = self.tell.send(news);
-        self.bell.notify_one();
-    }
-}
-
 /// The life of the thread: it owns the player, whose process ends with it.
-fn play(case: &Case, asked: &orders::Receiver<Order>, sink: &Sink, stopped: &OwnedFd) {
+fn play(case: &Case, asked: &Receiver<Order>, tell: &impl Fn(PlayerEvent), stopped: &OwnedFd) {
     let mut player = match Player::start(case, DEADLINE) {
         Ok((player, report)) => {
-            sink.tell(News::Report(Box::new(report)));
+            tell(PlayerEvent::Report(Box::new(report)));
             player
         }
         Err(error) => {
-            sink.tell(News::Stopped(why(&error)));
+            tell(PlayerEvent::Stopped(why(&error)));
             return;
         }
     };
@@ -127,14 +115,14 @@ fn play(case: &Case, asked: &orders::Receiver<Order>, sink: &Sink, stopped: &Own
             Order::Step => player.begin_step(),
             Order::Act(step) => player.begin_act(&step),
         };
-        let news = match asked.and_then(|()| wait(&mut player, stopped)) {
-            Ok(Some(report)) => News::Report(Box::new(report)),
-            Ok(None) => News::Over,
-            Err(error) if error.is_final() => News::Stopped(why(&error)),
-            Err(error) => News::Refused(error.to_string()),
+        let event = match asked.and_then(|()| wait(&mut player, stopped)) {
+            Ok(Some(report)) => PlayerEvent::Report(Box::new(report)),
+            Ok(None) => PlayerEvent::Over,
+            Err(error) if error.is_final() => PlayerEvent::Stopped(why(&error)),
+            Err(error) => PlayerEvent::Refused(error.to_string()),
         };
-        let last = matches!(news, News::Stopped(_));
-        sink.tell(news);
+        let last = matches!(event, PlayerEvent::Stopped(_));
+        tell(event);
         if last {
             return;
         }

@@ -7,10 +7,13 @@ use rustc_hash::FxHashSet;
 
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
-use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
+use crate::event::{
+    Delivery, EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Mask, Nanos, Output, Queues,
+    Syscall,
+};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
-use crate::model::World;
+use crate::model::{InterestList, World};
 
 /// How long nothing must have changed before the kernel is asked.
 const CALM: u64 = 100_000_000;
@@ -82,7 +85,7 @@ impl Probe {
         self.last_event = t;
         self.restless = true;
         self.sleepers.note(kind);
-        if super::changes_interest(kind, world) {
+        if changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
         }
@@ -94,7 +97,7 @@ impl Probe {
             self.uncertain.extend(connections);
         }
         if self.uncertain.len() < QUEUES_AT_ONCE * 16
-            && let Some(file) = super::makes_uncertain(kind).and_then(|fd| world.fds.get(&fd))
+            && let Some(file) = makes_uncertain(kind).and_then(|fd| world.fds.get(&fd))
         {
             self.uncertain.insert(*file);
         }
@@ -227,5 +230,35 @@ impl Probe {
                 file.unread.is_some() && file.unsent == Some(0) || file.what == FileKind::Eventfd;
             quiet < CALM / 4 || (!known && quiet < GIVE_UP)
         });
+    }
+}
+
+/// Whether an event can change the interest list of `world`.
+fn changes_interest(kind: &Kind, world: &World) -> bool {
+    let one_shot = |event: &Delivery| {
+        let entry = world.instance.interest.get(InterestList::key_of(event));
+        entry.is_none_or(|entry| entry.mask.has(Mask::ONESHOT))
+    };
+    match kind {
+        Kind::Return(record) => match (&record.call, &record.output) {
+            (Syscall::EpollCtl { .. } | Syscall::Close { .. } | Syscall::Dup { .. }, _) => true,
+            // A one-shot registration loses its bits when it is reported.
+            (_, Output::Events { events, .. }) => events.iter().any(one_shot),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The file whose queue lengths an event makes uncertain.
+fn makes_uncertain(kind: &Kind) -> Option<Fd> {
+    match kind {
+        Kind::Return(record) => match record.call {
+            Syscall::Send { fd, .. } => Some(fd),
+            Syscall::Read { fd, .. } if record.ret.count().is_some_and(|n| n > 0) => Some(fd),
+            _ => None,
+        },
+        Kind::Wakeup(wakeup) if wakeup.unread.is_none() => Some(wakeup.fd),
+        _ => None,
     }
 }

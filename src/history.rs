@@ -1,0 +1,139 @@
+//! What every event goes through, in one order: it gets its number, is folded, told to whoever
+//! listens, and kept.
+
+mod timelines;
+
+use std::io;
+use std::time::Duration;
+
+use crate::event::{Event, FileId, Header, Kind, LaneId, Nanos, Seq};
+use crate::journal::{Journal, Limits};
+use crate::model::{Timeline, World};
+use crate::sink::Sink;
+
+use timelines::Timelines;
+
+/// What the screen is drawn from: the world at the viewed event, and the history around it.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The world at the viewed event (live, or in the past).
+    pub world: &'a World,
+    /// The world as it is now.
+    pub live: &'a World,
+    /// All tracks up to now.
+    pub timeline: &'a Timeline,
+    /// The history.
+    pub journal: &'a Journal,
+    /// What does not change.
+    pub header: &'a Header,
+}
+
+/// The world as it is now, how it came to be so, and who is told of it.
+pub struct History {
+    world: World,
+    timelines: Timelines,
+    journal: Journal,
+    sinks: Vec<Box<dyn Sink>>,
+    /// Why the first sink that failed did.
+    failure: Option<io::Error>,
+}
+
+impl History {
+    /// An empty history, which keeps so much.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            world: World::default(),
+            timelines: Timelines::default(),
+            journal: Journal::new(limits),
+            sinks: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Takes over what is said to have happened at `t`; returns its position.
+    ///
+    /// The order is that in which events are pushed: the time of one is never before that of the
+    /// one before it, and none is later than [`Nanos::MAX`].
+    pub fn push(&mut self, t: Nanos, lane: LaneId, kind: Kind) -> Seq {
+        let t = t.max(self.world.t).min(Nanos::MAX);
+        let event = Event { seq: self.world.seq.next(), t, lane, kind };
+        self.world.apply(&event);
+        self.timelines.apply(&event, &mut self.world);
+        if !self.sinks.is_empty() {
+            self.tell(|sink, world| sink.event(&event, world));
+        }
+        self.journal.push(&event, &self.world);
+        event.seq
+    }
+
+    /// Tells every sink; lets those go that fail.
+    fn tell(&mut self, tell: impl Fn(&mut dyn Sink, &World) -> io::Result<()>) {
+        let Self { world, sinks, failure, .. } = self;
+        sinks.retain_mut(|sink| match tell(&mut **sink, world) {
+            Ok(()) => true,
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
+            }
+        });
+    }
+
+    /// Tells every event from now on to this one too.
+    pub(crate) fn add(&mut self, sink: Box<dyn Sink>) {
+        self.sinks.push(sink);
+    }
+
+    /// Makes the sinks pass on what they have.
+    pub(crate) fn flush(&mut self) {
+        self.tell(|sink, world| sink.flush(world));
+    }
+
+    /// How long the sinks have waited for their readers.
+    pub(crate) fn waited(&self) -> Duration {
+        self.sinks.iter().map(|sink| sink.waited()).sum()
+    }
+
+    /// Why a sink was let go, told once.
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Nothing more happens: the sinks come to their end.
+    pub(crate) fn finish(&mut self) {
+        for sink in std::mem::take(&mut self.sinks) {
+            if let Err(error) = sink.finish() {
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The world as it is now.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The events that are kept.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Looks at the epoll instance with that open file. Whether there is one.
+    pub fn turn_to(&mut self, file: FileId) -> bool {
+        self.world.turn_to(file)
+    }
+
+    /// The scene as it is now, of the epoll instance looked at, in a session that began so.
+    pub fn scene<'a>(&'a self, header: &'a Header) -> Scene<'a> {
+        let (world, journal) = (&self.world, &self.journal);
+        Scene { world, live: world, timeline: self.timelines.of(world), journal, header }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

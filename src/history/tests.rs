@@ -1,0 +1,114 @@
+//! Several epoll instances, time, and sinks.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::*;
+use crate::event::{Mask, Reason};
+use crate::model::TrackId;
+use crate::model::teller::Teller;
+
+/// Two instances that watch the same pipe; only the second lists it.
+fn fed() -> History {
+    let mut history = History::default();
+    let mut teller = Teller::new();
+    teller.epoll(3, "a").epoll(4, "b").pipe("p", 5).watch(3, 5, Mask::IN).watch(4, 5, Mask::IN);
+    history.push(Nanos(1), LaneId(1), teller.tell());
+    teller.unread(5, 1).ready(4, &[(5, Reason::Arrived(None))]);
+    history.push(Nanos(2), LaneId(1), teller.tell());
+    history
+}
+
+fn file(ep: i32) -> FileId {
+    Teller::key(ep).file
+}
+
+#[test]
+fn each_instance_has_its_own_tracks() {
+    let mut history = fed();
+    let header = Header::default();
+    let marks = |history: &History| {
+        let scene = history.scene(&header);
+        let track = scene.timeline.track(TrackId::Watch(Teller::key(5))).expect("a track");
+        track.window(Nanos(0), Nanos(9)).count()
+    };
+    let first = marks(&history);
+    assert!(history.turn_to(file(4)));
+    assert!(marks(&history) > first, "there it was listed");
+    assert!(!history.turn_to(file(9)));
+}
+
+#[test]
+fn the_history_leads_to_the_same_world() {
+    let mut history = fed();
+    history.turn_to(file(4));
+    let mut again = history.journal().at(history.world().seq);
+    assert!(again.turn_to(file(4)));
+    assert_eq!(again.instance, history.world().instance);
+    assert_eq!(again.files, history.world().files);
+}
+
+#[test]
+fn no_event_is_later_than_the_last_time_there_is() {
+    let mut history = fed();
+    for t in [Nanos::MAX.0 + 1, u64::MAX, 7] {
+        history.push(Nanos(t), LaneId(1), Kind::Quiet);
+        assert_eq!(history.world().t, Nanos::MAX);
+    }
+}
+
+#[test]
+fn an_instance_that_comes_later_has_the_threads_from_the_beginning() {
+    let mut history = fed();
+    let mut teller = Teller::new();
+    teller.epoll(3, "a").epoll(7, "c");
+    history.push(Nanos(3), LaneId(1), teller.tell());
+    history.turn_to(file(7));
+    let header = Header::default();
+    let scene = history.scene(&header);
+    let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
+    assert_eq!(main.begins(), Nanos(1));
+}
+
+/// Takes so many events, then fails.
+struct Short {
+    left: usize,
+    told: Rc<RefCell<Vec<Seq>>>,
+}
+
+impl Sink for Short {
+    fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
+        assert_eq!(event.seq, world.seq, "the world is that after the event");
+        self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+        self.told.borrow_mut().push(event.seq);
+        Ok(())
+    }
+
+    fn flush(&mut self, _: &World) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.told.borrow_mut().push(Seq(0));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_is_let_go_and_the_others_are_told_on() {
+    let mut history = History::default();
+    let told = [2, 9].map(|left| {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        history.add(Box::new(Short { left, told: Rc::clone(&told) }));
+        told
+    });
+    for t in 1..=4 {
+        history.push(Nanos(t), LaneId::TOOL, Kind::Quiet);
+    }
+    history.flush();
+    assert_eq!(history.failure().map(|e| e.kind()), Some(io::ErrorKind::StorageFull));
+    history.finish();
+    assert!(history.failure().is_none());
+    let told = told.map(|told| told.borrow().iter().map(|seq| seq.0).collect::<Vec<_>>());
+    assert_eq!(told, [vec![1, 2], vec![1, 2, 3, 4, 0]]);
+}

@@ -1,0 +1,37 @@
+//! Where events go beside the screen: to a file, a pipe, a viewer.
+
+pub mod jsonl;
+
+use std::io;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::model::World;
+
+/// Takes every event of a session, in order.
+///
+/// One that fails is let go: the session goes on without it, and tells why.
+pub trait Sink {
+    /// Takes an event, with the world after it.
+    ///
+    /// # Errors
+    /// If it cannot be kept or passed on.
+    fn event(&mut self, event: &Event, world: &World) -> io::Result<()>;
+
+    /// Nothing more comes for now: whoever reads at the other end should have what there is.
+    ///
+    /// # Errors
+    /// As [`Sink::event`].
+    fn flush(&mut self, world: &World) -> io::Result<()>;
+
+    /// How long it has waited so far for whoever reads at the other end: that time was no work.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The session is over.
+    ///
+    /// # Errors
+    /// As [`Sink::event`].
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}

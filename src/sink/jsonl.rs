@@ -1,0 +1,91 @@
+//! Events as JSON objects, one a line, on standard output.
+
+mod line;
+
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Sink;
+use crate::event::{Event, Header, LaneId};
+use crate::model::{Sync, World};
+use crate::sys::standard::Stdout;
+
+pub use line::JsonLine;
+
+/// Lines to standard output, gathered and flushed together.
+pub struct Jsonl {
+    out: BufWriter<Stdout>,
+    list_changed: bool,
+    /// The wait queue, and how well the list is known, as they were told last.
+    told: (Vec<LaneId>, Sync),
+}
+
+impl Jsonl {
+    /// Lines of a session that begins so: the first one says where clients can connect.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub fn begin(header: &Header) -> io::Result<Self> {
+        let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
+        let (facts, (_, descriptors)) = (&header.facts, header.facts.descriptors);
+        let (addresses, pid) = (&facts.addresses[..], facts.pid);
+        write_line(&mut out, &JsonLine::Listening { addresses, pid, descriptors })?;
+        out.flush()?;
+        Ok(Self { out, list_changed: false, told: (Vec::new(), Sync::default()) })
+    }
+
+    fn line(&mut self, line: &JsonLine<'_>) -> io::Result<()> {
+        write_line(&mut self.out, line)
+    }
+}
+
+/// Writes an object and the end of its line.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_line(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, object).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+impl Sink for Jsonl {
+    fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
+        self.line(&JsonLine::Event(world, event))?;
+        let delta = &world.delta;
+        if !delta.added.is_empty() || !delta.removed.is_empty() {
+            self.line(&JsonLine::ReadyChange(world))?;
+            self.list_changed = true;
+        }
+        for divergence in &delta.divergences {
+            self.line(&JsonLine::Divergence(world, divergence))?;
+        }
+        let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
+        for finding in findings.iter().rev() {
+            self.line(&JsonLine::Finding(world, finding))?;
+        }
+        Ok(())
+    }
+
+    /// The whole ready list, if it has changed, comes last.
+    fn flush(&mut self, world: &World) -> io::Result<()> {
+        let instance = &world.instance;
+        let (waiting, sync) = &self.told;
+        let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
+        if self.list_changed || !same {
+            self.list_changed = false;
+            self.told = (instance.wq.iter().collect(), instance.check.sync);
+            self.line(&JsonLine::ReadyList(world))?;
+        }
+        self.out.flush()
+    }
+
+    fn waited(&self) -> Duration {
+        self.out.get_ref().waited()
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,192 @@
+//! A lesson, or a case, as a source: each step that its player makes comes as events, on a clock
+//! that counts steps.
+
+mod player;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Drained, Source, Unsupported};
+use crate::event::{Command, Header, Kind, LaneId, Nanos, Seq, TimeUnit, Witness};
+use crate::history::History;
+use crate::lesson::case::{Action, Case, Label, Step, Who};
+use crate::lesson::course::{Course, is_call};
+use crate::lesson::run::{Happening, Report};
+use crate::model::World;
+use crate::text::{Subject, changes, why};
+
+pub use player::{PlayerEvent, PlayerHandle};
+
+/// A lesson being gone through.
+pub struct Script {
+    header: Header,
+    /// How far it is.
+    pub course: Course,
+    player: Option<PlayerHandle>,
+    /// What came from elsewhere than the player.
+    told: VecDeque<PlayerEvent>,
+    /// What came of the last request, for whoever shows the lesson.
+    outcome: Option<Outcome>,
+}
+
+/// What came of what the player was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done: its events are in the history, and the course has a new moment.
+    Made,
+    /// There are no more steps.
+    Over,
+    /// It could not be done, for this reason; the lesson goes on.
+    Refused(String),
+    /// The lesson cannot go on.
+    Stopped,
+}
+
+impl Script {
+    /// A lesson on a kernel of that release. `player` makes its steps; without one somebody else
+    /// does, and [tells](Script::tell) of it.
+    pub fn new(case: Case, kernel: String, player: Option<PlayerHandle>) -> Self {
+        let witnesses = vec![Witness::Calls, Witness::Fdinfo, Witness::Tasks, Witness::Model];
+        let header = Header { kernel, clock: TimeUnit::Steps, witnesses, ..Header::default() };
+        let course = Course::new(case);
+        Self { header, course, player, told: VecDeque::new(), outcome: None }
+    }
+
+    /// Asks the player for the next step.
+    pub fn ask_step(&self) {
+        if let Some(player) = &self.player {
+            player.step();
+        }
+    }
+
+    /// Asks the player for a step of the learner's own.
+    pub fn ask_act(&self, step: Box<Step>) {
+        if let Some(player) = &self.player {
+            player.act(step);
+        }
+    }
+
+    /// Takes over what came of a request.
+    pub fn tell(&mut self, event: PlayerEvent) {
+        self.told.push_back(event);
+    }
+
+    /// What came of the last request, told once.
+    pub fn outcome(&mut self) -> Option<Outcome> {
+        self.outcome.take()
+    }
+
+    /// Puts what a step did into the history.
+    fn report(&mut self, mut report: Report, to: &mut History) {
+        let mut happenings = std::mem::take(&mut report.events);
+        if let Some(lane) = self.course.action().and_then(|action| acting(action, to.world())) {
+            // Whom the call woke may have returned before it: the cause is told first. The picture
+            // stays the last.
+            happenings.sort_by_key(|one| match &one.kind {
+                Kind::Told(_) => 2,
+                _ => u8::from(one.lane != lane),
+            });
+        }
+        self.name_numbers(&report, &mut happenings);
+        let count = happenings.len();
+        let (mut first, mut last) = (None, to.world().seq);
+        let mut calls: Vec<(Seq, LaneId, bool)> = Vec::new();
+        for (n, Happening { lane, kind, .. }) in happenings.into_iter().enumerate() {
+            let enters = matches!(kind, Kind::Enter(_));
+            let is_one = enters || is_call(&kind);
+            last = to.push(self.course.time(n, count), lane, kind);
+            first = first.or(Some(last));
+            if is_one {
+                // What returned in the same step need not be told twice.
+                calls.retain(|(_, of, enters)| *of != lane || !enters);
+                calls.push((last, lane, enters));
+            }
+        }
+        let (world, journal) = (to.world(), to.journal());
+        let sentence = |seq: Seq| {
+            let event = journal.get(seq);
+            event.map_or_else(String::new, |event| why(world, Subject::Event(&event)).text)
+        };
+        let calls: Vec<_> = calls.into_iter().map(|(seq, lane, _)| (seq, lane)).collect();
+        let events = (first.unwrap_or(last), last);
+        self.course.arrived(report, events, &calls, (changes(world), sentence));
+    }
+
+    /// Tells of the labels that got a number, which a duplicate has of its own.
+    fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
+        let Some(Kind::Told(told)) = happenings.last().map(|last| last.kind.clone()) else {
+            return;
+        };
+        let before = self.course.moments.last().map(|moment| &moment.report.numbers);
+        for (label, fd) in &report.numbers {
+            let known = before.and_then(|numbers| numbers.get(label)) == Some(fd);
+            let file = told.files.iter().find(|file| file.fds.contains(fd)).filter(|_| !known);
+            let Some(file) = file else { continue };
+            let (what, name) = (file.what, label.as_str().into());
+            let kind = Kind::Open { fd: *fd, file: file.id, what, name };
+            let named = Happening { t: report.t, lane: LaneId::TOOL, kind };
+            happenings.insert(happenings.len() - 1, named);
+        }
+    }
+}
+
+impl Source for Script {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// One report, however many events it has: what came of it is to be looked at before the next.
+    fn drain(&mut self, _max: usize, to: &mut History) -> Drained {
+        let before = to.world().seq;
+        if before == Seq(0) {
+            // Before the actors are made there is nothing, and that is known.
+            to.push(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
+        }
+        let told = self.told.pop_front();
+        let event = told.or_else(|| self.player.as_ref().and_then(PlayerHandle::event));
+        let more = event.is_some();
+        self.outcome = event.map(|event| match event {
+            PlayerEvent::Report(report) => {
+                self.report(*report, to);
+                Outcome::Made
+            }
+            PlayerEvent::Over => {
+                self.course.finish();
+                Outcome::Over
+            }
+            PlayerEvent::Refused(why) => Outcome::Refused(self.course.refused(&why)),
+            PlayerEvent::Stopped(why) => {
+                self.course.stop(why);
+                Outcome::Stopped
+            }
+        });
+        let world = to.world();
+        let events = usize::try_from(world.seq.0 - before.0).unwrap_or(usize::MAX);
+        Drained { events, more, idle: true, until: world.t, ..Drained::default() }
+    }
+
+    fn send(&mut self, _: u32, _: Command) -> Result<(), Unsupported> {
+        Err(Unsupported("a lesson has no server"))
+    }
+
+    /// The player's bell rings for each of its events.
+    fn arm(&self) {}
+
+    fn finish(&mut self, _: Duration) {
+        self.player = None;
+    }
+}
+
+/// The lane that makes the call of an action, if it is a single one.
+fn acting(action: &Action, world: &World) -> Option<LaneId> {
+    let named = |label: &Label| {
+        let lane = world.lanes.iter().find(|lane| lane.name.as_deref() == Some(label.as_str()));
+        lane.map(|lane| lane.id)
+    };
+    match (action, action.who()) {
+        (Action::Repeat { .. } | Action::Many { .. } | Action::Measure { .. }, _)
+        | (_, Some(Who::Woken)) => None,
+        (_, None) => Some(LaneId(1)),
+        (_, Some(Who::Thread(thread))) => named(thread),
+    }
+}
