@@ -304,7 +304,7 @@ impl Writer {
             return Ok(());
         }
         self.line(&Line::Event(world, event))?;
-        let delta = &world.delta;
+        let delta = &world.through(None).instance.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {
             self.line(&Line::ReadyChange(world))?;
             self.list_changed = true;
@@ -312,7 +312,7 @@ impl Writer {
         for divergence in &delta.divergences {
             self.line(&Line::Divergence(world, divergence))?;
         }
-        let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
+        let findings: Vec<_> = world.findings.iter().rev().take(world.new_findings).collect();
         for finding in findings.iter().rev() {
             self.line(&Line::Finding(world, finding))?;
         }
@@ -320,7 +320,7 @@ impl Writer {
     }
 
     fn flush_with_list(&mut self, world: &World) -> io::Result<()> {
-        let instance = &world.instance;
+        let instance = world.through(None).instance;
         let (waiting, sync) = &self.told;
         let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
         if self.list_changed || !same {

@@ -11,6 +11,7 @@ mod harvest;
 mod interest;
 mod labels;
 mod lane;
+mod poller;
 mod ready;
 mod resync;
 #[cfg(test)]
@@ -29,7 +30,8 @@ pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, Watch
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
+pub use poller::{Delta, EpollInstance, EpollView, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
 pub use told::STEP;
-pub use world::{Aside, Counters, Delta, EpollInstance, World};
+pub use world::{Counters, World};

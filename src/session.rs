@@ -127,7 +127,7 @@ impl Book {
         self.seq = self.seq.next();
         let event = Event { seq: self.seq, t: self.time(t), lane, kind };
         self.world.apply(&event);
-        self.timeline.apply(&event, &self.world);
+        self.timeline.apply(&event, self.world.through(None));
         visit(&event, &self.world);
         self.journal.push(&event, &self.world);
     }
@@ -311,7 +311,7 @@ fn fold_answers(
 /// Whether an event can change the interest list of `world`.
 fn changes_interest(kind: &Kind, world: &World) -> bool {
     let one_shot = |event: &Delivery| {
-        let entry = world.instance.interest.get(InterestList::key_of(event));
+        let entry = world.through(None).instance.interest.get(InterestList::key_of(event));
         entry.is_none_or(|entry| entry.mask.has(Mask::ONESHOT))
     };
     match kind {

@@ -63,8 +63,10 @@ impl Serialize for Line<'_> {
             Self::ReadyChange(world) => {
                 stamp(&mut map, world.seq.0, world.t.0, "tool")?;
                 map.serialize_entry("kind", "ready")?;
-                let added: Vec<_> = world.delta.added.iter().map(Listed::of).collect();
-                let removed: Vec<_> = world.delta.removed.iter().map(|key| key.fd.0).collect();
+                let added: Vec<_> =
+                    world.through(None).instance.delta.added.iter().map(Listed::of).collect();
+                let removed: Vec<_> =
+                    world.through(None).instance.delta.removed.iter().map(|key| key.fd.0).collect();
                 map.serialize_entry("added", &added)?;
                 map.serialize_entry("removed", &removed)?;
                 waiting(&mut map, world)?;
@@ -73,10 +75,11 @@ impl Serialize for Line<'_> {
             Self::ReadyList(world) => {
                 stamp(&mut map, world.seq.0, world.t.0, "tool")?;
                 map.serialize_entry("kind", "ready")?;
-                let ready = &world.instance.ready;
+                let ready = &world.through(None).instance.ready;
                 let list: Vec<_> = ready.iter().take(LISTED).map(Listed::of).collect();
                 map.serialize_entry("list", &list)?;
-                let known = world.instance.check.sync == crate::model::Sync::Following;
+                let known =
+                    world.through(None).instance.check.sync == crate::model::Sync::Following;
                 map.serialize_entry("length", &known.then_some(ready.len()))?;
                 waiting(&mut map, world)?;
                 map.serialize_entry("source", "model")?;
@@ -125,7 +128,8 @@ fn stamp<M: SerializeMap>(map: &mut M, seq: u64, t_ns: u64, lane: &str) -> Resul
 
 /// The wait queue: who is woken next comes first.
 fn waiting<M: SerializeMap>(map: &mut M, world: &World) -> Result<(), M::Error> {
-    let lanes: Vec<_> = world.instance.wq.iter().map(|lane| lane.to_string()).collect();
+    let lanes: Vec<_> =
+        world.through(None).instance.wq.iter().map(|lane| lane.to_string()).collect();
     map.serialize_entry("waiting", &lanes)
 }
 
@@ -177,7 +181,7 @@ fn reason(why: Reason) -> &'static str {
 }
 
 fn sync_word(world: &World) -> &'static str {
-    match world.instance.check.sync {
+    match world.through(None).instance.check.sync {
         crate::model::Sync::Following => "following",
         crate::model::Sync::Lost => "lost",
         crate::model::Sync::Unknown => "unknown",

@@ -2,13 +2,14 @@
 
 use crate::event::{
     ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos,
-    Output, Pass, Peer, Ret, Syscall, SyscallRecord, WatchKey,
+    Output, Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
+use super::poller::EpollInstance;
 use super::ready::Reason;
 use super::world::World;
 use crate::sim::Eventfd;
@@ -17,7 +18,8 @@ use crate::sim::rules::{self, After};
 impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
-        self.delta.clear();
+        self.pollers.epolls_mut().for_each(|instance| instance.delta.clear());
+        self.new_findings = 0;
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
@@ -27,7 +29,7 @@ impl World {
         }
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
-        self.delta.findings = findings.observe(event, self);
+        self.new_findings = findings.observe(event, self);
         self.findings = findings;
     }
 
@@ -44,7 +46,10 @@ impl World {
             Kind::EdgeLog(state) => self.edge_log_changed(*state),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
-            Kind::Resync { entries, .. } => self.resynced(entries),
+            Kind::Resync { ep, entries } => {
+                let ep = self.epoll_of_call(*ep);
+                self.resynced(ep, entries);
+            }
             Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
@@ -54,7 +59,7 @@ impl World {
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
                 self.counters.lost_at = event.t;
                 self.lost_sync(Loss::Gap);
-                self.instance.check.wants_resync = true;
+                self.pollers.epolls_mut().for_each(|it| it.check.wants_resync = true);
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
@@ -119,12 +124,13 @@ impl World {
             return;
         }
         let copied = file.copied;
-        let mut keys = vec![WatchKey { fd, file: id }];
-        if copied {
-            keys.extend(self.instance.interest.of_file(id).map(|entry| entry.key));
-        }
-        for key in keys {
-            self.unregister(key);
+        let seq = self.seq;
+        for instance in self.pollers.epolls_mut() {
+            let mut keys = vec![WatchKey { fd, file: id }];
+            if copied {
+                keys.extend(instance.interest.of_file(id).map(|entry| entry.key));
+            }
+            keys.into_iter().for_each(|key| instance.unregister(key, seq));
         }
         self.remove_file(id);
     }
@@ -146,6 +152,18 @@ impl World {
 
     // --- calls
 
+    /// A new instance watches nothing; its ready list is known if wake-ups are recorded.
+    fn epoll_created(&mut self, ep: Fd) {
+        let (sync, loss) = match self.edge_log {
+            EdgeLog::Off => (Sync::Unknown, Loss::Unrecorded),
+            EdgeLog::NoQueue => (Sync::Unknown, Loss::NoQueue),
+            EdgeLog::Drained | EdgeLog::Skipped => (Sync::Following, Loss::Start),
+        };
+        let id = self.create_epoll(ep);
+        let check = &mut self.pollers.at_mut(id).check;
+        (check.sync, check.loss) = (sync, loss);
+    }
+
     fn returned(&mut self, lane: LaneId, record: &SyscallRecord) {
         let t = self.t;
         if let Some(lane) = self.lane_mut(lane) {
@@ -160,26 +178,26 @@ impl World {
         self.served(record);
         match (record.call, &record.output) {
             (Syscall::EpollCreate, _) => {
-                self.instance.fd = record.ret.fd();
-                self.instance.check.sync = match self.edge_log {
-                    EdgeLog::Off => Sync::Unknown,
-                    _ => Sync::Following,
-                };
+                if let Some(ep) = record.ret.fd() {
+                    self.epoll_created(ep);
+                }
             }
-            (Syscall::EpollCtl { op, fd, mask, file, .. }, output)
+            (Syscall::EpollCtl { ep, op, fd, mask, file }, output)
                 if record.ret.value().is_some() =>
             {
                 let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
-                self.controlled(op, WatchKey { fd, file }, mask, polled, record.started);
-                self.doubt_order_since(record.started);
+                let ep = self.epoll_of_call(ep);
+                self.controlled(ep, op, (WatchKey { fd, file }, mask), polled, record.started);
+                self.doubt_order_since(ep, record.started);
             }
             // Before it says EINTR it looks at the list once more (`ep_poll`).
-            (Syscall::EpollWait { .. }, Output::Events { .. })
+            (Syscall::EpollWait { ep, .. }, Output::Events { .. })
                 if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
             {
-                self.harvested(lane, record);
+                let ep = self.epoll_of_call(ep);
+                self.harvested(ep, lane, record);
             }
-            (Syscall::EpollWait { .. }, _) => self.instance.wq.remove(lane),
+            (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
             (Syscall::Accept { fd }, Output::Accepted { file, peer }) => {
                 if let Some(new) = record.ret.fd() {
                     self.accepted(fd, new, *file, peer);
@@ -222,28 +240,29 @@ impl World {
     /// `epoll_ctl` on a registration; `polled` is what its file answered right after.
     fn controlled(
         &mut self,
+        ep: FileId,
         op: CtlOp,
-        key: WatchKey,
-        mask: Mask,
+        (key, mask): (WatchKey, Mask),
         polled: Option<Mask>,
         started: Nanos,
     ) {
         let at = (self.seq, self.t);
         let stored = rules::stored(mask);
         let mut ahead = None;
-        self.instance.interest_changed = at.0;
+        let EpollInstance { interest, interest_changed, check, .. } = self.pollers.at_mut(ep);
+        *interest_changed = at.0;
         match op {
             CtlOp::Invalid(_) => return,
             CtlOp::Del => {
-                self.unregister(key);
+                self.pollers.at_mut(ep).unregister(key, at.0);
                 return;
             }
             CtlOp::Add => {
-                self.instance.interest.insert(InterestEntry::new(key, mask, at));
-                ahead = self.instance.check.take_ahead(key, started);
+                interest.insert(InterestEntry::new(key, mask, at));
+                ahead = check.take_ahead(key, started);
             }
             CtlOp::Mod => {
-                if let Some(entry) = self.instance.interest.get_mut(key) {
+                if let Some(entry) = interest.get_mut(key) {
                     let disarmed = !rules::armed(entry.mask);
                     entry.mask = stored;
                     entry.changed = at;
@@ -251,16 +270,16 @@ impl World {
                     let report = entry.delivered.filter(|_| entry.harvested_since(started));
                     let done = entry.harvested.unwrap_or_default();
                     ahead = report.filter(|_| disarmed).map(|at| Ahead { key, at, done });
-                    self.instance.check.overlapped_mod |= report.is_some() && !disarmed;
+                    check.overlapped_mod |= report.is_some() && !disarmed;
                 }
             }
         }
+        check.listed_by_call(key, started);
         if let (Some(polled), Some(file)) = (polled, self.files.get_mut(&key.file)) {
             file.learn_poll(polled, at.0);
         }
-        self.instance.check.listed_by_call(key, started);
         if let Some(report) = ahead {
-            self.listed_and_reported(key, report);
+            self.listed_and_reported(ep, key, report);
             return;
         }
         // Both poll the file (ep_insert, ep_modify): ready and not yet listed means listed now.
@@ -268,31 +287,23 @@ impl World {
         if self.files.get(&key.file).is_some_and(|file| file.poll().surely(stored)) {
             let why = if op == CtlOp::Add { Reason::AtAdd } else { Reason::AtMod };
             // Another thread may have taken it off again meanwhile.
-            let taken = self.instance.interest.get(key).is_some_and(|e| e.harvested_since(started));
-            self.list(key, why, taken);
-            self.wake_one(self.seq);
+            let entry = self.pollers.at(ep).interest.get(key);
+            let taken = entry.is_some_and(|entry| entry.harvested_since(started));
+            self.list(ep, key, why, taken);
+            self.wake_one(ep, self.seq);
         }
     }
 
     /// ADD or MOD listed it, and another thread has reported it already.
-    fn listed_and_reported(&mut self, key: WatchKey, report: Ahead) {
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+    fn listed_and_reported(&mut self, ep: FileId, key: WatchKey, report: Ahead) {
+        let Some(entry) = self.pollers.at_mut(ep).interest.get_mut(key) else { return };
         entry.delivered = Some(report.at);
         entry.deliveries = entry.deliveries.max(1);
         entry.harvested = Some(report.done);
         match rules::reported(entry.mask) {
             After::Disarmed(left) => entry.mask = left,
-            After::Back => self.list(key, Reason::PutBack, true),
+            After::Back => self.list(ep, key, Reason::PutBack, true),
             After::Gone => {}
-        }
-    }
-
-    fn unregister(&mut self, key: WatchKey) {
-        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
-            self.unlist(key);
-        }
-        if self.instance.interest.remove(key).is_some() {
-            self.instance.interest_changed = self.seq;
         }
     }
 
@@ -362,6 +373,18 @@ impl World {
             file.settled = false;
         }
         // inet_shutdown wakes the file's own watchers, without a key and without a signal.
-        self.callback(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
+        self.call_back(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
+    }
+}
+
+impl EpollInstance {
+    /// The registration is no more.
+    fn unregister(&mut self, key: WatchKey, at: Seq) {
+        if self.interest.get(key).is_some_and(|entry| entry.listed) {
+            self.unlist(key);
+        }
+        if self.interest.remove(key).is_some() {
+            self.interest_changed = at;
+        }
     }
 }

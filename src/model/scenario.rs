@@ -57,7 +57,7 @@ impl Scenario {
             kind,
         };
         self.world.apply(&event);
-        self.timeline.apply(&event, &self.world);
+        self.timeline.apply(&event, self.world.through(None));
         self.last = Some(event);
         self
     }
@@ -238,8 +238,8 @@ impl Scenario {
         let entry = |e: &super::ReadyEntry| {
             if e.unsure { format!("({})", e.key.fd) } else { e.key.fd.to_string() }
         };
-        let list: Vec<_> = self.world.instance.ready.iter().map(entry).collect();
-        self.world.knows_ready_list().then(|| list.join(" "))
+        let list: Vec<_> = self.world.through(None).instance.ready.iter().map(entry).collect();
+        self.world.through(None).knows_ready_list().then(|| list.join(" "))
     }
 
     /// `epoll_wait` returns these events.

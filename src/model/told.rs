@@ -17,8 +17,9 @@ use super::check::Sync;
 use super::file::OpenFile;
 use super::interest::{InterestEntry, InterestList};
 use super::lane::{LaneState, WaitQueue};
+use super::poller::{Delta, EpollInstance};
 use super::ready::{ReadyEntry, ReadyList};
-use super::world::{Aside, Delta, EpollInstance, World};
+use super::world::World;
 
 /// How long a step lasts on the clock of a source that tells every list: such a clock counts steps,
 /// the first of which begins one step after the start. What the learner does between two steps
@@ -36,7 +37,6 @@ impl World {
     /// Folds an event of a source that tells every list.
     pub(super) fn fold_told(&mut self, event: &Event) {
         let lane = event.lane;
-        self.others.iter_mut().for_each(|other| other.delta.clear());
         match &event.kind {
             Kind::Told(told) => self.told(told),
             Kind::Open { fd, name, .. } => self.labels.set(*fd, event.seq, name),
@@ -54,32 +54,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    /// Looks at another epoll instance: the one with that open file. Whether there is one.
-    pub fn turn_to(&mut self, file: FileId) -> bool {
-        if self.instance.file == Some(file) {
-            return true;
-        }
-        let Some(other) = self.others.iter_mut().find(|o| o.instance.file == Some(file)) else {
-            return false;
-        };
-        std::mem::swap(&mut self.instance, &mut other.instance);
-        std::mem::swap(&mut self.delta, &mut other.delta);
-        true
-    }
-
-    /// All epoll instances in the order in which they were made.
-    pub fn instances(&self) -> Vec<&EpollInstance> {
-        let others = self.others.iter().map(|other| &other.instance);
-        let mut all: Vec<_> = std::iter::once(&self.instance).chain(others).collect();
-        all.sort_by_key(|instance| instance.file);
-        all
-    }
-
-    /// The epoll instance that its source calls so.
-    pub fn instance_named(&self, name: &str) -> Option<&EpollInstance> {
-        self.instances().into_iter().find(|instance| &*instance.name == name)
     }
 
     // --- calls
@@ -113,7 +87,8 @@ impl World {
                     // Nobody says when they are handled.
                     lane.batch.finish();
                 }
-                let Some(instance) = self.instance_at_mut(ep) else { return };
+                let Some(id) = self.epoll_at(ep) else { return };
+                let instance = self.pollers.at_mut(id);
                 for event in events {
                     if let Some(entry) = instance.interest.get_mut(InterestList::key_of(event)) {
                         entry.delivered = Some((at.0, at.1, event.mask));
@@ -139,18 +114,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn instance_at_mut(&mut self, ep: Fd) -> Option<&mut EpollInstance> {
-        let file = self.fds.get(&ep).copied();
-        let is = |instance: &EpollInstance| match file {
-            Some(_) => instance.file == file,
-            None => instance.fd == Some(ep),
-        };
-        if is(&self.instance) {
-            return Some(&mut self.instance);
-        }
-        self.others.iter_mut().map(|other| &mut other.instance).find(|instance| is(instance))
     }
 
     // --- the telling
@@ -188,29 +151,15 @@ impl World {
     }
 
     fn told_instances(&mut self, told: &Told, grown: &BTreeSet<FileId>, now: Now) {
-        let chosen = self.instance.file;
-        let first = Aside { instance: std::mem::take(&mut self.instance), delta: Delta::default() };
-        let mut before = FxHashMap::default();
-        for old in std::mem::take(&mut self.others).into_iter().chain([first]) {
-            before.insert(old.instance.file, old.instance);
-        }
+        self.pollers.retain(|id| told.instances.iter().any(|instance| instance.file == id));
         for told_instance in &told.instances {
             self.labels_of(told_instance, now);
-            let old = before.remove(&Some(told_instance.file)).unwrap_or_default();
-            let mut aside = instance(old, told_instance, grown, now);
-            aside.instance.check.agreed = told.agreed;
-            aside.instance.check.diverged = told.diverged;
-            aside.instance.check.sync = Sync::Following;
-            self.others.push(aside);
-        }
-        let place = self.others.iter().position(|other| other.instance.file == chosen).unwrap_or(0);
-        if place < self.others.len() {
-            let aside = self.others.remove(place);
-            (self.instance, self.delta) = (aside.instance, aside.delta);
-        }
-        if self.instance.file.is_none() {
-            // There is no epoll instance at all: nothing is unknown of it.
-            self.instance.check.sync = Sync::Following;
+            let place = self.pollers.at_mut(told_instance.file);
+            let mut instance = instance(std::mem::take(place), told_instance, grown, now);
+            instance.check.agreed = told.agreed;
+            instance.check.diverged = told.diverged;
+            instance.check.sync = Sync::Following;
+            *place = instance;
         }
     }
 
@@ -303,7 +252,7 @@ fn instance(
     told: &ToldInstance,
     grown: &BTreeSet<FileId>,
     now: Now,
-) -> Aside {
+) -> EpollInstance {
     let mut delta = Delta::default();
     let (interest, changed) = interest(&mut old.interest, told, now);
     // What is left there is no more.
@@ -321,10 +270,10 @@ fn instance(
         }),
         check: old.check,
         name: told.name.clone(),
-        file: Some(told.file),
         overflow: told.overflow.clone(),
         batch,
         source: Some(told.source),
+        delta: Delta::default(),
     };
     for (key, why) in &told.ready {
         let reported = instance.interest.get(*key).and_then(|entry| entry.delivered);
@@ -357,7 +306,8 @@ fn instance(
     };
     let left = old.ready.iter().map(|entry| entry.key).filter(|key| !kept(key));
     delta.removed = left.collect();
-    Aside { instance, delta }
+    instance.delta = delta;
+    instance
 }
 
 /// What a harvest that is held has in its hands: what was on the ready list when it began, and is

@@ -3,8 +3,6 @@
 //! There may be several epoll instances. Each has a timeline of its own, of its registrations; the
 //! scene is that of the one looked at.
 
-use std::mem;
-
 use rustc_hash::FxHashMap;
 
 use crate::event::{Event, FileId, Kind, LaneId, Nanos, Seq};
@@ -40,28 +38,12 @@ impl Feed {
 
     /// The event on the timeline of each instance; a new one begins with what came before it.
     fn draw(&mut self, event: &Event) {
-        let chosen = self.book.world.instance.file;
-        let files: Vec<_> =
-            self.book.world.instances().iter().filter_map(|instance| instance.file).collect();
-        for file in files {
+        for view in self.book.world.views() {
+            let Some(file) = view.id else { continue };
             let before = &self.book.timeline;
-            let timeline = self.timelines.entry(file).or_insert_with(|| before.clone());
-            self.book.world.turn_to(file);
-            timeline.apply(event, &self.book.world);
+            self.timelines.entry(file).or_insert_with(|| before.clone()).apply(event, view);
         }
-        if let Some(file) = chosen {
-            self.book.world.turn_to(file);
-        }
-        // The threads alone: as if there were no instance.
-        let world = &mut self.book.world;
-        let (instance, delta) = (mem::take(&mut world.instance), mem::take(&mut world.delta));
-        self.book.timeline.apply(event, world);
-        (world.instance, world.delta) = (instance, delta);
-    }
-
-    /// Looks at the epoll instance with that open file. Whether there is one.
-    pub fn turn_to(&mut self, file: FileId) -> bool {
-        self.book.world.turn_to(file)
+        self.book.timeline.apply(event, self.book.world.through_none());
     }
 
     /// The world as it is now.
@@ -74,10 +56,10 @@ impl Feed {
         &self.book.journal
     }
 
-    /// The scene, of the instance looked at.
-    pub fn scene(&self) -> Scene<'_> {
+    /// The scene, with the timeline of that epoll instance.
+    pub fn scene(&self, poller: Option<FileId>) -> Scene<'_> {
         let world = &self.book.world;
-        let own = world.instance.file.and_then(|file| self.timelines.get(&file));
+        let own = world.through(poller).id.and_then(|file| self.timelines.get(&file));
         Scene {
             world,
             live: world,
@@ -112,25 +94,21 @@ mod tests {
 
     #[test]
     fn each_instance_has_its_own_tracks() {
-        let mut feed = fed();
-        let marks = |feed: &Feed| {
-            let scene = feed.scene();
+        let feed = fed();
+        let marks = |ep: i32| {
+            let scene = feed.scene(Some(file(ep)));
             let track = scene.timeline.track(TrackId::Watch(Teller::key(5))).expect("a track");
             track.window(Nanos(0), Nanos(9)).count()
         };
-        let first = marks(&feed);
-        assert!(feed.turn_to(file(4)));
-        assert!(marks(&feed) > first, "there it was listed");
-        assert!(!feed.turn_to(file(9)));
+        assert!(marks(4) > marks(3), "there it was listed");
+        assert_eq!(feed.world().through(Some(file(9))).id, Some(file(3)), "there is none");
     }
 
     #[test]
     fn the_history_leads_to_the_same_world() {
-        let mut feed = fed();
-        feed.turn_to(file(4));
-        let mut again = feed.journal().at(feed.world().seq);
-        assert!(again.turn_to(file(4)));
-        assert_eq!(again.instance, feed.world().instance);
+        let feed = fed();
+        let again = feed.journal().at(feed.world().seq);
+        assert_eq!(again.pollers, feed.world().pollers);
         assert_eq!(again.files, feed.world().files);
     }
 
@@ -149,8 +127,7 @@ mod tests {
         let mut teller = Teller::new();
         teller.epoll(3, "a").epoll(7, "c");
         feed.take(Nanos(3), LaneId(1), teller.tell());
-        feed.turn_to(file(7));
-        let scene = feed.scene();
+        let scene = feed.scene(Some(file(7)));
         let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
         assert_eq!(main.begins(), Nanos(1));
     }

@@ -144,7 +144,7 @@ impl Probe {
     }
 
     fn ask_lists(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
-        let urgent = world.instance.check.wants_resync && now >= self.rest_until;
+        let urgent = world.through(None).instance.check.wants_resync && now >= self.rest_until;
         let interest = self.unchecked && (urgent || now >= self.interest_due());
         let queues = !self.uncertain.is_empty() && now >= self.queues_due();
         if self.question.is_some() || !(interest || queues) {
@@ -157,7 +157,7 @@ impl Probe {
             question.queues = self.read_queues(world);
             self.queues_read = now;
         }
-        if interest && let Some(ep) = world.instance.fd {
+        if interest && let Some(ep) = world.through(None).instance.fd {
             let begun = clock();
             question.interest = self.read_interest(ep);
             let cost = clock().since(begun);
@@ -204,7 +204,7 @@ impl Probe {
                 kinds.push((question.answered, Kind::Arrive { fd, queues }));
             }
         }
-        let repairs = world.instance.check.wants_resync;
+        let repairs = world.through(None).instance.check.wants_resync;
         if let Some((ep, entries)) = question.interest
             && (self.changed < question.asked && !question.spoilt || repairs)
         {

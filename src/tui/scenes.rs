@@ -147,7 +147,7 @@ impl Stage {
         self.t = Nanos(self.t.0 + 20_000);
         let event = Event { seq: self.world.seq.next(), t: self.t, lane, kind };
         self.world.apply(&event);
-        self.timeline.apply(&event, &self.world);
+        self.timeline.apply(&event, self.world.through(None));
         self.journal.push(&event, &self.world);
     }
 
@@ -166,7 +166,7 @@ impl Stage {
     }
 
     fn resync(&mut self) {
-        let entries = self.world.instance.interest.iter();
+        let entries = self.world.through(None).instance.interest.iter();
         let entries =
             entries.map(|e| FdinfoEntry { fd: e.key.fd, mask: e.mask, file: e.key.file }).collect();
         self.tool(Kind::Resync { ep: EP, entries });

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::event::{Fd, FileKind, Mask, Nanos, Peer};
-use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
+use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, STEP, World};
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -139,7 +139,7 @@ pub fn peer(file: &OpenFile) -> String {
 }
 
 /// Which of the watched conditions are known to hold.
-pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
+pub fn ready_bits(world: EpollView<'_>, entry: &ReadyEntry) -> Mask {
     let watched = world.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
     let set = world.file_of(entry.key).map_or(Mask::EMPTY, |file| file.poll().set);
     set & (watched - Mask::PRIVATE)
@@ -147,7 +147,7 @@ pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
 
 /// Whether an entry stands on the ready list although nothing it watches for holds any more: the
 /// next `epoll_wait` polls it and drops it.
-pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
+pub fn is_stale(world: EpollView<'_>, entry: &ReadyEntry) -> bool {
     let file = world.file_of(entry.key);
     let drained = file.is_some_and(|file| file.unread == Some(0) || file.told.is_some());
     drained && ready_bits(world, entry).is_empty()
@@ -156,7 +156,7 @@ pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
 /// Why an entry stands on the ready list, in at most `columns` columns if it can be said so: the
 /// first wording that fits, else the last and shortest one. Whether the next `epoll_wait` drops it is
 /// said if that may be foretold.
-pub fn reason(world: &World, entry: &ReadyEntry, columns: usize, foretold: bool) -> String {
+pub fn reason(world: EpollView<'_>, entry: &ReadyEntry, columns: usize, foretold: bool) -> String {
     let mut wordings = wordings(world, entry, foretold);
     let fitting = wordings.iter().position(|text| width(text) <= columns);
     let last = wordings.len().saturating_sub(1);
@@ -164,8 +164,8 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize, foretold: bool)
 }
 
 /// What can be said of an entry, the longest wording first.
-fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
-    let at = moment(world, entry.since);
+fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
+    let at = moment(&world, entry.since);
     if foretold && is_stale(world, entry) {
         let done = match world.file_of(entry.key).map(|file| file.what) {
             Some(FileKind::Listener) => "accepted",
@@ -178,7 +178,7 @@ fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
     // Later arrivals change nothing but the amount: an entry is listed once.
     let unread = world.file_of(entry.key).and_then(|file| file.unread);
     let what = match entry.why {
-        Reason::Arrived(then) => return arrived(world, &at, unread.or(then)),
+        Reason::Arrived(then) => return arrived(&world, &at, unread.or(then)),
         Reason::Connection(then) => match unread.or(then) {
             Some(n) if n > 1 => format!("{n} connections wait"),
             _ => "connection waits".to_owned(),
@@ -199,7 +199,7 @@ fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
         Reason::Woken(mask) => format!("woken with {mask}"),
     };
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
-    let when = if since { "since" } else { preposition(world) };
+    let when = if since { "since" } else { preposition(&world) };
     vec![format!("{what} {when} {at}"), what]
 }
 
@@ -231,7 +231,7 @@ pub fn lanes(world: &World) -> u16 {
     super::draw::cells(names.max().unwrap_or(2).clamp(2, 10))
 }
 
-fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
+fn put_back(world: EpollView<'_>, entry: &ReadyEntry) -> Vec<String> {
     let words = |long: &str, short: &str| {
         vec![format!("put back: {long}"), format!("put back: {short}"), "put back".to_owned()]
     };
@@ -252,7 +252,7 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Some(n) if n > 0 => words(&format!("{} unread", size(n)), &size(n)),
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => {
-            let when = format!("{} {}", preposition(world), moment(world, entry.since));
+            let when = format!("{} {}", preposition(&world), moment(&world, entry.since));
             vec![format!("put back {when}"), "put back".to_owned()]
         }
     }

@@ -10,20 +10,21 @@ use crate::text::Remedy;
 
 impl Scenario {
     fn why_fd(&self, fd: i32) -> String {
-        why(&self.world, Subject::Watch(self.key(fd))).text
+        why(self.world.through(None), Subject::Watch(self.key(fd))).text
     }
 
     fn why_lane(&self, lane: u16) -> String {
-        why(&self.world, Subject::Lane(LaneId(lane))).text
+        why(self.world.through(None), Subject::Lane(LaneId(lane))).text
     }
 
     fn why_last(&self) -> String {
         let last = self.last.as_ref();
-        last.map(|event| why(&self.world, Subject::Event(event)).text).unwrap_or_default()
+        last.map(|event| why(self.world.through(None), Subject::Event(event)).text)
+            .unwrap_or_default()
     }
 
     fn remedy(&self, fd: i32) -> Option<Remedy> {
-        why(&self.world, Subject::Watch(self.key(fd))).remedy
+        why(self.world.through(None), Subject::Watch(self.key(fd))).remedy
     }
 }
 

@@ -94,12 +94,12 @@ impl LessonApp {
 
     /// The scene, as it is now.
     pub fn scene(&self) -> Scene<'_> {
-        self.feed.scene()
+        self.feed.scene(self.app.ui.poller)
     }
 
     /// The scene, as it is to be drawn.
     pub fn view(&self) -> Scene<'_> {
-        self.app.view(self.feed.scene())
+        self.app.view(self.feed.scene(self.app.ui.poller))
     }
 
     /// What the call itself returned of which a moment speaks, if that is known.
@@ -135,7 +135,7 @@ impl LessonApp {
             Some(Answer::Free { .. }) | None => 0,
         };
         self.app.ui.can_try = !matches!(self.course.phase, Phase::Asking | Phase::Stopped(_));
-        self.app.observe(&self.feed.scene());
+        self.app.observe(&self.feed.scene(self.app.ui.poller));
     }
 
     // --- keys
@@ -198,7 +198,7 @@ impl LessonApp {
             Action::Move(reach, by) => self.go(reach, by),
             Action::Copy => self.copy(),
             other => {
-                let scene = self.feed.scene();
+                let scene = self.feed.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
             }
         }
@@ -207,7 +207,7 @@ impl LessonApp {
 
     /// Copies what the Why pane says, and no more than that.
     fn copy(&mut self) {
-        self.app.update(Action::Copy, &self.feed.scene());
+        self.app.update(Action::Copy, &self.feed.scene(self.app.ui.poller));
         let asked = self.course.phase == Phase::Asking;
         if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
             *text = unforetold(text);

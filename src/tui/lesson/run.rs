@@ -173,7 +173,9 @@ impl Screen {
         let (theme, nothing) = (&self.theme, &self.nothing);
         match (&self.lesson, &self.menu) {
             (Some((app, _)), _) => self.terminal.draw(|buf| screen::paint(app, theme, buf)),
-            (None, Some(menu)) => self.terminal.draw(|buf| menu.paint(nothing.scene(), theme, buf)),
+            (None, Some(menu)) => {
+                self.terminal.draw(|buf| menu.paint(nothing.scene(None), theme, buf))
+            }
             (None, None) => Ok(()),
         }
     }

@@ -514,7 +514,7 @@ fn the_menu_says_who_was_left_early_and_what_is_below() {
         let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
         let nothing = Feed::new(Limits::default(), Facts::default());
         let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
-        menu.paint(nothing.scene(), &theme, &mut buf);
+        menu.paint(nothing.scene(None), &theme, &mut buf);
         text(&buf)
     };
     menu.note(&id, None);

@@ -1,7 +1,7 @@
 //! A world that is told anything.
 
 use epollscope::event::{Event, FileId, Kind, LaneId, Nanos, Seq, Told, WatchKey};
-use epollscope::model::{Timeline, World};
+use epollscope::model::{EpollView, Timeline, World};
 use epollscope::text::{Subject, changes, why};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::any;
 
 /// Whatever says something of the world must be able to say it of any.
-fn say(world: &World, event: &Event) {
-    let _ = changes(world);
+fn say(world: EpollView<'_>, event: &Event) {
+    let _ = changes(&world);
     let _ = why(world, Subject::Event(event));
     for entry in world.instance.interest.iter() {
         let _ = why(world, Subject::Watch(entry.key));
@@ -32,7 +32,7 @@ fn listed(told: &Told, file: FileId) -> Vec<WatchKey> {
 fn fold(world: &mut World, timeline: &mut Timeline, kind: Kind, lane: LaneId) -> Event {
     let event = Event { seq: world.seq.next(), t: Nanos(world.t.0 + 1_000), lane, kind };
     world.apply(&event);
-    timeline.apply(&event, world);
+    timeline.apply(&event, world.through(None));
     event
 }
 
@@ -49,18 +49,15 @@ proptest! {
             let lane = LaneId(event.lane.0 % 20);
             let event = fold(&mut world, &mut timeline, kind, lane);
             prop_assert_eq!(world.seq, event.seq);
-            if tells && let Some(file) = world.instance.file {
-                let ready: Vec<_> = world.instance.ready.iter().map(|entry| entry.key).collect();
+            let view = world.through(None);
+            if tells && let Some(file) = view.id {
+                let ready: Vec<_> = view.instance.ready.iter().map(|entry| entry.key).collect();
                 // Several instances of one file are none that there can be.
                 let once = told.instances.iter().filter(|i| i.file == file).count() == 1;
                 prop_assert!(!once || ready == listed(&told, file));
             }
-            say(&world, &event);
-            let files: Vec<_> = world.instances().iter().filter_map(|i| i.file).collect();
-            for file in files {
-                prop_assert!(world.turn_to(file));
-                say(&world, &event);
-            }
+            say(world.through_none(), &event);
+            world.views().for_each(|view| say(view, &event));
         }
         prop_assert!(world.seq <= Seq(25));
     }

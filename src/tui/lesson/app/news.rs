@@ -39,14 +39,14 @@ impl LessonApp {
         let world = self.feed.world();
         let journal = self.feed.journal();
         let sentence = |seq: Seq| {
-            journal
-                .get(seq)
-                .map_or_else(String::new, |event| why(world, Subject::Event(&event)).text)
+            journal.get(seq).map_or_else(String::new, |event| {
+                why(world.through(self.app.ui.poller), Subject::Event(&event)).text
+            })
         };
         let calls: Vec<_> = calls.into_iter().map(|(seq, lane, _)| (seq, lane)).collect();
         let events = (first.unwrap_or(last), last);
         self.course.arrived(report, events, &calls, (changes(world), sentence));
-        self.app.observe(&self.feed.scene());
+        self.app.observe(&self.feed.scene(self.app.ui.poller));
         self.app.ui.topic = Topic::Watch;
         (self.scroll, self.app.ui.back) = (0, 0);
         let made = self.course.next.checked_sub(1);

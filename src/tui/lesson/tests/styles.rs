@@ -37,6 +37,6 @@ fn styles_of_the_menu() {
     let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
     let nothing = Feed::new(Limits::default(), Facts::default());
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
-    menu.paint(nothing.scene(), &theme, &mut buf);
+    menu.paint(nothing.scene(None), &theme, &mut buf);
     insta::assert_snapshot!("menu", styles(&buf));
 }
