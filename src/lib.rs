@@ -97,7 +97,7 @@
 //!   └───────────────────────────────────────────────────────────────────────┬──────────┘
 //!                                                                           │ Report
 //!   course (what is asked, who was right) <──┬── tui::lesson::app <─────────┘
-//!   session::Feed (a world, a history) <─────┘        events, among them Kind::Told: every list
+//!   session::Feed (a world, a history) <─────┘        events, then every list as it is read
 //!   v   Scene
 //!   the panes of the live server
 //! ```

@@ -12,6 +12,7 @@ mod interest;
 mod labels;
 mod lane;
 mod poller;
+mod read;
 mod ready;
 mod resync;
 #[cfg(test)]
@@ -20,7 +21,6 @@ pub(crate) mod scenario;
 pub(crate) mod teller;
 mod threads;
 mod timeline;
-mod told;
 mod wakeup;
 mod world;
 
@@ -30,8 +30,7 @@ pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, Watch
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
-pub use poller::{Delta, EpollInstance, EpollView, Poller, Pollers};
+pub use poller::{Delta, EpollInstance, EpollView, Known, ListsKnown, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
-pub use told::STEP;
 pub use world::{Counters, World};

@@ -109,12 +109,12 @@ struct Book {
 
 impl Book {
     fn new(limits: Limits) -> Self {
-        Self {
-            seq: Seq(0),
-            world: World::default(),
-            timeline: Timeline::default(),
-            journal: Journal::new(limits),
-        }
+        Self::beginning(limits, World::default())
+    }
+
+    fn beginning(limits: Limits, world: World) -> Self {
+        let journal = Journal::beginning(limits, world.clone());
+        Self { seq: Seq(0), world, timeline: Timeline::default(), journal }
     }
 
     /// The time of an event that is said to have happened at `t`. The order is that of the merge; a

@@ -5,7 +5,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
     Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
-    Mistake, Output, Pass, PollFd, Settings, Syscall, SyscallRecord, Told, visible,
+    ListEntries, ListRead, Mistake, Output, Pass, PollFd, Settings, Syscall, SyscallRecord,
+    WatchRead, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text::{self, strace::escaped};
@@ -15,9 +16,6 @@ const DATA_COLUMNS: usize = HEAD * 4;
 
 /// Columns of a sentence at the most.
 const LONG: usize = 1000;
-
-/// Columns of a name at the most.
-const NAME: usize = 100;
 
 /// How many entries of the ready list a `ready` line holds.
 pub const LISTED: usize = 64;
@@ -254,8 +252,22 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             map.serialize_entry("kind", "gap")?;
             map.serialize_entry("lost", lost)
         }
+        Kind::ListRead(read) => list_read(map, world, read),
         _ => rare(map, event),
     }
+}
+
+fn list_read<M: SerializeMap>(map: &mut M, world: &World, read: &ListRead) -> Result<(), M::Error> {
+    let ListEntries::Interest(entries) = &read.list else {
+        return map.serialize_entry("kind", "look");
+    };
+    map.serialize_entry("kind", "interest")?;
+    let ep = world.pollers.epoll(read.poller).and_then(|instance| instance.fd);
+    map.serialize_entry("epfd", &ep.map(|ep| ep.0))?;
+    let mask = |e: &WatchRead| FdMask { fd: e.key.fd.0, events: e.mask.to_string() };
+    let list: Vec<_> = entries.iter().map(mask).collect();
+    map.serialize_entry("list", &list)?;
+    map.serialize_entry("source", "kernel")
 }
 
 /// The kinds that say something of the server or the tool rather than of a call.
@@ -271,14 +283,6 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
         Kind::EdgeLog(state) => {
             map.serialize_entry("kind", "edge-log")?;
             map.serialize_entry("state", log_word(*state))
-        }
-        Kind::Resync { ep, entries } => {
-            map.serialize_entry("kind", "interest")?;
-            map.serialize_entry("epfd", &ep.0)?;
-            let list: Vec<_> =
-                entries.iter().map(|e| FdMask { fd: e.fd.0, events: e.mask.to_string() }).collect();
-            map.serialize_entry("list", &list)?;
-            map.serialize_entry("source", "kernel")
         }
         Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => {
@@ -313,16 +317,15 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("times", times)?;
             map.serialize_entry("each_ns", &each.0)
         }
-        Kind::Told(told) => {
-            map.serialize_entry("kind", "told")?;
-            map.serialize_entry("told", &shown(told))
-        }
         Kind::Asleep { lanes, since } => {
             map.serialize_entry("kind", "asleep")?;
             let lanes: Vec<_> = lanes.iter().map(ToString::to_string).collect();
             map.serialize_entry("threads", &lanes)?;
             map.serialize_entry("since_ns", &since.0)?;
             map.serialize_entry("source", "kernel")
+        }
+        Kind::Files(_) | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
+            map.serialize_entry("kind", "look")
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),
         _ => Ok(()),
@@ -342,19 +345,6 @@ fn thread<M: SerializeMap>(map: &mut M, change: &LaneChange) -> Result<(), M::Er
             map.serialize_entry("note", &visible(message.as_bytes(), LONG))
         }
     }
-}
-
-/// A telling in which no name acts upon a terminal.
-fn shown(told: &Told) -> Told {
-    let clean = |name: &mut Box<str>| *name = visible(name.as_bytes(), NAME).into();
-    let mut told = told.clone();
-    for instance in &mut told.instances {
-        clean(&mut instance.name);
-        instance.interest.iter_mut().for_each(|watch| clean(&mut watch.name));
-    }
-    told.files.iter_mut().for_each(|file| clean(&mut file.name));
-    told.threads.iter_mut().for_each(|thread| clean(&mut thread.name));
-    told
 }
 
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {

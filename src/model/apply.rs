@@ -18,15 +18,15 @@ use crate::sim::rules::{self, After};
 impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
-        self.pollers.epolls_mut().for_each(|instance| instance.delta.clear());
+        // What one look brings is one change, from its first event, the files, to its last.
+        let goes_on = event.kind.is_look() && !matches!(event.kind, Kind::Files(_));
+        for instance in self.pollers.epolls_mut().filter(|it| !goes_on || it.is_deduced()) {
+            instance.delta.clear();
+        }
         self.new_findings = 0;
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
-        if self.is_told() || matches!(event.kind, Kind::Told(_)) {
-            self.fold_told(event);
-            return;
-        }
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
         self.new_findings = findings.observe(event, self);
@@ -37,19 +37,28 @@ impl World {
         let lane = event.lane;
         match &event.kind {
             Kind::Open { fd, file, what, name } => {
-                self.open(OpenFile::new(*file, *fd, *what, name.clone(), event.t));
+                if self.labelled {
+                    self.labels.set(*fd, event.seq, name);
+                }
+                if self.deduces_files() {
+                    self.open(OpenFile::new(*file, *fd, *what, name.clone(), event.t));
+                }
             }
             Kind::Enter(call) => self.entered(lane, *call),
             Kind::Return(record) => self.returned(lane, record),
-            Kind::Wakeup(wakeup) => self.woken(wakeup),
-            Kind::Arrive { fd, queues } => self.queues_read(*fd, queues),
+            Kind::Wakeup(wakeup) => {
+                if self.deduces_files() {
+                    self.woken(wakeup);
+                }
+            }
+            Kind::Arrive { fd, queues } => {
+                if self.deduces_files() {
+                    self.queues_read(*fd, queues);
+                }
+            }
             Kind::EdgeLog(state) => self.edge_log_changed(*state),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
-            Kind::Resync { ep, entries } => {
-                let ep = self.epoll_of_call(*ep);
-                self.resynced(ep, entries);
-            }
             Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
@@ -59,16 +68,17 @@ impl World {
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
                 self.counters.lost_at = event.t;
                 self.lost_sync(Loss::Gap);
-                self.pollers.epolls_mut().for_each(|it| it.check.wants_resync = true);
+                self.pollers.deduced_mut().for_each(|it| it.check.wants_resync = true);
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
-            Kind::Stale { .. }
-            | Kind::Command { .. }
-            | Kind::Note(_)
-            | Kind::Measured { .. }
-            | Kind::Quiet
-            | Kind::Told(_) => {}
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
+            Kind::Measured { .. } => self.made(lane),
+            Kind::ListRead(read) => self.list_read(read),
+            Kind::Files(files) => self.files_read(files),
+            Kind::Poller { file, fd, name } => self.poller_found(*file, *fd, name),
+            Kind::Threads(threads) => self.threads_read(threads),
+            Kind::Compared { agreed, diverged } => self.compared(*agreed, *diverged),
         }
     }
 
@@ -165,39 +175,46 @@ impl World {
     }
 
     fn returned(&mut self, lane: LaneId, record: &SyscallRecord) {
-        let t = self.t;
-        if let Some(lane) = self.lane_mut(lane) {
-            lane.calls += 1;
-            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
-            // A held thread carries out commands at the gate, and stays there.
-            if !matches!(lane.state, LaneState::Held(_)) {
-                lane.state = LaneState::Running;
-                lane.since = t;
-            }
-        }
+        self.made(lane);
         self.served(record);
+        if self.deduces_files() {
+            self.changed_files(record);
+        }
+        match (record.call, &record.output) {
+            (Syscall::EpollCtl { ep, op, fd, mask, file }, output)
+                if record.ret.value().is_some() =>
+            {
+                let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
+                let Some(ep) = self.epoll_of_call(ep) else { return };
+                if self.pollers.at(ep).is_deduced() {
+                    self.controlled(ep, op, (WatchKey { fd, file }, mask), polled, record.started);
+                    self.doubt_order_since(ep, record.started);
+                }
+            }
+            // Before it says EINTR it looks at the list once more (`ep_poll`).
+            (Syscall::EpollWait { ep, .. }, Output::Events { events, .. })
+                if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
+            {
+                let Some(ep) = self.epoll_of_call(ep) else { return };
+                if self.pollers.at(ep).is_deduced() {
+                    self.harvested(ep, lane, record);
+                } else {
+                    self.reported(ep, lane, events);
+                }
+            }
+            (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
+            _ => {}
+        }
+    }
+
+    /// What a call made of the open files.
+    fn changed_files(&mut self, record: &SyscallRecord) {
         match (record.call, &record.output) {
             (Syscall::EpollCreate, _) => {
                 if let Some(ep) = record.ret.fd() {
                     self.epoll_created(ep);
                 }
             }
-            (Syscall::EpollCtl { ep, op, fd, mask, file }, output)
-                if record.ret.value().is_some() =>
-            {
-                let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
-                let ep = self.epoll_of_call(ep);
-                self.controlled(ep, op, (WatchKey { fd, file }, mask), polled, record.started);
-                self.doubt_order_since(ep, record.started);
-            }
-            // Before it says EINTR it looks at the list once more (`ep_poll`).
-            (Syscall::EpollWait { ep, .. }, Output::Events { .. })
-                if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
-            {
-                let ep = self.epoll_of_call(ep);
-                self.harvested(ep, lane, record);
-            }
-            (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
             (Syscall::Accept { fd }, Output::Accepted { file, peer }) => {
                 if let Some(new) = record.ret.fd() {
                     self.accepted(fd, new, *file, peer);
@@ -223,6 +240,21 @@ impl World {
         }
     }
 
+    /// A thread made a call.
+    fn made(&mut self, lane: LaneId) {
+        let t = self.t;
+        if let Some(lane) = self.lane_mut(lane) {
+            lane.calls += 1;
+            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
+            // A held thread carries out commands at the gate, and stays there.
+            if !matches!(lane.state, LaneState::Held(_)) {
+                lane.state = LaneState::Running;
+                lane.since = t;
+            }
+        }
+    }
+
+    /// When the server last did something with a file, and whether it has taken all.
     fn served(&mut self, record: &SyscallRecord) {
         let (Syscall::Accept { fd }
         | Syscall::Read { fd, .. }
@@ -231,9 +263,15 @@ impl World {
         else {
             return;
         };
-        let at = (self.seq, self.t);
+        let (at, deduced) = ((self.seq, self.t), self.deduces_files());
         if let Some(file) = self.file_at_mut(fd) {
             file.served = Some(at);
+            let reads = matches!(record.call, Syscall::Read { .. } | Syscall::Accept { .. });
+            if reads && record.ret.count().is_some_and(|n| n > 0) {
+                file.read = Some(at.1);
+            }
+            // Where it is deduced, what came while the call ran is weighed by `read`.
+            file.drained |= !deduced && reads && record.ret.is(Errno::EAGAIN);
         }
     }
 
@@ -309,12 +347,9 @@ impl World {
 
     /// A `read` or a failed `accept4`.
     fn read(&mut self, fd: Fd, record: &SyscallRecord) {
-        let (seq, t) = (self.seq, self.t);
+        let seq = self.seq;
         let Some(file) = self.file_at_mut(fd) else { return };
         file.readable = false;
-        if record.ret.count().is_some_and(|n| n > 0) {
-            file.read = Some(t);
-        }
         // A wake-up that was noticed while the call ran may be older or younger than its result.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {

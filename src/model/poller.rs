@@ -5,7 +5,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::ops::Deref;
 use std::sync::LazyLock;
 
-use crate::event::{EdgeLog, Fd, FileId, ListSource, Seq, WatchKey};
+use crate::event::{EdgeLog, Fd, FileId, Provenance, Seq, WatchKey};
 
 use super::check::{Check, Divergence, Loss, Sync};
 use super::interest::{InterestEntry, InterestList};
@@ -22,9 +22,7 @@ pub struct EpollInstance {
     pub interest: InterestList,
     /// The last event that changed it.
     pub interest_changed: Seq,
-    /// The last event that brought it whole from the kernel (fdinfo).
-    pub interest_read: Option<Seq>,
-    /// The ready list (rdllist), as the model has it.
+    /// The ready list (rdllist).
     pub ready: ReadyList,
     /// The threads asleep in `epoll_wait` (wq).
     pub wq: WaitQueue,
@@ -38,18 +36,46 @@ pub struct EpollInstance {
     /// What a harvest that is held has taken off the ready list and not put back (its private
     /// list), in the order in which it stood there.
     pub batch: Box<[WatchKey]>,
-    /// Where the lists come from, if they were told and not deduced here.
-    pub source: Option<ListSource>,
+    /// By whom each list is known.
+    pub known: ListsKnown,
     /// What the last event changed.
     pub delta: Delta,
 }
 
 impl EpollInstance {
-    /// Whether the interest list is as the kernel gave it: nothing has changed since it was read.
-    /// Otherwise it is as the calls made it.
-    pub fn interest_is_kernels(&self) -> bool {
-        self.interest_read.is_some_and(|read| read >= self.interest_changed)
+    /// By whom the interest list is known: what was read holds until a call changes it.
+    pub fn interest_by(&self) -> Provenance {
+        let Known { by, at } = self.known.interest;
+        if at >= self.interest_changed { by } else { Provenance::Deduced }
     }
+
+    /// Whether calls and wake-ups say what stands on the lists: those of an instance whose ready
+    /// list is read are read whole.
+    pub fn is_deduced(&self) -> bool {
+        self.known.ready.by == Provenance::Deduced
+    }
+}
+
+/// By whom something is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Who says so.
+    pub by: Provenance,
+    /// The event that said so last, if it was read.
+    pub at: Seq,
+}
+
+/// By whom each list of an epoll instance is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListsKnown {
+    /// The interest list.
+    pub interest: Known,
+    /// The ready list.
+    pub ready: Known,
+    /// The overflow list; while it is deduced nothing is known of it.
+    pub overflow: Known,
+    /// The wait queue.
+    pub waiting: Known,
 }
 
 /// What the last event changed in the lists of a poller, and what it brought to light.
@@ -67,12 +93,14 @@ pub struct Delta {
     pub forgotten: Vec<WatchKey>,
     /// Registrations that stayed where they are although something arrived for them.
     pub arrived: Vec<WatchKey>,
+    /// The event as of which the lists were before, if they are read.
+    pub since: Seq,
 }
 
 impl Delta {
     /// Forgets the last event; the lists keep their room.
     pub(super) fn clear(&mut self) {
-        let Self { added, removed, divergences, overflowed, forgotten, arrived } = self;
+        let Self { added, removed, divergences, overflowed, forgotten, arrived, .. } = self;
         added.clear();
         divergences.clear();
         [removed, overflowed, forgotten, arrived].into_iter().for_each(Vec::clear);
@@ -80,7 +108,7 @@ impl Delta {
 
     /// Whether the event changed nothing of that.
     pub fn is_empty(&self) -> bool {
-        let Self { added, removed, divergences, overflowed, forgotten, arrived } = self;
+        let Self { added, removed, divergences, overflowed, forgotten, arrived, .. } = self;
         let keys = [removed, overflowed, forgotten, arrived];
         added.is_empty() && divergences.is_empty() && keys.into_iter().all(Vec::is_empty)
     }
@@ -141,6 +169,11 @@ impl Pollers {
 
     pub(super) fn epolls_mut(&mut self) -> impl Iterator<Item = &mut EpollInstance> {
         self.0.values_mut().map(|Poller::Epoll(instance)| instance)
+    }
+
+    /// Those whose lists are deduced.
+    pub(super) fn deduced_mut(&mut self) -> impl Iterator<Item = &mut EpollInstance> {
+        self.epolls_mut().filter(|instance| instance.is_deduced())
     }
 
     /// Keeps those of these open files, and takes the others out.
@@ -206,10 +239,11 @@ impl World {
     }
 
     /// The epoll instance that a call on `ep` is about. One whose making was not seen begins here,
-    /// with lists that are not known.
-    pub(super) fn epoll_of_call(&mut self, ep: Fd) -> FileId {
-        if let Some(id) = self.epoll_at(ep) {
-            return id;
+    /// with lists that are not known; `None` where the open files are read, and it is none of them.
+    pub(super) fn epoll_of_call(&mut self, ep: Fd) -> Option<FileId> {
+        let known = self.epoll_at(ep);
+        if known.is_some() || !self.deduces_files() {
+            return known;
         }
         let id = self.create_epoll(ep);
         let recorded = self.edge_log == EdgeLog::Drained;
@@ -217,13 +251,12 @@ impl World {
         let check = &mut self.pollers.at_mut(id).check;
         check.sync = if recorded { Sync::Lost } else { Sync::Unknown };
         (check.lost, check.loss, check.wants_resync) = (lost, Loss::Gap, true);
-        id
+        Some(id)
     }
 
-    /// An epoll instance was made under the number `ep`. A source that does not number its open
-    /// file gets a number from the end of the range.
+    /// An epoll instance was made under the number `ep`, by a source that does not number it.
     pub(super) fn create_epoll(&mut self, ep: Fd) -> FileId {
-        let id = FileId(u32::MAX - ep.0.unsigned_abs());
+        let id = FileId::unnumbered(ep);
         *self.pollers.at_mut(id) = EpollInstance { fd: Some(ep), ..EpollInstance::default() };
         id
     }
@@ -238,9 +271,25 @@ impl<'a> EpollView<'a> {
             .or_else(|| self.instance.interest.by_fd(fd).next())
     }
 
+    /// By whom the interest list is known; of no instance, by whom that there is none.
+    pub fn interest_by(&self) -> Provenance {
+        self.id.map_or(self.world.files_known.by, |_| self.instance.interest_by())
+    }
+
+    /// By whom the ready list is known.
+    pub fn ready_by(&self) -> Provenance {
+        self.id.map_or(self.world.files_known.by, |_| self.instance.known.ready.by)
+    }
+
+    /// By whom the overflow list is known.
+    pub fn overflow_by(&self) -> Provenance {
+        self.id.map_or(self.world.files_known.by, |_| self.instance.known.overflow.by)
+    }
+
     /// Whether the ready list is known; if not, the one here is empty and says nothing.
     pub fn knows_ready_list(&self) -> bool {
-        self.instance.check.sync == Sync::Following || (self.id.is_none() && self.is_told())
+        // Where the files are read it is known that there is none.
+        self.instance.check.sync == Sync::Following || (self.id.is_none() && !self.deduces_files())
     }
 
     /// Whether a registration outlived its descriptor: the number is closed, or names another file.

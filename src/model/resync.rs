@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{FdinfoEntry, FileId, FileKind, LaneId, Mask, Nanos, Peer, WatchKey};
+use crate::event::{FileId, FileKind, LaneId, Mask, Nanos, Peer, WatchKey, WatchRead};
 
 use super::check::{Difference, Divergence};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
-use super::poller::EpollInstance;
+use super::poller::{EpollInstance, Known};
 use super::world::World;
 
 /// A connection is watched by this time after its accept, unless its thread is held.
 const ACCEPT_TO_ADD: Nanos = Nanos(1_000_000_000);
 
 impl World {
-    /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
-    pub(super) fn resynced(&mut self, ep: FileId, entries: &[FdinfoEntry]) {
+    /// The interest list as it was read: differences are noted, then the kernel is right.
+    pub(super) fn interest_compared(&mut self, ep: FileId, entries: &[WatchRead], read: Known) {
         let at = (self.seq, self.t);
         let check = &mut self.pollers.at_mut(ep).check;
         let following = !check.wants_resync && !std::mem::take(&mut check.overlapped_mod);
         let mut differing = Vec::new();
         let mut seen = BTreeSet::new();
         for line in entries {
-            let key = WatchKey { fd: line.fd, file: line.file };
+            let key = line.key;
             seen.insert(key);
             match self.pollers.at_mut(ep).interest.get_mut(key) {
                 Some(entry) if entry.mask == line.mask => {}
@@ -46,9 +46,9 @@ impl World {
         if !following {
             self.forget_unwatched(&seen);
         }
-        let EpollInstance { check, delta, interest_read, .. } = self.pollers.at_mut(ep);
+        let EpollInstance { check, delta, known, .. } = self.pollers.at_mut(ep);
         check.wants_resync = false;
-        *interest_read = Some(at.0);
+        known.interest = read;
         if differing.is_empty() {
             check.interest_agreed += 1;
         } else if following {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::event::{
     ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
-    How, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
-    Syscall, SyscallRecord, Wakeup, WatchKey,
+    How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq,
+    Settings, Syscall, SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Timeline, TrackId, World};
@@ -229,7 +229,7 @@ impl Scenario {
             file: self.file(*fd),
         };
         let entries = entries.iter().map(entry).collect();
-        self.tool(Kind::Resync { ep: EP, entries })
+        self.tool(Kind::ListRead(ListRead::fdinfo(EP, entries)))
     }
 
     /// The numbers on the ready list, head first, in brackets those that are not certain; `None`

@@ -29,8 +29,12 @@ impl World {
         let (seq, t) = (self.seq, self.t);
         let sleeps = match call {
             Syscall::EpollWait { ep, .. } => {
-                let ep = self.epoll_of_call(ep);
-                self.looked_at(ep, id) && call.may_sleep()
+                let ep = self.epoll_of_call(ep).filter(|ep| self.pollers.at(*ep).is_deduced());
+                let sleeps = ep.is_some_and(|ep| self.looked_at(ep, id)) && call.may_sleep();
+                if let Some(ep) = ep.filter(|_| sleeps) {
+                    self.pollers.at_mut(ep).wq.push_head(id);
+                }
+                sleeps
             }
             _ => false,
         };
@@ -40,10 +44,6 @@ impl World {
         (lane.entered, lane.harvest_from) = (seq, seq);
         lane.looked = !sleeps;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
-        if let (true, Syscall::EpollWait { ep, .. }) = (sleeps, call) {
-            let ep = self.epoll_of_call(ep);
-            self.pollers.at_mut(ep).wq.push_head(id);
-        }
     }
 
     /// Who enters `epoll_wait` harvests at once if something may be ready, else drops what is stale
@@ -71,10 +71,12 @@ impl World {
     pub(super) fn found_asleep(&mut self, asleep: &[LaneId], since: Nanos) {
         let mut next = self.pollers.after(None);
         while let Some(ep) = next {
-            for id in asleep {
-                self.sleeps_again(ep, *id, since);
+            if self.pollers.at(ep).is_deduced() {
+                for id in asleep {
+                    self.sleeps_again(ep, *id, since);
+                }
+                self.found_empty(ep, asleep, since);
             }
-            self.found_empty(ep, asleep, since);
             next = self.pollers.after(next);
         }
     }

@@ -216,14 +216,14 @@ impl World {
                 let queue = state == EdgeLog::Off;
                 self.edge_log = state;
                 self.lost_sync(if queue { Loss::Unrecorded } else { Loss::NoQueue });
-                self.pollers.epolls_mut().for_each(|it| it.check.sync = Sync::Unknown);
+                self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Unknown);
             }
             EdgeLog::Skipped => self.lost_sync(Loss::Overflow),
             EdgeLog::Drained => {
                 // What was listed while nobody looked is not known yet.
                 if self.edge_log != EdgeLog::Drained && !self.pollers.is_empty() {
                     self.lost_sync(Loss::Resumed);
-                    self.pollers.epolls_mut().for_each(|it| it.check.sync = Sync::Lost);
+                    self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Lost);
                 }
                 self.edge_log = EdgeLog::Drained;
             }
@@ -233,7 +233,7 @@ impl World {
     /// No list is known any more, until a whole harvest or a sleeper tells it.
     pub(super) fn lost_sync(&mut self, why: Loss) {
         let at = (self.seq, self.t);
-        for instance in self.pollers.epolls_mut() {
+        for instance in self.pollers.deduced_mut() {
             let check = &mut instance.check;
             // A wake-up that is missing may be among what was lost.
             check.owed.clear();
@@ -242,6 +242,9 @@ impl World {
                 check.sync = Sync::Lost;
             }
             instance.unlist_all();
+        }
+        if !self.deduces_files() {
+            return;
         }
         for file in self.files.values_mut() {
             file.unread = None;

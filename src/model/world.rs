@@ -2,14 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{EdgeLog, Fd, FileId, LaneId, Nanos, Seq, Settings, WatchKey};
+use crate::event::{
+    Clock, EdgeLog, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, WatchKey,
+};
 
 use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
 use super::lane::{BatchEntry, Lane};
-use super::poller::{EpollInstance, Pollers};
+use super::poller::{EpollInstance, Known, Pollers};
 use super::wakeup::Look;
 
 /// Totals since the start.
@@ -61,10 +63,12 @@ pub struct World {
     pub new_findings: usize,
     /// The look at the edge log that brought the last wake-up.
     pub(super) last_look: Look,
-    /// The event that last told every list, if one did: from then on none is deduced.
-    pub(super) told: Option<Seq>,
-    /// The telling before that.
-    pub(crate) told_before: Option<Seq>,
+    /// What the times of events count.
+    pub clock: Clock,
+    /// Whether the names of descriptors are labels, by which the source calls them.
+    pub labelled: bool,
+    /// By whom the open files and their numbers are known.
+    pub files_known: Known,
     /// What the source calls its descriptors.
     pub(super) labels: Labels,
 }
@@ -84,8 +88,9 @@ impl Default for World {
             edge_log: EdgeLog::Off,
             new_findings: 0,
             last_look: Look::default(),
-            told: None,
-            told_before: None,
+            clock: Clock::default(),
+            labelled: false,
+            files_known: Known::default(),
             labels: Labels::default(),
         }
     }
@@ -123,9 +128,14 @@ impl World {
         self.lanes.iter().any(|lane| lane.current().is_some_and(is))
     }
 
-    /// Whether the lists are told by the source and not deduced here.
-    pub fn is_told(&self) -> bool {
-        self.told.is_some()
+    /// An empty world of a source that counts steps and calls descriptors by labels.
+    pub fn of_steps() -> Self {
+        Self { clock: Clock::Steps, labelled: true, ..Self::default() }
+    }
+
+    /// Whether calls and wake-ups say which files are open and what is in them.
+    pub fn deduces_files(&self) -> bool {
+        self.files_known.by == Provenance::Deduced
     }
 
     /// What the source calls a descriptor now, if it names things.

@@ -22,7 +22,11 @@ pub struct Feed {
 impl Feed {
     /// An empty history.
     pub fn new(limits: Limits, facts: Facts) -> Self {
-        Self { book: Book::new(limits), timelines: FxHashMap::default(), facts }
+        Self {
+            book: Book::beginning(limits, World::of_steps()),
+            timelines: FxHashMap::default(),
+            facts,
+        }
     }
 
     /// Takes over an event that happened at `t`; returns its position.
@@ -77,14 +81,20 @@ mod tests {
     use crate::model::TrackId;
     use crate::model::teller::Teller;
 
+    fn look(feed: &mut Feed, t: u64, kinds: Vec<Kind>) {
+        for kind in kinds {
+            feed.take(Nanos(t), LaneId(1), kind);
+        }
+    }
+
     /// Two instances that watch the same pipe; only the second lists it.
     fn fed() -> Feed {
         let mut feed = Feed::new(Limits::default(), Facts::default());
         let mut teller = Teller::new();
         teller.epoll(3, "a").epoll(4, "b").pipe("p", 5).watch(3, 5, Mask::IN).watch(4, 5, Mask::IN);
-        feed.take(Nanos(1), LaneId(1), teller.tell());
+        look(&mut feed, 1, teller.tell());
         teller.unread(5, 1).ready(4, &[(5, Reason::Arrived(None))]);
-        feed.take(Nanos(2), LaneId(1), teller.tell());
+        look(&mut feed, 2, teller.tell());
         feed
     }
 
@@ -108,6 +118,7 @@ mod tests {
     fn the_history_leads_to_the_same_world() {
         let feed = fed();
         let again = feed.journal().at(feed.world().seq);
+        assert_eq!(again.clock, feed.world().clock);
         assert_eq!(again.pollers, feed.world().pollers);
         assert_eq!(again.files, feed.world().files);
     }
@@ -126,7 +137,7 @@ mod tests {
         let mut feed = fed();
         let mut teller = Teller::new();
         teller.epoll(3, "a").epoll(7, "c");
-        feed.take(Nanos(3), LaneId(1), teller.tell());
+        look(&mut feed, 3, teller.tell());
         let scene = feed.scene(Some(file(7)));
         let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
         assert_eq!(main.begins(), Nanos(1));

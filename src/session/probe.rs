@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
-use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Nanos, Queues};
+use crate::event::{EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Nanos, Queues};
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
 use crate::model::World;
@@ -209,7 +209,7 @@ impl Probe {
             && (self.changed < question.asked && !question.spoilt || repairs)
         {
             self.unchecked = question.spoilt || self.changed >= question.asked;
-            kinds.push((question.answered, Kind::Resync { ep, entries: entries.into() }));
+            kinds.push((question.answered, Kind::ListRead(ListRead::fdinfo(ep, entries))));
         }
         if asked_queues {
             self.settle(question.answered, world);

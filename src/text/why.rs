@@ -40,14 +40,14 @@ pub fn unknown_list(world: EpollView<'_>) -> Option<&'static str> {
 /// One or two plain sentences about the subject, computed from the model.
 pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
     let remedy = match subject {
-        Subject::Watch(key) if !world.is_told() => watch::remedy(world, key),
+        Subject::Watch(key) => watch::remedy(world, key),
         _ => None,
     };
     Sentence { text: text(world, subject), remedy }
 }
 
 fn text(world: EpollView<'_>, subject: Subject<'_>) -> String {
-    if world.is_told() {
+    if world.labelled {
         return told::in_full(world, &told::sentence(world, subject));
     }
     match subject {

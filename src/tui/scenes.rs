@@ -4,8 +4,8 @@ use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
     Command, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Kind,
-    LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq, Settings,
-    Syscall, SyscallRecord, Wakeup,
+    LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq,
+    Settings, Syscall, SyscallRecord, Wakeup,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
@@ -169,7 +169,7 @@ impl Stage {
         let entries = self.world.through(None).instance.interest.iter();
         let entries =
             entries.map(|e| FdinfoEntry { fd: e.key.fd, mask: e.mask, file: e.key.file }).collect();
-        self.tool(Kind::Resync { ep: EP, entries });
+        self.tool(Kind::ListRead(ListRead::fdinfo(EP, entries)));
     }
 
     fn interrupt(&mut self) {

@@ -2,8 +2,17 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{Fd, FileKind, Mask, Nanos, Peer};
-use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, STEP, World};
+use crate::event::{Clock, Fd, FileKind, Mask, Nanos, Peer, Provenance};
+use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, World};
+
+/// By whom a list is known, in a word.
+pub fn provenance(by: Provenance) -> &'static str {
+    match by {
+        Provenance::Deduced => "seen",
+        Provenance::Fdinfo | Provenance::Kernel => "kernel",
+        Provenance::Model => "model",
+    }
+}
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -113,9 +122,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 pub fn kind(file: &OpenFile) -> &'static str {
     match file.what {
         FileKind::Listener => "listener",
-        FileKind::Tcp if file.told.is_some() => "tcp",
-        FileKind::Unix if file.told.is_some() => "unix",
-        FileKind::Eventfd if file.told.is_some() => "eventfd",
+        FileKind::Tcp if file.polled.is_some() => "tcp",
+        FileKind::Unix if file.polled.is_some() => "unix",
+        FileKind::Eventfd if file.polled.is_some() => "eventfd",
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
@@ -133,7 +142,7 @@ pub fn peer(file: &OpenFile) -> String {
     match &file.peer {
         Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
-        None if file.what == FileKind::Eventfd && file.told.is_none() => "eventfd".to_owned(),
+        None if file.what == FileKind::Eventfd && file.polled.is_none() => "eventfd".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
     }
 }
@@ -149,7 +158,7 @@ pub fn ready_bits(world: EpollView<'_>, entry: &ReadyEntry) -> Mask {
 /// next `epoll_wait` polls it and drops it.
 pub fn is_stale(world: EpollView<'_>, entry: &ReadyEntry) -> bool {
     let file = world.file_of(entry.key);
-    let drained = file.is_some_and(|file| file.unread == Some(0) || file.told.is_some());
+    let drained = file.is_some_and(|file| file.unread == Some(0) || file.polled.is_some());
     drained && ready_bits(world, entry).is_empty()
 }
 
@@ -187,7 +196,7 @@ fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<Str
         Reason::PeerClosed => "peer closed".to_owned(),
         Reason::Expired => "expired".to_owned(),
         Reason::Inner => "inner epoll ready".to_owned(),
-        Reason::Signalled if world.is_told() => "written".to_owned(),
+        Reason::Signalled if world.labelled => "written".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
         Reason::AtAdd => "polled ready at ADD".to_owned(),
         Reason::AtMod => "polled ready at MOD".to_owned(),
@@ -205,11 +214,17 @@ fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<Str
 
 /// A time as the world's clock has it: seconds, or steps.
 pub fn moment(world: &World, t: Nanos) -> String {
-    if world.is_told() { format!("step {}", t.0 / STEP.0) } else { t.to_string() }
+    match world.clock {
+        Clock::Steps => format!("step {}", t.0 / Clock::STEP.0),
+        Clock::Nanoseconds => t.to_string(),
+    }
 }
 
 fn preposition(world: &World) -> &'static str {
-    if world.is_told() { "in" } else { "at" }
+    match world.clock {
+        Clock::Steps => "in",
+        Clock::Nanoseconds => "at",
+    }
 }
 
 fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
@@ -218,7 +233,7 @@ fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
         return vec![format!("bytes arrived {when} {at}"), "bytes arrived".to_owned()];
     };
     let n = size(n);
-    if world.is_told() {
+    if world.clock == Clock::Steps {
         return vec![format!("arrived in {at}, {n} unread"), format!("arrived, {n} unread")];
     }
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));

@@ -1,8 +1,8 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, SyscallRecord,
-    WatchKey,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Nanos,
+    Syscall, SyscallRecord, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -129,7 +129,12 @@ impl Findings {
                 self.sleeps(event.lane);
                 self.rest(event, world);
             }
-            Kind::Resync { .. } => self.sweep(event, world),
+            Kind::ListRead(ListRead { list: ListEntries::Interest(_), .. })
+                if world.deduces_files() =>
+            {
+                self.sweep(event, world);
+            }
+            Kind::Compared { .. } => self.sweep(event, world),
             _ => {}
         }
         // What left the ready list, or turned out not to have been on it, may be left behind.

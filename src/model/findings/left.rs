@@ -1,8 +1,8 @@
 //! What a thread leaves behind when it goes back to wait, of which nobody will be told.
 
 use crate::event::{
-    Arm, ConnState, Delivery, Event, Fd, FileId, LaneId, Mask, Output, SyscallRecord, Trigger,
-    WatchKey,
+    Arm, ConnState, Delivery, Event, Fd, FileId, Kind, LaneId, Mask, Output, SyscallRecord,
+    Trigger, WatchKey,
 };
 
 use super::detect::FileState;
@@ -94,6 +94,10 @@ impl Findings {
     /// Whether something is left in the file of which nobody will be told.
     pub(super) fn check_left(&mut self, file: FileId, event: &Event, world: &World) {
         let Some(state) = self.files.get(&file) else { return };
+        // What is read is of one time only at the end of a look.
+        if !world.deduces_files() && !matches!(event.kind, Kind::Compared { .. }) {
+            return;
+        }
         let key = WatchKey { fd: state.fd, file };
         let found = world.files.get(&file).and_then(|open| {
             let mut entries = world.entries(key);

@@ -1,7 +1,8 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, Output, Syscall, SyscallRecord, WatchKey,
+    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, Syscall, SyscallRecord,
+    WatchKey,
 };
 
 use super::{Mark, Moment, Span, Timeline, TrackId};
@@ -18,8 +19,9 @@ impl Timeline {
                     self.mark(TrackId::Watch(entry.key), event, Moment::Arrive);
                 }
             }
-            Kind::Resync { .. } => self.compare(event, world),
-            Kind::Told(_) => self.told(event, world),
+            Kind::ListRead(read) if world.id == Some(read.poller) => {
+                self.list_read(event, &read.list, world);
+            }
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Close);
@@ -166,25 +168,32 @@ impl Timeline {
         }
     }
 
-    /// Every list is as it is told; what came meanwhile is marked where it arrived.
-    fn told(&mut self, event: &Event, world: EpollView<'_>) {
-        for key in self.live() {
-            let closed = !world.files.contains_key(&key.file);
-            if closed && world.instance.interest.get(key).is_none() {
-                self.mark(TrackId::Watch(key), event, Moment::Close);
+    /// A list is as it was read; what came meanwhile is marked where it arrived.
+    fn list_read(&mut self, event: &Event, list: &ListEntries, world: EpollView<'_>) {
+        match list {
+            ListEntries::Interest(_) => {
+                for key in self.live() {
+                    let closed = !world.deduces_files() && !world.files.contains_key(&key.file);
+                    if closed && world.instance.interest.get(key).is_none() {
+                        self.mark(TrackId::Watch(key), event, Moment::Close);
+                    }
+                }
+                self.compare(event, world);
             }
-        }
-        self.compare(event, world);
-        let delta = &world.instance.delta;
-        let came = |ready: &&ReadyEntry| {
-            !matches!(ready.why, Reason::PutBack | Reason::AtAdd | Reason::AtMod)
-        };
-        let came = delta.added.iter().filter(came).map(|ready| ready.key);
-        for key in came.chain(delta.arrived.iter().copied()) {
-            self.mark(TrackId::Watch(key), event, Moment::Arrive);
-        }
-        for entry in world.instance.interest.iter() {
-            self.span(TrackId::Watch(entry.key), event, now(entry, world));
+            ListEntries::Ready(_) => {
+                let delta = &world.instance.delta;
+                let came = |ready: &&ReadyEntry| {
+                    !matches!(ready.why, Reason::PutBack | Reason::AtAdd | Reason::AtMod)
+                };
+                let came = delta.added.iter().filter(came).map(|ready| ready.key);
+                for key in came.chain(delta.arrived.iter().copied()) {
+                    self.mark(TrackId::Watch(key), event, Moment::Arrive);
+                }
+                for entry in world.instance.interest.iter() {
+                    self.span(TrackId::Watch(entry.key), event, now(entry, world));
+                }
+            }
+            ListEntries::Overflow(_) | ListEntries::Waiting(_) => {}
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{call, lane, predict, prepare, watch};
 use crate::event::{
-    Arm, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId, Mask,
-    Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
+    Arm, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId,
+    ListEntries, ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
 };
 use crate::model::{EpollView, InterestEntry, LaneState, Sync};
 use crate::text::words::{bits, clients, count, name, thread_died};
@@ -29,7 +29,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
             Pass::Step => format!("{id} is let go for one call"),
             Pass::Turn => format!("{id} is let go up to its next epoll_wait"),
         },
-        Kind::Resync { entries, .. } => format!(
+        Kind::ListRead(ListRead { list: ListEntries::Interest(entries), .. }) => format!(
             "the kernel's own interest list was read (fdinfo): {}; where the picture differed the \
              kernel is right. What is ready it does not say",
             count(entries.len() as u64, "registration")
@@ -57,7 +57,11 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
-        Kind::Told(_) => "everything as it is now".to_owned(),
+        Kind::ListRead(_)
+        | Kind::Files(_)
+        | Kind::Poller { .. }
+        | Kind::Threads(_)
+        | Kind::Compared { .. } => "everything as it is now".to_owned(),
         Kind::Asleep { lanes, .. } => asleep(world, lanes),
         Kind::Quiet => "nothing happened up to here".to_owned(),
     }

@@ -2,8 +2,8 @@
 
 use super::{Subject, why};
 use crate::event::{
-    CommandPhase, ConnState, CtlOp, EdgeLog, Errno, Fd, How, Kind, LaneChange, LaneId, Mask, Nanos,
-    Refusal, Syscall,
+    CommandPhase, ConnState, CtlOp, EdgeLog, Errno, Fd, How, Kind, LaneChange, LaneId, ListRead,
+    Mask, Nanos, Refusal, Syscall,
 };
 use crate::model::scenario::{EDGE, END, IN, LEVEL, ONESHOT, OUT, Scenario};
 use crate::text::Remedy;
@@ -332,7 +332,7 @@ fn every_kind_of_event_has_a_sentence() {
     let kinds = [
         Kind::Refused(Refusal::NoDescriptor),
         Kind::Note("a note of some length".into()),
-        Kind::Resync { ep: Fd(3), entries: Box::default() },
+        Kind::ListRead(ListRead::fdinfo(Fd(3), Vec::new())),
         Kind::Settings(crate::event::Settings::default()),
         Kind::Command { id: 1, text: "trigger all edge".into(), phase: CommandPhase::Accepted },
         Kind::Command { id: 1, text: "client".into(), phase: CommandPhase::Failed("full".into()) },

@@ -7,10 +7,10 @@ mod file;
 
 use super::{Subject, predict, prepare};
 use crate::event::{
-    Arm, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, Trigger, WatchKey,
+    Arm, Clock, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, Trigger, WatchKey,
 };
 use crate::model::{
-    EpollInstance, EpollView, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, STEP,
+    EpollInstance, EpollView, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason,
 };
 use crate::text::words::{bits, list};
 use crate::text::{strace, words};
@@ -32,15 +32,15 @@ pub(super) fn sentence(world: EpollView<'_>, subject: Subject<'_>) -> String {
 
 /// When that was, in a world whose clock counts steps: `in step 5`.
 fn when(t: Nanos) -> String {
-    match (t.0 / STEP.0, t.0 % STEP.0) {
+    match (t.0 / Clock::STEP.0, t.0 % Clock::STEP.0) {
         (0, _) => "at the start".to_owned(),
-        (step, rest) if rest < STEP.0 / 2 => format!("in step {step}"),
+        (step, rest) if rest < Clock::STEP.0 / 2 => format!("in step {step}"),
         (step, _) => format!("after step {step}"),
     }
 }
 
 fn since_when(t: Nanos) -> String {
-    match t.0 / STEP.0 {
+    match t.0 / Clock::STEP.0 {
         0 => "since the start".to_owned(),
         step => format!("since step {step}"),
     }
@@ -383,7 +383,7 @@ fn event(world: EpollView<'_>, event: &Event) -> String {
         Kind::Open { fd, .. } => format!("fd {fd} is {}", short(world, *fd)),
         Kind::Lane(LaneChange::Started { tid }) => format!("{who} begins, as task {tid}"),
         Kind::Lane(LaneChange::Ended) => format!("{who} ends"),
-        Kind::Told(_) => match changes(&world) {
+        kind if kind.is_look() => match changes(&world) {
             changes if changes.is_empty() => "nothing changed on the lists".to_owned(),
             changes => changes.join("; "),
         },

@@ -7,12 +7,11 @@ mod news;
 
 use super::course::{Course, Moment, Phase, is_typed};
 use super::story::Teller;
-use crate::event::{Kind, LaneId, Nanos};
+use crate::event::{Clock, Kind, LaneId, Nanos};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
-use crate::model::STEP;
 use crate::session::{Facts, Feed, Scene};
 use crate::tui::action::{Action, Shown, Step as By};
 use crate::tui::app::{App, ZOOMS};
@@ -72,7 +71,7 @@ impl LessonApp {
         app.ui.zoom = zoom(case.steps.len());
         let mut feed = Feed::new(HISTORY, Facts::default());
         // Before the actors are made there is nothing, and that is known.
-        feed.take(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
+        feed.take(Nanos(0), LaneId::TOOL, Kind::Files(Box::default()));
         Self {
             app,
             course: Course::new(case),
@@ -372,7 +371,7 @@ impl LessonApp {
 
 /// The width of a timeline that shows so many steps, if it can.
 fn zoom(steps: usize) -> Nanos {
-    let wanted = (steps as u64 + 2) * STEP.0;
-    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * STEP.0);
-    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * STEP.0))
+    let wanted = (steps as u64 + 2) * Clock::STEP.0;
+    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * Clock::STEP.0);
+    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * Clock::STEP.0))
 }

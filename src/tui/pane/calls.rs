@@ -25,7 +25,7 @@ impl Calls<'_> {
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let mut title = vec![
             "Calls".to_owned(),
-            if look.world().is_told() {
+            if look.world().labelled {
                 "what the kernel was asked".to_owned()
             } else {
                 "what the server asked the kernel".to_owned()

@@ -97,7 +97,7 @@ impl FindingsPane<'_> {
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let lines = words::wrap(
-            &reckoning(&self.0.live().instance.check, self.0.live().is_told()),
+            &reckoning(&self.0.live().instance.check, self.0.live().labelled),
             usize::from(area.width.saturating_sub(2)),
         );
         let rows = cells(lines.len());

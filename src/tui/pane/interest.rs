@@ -31,11 +31,7 @@ impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let instance = look.world().instance;
-        let known = match instance.interest_is_kernels() {
-            true => "kernel",
-            false if look.world().is_told() => "model",
-            false => "seen",
-        };
+        let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
         let mut title = vec!["Interest list (rbr)".to_owned()];
         look.named(&mut title);
@@ -78,7 +74,7 @@ impl Widget for Interest<'_> {
         let dim = look.style(Role::Dim);
         let mut head = Row::new(buf, area, 0);
         head.put(" ", dim).column("fd", number, Align::Right, dim);
-        let name = if look.world().is_told() { "name" } else { "peer" };
+        let name = if look.world().labelled { "name" } else { "peer" };
         head.column("what", 8, Align::Left, dim).column(name, peer, Align::Left, dim);
         head.column("watching", watching, Align::Left, dim).column(
             if trigger < 7 { "trig" } else { "trigger" },
@@ -156,7 +152,7 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
     let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
     let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
     let count = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
-    if file.told.is_some() {
+    if file.polled.is_some() {
         return [file.unread, file.unsent].map(|n| n.map_or_else(|| "-".to_owned(), words::bytes));
     }
     match file.what {
@@ -223,7 +219,7 @@ fn state(
 /// Whether something that it watches for holds, and it is not listed all the same; only where
 /// every list is told can that be said at once.
 fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
-    let told = world.file_of(entry.key).and_then(|file| file.told);
+    let told = world.file_of(entry.key).and_then(|file| file.polled);
     told.is_some_and(|poll| poll.any(entry.mask - Mask::PRIVATE))
 }
 

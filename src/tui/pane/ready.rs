@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{LaneId, ListSource, WatchKey};
+use crate::event::{LaneId, Provenance, WatchKey};
 use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -30,9 +30,9 @@ impl Ready<'_> {
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
-        let by = match instance.source {
-            Some(ListSource::Kernel) => "kernel",
-            Some(ListSource::Model) | None => "model",
+        let by = match look.world().ready_by() {
+            Provenance::Kernel => "kernel",
+            Provenance::Deduced | Provenance::Fdinfo | Provenance::Model => "model",
         };
         let source = provenance(&instance.check, known, by, look.theme.glyphs.check);
         let mut title = vec!["Ready list (rdllist)".to_owned()];
@@ -109,7 +109,7 @@ impl Widget for Ready<'_> {
         let at = Rect { y: area.bottom() - below, height: below, ..area };
         match &world.instance.overflow {
             Some(overflow) => draw_overflow(&look, overflow, at, buf),
-            None if foot > 0 && world.is_told() => {
+            None if foot > 0 && world.overflow_by() != Provenance::Deduced => {
                 Row::new(buf, at, 0).put("ovflist  not in use: no harvest runs", dim);
             }
             None if foot > 0 => {

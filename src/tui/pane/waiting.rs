@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{LaneId, Pass, Syscall, visible};
+use crate::event::{Clock, LaneId, Pass, Syscall, visible};
 use crate::model::{EpollView, Lane, LaneState};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
@@ -45,7 +45,7 @@ impl Waiting<'_> {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
                 let since = lane.since;
                 let [long, short] = match lane.pending {
-                    _ if world.is_told() => {
+                    _ if world.clock == Clock::Steps => {
                         ["asleep", "asleep"].map(|word| format!("{word}{next}"))
                     }
                     Some(pass) => [", asleep", ""]
@@ -84,7 +84,9 @@ fn words(
         LaneState::Running if lane.pending == Some(Pass::Step) => {
             ("makes the call".to_owned(), Role::Text, None)
         }
-        LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
+        LaneState::Running if world.clock == Clock::Steps => {
+            ("in no call".to_owned(), Role::Dim, None)
+        }
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = matches!(call, Syscall::EpollWait { .. });
@@ -98,11 +100,11 @@ fn words(
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
-        LaneState::Harvesting(call) if world.is_told() => {
+        LaneState::Harvesting(call) if world.clock == Clock::Steps => {
             (format!("held inside {}", strace::entered(&world, call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
-        LaneState::Asleep(call) if world.is_told() => {
+        LaneState::Asleep(call) if world.clock == Clock::Steps => {
             (format!("asleep in {}", strace::entered(&world, call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => match lane.pending {
@@ -124,7 +126,7 @@ impl Widget for Waiting<'_> {
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
         // Where no thread can be chosen, those that are woken next are to be seen.
-        let told = look.world().is_told();
+        let told = look.world().clock == Clock::Steps;
         let at = |lane: &Lane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         let rows = usize::from(area.height);

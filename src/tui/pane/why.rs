@@ -9,7 +9,7 @@ use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap;
 use crate::tui::theme::Role;
-use crate::tui::ui::Topic;
+use crate::tui::ui::{Place, Topic};
 use crate::tui::words;
 
 /// Draws the sentence about what is selected.
@@ -37,7 +37,7 @@ impl Why<'_> {
             },
             (Topic::Lane, _) => why(self.0.world(), Subject::Lane(ui.lane)),
             (Topic::Watch, Some(key)) => why(self.0.world(), Subject::Watch(key)),
-            (Topic::Watch, None) if scene.world.is_told() => plain("Nothing is registered."),
+            (Topic::Watch, None) if scene.world.labelled => plain("Nothing is registered."),
             (Topic::Watch, None) => Sentence::default(),
         }
     }
@@ -76,7 +76,7 @@ impl Widget for Why<'_> {
         let Sentence { mut text, remedy } = self.sentence();
         if !look.foretells() {
             text = unforetold(&text);
-        } else if let Some(remedy) = remedy {
+        } else if let Some(remedy) = remedy.filter(|_| look.ui.place == Place::Server) {
             text = format!("{text} Press {}.", keymap::remedy(remedy));
         }
         if let Some(invitation) = self.invitation() {

@@ -1,6 +1,6 @@
-//! A world that is told anything.
+//! A world of a source that reads anything.
 
-use epollscope::event::{Event, FileId, Kind, LaneId, Nanos, Seq, Told, WatchKey};
+use epollscope::event::{Event, FileId, Kind, LaneId, ListEntries, ListRead, Nanos, WatchKey};
 use epollscope::model::{EpollView, Timeline, World};
 use epollscope::text::{Subject, changes, why};
 use proptest::collection::vec;
@@ -24,9 +24,16 @@ fn say(world: EpollView<'_>, event: &Event) {
 }
 
 /// The ready list of an instance, of several with the same file that of the last.
-fn listed(told: &Told, file: FileId) -> Vec<WatchKey> {
-    let instance = told.instances.iter().rev().find(|instance| instance.file == file);
-    instance.map_or_else(Vec::new, |i| i.ready.iter().map(|(key, _)| *key).collect())
+fn listed(look: &[Kind], file: FileId) -> Vec<WatchKey> {
+    let ready = look.iter().rev().find_map(|kind| match kind {
+        Kind::ListRead(ListRead { poller, list: ListEntries::Ready(ready), .. })
+            if *poller == file =>
+        {
+            Some(ready)
+        }
+        _ => None,
+    });
+    ready.map_or_else(Vec::new, |ready| ready.iter().map(|(key, _)| *key).collect())
 }
 
 fn fold(world: &mut World, timeline: &mut Timeline, kind: Kind, lane: LaneId) -> Event {
@@ -38,27 +45,28 @@ fn fold(world: &mut World, timeline: &mut Timeline, kind: Kind, lane: LaneId) ->
 
 proptest! {
     #[test]
-    fn any_tellings_and_calls_can_be_folded_and_told_of(
-        first in any::told(),
-        kinds in vec((any::event(), any::told(), any::<bool>()), 0..24),
+    fn any_looks_and_calls_can_be_folded_and_told_of(
+        first in any::look(),
+        kinds in vec((any::event(), any::look(), any::<bool>()), 0..24),
     ) {
-        let (mut world, mut timeline) = (World::default(), Timeline::default());
-        fold(&mut world, &mut timeline, Kind::Told(Box::new(first)), LaneId::TOOL);
-        for (event, told, tells) in kinds {
-            let kind = if tells { Kind::Told(Box::new(told.clone())) } else { event.kind };
-            let lane = LaneId(event.lane.0 % 20);
-            let event = fold(&mut world, &mut timeline, kind, lane);
-            prop_assert_eq!(world.seq, event.seq);
-            let view = world.through(None);
-            if tells && let Some(file) = view.id {
-                let ready: Vec<_> = view.instance.ready.iter().map(|entry| entry.key).collect();
-                // Several instances of one file are none that there can be.
-                let once = told.instances.iter().filter(|i| i.file == file).count() == 1;
-                prop_assert!(!once || ready == listed(&told, file));
-            }
-            say(world.through_none(), &event);
-            world.views().for_each(|view| say(view, &event));
+        let (mut world, mut timeline) = (World::of_steps(), Timeline::default());
+        for kind in first {
+            fold(&mut world, &mut timeline, kind, LaneId::TOOL);
         }
-        prop_assert!(world.seq <= Seq(25));
+        for (event, look, looks) in kinds {
+            let lane = LaneId(event.lane.0 % 20);
+            let kinds = if looks { look.clone() } else { vec![event.kind] };
+            for kind in kinds {
+                let event = fold(&mut world, &mut timeline, kind, lane);
+                prop_assert_eq!(world.seq, event.seq);
+                say(world.through_none(), &event);
+                world.views().for_each(|view| say(view, &event));
+            }
+            let view = world.through(None);
+            if looks && let Some(file) = view.id {
+                let ready: Vec<_> = view.instance.ready.iter().map(|entry| entry.key).collect();
+                prop_assert_eq!(ready, listed(&look, file));
+            }
+        }
     }
 }

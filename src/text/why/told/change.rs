@@ -50,9 +50,8 @@ fn of_instance(world: EpollView<'_>) -> Vec<String> {
 fn left(world: EpollView<'_>, instance: &EpollInstance, key: WatchKey) -> String {
     let name = label(world, key);
     let entry = instance.interest.get(key);
-    let reported = entry
-        .and_then(|entry| entry.delivered)
-        .filter(|(seq, ..)| world.told_before.is_some_and(|before| *seq > before));
+    let reported =
+        entry.and_then(|entry| entry.delivered).filter(|(seq, ..)| *seq > instance.delta.since);
     match (reported, entry) {
         (Some((_, _, mask)), Some(entry)) if entry.mask.has(crate::event::Mask::ONESHOT) => {
             format!("{name} was reported ({}) and is disarmed", bits(mask))

@@ -13,22 +13,23 @@ impl LessonApp {
     pub fn report(&mut self, mut report: Report) {
         let mut happenings = std::mem::take(&mut report.events);
         if let Some(lane) = self.course.action().and_then(|action| self.acting(action)) {
-            // Whom the call woke may have returned before it: the cause is told first. The picture
+            // Whom the call woke may have returned before it: the cause is told first. The look
             // stays the last.
-            happenings.sort_by_key(|one| match &one.kind {
-                Kind::Told(_) => 2,
-                _ => u8::from(one.lane != lane),
+            happenings.sort_by_key(|one| match one.kind.is_look() {
+                true => 2,
+                false => u8::from(one.lane != lane),
             });
         }
         self.name_numbers(&report, &mut happenings);
-        let count = happenings.len();
+        let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
         let (mut first, mut last) = (None, self.feed.world().seq);
         let mut calls: Vec<(Seq, LaneId, bool)> = Vec::new();
         for (n, happening) in happenings.into_iter().enumerate() {
             let lane = happening.lane;
             let enters = matches!(happening.kind, Kind::Enter(_));
             let is_one = enters || is_call(&happening.kind);
-            last = self.feed.take(self.course.time(n, count), lane, happening.kind);
+            last =
+                self.feed.take(self.course.time(n.min(before), before + 1), lane, happening.kind);
             first = first.or(Some(last));
             if is_one {
                 // What returned in the same step need not be told twice.
@@ -56,19 +57,22 @@ impl LessonApp {
 
     /// Tells of the labels that got a number, which a duplicate has of its own.
     fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
-        let Some(Kind::Told(told)) = happenings.last().map(|last| last.kind.clone()) else {
+        let look = happenings.iter().position(|one| one.kind.is_look());
+        let look = look.unwrap_or(happenings.len());
+        let Some(Kind::Files(files)) = happenings.get(look).map(|one| one.kind.clone()) else {
             return;
         };
+        let mut named = Vec::new();
         let before = self.course.moments.last().map(|moment| &moment.report.numbers);
         for (label, fd) in &report.numbers {
             let known = before.and_then(|numbers| numbers.get(label)) == Some(fd);
-            let file = told.files.iter().find(|file| file.fds.contains(fd)).filter(|_| !known);
+            let file = files.iter().find(|file| file.fds.contains(fd)).filter(|_| !known);
             let Some(file) = file else { continue };
             let (what, name) = (file.what, label.as_str().into());
             let kind = Kind::Open { fd: *fd, file: file.id, what, name };
-            let named = Happening { t: report.t, lane: LaneId::TOOL, kind };
-            happenings.insert(happenings.len() - 1, named);
+            named.push(Happening { t: report.t, lane: LaneId::TOOL, kind });
         }
+        happenings.splice(look..look, named);
     }
 
     /// The lane that makes the call of an action, if it is a single one.
