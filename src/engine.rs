@@ -45,8 +45,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{
-    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, Peer, Settings,
-    Trigger,
+    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneChange, LaneId, ListRead, Nanos, Peer,
+    Settings, Trigger,
 };
 use crate::kernel::{edge_log, fdinfo};
 use crate::sys::clock::Clock;
@@ -235,14 +235,14 @@ impl Engine {
         tell_edge_log(&shared.side, told);
     }
 
-    /// Reads the interest list and puts it among the events, as a `Kind::Resync`.
+    /// Reads the interest list and puts it among the events, as a `Kind::ListRead`.
     ///
     /// # Errors
     /// `NotFound` while there is no epoll instance; what reading `/proc` can return.
     pub fn resync(&self) -> io::Result<()> {
         let ep = self.epoll_fd().ok_or(io::ErrorKind::NotFound)?;
-        let entries = fdinfo::read(ep)?.into_boxed_slice();
-        self.handle.shared().side.push(Kind::Resync { ep, entries });
+        let entries = fdinfo::read(ep)?;
+        self.handle.shared().side.push(Kind::ListRead(ListRead::fdinfo(ep, entries)));
         Ok(())
     }
 

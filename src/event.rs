@@ -9,22 +9,23 @@ mod header;
 mod ids;
 mod kind;
 mod mask;
+mod read;
 mod settings;
 mod syscall;
-mod told;
 mod visible;
 
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };
 pub use errno::Errno;
-pub use header::{Facts, Header, TimeUnit, Witness};
-pub use ids::{Fd, FileId, LaneId, Nanos, Seq, WatchKey};
+pub use header::{Facts, Header, Witness};
+pub use ids::{Clock, Fd, FileId, LaneId, Nanos, Seq, WatchKey};
 pub use kind::{
     CommandPhase, ConnState, Event, FdinfoEntry, FileKind, Kind, LaneChange, Pass, Queues, Refusal,
     Wakeup,
 };
 pub use mask::{Arm, Mask, Trigger};
+pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
 pub use settings::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
 };
@@ -32,5 +33,4 @@ pub use syscall::{
     Argument, Arguments, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output, Peer,
     PollFd, PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord,
 };
-pub use told::{ListSource, Reason, Told, ToldFile, ToldInstance, ToldThread, ToldWatch};
 pub use visible::visible;

@@ -39,12 +39,12 @@ pub struct History {
 }
 
 impl History {
-    /// An empty history, which keeps so much.
-    pub fn new(limits: Limits) -> Self {
+    /// An empty history, which keeps so much, of what begins as that world.
+    pub fn new(limits: Limits, world: World) -> Self {
         Self {
-            world: World::default(),
             timelines: Timelines::default(),
-            journal: Journal::new(limits),
+            journal: Journal::beginning(limits, world.clone()),
+            world,
             sinks: Vec::new(),
             failure: None,
         }
@@ -58,7 +58,7 @@ impl History {
         let t = t.max(self.world.t).min(Nanos::MAX);
         let event = Event { seq: self.world.seq.next(), t, lane, kind };
         self.world.apply(&event);
-        self.timelines.apply(&event, &mut self.world);
+        self.timelines.apply(&event, &self.world);
         if !self.sinks.is_empty() {
             self.tell(|sink, world| sink.event(&event, world));
         }
@@ -117,21 +117,18 @@ impl History {
         &self.journal
     }
 
-    /// Looks at the epoll instance with that open file. Whether there is one.
-    pub fn turn_to(&mut self, file: FileId) -> bool {
-        self.world.turn_to(file)
-    }
-
-    /// The scene as it is now, of the epoll instance looked at, in a session that began so.
-    pub fn scene<'a>(&'a self, header: &'a Header) -> Scene<'a> {
+    /// The scene as it is now, with the timeline of that epoll instance, or of the first one, in a
+    /// session that began so.
+    pub fn scene<'a>(&'a self, header: &'a Header, poller: Option<FileId>) -> Scene<'a> {
         let (world, journal) = (&self.world, &self.journal);
-        Scene { world, live: world, timeline: self.timelines.of(world), journal, header }
+        let timeline = self.timelines.of(world.through(poller));
+        Scene { world, live: world, timeline, journal, header }
     }
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self::new(Limits::default())
+        Self::new(Limits::default(), World::default())
     }
 }
 

@@ -96,14 +96,19 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty journal.
+    /// An empty journal, of a world of which nothing is known.
     pub fn new(limits: Limits) -> Self {
+        Self::beginning(limits, World::default())
+    }
+
+    /// An empty journal that begins with that world.
+    pub fn beginning(limits: Limits, world: World) -> Self {
         Self {
             limits,
             chunks: VecDeque::new(),
             bytes: 0,
             since_base: 0,
-            base: Some(Box::default()),
+            base: Some(Box::new(world)),
             dropped: 0,
             unpacked: RefCell::new(None),
         }

@@ -103,7 +103,7 @@
 //!   └─────────────────────────────────────────────────────────────────────┬────────────┘
 //!                                                                         │ Report
 //!   lesson::course (what is asked, who was right) <──┬── source::script <─┘
-//!   history::History, as for a server <──────────────┘   events, among them Kind::Told: every list
+//!   history::History, as for a server <──────────────┘   events, then each list as it is read
 //!   v   Scene
 //!   the panes of the live server
 //! ```

@@ -12,6 +12,8 @@ mod interest;
 mod labels;
 mod lane;
 mod log_read;
+mod poller;
+mod read;
 mod ready;
 mod resync;
 #[cfg(test)]
@@ -20,7 +22,6 @@ pub(crate) mod scenario;
 pub(crate) mod teller;
 mod threads;
 mod timeline;
-mod told;
 mod wakeup;
 mod world;
 
@@ -30,7 +31,7 @@ pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, Watch
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
+pub use poller::{Delta, EpollInstance, EpollView, Known, ListsKnown, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
-pub use told::STEP;
-pub use world::{Aside, Counters, Delta, EpollInstance, World};
+pub use world::{Counters, World};

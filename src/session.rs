@@ -11,7 +11,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
+use crate::event::{Clock, Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
@@ -34,7 +34,12 @@ pub struct Session<S> {
 impl<S: Source> Session<S> {
     /// A session whose events come from `source`; so much of its history is kept.
     pub fn new(source: S, limits: Limits) -> Self {
-        Self { source, history: History::new(limits), commands: Vec::new(), last_command: 0 }
+        let world = match source.header().clock {
+            Clock::Nanoseconds => World::default(),
+            Clock::Steps => World::of_steps(),
+        };
+        let history = History::new(limits, world);
+        Self { source, history, commands: Vec::new(), last_command: 0 }
     }
 
     /// Tells every event from now on to this one too.
@@ -120,11 +125,6 @@ impl<S: Source> Session<S> {
         &mut self.source
     }
 
-    /// Looks at the epoll instance with that open file. Whether there is one.
-    pub fn turn_to(&mut self, file: FileId) -> bool {
-        self.history.turn_to(file)
-    }
-
     /// What was known before the first event.
     pub fn header(&self) -> &Header {
         self.source.header()
@@ -140,9 +140,9 @@ impl<S: Source> Session<S> {
         self.history.journal()
     }
 
-    /// The live scene.
-    pub fn scene(&self) -> Scene<'_> {
-        self.history.scene(self.source.header())
+    /// The live scene, with the timeline of that epoll instance, or of the first one.
+    pub fn scene(&self, poller: Option<FileId>) -> Scene<'_> {
+        self.history.scene(self.source.header(), poller)
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use super::*;
 use crate::event::{
-    Application, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, LaneChange, Mask, Mistake,
-    Output, ReadPolicy, Refusal, Ret, Syscall, SyscallRecord, Trigger,
+    Application, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, LaneChange, ListEntries,
+    ListRead, Mask, Mistake, Output, ReadPolicy, Refusal, Ret, Syscall, SyscallRecord, Trigger,
 };
 
 mod doorbell;
@@ -549,7 +549,7 @@ fn edge_log_can_be_switched() {
     assert!(!silent.iter().any(|(_, _, k)| matches!(k, Kind::Wakeup(_))));
     rig.engine.resync().expect("resync");
     let entries = rig.find("resync", |k| match k {
-        Kind::Resync { entries, .. } => Some(entries.len()),
+        Kind::ListRead(ListRead { list: ListEntries::Interest(all), .. }) => Some(all.len()),
         _ => None,
     });
     assert_eq!(entries, 3);

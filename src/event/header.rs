@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LaneId, Settings};
+use super::{Clock, LaneId, Settings};
 
 /// What does not change during a session and is known before its first event.
 ///
 /// ```
-/// use epollscope::event::{Header, TimeUnit};
+/// use epollscope::event::{Header, Clock};
 ///
 /// let header = Header { kernel: "Linux 6.18.1".to_owned(), ..Header::default() };
-/// assert_eq!((header.format, header.clock), (Header::FORMAT, TimeUnit::Nanoseconds));
+/// assert_eq!((header.format, header.clock), (Header::FORMAT, Clock::Nanoseconds));
 ///
 /// // It is plain data: a recording begins with it as a line of JSON.
 /// let line = serde_json::to_string(&header).unwrap();
@@ -23,7 +23,7 @@ pub struct Header {
     /// The kernel's name and release (uname(2)): `Linux 6.18.1`; empty if there is none behind it.
     pub kernel: String,
     /// What the times of its events count.
-    pub clock: TimeUnit,
+    pub clock: Clock,
     /// When the clock read zero, in nanoseconds since the Epoch (time(7)); `None` if that means
     /// nothing.
     pub epoch: Option<u64>,
@@ -47,7 +47,7 @@ impl Default for Header {
         Self {
             format: Self::FORMAT,
             kernel: String::new(),
-            clock: TimeUnit::default(),
+            clock: Clock::default(),
             epoch: None,
             options: Settings::default(),
             witnesses: Vec::new(),
@@ -55,17 +55,6 @@ impl Default for Header {
             facts: Facts::default(),
         }
     }
-}
-
-/// What the times of events count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum TimeUnit {
-    /// Nanoseconds of `CLOCK_MONOTONIC` (clock_gettime(2)) since the start.
-    #[default]
-    Nanoseconds,
-    /// Steps of a lesson or case, 1,000,000,000 each; what happens within one is in order, and no
-    /// more than that.
-    Steps,
 }
 
 /// Somebody whom events come from.

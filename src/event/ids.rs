@@ -62,6 +62,22 @@ impl fmt::Display for Nanos {
     }
 }
 
+/// What the time of an event counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Clock {
+    /// Nanoseconds, as [`Nanos`] says.
+    #[default]
+    Nanoseconds,
+    /// Steps of a case, each of which lasts [`Clock::STEP`]: the first begins one step after the
+    /// start, and what is done between two steps comes in the second half of the one before.
+    Steps,
+}
+
+impl Clock {
+    /// How long a step lasts on a clock that counts steps.
+    pub const STEP: Nanos = Nanos(1_000_000_000);
+}
+
 /// A file descriptor number of the observed process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fd(pub i32);
@@ -78,6 +94,14 @@ impl fmt::Display for Fd {
 /// mapped to an open file although numbers are reused and anonymous inodes share one inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileId(pub u32);
+
+impl FileId {
+    /// Of an epoll instance under that number, whose open file its source does not number: from
+    /// the end of the range.
+    pub fn unnumbered(ep: Fd) -> Self {
+        Self(u32::MAX - ep.0.unsigned_abs())
+    }
+}
 
 impl fmt::Display for FileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EdgeLog, Fd, FileId, LaneId, Mask, Nanos, Seq, Settings, Syscall, SyscallRecord, Told,
+    EdgeLog, Fd, FileId, FileRead, LaneId, ListRead, Mask, Nanos, Seq, Settings, Syscall,
+    SyscallRecord, ThreadSeen,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -195,12 +196,30 @@ pub enum Kind {
     },
     /// A thread left the gate.
     Unpark(Pass),
-    /// The whole interest list as fdinfo has it.
-    Resync {
-        /// The epoll instance.
-        ep: Fd,
-        /// Its registrations, in no particular order.
-        entries: Box<[FdinfoEntry]>,
+    /// A list of a poller was read. Of an instance whose lists are deduced it is compared with what
+    /// was deduced, and is right where they differ; else it is what is known.
+    ListRead(ListRead),
+    /// All open files as they are, before the lists of the same look: what was deduced of files
+    /// gives way to it, and a poller whose file is not among them is no more.
+    Files(Box<[FileRead]>),
+    /// An epoll instance exists; its lists follow.
+    Poller {
+        /// Its open file.
+        file: FileId,
+        /// Its number; the last one that it had, if that is closed.
+        fd: Fd,
+        /// What it is called.
+        name: Box<str>,
+    },
+    /// The threads as they are, the main one first, after the lists of the same look.
+    Threads(Box<[ThreadSeen]>),
+    /// How often the model of a case was compared with its kernel since the start: results, who
+    /// returned and who sleeps, interest lists. It ends a look.
+    Compared {
+        /// Comparisons that agreed.
+        agreed: u64,
+        /// Comparisons that did not.
+        diverged: u64,
     },
     /// The server's settings, at the start and after each change.
     Settings(Settings),
@@ -258,8 +277,6 @@ pub enum Kind {
         /// What one of them took.
         each: Nanos,
     },
-    /// Everything at this time: what was deduced before gives way to it.
-    Told(Box<Told>),
     /// These threads were found asleep in `epoll_wait` (`/proc/self/task/TID/syscall` and `status`,
     /// proc(5)), and no others.
     Asleep {
@@ -270,6 +287,20 @@ pub enum Kind {
     },
     /// Nothing happened up to this time.
     Quiet,
+}
+
+impl Kind {
+    /// Whether it is part of a look: something that is read of a source whose files are read.
+    pub fn is_look(&self) -> bool {
+        matches!(
+            self,
+            Self::Files(_)
+                | Self::Poller { .. }
+                | Self::ListRead(_)
+                | Self::Threads(_)
+                | Self::Compared { .. }
+        )
+    }
 }
 
 impl Event {

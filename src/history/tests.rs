@@ -8,14 +8,20 @@ use crate::event::{Mask, Reason};
 use crate::model::TrackId;
 use crate::model::teller::Teller;
 
+fn look(history: &mut History, t: u64, kinds: Vec<Kind>) {
+    for kind in kinds {
+        history.push(Nanos(t), LaneId(1), kind);
+    }
+}
+
 /// Two instances that watch the same pipe; only the second lists it.
 fn fed() -> History {
-    let mut history = History::default();
+    let mut history = History::new(Limits::default(), World::of_steps());
     let mut teller = Teller::new();
     teller.epoll(3, "a").epoll(4, "b").pipe("p", 5).watch(3, 5, Mask::IN).watch(4, 5, Mask::IN);
-    history.push(Nanos(1), LaneId(1), teller.tell());
+    look(&mut history, 1, teller.tell());
     teller.unread(5, 1).ready(4, &[(5, Reason::Arrived(None))]);
-    history.push(Nanos(2), LaneId(1), teller.tell());
+    look(&mut history, 2, teller.tell());
     history
 }
 
@@ -25,26 +31,22 @@ fn file(ep: i32) -> FileId {
 
 #[test]
 fn each_instance_has_its_own_tracks() {
-    let mut history = fed();
-    let header = Header::default();
-    let marks = |history: &History| {
-        let scene = history.scene(&header);
+    let (history, header) = (fed(), Header::default());
+    let marks = |ep: i32| {
+        let scene = history.scene(&header, Some(file(ep)));
         let track = scene.timeline.track(TrackId::Watch(Teller::key(5))).expect("a track");
         track.window(Nanos(0), Nanos(9)).count()
     };
-    let first = marks(&history);
-    assert!(history.turn_to(file(4)));
-    assert!(marks(&history) > first, "there it was listed");
-    assert!(!history.turn_to(file(9)));
+    assert!(marks(4) > marks(3), "there it was listed");
+    assert_eq!(history.world().through(Some(file(9))).id, Some(file(3)), "there is none");
 }
 
 #[test]
 fn the_history_leads_to_the_same_world() {
-    let mut history = fed();
-    history.turn_to(file(4));
-    let mut again = history.journal().at(history.world().seq);
-    assert!(again.turn_to(file(4)));
-    assert_eq!(again.instance, history.world().instance);
+    let history = fed();
+    let again = history.journal().at(history.world().seq);
+    assert_eq!(again.clock, history.world().clock);
+    assert_eq!(again.pollers, history.world().pollers);
     assert_eq!(again.files, history.world().files);
 }
 
@@ -62,10 +64,9 @@ fn an_instance_that_comes_later_has_the_threads_from_the_beginning() {
     let mut history = fed();
     let mut teller = Teller::new();
     teller.epoll(3, "a").epoll(7, "c");
-    history.push(Nanos(3), LaneId(1), teller.tell());
-    history.turn_to(file(7));
+    look(&mut history, 3, teller.tell());
     let header = Header::default();
-    let scene = history.scene(&header);
+    let scene = history.scene(&header, Some(file(7)));
     let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
     assert_eq!(main.begins(), Nanos(1));
 }

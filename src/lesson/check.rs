@@ -164,8 +164,8 @@ fn agreed_in(report: &Report) -> u64 {
         .events
         .iter()
         .rev()
-        .find_map(|event| match &event.kind {
-            Kind::Told(told) => Some(told.agreed),
+        .find_map(|event| match event.kind {
+            Kind::Compared { agreed, .. } => Some(agreed),
             _ => None,
         })
         .unwrap_or(0)

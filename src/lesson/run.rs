@@ -10,13 +10,13 @@ mod bytes;
 mod compare;
 mod counters;
 mod files;
+mod look;
 mod many;
 mod ready;
 mod report;
 mod sleep;
 mod step;
 mod time;
-mod told;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,8 +272,8 @@ impl Runner {
         self.diverged += doing.found.mismatches.len() as u64;
         report.mismatches = doing.found.mismatches;
         report.mismatches.extend(by_file.mismatches);
-        let told = Box::new(self.picture());
-        report.events.push(Happening { t: now, lane: LaneId::TOOL, kind: Kind::Told(told) });
+        let look = self.picture().into_iter();
+        report.events.extend(look.map(|kind| Happening { t: now, lane: LaneId::TOOL, kind }));
         Ok(report)
     }
 

@@ -2,13 +2,14 @@
 
 use crate::event::{
     ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos,
-    Output, Pass, Peer, Ret, Syscall, SyscallRecord, WatchKey,
+    Output, Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
+use super::poller::EpollInstance;
 use super::ready::Reason;
 use super::world::World;
 use crate::sim::Eventfd;
@@ -17,17 +18,18 @@ use crate::sim::rules::{self, After};
 impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
-        self.delta.clear();
+        // What one look brings is one change, from its first event, the files, to its last.
+        let goes_on = event.kind.is_look() && !matches!(event.kind, Kind::Files(_));
+        for instance in self.pollers.epolls_mut().filter(|it| !goes_on || it.is_deduced()) {
+            instance.delta.clear();
+        }
+        self.new_findings = 0;
         self.seq = event.seq;
         self.t = event.t;
         self.counters.events += 1;
-        if self.is_told() || matches!(event.kind, Kind::Told(_)) {
-            self.fold_told(event);
-            return;
-        }
         self.fold(event);
         let mut findings = std::mem::take(&mut self.findings);
-        self.delta.findings = findings.observe(event, self);
+        self.new_findings = findings.observe(event, self);
         self.findings = findings;
     }
 
@@ -35,16 +37,28 @@ impl World {
         let lane = event.lane;
         match &event.kind {
             Kind::Open { fd, file, what, name } => {
-                self.open(OpenFile::new(*file, *fd, *what, name.clone(), event.t));
+                if self.labelled {
+                    self.labels.set(*fd, event.seq, name);
+                }
+                if self.deduces_files() {
+                    self.open(OpenFile::new(*file, *fd, *what, name.clone(), event.t));
+                }
             }
             Kind::Enter(call) => self.entered(lane, *call),
             Kind::Return(record) => self.returned(lane, record),
-            Kind::Wakeup(wakeup) => self.woken(wakeup),
-            Kind::Arrive { fd, queues } => self.queues_read(*fd, queues),
+            Kind::Wakeup(wakeup) => {
+                if self.deduces_files() {
+                    self.woken(wakeup);
+                }
+            }
+            Kind::Arrive { fd, queues } => {
+                if self.deduces_files() {
+                    self.queues_read(*fd, queues);
+                }
+            }
             Kind::EdgeLog(state) => self.edge_log_changed(*state),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
-            Kind::Resync { entries, .. } => self.resynced(entries),
             Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
@@ -54,16 +68,17 @@ impl World {
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
                 self.counters.lost_at = event.t;
                 self.lost_sync(Loss::Gap);
-                self.instance.check.wants_resync = true;
+                self.pollers.deduced_mut().for_each(|it| it.check.wants_resync = true);
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
-            Kind::Stale { .. }
-            | Kind::Command { .. }
-            | Kind::Note(_)
-            | Kind::Measured { .. }
-            | Kind::Quiet
-            | Kind::Told(_) => {}
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
+            Kind::Measured { .. } => self.made(lane),
+            Kind::ListRead(read) => self.list_read(read),
+            Kind::Files(files) => self.files_read(files),
+            Kind::Poller { file, fd, name } => self.poller_found(*file, *fd, name),
+            Kind::Threads(threads) => self.threads_read(threads),
+            Kind::Compared { agreed, diverged } => self.compared(*agreed, *diverged),
         }
     }
 
@@ -119,12 +134,13 @@ impl World {
             return;
         }
         let copied = file.copied;
-        let mut keys = vec![WatchKey { fd, file: id }];
-        if copied {
-            keys.extend(self.instance.interest.of_file(id).map(|entry| entry.key));
-        }
-        for key in keys {
-            self.unregister(key);
+        let seq = self.seq;
+        for instance in self.pollers.epolls_mut() {
+            let mut keys = vec![WatchKey { fd, file: id }];
+            if copied {
+                keys.extend(instance.interest.of_file(id).map(|entry| entry.key));
+            }
+            keys.into_iter().for_each(|key| instance.unregister(key, seq));
         }
         self.remove_file(id);
     }
@@ -146,40 +162,59 @@ impl World {
 
     // --- calls
 
+    /// A new instance watches nothing; its ready list is known if wake-ups are recorded.
+    fn epoll_created(&mut self, ep: Fd) {
+        let (sync, loss) = match self.edge_log {
+            EdgeLog::Off => (Sync::Unknown, Loss::Unrecorded),
+            EdgeLog::NoQueue => (Sync::Unknown, Loss::NoQueue),
+            EdgeLog::Drained | EdgeLog::Skipped => (Sync::Following, Loss::Start),
+        };
+        let id = self.create_epoll(ep);
+        let check = &mut self.pollers.at_mut(id).check;
+        (check.sync, check.loss) = (sync, loss);
+    }
+
     fn returned(&mut self, lane: LaneId, record: &SyscallRecord) {
-        let t = self.t;
-        if let Some(lane) = self.lane_mut(lane) {
-            lane.calls += 1;
-            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
-            // A held thread carries out commands at the gate, and stays there.
-            if !matches!(lane.state, LaneState::Held(_)) {
-                lane.state = LaneState::Running;
-                lane.since = t;
-            }
-        }
+        self.made(lane);
         self.served(record);
+        if self.deduces_files() {
+            self.changed_files(record);
+        }
         match (record.call, &record.output) {
-            (Syscall::EpollCreate, _) => {
-                self.instance.fd = record.ret.fd();
-                self.instance.check.sync = match self.edge_log {
-                    EdgeLog::Off => Sync::Unknown,
-                    _ => Sync::Following,
-                };
-            }
-            (Syscall::EpollCtl { op, fd, mask, file, .. }, output)
+            (Syscall::EpollCtl { ep, op, fd, mask, file }, output)
                 if record.ret.value().is_some() =>
             {
                 let polled = if let Output::Polled(polled) = output { Some(*polled) } else { None };
-                self.controlled(op, WatchKey { fd, file }, mask, polled, record.started);
-                self.doubt_order_since(record.started);
+                let Some(ep) = self.epoll_of_call(ep) else { return };
+                if self.pollers.at(ep).is_deduced() {
+                    self.controlled(ep, op, (WatchKey { fd, file }, mask), polled, record.started);
+                    self.doubt_order_since(ep, record.started);
+                }
             }
             // Before it says EINTR it looks at the list once more (`ep_poll`).
-            (Syscall::EpollWait { .. }, Output::Events { .. })
+            (Syscall::EpollWait { ep, .. }, Output::Events { events, .. })
                 if record.ret.value().is_some() || record.ret.is(Errno::EINTR) =>
             {
-                self.harvested(lane, record);
+                let Some(ep) = self.epoll_of_call(ep) else { return };
+                if self.pollers.at(ep).is_deduced() {
+                    self.harvested(ep, lane, record);
+                } else {
+                    self.reported(ep, lane, events);
+                }
             }
-            (Syscall::EpollWait { .. }, _) => self.instance.wq.remove(lane),
+            (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
+            _ => {}
+        }
+    }
+
+    /// What a call made of the open files.
+    fn changed_files(&mut self, record: &SyscallRecord) {
+        match (record.call, &record.output) {
+            (Syscall::EpollCreate, _) => {
+                if let Some(ep) = record.ret.fd() {
+                    self.epoll_created(ep);
+                }
+            }
             (Syscall::Accept { fd }, Output::Accepted { file, peer }) => {
                 if let Some(new) = record.ret.fd() {
                     self.accepted(fd, new, *file, peer);
@@ -205,6 +240,21 @@ impl World {
         }
     }
 
+    /// A thread made a call.
+    fn made(&mut self, lane: LaneId) {
+        let t = self.t;
+        if let Some(lane) = self.lane_mut(lane) {
+            lane.calls += 1;
+            lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
+            // A held thread carries out commands at the gate, and stays there.
+            if !matches!(lane.state, LaneState::Held(_)) {
+                lane.state = LaneState::Running;
+                lane.since = t;
+            }
+        }
+    }
+
+    /// When the server last did something with a file, and whether it has taken all.
     fn served(&mut self, record: &SyscallRecord) {
         let (Syscall::Accept { fd }
         | Syscall::Read { fd, .. }
@@ -213,37 +263,44 @@ impl World {
         else {
             return;
         };
-        let at = (self.seq, self.t);
+        let (at, deduced) = ((self.seq, self.t), self.deduces_files());
         if let Some(file) = self.file_at_mut(fd) {
             file.served = Some(at);
+            let reads = matches!(record.call, Syscall::Read { .. } | Syscall::Accept { .. });
+            if reads && record.ret.count().is_some_and(|n| n > 0) {
+                file.read = Some(at.1);
+            }
+            // Where it is deduced, what came while the call ran is weighed by `read`.
+            file.drained |= !deduced && reads && record.ret.is(Errno::EAGAIN);
         }
     }
 
     /// `epoll_ctl` on a registration; `polled` is what its file answered right after.
     fn controlled(
         &mut self,
+        ep: FileId,
         op: CtlOp,
-        key: WatchKey,
-        mask: Mask,
+        (key, mask): (WatchKey, Mask),
         polled: Option<Mask>,
         started: Nanos,
     ) {
         let at = (self.seq, self.t);
         let stored = rules::stored(mask);
         let mut ahead = None;
-        self.instance.interest_changed = at.0;
+        let EpollInstance { interest, interest_changed, check, .. } = self.pollers.at_mut(ep);
+        *interest_changed = at.0;
         match op {
             CtlOp::Invalid(_) => return,
             CtlOp::Del => {
-                self.unregister(key);
+                self.pollers.at_mut(ep).unregister(key, at.0);
                 return;
             }
             CtlOp::Add => {
-                self.instance.interest.insert(InterestEntry::new(key, mask, at));
-                ahead = self.instance.check.take_ahead(key, started);
+                interest.insert(InterestEntry::new(key, mask, at));
+                ahead = check.take_ahead(key, started);
             }
             CtlOp::Mod => {
-                if let Some(entry) = self.instance.interest.get_mut(key) {
+                if let Some(entry) = interest.get_mut(key) {
                     let disarmed = !rules::armed(entry.mask);
                     entry.mask = stored;
                     entry.changed = at;
@@ -251,16 +308,16 @@ impl World {
                     let report = entry.delivered.filter(|_| entry.harvested_since(started));
                     let done = entry.harvested.unwrap_or_default();
                     ahead = report.filter(|_| disarmed).map(|at| Ahead { key, at, done });
-                    self.instance.check.overlapped_mod |= report.is_some() && !disarmed;
+                    check.overlapped_mod |= report.is_some() && !disarmed;
                 }
             }
         }
+        check.listed_by_call(key, started);
         if let (Some(polled), Some(file)) = (polled, self.files.get_mut(&key.file)) {
             file.learn_poll(polled, at.0);
         }
-        self.instance.check.listed_by_call(key, started);
         if let Some(report) = ahead {
-            self.listed_and_reported(key, report);
+            self.listed_and_reported(ep, key, report);
             return;
         }
         // Both poll the file (ep_insert, ep_modify): ready and not yet listed means listed now.
@@ -268,42 +325,31 @@ impl World {
         if self.files.get(&key.file).is_some_and(|file| file.poll().surely(stored)) {
             let why = if op == CtlOp::Add { Reason::AtAdd } else { Reason::AtMod };
             // Another thread may have taken it off again meanwhile.
-            let taken = self.instance.interest.get(key).is_some_and(|e| e.harvested_since(started));
-            self.list(key, why, taken);
-            self.wake_one(self.seq);
+            let entry = self.pollers.at(ep).interest.get(key);
+            let taken = entry.is_some_and(|entry| entry.harvested_since(started));
+            self.list(ep, key, why, taken);
+            self.wake_one(ep, self.seq);
         }
     }
 
     /// ADD or MOD listed it, and another thread has reported it already.
-    fn listed_and_reported(&mut self, key: WatchKey, report: Ahead) {
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+    fn listed_and_reported(&mut self, ep: FileId, key: WatchKey, report: Ahead) {
+        let Some(entry) = self.pollers.at_mut(ep).interest.get_mut(key) else { return };
         entry.delivered = Some(report.at);
         entry.deliveries = entry.deliveries.max(1);
         entry.harvested = Some(report.done);
         match rules::reported(entry.mask) {
             After::Disarmed(left) => entry.mask = left,
-            After::Back => self.list(key, Reason::PutBack, true),
+            After::Back => self.list(ep, key, Reason::PutBack, true),
             After::Gone => {}
-        }
-    }
-
-    fn unregister(&mut self, key: WatchKey) {
-        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
-            self.unlist(key);
-        }
-        if self.instance.interest.remove(key).is_some() {
-            self.instance.interest_changed = self.seq;
         }
     }
 
     /// A `read` or a failed `accept4`.
     fn read(&mut self, fd: Fd, record: &SyscallRecord) {
-        let (seq, t) = (self.seq, self.t);
+        let seq = self.seq;
         let Some(file) = self.file_at_mut(fd) else { return };
         file.readable = false;
-        if record.ret.count().is_some_and(|n| n > 0) {
-            file.read = Some(t);
-        }
         // A wake-up that was noticed while the call ran may be older or younger than its result.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {
@@ -362,6 +408,18 @@ impl World {
             file.settled = false;
         }
         // inet_shutdown wakes the file's own watchers, without a key and without a signal.
-        self.callback(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
+        self.call_back(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
+    }
+}
+
+impl EpollInstance {
+    /// The registration is no more.
+    fn unregister(&mut self, key: WatchKey, at: Seq) {
+        if self.interest.get(key).is_some_and(|entry| entry.listed) {
+            self.unlist(key);
+        }
+        if self.interest.remove(key).is_some() {
+            self.interest_changed = at;
+        }
     }
 }

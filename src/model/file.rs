@@ -72,8 +72,10 @@ pub struct OpenFile {
     pub read: Option<Nanos>,
     /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
     pub drained: bool,
-    /// What polling it answers, if the source tells.
-    pub told: Option<Mask>,
+    /// What polling it answers, if that is read.
+    pub polled: Option<Mask>,
+    /// The last reading by which something had arrived.
+    pub(super) grown: Seq,
     /// AF_UNIX: when the peer was last known not to have read all that was sent, and how much was
     /// left then, unless more was sent since.
     pub(super) owed_by_peer: Option<(Nanos, Option<u32>)>,
@@ -105,7 +107,8 @@ impl OpenFile {
             served: None,
             read: None,
             drained: false,
-            told: None,
+            polled: None,
+            grown: Seq(0),
             owed_by_peer: None,
             counted: Nanos(0),
         }
@@ -124,7 +127,7 @@ impl OpenFile {
     /// What polling it would answer (the files' poll methods, by the last column of what each
     /// file's manual page says: tcp(7), unix(7), pipe(7), eventfd(2)).
     pub fn poll(&self) -> Poll {
-        if let Some(set) = self.told {
+        if let Some(set) = self.polled {
             return Poll { set, unknown: Mask::EMPTY };
         }
         if self.what == FileKind::Eventfd {

@@ -4,14 +4,15 @@
 use std::collections::VecDeque;
 
 use crate::event::{
-    Delivery, EdgeLog, Errno, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall, SyscallRecord,
-    WatchKey,
+    Delivery, EdgeLog, Errno, FileId, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall,
+    SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{Debt, InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
+use super::poller::{EpollInstance, EpollView};
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
 use crate::sim::rules::{self, After};
@@ -27,8 +28,9 @@ pub struct Prediction {
 
 /// A harvest being compared with the modelled list.
 struct Comparison<'a> {
-    /// Whose.
+    /// Whose, on which epoll instance.
     lane: LaneId,
+    ep: FileId,
     events: &'a [Delivery],
     /// The event that set the harvest off, and the one at which the call was entered.
     from: Seq,
@@ -51,13 +53,7 @@ struct Comparison<'a> {
     later: Vec<ReadyEntry>,
 }
 
-impl World {
-    /// Whether polling the file would, or might, make that registration be reported.
-    pub fn may_report(&self, key: WatchKey) -> bool {
-        let Some(entry) = self.instance.interest.get(key) else { return false };
-        self.files.get(&key.file).is_none_or(|file| file.poll().perhaps(entry.mask))
-    }
-
+impl EpollView<'_> {
     /// What `epoll_wait` with that `maxevents` would return now: each listed file is polled in
     /// turn, from the head, until the events are out.
     pub fn predict(&self, max: u32) -> Prediction {
@@ -69,7 +65,7 @@ impl World {
                 break;
             }
             let Some(entry) = self.instance.interest.get(ready.key) else { continue };
-            let Some(file) = self.files.get(&ready.key.file) else { continue };
+            let Some(file) = self.world.files.get(&ready.key.file) else { continue };
             let poll = file.poll();
             prediction.certain &= !poll.unknown.any(entry.mask) && !ready.unsure;
             if poll.perhaps(entry.mask) {
@@ -78,11 +74,13 @@ impl World {
         }
         prediction
     }
+}
 
+impl World {
     /// `epoll_wait` returned events, or none: compares them with the list, then corrects the list by
     /// them.
-    pub(super) fn harvested(&mut self, id: LaneId, record: &SyscallRecord) {
-        self.instance.wq.remove(id);
+    pub(super) fn harvested(&mut self, ep: FileId, id: LaneId, record: &SyscallRecord) {
+        self.pollers.at_mut(ep).wq.remove(id);
         let (Syscall::EpollWait { max, timeout_ms, .. }, Output::Events { events, log, done }) =
             (record.call, &record.output)
         else {
@@ -101,9 +99,10 @@ impl World {
         if timed_out && self.is_harvesting(id) {
             return;
         }
-        let known = self.instance.check.sync == Sync::Following;
+        let known = self.pollers.at(ep).check.sync == Sync::Following;
         let mut c = Comparison {
             lane: id,
+            ep,
             events,
             from,
             entered,
@@ -121,8 +120,8 @@ impl World {
         self.recover(&c);
         self.put_back(&mut c);
         self.settle_check(&c, *log);
-        if !self.instance.ready.is_empty() {
-            self.wake_one(from);
+        if !self.pollers.at(ep).ready.is_empty() {
+            self.wake_one(ep, from);
         }
     }
 
@@ -141,10 +140,11 @@ impl World {
 
     /// A harvest that began after the list was lost and reached its end tells it all.
     fn recover(&mut self, c: &Comparison<'_>) {
-        let check = &self.instance.check;
+        let ep = c.ep;
+        let check = &self.pollers.at(ep).check;
         let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
         if check.sync == Sync::Lost && recorded && !c.full && c.from > check.lost.0 {
-            self.found_sync(c.from);
+            self.found_sync(ep, c.from);
         }
     }
 
@@ -152,7 +152,8 @@ impl World {
     /// either reports it or drops it, until `maxevents` are found. What it did not reach stays in
     /// place.
     fn walk(&mut self, c: &mut Comparison<'_>) {
-        let list: Vec<_> = std::mem::take(&mut self.instance.ready.entries).into();
+        let ep = c.ep;
+        let list: Vec<_> = std::mem::take(&mut self.pollers.at_mut(ep).ready.entries).into();
         // Where each event stood. The last one is where a full harvest ended.
         let place = |event: &Delivery| {
             let key = InterestList::key_of(event);
@@ -167,15 +168,18 @@ impl World {
         let end = if c.full { end } else { list.len() };
         for (at, entry) in list.iter().enumerate() {
             // The kernel passes over nothing that is ready: that stood behind the end.
-            let ready = || self.is_ready(entry.key) || (entry.unsure && self.may_report(entry.key));
+            let ready = || {
+                self.is_ready(ep, entry.key)
+                    || (entry.unsure && self.through(Some(ep)).may_report(entry.key))
+            };
             if at >= end || (c.full && !places.contains(&Some(at)) && ready()) {
                 c.rest.push(ReadyEntry { unsure: entry.unsure || at < end, ..*entry });
                 continue;
             }
-            if let Some(listed) = self.instance.interest.get_mut(entry.key) {
+            if let Some(listed) = self.pollers.at_mut(ep).interest.get_mut(entry.key) {
                 listed.listed = false;
             }
-            self.delta.removed.push(entry.key);
+            self.pollers.at_mut(ep).delta.removed.push(entry.key);
             if places.contains(&Some(at)) {
                 c.taken.push(*entry);
             } else {
@@ -184,12 +188,12 @@ impl World {
         }
         let early = c.events.iter().zip(&places).filter(|(_, place)| place.is_none());
         let early = early.map(|(event, _)| InterestList::key_of(event));
-        c.early.extend(early.filter(|key| self.instance.interest.get(*key).is_some()));
+        c.early.extend(early.filter(|key| self.pollers.at(ep).interest.get(*key).is_some()));
         let stood: Vec<_> = places.iter().flatten().collect();
         for pair in stood.windows(2) {
             let [first, second] = pair else { continue };
             let (one, other) = (&list[**first], &list[**second]);
-            let settled = |entry: &ReadyEntry| self.is_settled(entry, c.from);
+            let settled = |entry: &ReadyEntry| self.is_settled(ep, entry, c.from);
             let placed = settled(one) && settled(other);
             if first > second && placed && stood_behind(one, other) {
                 c.differences.push(Difference::Order(one.key));
@@ -199,23 +203,24 @@ impl World {
 
     /// Whether an entry had its place when the harvest began, and kept it: what was woken since may
     /// have been dropped first, and listed again.
-    fn is_settled(&self, entry: &ReadyEntry, from: Seq) -> bool {
-        let woken = self.instance.interest.get(entry.key).and_then(|watch| watch.woken);
+    fn is_settled(&self, ep: FileId, entry: &ReadyEntry, from: Seq) -> bool {
+        let woken = self.pollers.at(ep).interest.get(entry.key).and_then(|watch| watch.woken);
         !entry.unsure && entry.seq <= from && woken.is_none_or(|(seq, _)| seq <= from)
     }
 
     /// Whether polling the file is known to find that registration ready.
-    fn is_ready(&self, key: WatchKey) -> bool {
-        let Some(entry) = self.instance.interest.get(key) else { return false };
+    fn is_ready(&self, ep: FileId, key: WatchKey) -> bool {
+        let Some(entry) = self.pollers.at(ep).interest.get(key) else { return false };
         self.files.get(&key.file).is_some_and(|file| file.poll().surely(entry.mask))
     }
 
     /// A listed entry that was not reported although there was room: the kernel polled it and
     /// found nothing, or it was woken after the harvest.
     fn passed_over(&mut self, entry: ReadyEntry, c: &mut Comparison<'_>) {
+        let ep = c.ep;
         let handled = self.being_handled(entry.key).is_some();
         let others = self.others_wait(c.lane);
-        let Some(watch) = self.instance.interest.get(entry.key) else { return };
+        let Some(watch) = self.pollers.at(ep).interest.get(entry.key) else { return };
         let woken_late = watch.woken.is_some_and(|(seq, _)| seq > c.from);
         let mask = watch.mask;
         let Some(file) = self.files.get_mut(&entry.key.file) else { return };
@@ -236,14 +241,15 @@ impl World {
 
     /// Compares the reported bits with what was known, and takes over what they say.
     fn learn_bits(&mut self, c: &mut Comparison<'_>) {
+        let ep = c.ep;
         let (seq, t) = (self.seq, self.t);
         for event in c.events {
             let key = InterestList::key_of(event);
             // Its own thread has it in hand by now.
             let handled = self.lanes.len() > 1 && self.handlers(key) > 1;
-            let Some(entry) = self.instance.interest.get_mut(key) else {
+            let Some(entry) = self.pollers.at_mut(ep).interest.get_mut(key) else {
                 let at = (seq, t, event.mask);
-                self.instance.check.came_ahead(Ahead { key, at, done: c.done });
+                self.pollers.at_mut(ep).check.came_ahead(Ahead { key, at, done: c.done });
                 continue;
             };
             let mask = entry.mask;
@@ -266,11 +272,11 @@ impl World {
         }
         // Nothing is missing on a list that is not known, and what another thread took off it at
         // the same time needs no wake-up.
-        let known = self.instance.check.sync == Sync::Following;
-        let alone = !self.is_overlapped(c.lane, c.from);
-        c.early.retain(|key| known && self.is_signalled(*key));
+        let known = self.pollers.at(ep).check.sync == Sync::Following;
+        let alone = !self.is_overlapped(ep, c.lane, c.from);
+        c.early.retain(|key| known && self.is_signalled(ep, *key));
         for key in &c.early {
-            if let Some(entry) = self.instance.interest.get_mut(*key) {
+            if let Some(entry) = self.pollers.at_mut(ep).interest.get_mut(*key) {
                 entry.debt = if alone { Debt::Owed } else { Debt::Perhaps };
             }
         }
@@ -289,14 +295,15 @@ impl World {
     /// after it. An edge-triggered one is gone, unless a second wake-up around the harvest may have
     /// listed it again.
     fn put_back(&mut self, c: &mut Comparison<'_>) {
-        if self.instance.check.sync != Sync::Following {
+        let ep = c.ep;
+        if self.pollers.at(ep).check.sync != Sync::Following {
             return;
         }
         // Which of two harvests at the same time put its entries back first is not known.
-        let both = self.is_overlapped(c.lane, c.from);
+        let both = self.is_overlapped(ep, c.lane, c.from);
         let (seq, since) = (self.seq, self.t);
         let again = self.listed_by_more_room(c);
-        let (instance, added) = (&mut self.instance, &mut self.delta.added);
+        let instance = self.pollers.at_mut(ep);
         let (interest, changed) = (&mut instance.interest, &mut instance.interest_changed);
         let reported = c.events.iter().filter_map(|event| {
             let key = InterestList::key_of(event);
@@ -328,7 +335,7 @@ impl World {
         for ready in reported.into_iter().chain(later) {
             if let Some(entry) = interest.get_mut(ready.key).filter(|entry| !entry.listed) {
                 entry.listed = true;
-                added.push(ready);
+                instance.delta.added.push(ready);
                 list.push_back(ready);
             }
         }
@@ -352,20 +359,21 @@ impl World {
     }
 
     /// Whether another thread was going through the list at the same time.
-    fn is_overlapped(&self, id: LaneId, from: Seq) -> bool {
+    fn is_overlapped(&self, ep: FileId, id: LaneId, from: Seq) -> bool {
         let inside = |lane: &Lane| {
             let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
             lane.id != id && waits && lane.looked
         };
-        let harvests = &self.instance.check.harvests;
+        let harvests = &self.pollers.at(ep).check.harvests;
         self.lanes.iter().any(inside) || harvests.iter().any(|(lane, at)| *lane != id && *at > from)
     }
 
     fn settle_check(&mut self, c: &Comparison<'_>, log: EdgeLog) {
+        let ep = c.ep;
         let (seq, t, id) = (self.seq, self.t, c.lane);
         // Another thread's harvest may have come before this one, and be told only later.
-        let overlapped = self.is_overlapped(id, c.from);
-        let check = &mut self.instance.check;
+        let overlapped = self.is_overlapped(ep, id, c.from);
+        let EpollInstance { check, delta, .. } = self.pollers.at_mut(ep);
         check.harvested_by(id, seq);
         if c.judged {
             check.owed.extend(c.early.iter().map(|key| Owed { key: *key, seq, t, lane: id }));
@@ -377,7 +385,7 @@ impl World {
             let what = Difference::NotListed(owed.key);
             let divergence = Divergence { seq: owed.seq, t: owed.t, lane: owed.lane, what };
             check.differ(divergence);
-            self.delta.divergences.push(divergence);
+            delta.divergences.push(divergence);
         }
         if !c.judged || overlapped || !c.early.is_empty() {
             check.unjudged += 1;
@@ -389,14 +397,14 @@ impl World {
         for what in &c.differences {
             let divergence = Divergence { seq, t, lane: id, what: *what };
             check.differ(divergence);
-            self.delta.divergences.push(divergence);
+            delta.divergences.push(divergence);
         }
     }
 
     /// Whether each wake-up that can list that registration is told: room to write often is not,
     /// nor is a second one after a reset (`tcp_reset`).
-    fn is_signalled(&self, key: WatchKey) -> bool {
-        let Some(entry) = self.instance.interest.get(key) else { return false };
+    fn is_signalled(&self, ep: FileId, key: WatchKey) -> bool {
+        let Some(entry) = self.pollers.at(ep).interest.get(key) else { return false };
         let over = |file: &OpenFile| file.state.any(Mask::HUP | Mask::ERR);
         !entry.mask.has(Mask::OUT) && !self.files.get(&key.file).is_some_and(over)
     }

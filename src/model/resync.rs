@@ -2,28 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{FdinfoEntry, FileKind, LaneId, Mask, Nanos, Peer, WatchKey};
+use crate::event::{FileId, FileKind, LaneId, Mask, Nanos, Peer, WatchKey, WatchRead};
 
 use super::check::{Difference, Divergence};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
+use super::poller::{EpollInstance, Known};
 use super::world::World;
 
 /// A connection is watched by this time after its accept, unless its thread is held.
 const ACCEPT_TO_ADD: Nanos = Nanos(1_000_000_000);
 
 impl World {
-    /// The interest list as fdinfo has it: differences are noted, then the kernel is right.
-    pub(super) fn resynced(&mut self, entries: &[FdinfoEntry]) {
+    /// The interest list as it was read: differences are noted, then the kernel is right.
+    pub(super) fn interest_compared(&mut self, ep: FileId, entries: &[WatchRead], read: Known) {
         let at = (self.seq, self.t);
-        let check = &mut self.instance.check;
+        let check = &mut self.pollers.at_mut(ep).check;
         let following = !check.wants_resync && !std::mem::take(&mut check.overlapped_mod);
         let mut differing = Vec::new();
         let mut seen = BTreeSet::new();
         for line in entries {
-            let key = WatchKey { fd: line.fd, file: line.file };
+            let key = line.key;
             seen.insert(key);
-            match self.instance.interest.get_mut(key) {
+            match self.pollers.at_mut(ep).interest.get_mut(key) {
                 Some(entry) if entry.mask == line.mask => {}
                 Some(entry) => {
                     entry.mask = line.mask;
@@ -31,28 +32,23 @@ impl World {
                     differing.push(key);
                 }
                 None => {
-                    self.adopt(key, line.mask);
+                    self.adopt(ep, key, line.mask);
                     differing.push(key);
                 }
             }
         }
-        let gone: Vec<_> = self
-            .instance
-            .interest
-            .iter()
-            .map(|e| e.key)
-            .filter(|key| !seen.contains(key))
-            .collect();
+        let left = self.pollers.at(ep).interest.iter().map(|entry| entry.key);
+        let gone: Vec<_> = left.filter(|key| !seen.contains(key)).collect();
         for key in gone {
-            self.forget(key);
+            self.forget(ep, key);
             differing.push(key);
         }
         if !following {
             self.forget_unwatched(&seen);
         }
-        let check = &mut self.instance.check;
+        let EpollInstance { check, delta, known, .. } = self.pollers.at_mut(ep);
         check.wants_resync = false;
-        self.instance.interest_read = Some(at.0);
+        known.interest = read;
         if differing.is_empty() {
             check.interest_agreed += 1;
         } else if following {
@@ -60,7 +56,7 @@ impl World {
                 let what = Difference::Interest(key);
                 let divergence = Divergence { seq: at.0, t: at.1, lane: LaneId::TOOL, what };
                 check.differ(divergence);
-                self.delta.divergences.push(divergence);
+                delta.divergences.push(divergence);
             }
         }
     }
@@ -85,11 +81,11 @@ impl World {
     }
 
     /// A registration that was made while observations were lost.
-    fn adopt(&mut self, key: WatchKey, mask: Mask) {
+    fn adopt(&mut self, ep: FileId, key: WatchKey, mask: Mask) {
         let at = (self.seq, self.t);
         let mut entry = InterestEntry::new(key, mask, at);
         entry.mask = mask;
-        self.instance.interest.insert(entry);
+        self.pollers.at_mut(ep).interest.insert(entry);
         if self.files.contains_key(&key.file) {
             self.fds.insert(key.fd, key.file);
             return;
@@ -101,11 +97,11 @@ impl World {
     }
 
     /// A registration that went while observations were lost.
-    fn forget(&mut self, key: WatchKey) {
-        if self.instance.interest.get(key).is_some_and(|entry| entry.listed) {
-            self.unlist(key);
+    fn forget(&mut self, ep: FileId, key: WatchKey) {
+        if self.pollers.at(ep).interest.get(key).is_some_and(|entry| entry.listed) {
+            self.pollers.at_mut(ep).unlist(key);
         }
-        self.instance.interest.remove(key);
+        self.pollers.at_mut(ep).interest.remove(key);
         if self.fds.get(&key.fd) == Some(&key.file) {
             self.fds.remove(&key.fd);
         }

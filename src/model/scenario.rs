@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::event::{
     ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
-    How, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
-    Syscall, SyscallRecord, Wakeup, WatchKey,
+    How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq,
+    Settings, Syscall, SyscallRecord, Wakeup, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Timeline, TrackId, World};
@@ -57,7 +57,7 @@ impl Scenario {
             kind,
         };
         self.world.apply(&event);
-        self.timeline.apply(&event, &self.world);
+        self.timeline.apply(&event, self.world.through(None));
         self.last = Some(event);
         self
     }
@@ -229,7 +229,7 @@ impl Scenario {
             file: self.file(*fd),
         };
         let entries = entries.iter().map(entry).collect();
-        self.tool(Kind::Resync { ep: EP, entries })
+        self.tool(Kind::ListRead(ListRead::fdinfo(EP, entries)))
     }
 
     /// The numbers on the ready list, head first, in brackets those that are not certain; `None`
@@ -238,8 +238,8 @@ impl Scenario {
         let entry = |e: &super::ReadyEntry| {
             if e.unsure { format!("({})", e.key.fd) } else { e.key.fd.to_string() }
         };
-        let list: Vec<_> = self.world.instance.ready.iter().map(entry).collect();
-        self.world.knows_ready_list().then(|| list.join(" "))
+        let list: Vec<_> = self.world.through(None).instance.ready.iter().map(entry).collect();
+        self.world.through(None).knows_ready_list().then(|| list.join(" "))
     }
 
     /// `epoll_wait` returns these events.

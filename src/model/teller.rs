@@ -1,16 +1,27 @@
 //! Tellings for tests, changed bit by bit: `epoll`, `pipe`, then what is watched, ready and unread.
 
 use crate::event::{
-    Fd, FileId, FileKind, Kind, LaneId, ListSource, Mask, Reason, Told, ToldFile, ToldInstance,
-    ToldThread, ToldWatch, WatchKey,
+    Fd, FileId, FileKind, FileRead, Kind, LaneId, ListEntries, ListRead, Mask, Provenance, Reason,
+    ThreadSeen, WatchKey, WatchRead,
 };
+
+/// An epoll instance of a telling.
+#[derive(Clone, Debug)]
+struct Instance {
+    fd: Fd,
+    name: Box<str>,
+    interest: Vec<WatchRead>,
+    ready: Vec<(WatchKey, Reason)>,
+    overflow: Option<Box<[WatchKey]>>,
+    asleep: Box<[LaneId]>,
+}
 
 /// What the next telling says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Teller {
-    instances: Vec<ToldInstance>,
-    files: Vec<ToldFile>,
-    threads: Vec<ToldThread>,
+    instances: Vec<Instance>,
+    files: Vec<FileRead>,
+    threads: Vec<ThreadSeen>,
     agreed: u64,
 }
 
@@ -24,12 +35,12 @@ impl Teller {
 
     pub(crate) fn thread(&mut self, lane: u16, name: &str) -> &mut Self {
         let lane = LaneId(lane);
-        self.threads.push(ToldThread { lane, name: name.into(), tid: 100, asleep_in: None });
+        self.threads.push(ThreadSeen { lane, name: name.into(), tid: 100, asleep_in: None });
         self
     }
 
     pub(crate) fn file(&mut self, fd: i32, name: &str, what: FileKind) -> &mut Self {
-        self.files.push(ToldFile {
+        self.files.push(FileRead {
             id: FileId(100 + fd.unsigned_abs()),
             what,
             name: name.into(),
@@ -50,21 +61,18 @@ impl Teller {
 
     pub(crate) fn epoll(&mut self, fd: i32, name: &str) -> &mut Self {
         self.file(fd, name, FileKind::Epoll);
-        self.instances.push(ToldInstance {
+        self.instances.push(Instance {
             fd: Fd(fd),
-            file: FileId(100 + fd.unsigned_abs()),
             name: name.into(),
-            interest: Box::default(),
-            interest_read: true,
-            ready: Box::default(),
+            interest: Vec::new(),
+            ready: Vec::new(),
             overflow: None,
             asleep: Box::default(),
-            source: ListSource::Model,
         });
         self
     }
 
-    fn named(&mut self, fd: i32) -> &mut ToldFile {
+    fn named(&mut self, fd: i32) -> &mut FileRead {
         self.files
             .iter_mut()
             .find(|file| file.fds.contains(&Fd(fd)))
@@ -76,7 +84,7 @@ impl Teller {
         WatchKey { fd: Fd(fd), file: FileId(100 + fd.unsigned_abs()) }
     }
 
-    fn instance(&mut self, fd: i32) -> &mut ToldInstance {
+    fn instance(&mut self, fd: i32) -> &mut Instance {
         self.instances.iter_mut().find(|i| i.fd == Fd(fd)).expect("an instance of the telling")
     }
 
@@ -97,9 +105,8 @@ impl Teller {
         let name = self.named(fd).name.clone();
         let key = Self::key(fd);
         let instance = self.instance(ep);
-        let mut list: Vec<_> = instance.interest.iter().filter(|w| w.key != key).cloned().collect();
-        list.push(ToldWatch { key, mask: mask | Mask::ALWAYS, name });
-        instance.interest = list.into();
+        instance.interest.retain(|watch| watch.key != key);
+        instance.interest.push(WatchRead { key, mask: mask | Mask::ALWAYS, name });
         self
     }
 
@@ -116,10 +123,8 @@ impl Teller {
     pub(crate) fn close(&mut self, fd: i32) -> &mut Self {
         self.files.retain(|file| !file.fds.contains(&Fd(fd)));
         for instance in &mut self.instances {
-            let kept = |watch: &&ToldWatch| watch.key.fd != Fd(fd);
-            instance.interest = instance.interest.iter().filter(kept).cloned().collect();
-            let kept = |(key, _): &&(WatchKey, Reason)| key.fd != Fd(fd);
-            instance.ready = instance.ready.iter().filter(kept).copied().collect();
+            instance.interest.retain(|watch| watch.key.fd != Fd(fd));
+            instance.ready.retain(|(key, _)| key.fd != Fd(fd));
         }
         self
     }
@@ -141,14 +146,24 @@ impl Teller {
     }
 
     /// The telling as it stands.
-    pub(crate) fn tell(&mut self) -> Kind {
+    pub(crate) fn tell(&mut self) -> Vec<Kind> {
         self.agreed += 1;
-        Kind::Told(Box::new(Told {
-            instances: self.instances.clone().into(),
-            files: self.files.clone().into(),
-            threads: self.threads.clone().into(),
-            agreed: self.agreed,
-            diverged: 0,
-        }))
+        let mut look = vec![Kind::Files(self.files.clone().into())];
+        for instance in self.instances.clone() {
+            let Instance { fd, name, interest, ready, overflow, asleep } = instance;
+            let poller = Self::key(fd.0).file;
+            look.push(Kind::Poller { file: poller, fd, name });
+            for (by, list) in [
+                (Provenance::Fdinfo, ListEntries::Interest(interest.into())),
+                (Provenance::Model, ListEntries::Overflow(overflow)),
+                (Provenance::Model, ListEntries::Ready(ready.into())),
+                (Provenance::Model, ListEntries::Waiting(asleep)),
+            ] {
+                look.push(Kind::ListRead(ListRead { poller, by, list }));
+            }
+        }
+        look.push(Kind::Threads(self.threads.clone().into()));
+        look.push(Kind::Compared { agreed: self.agreed, diverged: 0 });
+        look
     }
 }

@@ -6,6 +6,7 @@ use crate::event::{
 
 use super::check::Sync;
 use super::lane::{Lane, LaneState};
+use super::ready::ReadyEntry;
 use super::world::World;
 
 impl World {
@@ -23,26 +24,41 @@ impl World {
         self.lanes.get_mut(place)
     }
 
-    /// `epoll_wait` was entered: it harvests at once if something may be ready, else it drops what
-    /// is stale and sleeps (`ep_poll`).
+    /// A call that may sleep was entered.
     pub(super) fn entered(&mut self, id: LaneId, call: Syscall) {
         let (seq, t) = (self.seq, self.t);
-        let known = self.instance.check.sync == Sync::Following;
-        let idle = known && !self.instance.ready.iter().any(|entry| self.may_report(entry.key));
-        if idle {
-            self.unlist_all();
-        }
-        self.instance.check.harvested_by(id, seq);
-        let sleeps = idle && call.may_sleep();
-        if sleeps {
-            self.instance.wq.push_head(id);
-        }
+        let sleeps = match call {
+            Syscall::EpollWait { ep, .. } => {
+                let ep = self.epoll_of_call(ep).filter(|ep| self.pollers.at(*ep).is_deduced());
+                let sleeps = ep.is_some_and(|ep| self.looked_at(ep, id)) && call.may_sleep();
+                if let Some(ep) = ep.filter(|_| sleeps) {
+                    self.pollers.at_mut(ep).wq.push_head(id);
+                }
+                sleeps
+            }
+            _ => false,
+        };
         let Some(lane) = self.lane_mut(id) else { return };
         lane.batch.clear();
         lane.since = t;
         (lane.entered, lane.harvest_from) = (seq, seq);
         lane.looked = !sleeps;
         lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
+    }
+
+    /// Who enters `epoll_wait` harvests at once if something may be ready, else drops what is stale
+    /// and sleeps (`ep_poll`). Whether there is nothing.
+    fn looked_at(&mut self, ep: FileId, id: LaneId) -> bool {
+        let view = self.through(Some(ep));
+        let may = |entry: &ReadyEntry| view.may_report(entry.key);
+        let idle = view.knows_ready_list() && !view.instance.ready.iter().any(may);
+        let seq = self.seq;
+        let instance = self.pollers.at_mut(ep);
+        if idle {
+            instance.unlist_all();
+        }
+        instance.check.harvested_by(id, seq);
+        idle
     }
 
     /// Those threads, and no others, slept in `epoll_wait` at some time after `since`.
@@ -53,49 +69,78 @@ impl World {
     /// (`ep_done_scan`). So if all threads that are in the call sleep, the list was empty. A thread
     /// that was woken and sleeps again has polled what it was woken for and found nothing.
     pub(super) fn found_asleep(&mut self, asleep: &[LaneId], since: Nanos) {
-        for id in asleep {
-            self.sleeps_again(*id, since);
+        let mut next = self.pollers.after(None);
+        while let Some(ep) = next {
+            if self.pollers.at(ep).is_deduced() {
+                for id in asleep {
+                    self.sleeps_again(ep, *id, since);
+                }
+                self.found_empty(ep, asleep, since);
+            }
+            next = self.pollers.after(next);
         }
-        let inside = |lane: &Lane| {
-            matches!(lane.state, LaneState::Harvesting(call) | LaneState::Asleep(call)
-                if matches!(call, Syscall::EpollWait { .. }))
-        };
-        let sleeps = |lane: &Lane| asleep.contains(&lane.id) && self.instance.wq.contains(lane.id);
-        let mut waiting = self.lanes.iter().filter(|lane| inside(lane)).peekable();
+    }
+
+    /// The ready list was empty if all threads that wait at that instance were asleep.
+    fn found_empty(&mut self, ep: FileId, asleep: &[LaneId], since: Nanos) {
+        let instance = self.pollers.at(ep);
+        let sleeps = |lane: &Lane| asleep.contains(&lane.id) && instance.wq.contains(lane.id);
+        let inside = |lane: &&Lane| self.waits_at(lane) == Some(ep);
+        let mut waiting = self.lanes.iter().filter(inside).peekable();
         if waiting.peek().is_none() || !waiting.all(sleeps) {
             return;
         }
-        let gone = self.instance.ready.iter().filter(|entry| entry.since <= since);
+        let instance = self.pollers.at_mut(ep);
+        let gone = instance.ready.iter().filter(|entry| entry.since <= since);
         let gone: Vec<_> = gone.map(|entry| entry.key).collect();
-        for key in gone {
-            self.unlist(key);
-        }
-        let check = &self.instance.check;
+        gone.into_iter().for_each(|key| instance.unlist(key));
+        let check = &instance.check;
         let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
         if check.sync == Sync::Lost && recorded && check.lost.1 <= since {
             // What was woken after the question may be listed.
-            let from = self.instance.interest.iter().filter_map(|entry| entry.woken);
+            let from = instance.interest.iter().filter_map(|entry| entry.woken);
             let from = from.filter(|(_, t)| *t <= since).map(|(seq, _)| seq).max();
-            self.found_sync(from.unwrap_or(Seq(0)));
+            self.found_sync(ep, from.unwrap_or(Seq(0)));
+        }
+    }
+
+    /// The epoll instance in whose `epoll_wait` a thread is.
+    fn waits_at(&self, lane: &Lane) -> Option<FileId> {
+        match lane.state {
+            LaneState::Harvesting(Syscall::EpollWait { ep, .. })
+            | LaneState::Asleep(Syscall::EpollWait { ep, .. }) => self.epoll_at(ep),
+            _ => None,
         }
     }
 
     /// A thread was found asleep at some time after `since`, and has told nothing since then.
-    fn sleeps_again(&mut self, id: LaneId, since: Nanos) {
-        let (ep, max) = (self.instance.fd, self.settings.max_events);
+    fn sleeps_again(&mut self, ep: FileId, id: LaneId, since: Nanos) {
         let Some(lane) = self.lane(id).filter(|lane| lane.since <= since) else { return };
-        let call = match (&lane.state, ep) {
-            (LaneState::Harvesting(call) | LaneState::Asleep(call), _) => *call,
-            // Its call was lost.
-            (LaneState::Running, Some(ep)) => Syscall::EpollWait { ep, max, timeout_ms: -1 },
+        let call = match &lane.state {
+            LaneState::Harvesting(call) | LaneState::Asleep(call)
+                if self.waits_at(lane) == Some(ep) =>
+            {
+                *call
+            }
+            // Its call was lost: where there is one instance it was on that.
+            LaneState::Running if self.pollers.len() == 1 => {
+                let Some(fd) = self.pollers.at(ep).fd else { return };
+                Syscall::EpollWait { ep: fd, max: self.settings.max_events, timeout_ms: -1 }
+            }
             _ => return,
         };
-        if !self.instance.wq.contains(id) {
-            self.instance.wq.push_head(id);
+        let wq = &mut self.pollers.at_mut(ep).wq;
+        if !wq.contains(id) {
+            wq.push_head(id);
         }
         if let Some(lane) = self.lane_mut(id) {
             lane.state = LaneState::Asleep(call);
         }
+    }
+
+    /// The thread is on no wait queue.
+    pub(super) fn leaves_queues(&mut self, id: LaneId) {
+        self.pollers.epolls_mut().for_each(|instance| instance.wq.remove(id));
     }
 
     pub(super) fn handling(&mut self, id: LaneId, fd: Fd, file: FileId) {
@@ -105,7 +150,7 @@ impl World {
 
     pub(super) fn parked(&mut self, id: LaneId, next: Syscall) {
         let t = self.t;
-        self.instance.wq.remove(id);
+        self.leaves_queues(id);
         let Some(lane) = self.lane_mut(id) else { return };
         if matches!(next, Syscall::EpollWait { .. }) {
             lane.batch.finish();
@@ -136,7 +181,7 @@ impl World {
     pub(super) fn lane_changed(&mut self, id: LaneId, change: &LaneChange) {
         let t = self.t;
         if !matches!(change, LaneChange::Started { .. }) {
-            self.instance.wq.remove(id);
+            self.leaves_queues(id);
         }
         let Some(lane) = self.lane_mut(id) else { return };
         lane.since = t;
@@ -177,7 +222,7 @@ mod tests {
             let waits = early().every(150_000_000).enter(1);
             waits.every(1000).report_with(1, &[(4, IN)], log)
         };
-        let diverged = |s: &Scenario| s.world.instance.check.diverged;
+        let diverged = |s: &Scenario| s.world.through(None).instance.check.diverged;
         let later = busy(EdgeLog::Skipped);
         assert_eq!(diverged(&later), 0);
         let late = later.tool(told).turn(1, &[(4, IN)]);
@@ -192,7 +237,7 @@ mod tests {
         assert_eq!(ready(&s), "7");
         let s = s.asleep(&[1]);
         assert_eq!(ready(&s), "");
-        assert_eq!(s.world.instance.wq.iter().count(), 1, "it sleeps again");
+        assert_eq!(s.world.through(None).instance.wq.iter().count(), 1, "it sleeps again");
         assert_eq!(ready(&s.arrive(7, 6)), "7", "the next wake-up lists it again");
     }
 
@@ -225,7 +270,7 @@ mod tests {
         assert_eq!(ready(&s), "8");
         let s = edge().enter(1).arrive(8, 3).arrive(9, 3).report_fails(1, Errno::EINTR);
         assert_eq!(ready(&s), "8 9");
-        assert_eq!(s.world.instance.check.diverged, 0, "the signal woke it");
+        assert_eq!(s.world.through(None).instance.check.diverged, 0, "the signal woke it");
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Timeline {
     /// How many tracks of registrations that are gone are kept.
     pub const GONE: usize = 64;
 
+    /// The tracks of the threads alone.
+    pub fn of_threads(&self) -> Self {
+        Self { lanes: self.lanes.clone(), ..Self::default() }
+    }
+
     /// The tracks in order: threads, then registrations by number.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &Track)> {
         self.from(TrackId::Lane(LaneId(0)))

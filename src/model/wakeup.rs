@@ -1,13 +1,14 @@
 //! Wake-ups: what `ep_poll_callback` does to the ready list and to the wait queue, and what is known
 //! of the order in which it did.
 
-use crate::event::{EdgeLog, Fd, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WatchKey};
+use crate::event::{EdgeLog, Fd, FileId, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WatchKey};
 
 use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
 use super::interest::Debt;
 use super::lane::LaneState;
 use super::log_read::LogRead;
+use super::poller::EpollInstance;
 use super::ready::{ReadyEntry, Reason};
 use super::world::World;
 use crate::sim::Eventfd;
@@ -20,7 +21,10 @@ impl World {
         let (seq, t) = (self.seq, self.t);
         let registered =
             self.fds.get(&wakeup.fd).map(|file| WatchKey { fd: wakeup.fd, file: *file });
-        let ghost = || self.instance.interest.by_fd(wakeup.fd).next().map(|entry| entry.key);
+        let ghost = || {
+            let mut all = self.pollers.epolls();
+            all.find_map(|(_, instance)| Some(instance.interest.by_fd(wakeup.fd).next()?.key))
+        };
         let Some(key) = registered.or_else(ghost) else { return };
         if self.last_log_read.after != wakeup.after || wakeup.after == Nanos(0) {
             self.last_log_read = LogRead { after: wakeup.after, first: seq, ..LogRead::default() };
@@ -37,25 +41,39 @@ impl World {
         }
         // The end of a stream is told to everybody, without a key (`tcp_fin`, `unix_shutdown`).
         let band = if end == Some(true) { Mask::EMPTY } else { wakeup.band };
-        let keys: Vec<_> = if copied {
-            self.instance.interest.of_file(key.file).map(|e| e.key).collect()
-        } else {
-            vec![key]
-        };
-        for key in keys {
-            self.callback(key, band, why, wakeup.after);
-            if end.is_none() && !band.is_empty() {
-                self.perhaps_keyless(key);
+        let mut next = self.pollers.after(None);
+        while let Some(ep) = next {
+            let keys: Vec<_> = if copied {
+                let interest = &self.pollers.at(ep).interest;
+                interest.of_file(key.file).map(|e| e.key).collect()
+            } else {
+                vec![key]
+            };
+            for key in keys {
+                self.callback(ep, key, band, why, wakeup.after);
+                if end.is_none() && !band.is_empty() {
+                    self.perhaps_keyless(ep, key);
+                }
             }
+            self.doubt_order(ep, wakeup.after);
+            next = self.pollers.after(next);
         }
-        self.doubt_order(wakeup.after);
     }
 
-    /// `ep_poll_callback` for one registration, some time after `after`. An empty `band` is a
+    /// `ep_poll_callback` for one registration, of each epoll instance that has it.
+    pub(super) fn call_back(&mut self, key: WatchKey, band: Mask, why: Reason, after: Nanos) {
+        let mut next = self.pollers.after(None);
+        while let Some(ep) = next {
+            self.callback(ep, key, band, why, after);
+            next = self.pollers.after(next);
+        }
+    }
+
+    /// `ep_poll_callback` for one registration of that instance, some time after `after`. An empty `band` is a
     /// wake-up without a key.
-    pub(super) fn callback(&mut self, key: WatchKey, band: Mask, why: Reason, after: Nanos) {
+    fn callback(&mut self, ep: FileId, key: WatchKey, band: Mask, why: Reason, after: Nanos) {
         let at = (self.seq, self.t);
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
+        let Some(entry) = self.pollers.at_mut(ep).interest.get_mut(key) else { return };
         if !rules::concerns(entry.mask, band) {
             return;
         }
@@ -73,7 +91,7 @@ impl World {
             Debt::None => fired || entry.harvested_since(after),
             Debt::Perhaps => fired || after <= reported,
             Debt::Owed => {
-                self.instance.check.paid(key);
+                self.pollers.at_mut(ep).check.paid(key);
                 if after <= reported {
                     return;
                 }
@@ -81,26 +99,26 @@ impl World {
             }
         };
         let why = if unsure && debt != Debt::Owed { Reason::Perhaps } else { why };
-        self.list(key, why, unsure);
-        self.wake_one(self.seq);
+        self.list(ep, key, why, unsure);
+        self.wake_one(ep, self.seq);
     }
 
     /// A wake-up of which it is not known whether it had a key lists also who does not watch that
     /// key, perhaps.
-    fn perhaps_keyless(&mut self, key: WatchKey) {
-        let Some(entry) = self.instance.interest.get(key) else { return };
+    fn perhaps_keyless(&mut self, ep: FileId, key: WatchKey) {
+        let Some(entry) = self.pollers.at(ep).interest.get(key) else { return };
         if !entry.listed && !entry.mask.has(Mask::IN) && rules::armed(entry.mask) {
-            self.list(key, Reason::Perhaps, true);
-            self.wake_one(self.seq);
+            self.list(ep, key, Reason::Perhaps, true);
+            self.wake_one(ep, self.seq);
         }
     }
 
     /// Many files were listed by one look at the edge log: their signals need not be in the order
     /// of the callbacks. And of what did not come from the edge log it is only known that it
     /// happened before it was told, as of this wake-up that it happened after `after`.
-    fn doubt_order(&mut self, after: Nanos) {
+    fn doubt_order(&mut self, ep: FileId, after: Nanos) {
         let seq = self.seq;
-        let entries = &mut self.instance.ready.entries;
+        let entries = &mut self.pollers.at_mut(ep).ready.entries;
         let Some(last) = entries.back().filter(|last| last.seq == seq) else { return };
         let from_log = |why| !matches!(why, Reason::Signalled | Reason::AtAdd | Reason::AtMod);
         let told = last.why;
@@ -124,9 +142,9 @@ impl World {
 
     /// What was listed by this event, and what other threads listed while the call ran: which came
     /// first is not known.
-    pub(super) fn doubt_order_since(&mut self, started: Nanos) {
+    pub(super) fn doubt_order_since(&mut self, ep: FileId, started: Nanos) {
         let seq = self.seq;
-        let entries = &mut self.instance.ready.entries;
+        let entries = &mut self.pollers.at_mut(ep).ready.entries;
         if entries.back().is_none_or(|last| last.seq != seq) {
             return;
         }
@@ -148,48 +166,29 @@ impl World {
             && let Some(since) = read_since
         {
             let band = Mask::OUT | Mask::WRNORM | Mask::WRBAND;
-            self.callback(WatchKey { fd, file: id }, band, Reason::Room, since);
+            self.call_back(WatchKey { fd, file: id }, band, Reason::Room, since);
         }
     }
 
     /// Appends to the ready list unless it is there already, where it keeps its place. Of a list
     /// that is not known nothing is noted.
-    pub(super) fn list(&mut self, key: WatchKey, why: Reason, unsure: bool) {
-        if self.instance.check.sync != Sync::Following {
+    pub(super) fn list(&mut self, ep: FileId, key: WatchKey, why: Reason, unsure: bool) {
+        let instance = self.pollers.at_mut(ep);
+        if instance.check.sync != Sync::Following {
             return;
         }
-        let (seq, since) = (self.seq, self.t);
-        let Some(entry) = self.instance.interest.get_mut(key) else { return };
-        if entry.listed {
+        let Some(entry) = instance.interest.get_mut(key).filter(|entry| !entry.listed) else {
             return;
-        }
+        };
         entry.listed = true;
-        let entry = ReadyEntry { key, why, since, seq, unsure };
-        self.instance.ready.entries.push_back(entry);
-        self.delta.added.push(entry);
-    }
-
-    pub(super) fn unlist(&mut self, key: WatchKey) {
-        if let Some(entry) = self.instance.interest.get_mut(key) {
-            entry.listed = false;
-        }
-        self.instance.ready.entries.retain(|entry| entry.key != key);
-        self.delta.removed.push(key);
-    }
-
-    /// Takes everything off the list.
-    pub(super) fn unlist_all(&mut self) {
-        for entry in std::mem::take(&mut self.instance.ready.entries) {
-            if let Some(listed) = self.instance.interest.get_mut(entry.key) {
-                listed.listed = false;
-            }
-            self.delta.removed.push(entry.key);
-        }
+        let entry = ReadyEntry { key, why, since: self.t, seq: self.seq, unsure };
+        instance.ready.entries.push_back(entry);
+        instance.delta.added.push(entry);
     }
 
     /// Wakes the thread at the head of the wait queue, if there is one.
-    pub(super) fn wake_one(&mut self, harvest_from: Seq) {
-        let Some(id) = self.instance.wq.pop_head() else { return };
+    pub(super) fn wake_one(&mut self, ep: FileId, harvest_from: Seq) {
+        let Some(id) = self.pollers.at_mut(ep).wq.pop_head() else { return };
         let t = self.t;
         let Some(lane) = self.lane_mut(id) else { return };
         if let LaneState::Asleep(call) = lane.state {
@@ -204,34 +203,38 @@ impl World {
         match state {
             EdgeLog::Off | EdgeLog::NoQueue => {
                 let queue = state == EdgeLog::Off;
-                self.edge_log = EdgeLog::Off;
+                self.edge_log = state;
                 self.lost_sync(if queue { Loss::Unrecorded } else { Loss::NoQueue });
-                self.instance.check.sync = Sync::Unknown;
+                self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Unknown);
             }
             EdgeLog::Skipped => self.lost_sync(Loss::Overflow),
             EdgeLog::Drained => {
                 // What was listed while nobody looked is not known yet.
-                if self.edge_log == EdgeLog::Off && self.instance.fd.is_some() {
+                if self.edge_log != EdgeLog::Drained && !self.pollers.is_empty() {
                     self.lost_sync(Loss::Resumed);
-                    self.instance.check.sync = Sync::Lost;
-                } else if self.edge_log == EdgeLog::Off {
-                    self.instance.check.loss = Loss::Start;
+                    self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Lost);
                 }
                 self.edge_log = EdgeLog::Drained;
             }
         }
     }
 
-    /// The list is not known any more, until a whole harvest or a sleeper tells it.
+    /// No list is known any more, until a whole harvest or a sleeper tells it.
     pub(super) fn lost_sync(&mut self, why: Loss) {
-        // A wake-up that is missing may be among what was lost.
-        self.instance.check.owed.clear();
-        self.instance.check.lost = (self.seq, self.t);
-        self.instance.check.loss = why;
-        if self.instance.check.sync == Sync::Following {
-            self.instance.check.sync = Sync::Lost;
+        let at = (self.seq, self.t);
+        for instance in self.pollers.deduced_mut() {
+            let check = &mut instance.check;
+            // A wake-up that is missing may be among what was lost.
+            check.owed.clear();
+            (check.lost, check.loss) = (at, why);
+            if check.sync == Sync::Following {
+                check.sync = Sync::Lost;
+            }
+            instance.unlist_all();
         }
-        self.unlist_all();
+        if !self.deduces_files() {
+            return;
+        }
         for file in self.files.values_mut() {
             file.unread = None;
             file.readable = false;
@@ -241,9 +244,9 @@ impl World {
     }
 
     /// The list is known again: it holds what was woken after `from` and not reported since.
-    pub(super) fn found_sync(&mut self, from: Seq) {
-        self.instance.check.sync = Sync::Following;
-        let woken = self.instance.interest.iter().filter_map(|entry| {
+    pub(super) fn found_sync(&mut self, ep: FileId, from: Seq) {
+        self.pollers.at_mut(ep).check.sync = Sync::Following;
+        let woken = self.pollers.at(ep).interest.iter().filter_map(|entry| {
             let (seq, _) = entry.woken.filter(|(seq, _)| *seq > from)?;
             let reported = entry.delivered.is_some_and(|(delivered, ..)| delivered > seq);
             (!reported && rules::armed(entry.mask)).then_some((seq, entry.key))
@@ -251,7 +254,28 @@ impl World {
         let mut woken: Vec<_> = woken.collect();
         woken.sort_unstable();
         for (_, key) in woken {
-            self.list(key, Reason::Perhaps, true);
+            self.list(ep, key, Reason::Perhaps, true);
+        }
+    }
+}
+
+impl EpollInstance {
+    /// Takes a registration off the ready list.
+    pub(super) fn unlist(&mut self, key: WatchKey) {
+        if let Some(entry) = self.interest.get_mut(key) {
+            entry.listed = false;
+        }
+        self.ready.entries.retain(|entry| entry.key != key);
+        self.delta.removed.push(key);
+    }
+
+    /// Takes everything off the ready list.
+    pub(super) fn unlist_all(&mut self) {
+        for entry in std::mem::take(&mut self.ready.entries) {
+            if let Some(listed) = self.interest.get_mut(entry.key) {
+                listed.listed = false;
+            }
+            self.delta.removed.push(entry.key);
         }
     }
 }
@@ -336,7 +360,7 @@ mod tests {
     fn check(s: &Scenario, ready: &str) {
         let list = s.ready().unwrap_or_else(|| "unknown".to_owned());
         assert_eq!(list, ready);
-        assert_eq!(s.world.instance.check.diverged, 0);
+        assert_eq!(s.world.through(None).instance.check.diverged, 0);
     }
 
     fn start() -> Scenario {
@@ -366,7 +390,13 @@ mod tests {
         check(&add(ahead(), LEVEL), "(9)");
         let fired = add(ahead(), ONESHOT);
         check(&fired, "");
-        let entry = fired.world.instance.interest.get(fired.key(9)).expect("it is registered");
+        let entry = fired
+            .world
+            .through(None)
+            .instance
+            .interest
+            .get(fired.key(9))
+            .expect("it is registered");
         assert_eq!(entry.arm(), crate::event::Arm::Disarmed);
         check(&add(two(), EDGE), "9");
     }
@@ -377,7 +407,13 @@ mod tests {
         let fired = fired.turn(1, &[(7, IN)]).enter(2).report(2, &[(7, IN)]);
         let armed = fired.ctl_polled(1, (CtlOp::Mod, 7, ONESHOT), IN, 3 * MS);
         check(&armed, "");
-        let entry = armed.world.instance.interest.get(armed.key(7)).expect("it is registered");
+        let entry = armed
+            .world
+            .through(None)
+            .instance
+            .interest
+            .get(armed.key(7))
+            .expect("it is registered");
         assert_eq!(entry.arm(), crate::event::Arm::Disarmed);
     }
 
@@ -457,7 +493,10 @@ mod tests {
         let late = armed().wakeup_since(7, IN, 0, 4 * MS);
         check(&late, "(7)");
         // Its bytes have been read since: it was not the end of the stream.
-        assert_eq!(late.world.instance.ready.iter().next().map(|e| e.why), Some(Reason::Perhaps));
+        assert_eq!(
+            late.world.through(None).instance.ready.iter().next().map(|e| e.why),
+            Some(Reason::Perhaps)
+        );
         check(&armed().wakeup(7, IN, Some(3)), "7");
     }
 

@@ -2,47 +2,17 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{EdgeLog, Fd, FileId, LaneId, ListSource, Nanos, Seq, Settings, WatchKey};
+use crate::event::{
+    Clock, EdgeLog, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, WatchKey,
+};
 
-use super::check::{Check, Divergence, Sync};
 use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
-use super::lane::{BatchEntry, Lane, WaitQueue};
+use super::lane::{BatchEntry, Lane};
 use super::log_read::LogRead;
-use super::ready::{ReadyEntry, ReadyList};
-
-/// An epoll instance (struct eventpoll).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EpollInstance {
-    /// Its descriptor, once it has been created.
-    pub fd: Option<Fd>,
-    /// The interest list (rbr).
-    pub interest: InterestList,
-    /// The last event that changed it.
-    pub interest_changed: Seq,
-    /// The last event that brought it whole from the kernel (fdinfo).
-    pub interest_read: Option<Seq>,
-    /// The ready list (rdllist), as the model has it.
-    pub ready: ReadyList,
-    /// The threads asleep in `epoll_wait` (wq).
-    pub wq: WaitQueue,
-    /// How well the model follows the kernel.
-    pub check: Check,
-    /// What its source calls it; empty if that names nothing.
-    pub name: Box<str>,
-    /// Its open file, if its source tells.
-    pub file: Option<FileId>,
-    /// The overflow list (ovflist), newest first, while a harvest runs; `None` otherwise, and
-    /// where nobody can know.
-    pub overflow: Option<Box<[WatchKey]>>,
-    /// What a harvest that is held has taken off the ready list and not put back (its private
-    /// list), in the order in which it stood there.
-    pub batch: Box<[WatchKey]>,
-    /// Where the lists come from, if they were told and not deduced here.
-    pub source: Option<ListSource>,
-}
+use super::poller::{EpollInstance, Known, Pollers};
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,60 +35,8 @@ pub struct Counters {
     pub wakeups: u64,
 }
 
-/// What the last event changed in the ready list, and what it brought to light.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delta {
-    /// Entries that were put on the ready list, in order.
-    pub added: Vec<ReadyEntry>,
-    /// Registrations that left it.
-    pub removed: Vec<WatchKey>,
-    /// Divergences that were noticed.
-    pub divergences: Vec<Divergence>,
-    /// Registrations that were put on the overflow list, if that is told.
-    pub overflowed: Vec<WatchKey>,
-    /// Registrations that are no more, if the interest list was told.
-    pub forgotten: Vec<WatchKey>,
-    /// Registrations that stayed where they are although something arrived for them.
-    pub arrived: Vec<WatchKey>,
-    /// How many findings are new: the last ones of the list.
-    pub findings: usize,
-}
-
-impl Delta {
-    /// Forgets the last event; the lists keep their room.
-    pub(super) fn clear(&mut self) {
-        self.added.clear();
-        self.removed.clear();
-        self.divergences.clear();
-        self.arrived.clear();
-        self.forgotten.clear();
-        self.overflowed.clear();
-        self.findings = 0;
-    }
-
-    /// Whether the event changed nothing of that.
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.removed.is_empty()
-            && self.divergences.is_empty()
-            && self.arrived.is_empty()
-            && self.forgotten.is_empty()
-            && self.overflowed.is_empty()
-            && self.findings == 0
-    }
-}
-
-/// An epoll instance that is not the one looked at, with what the last event changed in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Aside {
-    /// The instance.
-    pub instance: EpollInstance,
-    /// What the last event changed.
-    pub delta: Delta,
-}
-
 /// Everything that is known after one event. [`World::apply`] is the only way in which that
-/// changes; [`World::turn_to`] changes which epoll instance is looked at.
+/// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
     /// The last event folded.
@@ -127,10 +45,8 @@ pub struct World {
     pub t: Nanos,
     /// How the server behaves.
     pub settings: Settings,
-    /// The epoll instance looked at; a server has one.
-    pub instance: EpollInstance,
-    /// The other ones, if a source has several.
-    pub others: Vec<Aside>,
+    /// What waits for files; a server has one epoll instance.
+    pub pollers: Pollers,
     /// Open file descriptions.
     pub files: FxHashMap<FileId, OpenFile>,
     /// Which file each open number names.
@@ -143,14 +59,16 @@ pub struct World {
     pub counters: Counters,
     /// Whether wake-ups are recorded.
     pub edge_log: EdgeLog,
-    /// What the last event changed.
-    pub delta: Delta,
+    /// How many findings the last event brought: the last ones of the list.
+    pub new_findings: usize,
     /// The look at the edge log that brought the last wake-up.
     pub(super) last_log_read: LogRead,
-    /// The event that last told every list, if one did: from then on none is deduced.
-    pub(super) told: Option<Seq>,
-    /// The telling before that.
-    pub(crate) told_before: Option<Seq>,
+    /// What the times of events count.
+    pub clock: Clock,
+    /// Whether the names of descriptors are labels, by which the source calls them.
+    pub labelled: bool,
+    /// By whom the open files and their numbers are known.
+    pub files_known: Known,
     /// What the source calls its descriptors.
     pub(super) labels: Labels,
 }
@@ -161,28 +79,20 @@ impl Default for World {
             seq: Seq(0),
             t: Nanos(0),
             settings: Settings::default(),
-            instance: EpollInstance::default(),
-            others: Vec::new(),
+            pollers: Pollers::default(),
             files: FxHashMap::default(),
             fds: FxHashMap::default(),
             lanes: Vec::new(),
             findings: Findings::default(),
             counters: Counters::default(),
             edge_log: EdgeLog::Off,
-            delta: Delta::default(),
+            new_findings: 0,
             last_log_read: LogRead::default(),
-            told: None,
-            told_before: None,
+            clock: Clock::default(),
+            labelled: false,
+            files_known: Known::default(),
             labels: Labels::default(),
         }
-    }
-}
-
-impl EpollInstance {
-    /// Whether the interest list is as the kernel gave it: nothing has changed since it was read.
-    /// Otherwise it is as the calls made it.
-    pub fn interest_is_kernels(&self) -> bool {
-        self.interest_read.is_some_and(|read| read >= self.interest_changed)
     }
 }
 
@@ -192,27 +102,14 @@ impl World {
         self.files.get(self.fds.get(&fd)?)
     }
 
+    /// The registrations of that key, on whichever epoll instance.
+    pub fn entries(&self, key: WatchKey) -> impl Iterator<Item = &InterestEntry> {
+        self.pollers.epolls().filter_map(move |(_, instance)| instance.interest.get(key))
+    }
+
     /// The open file of a registration.
     pub fn file_of(&self, key: WatchKey) -> Option<&OpenFile> {
         self.files.get(&key.file)
-    }
-
-    /// The registration of the file that a number names now; failing that, one that outlived the
-    /// number.
-    pub fn entry_at(&self, fd: Fd) -> Option<&InterestEntry> {
-        let now = self.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
-        now.and_then(|key| self.instance.interest.get(key))
-            .or_else(|| self.instance.interest.by_fd(fd).next())
-    }
-
-    /// Whether the ready list is known; if not, the one here is empty and says nothing.
-    pub fn knows_ready_list(&self) -> bool {
-        self.instance.check.sync == Sync::Following
-    }
-
-    /// Whether a registration outlived its descriptor: the number is closed, or names another file.
-    pub fn is_ghost(&self, key: WatchKey) -> bool {
-        self.instance.interest.get(key).is_some() && self.fds.get(&key.fd) != Some(&key.file)
     }
 
     /// A server thread.
@@ -231,15 +128,14 @@ impl World {
         self.lanes.iter().any(|lane| lane.current().is_some_and(is))
     }
 
-    /// Whether the lists are told by the source and not deduced here.
-    pub fn is_told(&self) -> bool {
-        self.told.is_some()
+    /// An empty world of a source that counts steps and calls descriptors by labels.
+    pub fn of_steps() -> Self {
+        Self { clock: Clock::Steps, labelled: true, ..Self::default() }
     }
 
-    /// Whether the epoll instance that is looked at exists, as far as the source tells: a server's
-    /// does from the start.
-    pub fn has_instance(&self) -> bool {
-        !self.is_told() || self.instance.file.is_some()
+    /// Whether calls and wake-ups say which files are open and what is in them.
+    pub fn deduces_files(&self) -> bool {
+        self.files_known.by == Provenance::Deduced
     }
 
     /// What the source calls a descriptor now, if it names things.
@@ -272,9 +168,7 @@ impl World {
     /// What a registration is called: the label that it was made under, if its source names
     /// things, else `fd 7`.
     pub fn watch_name(&self, key: WatchKey) -> String {
-        let named = |instance: &EpollInstance| instance.interest.get(key)?.name.clone();
-        let others = self.others.iter().find_map(|other| named(&other.instance));
-        match named(&self.instance).or(others) {
+        match self.entries(key).find_map(|entry| entry.name.clone()) {
             Some(name) => name.into(),
             None => self.label(key.fd).map_or_else(|| format!("fd {}", key.fd), str::to_owned),
         }
@@ -297,8 +191,8 @@ impl World {
 impl World {
     /// Bytes that a copy takes, an estimate.
     pub fn size(&self) -> usize {
-        let of = |instance: &EpollInstance| instance.interest.len() + instance.ready.len();
-        let others: usize = self.others.iter().map(|other| of(&other.instance)).sum();
-        4096 + 256 * (self.files.len() + of(&self.instance) + others) + self.labels.size()
+        let of = |(_, it): (_, &EpollInstance)| it.interest.len() + it.ready.len();
+        let entries: usize = self.pollers.epolls().map(of).sum();
+        4096 + 256 * (self.files.len() + entries) + self.labels.size()
     }
 }

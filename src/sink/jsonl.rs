@@ -53,7 +53,7 @@ pub fn write_line(out: &mut impl Write, object: &impl Serialize) -> io::Result<(
 impl Sink for Jsonl {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
         self.line(&JsonLine::Event(world, event))?;
-        let delta = &world.delta;
+        let delta = &world.through(None).instance.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {
             self.line(&JsonLine::ReadyChange(world))?;
             self.list_changed = true;
@@ -61,7 +61,7 @@ impl Sink for Jsonl {
         for divergence in &delta.divergences {
             self.line(&JsonLine::Divergence(world, divergence))?;
         }
-        let findings: Vec<_> = world.findings.iter().rev().take(delta.findings).collect();
+        let findings: Vec<_> = world.findings.iter().rev().take(world.new_findings).collect();
         for finding in findings.iter().rev() {
             self.line(&JsonLine::Finding(world, finding))?;
         }
@@ -70,7 +70,7 @@ impl Sink for Jsonl {
 
     /// The whole ready list, if it has changed, comes last.
     fn flush(&mut self, world: &World) -> io::Result<()> {
-        let instance = &world.instance;
+        let instance = world.through(None).instance;
         let (waiting, sync) = &self.told;
         let same = *sync == instance.check.sync && instance.wq.iter().eq(waiting.iter().copied());
         if self.list_changed || !same {

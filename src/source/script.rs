@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Drained, Source, Unsupported};
-use crate::event::{Command, Header, Kind, LaneId, Nanos, Seq, TimeUnit, Witness};
+use crate::event::{Clock, Command, Header, Kind, LaneId, Nanos, Seq, Witness};
 use crate::history::History;
 use crate::lesson::case::{Action, Case, Label, Step, Who};
 use crate::lesson::course::{Course, is_call};
@@ -47,7 +47,7 @@ impl Script {
     /// does, and [tells](Script::tell) of it.
     pub fn new(case: Case, kernel: String, player: Option<PlayerHandle>) -> Self {
         let witnesses = vec![Witness::Calls, Witness::Fdinfo, Witness::Tasks, Witness::Model];
-        let header = Header { kernel, clock: TimeUnit::Steps, witnesses, ..Header::default() };
+        let header = Header { kernel, clock: Clock::Steps, witnesses, ..Header::default() };
         let course = Course::new(case);
         Self { header, course, player, told: VecDeque::new(), outcome: None }
     }
@@ -80,21 +80,21 @@ impl Script {
     fn report(&mut self, mut report: Report, to: &mut History) {
         let mut happenings = std::mem::take(&mut report.events);
         if let Some(lane) = self.course.action().and_then(|action| acting(action, to.world())) {
-            // Whom the call woke may have returned before it: the cause is told first. The picture
+            // Whom the call woke may have returned before it: the cause is told first. The look
             // stays the last.
-            happenings.sort_by_key(|one| match &one.kind {
-                Kind::Told(_) => 2,
-                _ => u8::from(one.lane != lane),
+            happenings.sort_by_key(|one| match one.kind.is_look() {
+                true => 2,
+                false => u8::from(one.lane != lane),
             });
         }
         self.name_numbers(&report, &mut happenings);
-        let count = happenings.len();
+        let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
         let (mut first, mut last) = (None, to.world().seq);
         let mut calls: Vec<(Seq, LaneId, bool)> = Vec::new();
         for (n, Happening { lane, kind, .. }) in happenings.into_iter().enumerate() {
             let enters = matches!(kind, Kind::Enter(_));
             let is_one = enters || is_call(&kind);
-            last = to.push(self.course.time(n, count), lane, kind);
+            last = to.push(self.course.time(n.min(before), before + 1), lane, kind);
             first = first.or(Some(last));
             if is_one {
                 // What returned in the same step need not be told twice.
@@ -105,7 +105,9 @@ impl Script {
         let (world, journal) = (to.world(), to.journal());
         let sentence = |seq: Seq| {
             let event = journal.get(seq);
-            event.map_or_else(String::new, |event| why(world, Subject::Event(&event)).text)
+            event.map_or_else(String::new, |event| {
+                why(world.through(None), Subject::Event(&event)).text
+            })
         };
         let calls: Vec<_> = calls.into_iter().map(|(seq, lane, _)| (seq, lane)).collect();
         let events = (first.unwrap_or(last), last);
@@ -114,19 +116,22 @@ impl Script {
 
     /// Tells of the labels that got a number, which a duplicate has of its own.
     fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
-        let Some(Kind::Told(told)) = happenings.last().map(|last| last.kind.clone()) else {
+        let look = happenings.iter().position(|one| one.kind.is_look());
+        let look = look.unwrap_or(happenings.len());
+        let Some(Kind::Files(files)) = happenings.get(look).map(|one| one.kind.clone()) else {
             return;
         };
+        let mut named = Vec::new();
         let before = self.course.moments.last().map(|moment| &moment.report.numbers);
         for (label, fd) in &report.numbers {
             let known = before.and_then(|numbers| numbers.get(label)) == Some(fd);
-            let file = told.files.iter().find(|file| file.fds.contains(fd)).filter(|_| !known);
+            let file = files.iter().find(|file| file.fds.contains(fd)).filter(|_| !known);
             let Some(file) = file else { continue };
             let (what, name) = (file.what, label.as_str().into());
             let kind = Kind::Open { fd: *fd, file: file.id, what, name };
-            let named = Happening { t: report.t, lane: LaneId::TOOL, kind };
-            happenings.insert(happenings.len() - 1, named);
+            named.push(Happening { t: report.t, lane: LaneId::TOOL, kind });
         }
+        happenings.splice(look..look, named);
     }
 }
 
@@ -140,7 +145,7 @@ impl Source for Script {
         let before = to.world().seq;
         if before == Seq(0) {
             // Before the actors are made there is nothing, and that is known.
-            to.push(Nanos(0), LaneId::TOOL, Kind::Told(Box::default()));
+            to.push(Nanos(0), LaneId::TOOL, Kind::Files(Box::default()));
         }
         let told = self.told.pop_front();
         let event = told.or_else(|| self.player.as_ref().and_then(PlayerHandle::event));

@@ -3,8 +3,8 @@
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
-    CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, Output, Syscall,
-    SyscallRecord, visible,
+    Clock, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries,
+    ListRead, Output, Provenance, Syscall, SyscallRecord, visible,
 };
 use crate::model::{Lane, LaneState, World};
 
@@ -26,7 +26,9 @@ pub fn is_row(event: &Event) -> bool {
 /// What a thread does in the call that it entered.
 fn inside(world: &World, event: &Event) -> &'static str {
     let held = |lane: &Lane| {
-        world.is_told() && matches!(lane.state, LaneState::Harvesting(_)) && lane.since <= event.t
+        world.clock == Clock::Steps
+            && matches!(lane.state, LaneState::Harvesting(_))
+            && lane.since <= event.t
     };
     if world.lane(event.lane).is_some_and(held) { "<held>" } else { "<asleep>" }
 }
@@ -68,11 +70,14 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Arrive { .. }
         | Kind::EdgeLog(_)
         | Kind::Unpark(_)
-        | Kind::Resync { .. }
+        | Kind::ListRead(_)
+        | Kind::Files(_)
+        | Kind::Poller { .. }
+        | Kind::Threads(_)
+        | Kind::Compared { .. }
         | Kind::Settings(_)
         | Kind::Conn { .. }
         | Kind::Handle { .. }
-        | Kind::Told(_)
         | Kind::Asleep { .. }
         | Kind::Quiet => (moment(world, event), String::new()),
     }
@@ -104,7 +109,13 @@ pub fn moment(world: &World, event: &Event) -> String {
         Kind::EdgeLog(_) => "edge log switched".to_owned(),
         Kind::Park { next } => format!("{lane} held before {next}"),
         Kind::Unpark(_) => format!("{lane} leaves the gate"),
-        Kind::Resync { entries, .. } => format!("fdinfo read: {} registrations", entries.len()),
+        Kind::ListRead(ListRead {
+            by: Provenance::Fdinfo,
+            list: ListEntries::Interest(entries),
+            ..
+        }) => {
+            format!("fdinfo read: {} registrations", entries.len())
+        }
         Kind::Settings(_) => "settings".to_owned(),
         Kind::Conn { fd, state, .. } => {
             let state = words::connection_state(*state).unwrap_or("open");
@@ -116,7 +127,11 @@ pub fn moment(world: &World, event: &Event) -> String {
             let text = visible(text.as_bytes(), 60);
             format!("command: {text} {}", phase_words(phase))
         }
-        Kind::Told(_) => "every list as it is then".to_owned(),
+        Kind::ListRead(_)
+        | Kind::Files(_)
+        | Kind::Poller { .. }
+        | Kind::Threads(_)
+        | Kind::Compared { .. } => "every list as it is then".to_owned(),
         Kind::Asleep { lanes, .. } => {
             let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
             format!("found asleep in epoll_wait: {}", names.join(", "))
@@ -144,7 +159,7 @@ fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
                 .collect();
             all.join(" ")
         }
-        (Output::Accepted { .. }, None) if world.is_told() => String::new(),
+        (Output::Accepted { .. }, None) if world.labelled => String::new(),
         (Output::Accepted { peer, .. }, None) => {
             format!("{} connected", visible(peer.to_string().as_bytes(), 60))
         }

@@ -14,7 +14,7 @@ mod tests;
 use crate::event::{Event, Kind, LaneId, WatchKey};
 
 use super::{Sentence, words};
-use crate::model::World;
+use crate::model::{EpollView, World};
 
 /// What is selected.
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +33,21 @@ pub fn changes(world: &World) -> Vec<String> {
 }
 
 /// Why the ready list is not known, in words; `None` if it is.
-pub fn unknown_list(world: &World) -> Option<&'static str> {
+pub fn unknown_list(world: EpollView<'_>) -> Option<&'static str> {
     predict::unknown(world)
 }
 
 /// One or two plain sentences about the subject, computed from the model.
-pub fn why(world: &World, subject: Subject<'_>) -> Sentence {
+pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
     let remedy = match subject {
-        Subject::Watch(key) if !world.is_told() => watch::remedy(world, key),
+        Subject::Watch(key) => watch::remedy(world, key),
         _ => None,
     };
     Sentence { text: text(world, subject), remedy }
 }
 
-fn text(world: &World, subject: Subject<'_>) -> String {
-    if world.is_told() {
+fn text(world: EpollView<'_>, subject: Subject<'_>) -> String {
+    if world.labelled {
         return told::in_full(world, &told::sentence(world, subject));
     }
     match subject {

@@ -112,7 +112,7 @@ impl App {
     /// Selects something if nothing is, or if what was selected is gone.
     fn settle(&mut self, scene: &Scene<'_>) {
         let world = self.ui.past.as_ref().map_or(scene.live, |past| &past.world);
-        let interest = &world.instance.interest;
+        let interest = &world.through(self.ui.poller).instance.interest;
         let is_client = |key: &WatchKey| world.file_of(*key).is_some_and(|f| f.peer.is_some());
         let kept = self.ui.watch.filter(|key| interest.get(*key).is_some());
         let kept = kept.filter(|key| self.ui.chosen || is_client(key));
@@ -323,9 +323,13 @@ impl App {
         let event = scene.journal.get(world.seq);
         match (self.ui.topic, event, self.ui.watch) {
             (Topic::Event, Some(event), _) if text::is_row(&event) => text::row(scene.live, &event),
-            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)).text,
-            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)).text,
-            (_, _, Some(key)) => why(world, Subject::Watch(key)).text,
+            (Topic::Event, Some(event), _) => {
+                why(world.through(self.ui.poller), Subject::Event(&event)).text
+            }
+            (Topic::Lane, ..) => {
+                why(world.through(self.ui.poller), Subject::Lane(self.ui.lane)).text
+            }
+            (_, _, Some(key)) => why(world.through(self.ui.poller), Subject::Watch(key)).text,
             (_, _, None) => scene.header.facts.invitation.clone(),
         }
     }
@@ -338,7 +342,7 @@ impl App {
     }
 
     fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
-        match self.world(scene).entry_at(fd).map(|entry| entry.key) {
+        match self.world(scene).through(self.ui.poller).entry_at(fd).map(|entry| entry.key) {
             Some(key) => self.select(key),
             None => self.ui.warn(format!("fd {fd} is not on the interest list")),
         }

@@ -67,7 +67,10 @@ impl Filter {
                     }
                     _ => false,
                 };
-                let file = || event.fd().and_then(|fd| world.entry_at(fd));
+                let file = || {
+                    let fd = event.fd()?;
+                    world.views().find_map(|view| view.entry_at(fd))
+                };
                 named || file().is_some_and(|entry| self.shows(world, entry.key))
             }
         }

@@ -31,6 +31,7 @@ use ratatui::style::Style;
 
 use super::theme::{Role, Theme};
 use super::ui::{Place, Ui};
+use crate::model::EpollView;
 use crate::session::Scene;
 
 /// What a pane is drawn from.
@@ -44,9 +45,19 @@ pub struct Look<'a> {
     pub theme: &'a Theme,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     fn style(&self, role: Role) -> Style {
         self.theme.style(role)
+    }
+
+    /// The viewed world, through the epoll instance that is looked at.
+    fn world(&self) -> EpollView<'a> {
+        self.scene.world.through(self.ui.poller)
+    }
+
+    /// The world as it is now, through the same.
+    fn live(&self) -> EpollView<'a> {
+        self.scene.live.through(self.ui.poller)
     }
 
     /// Whether the panes may say what the next `epoll_wait` will do: not while a question about
@@ -58,7 +69,7 @@ impl Look<'_> {
 
     /// The epoll instance's name, for a title, if it has one.
     fn named(&self, title: &mut Vec<String>) {
-        let name = &self.scene.world.instance.name;
+        let name = &self.world().instance.name;
         if !name.is_empty() {
             title.push(crate::event::visible(name.as_bytes(), 20));
         }

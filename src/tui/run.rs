@@ -264,7 +264,7 @@ impl<'a, S: Source> Screen<'a, S> {
         }
         if drained.events > 0 {
             self.events += drained.events;
-            self.app.observe(&self.session.scene());
+            self.app.observe(&self.session.scene(self.app.ui.poller));
             self.dirty = true;
         }
         drained
@@ -275,7 +275,7 @@ impl<'a, S: Source> Screen<'a, S> {
         if !self.dirty || now < self.due {
             return Ok(());
         }
-        let (app, theme, scene) = (&self.app, &self.theme, self.session.scene());
+        let (app, theme, scene) = (&self.app, &self.theme, self.session.scene(self.app.ui.poller));
         self.terminal.draw(|buf| paint(app, scene, theme, buf))?;
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
@@ -309,12 +309,13 @@ impl<S: Source> Front for Screen<'_, S> {
     fn input(&mut self, input: Input) -> Result<Next, Error> {
         match input {
             Input::Key(press) => {
-                if let Some(command) = self.app.key(press, &self.session.scene()) {
+                if let Some(command) = self.app.key(press, &self.session.scene(self.app.ui.poller))
+                {
                     self.session.send(command);
                 }
             }
             Input::Paste(text) => self.app.paste(&text),
-            Input::Click(x, y) => self.app.click((x, y), &self.session.scene()),
+            Input::Click(x, y) => self.app.click((x, y), &self.session.scene(self.app.ui.poller)),
             Input::Resize(..) | Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
         }
         self.dirty = true;

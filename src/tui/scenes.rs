@@ -4,8 +4,8 @@ use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
     Command, CtlOp, Delivery, EdgeLog, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind,
-    Header, Kind, LaneChange, LaneId, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret,
-    Seq, Settings, Syscall, SyscallRecord, Wakeup,
+    Header, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues,
+    ReadPolicy, Ret, Seq, Settings, Syscall, SyscallRecord, Wakeup,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
@@ -147,7 +147,7 @@ impl Stage {
         self.t = Nanos(self.t.0 + 20_000);
         let event = Event { seq: self.world.seq.next(), t: self.t, lane, kind };
         self.world.apply(&event);
-        self.timeline.apply(&event, &self.world);
+        self.timeline.apply(&event, self.world.through(None));
         self.journal.push(&event, &self.world);
     }
 
@@ -166,10 +166,10 @@ impl Stage {
     }
 
     fn resync(&mut self) {
-        let entries = self.world.instance.interest.iter();
+        let entries = self.world.through(None).instance.interest.iter();
         let entries =
             entries.map(|e| FdinfoEntry { fd: e.key.fd, mask: e.mask, file: e.key.file }).collect();
-        self.tool(Kind::Resync { ep: EP, entries });
+        self.tool(Kind::ListRead(ListRead::fdinfo(EP, entries)));
     }
 
     fn interrupt(&mut self) {

@@ -5,7 +5,7 @@
 use super::entry::Entry;
 use super::filter::Filter;
 use super::keymap::Mode;
-use crate::event::{LaneId, Nanos, Seq, View, WatchKey};
+use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
 use crate::model::{Divergence, World};
 
 /// A pane that the keys can move in.
@@ -117,6 +117,8 @@ pub struct Ui {
     pub view: View,
     /// The pane that the keys move in.
     pub focus: Pane,
+    /// The open file of the epoll instance that is looked at; `None` is the first one.
+    pub poller: Option<FileId>,
     /// The selected registration.
     pub watch: Option<WatchKey>,
     /// Whether the person selected it, or it was selected for want of another.
@@ -166,6 +168,7 @@ impl Default for Ui {
         Self {
             view: View::Overview,
             focus: Pane::Interest,
+            poller: None,
             watch: None,
             chosen: false,
             lane: LaneId(1),

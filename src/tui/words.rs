@@ -2,8 +2,17 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{Fd, FileKind, Mask, Nanos, Peer};
-use crate::model::{OpenFile, ReadyEntry, Reason, STEP, World};
+use crate::event::{Clock, Fd, FileKind, Mask, Nanos, Peer, Provenance};
+use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, World};
+
+/// By whom a list is known, in a word.
+pub fn provenance(by: Provenance) -> &'static str {
+    match by {
+        Provenance::Deduced => "seen",
+        Provenance::Fdinfo | Provenance::Kernel => "kernel",
+        Provenance::Model => "model",
+    }
+}
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
@@ -113,9 +122,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 pub fn kind(file: &OpenFile) -> &'static str {
     match file.what {
         FileKind::Listener => "listener",
-        FileKind::Tcp if file.told.is_some() => "tcp",
-        FileKind::Unix if file.told.is_some() => "unix",
-        FileKind::Eventfd if file.told.is_some() => "eventfd",
+        FileKind::Tcp if file.polled.is_some() => "tcp",
+        FileKind::Unix if file.polled.is_some() => "unix",
+        FileKind::Eventfd if file.polled.is_some() => "eventfd",
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
@@ -133,13 +142,13 @@ pub fn peer(file: &OpenFile) -> String {
     match &file.peer {
         Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
-        None if file.what == FileKind::Eventfd && file.told.is_none() => "eventfd".to_owned(),
+        None if file.what == FileKind::Eventfd && file.polled.is_none() => "eventfd".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
     }
 }
 
 /// Which of the watched conditions are known to hold.
-pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
+pub fn ready_bits(world: EpollView<'_>, entry: &ReadyEntry) -> Mask {
     let watched = world.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
     let set = world.file_of(entry.key).map_or(Mask::EMPTY, |file| file.poll().set);
     set & (watched - Mask::PRIVATE)
@@ -147,16 +156,16 @@ pub fn ready_bits(world: &World, entry: &ReadyEntry) -> Mask {
 
 /// Whether an entry stands on the ready list although nothing it watches for holds any more: the
 /// next `epoll_wait` polls it and drops it.
-pub fn is_stale(world: &World, entry: &ReadyEntry) -> bool {
+pub fn is_stale(world: EpollView<'_>, entry: &ReadyEntry) -> bool {
     let file = world.file_of(entry.key);
-    let drained = file.is_some_and(|file| file.unread == Some(0) || file.told.is_some());
+    let drained = file.is_some_and(|file| file.unread == Some(0) || file.polled.is_some());
     drained && ready_bits(world, entry).is_empty()
 }
 
 /// Why an entry stands on the ready list, in at most `columns` columns if it can be said so: the
 /// first wording that fits, else the last and shortest one. Whether the next `epoll_wait` drops it is
 /// said if that may be foretold.
-pub fn reason(world: &World, entry: &ReadyEntry, columns: usize, foretold: bool) -> String {
+pub fn reason(world: EpollView<'_>, entry: &ReadyEntry, columns: usize, foretold: bool) -> String {
     let mut wordings = wordings(world, entry, foretold);
     let fitting = wordings.iter().position(|text| width(text) <= columns);
     let last = wordings.len().saturating_sub(1);
@@ -164,8 +173,8 @@ pub fn reason(world: &World, entry: &ReadyEntry, columns: usize, foretold: bool)
 }
 
 /// What can be said of an entry, the longest wording first.
-fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
-    let at = moment(world, entry.since);
+fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
+    let at = moment(&world, entry.since);
     if foretold && is_stale(world, entry) {
         let done = match world.file_of(entry.key).map(|file| file.what) {
             Some(FileKind::Listener) => "accepted",
@@ -178,7 +187,7 @@ fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
     // Later arrivals change nothing but the amount: an entry is listed once.
     let unread = world.file_of(entry.key).and_then(|file| file.unread);
     let what = match entry.why {
-        Reason::Arrived(then) => return arrived(world, &at, unread.or(then)),
+        Reason::Arrived(then) => return arrived(&world, &at, unread.or(then)),
         Reason::Connection(then) => match unread.or(then) {
             Some(n) if n > 1 => format!("{n} connections wait"),
             _ => "connection waits".to_owned(),
@@ -187,7 +196,7 @@ fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
         Reason::PeerClosed => "peer closed".to_owned(),
         Reason::Expired => "expired".to_owned(),
         Reason::Inner => "inner epoll ready".to_owned(),
-        Reason::Signalled if world.is_told() => "written".to_owned(),
+        Reason::Signalled if world.labelled => "written".to_owned(),
         Reason::Signalled => "written by the tool".to_owned(),
         Reason::AtAdd => "polled ready at ADD".to_owned(),
         Reason::AtMod => "polled ready at MOD".to_owned(),
@@ -199,17 +208,23 @@ fn wordings(world: &World, entry: &ReadyEntry, foretold: bool) -> Vec<String> {
         Reason::Woken(mask) => format!("woken with {mask}"),
     };
     let since = matches!(entry.why, Reason::Connection(_) | Reason::Room);
-    let when = if since { "since" } else { preposition(world) };
+    let when = if since { "since" } else { preposition(&world) };
     vec![format!("{what} {when} {at}"), what]
 }
 
 /// A time as the world's clock has it: seconds, or steps.
 pub fn moment(world: &World, t: Nanos) -> String {
-    if world.is_told() { format!("step {}", t.0 / STEP.0) } else { t.to_string() }
+    match world.clock {
+        Clock::Steps => format!("step {}", t.0 / Clock::STEP.0),
+        Clock::Nanoseconds => t.to_string(),
+    }
 }
 
 fn preposition(world: &World) -> &'static str {
-    if world.is_told() { "in" } else { "at" }
+    match world.clock {
+        Clock::Steps => "in",
+        Clock::Nanoseconds => "at",
+    }
 }
 
 fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
@@ -218,7 +233,7 @@ fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
         return vec![format!("bytes arrived {when} {at}"), "bytes arrived".to_owned()];
     };
     let n = size(n);
-    if world.is_told() {
+    if world.clock == Clock::Steps {
         return vec![format!("arrived in {at}, {n} unread"), format!("arrived, {n} unread")];
     }
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));
@@ -231,7 +246,7 @@ pub fn lanes(world: &World) -> u16 {
     super::draw::cells(names.max().unwrap_or(2).clamp(2, 10))
 }
 
-fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
+fn put_back(world: EpollView<'_>, entry: &ReadyEntry) -> Vec<String> {
     let words = |long: &str, short: &str| {
         vec![format!("put back: {long}"), format!("put back: {short}"), "put back".to_owned()]
     };
@@ -252,7 +267,7 @@ fn put_back(world: &World, entry: &ReadyEntry) -> Vec<String> {
         Some(n) if n > 0 => words(&format!("{} unread", size(n)), &size(n)),
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => {
-            let when = format!("{} {}", preposition(world), moment(world, entry.since));
+            let when = format!("{} {}", preposition(&world), moment(&world, entry.since));
             vec![format!("put back {when}"), "put back".to_owned()]
         }
     }

@@ -138,7 +138,7 @@ fn folded(fds: i32) -> (Script, World, Timeline) {
     let (mut world, mut timeline) = (World::default(), Timeline::default());
     for event in &events {
         world.apply(event);
-        timeline.apply(event, &world);
+        timeline.apply(event, world.through(None));
     }
     (script, world, timeline)
 }
@@ -177,7 +177,7 @@ fn fold(c: &mut Criterion) {
         b.iter(|| {
             for event in &events {
                 world.apply(event);
-                timeline.apply(event, &world);
+                timeline.apply(event, world.through(None));
             }
         });
     });
@@ -245,7 +245,7 @@ fn frame(c: &mut Criterion) {
             let mut journal = Journal::new(Limits::default());
             for event in script.echoes(6_000) {
                 world.apply(&event);
-                timeline.apply(&event, &world);
+                timeline.apply(&event, world.through(None));
                 journal.push(&event, &world);
             }
             let scene = Scene {

@@ -129,7 +129,7 @@ struct Front {
 impl Front {
     fn write(&mut self, journal: &mut Journal, event: &Event) {
         self.world.apply(event);
-        self.timeline.apply(event, &self.world);
+        self.timeline.apply(event, self.world.through(None));
         journal.push(event, &self.world);
     }
 

@@ -89,10 +89,10 @@ impl Duel {
         let event = Event { seq: Seq(self.seq), t: Nanos(self.seq * 1000), lane: LANE, kind };
         self.world.apply(&event);
         assert!(
-            self.world.delta.divergences.is_empty(),
+            self.world.through(None).instance.delta.divergences.is_empty(),
             "seed {}: {:?} at {event:?} after {:#?}",
             self.seed,
-            self.world.delta.divergences,
+            self.world.through(None).instance.delta.divergences,
             self.log.iter().rev().take(30).collect::<Vec<_>>()
         );
     }
@@ -236,7 +236,7 @@ impl Duel {
 
     fn wait(&mut self, max: usize) {
         let mut buffer = vec![EpollEvent::empty(); max];
-        let expected = self.world.predict(u32::try_from(max).unwrap());
+        let expected = self.world.through(None).predict(u32::try_from(max).unwrap());
         let call =
             Syscall::EpollWait { ep: self.ep(), max: u32::try_from(max).unwrap(), timeout_ms: 0 };
         self.tell(Kind::Enter(call));
@@ -285,8 +285,8 @@ fn every_epoll_wait_returns_what_the_model_predicted() {
         for _ in 0..500 {
             duel.step(&mut dice);
         }
-        assert_eq!(duel.world.instance.check.agreed, duel.waits, "seed {seed}");
-        assert_eq!(duel.world.instance.check.diverged, 0, "seed {seed}");
+        assert_eq!(duel.world.through(None).instance.check.agreed, duel.waits, "seed {seed}");
+        assert_eq!(duel.world.through(None).instance.check.diverged, 0, "seed {seed}");
         done += 500;
         waits += duel.waits;
         seed += 1;

@@ -1,6 +1,6 @@
 //! Where the ready lists, the overflow lists and the sleepers of the epoll instances come from.
 
-use crate::event::ListSource;
+use crate::event::Provenance;
 use crate::sim::InstanceView;
 
 /// The lists of one instance, each registration by its `epoll_event.data`.
@@ -15,7 +15,7 @@ pub(crate) struct Lists {
 /// Something that knows those lists.
 pub(crate) trait ReadySource {
     /// Whose knowledge it is.
-    fn source(&self) -> ListSource;
+    fn source(&self) -> Provenance;
 
     /// The lists of the instance that the model sees like this; `None` if it cannot tell now, or
     /// knows no more than the model.
@@ -27,8 +27,8 @@ pub(crate) trait ReadySource {
 pub(crate) struct ByModel;
 
 impl ReadySource for ByModel {
-    fn source(&self) -> ListSource {
-        ListSource::Model
+    fn source(&self) -> Provenance {
+        Provenance::Model
     }
 
     fn lists(&mut self, _instance: &InstanceView) -> Option<Lists> {

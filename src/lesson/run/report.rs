@@ -91,8 +91,8 @@ pub struct Report {
     pub step: u32,
     /// When it was over, since the case began.
     pub t: Nanos,
-    /// What happened: the calls of the step, then the returns of whom they woke; the last one is
-    /// `Told`.
+    /// What happened: the calls of the step, then the returns of whom they woke; the last
+    /// ones are the look at what there is then ([`Kind::is_look`]).
     pub events: Vec<Happening>,
     /// How many more calls were made than are among `events`.
     pub untold: u64,

@@ -1,7 +1,8 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, Mask, Syscall, SyscallRecord, WatchKey,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Syscall,
+    SyscallRecord, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -30,7 +31,8 @@ impl Findings {
             }
             Kind::Open { fd, file, .. } => self.name(*fd, *file, world),
             Kind::Wakeup(wakeup) => {
-                if let Some(file) = world.entry_at(wakeup.fd).map(|entry| entry.key.file) {
+                let mut found = world.views().filter_map(|view| view.entry_at(wakeup.fd));
+                if let Some(file) = found.next().map(|entry| entry.key.file) {
                     self.state(file, wakeup.fd).woken = true;
                     self.check_left(file, event, world);
                 }
@@ -45,12 +47,19 @@ impl Findings {
                 self.sleeps(event.lane);
                 self.rest(event, world);
             }
-            Kind::Resync { .. } => self.sweep(event, world),
+            Kind::ListRead(ListRead { list: ListEntries::Interest(_), .. })
+                if world.deduces_files() =>
+            {
+                self.sweep(event, world);
+            }
+            Kind::Compared { .. } => self.sweep(event, world),
             _ => {}
         }
         // What left the ready list, or turned out not to have been on it, may be left behind.
-        for key in &world.delta.removed {
-            self.check_left(key.file, event, world);
+        for (_, instance) in world.pollers.epolls() {
+            for key in &instance.delta.removed {
+                self.check_left(key.file, event, world);
+            }
         }
     }
 
@@ -77,8 +86,8 @@ impl Findings {
                     self.progress(*file);
                 }
             }
-            Syscall::EpollCtl { op, fd, file, .. } if ret.value().is_some() => {
-                let entry = world.instance.interest.get(WatchKey { fd, file });
+            Syscall::EpollCtl { ep, op, fd, file, .. } if ret.value().is_some() => {
+                let entry = world.through_fd(ep).instance.interest.get(WatchKey { fd, file });
                 let rearmed = op == CtlOp::Mod && entry.is_some_and(|e| e.mask.has(Mask::ONESHOT));
                 if !rearmed {
                     self.progress(file);
@@ -112,9 +121,11 @@ impl Findings {
     }
 
     fn closed(&mut self, fd: Fd, event: &Event, world: &World) {
-        for entry in world.instance.interest.by_fd(fd).filter(|e| world.is_ghost(e.key)) {
-            let key = entry.key;
-            self.see(FindingKind::Ghost, key, event, |_| Evidence::outlived(world, key));
+        for view in world.views() {
+            for entry in view.instance.interest.by_fd(fd).filter(|e| view.is_ghost(e.key)) {
+                let key = entry.key;
+                self.see(FindingKind::Ghost, key, event, |_| Evidence::outlived(world, key));
+            }
         }
         if let Some(file) = self.numbers.remove(&fd) {
             if is_gone(file, world) {

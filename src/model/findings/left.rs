@@ -1,8 +1,8 @@
 //! What a thread leaves behind when it goes back to wait, of which nobody will be told.
 
 use crate::event::{
-    Arm, ConnState, Delivery, Event, Fd, FileId, LaneId, Mask, Output, SyscallRecord, Trigger,
-    WatchKey,
+    Arm, ConnState, Delivery, Event, Fd, FileId, Kind, LaneId, Mask, Output, SyscallRecord,
+    Trigger, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -32,22 +32,22 @@ impl Findings {
             _ => &[],
         };
         if timeout_ms == 0 && record.ret.value() == Some(0) {
-            self.empty_return(event, world);
+            self.empty_return(event, record.call.fd());
         } else {
             self.turn(event.lane).empty = 0;
         }
         self.turn(event.lane).returned = event.t;
         for delivery in events {
-            self.delivered(delivery, event, world);
+            self.delivered(delivery, event, record, world);
         }
     }
 
-    fn empty_return(&mut self, event: &Event, world: &World) {
+    fn empty_return(&mut self, event: &Event, ep: Option<Fd>) {
         let turn = self.turn(event.lane);
         turn.empty = turn.empty.saturating_add(1);
         if turn.empty >= EMPTY_RETURNS {
             let about = About::lane(FindingKind::TimeoutZeroSpin, event.lane);
-            let shown = Shown { fd: world.instance.fd, lane: Some(event.lane) };
+            let shown = Shown { fd: ep, lane: Some(event.lane) };
             let lane = event.lane;
             self.ledger.see(about, shown, event, |n| Evidence::TimeoutZero { lane, times: n + 63 });
         }
@@ -94,9 +94,15 @@ impl Findings {
     /// Whether something is left in the file of which nobody will be told.
     pub(super) fn check_left(&mut self, file: FileId, event: &Event, world: &World) {
         let Some(state) = self.files.get(&file) else { return };
+        // What is read is of one time only at the end of a look.
+        if !world.deduces_files() && !matches!(event.kind, Kind::Compared { .. }) {
+            return;
+        }
         let key = WatchKey { fd: state.fd, file };
-        let found = world.instance.interest.get(key).zip(world.files.get(&file));
-        let found = found.and_then(|(entry, open)| left(state, entry, open));
+        let found = world.files.get(&file).and_then(|open| {
+            let mut entries = world.entries(key);
+            entries.find_map(|entry| left(state, entry, open))
+        });
         for kind in LEFT.into_iter().filter(|kind| Some(*kind) != found) {
             self.end(kind, file);
         }
@@ -110,11 +116,7 @@ impl Findings {
     pub(super) fn check_ghost(&mut self, file: FileId, world: &World) {
         if let Some(state) = self.files.get(&file)
             && state.may(FindingKind::Ghost)
-            && !world
-                .instance
-                .interest
-                .by_fd(state.fd)
-                .any(|e| e.key.file == file && world.is_ghost(e.key))
+            && !world.views().any(|view| view.is_ghost(WatchKey { fd: state.fd, file }))
         {
             self.end(FindingKind::Ghost, file);
         }

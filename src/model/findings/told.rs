@@ -28,9 +28,16 @@ pub(super) const SPINS: [FindingKind; 3] =
 
 /// Being told, and what is done about it.
 impl Findings {
-    pub(super) fn delivered(&mut self, delivery: &Delivery, event: &Event, world: &World) {
+    pub(super) fn delivered(
+        &mut self,
+        delivery: &Delivery,
+        event: &Event,
+        record: &SyscallRecord,
+        world: &World,
+    ) {
         let key = WatchKey { fd: delivery.fd, file: delivery.file };
-        let entry = world.instance.interest.get(key);
+        let from = record.call.fd().map(|ep| world.through_fd(ep));
+        let entry = from.and_then(|view| view.instance.interest.get(key));
         let state = self.touch(event.lane, key.file, key.fd);
         state.emptied = false;
         state.woken = false;
@@ -77,7 +84,7 @@ impl Findings {
     ) {
         let Some(file) = world.fds.get(&fd).copied() else { return };
         let key = WatchKey { fd, file };
-        let edge = world.instance.interest.get(key).map(InterestEntry::trigger);
+        let edge = world.entries(key).next().map(InterestEntry::trigger);
         let state = self.touch(event.lane, file, fd);
         let fresh = state.fresh.contains(event.lane);
         state.fresh.remove(event.lane);
@@ -219,9 +226,10 @@ fn starved(world: &World, lane: LaneId, flooder: FileId, since: Nanos) -> Option
     let waiting = batch
         .filter(|entry| entry.progress == Progress::Waiting)
         .map(|entry| WatchKey { fd: entry.delivery.fd, file: entry.delivery.file });
-    let listed = world.instance.ready.iter().filter(|entry| entry.since <= since).map(|e| e.key);
+    let lists = world.pollers.epolls().flat_map(|(_, instance)| instance.ready.iter());
+    let listed = lists.filter(|entry| entry.since <= since).map(|e| e.key);
     let ready = |key: &WatchKey| {
-        let entry = world.instance.interest.get(*key);
+        let entry = world.entries(*key).next();
         key.file != flooder
             && entry.zip(world.files.get(&key.file)).is_some_and(|(entry, open)| {
                 open.what != FileKind::Eventfd && open.poll().surely(entry.mask)

@@ -29,7 +29,7 @@ impl Evidence {
 
     pub(super) fn spin(world: &World, key: WatchKey, mask: Mask, times: u64) -> Self {
         let watch = WatchIdentity::of(world, key);
-        Self::Spin { watch, mask, times, outlived: world.is_ghost(key) }
+        Self::Spin { watch, mask, times, outlived: world.views().any(|view| view.is_ghost(key)) }
     }
 
     pub(super) fn emfile(world: &World, key: WatchKey, times: u64) -> Self {

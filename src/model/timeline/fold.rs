@@ -1,15 +1,17 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, Output, Syscall, SyscallRecord, WatchKey,
+    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, Syscall, SyscallRecord,
+    WatchKey,
 };
 
 use super::{Mark, Moment, Span, Timeline, TrackId};
-use crate::model::{InterestEntry, LaneState, ReadyEntry, Reason, Sync, World};
+use crate::model::{EpollView, InterestEntry, LaneState, ReadyEntry, Reason, Sync};
 
 impl Timeline {
-    /// Folds an event that has just been folded into `world`.
-    pub fn apply(&mut self, event: &Event, world: &World) {
+    /// Folds an event that has just been folded into `world`: the tracks are those of its threads,
+    /// and of the registrations of the epoll instance through which it is seen.
+    pub fn apply(&mut self, event: &Event, world: EpollView<'_>) {
         match &event.kind {
             Kind::Return(record) => self.returned(event, record, world),
             Kind::Wakeup(wakeup) => {
@@ -17,8 +19,9 @@ impl Timeline {
                     self.mark(TrackId::Watch(entry.key), event, Moment::Arrive);
                 }
             }
-            Kind::Resync { .. } => self.compare(event, world),
-            Kind::Told(_) => self.told(event, world),
+            Kind::ListRead(read) if world.id == Some(read.poller) => {
+                self.list_read(event, &read.list, world);
+            }
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Close);
@@ -45,14 +48,14 @@ impl Timeline {
     }
 
     /// On the thread's track and on that of the file's registration.
-    fn both(&mut self, event: &Event, fd: Fd, world: &World, what: Moment) {
+    fn both(&mut self, event: &Event, fd: Fd, world: EpollView<'_>, what: Moment) {
         self.mark(TrackId::Lane(event.lane), event, what);
         if let Some(entry) = world.entry_at(fd) {
             self.mark(TrackId::Watch(entry.key), event, what);
         }
     }
 
-    fn returned(&mut self, event: &Event, record: &SyscallRecord, world: &World) {
+    fn returned(&mut self, event: &Event, record: &SyscallRecord, world: EpollView<'_>) {
         let ret = record.ret;
         let moved = |moment| match (ret.value(), ret.errno()) {
             (Some(_), _) => moment,
@@ -88,7 +91,7 @@ impl Timeline {
         }
     }
 
-    fn changed(&mut self, event: &Event, op: CtlOp, key: WatchKey, world: &World) {
+    fn changed(&mut self, event: &Event, op: CtlOp, key: WatchKey, world: EpollView<'_>) {
         let id = TrackId::Watch(key);
         let Some(entry) = world.instance.interest.get(key) else {
             if op == CtlOp::Del && self.watches.contains_key(&key) {
@@ -105,7 +108,7 @@ impl Timeline {
         }
     }
 
-    fn closed(&mut self, event: &Event, fd: Fd, world: &World) {
+    fn closed(&mut self, event: &Event, fd: Fd, world: EpollView<'_>) {
         self.mark(TrackId::Lane(event.lane), event, Moment::Close);
         let low = WatchKey { fd, file: FileId(0) };
         let high = WatchKey { fd, file: FileId(u32::MAX) };
@@ -148,7 +151,7 @@ impl Timeline {
     }
 
     /// Makes the set of tracks that of the interest list.
-    fn compare(&mut self, event: &Event, world: &World) {
+    fn compare(&mut self, event: &Event, world: EpollView<'_>) {
         let interest = &world.instance.interest;
         let left = self.live().into_iter().filter(|key| interest.get(*key).is_none());
         let left: Vec<WatchKey> = left.collect();
@@ -165,25 +168,32 @@ impl Timeline {
         }
     }
 
-    /// Every list is as it is told; what came meanwhile is marked where it arrived.
-    fn told(&mut self, event: &Event, world: &World) {
-        for key in self.live() {
-            let closed = !world.files.contains_key(&key.file);
-            if closed && world.instance.interest.get(key).is_none() {
-                self.mark(TrackId::Watch(key), event, Moment::Close);
+    /// A list is as it was read; what came meanwhile is marked where it arrived.
+    fn list_read(&mut self, event: &Event, list: &ListEntries, world: EpollView<'_>) {
+        match list {
+            ListEntries::Interest(_) => {
+                for key in self.live() {
+                    let closed = !world.deduces_files() && !world.files.contains_key(&key.file);
+                    if closed && world.instance.interest.get(key).is_none() {
+                        self.mark(TrackId::Watch(key), event, Moment::Close);
+                    }
+                }
+                self.compare(event, world);
             }
-        }
-        self.compare(event, world);
-        let delta = &world.delta;
-        let came = |ready: &&ReadyEntry| {
-            !matches!(ready.why, Reason::PutBack | Reason::AtAdd | Reason::AtMod)
-        };
-        let came = delta.added.iter().filter(came).map(|ready| ready.key);
-        for key in came.chain(delta.arrived.iter().copied()) {
-            self.mark(TrackId::Watch(key), event, Moment::Arrive);
-        }
-        for entry in world.instance.interest.iter() {
-            self.span(TrackId::Watch(entry.key), event, now(entry, world));
+            ListEntries::Ready(_) => {
+                let delta = &world.instance.delta;
+                let came = |ready: &&ReadyEntry| {
+                    !matches!(ready.why, Reason::PutBack | Reason::AtAdd | Reason::AtMod)
+                };
+                let came = delta.added.iter().filter(came).map(|ready| ready.key);
+                for key in came.chain(delta.arrived.iter().copied()) {
+                    self.mark(TrackId::Watch(key), event, Moment::Arrive);
+                }
+                for entry in world.instance.interest.iter() {
+                    self.span(TrackId::Watch(entry.key), event, now(entry, world));
+                }
+            }
+            ListEntries::Overflow(_) | ListEntries::Waiting(_) => {}
         }
     }
 
@@ -212,7 +222,7 @@ impl Timeline {
     }
 
     /// The spans of registrations: the ready list's changes.
-    fn spans(&mut self, event: &Event, world: &World) {
+    fn spans(&mut self, event: &Event, world: EpollView<'_>) {
         match world.instance.check.sync {
             Sync::Following if self.lost && !matches!(event.kind, Kind::Gap { .. }) => {
                 self.lost = false;
@@ -226,10 +236,10 @@ impl Timeline {
             Sync::Lost | Sync::Unknown if !self.lost => self.forget_spans(event),
             _ => {}
         }
-        for ready in &world.delta.added {
+        for ready in &world.instance.delta.added {
             self.span(TrackId::Watch(ready.key), event, listed(ready.why));
         }
-        for key in &world.delta.removed {
+        for key in &world.instance.delta.removed {
             // What was put back at once has its span already; what is gone has none.
             if let Some(entry) = world.instance.interest.get(*key).filter(|e| !e.listed) {
                 self.span(TrackId::Watch(*key), event, quiet(entry, world));
@@ -237,7 +247,7 @@ impl Timeline {
         }
     }
 
-    fn lanes(&mut self, event: &Event, world: &World) {
+    fn lanes(&mut self, event: &Event, world: EpollView<'_>) {
         for lane in &world.lanes {
             let span = match lane.state {
                 LaneState::Unstarted => continue,
@@ -259,8 +269,8 @@ impl Timeline {
 }
 
 /// Whether a call on that epoll instance is about the one whose tracks these are.
-fn is_about(world: &World, ep: Fd) -> bool {
-    !world.is_told() || world.fds.get(&ep).copied() == world.instance.file
+fn is_about(world: EpollView<'_>, ep: Fd) -> bool {
+    world.id.is_some() && world.epoll_at(ep) == world.id
 }
 
 fn listed(why: Reason) -> Span {
@@ -272,7 +282,7 @@ fn listed(why: Reason) -> Span {
 }
 
 /// The span of a registration that is not on the modelled list.
-fn quiet(entry: &InterestEntry, world: &World) -> Span {
+fn quiet(entry: &InterestEntry, world: EpollView<'_>) -> Span {
     match world.instance.check.sync {
         Sync::Following => Span::Quiet(entry.trigger()),
         Sync::Lost | Sync::Unknown => Span::Unknown,
@@ -280,7 +290,7 @@ fn quiet(entry: &InterestEntry, world: &World) -> Span {
 }
 
 /// The span of a registration as it stands, without an event of its own.
-fn now(entry: &InterestEntry, world: &World) -> Span {
+fn now(entry: &InterestEntry, world: EpollView<'_>) -> Span {
     if entry.listed {
         let why = world.instance.ready.find(entry.key).map(|(_, ready)| ready.why);
         why.map_or(Span::Ready, listed)

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::event::{
-    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange, Mask,
-    Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord, Told, Wakeup, visible,
+    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
+    ListEntries, ListRead, Mask, Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord,
+    Wakeup, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text::{self, strace::escaped};
@@ -15,9 +16,6 @@ const DATA_COLUMNS: usize = HEAD * 4;
 
 /// Columns of a sentence at the most.
 const LONG: usize = 1000;
-
-/// Columns of a name at the most.
-const NAME: usize = 100;
 
 /// How many entries of the ready list a `ready` line holds.
 const LISTED: usize = 64;
@@ -76,16 +74,18 @@ impl Serialize for JsonLine<'_> {
             }
             Self::ReadyChange(world) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;
-                let added: Vec<_> = world.delta.added.iter().map(Listed::of).collect();
-                let removed: Vec<_> = world.delta.removed.iter().map(|key| key.fd.0).collect();
+                let delta = &world.through(None).instance.delta;
+                let added: Vec<_> = delta.added.iter().map(Listed::of).collect();
+                let removed: Vec<_> = delta.removed.iter().map(|key| key.fd.0).collect();
                 entries!(map, "kind": "ready", "added": added, "removed": removed,
                     "waiting": waiting(world), "source": "model")
             }
             Self::ReadyList(world) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;
-                let ready = &world.instance.ready;
+                let instance = world.through(None).instance;
+                let ready = &instance.ready;
                 let list: Vec<_> = ready.iter().take(LISTED).map(Listed::of).collect();
-                let known = world.instance.check.sync == crate::model::Sync::Following;
+                let known = instance.check.sync == crate::model::Sync::Following;
                 entries!(map, "kind": "ready", "list": list,
                     "length": known.then_some(ready.len()), "waiting": waiting(world),
                     "source": "model", "sync": sync_word(world))
@@ -121,7 +121,7 @@ fn stamp<M: SerializeMap>(map: &mut M, seq: u64, t_ns: u64, lane: &str) -> Resul
 
 /// The wait queue: who is woken next comes first.
 fn waiting(world: &World) -> Vec<String> {
-    world.instance.wq.iter().map(|lane| lane.to_string()).collect()
+    world.through(None).instance.wq.iter().map(|lane| lane.to_string()).collect()
 }
 
 /// What the numbers of a file's queues count: bytes, or of a listener connections.
@@ -172,7 +172,7 @@ fn reason(why: Reason) -> &'static str {
 }
 
 fn sync_word(world: &World) -> &'static str {
-    match world.instance.check.sync {
+    match world.through(None).instance.check.sync {
         crate::model::Sync::Following => "following",
         crate::model::Sync::Lost => "lost",
         crate::model::Sync::Unknown => "unknown",
@@ -207,10 +207,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         Kind::Open { fd, file, what, name } => entries!(map, "kind": "open", "fd": fd.0,
             "file": file.0, "what": file_word(*what), "name": text(name, 200)),
         Kind::EdgeLog(log) => entries!(map, "kind": "edge-log", "state": log_word(*log)),
-        Kind::Resync { ep, entries } => {
-            let list: Vec<_> = entries.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
-            entries!(map, "kind": "interest", "epfd": ep.0, "list": list, "source": "kernel")
-        }
+        Kind::ListRead(read) => list_read(map, world, read),
         Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => entries!(map, "kind": "connection", "fd": fd.0,
             "state": conn_word(*state), "queued": queued),
@@ -226,7 +223,9 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             call(map, "measured", measured)?;
             entries!(map, "times": times, "each_ns": each.0)
         }
-        Kind::Told(told) => entries!(map, "kind": "told", "told": shown(told)),
+        Kind::Files(_) | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
+            entries!(map, "kind": "look")
+        }
         Kind::Asleep { lanes, since } => {
             let lanes: Vec<_> = lanes.iter().map(ToString::to_string).collect();
             entries!(map, "kind": "asleep", "threads": lanes, "since_ns": since.0,
@@ -281,17 +280,13 @@ fn thread<M: SerializeMap>(map: &mut M, change: &LaneChange) -> Result<(), M::Er
     entries!(map, "kind": "thread", "state": state, "tid"?: tid, "note"?: note)
 }
 
-/// A telling in which no name acts upon a terminal.
-fn shown(told: &Told) -> Told {
-    let clean = |name: &mut Box<str>| *name = visible(name.as_bytes(), NAME).into();
-    let mut told = told.clone();
-    for instance in &mut told.instances {
-        clean(&mut instance.name);
-        instance.interest.iter_mut().for_each(|watch| clean(&mut watch.name));
-    }
-    told.files.iter_mut().for_each(|file| clean(&mut file.name));
-    told.threads.iter_mut().for_each(|thread| clean(&mut thread.name));
-    told
+fn list_read<M: SerializeMap>(map: &mut M, world: &World, read: &ListRead) -> Result<(), M::Error> {
+    let ListEntries::Interest(entries) = &read.list else {
+        return entries!(map, "kind": "look");
+    };
+    let ep = world.pollers.epoll(read.poller).and_then(|instance| instance.fd);
+    let list: Vec<_> = entries.iter().map(|e| FdMask::of(e.key.fd, e.mask)).collect();
+    entries!(map, "kind": "interest", "epfd": ep.map(|ep| ep.0), "list": list, "source": "kernel")
 }
 
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {

@@ -8,8 +8,8 @@ use rustc_hash::FxHashSet;
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
 use crate::event::{
-    Delivery, EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, Mask, Nanos, Output, Queues,
-    Syscall,
+    Delivery, EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Mask, Nanos, Output,
+    Queues, Syscall,
 };
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
@@ -147,7 +147,7 @@ impl Probe {
     }
 
     fn ask_lists(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
-        let urgent = world.instance.check.wants_resync && now >= self.rest_until;
+        let urgent = world.through(None).instance.check.wants_resync && now >= self.rest_until;
         let interest = self.unchecked && (urgent || now >= self.interest_due());
         let queues = !self.uncertain.is_empty() && now >= self.queues_due();
         if self.question.is_some() || !(interest || queues) {
@@ -160,7 +160,7 @@ impl Probe {
             question.queues = self.read_queues(world);
             self.queues_read = now;
         }
-        if interest && let Some(ep) = world.instance.fd {
+        if interest && let Some(ep) = world.through(None).instance.fd {
             let begun = clock();
             question.interest = self.read_interest(ep);
             let cost = clock().since(begun);
@@ -207,12 +207,12 @@ impl Probe {
                 kinds.push((question.answered, Kind::Arrive { fd, queues }));
             }
         }
-        let repairs = world.instance.check.wants_resync;
+        let repairs = world.through(None).instance.check.wants_resync;
         if let Some((ep, entries)) = question.interest
             && (self.changed < question.asked && !question.spoilt || repairs)
         {
             self.unchecked = question.spoilt || self.changed >= question.asked;
-            kinds.push((question.answered, Kind::Resync { ep, entries: entries.into() }));
+            kinds.push((question.answered, Kind::ListRead(ListRead::fdinfo(ep, entries))));
         }
         if asked_queues {
             self.settle(question.answered, world);
@@ -236,7 +236,7 @@ impl Probe {
 /// Whether an event can change the interest list of `world`.
 fn changes_interest(kind: &Kind, world: &World) -> bool {
     let one_shot = |event: &Delivery| {
-        let entry = world.instance.interest.get(InterestList::key_of(event));
+        let entry = world.through(None).instance.interest.get(InterestList::key_of(event));
         entry.is_none_or(|entry| entry.mask.has(Mask::ONESHOT))
     };
     match kind {

@@ -86,14 +86,16 @@ impl Sleepers {
 /// Since when somebody should be asked: a thread was woken and has not returned, threads sleep
 /// beside a list that is not empty, or the list is not known while somebody waits.
 fn doubtful_since(world: &World) -> Option<Nanos> {
-    let check = &world.instance.check;
+    let check = &world.through(None).instance.check;
     let waits = |lane: &&Lane| match lane.state {
         LaneState::Harvesting(call) => call.may_sleep(),
-        LaneState::Asleep(_) => check.sync == Sync::Lost || !world.instance.ready.is_empty(),
+        LaneState::Asleep(_) => {
+            check.sync == Sync::Lost || !world.through(None).instance.ready.is_empty()
+        }
         _ => false,
     };
     let since = world.lanes.iter().filter(waits).map(|lane| lane.since).min()?;
     // What was listed last may have changed the picture.
-    let listed = world.instance.ready.iter().map(|entry| entry.since).max();
+    let listed = world.through(None).instance.ready.iter().map(|entry| entry.since).max();
     Some(listed.map_or(since, |listed| listed.max(since)))
 }

@@ -5,11 +5,11 @@ use crate::event::{
     CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, Syscall, SyscallRecord,
     Trigger, WatchKey,
 };
-use crate::model::{Lane, LaneState, OpenFile, World};
+use crate::model::{EpollView, Lane, LaneState, OpenFile};
 use crate::text::words::{after_mod, bits, clients, count, grouped, list, manner, name, name_of};
 
 /// The sentence for that call.
-pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> String {
+pub(super) fn sentence(world: EpollView<'_>, event: &Event, record: &SyscallRecord) -> String {
     let ret = record.ret;
     match record.call {
         Syscall::EpollWait { max, timeout_ms, .. } => waited(world, event, record, max, timeout_ms),
@@ -52,7 +52,7 @@ pub(in crate::text::why) fn created(ret: Ret) -> String {
 }
 
 fn waited(
-    world: &World,
+    world: EpollView<'_>,
     event: &Event,
     record: &SyscallRecord,
     max: u32,
@@ -101,7 +101,7 @@ fn waited(
 }
 
 /// What became of the reported registrations.
-fn fate(world: &World, event: &Event, events: &[Delivery]) -> String {
+fn fate(world: EpollView<'_>, event: &Event, events: &[Delivery]) -> String {
     let (mut level, mut edge, mut oneshot) = (0, 0, 0);
     for event in events {
         let key = WatchKey { fd: event.fd, file: event.file };
@@ -130,7 +130,7 @@ fn fate(world: &World, event: &Event, events: &[Delivery]) -> String {
 }
 
 /// What the bits say of the peer.
-fn ends(world: &World, events: &[Delivery]) -> String {
+fn ends(world: EpollView<'_>, events: &[Delivery]) -> String {
     let over = |e: &&Delivery| e.mask.any(Mask::RDHUP | Mask::HUP | Mask::ERR);
     let Some(event) = events.iter().find(over) else { return along(world, events) };
     let fd = event.fd;
@@ -146,7 +146,7 @@ fn ends(world: &World, events: &[Delivery]) -> String {
 }
 
 /// Edge-triggered IN with OUT: every poll answers for all watched bits.
-fn along(world: &World, events: &[Delivery]) -> String {
+fn along(world: EpollView<'_>, events: &[Delivery]) -> String {
     let both = Mask::IN | Mask::OUT;
     let edge = |e: &&Delivery| e.mask.has(both) && trigger(world, e.fd) == Some(Trigger::Edge);
     match events.iter().find(edge) {
@@ -159,7 +159,7 @@ fn along(world: &World, events: &[Delivery]) -> String {
     }
 }
 
-fn accepted(world: &World, lane: LaneId, fd: Fd, record: &SyscallRecord) -> String {
+fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) -> String {
     let listener = world.file_at(fd);
     let waiting = listener.and_then(|file| file.unread);
     let edge = trigger(world, fd) == Some(Trigger::Edge);
@@ -201,18 +201,18 @@ fn accepted(world: &World, lane: LaneId, fd: Fd, record: &SyscallRecord) -> Stri
 }
 
 /// Another thread that has the same file in its batch.
-fn taker(world: &World, lane: LaneId, fd: Fd) -> Option<LaneId> {
+fn taker(world: EpollView<'_>, lane: LaneId, fd: Fd) -> Option<LaneId> {
     let has = |l: &&crate::model::Lane| {
         l.id != lane && l.is_alive() && l.batch.iter().any(|b| b.delivery.fd == fd)
     };
     world.lanes.iter().find(has).map(|l| l.id)
 }
 
-fn trigger(world: &World, fd: Fd) -> Option<Trigger> {
+fn trigger(world: EpollView<'_>, fd: Fd) -> Option<Trigger> {
     world.entry_at(fd).map(crate::model::InterestEntry::trigger)
 }
 
-fn read(world: &World, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> String {
+fn read(world: EpollView<'_>, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> String {
     let file = world.file_at(fd);
     let edge = trigger(world, fd) == Some(Trigger::Edge);
     if file.is_some_and(|file| file.what == FileKind::Eventfd) {
@@ -243,7 +243,7 @@ fn read(world: &World, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> String {
     }
 }
 
-fn drained(world: &World, fd: Fd, edge: bool) -> String {
+fn drained(world: EpollView<'_>, fd: Fd, edge: bool) -> String {
     let listed = world.entry_at(fd).is_some_and(|entry| entry.listed);
     match (listed, edge) {
         (true, _) => format!(
@@ -291,7 +291,7 @@ fn got(file: Option<&OpenFile>, fd: Fd, n: u32, len: u32, edge: bool) -> String 
     format!("{bytes} of up to {} from fd {fd}: {after}", grouped(u64::from(len)))
 }
 
-fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
+fn wrote(world: EpollView<'_>, fd: Fd, len: u32, ret: Ret) -> String {
     match (ret.count(), ret.errno()) {
         (Some(n), _) if n < len => format!(
             "only {} of {} fitted into the send buffer of fd {fd}: the rest waits in the server's \
@@ -318,13 +318,13 @@ fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
     }
 }
 
-fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> String {
+fn controlled(world: EpollView<'_>, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> String {
     let fd = key.fd;
     if let Some(errno) = ret.errno() {
         return refused(op, &format!("fd {fd}"), errno);
     }
     let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
-    let fresh = world.delta.added.iter().any(|ready| ready.key == key);
+    let fresh = world.instance.delta.added.iter().any(|ready| ready.key == key);
     let polled = match (fresh, listed) {
         (true, _) => "it was polled, found ready, and appended to the ready list",
         (false, true) => "it was on the ready list already and keeps its place",
@@ -343,17 +343,17 @@ fn controlled(world: &World, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> 
             format!(
                 "{} is on the interest list, {}, with ERR and HUP added by the kernel; \
                  {polled}{exclusive}",
-                name(world, key),
+                name(&world, key),
                 manner(mask)
             )
         }
         CtlOp::Mod if mask.asked().is_empty() => format!(
             "mask 0 for {}: it turns nothing off, since ERR and HUP are always reported",
-            name(world, key)
+            name(&world, key)
         ),
         CtlOp::Mod => format!(
             "{} now is {} for {}; {polled}. {}",
-            name(world, key),
+            name(&world, key),
             manner(mask),
             bits(mask.asked()),
             after_mod(mask)
@@ -387,7 +387,7 @@ pub(super) fn refused(op: CtlOp, fd: &str, errno: Errno) -> String {
     format!("{op} of {fd} failed with {errno}: {why}")
 }
 
-fn closed(world: &World, fd: Fd, ret: Ret) -> String {
+fn closed(world: EpollView<'_>, fd: Fd, ret: Ret) -> String {
     if let Some(errno) = ret.errno() {
         return format!("close of fd {fd} failed with {errno}");
     }

@@ -2,14 +2,14 @@
 
 use super::{call, lane, predict, prepare, watch};
 use crate::event::{
-    Arm, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId, Mask,
-    Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
+    Arm, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId,
+    ListEntries, ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
 };
-use crate::model::{InterestEntry, LaneState, Sync, World};
+use crate::model::{EpollView, InterestEntry, LaneState, Sync};
 use crate::text::words::{bits, clients, count, name, thread_died};
 
 /// The sentence for that event, in the world as it was after it.
-pub(super) fn sentence(world: &World, event: &Event) -> String {
+pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
     let id = event.lane;
     match &event.kind {
         Kind::Return(record) => call::sentence(world, event, record),
@@ -29,7 +29,7 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
             Pass::Step => format!("{id} is let go for one call"),
             Pass::Turn => format!("{id} is let go up to its next epoll_wait"),
         },
-        Kind::Resync { entries, .. } => format!(
+        Kind::ListRead(ListRead { list: ListEntries::Interest(entries), .. }) => format!(
             "the kernel's own interest list was read (fdinfo): {}; where the picture differed the \
              kernel is right. What is ready it does not say",
             count(entries.len() as u64, "registration")
@@ -57,14 +57,18 @@ pub(super) fn sentence(world: &World, event: &Event) -> String {
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
-        Kind::Told(_) => "everything as it is now".to_owned(),
+        Kind::ListRead(_)
+        | Kind::Files(_)
+        | Kind::Poller { .. }
+        | Kind::Threads(_)
+        | Kind::Compared { .. } => "everything as it is now".to_owned(),
         Kind::Asleep { lanes, .. } => asleep(world, lanes),
         Kind::Quiet => "nothing happened up to here".to_owned(),
     }
 }
 
 /// What the sleep of threads proves.
-fn asleep(world: &World, lanes: &[LaneId]) -> String {
+fn asleep(world: EpollView<'_>, lanes: &[LaneId]) -> String {
     let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
     let (who, verb) = (names.join(" and "), if lanes.len() == 1 { "sleeps" } else { "sleep" });
     let all = world.lanes.iter().all(|lane| !matches!(lane.state, LaneState::Harvesting(_)));
@@ -78,17 +82,17 @@ fn asleep(world: &World, lanes: &[LaneId]) -> String {
     }
 }
 
-fn entry(world: &World, fd: Fd) -> Option<&InterestEntry> {
+fn entry(world: EpollView<'_>, fd: Fd) -> Option<&InterestEntry> {
     world.entry_at(fd)
 }
 
-fn named(world: &World, fd: Fd) -> String {
+fn named(world: EpollView<'_>, fd: Fd) -> String {
     let key = world.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
     key.or_else(|| entry(world, fd).map(|e| e.key))
-        .map_or_else(|| format!("fd {fd}"), |key| name(world, key))
+        .map_or_else(|| format!("fd {fd}"), |key| name(&world, key))
 }
 
-fn opened(world: &World, fd: Fd, what: FileKind) -> String {
+fn opened(world: EpollView<'_>, fd: Fd, what: FileKind) -> String {
     let name = named(world, fd);
     match what {
         FileKind::Listener => {
@@ -103,11 +107,17 @@ fn opened(world: &World, fd: Fd, what: FileKind) -> String {
     }
 }
 
-fn entered(world: &World, event: &Event, call: &Syscall, max: u32, timeout_ms: i32) -> String {
+fn entered(
+    world: EpollView<'_>,
+    event: &Event,
+    call: &Syscall,
+    max: u32,
+    timeout_ms: i32,
+) -> String {
     let id = event.lane;
     // The call has begun: what the model dropped on entry is gone from the list already.
     let dropped: Vec<String> =
-        world.delta.removed.iter().map(|key| format!("fd {}", key.fd)).collect();
+        world.instance.delta.removed.iter().map(|key| format!("fd {}", key.fd)).collect();
     let dropped = match dropped.len() {
         0 => String::new(),
         _ => format!(
@@ -125,14 +135,14 @@ fn entered(world: &World, event: &Event, call: &Syscall, max: u32, timeout_ms: i
     format!("{id} enters {call}: it {}{dropped}", predict::sentence(world, max, timeout_ms))
 }
 
-fn woken(world: &World, event: &Event, wakeup: &Wakeup) -> String {
+fn woken(world: EpollView<'_>, event: &Event, wakeup: &Wakeup) -> String {
     let name = named(world, wakeup.fd);
     let what = arrival(world, wakeup);
     let Some(entry) = entry(world, wakeup.fd) else {
         return format!("{what} for {name}, which is not registered: epoll is not told");
     };
     let current = world.seq == event.seq;
-    let added = current && world.delta.added.iter().any(|ready| ready.key == entry.key);
+    let added = current && world.instance.delta.added.iter().any(|ready| ready.key == entry.key);
     let band = bits(wakeup.band);
     if entry.arm() == Arm::Disarmed {
         return format!(
@@ -168,7 +178,7 @@ fn woken(world: &World, event: &Event, wakeup: &Wakeup) -> String {
 }
 
 /// An edge is a wake-up, not a change from not ready to ready.
-fn unread_before(world: &World, entry: &InterestEntry) -> &'static str {
+fn unread_before(world: EpollView<'_>, entry: &InterestEntry) -> &'static str {
     let served = world.file_of(entry.key).and_then(|file| file.served).map(|(seq, _)| seq);
     let reported = entry.delivered.map(|(seq, _, _)| seq);
     if entry.trigger() == Trigger::Edge && reported.is_some() && served < reported {
@@ -182,7 +192,7 @@ fn lane_woke(lane: &crate::model::Lane) -> bool {
     matches!(lane.state, crate::model::LaneState::Harvesting(_))
 }
 
-fn arrival(world: &World, wakeup: &Wakeup) -> String {
+fn arrival(world: EpollView<'_>, wakeup: &Wakeup) -> String {
     let file = world.file_at(wakeup.fd);
     let listener = file.is_some_and(|file| file.what == FileKind::Listener);
     match wakeup.unread {
@@ -202,7 +212,7 @@ fn arrival(world: &World, wakeup: &Wakeup) -> String {
     }
 }
 
-fn queues_read(world: &World, fd: Fd, queues: Queues) -> String {
+fn queues_read(world: EpollView<'_>, fd: Fd, queues: Queues) -> String {
     let name = named(world, fd);
     let listener = world.file_at(fd).is_some_and(|file| file.what == FileKind::Listener);
     let unread = match queues.unread {
@@ -238,7 +248,7 @@ fn edge_log(state: EdgeLog) -> &'static str {
     }
 }
 
-fn connection(world: &World, fd: Fd, state: ConnState, queued: u32) -> String {
+fn connection(world: EpollView<'_>, fd: Fd, state: ConnState, queued: u32) -> String {
     let name = named(world, fd);
     let queued = count(u64::from(queued), "byte");
     match state {
@@ -258,7 +268,7 @@ fn connection(world: &World, fd: Fd, state: ConnState, queued: u32) -> String {
     }
 }
 
-fn stale(world: &World, event: &Event, fd: Fd, believed: bool) -> String {
+fn stale(world: EpollView<'_>, event: &Event, fd: Fd, believed: bool) -> String {
     let now = match world.file_at(fd) {
         Some(file) => format!("now names {}", super::words::name_of(file)),
         None => "is closed".to_owned(),

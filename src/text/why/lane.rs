@@ -2,11 +2,11 @@
 
 use super::predict;
 use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Syscall, WatchKey};
-use crate::model::{Lane, LaneState, Progress, World};
+use crate::model::{EpollView, Lane, LaneState, Progress};
 use crate::text::words::{clients, count, duration, grouped, list, name, name_of, thread_died};
 
 /// The sentence for that thread.
-pub(super) fn sentence(world: &World, id: LaneId) -> String {
+pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
     let Some(lane) = world.lane(id) else { return format!("{id} has not started") };
     match &lane.state {
         LaneState::Unstarted => format!("{id} has not started"),
@@ -22,7 +22,7 @@ pub(super) fn sentence(world: &World, id: LaneId) -> String {
     }
 }
 
-fn running(world: &World, lane: &Lane) -> String {
+fn running(world: EpollView<'_>, lane: &Lane) -> String {
     let rest = lane.batch.iter().filter(|entry| entry.progress == Progress::Waiting);
     let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
     let then = match rest.len() {
@@ -33,14 +33,14 @@ fn running(world: &World, lane: &Lane) -> String {
     match lane.current() {
         Some(entry) => {
             let key = WatchKey { fd: entry.delivery.fd, file: entry.delivery.file };
-            format!("{} runs: it is handling {}, {then}", lane.id, name(world, key))
+            format!("{} runs: it is handling {}, {then}", lane.id, name(&world, key))
         }
         None if rest.is_empty() => format!("{} runs, between two calls", lane.id),
         None => format!("{} runs: it comes to {} of its batch next", lane.id, list(&rest)),
     }
 }
 
-fn harvesting(world: &World, lane: &Lane, call: &Syscall) -> String {
+fn harvesting(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
     let entries = match world.instance.ready.len() {
         _ if !world.knows_ready_list() => "what there is".to_owned(),
         1 => "the entry".to_owned(),
@@ -53,7 +53,7 @@ fn harvesting(world: &World, lane: &Lane, call: &Syscall) -> String {
     )
 }
 
-fn asleep(world: &World, lane: &Lane, call: &Syscall) -> String {
+fn asleep(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
     let queue: Vec<LaneId> = world.instance.wq.iter().collect();
     let place = queue.iter().position(|id| *id == lane.id);
     let until = match call {
@@ -84,12 +84,12 @@ fn asleep(world: &World, lane: &Lane, call: &Syscall) -> String {
     format!("{} sleeps in epoll_wait since {}{until}: {turn}", lane.id, lane.since)
 }
 
-fn held(world: &World, lane: &Lane, call: &Syscall) -> String {
+fn held(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
     format!("{} is held before {call}: {}", lane.id, will(world, lane.id, call))
 }
 
 /// What the call will do if it is made now.
-pub(super) fn will(world: &World, id: LaneId, call: &Syscall) -> String {
+pub(super) fn will(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
     match *call {
         Syscall::EpollWait { max, timeout_ms, .. } => {
             format!("it {}", predict::sentence(world, max, timeout_ms))
@@ -113,7 +113,7 @@ pub(super) fn will(world: &World, id: LaneId, call: &Syscall) -> String {
     }
 }
 
-fn accept(world: &World, id: LaneId, fd: Fd) -> String {
+fn accept(world: EpollView<'_>, id: LaneId, fd: Fd) -> String {
     let rival = world.lanes.iter().find(|other| {
         let told =
             |b: &crate::model::BatchEntry| b.delivery.fd == fd && b.progress != Progress::Done;
@@ -134,7 +134,7 @@ fn accept(world: &World, id: LaneId, fd: Fd) -> String {
     }
 }
 
-fn read(world: &World, fd: Fd, len: u32) -> String {
+fn read(world: EpollView<'_>, fd: Fd, len: u32) -> String {
     let Some(file) = world.file_at(fd) else {
         return "the number is not known to be open: EBADF is to be expected".to_owned();
     };
@@ -165,7 +165,7 @@ fn read(world: &World, fd: Fd, len: u32) -> String {
     }
 }
 
-fn write(world: &World, fd: Fd, len: u32) -> String {
+fn write(world: EpollView<'_>, fd: Fd, len: u32) -> String {
     match world.file_at(fd) {
         Some(file) if file.state.any(Mask::ERR | Mask::HUP) => {
             "the connection is broken: EPIPE or ECONNRESET is to be expected".to_owned()
@@ -181,7 +181,13 @@ fn write(world: &World, fd: Fd, len: u32) -> String {
     }
 }
 
-fn control(world: &World, op: CtlOp, fd: Fd, mask: Mask, file: crate::event::FileId) -> String {
+fn control(
+    world: EpollView<'_>,
+    op: CtlOp,
+    fd: Fd,
+    mask: Mask,
+    file: crate::event::FileId,
+) -> String {
     let key = WatchKey { fd, file };
     let ready = predict::poll(world, key);
     let stored = crate::sim::rules::stored(mask);
@@ -207,7 +213,7 @@ fn control(world: &World, op: CtlOp, fd: Fd, mask: Mask, file: crate::event::Fil
     }
 }
 
-fn close(world: &World, fd: Fd) -> String {
+fn close(world: EpollView<'_>, fd: Fd) -> String {
     match world.file_at(fd) {
         Some(file) if file.refs > 1 => format!(
             "{} keeps the open file ({}) alive, so its registration stays and goes on reporting \

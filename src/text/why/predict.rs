@@ -1,7 +1,7 @@
 //! What an `epoll_wait` would do if it were made now (`ep_send_events`).
 
 use crate::event::{Mask, Seq, WatchKey};
-use crate::model::{Loss, Poll, World};
+use crate::model::{EpollView, Loss, Poll};
 use crate::text::words::{bits, list};
 
 /// The harvest that the model expects.
@@ -18,13 +18,13 @@ pub(super) struct Harvest {
 }
 
 /// What polling the file of a registration would answer.
-pub(super) fn poll(world: &World, key: WatchKey) -> Poll {
+pub(super) fn poll(world: EpollView<'_>, key: WatchKey) -> Poll {
     let unknown = Poll { set: Mask::EMPTY, unknown: !Mask::EMPTY };
     world.file_of(key).map_or(unknown, crate::model::OpenFile::poll)
 }
 
 /// Walks the ready list as a harvest of at most `max` events would.
-pub(super) fn harvest(world: &World, max: usize) -> Harvest {
+pub(super) fn harvest(world: EpollView<'_>, max: usize) -> Harvest {
     let mut harvest = Harvest::default();
     for (place, ready) in world.instance.ready.iter().enumerate() {
         if harvest.reported.len() >= max {
@@ -46,12 +46,12 @@ pub(super) fn harvest(world: &World, max: usize) -> Harvest {
 }
 
 /// Whether a registration on the list is known to be found not ready by the next harvest.
-pub(super) fn is_spent(world: &World, key: WatchKey) -> bool {
+pub(super) fn is_spent(world: EpollView<'_>, key: WatchKey) -> bool {
     world.instance.interest.get(key).is_some() && !world.may_report(key)
 }
 
 /// The prediction in words, as what the call "will" do.
-pub(super) fn sentence(world: &World, max: u32, timeout_ms: i32) -> String {
+pub(super) fn sentence(world: EpollView<'_>, max: u32, timeout_ms: i32) -> String {
     let harvest = harvest(world, usize::try_from(max).unwrap_or(usize::MAX));
     let fd = |key: &WatchKey| format!("fd {}", key.fd);
     let dropped: Vec<String> = harvest.dropped.iter().map(fd).collect();
@@ -89,7 +89,7 @@ pub(super) fn sentence(world: &World, max: u32, timeout_ms: i32) -> String {
 }
 
 /// Why the ready list is not known, if it is not.
-pub(super) fn unknown(world: &World) -> Option<&'static str> {
+pub(super) fn unknown(world: EpollView<'_>) -> Option<&'static str> {
     if world.knows_ready_list() {
         return None;
     }

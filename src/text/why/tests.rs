@@ -2,28 +2,29 @@
 
 use super::{Subject, why};
 use crate::event::{
-    CommandPhase, ConnState, CtlOp, EdgeLog, Errno, Fd, How, Kind, LaneChange, LaneId, Mask, Nanos,
-    Refusal, Syscall,
+    CommandPhase, ConnState, CtlOp, EdgeLog, Errno, Fd, How, Kind, LaneChange, LaneId, ListRead,
+    Mask, Nanos, Refusal, Syscall,
 };
 use crate::model::scenario::{EDGE, END, IN, LEVEL, ONESHOT, OUT, Scenario};
 use crate::text::Remedy;
 
 impl Scenario {
     fn why_fd(&self, fd: i32) -> String {
-        why(&self.world, Subject::Watch(self.key(fd))).text
+        why(self.world.through(None), Subject::Watch(self.key(fd))).text
     }
 
     fn why_lane(&self, lane: u16) -> String {
-        why(&self.world, Subject::Lane(LaneId(lane))).text
+        why(self.world.through(None), Subject::Lane(LaneId(lane))).text
     }
 
     fn why_last(&self) -> String {
         let last = self.last.as_ref();
-        last.map(|event| why(&self.world, Subject::Event(event)).text).unwrap_or_default()
+        last.map(|event| why(self.world.through(None), Subject::Event(event)).text)
+            .unwrap_or_default()
     }
 
     fn remedy(&self, fd: i32) -> Option<Remedy> {
-        why(&self.world, Subject::Watch(self.key(fd))).remedy
+        why(self.world.through(None), Subject::Watch(self.key(fd))).remedy
     }
 }
 
@@ -331,7 +332,7 @@ fn every_kind_of_event_has_a_sentence() {
     let kinds = [
         Kind::Refused(Refusal::NoDescriptor),
         Kind::Note("a note of some length".into()),
-        Kind::Resync { ep: Fd(3), entries: Box::default() },
+        Kind::ListRead(ListRead::fdinfo(Fd(3), Vec::new())),
         Kind::Settings(crate::event::Settings::default()),
         Kind::Command { id: 1, text: "trigger all edge".into(), phase: CommandPhase::Accepted },
         Kind::Command { id: 1, text: "client".into(), phase: CommandPhase::Failed("full".into()) },

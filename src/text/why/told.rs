@@ -7,10 +7,10 @@ mod file;
 
 use super::{Subject, predict, prepare};
 use crate::event::{
-    Arm, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, Trigger, WatchKey,
+    Arm, Clock, Event, Fd, Kind, LaneChange, LaneId, Mask, Nanos, Syscall, Trigger, WatchKey,
 };
 use crate::model::{
-    EpollInstance, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, STEP, World,
+    EpollInstance, EpollView, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason,
 };
 use crate::text::words::{bits, list};
 use crate::text::{strace, words};
@@ -22,7 +22,7 @@ pub(super) use change::changes;
 const MAX: usize = 64;
 
 /// The sentence about the subject.
-pub(super) fn sentence(world: &World, subject: Subject<'_>) -> String {
+pub(super) fn sentence(world: EpollView<'_>, subject: Subject<'_>) -> String {
     match subject {
         Subject::Watch(key) => watch(world, key),
         Subject::Lane(id) => lane(world, id),
@@ -32,22 +32,22 @@ pub(super) fn sentence(world: &World, subject: Subject<'_>) -> String {
 
 /// When that was, in a world whose clock counts steps: `in step 5`.
 fn when(t: Nanos) -> String {
-    match (t.0 / STEP.0, t.0 % STEP.0) {
+    match (t.0 / Clock::STEP.0, t.0 % Clock::STEP.0) {
         (0, _) => "at the start".to_owned(),
-        (step, rest) if rest < STEP.0 / 2 => format!("in step {step}"),
+        (step, rest) if rest < Clock::STEP.0 / 2 => format!("in step {step}"),
         (step, _) => format!("after step {step}"),
     }
 }
 
 fn since_when(t: Nanos) -> String {
-    match t.0 / STEP.0 {
+    match t.0 / Clock::STEP.0 {
         0 => "since the start".to_owned(),
         step => format!("since step {step}"),
     }
 }
 
 /// Text as a sentence; a name at its beginning stays as it is written.
-pub(super) fn in_full(world: &World, text: &str) -> String {
+pub(super) fn in_full(world: EpollView<'_>, text: &str) -> String {
     let first = text.split([' ', ':', ',']).next().unwrap_or_default();
     if !world.is_label(first) {
         return words::sentence(text);
@@ -57,24 +57,24 @@ pub(super) fn in_full(world: &World, text: &str) -> String {
 }
 
 /// What a descriptor is called: its label, `fd 7` if it has none.
-fn short(world: &World, fd: Fd) -> String {
+fn short(world: EpollView<'_>, fd: Fd) -> String {
     world.label(fd).map_or_else(|| format!("fd {fd}"), ToOwned::to_owned)
 }
 
 /// What a registration is called: the label that it was made under.
-fn label(world: &World, key: WatchKey) -> String {
+fn label(world: EpollView<'_>, key: WatchKey) -> String {
     world.watch_name(key)
 }
 
 /// A registration with its number: `p.r (fd 5)`.
-fn name(world: &World, key: WatchKey) -> String {
+fn name(world: EpollView<'_>, key: WatchKey) -> String {
     let label = label(world, key);
     let number = format!("fd {}", key.fd);
     if label == number { number } else { format!("{label} ({number})") }
 }
 
 /// A thread: `thread A`, `the main thread`.
-fn who(world: &World, id: LaneId) -> String {
+fn who(world: EpollView<'_>, id: LaneId) -> String {
     match world.lane_name(id).as_str() {
         "main" => "the main thread".to_owned(),
         name => format!("thread {name}"),
@@ -85,14 +85,14 @@ fn who(world: &World, id: LaneId) -> String {
 
 /// A registration with what belongs to it.
 struct Case<'a> {
-    world: &'a World,
+    world: EpollView<'a>,
     key: WatchKey,
     entry: &'a InterestEntry,
     file: Option<&'a OpenFile>,
     name: String,
 }
 
-fn watch(world: &World, key: WatchKey) -> String {
+fn watch(world: EpollView<'_>, key: WatchKey) -> String {
     let Some(entry) = world.instance.interest.get(key) else { return unregistered(world, key) };
     let file = world.file_of(key);
     let case = Case { world, key, entry, file, name: name(world, key) };
@@ -111,7 +111,7 @@ fn watch(world: &World, key: WatchKey) -> String {
     }
 }
 
-fn unregistered(world: &World, key: WatchKey) -> String {
+fn unregistered(world: EpollView<'_>, key: WatchKey) -> String {
     let name = name(world, key);
     match world.file_of(key) {
         Some(_) => format!(
@@ -313,28 +313,27 @@ impl Case<'_> {
 // --- threads
 
 /// The instance in which a thread sleeps, and its place there.
-fn sleeps_in(world: &World, id: LaneId) -> Option<(&EpollInstance, usize)> {
-    let mut instances = world.instances().into_iter();
+fn sleeps_in(world: EpollView<'_>, id: LaneId) -> Option<(&EpollInstance, usize)> {
     let place = |instance: &EpollInstance| instance.wq.iter().position(|lane| lane == id);
-    instances.find_map(|instance| Some((instance, place(instance)?)))
+    world.world.pollers.epolls().find_map(|(_, instance)| Some((instance, place(instance)?)))
 }
 
-fn lane(world: &World, id: LaneId) -> String {
+fn lane(world: EpollView<'_>, id: LaneId) -> String {
     let who = who(world, id);
     let Some(lane) = world.lane(id) else { return format!("{who} has not started") };
     match &lane.state {
         LaneState::Unstarted => format!("{who} has not started"),
         LaneState::Running => format!("{who} is in no call"),
         LaneState::Held(call) => {
-            format!("{who} is held before {}", strace::entered(world, call, world.seq))
+            format!("{who} is held before {}", strace::entered(&world, call, world.seq))
         }
         LaneState::Harvesting(call @ Syscall::EpollWait { .. }) => format!(
             "{who} is inside {}, held while it copies its events out: what is woken meanwhile goes \
              to the overflow list (ovflist)",
-            strace::entered(world, call, world.seq)
+            strace::entered(&world, call, world.seq)
         ),
         LaneState::Harvesting(call) => {
-            format!("{who} is inside {}", strace::entered(world, call, world.seq))
+            format!("{who} is inside {}", strace::entered(&world, call, world.seq))
         }
         LaneState::Asleep(call) => asleep(world, id, &who, call, lane.since),
         LaneState::Ended => format!("{who} ended {}", when(lane.since)),
@@ -342,9 +341,9 @@ fn lane(world: &World, id: LaneId) -> String {
     }
 }
 
-fn asleep(world: &World, id: LaneId, who: &str, call: &Syscall, since: Nanos) -> String {
+fn asleep(world: EpollView<'_>, id: LaneId, who: &str, call: &Syscall, since: Nanos) -> String {
     let asked = matches!(call, Syscall::Poll { .. } | Syscall::Select { .. });
-    let call = strace::entered(world, call, world.seq);
+    let call = strace::entered(&world, call, world.seq);
     if asked {
         return format!(
             "{who} sleeps in {call}: on the wait queues of the files that it asked for"
@@ -375,7 +374,7 @@ fn asleep(world: &World, id: LaneId, who: &str, call: &Syscall, since: Nanos) ->
 
 // --- events
 
-fn event(world: &World, event: &Event) -> String {
+fn event(world: EpollView<'_>, event: &Event) -> String {
     let who = who(world, event.lane);
     match &event.kind {
         Kind::Return(record) => call::sentence(world, event, record),
@@ -384,7 +383,7 @@ fn event(world: &World, event: &Event) -> String {
         Kind::Open { fd, .. } => format!("fd {fd} is {}", short(world, *fd)),
         Kind::Lane(LaneChange::Started { tid }) => format!("{who} begins, as task {tid}"),
         Kind::Lane(LaneChange::Ended) => format!("{who} ends"),
-        Kind::Told(_) => match changes(world) {
+        kind if kind.is_look() => match changes(&world) {
             changes if changes.is_empty() => "nothing changed on the lists".to_owned(),
             changes => changes.join("; "),
         },
@@ -392,9 +391,10 @@ fn event(world: &World, event: &Event) -> String {
     }
 }
 
-fn entered(world: &World, event: &Event, who: &str, call: &Syscall) -> String {
-    let call = strace::entered(world, call, event.seq);
-    let dropped: Vec<String> = world.delta.removed.iter().map(|key| label(world, *key)).collect();
+fn entered(world: EpollView<'_>, event: &Event, who: &str, call: &Syscall) -> String {
+    let call = strace::entered(&world, call, event.seq);
+    let dropped: Vec<String> =
+        world.instance.delta.removed.iter().map(|key| label(world, *key)).collect();
     let dropped = match dropped.len() {
         0 => String::new(),
         _ => format!(" It polled {}, found nothing, and dropped it first.", list(&dropped)),

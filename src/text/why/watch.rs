@@ -3,23 +3,23 @@
 use super::predict;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
 use crate::model::{
-    InterestEntry, InterestList, Lane, OpenFile, Progress, ReadyEntry, Reason, World,
+    EpollView, InterestEntry, InterestList, Lane, OpenFile, Progress, ReadyEntry, Reason,
 };
 use crate::text::Remedy;
 use crate::text::words::{bits, clients, count, grouped, name, name_of};
 
 /// A registration with what belongs to it.
 struct Case<'a> {
-    world: &'a World,
+    world: EpollView<'a>,
     entry: &'a InterestEntry,
     file: Option<&'a OpenFile>,
     name: String,
 }
 
 /// The sentence for that registration.
-pub(super) fn sentence(world: &World, key: WatchKey) -> String {
+pub(super) fn sentence(world: EpollView<'_>, key: WatchKey) -> String {
     let Some(entry) = world.instance.interest.get(key) else { return unregistered(world, key) };
-    let case = Case { world, entry, file: world.file_of(key), name: name(world, key) };
+    let case = Case { world, entry, file: world.file_of(key), name: name(&world, key) };
     if world.is_ghost(key) {
         return case.ghost();
     }
@@ -36,7 +36,7 @@ pub(super) fn sentence(world: &World, key: WatchKey) -> String {
 }
 
 /// What would help a registration of which nothing will be told.
-pub(super) fn remedy(world: &World, key: WatchKey) -> Option<Remedy> {
+pub(super) fn remedy(world: EpollView<'_>, key: WatchKey) -> Option<Remedy> {
     let entry = world.instance.interest.get(key)?;
     if world.is_ghost(key) {
         return None;
@@ -55,12 +55,12 @@ pub(super) fn remedy(world: &World, key: WatchKey) -> Option<Remedy> {
     (silent && left).then_some(Remedy::Modify)
 }
 
-fn unregistered(world: &World, key: WatchKey) -> String {
+fn unregistered(world: EpollView<'_>, key: WatchKey) -> String {
     match world.file_of(key) {
         Some(_) => format!(
             "{} is open but not on the interest list: epoll knows nothing of it until an ADD, \
              which polls it at once",
-            name(world, key)
+            name(&world, key)
         ),
         None => format!(
             "fd {} is closed: closing the last descriptor of the open file took its registration \

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::event::{View, WatchKey};
-use crate::model::{Finding, TrackId};
+use crate::model::{Divergence, Finding, TrackId};
 use crate::session::Scene;
 use crate::tui::action::{Reach, Step};
 use crate::tui::layout;
@@ -97,17 +97,19 @@ impl App {
     fn go_interest(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
         let world = self.world(scene);
         let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
-        let keys: Vec<_> = world.instance.interest.iter().map(|e| e.key).filter(shown).collect();
+        let interest = &world.through(self.ui.poller).instance.interest;
+        let keys: Vec<_> = interest.iter().map(|e| e.key).filter(shown).collect();
         self.go_among(&keys, reach, step);
     }
 
     fn go_ready(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
-        let keys: Vec<_> = self.world(scene).instance.ready.iter().map(|e| e.key).collect();
+        let ready = &self.world(scene).through(self.ui.poller).instance.ready;
+        let keys: Vec<_> = ready.iter().map(|e| e.key).collect();
         self.go_among(&keys, reach, step);
     }
 
     fn go_waiting(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
-        let lanes = Waiting::order(self.world(scene));
+        let lanes = Waiting::order(self.world(scene).through(self.ui.poller));
         let at = lanes.iter().position(|id| *id == self.ui.lane);
         if let Some(next) = moved(at, lanes.len(), reach, step) {
             self.select_lane(lanes[next], scene);
@@ -140,16 +142,21 @@ impl App {
 
     /// The registrations that the viewed findings are about, newest first.
     fn found(&self, scene: &Scene<'_>) -> Vec<Option<WatchKey>> {
-        let world = self.world(scene);
+        let world = self.world(scene).through(self.ui.poller);
         let key = |f: &Finding| f.fd.zip(f.file).map(|(fd, file)| WatchKey { fd, file });
         let findings = world.findings.iter().rev().map(key);
         findings.map(|key| key.filter(|k| world.instance.interest.get(*k).is_some())).collect()
     }
 
+    fn divergences(&self, scene: &Scene<'_>) -> Vec<Divergence> {
+        let check = &scene.live.through(self.ui.poller).instance.check;
+        check.recent().rev().copied().collect()
+    }
+
     /// Findings come first, divergences below; a divergence is looked at where it was noticed.
     fn go_findings(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
         let found = self.found(scene);
-        let divergences: Vec<_> = scene.live.instance.check.recent().rev().copied().collect();
+        let divergences: Vec<_> = self.divergences(scene);
         let chosen = self.ui.divergence.and_then(|d| divergences.iter().position(|o| *o == d));
         let at = chosen.map_or(self.ui.finding, |n| found.len() + n);
         let Some(next) = moved(Some(at), found.len() + divergences.len(), reach, step) else {

@@ -5,13 +5,12 @@ mod known;
 mod look;
 
 use super::story::Teller;
-use crate::event::{Kind, Nanos};
+use crate::event::{Clock, Kind, Nanos};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Step};
 use crate::lesson::course::{Course, Moment, Phase, is_typed};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
-use crate::model::STEP;
 use crate::session::{Scene, Session};
 use crate::source::script::{Outcome, PlayerEvent, Script};
 use crate::tui::action::{Action, Shown, Step as By};
@@ -117,7 +116,7 @@ impl LessonApp {
 
     /// Something was made: the panes show it.
     fn made(&mut self) {
-        self.app.observe(&self.session.scene());
+        self.app.observe(&self.session.scene(self.app.ui.poller));
         self.app.ui.topic = Topic::Watch;
         (self.scroll, self.app.ui.back) = (0, 0);
         let made = self.course().next.checked_sub(1);
@@ -141,12 +140,12 @@ impl LessonApp {
 
     /// The scene, as it is now.
     pub fn scene(&self) -> Scene<'_> {
-        self.session.scene()
+        self.session.scene(self.app.ui.poller)
     }
 
     /// The scene, as it is to be drawn.
     pub fn view(&self) -> Scene<'_> {
-        self.app.view(self.session.scene())
+        self.app.view(self.session.scene(self.app.ui.poller))
     }
 
     /// What the call itself returned of which a moment speaks, if that is known.
@@ -182,7 +181,7 @@ impl LessonApp {
             Some(Answer::Free { .. }) | None => 0,
         };
         self.app.ui.can_try = !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_));
-        self.app.observe(&self.session.scene());
+        self.app.observe(&self.session.scene(self.app.ui.poller));
     }
 
     // --- keys
@@ -245,7 +244,7 @@ impl LessonApp {
             Action::Move(reach, by) => self.go(reach, by),
             Action::Copy => self.copy(),
             other => {
-                let scene = self.session.scene();
+                let scene = self.session.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
             }
         }
@@ -254,7 +253,7 @@ impl LessonApp {
 
     /// Copies what the Why pane says, and no more than that.
     fn copy(&mut self) {
-        self.app.update(Action::Copy, &self.session.scene());
+        self.app.update(Action::Copy, &self.session.scene(self.app.ui.poller));
         let asked = self.course().phase == Phase::Asking;
         if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
             *text = unforetold(text);
@@ -419,7 +418,7 @@ impl LessonApp {
 
 /// The width of a timeline that shows so many steps, if it can.
 fn zoom(steps: usize) -> Nanos {
-    let wanted = (steps as u64 + 2) * STEP.0;
-    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * STEP.0);
-    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * STEP.0))
+    let wanted = (steps as u64 + 2) * Clock::STEP.0;
+    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * Clock::STEP.0);
+    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * Clock::STEP.0))
 }

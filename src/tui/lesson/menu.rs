@@ -140,7 +140,7 @@ impl Menu {
         frame(buf, about, Joint::Next, &[title], theme, Accent::None);
         self.about(inside(about, Joint::Next), theme, buf);
         let (nothing, header) = (History::default(), Header::default());
-        let look = Look { scene: nothing.scene(&header), ui: &self.ui, theme };
+        let look = Look { scene: nothing.scene(&header, None), ui: &self.ui, theme };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
         if let Some(first) = self.ui.help {

@@ -27,7 +27,7 @@ pub fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
         longest: teller.longest(),
         story: teller.story(lesson.viewed, 0).len(),
         lanes: world.lanes.len(),
-        ready: world.instance.ready.len(),
+        ready: world.through(lesson.app.ui.poller).instance.ready.len(),
     })
 }
 

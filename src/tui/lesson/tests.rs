@@ -58,7 +58,7 @@ impl Kernel {
         let report = Report {
             step: self.step,
             t: Nanos(0),
-            events: kinds.into_iter().chain([told]).map(happening).collect(),
+            events: kinds.into_iter().chain(told).map(happening).collect(),
             untold: 0,
             late: Nanos(0),
             model: seen.clone(),

@@ -25,7 +25,7 @@ impl Calls<'_> {
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let mut title = vec![
             "Calls".to_owned(),
-            if look.scene.world.is_told() {
+            if look.world().labelled {
                 "what the kernel was asked".to_owned()
             } else {
                 "what the server asked the kernel".to_owned()
@@ -85,12 +85,12 @@ impl Calls<'_> {
 
     /// The waits that have not returned: whose, since when, and the call.
     fn unfinished(&self) -> Vec<(LaneId, Nanos, String)> {
-        let world = self.0.scene.world;
+        let world = self.0.world();
         let lanes = world.lanes.iter();
         lanes
             .filter_map(|lane| match &lane.state {
                 LaneState::Asleep(call) => {
-                    Some((lane.id, lane.since, strace::entered(world, call, world.seq)))
+                    Some((lane.id, lane.since, strace::entered(&world, call, world.seq)))
                 }
                 _ => None,
             })
@@ -99,20 +99,20 @@ impl Calls<'_> {
 
     /// Columns of the times, which grow.
     fn time(&self) -> u16 {
-        let live = self.0.scene.live;
-        cells(words::width(&words::moment(live, live.t))).max(TIME)
+        let live = self.0.live();
+        cells(words::width(&words::moment(&live, live.t))).max(TIME)
     }
 
     fn draw(&self, event: &Event, row: &mut Row<'_>) {
         let look = &self.0;
-        let viewed = look.ui.past.is_some() && event.seq == look.scene.world.seq;
+        let viewed = look.ui.past.is_some() && event.seq == look.world().seq;
         let marker = if viewed { look.theme.glyphs.selected } else { " " };
-        let later = event.seq > look.scene.world.seq;
+        let later = event.seq > look.world().seq;
         let text = if later { Role::Dim } else { Role::Text };
-        let world = look.scene.live;
+        let world = look.live();
         row.put(marker, look.style(Role::Focus));
         row.column(
-            &words::moment(world, event.t),
+            &words::moment(&world, event.t),
             self.time(),
             Align::Right,
             look.style(Role::Dim),
@@ -120,8 +120,8 @@ impl Calls<'_> {
         let own = event.lane.is_worker();
         let lane = if own { world.lane_name(event.lane) } else { String::new() };
         let role = if later { Role::Dim } else { Role::Title };
-        row.column(&lane, words::lanes(world), Align::Left, look.style(role));
-        let (call, gloss) = text::row_parts(look.scene.live, event);
+        row.column(&lane, words::lanes(&world), Align::Left, look.style(role));
+        let (call, gloss) = text::row_parts(&look.live(), event);
         row.put(&call, look.style(if is_bad(event) { Role::Bad } else { text }));
         if !gloss.is_empty() {
             let role = if event.record().is_some_and(|r| r.ret.errno().is_none()) {
@@ -165,13 +165,13 @@ impl Widget for Calls<'_> {
             let mut row = Row::new(buf, area, y);
             row.put(" ", look.style(Role::Dim));
             row.column(
-                &words::moment(look.scene.live, since),
+                &words::moment(&look.live(), since),
                 self.time(),
                 Align::Right,
                 look.style(Role::Dim),
             );
-            let world = look.scene.live;
-            let columns = words::lanes(world);
+            let world = look.live();
+            let columns = words::lanes(&world);
             row.column(&world.lane_name(lane), columns, Align::Left, look.style(Role::Title));
             row.put(&format!("{call} <asleep>"), look.style(Role::Asleep));
             y += 1;

@@ -23,12 +23,12 @@ const ROWS: usize = 5;
 impl FindingsPane<'_> {
     /// The pane's title: how many hold now, of how many.
     pub fn title(look: &Look<'_>) -> Vec<String> {
-        let findings = &look.scene.world.findings;
+        let findings = &look.world().findings;
         let active = findings.iter().filter(|f| f.active).count();
         let all = findings.iter().count();
         let numbers = format!("{active} now, {all} in all");
         let mut title = vec!["Findings".to_owned(), numbers];
-        let diverged = look.scene.live.instance.check.diverged;
+        let diverged = look.live().instance.check.diverged;
         if diverged > 0 {
             title.push(words::plural(diverged, "divergence"));
         }
@@ -97,7 +97,7 @@ impl FindingsPane<'_> {
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let lines = words::wrap(
-            &reckoning(&self.0.scene.live.instance.check, self.0.scene.live.is_told()),
+            &reckoning(&self.0.live().instance.check, self.0.live().labelled),
             usize::from(area.width.saturating_sub(2)),
         );
         let rows = cells(lines.len());
@@ -187,7 +187,7 @@ impl Widget for FindingsPane<'_> {
         let Self(look) = self;
         let area = self.foot(area.intersection(buf.area), buf);
         let found: Vec<_> = look.scene.world.findings.iter().rev().collect();
-        let divergences: Vec<_> = look.scene.live.instance.check.recent().rev().collect();
+        let divergences: Vec<_> = look.live().instance.check.recent().rev().collect();
         let len = found.len() + divergences.len();
         if len == 0 {
             self.nothing(area, buf);

@@ -33,7 +33,7 @@ fn piece(rank: u8, role: Role, text: impl Into<String>) -> Piece {
 impl Header<'_> {
     fn live(&self) -> Vec<Piece> {
         let look = &self.0;
-        let world = look.scene.world;
+        let world = look.world();
         let settings = &world.settings;
         let dot = look.theme.glyphs.dot;
         let address = look.scene.header.facts.addresses.first().map_or("", String::as_str);
@@ -66,7 +66,7 @@ impl Header<'_> {
 
     fn warnings(&self, pieces: &mut Vec<Piece>) {
         let look = &self.0;
-        let world = look.scene.world;
+        let world = look.world();
         for mistake in world.settings.mistakes.iter() {
             pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
         }
@@ -92,7 +92,7 @@ impl Header<'_> {
 
     fn numbers(&self, pieces: &mut Vec<Piece>) {
         let look = &self.0;
-        let world = look.scene.world;
+        let world = look.world();
         let clients = world.clients() as u64;
         pieces.push(piece(3, Role::Text, plural(clients, "client")));
         let refused = world.counters.refused;
@@ -107,7 +107,7 @@ impl Header<'_> {
 
     /// How many observations were lost, and until when. It is bad news while they are missing.
     fn lost(&self) -> Piece {
-        let world = self.0.scene.world;
+        let world = self.0.world();
         let (lost, at) = (world.counters.lost, world.counters.lost_at);
         if lost == 0 {
             return piece(5, Role::Dim, "lost 0");

@@ -35,7 +35,7 @@ impl Hints<'_> {
     fn holds(&self, binding: &Binding) -> bool {
         let Look { scene, ui, .. } = self.0;
         match binding.action {
-            Action::Instance(_) => !scene.world.others.is_empty(),
+            Action::Instance(_) => scene.world.pollers.len() > 1,
             Action::Answer(_) => ui.choices > 0,
             Action::AskAnswer => ui.choices == 0,
             Action::AskTry => ui.can_try,

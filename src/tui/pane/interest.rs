@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::Look;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey, visible};
-use crate::model::{FindingKind, InterestEntry, OpenFile, World};
+use crate::model::{EpollView, FindingKind, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -30,12 +30,8 @@ const WATCHING: u16 = 15;
 impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub fn title(look: &Look<'_>) -> Vec<String> {
-        let instance = &look.scene.world.instance;
-        let known = match instance.interest_is_kernels() {
-            true => "kernel",
-            false if look.scene.world.is_told() => "model",
-            false => "seen",
-        };
+        let instance = look.world().instance;
+        let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
         let mut title = vec!["Interest list (rbr)".to_owned()];
         look.named(&mut title);
@@ -53,7 +49,7 @@ impl Interest<'_> {
     fn keys(&self, rows: usize) -> Vec<WatchKey> {
         let Look { scene, ui, .. } = self.0;
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
-        let interest = &scene.world.instance.interest;
+        let interest = &self.0.world().instance.interest;
         let chosen = ui.watch.and_then(|key| interest.get(key)).filter(shown);
         let visible = match chosen {
             None => interest.iter().filter(shown).take(rows).collect(),
@@ -70,7 +66,7 @@ impl Widget for Interest<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
         let trigger = if area.width < ROOMY { 5 } else { 7 };
-        let last = look.scene.world.instance.interest.iter().next_back().map(|entry| entry.key.fd);
+        let last = look.world().instance.interest.iter().next_back().map(|entry| entry.key.fd);
         let number = words::number_columns(last);
         let rest = area.width.saturating_sub(FIXED + number + trigger);
         let watching = rest.saturating_sub(PEER).clamp(8, WATCHING);
@@ -78,7 +74,7 @@ impl Widget for Interest<'_> {
         let dim = look.style(Role::Dim);
         let mut head = Row::new(buf, area, 0);
         head.put(" ", dim).column("fd", number, Align::Right, dim);
-        let name = if look.scene.world.is_told() { "name" } else { "peer" };
+        let name = if look.world().labelled { "name" } else { "peer" };
         head.column("what", 8, Align::Left, dim).column(name, peer, Align::Left, dim);
         head.column("watching", watching, Align::Left, dim).column(
             if trigger < 7 { "trig" } else { "trigger" },
@@ -90,7 +86,7 @@ impl Widget for Interest<'_> {
         head.put("state", dim);
         let rows = usize::from(area.height.saturating_sub(1));
         for (n, key) in self.keys(rows).into_iter().enumerate() {
-            let Some(entry) = look.scene.world.instance.interest.get(key) else { continue };
+            let Some(entry) = look.world().instance.interest.get(key) else { continue };
             let chosen = look.ui.watch == Some(key);
             if chosen {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
@@ -98,8 +94,8 @@ impl Widget for Interest<'_> {
             let mut row = Row::new(buf, area, cells(n) + 1);
             draw(&look, entry, &mut row, [number, peer, watching, trigger], chosen);
         }
-        if look.scene.world.instance.interest.is_empty() {
-            let text = if look.scene.world.has_instance() {
+        if look.world().instance.interest.is_empty() {
+            let text = if look.world().id.is_some() {
                 " nothing is registered"
             } else {
                 " there is no epoll instance"
@@ -113,7 +109,7 @@ fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16;
     let theme = look.theme;
     let plain = Style::new();
     let [number_width, peer_width, watching_width, trigger_width] = widths;
-    let world = look.scene.world;
+    let world = look.world();
     let file = world.file_of(entry.key);
     let marker = if chosen { theme.glyphs.selected } else { " " };
     row.put(marker, theme.style(Role::Focus));
@@ -156,7 +152,7 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
     let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
     let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
     let count = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
-    if file.told.is_some() {
+    if file.polled.is_some() {
         return [file.unread, file.unsent].map(|n| n.map_or_else(|| "-".to_owned(), words::bytes));
     }
     match file.what {
@@ -186,7 +182,7 @@ fn state(
     file: Option<&OpenFile>,
 ) -> (&'static str, &'static str, Role) {
     let glyphs = look.theme.glyphs;
-    let world = look.scene.world;
+    let world = look.world();
     let disarmed = entry.arm() == Arm::Disarmed || disarmed(entry);
     let listed = world.instance.ready.find(entry.key);
     let drained = listed.is_some_and(|(_, ready)| words::is_stale(world, ready));
@@ -222,8 +218,8 @@ fn state(
 
 /// Whether something that it watches for holds, and it is not listed all the same; only where
 /// every list is told can that be said at once.
-fn is_silent(world: &World, entry: &InterestEntry) -> bool {
-    let told = world.file_of(entry.key).and_then(|file| file.told);
+fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
+    let told = world.file_of(entry.key).and_then(|file| file.polled);
     told.is_some_and(|poll| poll.any(entry.mask - Mask::PRIVATE))
 }
 

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{LaneId, ListSource, WatchKey};
-use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry, Sync};
+use crate::event::{LaneId, Provenance, WatchKey};
+use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
@@ -16,25 +16,25 @@ use crate::tui::words;
 pub struct Ready<'a>(pub Look<'a>);
 
 /// How the ready list is known.
-fn provenance(check: &Check, by: &str, ok: &str) -> String {
-    match (check.sync, check.diverged) {
-        (Sync::Unknown | Sync::Lost, _) => "unknown".to_owned(),
-        (Sync::Following, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
-        (Sync::Following, n) => words::plural(n, "divergence"),
+fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
+    match (known, check.diverged) {
+        (false, _) => "unknown".to_owned(),
+        (true, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
+        (true, n) => words::plural(n, "divergence"),
     }
 }
 
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub fn title(look: &Look<'_>) -> Vec<String> {
-        let instance = &look.scene.world.instance;
-        let known = instance.check.sync == Sync::Following;
+        let instance = look.world().instance;
+        let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
-        let by = match instance.source {
-            Some(ListSource::Kernel) => "kernel",
-            Some(ListSource::Model) | None => "model",
+        let by = match look.world().ready_by() {
+            Provenance::Kernel => "kernel",
+            Provenance::Deduced | Provenance::Fdinfo | Provenance::Model => "model",
         };
-        let source = provenance(&instance.check, by, look.theme.glyphs.check);
+        let source = provenance(&instance.check, known, by, look.theme.glyphs.check);
         let mut title = vec!["Ready list (rdllist)".to_owned()];
         look.named(&mut title);
         title.extend([len, source]);
@@ -43,14 +43,14 @@ impl Ready<'_> {
 
     /// What is said instead of the list where it is not known.
     fn unknown(&self) -> Option<String> {
-        unknown_list(self.0.scene.world).map(|why| format!("unknown: {why}"))
+        unknown_list(self.0.world()).map(|why| format!("unknown: {why}"))
     }
 }
 
 impl Widget for Ready<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let world = look.scene.world;
+        let world = look.world();
         let dim = look.style(Role::Dim);
         if let Some(text) = self.unknown() {
             for (n, line) in words::wrap(&text, usize::from(area.width)).iter().enumerate() {
@@ -91,7 +91,7 @@ impl Widget for Ready<'_> {
             let scan = world.instance.overflow.is_some();
             let told = look.foretells() && !scan;
             let text = match told {
-                _ if !world.has_instance() => "there is no epoll instance",
+                _ if world.id.is_none() => "there is no epoll instance",
                 true => "empty: epoll_wait would sleep",
                 false => "empty",
             };
@@ -109,7 +109,7 @@ impl Widget for Ready<'_> {
         let at = Rect { y: area.bottom() - below, height: below, ..area };
         match &world.instance.overflow {
             Some(overflow) => draw_overflow(&look, overflow, at, buf),
-            None if foot > 0 && world.is_told() => {
+            None if foot > 0 && world.overflow_by() != Provenance::Deduced => {
                 Row::new(buf, at, 0).put("ovflist  not in use: no harvest runs", dim);
             }
             None if foot > 0 => {
@@ -123,8 +123,8 @@ impl Widget for Ready<'_> {
 /// The overflow list of a harvest that is held, newest first as the kernel chains it.
 fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut Buffer) {
     let dim = look.style(Role::Dim);
-    let batch = &look.scene.world.instance.batch;
-    let names: Vec<_> = batch.iter().map(|key| look.scene.world.watch_name(*key)).collect();
+    let batch = &look.world().instance.batch;
+    let names: Vec<_> = batch.iter().map(|key| look.world().watch_name(*key)).collect();
     if !names.is_empty() {
         let mut row = Row::new(buf, area, 0);
         row.column(look.theme.glyphs.handled, 4, Align::Right, look.style(Role::Handled));
@@ -144,7 +144,7 @@ fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut B
         let mut row = Row::new(buf, area, cells(n) + 1);
         row.put(if n == 0 { "new " } else { "    " }, dim);
         row.put(if chosen { look.theme.glyphs.selected } else { " " }, look.style(Role::Focus));
-        row.put(&format!("{} ", n + 1), dim).put(&look.scene.world.watch_name(*key), name);
+        row.put(&format!("{} ", n + 1), dim).put(&look.world().watch_name(*key), name);
     }
 }
 
@@ -152,7 +152,7 @@ fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut B
 const NARROW: u16 = 42;
 
 fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
-    let world = look.scene.world;
+    let world = look.world();
     let chosen = look.ui.watch == Some(entry.key);
     let dim = look.style(Role::Dim);
     let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };

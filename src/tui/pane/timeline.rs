@@ -9,8 +9,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{Nanos, Trigger, print_duration};
-use crate::model::{InterestEntry, Moment, STEP, Span, Track, TrackId};
+use crate::event::{Clock, Nanos, Trigger, print_duration};
+use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::Choice;
@@ -128,9 +128,9 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
 impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
     pub fn title(look: &Look<'_>) -> Vec<String> {
-        let until = look.scene.world.t;
-        let span = if look.scene.world.is_told() {
-            format!("up to {}", words::moment(look.scene.world, until))
+        let until = look.world().t;
+        let span = if look.world().clock == Clock::Steps {
+            format!("up to {}", words::moment(&look.world(), until))
         } else {
             format!("{} up to {until}", print_duration(look.ui.zoom))
         };
@@ -182,7 +182,7 @@ impl TimelinePane<'_> {
 
     /// Columns of the labels.
     fn columns(&self) -> u16 {
-        if self.0.scene.world.is_told() { NAMED } else { LABEL + self.number() - 3 }
+        if self.0.world().labelled { NAMED } else { LABEL + self.number() - 3 }
     }
 
     /// Columns of a descriptor's number in a label.
@@ -191,10 +191,10 @@ impl TimelinePane<'_> {
     }
 
     fn label(&self, id: TrackId) -> (String, Role) {
-        let world = self.0.scene.world;
+        let world = self.0.world();
         match id {
             TrackId::Lane(lane) => (world.lane_name(lane), Role::Title),
-            TrackId::Watch(key) if world.is_told() => {
+            TrackId::Watch(key) if world.labelled => {
                 let name = world.watch_name(key);
                 match world.instance.interest.get(key).map(InterestEntry::trigger) {
                     Some(Trigger::Level) => (format!("{name:<9.9} level"), Role::Text),
@@ -216,10 +216,10 @@ impl TimelinePane<'_> {
 
     fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
         const STEPS: [u64; 3] = [1, 2, 5];
-        let unit = if self.0.scene.world.is_told() { "step" } else { "seconds" };
+        let unit = if self.0.world().clock == Clock::Steps { "step" } else { "seconds" };
         let mut least = window.width.0 * 12 / u64::from(window.columns.max(1));
-        if self.0.scene.world.is_told() {
-            least = (least / 2).max(STEP.0);
+        if self.0.world().clock == Clock::Steps {
+            least = (least / 2).max(Clock::STEP.0);
         }
         let scales = (0..14).map(|power| 10_u64.pow(power));
         let mut steps = scales.flat_map(|scale| STEPS.map(|step| step * scale));
@@ -311,7 +311,7 @@ impl Widget for TimelinePane<'_> {
             return;
         }
         let look = self.0;
-        let window = Window::new(look.scene.world.t, look.ui.zoom, area.width - label);
+        let window = Window::new(look.world().t, look.ui.zoom, area.width - label);
         let explained =
             if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
         let legend = cells(explained.len());

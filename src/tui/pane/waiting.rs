@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::Look;
-use crate::event::{LaneId, Pass, visible};
-use crate::model::{Lane, LaneState, World};
+use crate::event::{Clock, LaneId, Pass, visible};
+use crate::model::{EpollView, Lane, LaneState};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
@@ -18,7 +18,7 @@ pub struct Waiting<'a>(pub Look<'a>);
 impl Waiting<'_> {
     /// The pane's title: how many of the threads sleep.
     pub fn title(look: &Look<'_>) -> Vec<String> {
-        let world = look.scene.world;
+        let world = look.world();
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
@@ -29,7 +29,7 @@ impl Waiting<'_> {
     }
 
     /// The threads in the order of the pane: sleepers as they are woken, then the others.
-    pub fn order(world: &World) -> Vec<LaneId> {
+    pub fn order(world: EpollView<'_>) -> Vec<LaneId> {
         let asleep: Vec<_> = world.instance.wq.iter().collect();
         let others = world.lanes.iter().map(|lane| lane.id).filter(|id| !asleep.contains(id));
         asleep.iter().copied().chain(others).collect()
@@ -37,15 +37,15 @@ impl Waiting<'_> {
 
     /// The lines: sleepers in their order, then the held, then the others.
     fn lines(&self, columns: usize) -> Vec<(Option<&Lane>, String, Role)> {
-        let world = self.0.scene.world;
+        let world = self.0.world();
         let mut lines = Vec::new();
         let foretold = self.0.foretells() && world.instance.wq.len() > 1;
         for (place, id) in world.instance.wq.iter().enumerate() {
-            if let Some(lane) = world.lane(id) {
+            if let Some(lane) = world.world.lane(id) {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
                 let since = lane.since;
                 let [long, short] = match lane.pending {
-                    _ if world.is_told() => {
+                    _ if world.clock == Clock::Steps => {
                         ["asleep", "asleep"].map(|word| format!("{word}{next}"))
                     }
                     Some(pass) => [", asleep", ""]
@@ -58,7 +58,7 @@ impl Waiting<'_> {
             }
         }
         let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
-        for lane in world.lanes.iter().filter(asleep) {
+        for lane in world.world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
@@ -74,13 +74,19 @@ fn pending(pass: Pass) -> &'static str {
     if pass == Pass::Turn { "turn pending" } else { "step pending" }
 }
 
-fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'static str>) {
+fn words(
+    world: EpollView<'_>,
+    lane: &Lane,
+    columns: usize,
+) -> (String, Role, Option<&'static str>) {
     match &lane.state {
         LaneState::Unstarted => ("not yet started".to_owned(), Role::Dim, None),
         LaneState::Running if lane.pending == Some(Pass::Step) => {
             ("makes the call".to_owned(), Role::Text, None)
         }
-        LaneState::Running if world.is_told() => ("in no call".to_owned(), Role::Dim, None),
+        LaneState::Running if world.clock == Clock::Steps => {
+            ("in no call".to_owned(), Role::Dim, None)
+        }
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = call.ends_turn();
@@ -89,17 +95,17 @@ fn words(world: &World, lane: &Lane, columns: usize) -> (String, Role, Option<&'
             } else {
                 "press . to make it, > for a turn"
             };
-            let call = strace::entered(world, call, world.seq);
+            let call = strace::entered(&world, call, world.seq);
             let text = format!("held before {call}");
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
-        LaneState::Harvesting(call) if world.is_told() => {
-            (format!("held inside {}", strace::entered(world, call, world.seq)), Role::Title, None)
+        LaneState::Harvesting(call) if world.clock == Clock::Steps => {
+            (format!("held inside {}", strace::entered(&world, call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
-        LaneState::Asleep(call) if world.is_told() => {
-            (format!("asleep in {}", strace::entered(world, call, world.seq)), Role::Asleep, None)
+        LaneState::Asleep(call) if world.clock == Clock::Steps => {
+            (format!("asleep in {}", strace::entered(&world, call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => match lane.pending {
             Some(pass) => (format!("{}: the call sleeps", pending(pass)), Role::Asleep, None),
@@ -120,7 +126,7 @@ impl Widget for Waiting<'_> {
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
         // Where no thread can be chosen, those that are woken next are to be seen.
-        let told = look.scene.world.is_told();
+        let told = look.world().clock == Clock::Steps;
         let at = |lane: &Lane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         let rows = usize::from(area.height);
@@ -143,10 +149,7 @@ impl Widget for Waiting<'_> {
                     _ => look.theme.glyphs.idle,
                 };
                 row.put(marker, look.style(Role::Focus));
-                row.put(
-                    &format!("{} ", look.scene.world.lane_name(lane.id)),
-                    look.style(Role::Title),
-                );
+                row.put(&format!("{} ", look.world().lane_name(lane.id)), look.style(Role::Title));
                 row.put(glyph, look.style(*role)).put(" ", look.style(Role::Text));
             }
             row.put(text, look.style(*role));

@@ -9,7 +9,7 @@ use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap;
 use crate::tui::theme::Role;
-use crate::tui::ui::Topic;
+use crate::tui::ui::{Place, Topic};
 use crate::tui::words;
 
 /// Draws the sentence about what is selected.
@@ -19,9 +19,9 @@ impl Why<'_> {
     /// The pane's title: what the sentence is about.
     pub fn title(look: &Look<'_>) -> Vec<String> {
         let about = match (look.ui.topic, look.ui.watch) {
-            (Topic::Event, _) => format!("event {}", words::count(look.scene.world.seq.0)),
-            (Topic::Lane, _) => look.scene.world.lane_name(look.ui.lane),
-            (Topic::Watch, Some(key)) => look.scene.world.watch_name(key),
+            (Topic::Event, _) => format!("event {}", words::count(look.world().seq.0)),
+            (Topic::Lane, _) => look.world().lane_name(look.ui.lane),
+            (Topic::Watch, Some(key)) => look.world().watch_name(key),
             (Topic::Watch, None) => return vec!["Why".to_owned()],
         };
         vec!["Why".to_owned(), about]
@@ -32,12 +32,12 @@ impl Why<'_> {
         let plain = |text: &str| Sentence { text: text.to_owned(), remedy: None };
         match (ui.topic, ui.watch) {
             (Topic::Event, _) => match scene.journal.get(scene.world.seq) {
-                Some(event) => why(scene.world, Subject::Event(&event)),
+                Some(event) => why(self.0.world(), Subject::Event(&event)),
                 None => plain("This event has been dropped from the history."),
             },
-            (Topic::Lane, _) => why(scene.world, Subject::Lane(ui.lane)),
-            (Topic::Watch, Some(key)) => why(scene.world, Subject::Watch(key)),
-            (Topic::Watch, None) if scene.world.is_told() => plain("Nothing is registered."),
+            (Topic::Lane, _) => why(self.0.world(), Subject::Lane(ui.lane)),
+            (Topic::Watch, Some(key)) => why(self.0.world(), Subject::Watch(key)),
+            (Topic::Watch, None) if scene.world.labelled => plain("Nothing is registered."),
             (Topic::Watch, None) => Sentence::default(),
         }
     }
@@ -76,7 +76,7 @@ impl Widget for Why<'_> {
         let Sentence { mut text, remedy } = self.sentence();
         if !look.foretells() {
             text = unforetold(&text);
-        } else if let Some(remedy) = remedy {
+        } else if let Some(remedy) = remedy.filter(|_| look.ui.place == Place::Server) {
             text = format!("{text} Press {}.", keymap::remedy(remedy));
         }
         if let Some(invitation) = self.invitation() {

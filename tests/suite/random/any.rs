@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
     AcceptPolicy, Application, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain, EdgeLog,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, How, Kind, LaneChange, LaneId, ListSource,
-    Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet, Queues,
-    ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup, SocketOption, SocketType,
-    Syscall, SyscallRecord, Target, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, Trigger,
-    View, Wakeup, WatchKey,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
+    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
+    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
+    SocketOption, SocketType, Syscall, SyscallRecord, Target, ThreadSeen, Trigger, View, Wakeup,
+    WatchKey, WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -196,7 +196,6 @@ fn of_calls() -> impl Strategy<Value = Kind> {
     let length = || option::of(any::<u32>());
     let queues = (length(), length(), option::of(mask()), option::of(any::<bool>()))
         .prop_map(|(unread, unsent, state, room)| Queues { unread, unsent, state, room });
-    let entry = (fd(), mask(), file()).prop_map(|(fd, mask, file)| FdinfoEntry { fd, mask, file });
     prop_oneof![
         call().prop_map(Kind::Enter),
         record().prop_map(Kind::Return),
@@ -206,8 +205,8 @@ fn of_calls() -> impl Strategy<Value = Kind> {
         log().prop_map(Kind::EdgeLog),
         call().prop_map(|next| Kind::Park { next }),
         pass.prop_map(Kind::Unpark),
-        (fd(), vec(entry, 0..6))
-            .prop_map(|(ep, entries)| Kind::Resync { ep, entries: entries.into() }),
+        (fd(), vec(fdinfo(), 0..6))
+            .prop_map(|(ep, entries)| Kind::ListRead(ListRead::fdinfo(ep, entries))),
         (fd(), file()).prop_map(|(fd, file)| Kind::Handle { fd, file }),
         (fd(), file(), any::<bool>()).prop_map(|(fd, file, believed)| Kind::Stale {
             fd,
@@ -274,7 +273,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         any::<u64>().prop_map(|lost| Kind::Gap { lost }),
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
-        told().prop_map(|told| Kind::Told(Box::new(told))),
+        look().prop_flat_map(select),
         (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
             call,
             times,
@@ -311,31 +310,36 @@ fn lanes() -> impl Strategy<Value = Box<[LaneId]>> {
     vec((0..20_u16).prop_map(LaneId), 0..4).prop_map(Vec::into_boxed_slice)
 }
 
-fn instance() -> impl Strategy<Value = ToldInstance> {
-    let watch = (key(), mask(), text()).prop_map(|(key, mask, name)| ToldWatch { key, mask, name });
-    let source = prop_oneof![Just(ListSource::Kernel), Just(ListSource::Model)];
-    let lists = (vec(watch, 0..5), vec((key(), reason()), 0..5), option::of(vec(key(), 0..4)));
-    (key(), text(), lists, lanes(), any::<bool>(), source).prop_map(
-        |(own, name, (interest, ready, overflow), asleep, interest_read, source)| ToldInstance {
-            fd: own.fd,
-            file: own.file,
-            name,
-            interest: interest.into(),
-            interest_read,
-            ready: ready.into(),
-            overflow: overflow.map(Vec::into_boxed_slice),
-            asleep,
-            source,
+fn fdinfo() -> impl Strategy<Value = FdinfoEntry> {
+    (fd(), mask(), file()).prop_map(|(fd, mask, file)| FdinfoEntry { fd, mask, file })
+}
+
+fn instance() -> impl Strategy<Value = Vec<Kind>> {
+    let watch = (key(), mask(), text()).prop_map(|(key, mask, name)| WatchRead { key, mask, name });
+    let by = || select(vec![Provenance::Kernel, Provenance::Model, Provenance::Fdinfo]);
+    let lists = (vec(watch, 0..5), option::of(vec(key(), 0..4)), vec((key(), reason()), 0..5));
+    (key(), text(), lists, lanes(), (by(), by())).prop_map(
+        |(own, name, (interest, overflow, ready), asleep, (interest_by, by))| {
+            let (fd, poller) = (own.fd, own.file);
+            let lists = [
+                (interest_by, ListEntries::Interest(interest.into())),
+                (by, ListEntries::Overflow(overflow.map(Vec::into_boxed_slice))),
+                (by, ListEntries::Ready(ready.into())),
+                (by, ListEntries::Waiting(asleep)),
+            ];
+            let lists = lists.into_iter();
+            let lists = lists.map(|(by, list)| Kind::ListRead(ListRead { poller, by, list }));
+            std::iter::once(Kind::Poller { file: poller, fd, name }).chain(lists).collect()
         },
     )
 }
 
-/// Any telling: also those that no source would make.
-pub(crate) fn told() -> impl Strategy<Value = Told> {
+/// Any look at everything: also those that no source would make.
+pub(crate) fn look() -> impl Strategy<Value = Vec<Kind>> {
     let number = || option::of(any::<u64>());
     let fds = vec((0..6_i32).prop_map(Fd), 0..3);
     let file = (0..6_u32, what(), text(), fds, mask(), number(), number()).prop_map(
-        |(id, what, name, fds, poll, unread, unsent)| ToldFile {
+        |(id, what, name, fds, poll, unread, unsent)| FileRead {
             id: FileId(id),
             what,
             name,
@@ -346,16 +350,16 @@ pub(crate) fn told() -> impl Strategy<Value = Told> {
         },
     );
     let thread = (0..20_u16, text(), any::<u32>(), option::of(call())).prop_map(
-        |(lane, name, tid, asleep_in)| ToldThread { lane: LaneId(lane), name, tid, asleep_in },
+        |(lane, name, tid, asleep_in)| ThreadSeen { lane: LaneId(lane), name, tid, asleep_in },
     );
     let counts = (any::<u64>(), any::<u64>());
     (vec(instance(), 0..3), vec(file, 0..6), vec(thread, 0..3), counts).prop_map(
-        |(instances, files, threads, (agreed, diverged))| Told {
-            instances: instances.into(),
-            files: files.into(),
-            threads: threads.into(),
-            agreed,
-            diverged,
+        |(instances, files, threads, (agreed, diverged))| {
+            let mut look = vec![Kind::Files(files.into())];
+            look.extend(instances.into_iter().flatten());
+            look.push(Kind::Threads(threads.into()));
+            look.push(Kind::Compared { agreed, diverged });
+            look
         },
     )
 }

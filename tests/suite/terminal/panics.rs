@@ -79,10 +79,10 @@ fn play_screen() {
     app.ui.size = terminal.size();
     loop {
         session.tick();
-        app.observe(&session.scene());
+        app.observe(&session.scene(None));
         terminal
             .draw(|buf| {
-                paint(&app, session.scene(), &theme, buf);
+                paint(&app, session.scene(None), &theme, buf);
                 assert!(!is_time(), "asked to panic");
             })
             .unwrap();

@@ -7,11 +7,11 @@ use crate::event::{
     CtlOp, Delivery, Errno, Event, Fd, FileKind, Mask, Output, Ret, Syscall, SyscallRecord,
     Trigger, WatchKey,
 };
-use crate::model::{InterestList, OpenFile, World};
+use crate::model::{EpollView, InterestList, OpenFile};
 use crate::text::words::{after_mod, bits, clients, count, grouped, list, manner};
 
 /// The sentence for that call.
-pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> String {
+pub(super) fn sentence(world: EpollView<'_>, event: &Event, record: &SyscallRecord) -> String {
     let ret = record.ret;
     match record.call {
         Syscall::EpollWait { ep, max, timeout_ms } => {
@@ -46,7 +46,12 @@ pub(super) fn sentence(world: &World, event: &Event, record: &SyscallRecord) -> 
     }
 }
 
-fn waited(world: &World, event: &Event, record: &SyscallRecord, call: (Fd, u32, i32)) -> String {
+fn waited(
+    world: EpollView<'_>,
+    event: &Event,
+    record: &SyscallRecord,
+    call: (Fd, u32, i32),
+) -> String {
     let (ep, max, timeout_ms) = call;
     let who = who(world, event.lane);
     if record.ret.is(Errno::EINTR) {
@@ -81,13 +86,9 @@ fn waited(world: &World, event: &Event, record: &SyscallRecord, call: (Fd, u32, 
     )
 }
 
-fn nothing(world: &World, ep: Fd, timeout_ms: i32) -> String {
-    let instance = world.fds.get(&ep).copied();
-    let own = world.instance.file == instance;
-    let aside = world.others.iter().find(|other| other.instance.file == instance);
-    let delta = if own { Some(&world.delta) } else { aside.map(|other| &other.delta) };
-    let dropped: Vec<String> =
-        delta.iter().flat_map(|d| &d.removed).map(|key| label(world, *key)).collect();
+fn nothing(world: EpollView<'_>, ep: Fd, timeout_ms: i32) -> String {
+    let removed = &world.through_fd(ep).instance.delta.removed;
+    let dropped: Vec<String> = removed.iter().map(|key| label(world, *key)).collect();
     match (dropped.is_empty(), timeout_ms) {
         (false, _) => format!(
             "epoll_wait polled {}, found nothing there any more, dropped it, and had nothing to \
@@ -102,10 +103,9 @@ fn nothing(world: &World, ep: Fd, timeout_ms: i32) -> String {
 }
 
 /// What became of the reported registrations.
-fn fate(world: &World, ep: Fd, events: &[Delivery]) -> String {
-    let file = world.fds.get(&ep).copied();
-    let instance = world.instances().into_iter().find(|i| i.file == file);
-    let entry = |event: &Delivery| instance?.interest.get(InterestList::key_of(event));
+fn fate(world: EpollView<'_>, ep: Fd, events: &[Delivery]) -> String {
+    let instance = world.through_fd(ep).instance;
+    let entry = |event: &Delivery| instance.interest.get(InterestList::key_of(event));
     let masks: Vec<Mask> = events.iter().filter_map(entry).map(|entry| entry.mask).collect();
     let oneshot = |mask: &&Mask| mask.has(Mask::ONESHOT);
     let edge = |mask: &&Mask| mask.has(Mask::ET) && !mask.has(Mask::ONESHOT);
@@ -121,7 +121,7 @@ fn fate(world: &World, ep: Fd, events: &[Delivery]) -> String {
 }
 
 /// What the bits say of the other end.
-fn ends(world: &World, events: &[Delivery]) -> String {
+fn ends(world: EpollView<'_>, events: &[Delivery]) -> String {
     let over = |e: &&Delivery| e.mask.any(Mask::RDHUP | Mask::HUP | Mask::ERR);
     let Some(event) = events.iter().find(over) else { return String::new() };
     let name = label(world, InterestList::key_of(event));
@@ -140,26 +140,25 @@ fn ends(world: &World, events: &[Delivery]) -> String {
     }
 }
 
-fn file(world: &World, fd: Fd) -> Option<&OpenFile> {
-    world.file_at(fd)
+fn file(world: EpollView<'_>, fd: Fd) -> Option<&OpenFile> {
+    world.world.file_at(fd)
 }
 
 /// Whether some registration of the file that the number names is edge-triggered.
-fn edge(world: &World, fd: Fd) -> bool {
+fn edge(world: EpollView<'_>, fd: Fd) -> bool {
     let Some(id) = world.fds.get(&fd) else { return false };
     let key = WatchKey { fd, file: *id };
-    let mut entries = world.instances().into_iter().filter_map(|i| i.interest.get(key));
-    entries.any(|entry| entry.trigger() == Trigger::Edge)
+    world.entries(key).any(|entry| entry.trigger() == Trigger::Edge)
 }
 
 /// Whether it stands on some ready list.
-fn listed(world: &World, fd: Fd) -> bool {
+fn listed(world: EpollView<'_>, fd: Fd) -> bool {
     let Some(id) = world.fds.get(&fd) else { return false };
     let key = WatchKey { fd, file: *id };
-    world.instances().into_iter().any(|i| i.ready.find(key).is_some())
+    world.entries(key).any(|entry| entry.listed)
 }
 
-fn accepted(world: &World, event: &Event, fd: Fd, ret: Ret) -> String {
+fn accepted(world: EpollView<'_>, event: &Event, fd: Fd, ret: Ret) -> String {
     let (who, name) = (who(world, event.lane), short(world, fd));
     if let Some(new) = ret.fd() {
         let more = match file(world, fd).and_then(|file| file.unread) {
@@ -186,7 +185,7 @@ fn accepted(world: &World, event: &Event, fd: Fd, ret: Ret) -> String {
     }
 }
 
-fn read(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
+fn read(world: EpollView<'_>, fd: Fd, len: u32, ret: Ret) -> String {
     let (name, file) = (short(world, fd), file(world, fd));
     let what = file.map(|file| file.what);
     match (ret.value(), ret.errno(), what) {
@@ -220,7 +219,7 @@ fn read(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
     }
 }
 
-fn got(world: &World, file: Option<&OpenFile>, fd: Fd, n: u64, len: u32) -> String {
+fn got(world: EpollView<'_>, file: Option<&OpenFile>, fd: Fd, n: u64, len: u32) -> String {
     let name = short(world, fd);
     let after = match file.and_then(|file| file.unread) {
         Some(left) if left > 0 && edge(world, fd) => {
@@ -242,7 +241,7 @@ fn are(n: u32) -> String {
     format!("{} {}", count(u64::from(n), "byte"), if n == 1 { "is" } else { "are" })
 }
 
-fn drained(world: &World, fd: Fd, name: &str) -> String {
+fn drained(world: EpollView<'_>, fd: Fd, name: &str) -> String {
     match (listed(world, fd), edge(world, fd)) {
         (true, _) => format!(
             "EAGAIN: {name} is drained, yet it stays on the ready list: reading takes nothing off. \
@@ -256,7 +255,7 @@ fn drained(world: &World, fd: Fd, name: &str) -> String {
     }
 }
 
-fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
+fn wrote(world: EpollView<'_>, fd: Fd, len: u32, ret: Ret) -> String {
     let name = short(world, fd);
     let eventfd = file(world, fd).is_some_and(|file| file.what == FileKind::Eventfd);
     match (ret.value(), ret.errno()) {
@@ -282,13 +281,17 @@ fn wrote(world: &World, fd: Fd, len: u32, ret: Ret) -> String {
     }
 }
 
-fn controlled(world: &World, (ep, op): (Fd, CtlOp), key: WatchKey, mask: Mask, ret: Ret) -> String {
+fn controlled(
+    world: EpollView<'_>,
+    (ep, op): (Fd, CtlOp),
+    key: WatchKey,
+    mask: Mask,
+    ret: Ret,
+) -> String {
     if let Some(errno) = ret.errno() {
         return super::super::call::refused(op, &short(world, key.fd), errno);
     }
-    let file = world.fds.get(&ep).copied();
-    let instance = world.instances().into_iter().find(|i| i.file == file);
-    let place = instance.and_then(|instance| instance.ready.find(key));
+    let place = world.through_fd(ep).instance.ready.find(key);
     let polled = match place {
         Some((_, ready)) if ready.seq == world.seq => {
             "it was polled, found ready, and appended to the ready list"
@@ -322,12 +325,12 @@ fn controlled(world: &World, (ep, op): (Fd, CtlOp), key: WatchKey, mask: Mask, r
     }
 }
 
-fn closed(world: &World, fd: Fd, ret: Ret) -> String {
+fn closed(world: EpollView<'_>, fd: Fd, ret: Ret) -> String {
     let name = short(world, fd);
     if let Some(errno) = ret.errno() {
         return format!("close of {name} failed with {errno}");
     }
-    let ghost = world.instances().into_iter().any(|instance| {
+    let ghost = world.pollers.epolls().any(|(_, instance)| {
         instance.interest.by_fd(fd).any(|entry| world.files.contains_key(&entry.key.file))
     });
     if ghost {

@@ -3,24 +3,22 @@
 use super::file::arrival;
 use super::label;
 use crate::event::{Reason, WatchKey};
-use crate::model::{Delta, EpollInstance, ReadyEntry, World};
+use crate::model::{Delta, EpollInstance, EpollView, ReadyEntry, World};
 use crate::text::words::bits;
 
 /// Each change of each epoll instance: first what left, then what came.
 pub(in crate::text) fn changes(world: &World) -> Vec<String> {
-    let several = world.others.iter().any(|other| other.instance.file.is_some());
-    let others = world.others.iter().map(|other| (&other.instance, &other.delta));
-    let mut all: Vec<_> = std::iter::once((&world.instance, &world.delta)).chain(others).collect();
-    all.sort_by_key(|(instance, _)| instance.file);
-    let of = |(instance, delta): (&EpollInstance, &Delta)| {
-        let which = if several { format!("{}: ", instance.name) } else { String::new() };
-        let phrases = of_instance(world, instance, delta);
+    let several = world.pollers.len() > 1;
+    let of = |view: EpollView<'_>| {
+        let which = if several { format!("{}: ", view.instance.name) } else { String::new() };
+        let phrases = of_instance(view);
         phrases.into_iter().map(move |phrase| format!("{which}{phrase}")).collect::<Vec<_>>()
     };
-    all.into_iter().flat_map(of).collect()
+    world.views().flat_map(of).collect()
 }
 
-fn of_instance(world: &World, instance: &EpollInstance, delta: &Delta) -> Vec<String> {
+fn of_instance(world: EpollView<'_>) -> Vec<String> {
+    let (instance, delta) = (world.instance, &world.instance.delta);
     let name = |key: &WatchKey| label(world, *key);
     let mut phrases = Vec::new();
     for key in &delta.forgotten {
@@ -49,12 +47,11 @@ fn of_instance(world: &World, instance: &EpollInstance, delta: &Delta) -> Vec<St
 }
 
 /// How an entry came to be off the ready list.
-fn left(world: &World, instance: &EpollInstance, key: WatchKey) -> String {
+fn left(world: EpollView<'_>, instance: &EpollInstance, key: WatchKey) -> String {
     let name = label(world, key);
     let entry = instance.interest.get(key);
-    let reported = entry
-        .and_then(|entry| entry.delivered)
-        .filter(|(seq, ..)| world.told_before.is_some_and(|before| *seq > before));
+    let reported =
+        entry.and_then(|entry| entry.delivered).filter(|(seq, ..)| *seq > instance.delta.since);
     match (reported, entry) {
         (Some((_, _, mask)), Some(entry)) if entry.mask.has(crate::event::Mask::ONESHOT) => {
             format!("{name} was reported ({}) and is disarmed", bits(mask))

@@ -23,7 +23,7 @@ pub(super) fn known(world: &World) -> Known {
     let closed = world.closed_labels().map(str::to_owned).collect();
     let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_));
     let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
-    let frozen = world.instances().into_iter().filter(|i| i.overflow.is_some());
-    let frozen = frozen.map(|instance| instance.name.to_string()).collect();
+    let frozen = world.pollers.epolls().filter(|(_, i)| i.overflow.is_some());
+    let frozen = frozen.map(|(_, instance)| instance.name.to_string()).collect();
     Known { open, closed, asleep, frozen }
 }

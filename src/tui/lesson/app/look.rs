@@ -41,26 +41,29 @@ impl LessonApp {
 
     /// Turns to an epoll instance, or selects a registration, in what is shown: now or the past.
     pub(super) fn look_at(&mut self, label: &str) {
-        if self.view().world.instance_named(label).is_some() {
+        if self.instance_named(label).is_some() {
             self.turn_to(label);
         } else {
             self.select(label);
         }
     }
 
+    /// The epoll instance of that name in what is shown.
+    fn instance_named(&self, label: &str) -> Option<FileId> {
+        let mut all = self.view().world.pollers.epolls();
+        all.find(|(_, instance)| &*instance.name == label).map(|(file, _)| file)
+    }
+
     /// Turns to an epoll instance, if there is one of that name.
     fn turn_to(&mut self, label: &str) {
-        let instance = self.view().world.instance_named(label);
-        let Some(file) = instance.and_then(|instance| instance.file) else { return };
-        match &mut self.app.ui.past {
-            Some(past) => past.world.turn_to(file),
-            None => self.session.turn_to(file),
-        };
+        if let Some(file) = self.instance_named(label) {
+            self.app.ui.poller = Some(file);
+        }
     }
 
     /// Selects a registration of the instance that is shown, if there is one of that name.
     fn select(&mut self, label: &str) {
-        let world = self.view().world;
+        let world = self.view().world.through(self.app.ui.poller);
         let is = |entry: &&InterestEntry| entry.name.as_deref() == Some(label);
         let key = world.instance.interest.iter().find(is).map(|entry| entry.key);
         if let Some(key) = key {
@@ -108,9 +111,10 @@ impl LessonApp {
     /// The epoll instances of the scene that is shown, and which of them is.
     pub fn instances(&self) -> (Vec<(FileId, String)>, usize) {
         let world = self.view().world;
-        let all = world.instances().into_iter();
-        let all: Vec<_> = all.filter_map(|i| Some((i.file?, i.name.to_string()))).collect();
-        let at = all.iter().position(|(file, _)| Some(*file) == world.instance.file).unwrap_or(0);
+        let shown = world.through(self.app.ui.poller).id;
+        let all = world.pollers.epolls();
+        let all: Vec<_> = all.map(|(file, i)| (file, i.name.to_string())).collect();
+        let at = all.iter().position(|(file, _)| Some(*file) == shown).unwrap_or(0);
         (all, at)
     }
 
@@ -126,10 +130,7 @@ impl LessonApp {
             By::Back => (at + len - 1) % len,
         };
         let Some((file, name)) = all.get(next) else { return };
-        self.session.turn_to(*file);
-        if let Some(past) = &mut self.app.ui.past {
-            past.world.turn_to(*file);
-        }
+        self.app.ui.poller = Some(*file);
         self.app.ui.watch = None;
         self.app.ui.say(format!("the panes show {name}"));
         self.settle();
@@ -164,10 +165,7 @@ impl LessonApp {
             self.live();
             return;
         }
-        let mut world = self.session.journal().at(seq);
-        if let Some(file) = self.view().world.instance.file {
-            world.turn_to(file);
-        }
+        let world = self.session.journal().at(seq);
         self.viewed = Some(at);
         (self.scroll, self.app.ui.back) = (0, 0);
         self.app.ui.past = Some(Past { seq, hold: Hold::Past, world });
@@ -197,7 +195,7 @@ impl LessonApp {
             return;
         }
         if !calls && self.shown != Shown::Steps {
-            let scene = self.session.scene();
+            let scene = self.session.scene(self.app.ui.poller);
             self.app.update(Action::Move(reach, by), &scene);
             return;
         }
@@ -236,7 +234,7 @@ impl LessonApp {
             (Choice::Watch, Some(key)) => TrackId::Watch(key),
             _ => TrackId::Lane(ui.lane),
         };
-        let scene = self.session.scene();
+        let scene = self.session.scene(self.app.ui.poller);
         let Some(track) = scene.timeline.track(id) else { return };
         let now = self.viewed.unwrap_or(self.course().moments.len().saturating_sub(1));
         let all = track.window(Nanos(0), scene.live.t);

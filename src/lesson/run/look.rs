@@ -1,9 +1,10 @@
-//! What there is to see after a step: the lists, as observed and as told to whoever shows them.
+//! What there is to see after a step: the lists, as observed and as read by whoever shows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{
-    FileId, Mask, Syscall, Told, ToldFile, ToldInstance, ToldThread, ToldWatch, WatchKey,
+    FileId, FileRead, Kind, ListEntries, ListRead, Mask, Provenance, Syscall, ThreadSeen, WatchKey,
+    WatchRead,
 };
 use crate::kernel::fdinfo::Registration;
 use crate::lesson::case::{Entry, Label};
@@ -106,41 +107,43 @@ impl Runner {
     }
 
     /// Everything as it is now, for whoever shows it.
-    pub(super) fn picture(&self) -> Told {
-        Told {
-            instances: self.machine.instances().map(|view| self.instance(&view)).collect(),
-            files: self.files(),
-            threads: self.threads(),
-            agreed: self.agreed,
-            diverged: self.diverged,
+    pub(super) fn picture(&self) -> Vec<Kind> {
+        let mut look = vec![Kind::Files(self.files())];
+        for view in self.machine.instances() {
+            let name = self.name_of_instance(&view).as_str().into();
+            look.push(Kind::Poller { file: view.file, fd: view.fd, name });
+            let lists = self.lists(&view).into_iter();
+            look.extend(
+                lists.map(|(by, list)| Kind::ListRead(ListRead { poller: view.file, by, list })),
+            );
         }
+        look.push(Kind::Threads(self.threads()));
+        look.push(Kind::Compared { agreed: self.agreed, diverged: self.diverged });
+        look
     }
 
-    fn instance(&self, view: &InstanceView) -> ToldInstance {
-        let read = self.fdinfo.get(&view.file);
+    fn lists(&self, view: &InstanceView) -> [(Provenance, ListEntries); 4] {
+        let by = self.source.source();
         let keys = |list: &[WatchView]| list.iter().map(|watch| watch.key).collect();
-        ToldInstance {
-            fd: view.fd,
-            file: view.file,
-            name: self.name_of_instance(view).as_str().into(),
-            interest: match read {
-                Some(list) => self.interest_read(view, list),
-                None => view
-                    .interest
-                    .iter()
-                    .map(|watch| self.watch(watch.key, registration(watch)))
-                    .collect(),
-            },
-            interest_read: read.is_some(),
-            ready: view.ready.iter().map(|watch| (watch.key, watch.why)).collect(),
-            overflow: view.overflow.as_deref().map(keys),
-            asleep: view.asleep.iter().copied().collect(),
-            source: self.source.source(),
-        }
+        let model = || {
+            let watches = view.interest.iter();
+            watches.map(|watch| self.watch(watch.key, registration(watch))).collect()
+        };
+        let interest = match self.fdinfo.get(&view.file) {
+            Some(list) => (Provenance::Fdinfo, self.interest_read(view, list)),
+            None => (Provenance::Model, model()),
+        };
+        let ready = view.ready.iter().map(|watch| (watch.key, watch.why)).collect();
+        [
+            (interest.0, ListEntries::Interest(interest.1)),
+            (by, ListEntries::Overflow(view.overflow.as_deref().map(keys))),
+            (by, ListEntries::Ready(ready)),
+            (by, ListEntries::Waiting(view.asleep.iter().copied().collect())),
+        ]
     }
 
     /// The kernel's interest list in the order of the registrations, which only the model knows.
-    fn interest_read(&self, view: &InstanceView, list: &[Registration]) -> Box<[ToldWatch]> {
+    fn interest_read(&self, view: &InstanceView, list: &[Registration]) -> Box<[WatchRead]> {
         let known: BTreeSet<_> = view.interest.iter().map(|watch| watch.data).collect();
         let lines: BTreeMap<_, _> = list.iter().map(|line| (line.data, line)).collect();
         let in_order = view.interest.iter().filter_map(|watch| {
@@ -154,15 +157,15 @@ impl Runner {
         in_order.chain(unknown).collect()
     }
 
-    fn watch(&self, key: WatchKey, line: Registration) -> ToldWatch {
+    fn watch(&self, key: WatchKey, line: Registration) -> WatchRead {
         let name = self.label_of(line.data).as_str().into();
-        ToldWatch { key, mask: Mask(line.events), name }
+        WatchRead { key, mask: Mask(line.events), name }
     }
 
-    fn files(&self) -> Box<[ToldFile]> {
+    fn files(&self) -> Box<[FileRead]> {
         let files = self.machine.files().map(|view| {
             let name = self.stage.table().file(view.id).map(|file| file.name.as_str().into());
-            ToldFile {
+            FileRead {
                 id: view.id,
                 what: view.what,
                 name: name.unwrap_or_default(),
@@ -175,9 +178,9 @@ impl Runner {
         files.collect()
     }
 
-    fn threads(&self) -> Box<[ToldThread]> {
-        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
-        let workers = self.stage.workers().iter().map(|worker| ToldThread {
+    fn threads(&self) -> Box<[ThreadSeen]> {
+        let main = ThreadSeen { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
+        let workers = self.stage.workers().iter().map(|worker| ThreadSeen {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
