@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Errno, Mask};
+pub use crate::sim::Way;
 
-pub use action::{Action, Amount, Run, Scan, SockOpt, Target, Wait, Way, Who};
+pub use action::{Action, Amount, Run, Scan, SockOpt, Target, Wait, Who};
 pub use bounds::{MAX_EPOLLS, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};

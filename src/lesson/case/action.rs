@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Counter, FdArg, Label, Outcome};
 use crate::event::{How, Mask, SocketOption};
+use crate::sim::Way;
 
 /// Who makes a call that does not sleep, if not the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,15 +51,6 @@ pub struct Scan {
     pub timeout: Option<u32>,
     /// As in [`Wait`].
     pub thread: Option<Label>,
-}
-
-/// Which of the two old calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Way {
-    /// poll(2)
-    Poll,
-    /// select(2)
-    Select,
 }
 
 /// The call that `measure` makes: with timeout 0, by the main thread.

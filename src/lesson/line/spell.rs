@@ -54,11 +54,7 @@ fn bare(action: &Action) -> String {
         Action::Measure { times, run, .. } => match run {
             Run::Wait(it) => format!("{times} times {}, measured", wait(it)),
             Run::Scan(way, it) => {
-                let name = match way {
-                    crate::lesson::case::Way::Poll => "poll",
-                    crate::lesson::case::Way::Select => "select",
-                };
-                format!("{times} times {}, measured", scan(name, it))
+                format!("{times} times {}, measured", scan(way.name(), it))
             }
         },
         Action::Limit { free: Some(n) } => format!("setrlimit(NOFILE): {n} more descriptors"),

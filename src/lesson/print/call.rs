@@ -122,10 +122,7 @@ fn epoll_wait(wait: &Wait) -> String {
 }
 
 fn many_fds(way: Way, scan: &Scan) -> String {
-    let name = match way {
-        Way::Poll => "poll",
-        Way::Select => "select",
-    };
+    let name = way.name();
     let mut fds: Vec<_> =
         scan.fds.iter().take(NAMED).map(|(fd, bits)| format!("{fd} {}", mask(*bits))).collect();
     if scan.fds.len() > NAMED {

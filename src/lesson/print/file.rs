@@ -6,7 +6,7 @@ use super::{entry, mask};
 use crate::event::How;
 use crate::lesson::case::{
     Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, Counter, Entry, Expect, FdArg,
-    Given, Label, Outcome, Range, Run, Scan, Seen, SockOpt, Step, Target, Wait, Way, Who,
+    Given, Label, Outcome, Range, Run, Scan, Seen, SockOpt, Step, Target, Wait, Who,
 };
 
 /// Keys with their values, in the order in which they are written.
@@ -252,7 +252,7 @@ fn rare(action: &Action) -> Pairs {
                 }
                 Run::Scan(way, scan) => {
                     call.extend(self::scan(scan));
-                    if *way == Way::Poll { "poll" } else { "select" }
+                    way.name()
                 }
             };
             call.insert(0, text("do", &word));

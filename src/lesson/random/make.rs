@@ -10,7 +10,7 @@ mod choose;
 use crate::lesson::case::{Action, Actor, Case, Level, Need, Step};
 use crate::sim::KernelModel;
 
-use super::dice::Dice;
+use super::rng::Rng;
 use super::rehearsal::Rehearsal;
 use action::{ALONE, CONNECTED, FULL, Idea, TOGETHER};
 
@@ -45,15 +45,15 @@ impl Sort {
 
 /// Makes the sequence of a seed: by one thread, or with others that sleep.
 pub(super) fn sequence(seed: u64, threads: bool) -> Case {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     let sorts: &[_] = if threads {
         &[(7, Sort::Together), (3, Sort::Held)]
     } else {
         &[(1020, Sort::Alone), (160, Sort::Connected), (20, Sort::Full)]
     };
     let mut maker = Maker {
-        sort: dice.weigh(sorts).unwrap_or(Sort::Alone),
-        dice,
+        sort: rng.weigh(sorts).unwrap_or(Sort::Alone),
+        rng,
         stage: Rehearsal::new(KernelModel::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         tower: false,
@@ -73,7 +73,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
             maker.waiting();
         }
     }
-    for _ in 0..8 + maker.dice.roll(if threads { 14 } else { 38 }) {
+    for _ in 0..8 + maker.rng.roll(if threads { 14 } else { 38 }) {
         maker.idea();
     }
     maker.case
@@ -97,7 +97,7 @@ fn empty(id: String) -> Case {
 }
 
 struct Maker {
-    dice: Dice,
+    rng: Rng,
     stage: Rehearsal,
     case: Case,
     sort: Sort,
@@ -133,20 +133,20 @@ impl Maker {
     fn idea(&mut self) {
         for _ in 0..TRIES {
             let ideas = if self.sort.has_threads() { &TOGETHER[..] } else { &ALONE[..] };
-            let idea = if self.tower && self.dice.percent(25) {
+            let idea = if self.tower && self.rng.percent(25) {
                 Some(Idea::Nest)
-            } else if self.sort == Sort::Full && self.dice.percent(60) {
-                self.dice.weigh(&FULL)
-            } else if self.sort.has_connections() && self.dice.percent(30) {
-                self.dice.weigh(&CONNECTED)
+            } else if self.sort == Sort::Full && self.rng.percent(60) {
+                self.rng.weigh(&FULL)
+            } else if self.sort.has_connections() && self.rng.percent(30) {
+                self.rng.weigh(&CONNECTED)
             } else {
-                self.dice.weigh(ideas)
+                self.rng.weigh(ideas)
             };
             let Some(idea) = idea else { return };
             let Some(action) = self.action(idea) else { continue };
-            let times = if idea == Idea::Burst { 2 + self.dice.roll(10) } else { 1 };
+            let times = if idea == Idea::Burst { 2 + self.rng.roll(10) } else { 1 };
             let taken = (0..times).filter(|_| self.step(action.clone())).count();
-            if idea == Idea::Close && taken > 0 && self.dice.percent(30) {
+            if idea == Idea::Close && taken > 0 && self.rng.percent(30) {
                 self.reuse();
             }
             if taken > 0 {

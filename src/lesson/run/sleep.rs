@@ -6,7 +6,7 @@ use crate::event::{
     Delivery, EdgeLog, Errno, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, PollFd, PollSet, Ret,
     Setup, Syscall,
 };
-use crate::lesson::case::{self, Entry, FdArg, Label, Scan, Seen, Wait};
+use crate::lesson::case::{Entry, FdArg, Label, Scan, Seen, Wait};
 use crate::lesson::stage::MAIN;
 use crate::lesson::stage::job::{Answer, Done, Job, Query};
 use crate::sim::{Reported, Way, Woke};
@@ -40,13 +40,6 @@ fn timeout(ms: Option<u32>) -> i32 {
     ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX))
 }
 
-fn way(way: case::Way) -> Way {
-    match way {
-        case::Way::Poll => Way::Poll,
-        case::Way::Select => Way::Select,
-    }
-}
-
 impl Runner {
     /// `epoll_wait(2)`
     pub(super) fn wait(&mut self, doing: &mut Doing, wait: &Wait) -> Result<(), RunError> {
@@ -65,7 +58,7 @@ impl Runner {
     pub(super) fn scan(
         &mut self,
         doing: &mut Doing,
-        way: case::Way,
+        way: Way,
         scan: &Scan,
     ) -> Result<(), RunError> {
         let (query, sleeping) = self.scan_query(way, scan)?;
@@ -75,14 +68,14 @@ impl Runner {
     /// The arguments of a poll or select.
     pub(super) fn scan_query(
         &self,
-        way: case::Way,
+        way: Way,
         scan: &Scan,
     ) -> Result<(Query, Sleeping), RunError> {
         let mut fds = Vec::new();
         let mut labels = Vec::new();
         for (arg, mask) in &scan.fds {
             let fd = self.stage.number(arg)?;
-            if way == case::Way::Select && fd.0 >= self.stage.end_of_numbers() {
+            if way == Way::Select && fd.0 >= self.stage.end_of_numbers() {
                 return Err(RunError::Refused(format!("select ignores a number like {fd}")));
             }
             fds.push((fd, *mask));
@@ -91,8 +84,8 @@ impl Runner {
         let set = PollSet::new(fds.iter().map(|(fd, events)| PollFd { fd: *fd, events: *events }));
         let timeout_ms = timeout(scan.timeout);
         let (call, query) = match way {
-            case::Way::Poll => (Syscall::Poll { set, timeout_ms }, Query::Poll(fds)),
-            case::Way::Select => (Syscall::Select { set, timeout_ms }, Query::Select(fds)),
+            Way::Poll => (Syscall::Poll { set, timeout_ms }, Query::Poll(fds)),
+            Way::Select => (Syscall::Select { set, timeout_ms }, Query::Select(fds)),
         };
         Ok((query, Sleeping { call, labels }))
     }
@@ -172,8 +165,8 @@ impl Runner {
     fn model_enters(&mut self, lane: LaneId, query: &Query) -> Result<(), Errno> {
         match query {
             Query::Wait { ep, max } => self.machine.park_wait(lane, *ep, *max),
-            Query::Poll(fds) => self.machine.park_poll(lane, fds, way(case::Way::Poll)),
-            Query::Select(fds) => self.machine.park_poll(lane, fds, way(case::Way::Select)),
+            Query::Poll(fds) => self.machine.park_poll(lane, fds, Way::Poll),
+            Query::Select(fds) => self.machine.park_poll(lane, fds, Way::Select),
         }
     }
 

@@ -28,25 +28,21 @@ impl Rehearsal {
         let fds: Vec<_> = pairs.collect();
         let names = scan.fds.iter().map(|(arg, _)| Label::new(arg.to_string()));
         let labels: Vec<_> = fds.iter().map(|(fd, _)| *fd).zip(names).collect();
-        let by = match way {
-            Way::Poll => crate::sim::Way::Poll,
-            Way::Select => crate::sim::Way::Select,
-        };
         match &scan.thread {
             None if scan.timeout == Some(0) => {
-                let found = match by {
-                    crate::sim::Way::Poll => Ok(self.machine.poll(&fds)),
-                    crate::sim::Way::Select => self.machine.select(&fds),
+                let found = match way {
+                    Way::Poll => Ok(self.machine.poll(&fds)),
+                    Way::Select => self.machine.select(&fds),
                 };
                 seen.events = Some(found.map_or_else(Seen::Errno, |found| polled(&found, &labels)));
             }
             None => {
-                let entered = self.machine.park_poll(MAIN, &fds, by);
+                let entered = self.machine.park_poll(MAIN, &fds, way);
                 self.main_waits(labels, scan.timeout, entered, seen);
             }
             Some(thread) => {
                 let lane = self.lane_or_new(thread);
-                let entered = self.machine.park_poll(lane, &fds, by);
+                let entered = self.machine.park_poll(lane, &fds, way);
                 self.sleeper(lane, labels, scan.timeout, entered, seen);
             }
         }
