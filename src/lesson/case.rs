@@ -1,6 +1,6 @@
 //! What a case file says, as types: actors, steps, expectations, questions.
 //!
-//! A case is data. What it does to the kernel is the stage's business, how it is written as text
+//! A case is data. What it does to the kernel is a kernel's business (`lesson::kernel`), how it is written as text
 //! the parser's and the printer's. This module knows neither files nor descriptors: a descriptor is
 //! a [`Label`] here.
 

@@ -1,10 +1,10 @@
 //! Random sequences of calls, on the kernel and on the model side by side; where the two disagree,
 //! the shortest sequence that shows it.
 
-mod rng;
 mod judge;
 mod make;
-mod rehearsal;
+mod model_runner;
+mod rng;
 mod shrink;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use epollscope::event::Mask;
 use serde_json::Value;
 
-use epollscope::lesson::random::Rng;
 use crate::harness::{Client, Server};
+use epollscope::lesson::random::Rng;
 
 /// Registrations by their numbers. No number is watched twice: the server keeps no copies here.
 type List = BTreeMap<i64, Mask>;

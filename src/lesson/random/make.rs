@@ -1,6 +1,6 @@
 //! Random sequences: descriptors, then calls on them with any flags, legal or not.
 //!
-//! A rehearsal goes along, so that it is known what is open and who sleeps, and so that no step is
+//! The model goes along, so that it is known what is open and who sleeps, and so that no step is
 //! taken of which the kernel leaves open how it comes out.
 
 mod action;
@@ -10,8 +10,8 @@ mod choose;
 use crate::lesson::case::{Action, Actor, Case, Level, Need, Step};
 use crate::sim::KernelModel;
 
+use super::model_runner::ModelRunner;
 use super::rng::Rng;
-use super::rehearsal::Rehearsal;
 use action::{ALONE, CONNECTED, FULL, Idea, TOGETHER};
 
 /// So many ideas that come to nothing, or to what the kernel leaves open, are dropped before a step
@@ -54,7 +54,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
     let mut maker = Maker {
         sort: rng.weigh(sorts).unwrap_or(Sort::Alone),
         rng,
-        stage: Rehearsal::new(KernelModel::new()),
+        model: ModelRunner::new(KernelModel::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         tower: false,
         made: 0,
@@ -98,7 +98,7 @@ fn empty(id: String) -> Case {
 
 struct Maker {
     rng: Rng,
-    stage: Rehearsal,
+    model: ModelRunner,
     case: Case,
     sort: Sort,
     /// Whether there are enough epolls to nest them too deep.
@@ -111,9 +111,9 @@ impl Maker {
     /// Takes a step, unless the kernel leaves open what comes of it.
     fn step(&mut self, action: Action) -> bool {
         if self.sort.has_threads() {
-            let mut after = self.stage.clone();
+            let mut after = self.model.clone();
             after.pass_over(&action);
-            if after.machine.raced() || after.machine.stuck() {
+            if after.is_open() {
                 return false;
             }
             // A file says of nobody that a harvest is held who is not held.
@@ -121,10 +121,10 @@ impl Maker {
             if matches!(&action, Action::Freeze { thread, .. } if not_held(thread)) {
                 return false;
             }
-            self.stage = after;
+            self.model = after;
         } else if self.sort.has_connections() || changes_descriptors(&action) {
             // Alone, nothing else has to be known.
-            self.stage.pass_over(&action);
+            self.model.pass_over(&action);
         }
         self.case.steps.push(Step::new(action));
         true

@@ -7,7 +7,7 @@ use crate::event::{
 };
 use crate::kernel::fdinfo::Registration;
 use crate::lesson::case::{Entry, Label};
-use crate::lesson::stage::MAIN;
+use crate::lesson::table::MAIN;
 use crate::sim::{InstanceView, WatchView};
 
 use super::step::Doing;
@@ -16,16 +16,16 @@ use super::{RunError, Runner};
 impl Runner {
     /// Looks at everything, by kernel and model.
     pub(super) fn look(&mut self, doing: &mut Doing) -> Result<(), RunError> {
-        let workers = self.stage.workers().iter();
+        let workers = self.real.workers().iter();
         let mut asleep: Vec<_> =
             workers.filter(|worker| worker.called).map(|worker| worker.name.clone()).collect();
         asleep.sort();
         doing.kernel.asleep = asleep;
-        let lanes = self.machine.asleep();
+        let lanes = self.model.machine.asleep();
         let mut asleep: Vec<_> = lanes.into_iter().map(|lane| self.name_of(lane)).collect();
         asleep.sort();
         doing.model.asleep = asleep;
-        let views: Vec<_> = self.machine.instances().collect();
+        let views: Vec<_> = self.model.machine.instances().collect();
         for view in views {
             self.look_at(doing, &view)?;
         }
@@ -48,13 +48,13 @@ impl Runner {
                 doing.kernel.ovf.insert(name.clone(), labels(overflow));
             }
         }
-        let held = view.overflow.is_some() || self.stage.frozen().any(|ep| ep == view.file);
-        let open = self.stage.table().file_at(view.fd).is_some_and(|file| file.id == view.file);
+        let held = view.overflow.is_some() || self.real.frozen().any(|ep| ep == view.file);
+        let open = self.real.table.file_at(view.fd).is_some_and(|file| file.id == view.file);
         if held || !open {
             self.fdinfo.remove(&view.file);
             return Ok(());
         }
-        let list = self.stage.interest(view.fd)?;
+        let list = self.real.interest(view.fd)?;
         let model: Vec<_> = view.interest.iter().map(registration).collect();
         let kernel = self.entries(&list);
         let model = self.entries(&model);
@@ -78,7 +78,7 @@ impl Runner {
     /// What an instance is called: by the label of the number that it has, or had. No two are
     /// called the same.
     fn name_of_instance(&self, view: &InstanceView) -> Label {
-        let table = self.stage.table();
+        let table = &self.real.table;
         let named = table
             .label_at(view.fd)
             .filter(|_| table.file_at(view.fd).is_some_and(|file| file.id == view.file));
@@ -94,7 +94,7 @@ impl Runner {
 
     /// The open labels of epoll instances that go by another one.
     pub(super) fn duplicates(&self) -> BTreeMap<Label, Label> {
-        let table = self.stage.table();
+        let table = &self.real.table;
         let others = |view: InstanceView| {
             let name = self.name_of_instance(&view);
             let fds = table.file(view.file).map(|file| file.fds.clone()).unwrap_or_default();
@@ -102,13 +102,13 @@ impl Runner {
             let others: Vec<_> = labels.filter(|label| *label != name).collect();
             others.into_iter().map(move |label| (label, name.clone()))
         };
-        self.machine.instances().flat_map(others).collect()
+        self.model.machine.instances().flat_map(others).collect()
     }
 
     /// Everything as it is now, for whoever shows it.
     pub(super) fn picture(&self) -> Told {
         Told {
-            instances: self.machine.instances().map(|view| self.instance(&view)).collect(),
+            instances: self.model.machine.instances().map(|view| self.instance(&view)).collect(),
             files: self.files(),
             threads: self.threads(),
             agreed: self.agreed,
@@ -160,8 +160,8 @@ impl Runner {
     }
 
     fn files(&self) -> Box<[ToldFile]> {
-        let files = self.machine.files().map(|view| {
-            let name = self.stage.table().file(view.id).map(|file| file.name.as_str().into());
+        let files = self.model.machine.files().map(|view| {
+            let name = self.real.table.file(view.id).map(|file| file.name.as_str().into());
             ToldFile {
                 id: view.id,
                 what: view.what,
@@ -176,15 +176,16 @@ impl Runner {
     }
 
     fn threads(&self) -> Box<[ToldThread]> {
-        let main = ToldThread { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
-        let workers = self.stage.workers().iter().map(|worker| ToldThread {
+        let main =
+            ToldThread { lane: MAIN, name: "main".into(), tid: self.real.tid, asleep_in: None };
+        let workers = self.real.workers().iter().map(|worker| ToldThread {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
             asleep_in: self
-                .sleepers
-                .get(&worker.lane)
-                .map(|sleeper| sleeper.call.call)
+                .real
+                .sleeper(worker.lane)
+                .map(|sleeper| sleeper.call)
                 .filter(|call| !matches!(call, Syscall::EpollWait { .. })),
         });
         std::iter::once(main).chain(workers).collect()

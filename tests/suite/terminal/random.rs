@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use epollscope::lesson::random::Rng;
 use crate::harness::PATIENCE;
 use crate::pty::{FREE, Terminal};
+use epollscope::lesson::random::Rng;
 
 /// Keys in the proportion in which they come. `q`, Ctrl-C and Ctrl-Z would end or stop the
 /// program, and `w` would make the server spin.

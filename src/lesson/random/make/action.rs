@@ -164,7 +164,7 @@ impl Maker {
             }
             Idea::Dup => {
                 let fd = self.file()?;
-                let full = self.stage.open().count() >= MOST_OPEN;
+                let full = self.model.open().count() >= MOST_OPEN;
                 (!full).then(|| Action::Dup { fd, name: self.name("d") })
             }
             Idea::Shutdown => {
@@ -230,12 +230,12 @@ impl Maker {
                 Some(Action::Freeze { ep, thread: self.awake()?, max, at })
             }
             Idea::Thaw => {
-                let frozen = self.stage.frozen();
+                let frozen = self.model.frozen();
                 Some(Action::Thaw { thread: self.rng.pick(&frozen)?.clone() })
             }
             Idea::Signal => {
                 let mut asleep = Self::names();
-                asleep.retain(|name| self.stage.sleeps(name));
+                asleep.retain(|name| self.model.sleeps(name));
                 Some(Action::Signal { thread: self.rng.pick(&asleep)?.clone() })
             }
             _ => None,
@@ -246,7 +246,7 @@ impl Maker {
     fn scan(&mut self, thread: Option<Label>) -> Option<Action> {
         let mut labels = self.of_kind(|_| true);
         if self.rng.percent(10) {
-            labels.extend(self.stage.closed().cloned());
+            labels.extend(self.model.closed().cloned());
         }
         let mut fds = Vec::new();
         for _ in 0..=self.rng.roll(if thread.is_some() { 2 } else { labels.len() }) {
@@ -264,7 +264,7 @@ impl Maker {
         if select {
             // What select cannot be asked for.
             fds.retain(|(_, mask)| *mask != Mask::RDHUP);
-            self.stage.closed().for_each(|gone| fds.retain(|(fd, _)| fd.label() != Some(gone)));
+            self.model.closed().for_each(|gone| fds.retain(|(fd, _)| fd.label() != Some(gone)));
         }
         let scan = Scan { fds, timeout, thread };
         match scan.fds.as_slice() {

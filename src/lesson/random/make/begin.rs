@@ -105,7 +105,7 @@ impl Maker {
 
     fn actor(&mut self, name: String, kind: ActorKind) {
         let actor = Actor { line: 0, name: Label::new(name), kind, count: None };
-        if self.stage.make(&actor).is_ok() {
+        if self.model.make(&actor) {
             self.case.actors.push(actor);
         }
     }

@@ -34,7 +34,7 @@ const FLAGS: [(usize, Mask); 6] = [
 
 impl Maker {
     pub(super) fn of_kind(&self, wanted: impl Fn(FileKind) -> bool) -> Vec<Label> {
-        let open = self.stage.open().filter(|(_, kind)| wanted(*kind));
+        let open = self.model.open().filter(|(_, kind)| wanted(*kind));
         open.map(|(label, _)| label.clone()).collect()
     }
 
@@ -47,7 +47,7 @@ impl Maker {
         let wanted = match self.rng.roll(100) {
             0..94 => self.of_kind(|kind| kind != FileKind::Epoll),
             94..97 => self.of_kind(|_| true),
-            _ => self.stage.closed().cloned().collect(),
+            _ => self.model.closed().cloned().collect(),
         };
         self.one(&wanted)
     }
@@ -83,7 +83,7 @@ impl Maker {
 
     pub(super) fn amount(&mut self, fd: &FdArg) -> Amount {
         const BYTES: [u32; 9] = [1, 1, 1, 100, 3000, 4096, 6000, 9000, 0];
-        let kind = self.stage.open().find(|(label, _)| Some(*label) == fd.label()).map(|(_, k)| k);
+        let kind = self.model.open().find(|(label, _)| Some(*label) == fd.label()).map(|(_, k)| k);
         match kind {
             Some(FileKind::Eventfd) => {
                 const VALUES: [u64; 7] = [0, 1, 1, 2, u64::MAX - 1, u64::MAX - 2, u64::MAX];
@@ -113,7 +113,7 @@ impl Maker {
 
     /// A thread that is in no call.
     pub(super) fn awake(&self) -> Option<Label> {
-        Self::names().into_iter().find(|name| !self.stage.sleeps(name))
+        Self::names().into_iter().find(|name| !self.model.sleeps(name))
     }
 
     pub(super) fn name(&mut self, first: &str) -> Label {
