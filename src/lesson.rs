@@ -25,4 +25,4 @@ pub mod skip;
 mod table;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
-pub use print::{handout, one_line, to_toml};
+pub use print::{handout, to_toml};

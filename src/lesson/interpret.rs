@@ -53,7 +53,7 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
         Action::Signal { thread } => {
             let lane = asleep(k, thread)?;
             k.signal(lane)?;
-            came_to(k, 0)
+            Ok(came_to(k, 0))
         }
         Action::Expire { thread } => {
             let lane = asleep(k, thread)?;
@@ -91,7 +91,7 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
         Action::New { actor } => new_actor(k, actor),
         Action::Sleep { ms } => {
             k.pass(nanos(*ms))?;
-            came_to(k, 0)
+            Ok(came_to(k, 0))
         }
         Action::Repeat { times, body, until } => repeat(k, *times, body, *until),
         Action::Many { .. } => action.as_repeat().map_or(Ok(None), |repeat| calls(k, &repeat)),
@@ -101,12 +101,12 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
                 Run::Scan(way, scan) => scan_query(k, *way, scan)?,
             };
             k.measure(name, (*times).max(1), &query)?;
-            came_to(k, (*times).max(1))
+            Ok(came_to(k, (*times).max(1)))
         }
         Action::Limit { free } => {
             let end = free.map(|free| k.table().free(free));
             k.call(MAIN, &Call::Limit { end })?;
-            came_to(k, 0)
+            Ok(came_to(k, 0))
         }
         Action::Reset => {
             k.reset_counters();
@@ -117,12 +117,12 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
 }
 
 /// An action came to this; the one that is beside has nothing to say.
-fn came_to(k: &mut impl Kernel, value: u32) -> Done {
+fn came_to(k: &mut impl Kernel, value: u32) -> Option<Outcome> {
     let [first, beside] = k.seen();
     if let Some(beside) = beside {
         (beside.ret, beside.events) = (None, None);
     }
-    Ok(first.map(|first| first.returned(Ok(value.into()))))
+    first.map(|first| first.returned(Ok(value.into())))
 }
 
 // --- threads
@@ -359,7 +359,7 @@ fn repeat(k: &mut impl Kernel, times: u32, body: &[Action], until: Option<Outcom
         }
     }
     k.in_round(None);
-    let done = came_to(k, rounds)?;
+    let done = came_to(k, rounds);
     if events[0].is_some() {
         for (seen, events) in k.seen().into_iter().zip(events) {
             if let Some(seen) = seen {

@@ -39,7 +39,7 @@ impl Counters {
         self.add(Counter::Again, u64::from(record.ret.errno() == Some(Errno::EAGAIN)));
         match &record.call {
             Syscall::EpollWait { .. } => {
-                let events = record.ret.value().map_or(0, |events| events.unsigned_abs());
+                let events = record.ret.value().map_or(0, i64::unsigned_abs);
                 self.add(Counter::Waits, 1);
                 self.add(Counter::Empty, u64::from(events == 0));
                 self.add(Counter::Events, events);
