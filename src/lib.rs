@@ -96,10 +96,10 @@
 //! Enter   tui::lesson::app ──> source::script ──> lesson::child::Player ─┐ postcard over pipes
 //!                              (a thread waits)                          │
 //!   ┌──────────── a process of its own: its numbers, limits and threads ──v────────────┐
-//!   │ lesson::run::Runner                                                              │
-//!   │   ├──> lesson::stage     the calls, on this machine's kernel                     │
-//!   │   ├──> sim               the same calls, on the model of it                      │
-//!   │   └──> compare           file, kernel and model: who disagrees, and in what      │
+//!   │ lesson::run::Runner       by lesson::interpret: an action's calls, on any Kernel │
+//!   │   ├──> lesson::real          this machine's kernel decides what comes next       │
+//!   │   ├──> lesson::model_kernel  the same calls on the model of it, which is sim     │
+//!   │   └──> compare               file, kernel and model: who disagrees, and in what  │
 //!   └─────────────────────────────────────────────────────────────────────┬────────────┘
 //!                                                                         │ Report
 //!   lesson::course (what is asked, who was right) <──┬── source::script <─┘
@@ -109,7 +109,8 @@
 //! ```
 //!
 //! `lesson::check` drives the same player without a screen, `lesson::random` the runner with
-//! sequences drawn by lot.
+//! sequences drawn by lot, and `lesson::fd_budget` the interpreter on the model alone: what a case
+//! needs is known before it runs.
 //!
 //! Reading order: `event` (the words), `sim` and `model` (what they mean), `text` (how that is
 //! said), `journal` (going back), `engine` (where they come from), `kernel` (what the kernel itself

@@ -345,17 +345,17 @@ impl KernelModel {
         Ok(())
     }
 
-    /// `close(2)` after SO_LINGER was set to 0 seconds: TCP resets the connection with the last
-    /// close of the socket, under whatever number.
+    /// `setsockopt(2)` SO_LINGER with 0 seconds: TCP resets the connection with the last close of the
+    /// socket, under whatever number.
     ///
     /// # Errors
-    /// EBADF if the number is not open.
-    pub fn reset(&mut self, fd: Fd) -> Result<(), Errno> {
-        let id = self.file_at(fd)?;
+    /// EBADF, ENOTSOCK.
+    pub fn linger(&mut self, fd: Fd) -> Result<(), Errno> {
+        let (id, ..) = self.socket(fd)?;
         if let Some(file) = self.files.get_mut(&id) {
             file.resets = true;
         }
-        self.close(fd)
+        Ok(())
     }
 
     /// `dup(2)`, which gave the number `at`.

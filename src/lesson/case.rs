@@ -1,8 +1,8 @@
 //! What a case file says, as types: actors, steps, expectations, questions.
 //!
-//! A case is data. What it does to the kernel is the stage's business, how it is written as text
-//! the parser's and the printer's. This module knows neither files nor descriptors: a descriptor is
-//! a [`Label`] here.
+//! A case is data. What it comes to is a kernel's business (`lesson::kernel`), how it is written as
+//! text the parser's and the printer's. This module knows neither files nor descriptors: a
+//! descriptor is a [`Label`] here.
 
 mod action;
 mod bounds;
@@ -10,12 +10,14 @@ mod label;
 mod words;
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Errno, Mask};
+pub use crate::sim::Way;
 
-pub use action::{Action, Amount, Run, Scan, SockOpt, Target, Wait, Way, Who};
+pub use action::{Action, Amount, HOWS, Run, Scan, SockOpt, Target, Wait, Who};
 pub use bounds::{MAX_EPOLLS, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};
@@ -160,6 +162,28 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
+    /// Each with its word, as it is unless the file says more.
+    pub const ALL: [(Self, &str); 12] = [
+        (Self::Epoll, "epoll"),
+        (Self::Pipe { size: 65_536 }, "pipe"),
+        (Self::Eventfd { value: 0, semaphore: false }, "eventfd"),
+        (Self::Timerfd, "timerfd"),
+        (Self::Pair { sndbuf: None }, "pair"),
+        (Self::Dgram { sndbuf: None }, "dgram"),
+        (Self::Udp, "udp"),
+        (Self::Listener { backlog: 64 }, "listener"),
+        (Self::Client, "client"),
+        (Self::File, "file"),
+        (Self::Dir, "dir"),
+        (Self::Null, "null"),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        let same = |one: &Self| mem::discriminant(one) == mem::discriminant(&self);
+        Self::ALL.iter().find(|(one, _)| same(one)).map_or("", |(_, word)| word)
+    }
+
     /// What is appended to the name for each descriptor, in the order of their making.
     pub fn ends(self) -> &'static [&'static str] {
         match self {

@@ -15,7 +15,7 @@ use crate::event::{Kind, Nanos, visible};
 
 use super::case::{Case, Step};
 use super::child::{PlayError, Player};
-use super::print::one_line;
+use super::print::call;
 use super::random::{self, Plan, Random};
 use super::run::{Mismatch, Report};
 use super::skip::Skip;
@@ -192,7 +192,7 @@ fn failure(at: usize, step: Option<&Step>, reason: String) -> Failure {
 }
 
 fn doing(step: Option<&Step>) -> String {
-    let words = |step: &Step| match one_line(&step.action) {
+    let words = |step: &Step| match call(&step.action) {
         // A note does nothing that could be said.
         line if line.is_empty() => step.action.word().to_owned(),
         line => line,

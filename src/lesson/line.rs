@@ -1,18 +1,17 @@
 //! One action in one line, as a learner types it: `add e p.r IN|ET`, `write p.w 3`, `wait e`.
 //!
 //! The words are those of the case files. What is typed is held against what there is, so that an
-//! error can say what is possible.
-
-mod spell;
+//! error can say what is possible: by what the kernel has by now, not by what a file says. Hence it is
+//! not the file's grammar with other signs; the tables of words are the same.
 
 use super::case::{
-    Action, Actor, ActorKind, Amount, FdArg, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan,
-    SockOpt, Step, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS,
+    Scan, SockOpt, Step, Target, Wait, Who,
 };
 use super::nearest;
-use crate::event::{FileKind, How, Mask};
+use crate::event::{FileKind, Mask};
 
-pub use spell::call;
+pub use super::print::call;
 
 /// Each action with its arguments and what it does.
 pub const GRAMMAR: [(&str, &str, &str); 24] = [
@@ -42,25 +41,9 @@ pub const GRAMMAR: [(&str, &str, &str); 24] = [
     ("thaw", "THREAD", "let it go on"),
 ];
 
-/// The kinds of actors that can be made, each with its word.
-const KINDS: [(ActorKind, &str); 12] = [
-    (ActorKind::Epoll, "epoll"),
-    (ActorKind::Pipe { size: 65_536 }, "pipe"),
-    (ActorKind::Eventfd { value: 0, semaphore: false }, "eventfd"),
-    (ActorKind::Timerfd, "timerfd"),
-    (ActorKind::Pair { sndbuf: None }, "pair"),
-    (ActorKind::Dgram { sndbuf: None }, "dgram"),
-    (ActorKind::Udp, "udp"),
-    (ActorKind::Listener { backlog: 64 }, "listener"),
-    (ActorKind::Client, "client"),
-    (ActorKind::File, "file"),
-    (ActorKind::Dir, "dir"),
-    (ActorKind::Null, "null"),
-];
-
 /// The words of the kinds of actors that can be made.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.iter().map(|(_, word)| *word)
+    ActorKind::ALL.iter().map(|(_, word)| *word)
 }
 
 /// What there is: what a line can name.
@@ -164,7 +147,7 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
         }
         "new" => {
             let name = new_name(w.next()?)?;
-            let kind = w.one_of(&KINDS)?;
+            let kind = w.one_of(&ActorKind::ALL)?;
             Action::New { actor: Actor { line: 0, name, kind, count: None } }
         }
         "signal" => Action::Signal { thread: w.sleeper()? },
@@ -174,8 +157,6 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
         other => return Err(unknown(other)),
     })
 }
-
-const HOWS: [(How, &str); 3] = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
 
 fn is_socket(kind: FileKind) -> bool {
     use FileKind::{Datagram, Listener, Tcp, Udp, Unix};

@@ -9,7 +9,7 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub use call::one_line;
+pub use call::call;
 pub use file::to_toml;
 pub use handout::handout;
 

@@ -1,10 +1,10 @@
 //! Random sequences of calls, on the kernel and on the model side by side; where the two disagree,
 //! the shortest sequence that shows it.
 
-mod dice;
 mod judge;
 mod make;
-mod rehearsal;
+mod model_runner;
+mod rng;
 mod shrink;
 #[cfg(test)]
 mod tests;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use judge::{Difference, Verdict};
+pub use rng::Rng;
 
 use super::case::Case;
 use super::{check, parse, to_toml};

@@ -1,5 +1,7 @@
 //! What is said to a machine, and what it answers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Fd, FileId, Mask};
 
 /// A new descriptor: its number, and the tool's number for the open file behind it.
@@ -58,11 +60,21 @@ pub struct Flow {
     pub writable: bool,
 }
 
-/// poll(2) or select(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which of the two calls that are told of all descriptors each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Way {
     /// poll(2)
     Poll,
     /// select(2), which knows IN, OUT and PRI
     Select,
+}
+
+impl Way {
+    /// The name of the call.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Select => "select",
+        }
+    }
 }

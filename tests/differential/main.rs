@@ -5,9 +5,6 @@
 //! fork and exec, and a closed file with a copy stays registered.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
-#[path = "../suite/dice.rs"]
-mod dice;
-
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -21,7 +18,7 @@ use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use dice::Dice;
+use epollscope::lesson::random::Rng;
 
 /// One test at a time: the process that one starts would for a moment have the descriptors of
 /// another.
@@ -128,24 +125,24 @@ impl Duel {
         self.tell(Kind::Arrive { fd, queues });
     }
 
-    fn step(&mut self, dice: &mut Dice) {
+    fn step(&mut self, rng: &mut Rng) {
         if self.ends.len() < 2 {
-            self.open(dice.roll(2) == 0);
+            self.open(rng.roll(2) == 0);
         }
-        let which = dice.roll(self.ends.len());
-        match dice.roll(24) {
-            0 if self.ends.len() < 8 => self.open(dice.roll(2) == 0),
+        let which = rng.roll(self.ends.len());
+        match rng.roll(24) {
+            0 if self.ends.len() < 8 => self.open(rng.roll(2) == 0),
             1 => self.close(which),
             2 => self.hang_up(which),
-            3..=5 => self.control(CtlOp::Add, which, MASKS[dice.roll(MASKS.len())]),
-            6..=7 => self.control(CtlOp::Mod, which, MASKS[dice.roll(MASKS.len())]),
+            3..=5 => self.control(CtlOp::Add, which, MASKS[rng.roll(MASKS.len())]),
+            6..=7 => self.control(CtlOp::Mod, which, MASKS[rng.roll(MASKS.len())]),
             8 => self.control(CtlOp::Del, which, Mask::EMPTY),
-            9..=13 => self.write(which, 1 + dice.roll(200)),
+            9..=13 => self.write(which, 1 + rng.roll(200)),
             14..=16 => {
-                self.read(which, 1 + dice.roll(250));
+                self.read(which, 1 + rng.roll(250));
             }
             17 => while self.read(which, 512) {},
-            _ => self.wait(1 + dice.roll(4)),
+            _ => self.wait(1 + rng.roll(4)),
         }
     }
 
@@ -280,10 +277,10 @@ fn every_epoll_wait_returns_what_the_model_predicted() {
     let _alone = ALONE.lock();
     let (mut done, mut waits, mut seed) = (0, 0, 0);
     while done < operations() {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         let mut duel = Duel::new(seed);
         for _ in 0..500 {
-            duel.step(&mut dice);
+            duel.step(&mut rng);
         }
         assert_eq!(duel.world.through(None).instance.check.agreed, duel.waits, "seed {seed}");
         assert_eq!(duel.world.through(None).instance.check.diverged, 0, "seed {seed}");

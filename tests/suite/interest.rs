@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use epollscope::event::Mask;
 use serde_json::Value;
 
-use crate::dice::Dice;
 use crate::harness::{Client, Server};
+use epollscope::lesson::random::Rng;
 
 /// Registrations by their numbers. No number is watched twice: the server keeps no copies here.
 type List = BTreeMap<i64, Mask>;
@@ -80,15 +80,15 @@ enum Rest {
 struct Run {
     server: Server,
     clients: Vec<(Client, i64)>,
-    dice: Dice,
+    rng: Rng,
     threads: usize,
     rest: Rest,
 }
 
 impl Run {
     fn act(&mut self) {
-        let which = self.dice.roll(self.clients.len().max(1));
-        match self.dice.roll(12) {
+        let which = self.rng.roll(self.clients.len().max(1));
+        match self.rng.roll(12) {
             0..=2 if self.clients.len() < 12 => self.clients.push(self.server.client()),
             3 if !self.clients.is_empty() => drop(self.clients.swap_remove(which)),
             4 if !self.clients.is_empty() => self.clients.swap_remove(which).0.reset(),
@@ -108,7 +108,7 @@ impl Run {
         // held to come to rest.
         let words = ["trigger", "oneshot", "exclusive", "rearm", "drop", "watch"];
         let words = if self.rest == Rest::Held { &words } else { &words[..5] };
-        let word = words[(n + self.dice.roll(6)) % words.len()];
+        let word = words[(n + self.rng.roll(6)) % words.len()];
         self.server.command(&format!("{word} fd={fd}"));
         if word == "drop" {
             self.clients.swap_remove(which);
@@ -163,8 +163,8 @@ fn compare(seed: u64, threads: usize, rest: Rest) {
     let server = Server::start(&["--threads", &threads.to_string(), "--delay", "1"]);
     // Who is held before that has no list.
     server.epoll();
-    let (clients, dice) = (Vec::new(), Dice::new(seed));
-    let mut run = Run { server, clients, dice, threads, rest };
+    let (clients, rng) = (Vec::new(), Rng::new(seed));
+    let mut run = Run { server, clients, rng, threads, rest };
     for point in 0..6 {
         run.rests(&format!("seed {seed}, {rest:?}, quiet point {point}"));
         for _ in 0..16 {

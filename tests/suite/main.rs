@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod cases;
-mod dice;
 mod divergences;
 mod faults;
 mod findings;

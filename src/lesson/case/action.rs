@@ -6,8 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::word_of;
 use super::{Actor, Counter, FdArg, Label, Outcome};
 use crate::event::{How, Mask, SocketOption};
+use crate::sim::Way;
 
 /// Who makes a call that does not sleep, if not the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,15 +52,6 @@ pub struct Scan {
     pub timeout: Option<u32>,
     /// As in [`Wait`].
     pub thread: Option<Label>,
-}
-
-/// Which of the two old calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Way {
-    /// poll(2)
-    Poll,
-    /// select(2)
-    Select,
 }
 
 /// The call that `measure` makes: with timeout 0, by the main thread.
@@ -104,6 +97,11 @@ impl SockOpt {
     pub const ALL: [(Self, &str); 3] =
         [(Self::RcvLowat, "RCVLOWAT"), (Self::SndBuf, "SNDBUF"), (Self::RcvBuf, "RCVBUF")];
 
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        word_of(&Self::ALL, &self)
+    }
+
     /// The option with a value, as a call sets it.
     pub fn with(self, value: u32) -> SocketOption {
         match self {
@@ -113,6 +111,9 @@ impl SockOpt {
         }
     }
 }
+
+/// The directions of shutdown(2), each with its word.
+pub const HOWS: [(How, &str); 3] = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
 
 /// What a step does. Where there is a `who`, `None` is the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -341,6 +342,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// What can be done, in the order in which an error lists it.
+    pub const WORDS: [&str; 32] = [
+        "add", "mod", "del", "ctl", "wait", "poll", "select", "freeze", "thaw", "signal", "expire",
+        "write", "read", "drain", "fill", "close", "rst", "dup", "shutdown", "connect", "accept",
+        "arm", "sleep", "sockopt", "new", "note", "repeat", "many", "measure", "limit", "tally",
+        "reset",
+    ];
+
     /// The word of its `do`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -181,6 +181,6 @@ impl fmt::Display for Take {
 }
 
 /// The word of `wanted`; empty if it is not in the table.
-fn word_of<T: PartialEq>(table: &[(T, &'static str)], wanted: &T) -> &'static str {
+pub(super) fn word_of<T: PartialEq>(table: &[(T, &'static str)], wanted: &T) -> &'static str {
     table.iter().find(|(one, _)| one == wanted).map_or("", |(_, word)| word)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::lesson::case::Case;
-use crate::lesson::{catalog, file, parse, room};
+use crate::lesson::{catalog, fd_budget, file, parse};
 
 use super::shown;
 
@@ -100,7 +100,7 @@ fn read(path: &Path) -> Result<Case, String> {
     let name = shown(path);
     let content = file::content(path).map_err(|error| format!("{name}: {error}"))?;
     let case = parse(&name, content).map_err(|errors| errors.to_string())?;
-    room::fits(&case).map_err(|why| format!("{name}: {why}"))?;
+    fd_budget::fits(&case).map_err(|why| format!("{name}: {why}"))?;
     Ok(case)
 }
 

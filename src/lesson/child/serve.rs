@@ -15,8 +15,8 @@ use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 use super::frame::{pack, unpack};
 use super::{Reply, Request};
 use crate::error::Error;
+use crate::lesson::real::reserved::ReservedFds;
 use crate::lesson::run::{RunError, Runner};
-use crate::lesson::stage::own::Own;
 use crate::sys::number;
 
 /// Answers requests until standard input ends. `parent` is the process that asks: with it this one
@@ -41,7 +41,7 @@ fn ready(parent: u32) -> io::Result<(File, File)> {
     // It keeps no file system from being unmounted.
     chdir("/")?;
     number::close_from(3).or_else(|_| close_listed())?;
-    let own = Own::new()?;
+    let own = ReservedFds::new()?;
     let kept = |fd: io::Result<OwnedFd>| fd.map(|fd| File::from(own.keep(fd)));
     let input = kept(io::stdin().as_fd().try_clone_to_owned())?;
     let output = kept(io::stdout().as_fd().try_clone_to_owned())?;

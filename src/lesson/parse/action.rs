@@ -8,26 +8,18 @@ use super::reader::{Read, Reader};
 use super::scope::{Thing, Use, Wants, What};
 use super::table::Table;
 use super::value::Value;
-use crate::event::{How, Mask};
+use crate::event::Mask;
 use crate::lesson::case::{
-    Action, Amount, FdArg, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan, SockOpt, Target,
-    Wait, Way, Who,
+    Action, Amount, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan, SockOpt,
+    Target, Wait, Way, Who,
 };
 
 /// The largest `maxevents` that the kernel accepts (`EP_MAX_EVENTS`).
 const KERNEL_EVENTS: i32 = i32::MAX / 12;
 
-/// What can be done, in the order in which an error lists it.
-pub(super) const WORDS: [&str; 32] = [
-    "add", "mod", "del", "ctl", "wait", "poll", "select", "freeze", "thaw", "signal", "expire",
-    "write", "read", "drain", "fill", "close", "rst", "dup", "shutdown", "connect", "accept",
-    "arm", "sleep", "sockopt", "new", "note", "repeat", "many", "measure", "limit", "tally",
-    "reset",
-];
-
 /// The word of the key `do`; without it the other keys mean nothing.
 pub(super) fn word(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<&'static str> {
-    let words = WORDS.map(|word| (word, word));
+    let words = Action::WORDS.map(|word| (word, word));
     let word = table.take(r, "do", |r, value| value.word(r, &words));
     match word {
         Ok(word) => table.call(format!("a step that does {word}")),
@@ -274,8 +266,7 @@ fn accept(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
 
 fn shutdown(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let fd = fd(r, table, Wants::Socket);
-    let ways = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
-    let how = table.take(r, "how", |r, how| how.word(r, &ways));
+    let how = table.take(r, "how", |r, how| how.word(r, &HOWS));
     Ok(Action::Shutdown { fd: fd?, how: how? })
 }
 

@@ -22,12 +22,6 @@ const MAX_BUFFER: u32 = 16 << 20;
 /// The smallest and the largest pipe.
 const PIPE_SIZES: (u32, u32) = (4096, 1 << 20);
 
-/// The words of the kinds.
-pub(super) const KINDS: [&str; 12] = [
-    "epoll", "pipe", "eventfd", "timerfd", "pair", "dgram", "udp", "listener", "client", "file",
-    "dir", "null",
-];
-
 /// The actors that exist before the first step.
 pub(super) fn all(r: &mut Reader<'_>, scope: &mut Scope, value: &Value<'_>) -> Read<Vec<Actor>> {
     let entries = value.table(r, "the actors")?.into_entries();
@@ -120,32 +114,31 @@ fn finish(
 
 /// The keys `kind`, `count` and the options of the kind.
 fn body(r: &mut Reader<'_>, table: &mut Table<'_>) -> Body {
-    let words = KINDS.map(|word| (word, word));
-    let kind = table.take(r, "kind", |r, kind| kind.word(r, &words)).ok();
-    if kind.is_none() {
+    let kind = table.take(r, "kind", |r, kind| kind.word(r, &ActorKind::ALL));
+    if kind.is_err() {
         table.give_up();
     }
     let most = match kind {
-        Some("pipe") => MAX_LIGHT / 2,
-        Some("eventfd") => MAX_LIGHT,
+        Ok(ActorKind::Pipe { .. }) => MAX_LIGHT / 2,
+        Ok(ActorKind::Eventfd { .. }) => MAX_LIGHT,
         _ => MAX_COUNT,
     };
     let count = table.option(r, "count", |r, count| count.number(r, 1, most));
-    let options = kind.ok_or(Said).and_then(|kind| {
-        table.call(format!("an actor of the kind {kind}"));
+    let options = kind.and_then(|kind| {
+        table.call(format!("an actor of the kind {}", kind.word()));
         options(r, table, kind)
     });
     Body { options, count }
 }
 
-fn options(r: &mut Reader<'_>, table: &mut Table<'_>, kind: &str) -> Read<ActorKind> {
-    Ok(match kind {
-        "epoll" => ActorKind::Epoll,
-        "pipe" => {
+/// The kind with what the file says of it.
+fn options(r: &mut Reader<'_>, table: &mut Table<'_>, usual: ActorKind) -> Read<ActorKind> {
+    Ok(match usual {
+        ActorKind::Pipe { size: usual } => {
             let size = table.option(r, "size", pipe_size)?;
-            ActorKind::Pipe { size: size.unwrap_or(65536) }
+            ActorKind::Pipe { size: size.unwrap_or(usual) }
         }
-        "eventfd" => {
+        ActorKind::Eventfd { .. } => {
             let value = table.option(r, "value", |r, value| value.number(r, 0, u32::MAX));
             let semaphore = table.option(r, "semaphore", |r, on| on.switch(r));
             ActorKind::Eventfd {
@@ -153,18 +146,19 @@ fn options(r: &mut Reader<'_>, table: &mut Table<'_>, kind: &str) -> Read<ActorK
                 semaphore: semaphore?.unwrap_or_default(),
             }
         }
-        "timerfd" => ActorKind::Timerfd,
-        "pair" => ActorKind::Pair { sndbuf: sndbuf(r, table)? },
-        "dgram" => ActorKind::Dgram { sndbuf: sndbuf(r, table)? },
-        "udp" => ActorKind::Udp,
-        "listener" => {
+        ActorKind::Pair { .. } => ActorKind::Pair { sndbuf: sndbuf(r, table)? },
+        ActorKind::Dgram { .. } => ActorKind::Dgram { sndbuf: sndbuf(r, table)? },
+        ActorKind::Listener { backlog: usual } => {
             let backlog = table.option(r, "backlog", |r, value| value.number(r, 0, 4096))?;
-            ActorKind::Listener { backlog: backlog.unwrap_or(64) }
+            ActorKind::Listener { backlog: backlog.unwrap_or(usual) }
         }
-        "client" => ActorKind::Client,
-        "file" => ActorKind::File,
-        "dir" => ActorKind::Dir,
-        _ => ActorKind::Null,
+        ActorKind::Epoll
+        | ActorKind::Timerfd
+        | ActorKind::Udp
+        | ActorKind::Client
+        | ActorKind::File
+        | ActorKind::Dir
+        | ActorKind::Null => usual,
     })
 }
 

@@ -1,4 +1,7 @@
 //! What is wrong in a case file, and how it is told.
+//!
+//! The excerpt is made here: it is a part of what is told, as data for JSON too, bounded in columns and
+//! with nothing in it that a terminal acts upon, of which `annotate-snippets` promises none.
 
 use std::fmt;
 use std::ops::Range;

@@ -5,41 +5,24 @@ const LONGEST: usize = 40;
 
 /// The word of `known` that is most like `found`, if one is like it at all.
 pub fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let found: Vec<char> = found.to_lowercase().chars().take(LONGEST + 1).collect();
-    if found.len() > LONGEST {
+    let found = found.to_lowercase();
+    let letters = found.chars().count();
+    if letters > LONGEST {
         return None;
     }
     known
         .filter_map(|word| {
-            let chars: Vec<char> = word.to_lowercase().chars().take(LONGEST + 1).collect();
-            let distance = distance(&found, &chars);
-            let allowed = (found.len().max(chars.len()) / 3).clamp(1, 3);
+            let other = word.to_lowercase();
+            let others = other.chars().count();
+            // How many letters must be changed, left out, put in or exchanged with their neighbour.
+            let distance = strsim::osa_distance(&found, &other);
+            let allowed = (letters.max(others) / 3).clamp(1, 3);
             // A word of one or two letters is like any other.
-            let close = distance <= allowed && distance < found.len().min(chars.len());
-            (chars.len() <= LONGEST && close).then_some((distance, word))
+            let close = distance <= allowed && distance < letters.min(others);
+            (others <= LONGEST && close).then_some((distance, word))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
-}
-
-/// How many letters must be changed, left out, put in or exchanged with their neighbour.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut rows: [Vec<usize>; 3] = [Vec::new(), Vec::new(), (0..=b.len()).collect()];
-    for (i, &left) in a.iter().enumerate() {
-        rows.rotate_left(1);
-        let [older, above, row] = &mut rows;
-        row.clear();
-        row.push(i + 1);
-        for (j, &right) in b.iter().enumerate() {
-            let mut least =
-                (above[j + 1] + 1).min(row[j] + 1).min(above[j] + usize::from(left != right));
-            if i > 0 && j > 0 && left == b[j - 1] && a[i - 1] == right {
-                least = least.min(older[j - 1] + 1);
-            }
-            row.push(least);
-        }
-    }
-    rows[2][b.len()]
 }
 
 #[cfg(test)]

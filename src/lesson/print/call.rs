@@ -1,147 +1,116 @@
-//! One action in one line, in the notation of the manual pages.
+//! One action in one line: the calls that it makes, in strace's manner, with labels for numbers and
+//! without what is as usual. The screen, the handout and the check all say it so.
 
-use super::mask;
-use crate::event::Mask;
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, FdArg, Label, Outcome, Run, Scan, SockOpt, Target, Wait, Way,
+    Action, Actor, ActorKind, Amount, FdArg, Label, Outcome, Run, Scan, Target, Wait, Who,
 };
 
-/// Descriptors of a poll or a select that are named.
-const NAMED: usize = 6;
-
-/// What `action` does, in one line: the call with its arguments, or a few words.
-pub fn one_line(action: &Action) -> String {
-    let call = call(action);
-    let sleeper = match action {
-        Action::Wait(wait) => wait.thread.as_ref(),
-        Action::Poll(scan) | Action::Select(scan) => scan.thread.as_ref(),
-        Action::Freeze { thread, .. } => Some(thread),
-        _ => None,
-    };
-    match (sleeper.map(ToString::to_string), action.who().map(ToString::to_string)) {
-        (Some(thread), _) => format!("thread {thread}: {call}"),
-        (_, Some(who)) if who == "@woken" => format!("the thread that woke: {call}"),
-        (_, Some(thread)) => format!("thread {thread}: {call}"),
-        _ => call,
+/// The action as a call: `epoll_ctl(e, ADD, p.r, IN|ET)`, `read(p.r, 10) by A`.
+pub fn call(action: &Action) -> String {
+    let text = bare(action);
+    match action.who() {
+        None => text,
+        Some(Who::Woken) => format!("{text} by whoever woke"),
+        Some(Who::Thread(thread)) => format!("{text} by {thread}"),
     }
 }
 
-fn call(action: &Action) -> String {
+fn bare(action: &Action) -> String {
     match action {
-        Action::Add { ep, fd, mask, .. } => ctl("EPOLL_CTL_ADD", ep, fd, *mask),
-        Action::Mod { ep, fd, mask, .. } => ctl("EPOLL_CTL_MOD", ep, fd, *mask),
-        Action::Del { ep, fd, .. } => format!("epoll_ctl({ep}, EPOLL_CTL_DEL, {fd})"),
-        Action::Ctl { ep, fd, mask } => ctl("42", ep, fd, *mask),
-        Action::Wait(wait) => epoll_wait(wait),
-        Action::Poll(scan) => many_fds(Way::Poll, scan),
-        Action::Select(scan) => many_fds(Way::Select, scan),
-        Action::Freeze { ep, max, at, .. } => {
-            format!("epoll_wait({ep}, max {max}, 0 ms), held while event {at} is copied out")
+        Action::Add { ep, fd, mask, .. } => format!("epoll_ctl({ep}, ADD, {fd}, {mask})"),
+        Action::Mod { ep, fd, mask, .. } => format!("epoll_ctl({ep}, MOD, {fd}, {mask})"),
+        Action::Del { ep, fd, .. } => format!("epoll_ctl({ep}, DEL, {fd})"),
+        Action::Ctl { ep, fd, mask } => format!("epoll_ctl({ep}, 42, {fd}, {mask})"),
+        Action::Wait(it) => wait(it),
+        Action::Poll(it) => scan("poll", it),
+        Action::Select(it) => scan("select", it),
+        Action::Freeze { ep, thread, max, at } => {
+            format!("epoll_wait({ep}, max {max}) by {thread}, held at event {at}")
         }
-        Action::Thaw { thread } => format!("thread {thread} may go on"),
-        Action::Signal { thread } => format!("a signal for thread {thread}"),
-        Action::Expire { thread } => format!("the timeout of thread {thread} passes"),
-        Action::Write { fd, what: Amount::Bytes(n), .. } => format!("write({fd}, {})", bytes(*n)),
-        Action::Write { fd, what: Amount::Value(value), .. } => {
-            format!("write({fd}, the number {value})")
-        }
-        Action::Read { fd, n, .. } => format!("read({fd}, {})", bytes(*n)),
-        Action::Drain { fd, n, .. } => format!("read({fd}, {}) until EAGAIN", bytes(*n)),
-        Action::Fill { fd, n, .. } => format!("write({fd}, {}) until EAGAIN", bytes(*n)),
+        Action::Thaw { thread } => format!("let {thread} go on"),
+        Action::Signal { thread } => format!("kill({thread}, SIGUSR1)"),
+        Action::Expire { thread } => format!("wait for the timeout of {thread}"),
+        Action::Write { fd, what: Amount::Bytes(n), .. } => format!("write({fd}, {n})"),
+        Action::Write { fd, what: Amount::Value(n), .. } => format!("write({fd}, value {n})"),
+        Action::Read { fd, n, .. } => format!("read({fd}, {n})"),
+        Action::Drain { fd, .. } => format!("read({fd}) until EAGAIN"),
+        Action::Fill { fd, .. } => format!("write({fd}) until EAGAIN"),
         Action::Close { fd, .. } => format!("close({fd})"),
-        Action::Rst { fd } => format!("close({fd}) with SO_LINGER 0: a reset"),
+        Action::Rst { fd } => format!("close({fd}) with a reset"),
         Action::Dup { fd, name } => format!("{name} = dup({fd})"),
         Action::Shutdown { fd, how } => format!("shutdown({fd}, {how})"),
-        Action::Connect { fd, to: Target::Listener(to) } => format!("connect({fd}, {to})"),
-        Action::Connect { fd, to: Target::Nobody } => {
-            format!("connect({fd}, a port on which nobody listens)")
-        }
+        Action::Connect { fd, to } => format!("connect({fd}, {})", target(to)),
         Action::Accept { fd, name, .. } => format!("{name} = accept({fd})"),
-        Action::Arm { fd, ms: 0, .. } => format!("timerfd_settime({fd}, disarm)"),
-        Action::Arm { fd, ms, interval: 0 } => format!("timerfd_settime({fd}, in {ms} ms)"),
-        Action::Arm { fd, ms, interval } => {
-            format!("timerfd_settime({fd}, in {ms} ms, then every {interval} ms)")
-        }
+        Action::Arm { fd, ms, interval } => timer(fd, *ms, *interval),
         Action::Sleep { ms } => format!("{ms} ms pass"),
         Action::Sockopt { fd, opt, value } => {
-            let name = SockOpt::ALL.iter().find(|(one, _)| one == opt).map_or("", |(_, word)| word);
-            format!("setsockopt({fd}, SO_{name}, {value})")
+            format!("setsockopt({fd}, {}, {value})", opt.word())
         }
-        Action::New { actor } => self::actor(actor),
+        Action::New { actor } => format!("new {}", actor.name),
         Action::Note => String::new(),
-        other => group(other),
-    }
-}
-
-/// The actions that are no single call.
-fn group(action: &Action) -> String {
-    match action {
         Action::Repeat { times, body, until } => {
-            let body: Vec<_> = body.iter().map(one_line).collect();
-            let body = body.join("; ");
+            let calls: Vec<_> = body.iter().map(call).collect();
+            let calls = calls.join(", ");
             match until {
-                Some(ret) => {
-                    format!("up to {times} times: {body}, until it returns {}", outcome(*ret))
-                }
-                None => format!("{times} times: {body}"),
+                Some(ret) => format!("at most {times} times, until {}: {calls}", outcome(*ret)),
+                None => format!("{times} times: {calls}"),
             }
         }
-        Action::Measure { name, times, run } => {
-            let call = match run {
-                Run::Wait(wait) => epoll_wait(wait),
-                Run::Scan(way, scan) => many_fds(*way, scan),
-            };
-            format!("{times} times: {call}; ns.{name} is the time of one")
-        }
-        Action::Limit { free: Some(free) } => {
-            format!("setrlimit(RLIMIT_NOFILE): free descriptors: {free}")
-        }
-        Action::Limit { free: None } => "setrlimit(RLIMIT_NOFILE): as before".to_owned(),
-        Action::Tally { show } => {
-            let names: Vec<_> = show.iter().map(ToString::to_string).collect();
-            format!("the counters {}", names.join(", "))
-        }
-        Action::Reset => "all counters are set to 0".to_owned(),
+        Action::Measure { times, run, .. } => match run {
+            Run::Wait(it) => format!("{times} times {}, measured", wait(it)),
+            Run::Scan(way, it) => {
+                format!("{times} times {}, measured", scan(way.name(), it))
+            }
+        },
+        Action::Limit { free: Some(n) } => format!("setrlimit(NOFILE): {n} more descriptors"),
+        Action::Limit { free: None } => "setrlimit(NOFILE): as before".to_owned(),
+        Action::Tally { .. } => "counters".to_owned(),
+        Action::Reset => "counters to 0".to_owned(),
         Action::Many { ep, fd, mask, count } => {
-            let member =
-                |n: u32| fd.label().map_or_else(|| fd.to_string(), |l| l.of_round(n).to_string());
-            let (first, last) = (member(1), member(*count));
-            let call = format!("epoll_ctl({ep}, EPOLL_CTL_ADD, {first}, {})", self::mask(*mask));
-            format!("{call}, and so on up to {last}")
+            format!("{count} times epoll_ctl({ep}, ADD, {fd}, {mask})")
         }
-        _ => String::new(),
     }
 }
 
-fn ctl(op: &str, ep: &FdArg, fd: &FdArg, bits: Mask) -> String {
-    format!("epoll_ctl({ep}, {op}, {fd}, {})", mask(bits))
-}
-
-fn epoll_wait(wait: &Wait) -> String {
-    format!("epoll_wait({}, max {}, {})", wait.ep, wait.max, timeout(wait.timeout))
-}
-
-fn many_fds(way: Way, scan: &Scan) -> String {
-    let name = match way {
-        Way::Poll => "poll",
-        Way::Select => "select",
+fn wait(wait: &Wait) -> String {
+    let Wait { ep, max, timeout, thread } = wait;
+    let max = if *max == 64 { String::new() } else { format!(", max {max}") };
+    let timeout = match (timeout, thread) {
+        (Some(0), None) | (None, Some(_)) => String::new(),
+        (Some(ms), _) => format!(", {ms} ms"),
+        (None, None) => ", -1".to_owned(),
     };
-    let mut fds: Vec<_> =
-        scan.fds.iter().take(NAMED).map(|(fd, bits)| format!("{fd} {}", mask(*bits))).collect();
-    if scan.fds.len() > NAMED {
-        fds.push(format!("... {} in all", scan.fds.len()));
+    let by = thread.as_ref().map_or_else(String::new, |thread| format!(" by {thread}"));
+    format!("epoll_wait({ep}{max}{timeout}){by}")
+}
+
+fn scan(name: &str, scan: &Scan) -> String {
+    const SHOWN: usize = 3;
+    let fds = scan.fds.iter().take(SHOWN).map(|(fd, mask)| format!("{fd} {mask}"));
+    let mut list = fds.collect::<Vec<_>>().join(", ");
+    if scan.fds.len() > SHOWN {
+        list.push_str(", ...");
     }
-    format!("{name}([{}], {})", fds.join(", "), timeout(scan.timeout))
+    let by = scan.thread.as_ref().map_or_else(String::new, |thread| format!(" by {thread}"));
+    format!("{name}({list}){by}")
 }
 
-fn timeout(ms: Option<u32>) -> String {
-    ms.map_or("for ever".to_owned(), |ms| format!("{ms} ms"))
+fn timer(fd: &FdArg, ms: u32, interval: u32) -> String {
+    match (ms, interval) {
+        (0, _) => format!("timerfd_settime({fd}, off)"),
+        (_, 0) => format!("timerfd_settime({fd}, {ms} ms)"),
+        _ => format!("timerfd_settime({fd}, {ms} ms, every {interval} ms)"),
+    }
 }
 
-fn bytes(n: u32) -> String {
-    if n == 1 { "1 byte".to_owned() } else { format!("{n} bytes") }
+fn target(to: &Target) -> String {
+    match to {
+        Target::Listener(label) => label.to_string(),
+        Target::Nobody => "a port on which nobody listens".to_owned(),
+    }
 }
 
+/// What a call returned, in words.
 pub(super) fn outcome(outcome: Outcome) -> String {
     match outcome {
         Outcome::Value(value) => value.to_string(),

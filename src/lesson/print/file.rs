@@ -1,12 +1,14 @@
 //! A case as a case file: what the parser makes of it is the same case.
+//!
+//! It is written by hand: by serde `toml` writes the rounds of a repeat as tables of their own and
+//! not in one place with its other keys, and types for what a file says would be a second model.
 
 use std::fmt::Write as _;
 
 use super::{entry, mask};
-use crate::event::How;
 use crate::lesson::case::{
     Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, Counter, Entry, Expect, FdArg,
-    Given, Label, Outcome, Range, Run, Scan, Seen, SockOpt, Step, Target, Wait, Way, Who,
+    Given, HOWS, Label, Outcome, Range, Run, Scan, Seen, Step, Target, Wait, Who,
 };
 
 /// Keys with their values, in the order in which they are written.
@@ -106,38 +108,27 @@ fn words(key: &str, words: &[impl ToString]) -> Option<(String, String)> {
 }
 
 fn kind(actor: &Actor) -> Pairs {
-    let mut pairs = Vec::new();
-    let word = match actor.kind {
-        ActorKind::Epoll => "epoll",
-        ActorKind::Pipe { size } => {
-            pairs.extend((size != 65536).then(|| pair("size", size)));
-            "pipe"
-        }
+    let mut pairs = vec![pair("kind", quoted(actor.kind.word()))];
+    match actor.kind {
+        ActorKind::Pipe { size } => pairs.extend((size != 65536).then(|| pair("size", size))),
         ActorKind::Eventfd { value, semaphore } => {
             pairs.extend((value != 0).then(|| pair("value", value)));
             pairs.extend(semaphore.then(|| pair("semaphore", true)));
-            "eventfd"
         }
-        ActorKind::Timerfd => "timerfd",
-        ActorKind::Pair { sndbuf } => {
+        ActorKind::Pair { sndbuf } | ActorKind::Dgram { sndbuf } => {
             pairs.extend(sndbuf.map(|bytes| pair("sndbuf", bytes)));
-            "pair"
         }
-        ActorKind::Dgram { sndbuf } => {
-            pairs.extend(sndbuf.map(|bytes| pair("sndbuf", bytes)));
-            "dgram"
-        }
-        ActorKind::Udp => "udp",
         ActorKind::Listener { backlog } => {
             pairs.extend((backlog != 64).then(|| pair("backlog", backlog)));
-            "listener"
         }
-        ActorKind::Client => "client",
-        ActorKind::File => "file",
-        ActorKind::Dir => "dir",
-        ActorKind::Null => "null",
-    };
-    pairs.insert(0, pair("kind", quoted(word)));
+        ActorKind::Epoll
+        | ActorKind::Timerfd
+        | ActorKind::Udp
+        | ActorKind::Client
+        | ActorKind::File
+        | ActorKind::Dir
+        | ActorKind::Null => {}
+    }
     pairs.extend(actor.count.map(|count| pair("count", count)));
     pairs
 }
@@ -206,12 +197,8 @@ fn action(action: &Action) -> Pairs {
 fn rare(action: &Action) -> Pairs {
     match action {
         Action::Shutdown { fd: file, how } => {
-            let how = match how {
-                How::Rd => "rd",
-                How::Wr => "wr",
-                How::RdWr => "rdwr",
-            };
-            vec![fd("fd", file), text("how", &how)]
+            let word = HOWS.iter().find(|(one, _)| one == how).map_or("", |(_, word)| word);
+            vec![fd("fd", file), text("how", &word)]
         }
         Action::Connect { fd: file, to } => {
             let to = match to {
@@ -227,8 +214,7 @@ fn rare(action: &Action) -> Pairs {
         }
         Action::Sleep { ms } => vec![pair("ms", ms)],
         Action::Sockopt { fd: file, opt, value } => {
-            let opt = SockOpt::ALL.iter().find(|(one, _)| one == opt).map_or("", |(_, word)| word);
-            vec![fd("fd", file), text("opt", &opt), pair("value", value)]
+            vec![fd("fd", file), text("opt", &opt.word()), pair("value", value)]
         }
         Action::New { actor } => {
             let mut pairs = vec![text("name", &actor.name)];
@@ -252,7 +238,7 @@ fn rare(action: &Action) -> Pairs {
                 }
                 Run::Scan(way, scan) => {
                     call.extend(self::scan(scan));
-                    if *way == Way::Poll { "poll" } else { "select" }
+                    way.name()
                 }
             };
             call.insert(0, text("do", &word));

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::call::{actor, one_line, outcome};
+use super::call::{actor, call, outcome};
 use super::mask;
 use super::wrap::wrap;
 use crate::lesson::case::{Action, Answer, Ask, Case, Given, Step};
@@ -70,7 +70,7 @@ fn steps(text: &mut String, number: usize, step: &Step) {
     let mut first = format!("{number:3}. ");
     text.push('\n');
     for line in
-        [Some(one_line(&step.action)).filter(|_| step.action != Action::Note), step.say.clone()]
+        [Some(action(&step.action)).filter(|_| step.action != Action::Note), step.say.clone()]
             .into_iter()
             .flatten()
     {
@@ -79,6 +79,14 @@ fn steps(text: &mut String, number: usize, step: &Step) {
     }
     if step.action == Action::Note && step.say.is_none() {
         text.push_str(&wrap("", &first, "", WIDTH));
+    }
+}
+
+/// What a step does; what is made is said as at the beginning.
+fn action(action: &Action) -> String {
+    match action {
+        Action::New { actor: new } => actor(new),
+        other => call(other),
     }
 }
 

@@ -114,19 +114,19 @@ Steps
 
 * One pipe
 
-  1. epoll_ctl(e, EPOLL_CTL_ADD, p1.r, IN|ET)
+  1. epoll_ctl(e, ADD, p1.r, IN|ET)
      The read end, edge-triggered.
 
-  2. thread A: epoll_wait(e, max 64, for ever)
+  2. epoll_wait(e) by A
 
-  3. write(p1.w, 1 byte)
+  3. write(p1.w, 1)
      Question 1: Who wakes?
        a) nobody
        b) A
 
   4. That was all.
 
-  5. read(p1.r, 65536 bytes)
+  5. read(p1.r, 65536)
      Question 2: What does it return?
        Answer: ____________
 
@@ -148,23 +148,23 @@ fn a_handout_asks_first_and_answers_at_the_end() {
 }
 
 #[test]
-fn one_line_says_what_each_action_does() {
+fn a_call_says_what_each_action_does() {
     let mut said = Vec::new();
     for file in catalog::files() {
         let case = file.parse().expect("the file is right");
         for step in &case.steps {
-            let line = one_line(&step.action);
+            let line = call(&step.action);
             assert_eq!(line.is_empty(), step.action.word() == "note", "{:?}", step.action);
             said.push(line);
         }
     }
     for line in [
-        "epoll_ctl(e, EPOLL_CTL_ADD, p.r, IN|ET)",
+        "epoll_ctl(e, ADD, p.r, IN|ET)",
         "epoll_ctl(e, 42, p.r, IN)",
-        "thread t: epoll_wait(e, max 2, 0 ms), held while event 2 is copied out",
-        "poll([p.r IN, q.r IN, e IN], 0 ms)",
-        "timerfd_settime(t, in 40 ms, then every 40 ms)",
-        "close(c) with SO_LINGER 0: a reset",
+        "epoll_wait(e, max 2) by t, held at event 2",
+        "poll(p.r IN, q.r IN, e IN)",
+        "timerfd_settime(t, 40 ms, every 40 ms)",
+        "close(c) with a reset",
         "s1 = accept(L)",
     ] {
         assert!(said.iter().any(|said| said == line), "{line}");

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::lesson::case::Case;
 #[cfg(test)]
-use crate::lesson::run::Observed;
+use crate::lesson::kernel::Observed;
 use crate::lesson::run::{RunError, Runner};
 use crate::sim::KernelModel;
 
-use super::rehearsal::Rehearsal;
+use super::model_runner::ModelRunner;
 
 /// Why a sequence did not come out.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +39,12 @@ pub(super) fn on_kernel(case: &Case, machine: KernelModel) -> Verdict {
         Err(error) => return Verdict::Differs(failed(0, &error)),
     };
     let begun = Instant::now();
-    let mut mute = (!case.threads().is_empty()).then(|| rehearsal(case, KernelModel::new()));
+    let mut mute = (!case.threads().is_empty()).then(|| model_runner(case, KernelModel::new()));
     for (at, step) in case.steps.iter().enumerate() {
         if let Some(mute) = &mut mute {
             mute.pass_over(&step.action);
             // What comes from here on is open.
-            if mute.machine.raced() || mute.machine.stuck() {
+            if mute.is_open() {
                 return Verdict::Agrees(runner.filled());
             }
         }
@@ -84,16 +84,16 @@ fn failed(step: usize, error: &RunError) -> Difference {
 /// What the model alone shows after each step.
 #[cfg(test)]
 pub(super) fn on_model(case: &Case, machine: KernelModel) -> Vec<Observed> {
-    let mut stage = rehearsal(case, machine);
-    case.steps.iter().map(|step| stage.play(&step.action)).collect()
+    let mut runner = model_runner(case, machine);
+    case.steps.iter().map(|step| runner.play(&step.action)).collect()
 }
 
-/// A rehearsal with the actors of a case.
-fn rehearsal(case: &Case, machine: KernelModel) -> Rehearsal {
-    let mut stage = Rehearsal::new(machine);
+/// The model with the actors of a case.
+fn model_runner(case: &Case, machine: KernelModel) -> ModelRunner {
+    let mut runner = ModelRunner::new(machine);
     for actor in &case.actors {
         // One that cannot be made is missing on both sides.
-        let _made = stage.make(actor);
+        let _made = runner.make(actor);
     }
-    stage
+    runner
 }

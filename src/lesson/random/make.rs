@@ -1,6 +1,6 @@
 //! Random sequences: descriptors, then calls on them with any flags, legal or not.
 //!
-//! A rehearsal goes along, so that it is known what is open and who sleeps, and so that no step is
+//! The model goes along, so that it is known what is open and who sleeps, and so that no step is
 //! taken of which the kernel leaves open how it comes out.
 
 mod action;
@@ -10,8 +10,8 @@ mod choose;
 use crate::lesson::case::{Action, Actor, Case, Level, Need, Step};
 use crate::sim::KernelModel;
 
-use super::dice::Dice;
-use super::rehearsal::Rehearsal;
+use super::model_runner::ModelRunner;
+use super::rng::Rng;
 use action::{ALONE, CONNECTED, FULL, Idea, TOGETHER};
 
 /// So many ideas that come to nothing, or to what the kernel leaves open, are dropped before a step
@@ -45,16 +45,16 @@ impl Sort {
 
 /// Makes the sequence of a seed: by one thread, or with others that sleep.
 pub(super) fn sequence(seed: u64, threads: bool) -> Case {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     let sorts: &[_] = if threads {
         &[(7, Sort::Together), (3, Sort::Held)]
     } else {
         &[(1020, Sort::Alone), (160, Sort::Connected), (20, Sort::Full)]
     };
     let mut maker = Maker {
-        sort: dice.weigh(sorts).unwrap_or(Sort::Alone),
-        dice,
-        stage: Rehearsal::new(KernelModel::new()),
+        sort: rng.weigh(sorts).unwrap_or(Sort::Alone),
+        rng,
+        model: ModelRunner::new(KernelModel::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         tower: false,
         made: 0,
@@ -73,7 +73,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
             maker.waiting();
         }
     }
-    for _ in 0..8 + maker.dice.roll(if threads { 14 } else { 38 }) {
+    for _ in 0..8 + maker.rng.roll(if threads { 14 } else { 38 }) {
         maker.idea();
     }
     maker.case
@@ -97,8 +97,8 @@ fn empty(id: String) -> Case {
 }
 
 struct Maker {
-    dice: Dice,
-    stage: Rehearsal,
+    rng: Rng,
+    model: ModelRunner,
     case: Case,
     sort: Sort,
     /// Whether there are enough epolls to nest them too deep.
@@ -111,9 +111,9 @@ impl Maker {
     /// Takes a step, unless the kernel leaves open what comes of it.
     fn step(&mut self, action: Action) -> bool {
         if self.sort.has_threads() {
-            let mut after = self.stage.clone();
+            let mut after = self.model.clone();
             after.pass_over(&action);
-            if after.machine.raced() || after.machine.stuck() {
+            if after.is_open() {
                 return false;
             }
             // A file says of nobody that a harvest is held who is not held.
@@ -121,10 +121,10 @@ impl Maker {
             if matches!(&action, Action::Freeze { thread, .. } if not_held(thread)) {
                 return false;
             }
-            self.stage = after;
+            self.model = after;
         } else if self.sort.has_connections() || changes_descriptors(&action) {
             // Alone, nothing else has to be known.
-            self.stage.pass_over(&action);
+            self.model.pass_over(&action);
         }
         self.case.steps.push(Step::new(action));
         true
@@ -133,20 +133,20 @@ impl Maker {
     fn idea(&mut self) {
         for _ in 0..TRIES {
             let ideas = if self.sort.has_threads() { &TOGETHER[..] } else { &ALONE[..] };
-            let idea = if self.tower && self.dice.percent(25) {
+            let idea = if self.tower && self.rng.percent(25) {
                 Some(Idea::Nest)
-            } else if self.sort == Sort::Full && self.dice.percent(60) {
-                self.dice.weigh(&FULL)
-            } else if self.sort.has_connections() && self.dice.percent(30) {
-                self.dice.weigh(&CONNECTED)
+            } else if self.sort == Sort::Full && self.rng.percent(60) {
+                self.rng.weigh(&FULL)
+            } else if self.sort.has_connections() && self.rng.percent(30) {
+                self.rng.weigh(&CONNECTED)
             } else {
-                self.dice.weigh(ideas)
+                self.rng.weigh(ideas)
             };
             let Some(idea) = idea else { return };
             let Some(action) = self.action(idea) else { continue };
-            let times = if idea == Idea::Burst { 2 + self.dice.roll(10) } else { 1 };
+            let times = if idea == Idea::Burst { 2 + self.rng.roll(10) } else { 1 };
             let taken = (0..times).filter(|_| self.step(action.clone())).count();
-            if idea == Idea::Close && taken > 0 && self.dice.percent(30) {
+            if idea == Idea::Close && taken > 0 && self.rng.percent(30) {
                 self.reuse();
             }
             if taken > 0 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::lesson::case::{Action, Case, Expect, Outcome, Seen};
 use crate::lesson::catalog;
-use crate::lesson::run::Observed;
+use crate::lesson::kernel::Observed;
 use crate::sim::{Flaw, KernelModel};
 
 use super::{judge, make, shrink};

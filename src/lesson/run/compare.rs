@@ -7,7 +7,9 @@ use crate::lesson::case::{Entry, Expect, Label, Outcome, Range, Seen};
 
 use crate::lesson::print::entry;
 
-use super::report::{Between, Mismatch, Observed, Report, list_text, outcome_text, seen_text};
+use crate::lesson::kernel::Observed;
+
+use super::report::{Between, Mismatch, Report, list_text, outcome_text, seen_text};
 
 /// Collects disagreements, and counts what agreed.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::kernel::fdinfo::Registration;
 use crate::lesson::case::{Entry, Label};
-use crate::lesson::stage::MAIN;
+use crate::lesson::table::MAIN;
 use crate::sim::{InstanceView, WatchView};
 
 use super::step::Doing;
@@ -17,16 +17,16 @@ use super::{RunError, Runner};
 impl Runner {
     /// Looks at everything, by kernel and model.
     pub(super) fn look(&mut self, doing: &mut Doing) -> Result<(), RunError> {
-        let workers = self.stage.workers().iter();
+        let workers = self.real.workers().iter();
         let mut asleep: Vec<_> =
             workers.filter(|worker| worker.called).map(|worker| worker.name.clone()).collect();
         asleep.sort();
         doing.kernel.asleep = asleep;
-        let lanes = self.machine.asleep();
+        let lanes = self.model.machine.asleep();
         let mut asleep: Vec<_> = lanes.into_iter().map(|lane| self.name_of(lane)).collect();
         asleep.sort();
         doing.model.asleep = asleep;
-        let views: Vec<_> = self.machine.instances().collect();
+        let views: Vec<_> = self.model.machine.instances().collect();
         for view in views {
             self.look_at(doing, &view)?;
         }
@@ -49,13 +49,13 @@ impl Runner {
                 doing.kernel.ovf.insert(name.clone(), labels(overflow));
             }
         }
-        let held = view.overflow.is_some() || self.stage.frozen().any(|ep| ep == view.file);
-        let open = self.stage.table().file_at(view.fd).is_some_and(|file| file.id == view.file);
+        let held = view.overflow.is_some() || self.real.frozen().any(|ep| ep == view.file);
+        let open = self.real.table.file_at(view.fd).is_some_and(|file| file.id == view.file);
         if held || !open {
             self.fdinfo.remove(&view.file);
             return Ok(());
         }
-        let list = self.stage.interest(view.fd)?;
+        let list = self.real.interest(view.fd)?;
         let model: Vec<_> = view.interest.iter().map(registration).collect();
         let kernel = self.entries(&list);
         let model = self.entries(&model);
@@ -79,7 +79,7 @@ impl Runner {
     /// What an instance is called: by the label of the number that it has, or had. No two are
     /// called the same.
     fn name_of_instance(&self, view: &InstanceView) -> Label {
-        let table = self.stage.table();
+        let table = &self.real.table;
         let named = table
             .label_at(view.fd)
             .filter(|_| table.file_at(view.fd).is_some_and(|file| file.id == view.file));
@@ -95,7 +95,7 @@ impl Runner {
 
     /// The open labels of epoll instances that go by another one.
     pub(super) fn duplicates(&self) -> BTreeMap<Label, Label> {
-        let table = self.stage.table();
+        let table = &self.real.table;
         let others = |view: InstanceView| {
             let name = self.name_of_instance(&view);
             let fds = table.file(view.file).map(|file| file.fds.clone()).unwrap_or_default();
@@ -103,13 +103,13 @@ impl Runner {
             let others: Vec<_> = labels.filter(|label| *label != name).collect();
             others.into_iter().map(move |label| (label, name.clone()))
         };
-        self.machine.instances().flat_map(others).collect()
+        self.model.machine.instances().flat_map(others).collect()
     }
 
     /// Everything as it is now, for whoever shows it.
     pub(super) fn picture(&self) -> Vec<Kind> {
         let mut look = vec![Kind::Files(self.files())];
-        for view in self.machine.instances() {
+        for view in self.model.machine.instances() {
             let name = self.name_of_instance(&view).as_str().into();
             look.push(Kind::Poller { file: view.file, fd: view.fd, name });
             let lists = self.lists(&view).into_iter();
@@ -163,8 +163,8 @@ impl Runner {
     }
 
     fn files(&self) -> Box<[FileRead]> {
-        let files = self.machine.files().map(|view| {
-            let name = self.stage.table().file(view.id).map(|file| file.name.as_str().into());
+        let files = self.model.machine.files().map(|view| {
+            let name = self.real.table.file(view.id).map(|file| file.name.as_str().into());
             FileRead {
                 id: view.id,
                 what: view.what,
@@ -179,15 +179,16 @@ impl Runner {
     }
 
     fn threads(&self) -> Box<[ThreadSeen]> {
-        let main = ThreadSeen { lane: MAIN, name: "main".into(), tid: self.tid, asleep_in: None };
-        let workers = self.stage.workers().iter().map(|worker| ThreadSeen {
+        let main =
+            ThreadSeen { lane: MAIN, name: "main".into(), tid: self.real.tid, asleep_in: None };
+        let workers = self.real.workers().iter().map(|worker| ThreadSeen {
             lane: worker.lane,
             name: worker.name.as_str().into(),
             tid: worker.tid,
             asleep_in: self
-                .sleepers
-                .get(&worker.lane)
-                .map(|sleeper| sleeper.call.call)
+                .real
+                .sleeper(worker.lane)
+                .map(|sleeper| sleeper.call)
                 .filter(|call| !matches!(call, Syscall::EpollWait { .. })),
         });
         std::iter::once(main).chain(workers).collect()

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::with_file;
 use crate::event::{Fd, Kind, LaneId, Nanos};
-use crate::lesson::case::{Counter, Entry, Expect, Label, Outcome, Seen};
+use crate::lesson::case::{Counter, Expect, Label, Outcome, Seen};
+use crate::lesson::kernel::Observed;
 use crate::lesson::print::entry;
 
 /// Something that happened in a step.
@@ -19,26 +20,6 @@ pub struct Happening {
     pub lane: LaneId,
     /// What.
     pub kind: Kind,
-}
-
-/// What there was to see after a step, by the kernel or by the model, in the words of [`Expect`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Observed {
-    /// What the call returned; `None` for one that hands over events, or has not returned.
-    pub ret: Option<Outcome>,
-    /// What wait, poll or select of the main thread handed over.
-    pub events: Option<Seen>,
-    /// What threads returned with.
-    pub woke: BTreeMap<Label, Seen>,
-    /// The threads that still sleep, sorted.
-    pub asleep: Vec<Label>,
-    /// The interest list of each open epoll instance, sorted by label; those of which a harvest is
-    /// held are missing.
-    pub interest: BTreeMap<Label, Vec<Entry>>,
-    /// The ready list of each epoll instance, head first. Of the kernel only those that can be read.
-    pub rdl: BTreeMap<Label, Vec<Label>>,
-    /// The overflow list of each of which a harvest is held, newest first; as `rdl`.
-    pub ovf: BTreeMap<Label, Vec<Label>>,
 }
 
 /// Who disagrees with whom.

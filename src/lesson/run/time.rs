@@ -5,21 +5,12 @@
 //! What the tool waits on purpose, for a TCP buffer that stays full or for what does not arrive, is
 //! no such delay: it takes as long on any machine.
 
-use std::time::Duration;
-
 use crate::event::Nanos;
 
 use super::Runner;
-use super::act::outcome;
-use super::step::Doing;
 
 /// What steps may take, and a sleep too long, before the case is late.
 const SLACK: u64 = 15_000_000;
-
-/// Nanoseconds of so many milliseconds.
-pub(super) fn nanos(ms: u32) -> u64 {
-    u64::from(ms) * 1_000_000
-}
 
 /// Since when, by the file, how much time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +22,12 @@ pub(super) struct Nominal {
 impl Runner {
     /// Time begins anew with a timer.
     pub(super) fn timer_started(&mut self) {
-        self.stage.take_waited();
+        self.real.take_waited();
         self.nominal = Some(Nominal { since: self.now(), passed: 0 });
     }
 
     /// So much time has passed by the file, too: a call slept.
-    pub(super) fn pass(&mut self, time: Nanos) {
+    pub(super) fn time_passed(&mut self, time: Nanos) {
         if let Some(nominal) = &mut self.nominal {
             nominal.passed += time.0;
         }
@@ -44,8 +35,8 @@ impl Runner {
 
     /// How much later it is than the file says.
     fn lateness(&mut self) -> Nanos {
-        let waited = self.stage.take_waited().as_nanos();
-        self.pass(Nanos(u64::try_from(waited).unwrap_or(u64::MAX)));
+        let waited = self.real.take_waited().as_nanos();
+        self.time_passed(Nanos(u64::try_from(waited).unwrap_or(u64::MAX)));
         let by =
             |nominal: &Nominal| self.now().since(nominal.since).0.saturating_sub(nominal.passed);
         Nanos(self.nominal.as_ref().map_or(0, by))
@@ -64,15 +55,14 @@ impl Runner {
         self.late = self.late.max(Nanos(SLACK));
     }
 
-    /// Milliseconds pass. After a timer was started each sleep ends where it would if nothing else
+    /// How long a sleep takes: after a timer was started each ends where it would if nothing else
     /// took time.
-    pub(super) fn pause(&mut self, doing: &mut Doing, ms: u32) {
+    pub(super) fn sleep_of(&mut self, time: Nanos) -> Nanos {
         // From here on too much lateness is forgotten, but not that it was.
         self.watch_time();
         let late = self.lateness().0;
-        let left = nanos(ms).saturating_sub(if late > SLACK { 0 } else { late });
-        std::thread::sleep(Duration::from_nanos(left));
-        self.pass(Nanos(nanos(ms) + if late > SLACK { late } else { 0 }));
-        doing.came_to(outcome(Ok(0)));
+        let (made_up, forgotten) = if late > SLACK { (0, late) } else { (late, 0) };
+        self.time_passed(Nanos(time.0 + forgotten));
+        Nanos(time.0.saturating_sub(made_up))
     }
 }

@@ -16,7 +16,7 @@ impl Runner {
     /// After a call that sends, and before the model makes it: connections that are held back from
     /// now on are followed.
     pub(super) fn see_flow(&mut self, fd: Fd) -> Result<(), RunError> {
-        if self.stage.table().file_at(fd).is_none_or(|file| file.what == FileKind::Tcp) {
+        if self.real.table.file_at(fd).is_none_or(|file| file.what == FileKind::Tcp) {
             self.see_flows()?;
         }
         Ok(())
@@ -24,34 +24,34 @@ impl Runner {
 
     /// The same, whatever was called.
     pub(super) fn see_flows(&mut self) -> Result<(), RunError> {
-        self.stage.settle()?;
-        for (_, fd) in self.stage.held_back() {
-            self.machine.follow(fd);
+        self.real.settle()?;
+        for (_, fd) in self.real.held_back() {
+            self.model.machine.follow(fd);
             self.follows = true;
         }
         // What the call lets come comes in the midst of it.
         for (_, fd, flow) in self.flows() {
-            self.machine.will_flow(fd, flow);
+            self.model.machine.will_flow(fd, flow);
         }
         Ok(())
     }
 
     /// From now on the model is told how far the streams of that connection come.
     pub(super) fn model_follows(&mut self, fd: Fd) {
-        self.machine.follow(fd);
+        self.model.machine.follow(fd);
         self.follows = true;
         for (_, fd, flow) in self.flows() {
-            self.machine.will_flow(fd, flow);
+            self.model.machine.will_flow(fd, flow);
         }
     }
 
     /// A connection was accepted: only now can be seen what came to it before.
     pub(super) fn see_accepted(&mut self, fd: Fd) -> Result<(), RunError> {
         self.see_flows()?;
-        if self.machine.follows(fd) {
-            let flows = self.stage.flows();
+        if self.model.machine.follows(fd) {
+            let flows = self.real.flows();
             if let Some((_, _, flow)) = flows.iter().find(|(_, other, _)| *other == fd) {
-                self.machine.came(fd, flow.received);
+                self.model.machine.came(fd, flow.received);
             }
         }
         Ok(())
@@ -61,8 +61,8 @@ impl Runner {
         if !self.follows {
             return Vec::new();
         }
-        let mut flows = self.stage.flows();
-        flows.retain(|(_, fd, _)| self.machine.follows(*fd));
+        let mut flows = self.real.flows();
+        flows.retain(|(_, fd, _)| self.model.machine.follows(*fd));
         flows
     }
 
@@ -71,10 +71,10 @@ impl Runner {
     pub(super) fn tell_flows(&mut self) {
         let flows = self.flows();
         for (_, fd, flow) in &flows {
-            self.machine.flows(*fd, *flow);
+            self.model.machine.flows(*fd, *flow);
         }
         for (_, fd, flow) in &flows {
-            self.machine.has_room(*fd, flow.writable);
+            self.model.machine.has_room(*fd, flow.writable);
         }
         self.flows = flows;
     }
@@ -90,11 +90,11 @@ impl Runner {
 
     /// A read that took more than the model has shows that a timer of TCP brought it meanwhile.
     pub(super) fn see_read(&mut self, fd: Fd, read: u64) {
-        if !self.machine.follows(fd) {
+        if !self.model.machine.follows(fd) {
             return;
         }
-        let flow = self.stage.flows().into_iter().find(|(_, other, _)| *other == fd);
-        let came = |(_, _, flow)| self.machine.came_before_read(fd, read, flow);
+        let flow = self.real.flows().into_iter().find(|(_, other, _)| *other == fd);
+        let came = |(_, _, flow)| self.model.machine.came_before_read(fd, read, flow);
         self.timely |= flow.is_some_and(came);
     }
 
@@ -118,8 +118,8 @@ impl Runner {
     /// the kernel takes something then.
     pub(super) fn model_is_refused(&mut self, fd: Fd, n: u64, surely: bool) -> Result<u64, Errno> {
         self.model_follows(fd);
-        if surely || self.machine.clone().write(fd, n).is_err() {
-            return self.machine.write(fd, n);
+        if surely || self.model.machine.clone().write(fd, n).is_err() {
+            return self.model.machine.write(fd, n);
         }
         self.model_is_full(fd);
         Err(Errno::EAGAIN)
@@ -127,8 +127,8 @@ impl Runner {
 
     /// The model learns that a write took less than it was given.
     pub(super) fn model_is_full(&mut self, fd: Fd) {
-        self.machine.fill(fd);
-        self.filled.extend(self.stage.table().file_at(fd).map(|file| file.id));
+        self.model.machine.fill(fd);
+        self.filled.extend(self.real.table.file_at(fd).map(|file| file.id));
     }
 }
 

@@ -97,7 +97,7 @@ impl Script {
             }
             "follow" | "flows" | "came" | "room" | "noroom" | "shows" => self.flow(fd, words),
             "close" => done(self.machine.close(fd)),
-            "reset" => done(self.machine.reset(fd)),
+            "reset" => done(self.machine.linger(fd).and_then(|()| self.machine.close(fd))),
             "dup" => {
                 let copy = self.place(word(2));
                 done(self.machine.dup(fd, copy.fd))

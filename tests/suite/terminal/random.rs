@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::dice::Dice;
 use crate::harness::PATIENCE;
 use crate::pty::{FREE, Terminal};
+use epollscope::lesson::random::Rng;
 
 /// Keys in the proportion in which they come. `q`, Ctrl-C and Ctrl-Z would end or stop the
 /// program, and `w` would make the server spin.
@@ -56,40 +56,40 @@ impl Drop for Seed {
 
 /// One client after another, until it is over; the server may be held at any time.
 fn talk(port: u16, seed: u64, over: &AtomicBool) {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     while !over.load(Ordering::Relaxed) {
         let Ok(mut client) = TcpStream::connect(("127.0.0.1", port)) else { return };
         client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         client.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
-        for _ in 0..dice.roll(40) {
+        for _ in 0..rng.roll(40) {
             let bytes: Vec<_> =
-                (0..dice.roll(300)).map(|n| (n * 7 % 256).to_le_bytes()[0]).collect();
+                (0..rng.roll(300)).map(|n| (n * 7 % 256).to_le_bytes()[0]).collect();
             let _full = client.write_all(&bytes);
             let _held = client.read(&mut [0; 512]);
         }
-        if dice.roll(2) == 0 {
+        if rng.roll(2) == 0 {
             crate::harness::Client(client).reset();
         }
     }
 }
 
-fn act(terminal: &mut Terminal, dice: &mut Dice, size: &mut (u16, u16)) {
-    match dice.roll(100) {
+fn act(terminal: &mut Terminal, rng: &mut Rng, size: &mut (u16, u16)) {
+    match rng.roll(100) {
         0..70 => {
             let keys: Vec<_> = KEYS.chars().collect();
-            terminal.keys(&keys[dice.roll(keys.len())].to_string());
+            terminal.keys(&keys[rng.roll(keys.len())].to_string());
         }
-        70..82 => terminal.keys(SEQUENCES[dice.roll(SEQUENCES.len())]),
-        82..88 => terminal.keys(&format!("\x1b\x1b[F:{}\r", COMMANDS[dice.roll(COMMANDS.len())])),
+        70..82 => terminal.keys(SEQUENCES[rng.roll(SEQUENCES.len())]),
+        82..88 => terminal.keys(&format!("\x1b\x1b[F:{}\r", COMMANDS[rng.roll(COMMANDS.len())])),
         88..92 => {
-            terminal.keys(&format!("\x1b[200~{}\x1b[201~", PASTES[dice.roll(PASTES.len())]));
+            terminal.keys(&format!("\x1b[200~{}\x1b[201~", PASTES[rng.roll(PASTES.len())]));
         }
         92..96 => {
-            let (x, y) = (1 + dice.roll(size.1.into()), 1 + dice.roll(size.0.into()));
+            let (x, y) = (1 + rng.roll(size.1.into()), 1 + rng.roll(size.0.into()));
             terminal.keys(&format!("\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m"));
         }
         _ => {
-            let mut side = |most: usize| u16::try_from(1 + dice.roll(most)).unwrap();
+            let mut side = |most: usize| u16::try_from(1 + rng.roll(most)).unwrap();
             *size = (side(90), side(260));
             terminal.resize(size.0, size.1);
         }
@@ -168,12 +168,12 @@ fn storm(seed: u64, time: Duration) {
             let over = &over;
             scope.spawn(move || talk(port, seed + n, over));
         }
-        let (mut dice, mut size) = (Dice::new(seed), (40, 120));
+        let (mut rng, mut size) = (Rng::new(seed), (40, 120));
         let begun = Instant::now();
         let mut acts = 0;
         while begun.elapsed() < time {
             for _ in 0..200 {
-                act(&mut terminal, &mut dice, &mut size);
+                act(&mut terminal, &mut rng, &mut size);
                 std::thread::sleep(Duration::from_micros(500));
             }
             acts += 200;

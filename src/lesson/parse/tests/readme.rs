@@ -1,7 +1,7 @@
 //! What teachers are told about the format holds.
 
-use super::super::{action, actor, parse};
-use crate::lesson::case::{Counter, Level, Look, Need, SockOpt};
+use super::super::parse;
+use crate::lesson::case::{Action, ActorKind, Counter, Level, Look, Need, SockOpt};
 
 const README: &str = include_str!("../../../../assets/lessons/README.md");
 
@@ -36,8 +36,8 @@ fn every_example_is_right() {
 #[test]
 fn every_word_of_the_format_is_explained() {
     let mut words: Vec<String> = Vec::new();
-    words.extend(action::WORDS.map(str::to_owned));
-    words.extend(actor::KINDS.map(str::to_owned));
+    words.extend(Action::WORDS.map(str::to_owned));
+    words.extend(ActorKind::ALL.map(|(_, word)| word.to_owned()));
     words.extend(Level::ALL.map(|(_, word)| word.to_owned()));
     words.extend(SockOpt::ALL.map(|(_, word)| word.to_owned()));
     words.extend(Counter::PLAIN.map(|(_, word)| word.to_owned()));

@@ -101,7 +101,7 @@ impl Maker {
             Idea::Add | Idea::Mod | Idea::Del | Idea::Ctl | Idea::Nest => self.control(idea),
             Idea::Wait => Some(Action::Wait(Wait {
                 ep: self.epoll()?,
-                max: self.dice.weigh(&[(6, 1), (3, 2), (3, 3), (6, 64), (1, 0), (1, -1)])?,
+                max: self.rng.weigh(&[(6, 1), (3, 2), (3, 3), (6, 64), (1, 0), (1, -1)])?,
                 timeout: Some(0),
                 thread: None,
             })),
@@ -139,13 +139,13 @@ impl Maker {
                 let fd = self.one(&self.of_kind(ends))?;
                 // Nor, nearly, has what a full queue holds, byte by byte.
                 let much = self.sort == Sort::Full;
-                let n = if much { *self.dice.pick(&[20_000, 65_536])? } else { self.size()? };
+                let n = if much { *self.rng.pick(&[20_000, 65_536])? } else { self.size()? };
                 Action::Drain { fd, n, who: None }
             }
             Idea::Fill => {
                 let filled = |kind| matches!(kind, FileKind::PipeWriter | FileKind::Unix);
                 let fd = self.one(&self.of_kind(filled))?;
-                Action::Fill { fd, n: self.dice.weigh(&[(1, 1000), (1, 4096)])?, who: None }
+                Action::Fill { fd, n: self.rng.weigh(&[(1, 1000), (1, 4096)])?, who: None }
             }
             _ => {
                 let fd = self.file()?;
@@ -158,22 +158,22 @@ impl Maker {
     fn number(&mut self, idea: Idea) -> Option<Action> {
         match idea {
             Idea::Close => {
-                let all = self.dice.percent(10);
+                let all = self.rng.percent(10);
                 let fd = self.one(&self.of_kind(|kind| all || kind != FileKind::Epoll))?;
                 Some(Action::Close { fd, who: None })
             }
             Idea::Dup => {
                 let fd = self.file()?;
-                let full = self.stage.open().count() >= MOST_OPEN;
+                let full = self.model.open().count() >= MOST_OPEN;
                 (!full).then(|| Action::Dup { fd, name: self.name("d") })
             }
             Idea::Shutdown => {
                 let fd = self.one(&self.of_kind(is_socket))?;
-                Some(Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? })
+                Some(Action::Shutdown { fd, how: *self.rng.pick(&[How::Rd, How::Wr, How::RdWr])? })
             }
             _ => {
                 let fd = self.one(&self.of_kind(is_socket))?;
-                let value = *self.dice.pick(&[1, 4000, 20000, 100_000])?;
+                let value = *self.rng.pick(&[1, 4000, 20000, 100_000])?;
                 Some(Action::Sockopt { fd, opt: SockOpt::SndBuf, value })
             }
         }
@@ -189,13 +189,13 @@ impl Maker {
         let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
         Some(match idea {
             Idea::Connect => {
-                let nobody = self.dice.percent(15);
-                let to = self.dice.pick(&listeners).filter(|_| !nobody).cloned();
+                let nobody = self.rng.percent(15);
+                let to = self.rng.pick(&listeners).filter(|_| !nobody).cloned();
                 Action::Connect { fd, to: to.map_or(Target::Nobody, Target::Listener) }
             }
             Idea::Reset => Action::Rst { fd },
             _ => {
-                let value = *self.dice.pick(&[0, 1, 2, 150])?;
+                let value = *self.rng.pick(&[0, 1, 2, 150])?;
                 Action::Sockopt { fd, opt: SockOpt::RcvLowat, value }
             }
         })
@@ -208,15 +208,15 @@ impl Maker {
         let fd = self.one(&self.of_kind(|kind| kind == FileKind::Tcp))?;
         Some(match idea {
             Idea::Flood => {
-                let what = Amount::Bytes(*self.dice.pick(&FLOODS)?);
+                let what = Amount::Bytes(*self.rng.pick(&FLOODS)?);
                 Action::Write { fd, what, who: None }
             }
             Idea::Stuff => {
-                Action::Fill { fd, n: self.dice.weigh(&[(1, 4096), (1, 65536)])?, who: None }
+                Action::Fill { fd, n: self.rng.weigh(&[(1, 4096), (1, 65536)])?, who: None }
             }
-            Idea::Sip => Action::Read { fd, n: *self.dice.pick(&SIPS)?, who: None },
+            Idea::Sip => Action::Read { fd, n: *self.rng.pick(&SIPS)?, who: None },
             Idea::Leave => Action::Close { fd, who: None },
-            _ => Action::Shutdown { fd, how: *self.dice.pick(&[How::Rd, How::Wr, How::RdWr])? },
+            _ => Action::Shutdown { fd, how: *self.rng.pick(&[How::Rd, How::Wr, How::RdWr])? },
         })
     }
 
@@ -225,18 +225,18 @@ impl Maker {
         match idea {
             Idea::Freeze if self.sort == Sort::Held => {
                 let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
-                let max = self.dice.weigh(&[(1, 1), (1, 2), (2, 64)])?;
-                let at = self.dice.weigh(&[(3, 1), (2, 2), (1, 3)])?.min(max);
+                let max = self.rng.weigh(&[(1, 1), (1, 2), (2, 64)])?;
+                let at = self.rng.weigh(&[(3, 1), (2, 2), (1, 3)])?.min(max);
                 Some(Action::Freeze { ep, thread: self.awake()?, max, at })
             }
             Idea::Thaw => {
-                let frozen = self.stage.frozen();
-                Some(Action::Thaw { thread: self.dice.pick(&frozen)?.clone() })
+                let frozen = self.model.frozen();
+                Some(Action::Thaw { thread: self.rng.pick(&frozen)?.clone() })
             }
             Idea::Signal => {
                 let mut asleep = Self::names();
-                asleep.retain(|name| self.stage.sleeps(name));
-                Some(Action::Signal { thread: self.dice.pick(&asleep)?.clone() })
+                asleep.retain(|name| self.model.sleeps(name));
+                Some(Action::Signal { thread: self.rng.pick(&asleep)?.clone() })
             }
             _ => None,
         }
@@ -245,26 +245,26 @@ impl Maker {
     /// poll or select over some of what is open, sometimes over what is not.
     fn scan(&mut self, thread: Option<Label>) -> Option<Action> {
         let mut labels = self.of_kind(|_| true);
-        if self.dice.percent(10) {
-            labels.extend(self.stage.closed().cloned());
+        if self.rng.percent(10) {
+            labels.extend(self.model.closed().cloned());
         }
         let mut fds = Vec::new();
-        for _ in 0..=self.dice.roll(if thread.is_some() { 2 } else { labels.len() }) {
-            let label = self.dice.pick(&labels)?.clone();
+        for _ in 0..=self.rng.roll(if thread.is_some() { 2 } else { labels.len() }) {
+            let label = self.rng.pick(&labels)?.clone();
             labels.retain(|other| *other != label);
             let masks = [Mask::IN, Mask::OUT, Mask::IN | Mask::OUT, Mask::PRI, Mask::RDHUP];
-            let mask = *self.dice.pick(&masks)?;
+            let mask = *self.rng.pick(&masks)?;
             fds.push((FdArg::Named(label), mask));
             if labels.is_empty() {
                 break;
             }
         }
         let timeout = if thread.is_some() { None } else { Some(0) };
-        let select = self.dice.percent(40);
+        let select = self.rng.percent(40);
         if select {
             // What select cannot be asked for.
             fds.retain(|(_, mask)| *mask != Mask::RDHUP);
-            self.stage.closed().for_each(|gone| fds.retain(|(fd, _)| fd.label() != Some(gone)));
+            self.model.closed().for_each(|gone| fds.retain(|(fd, _)| fd.label() != Some(gone)));
         }
         let scan = Scan { fds, timeout, thread };
         match scan.fds.as_slice() {
@@ -277,11 +277,11 @@ impl Maker {
     /// A thread that is awake goes to sleep in epoll_wait, or sometimes in poll or select.
     fn park(&mut self) -> Option<Action> {
         let thread = self.awake()?;
-        if self.dice.percent(25) {
+        if self.rng.percent(25) {
             return self.scan(Some(thread));
         }
         let ep = self.one(&self.of_kind(|kind| kind == FileKind::Epoll))?;
-        let max = self.dice.weigh(&[(2, 1), (1, 2), (3, 64)])?;
+        let max = self.rng.weigh(&[(2, 1), (1, 2), (3, 64)])?;
         Some(Action::Wait(Wait { ep, max, timeout: None, thread: Some(thread) }))
     }
 }

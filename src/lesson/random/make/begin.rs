@@ -8,20 +8,20 @@ use super::{Maker, Sort};
 
 impl Maker {
     pub(super) fn actors(&mut self) {
-        let epolls = self.dice.weigh(&[(3, 1), (2, 2), (1, 3), (1, 7)]).unwrap_or(1);
+        let epolls = self.rng.weigh(&[(3, 1), (2, 2), (1, 3), (1, 7)]).unwrap_or(1);
         self.tower = epolls > 3;
         for n in 0..epolls {
             self.actor(format!("e{n}"), ActorKind::Epoll);
         }
         if self.sort.has_connections() {
-            let backlog = self.dice.weigh(&[(3, 64), (1, 0), (1, 1)]).unwrap_or(64);
+            let backlog = self.rng.weigh(&[(3, 64), (1, 0), (1, 1)]).unwrap_or(64);
             self.actor("L".to_owned(), ActorKind::Listener { backlog });
-            for n in 0..2 + self.dice.roll(3) {
+            for n in 0..2 + self.rng.roll(3) {
                 self.actor(format!("c{n}"), ActorKind::Client);
             }
         }
         let least = if self.sort == Sort::Held { 2 } else { 0 };
-        for n in 0..=least + self.dice.roll(4) {
+        for n in 0..=least + self.rng.roll(4) {
             let kind = self.kind();
             self.actor(format!("s{n}"), kind);
         }
@@ -32,7 +32,7 @@ impl Maker {
     pub(super) fn waiting(&mut self) {
         use FileKind::{Datagram, Eventfd, Pipe, Unix};
         let readable = self.of_kind(|kind| matches!(kind, Pipe | Unix | Datagram | Eventfd));
-        let exclusive = self.dice.percent(40);
+        let exclusive = self.rng.percent(40);
         let epolls = self.of_kind(|kind| kind == FileKind::Epoll);
         for ep in epolls.into_iter().take(3).map(FdArg::Named) {
             let watched = if self.sort == Sort::Held {
@@ -47,7 +47,7 @@ impl Maker {
                 let fd = FdArg::Named(fd);
                 self.step(Action::Add { ep: ep.clone(), fd, mask: Mask::IN | flags, who: None });
             }
-            for _ in 0..self.dice.roll(if self.sort == Sort::Held { 2 } else { 4 }) {
+            for _ in 0..self.rng.roll(if self.sort == Sort::Held { 2 } else { 4 }) {
                 let Some(thread) = self.awake() else { return };
                 let wait = Wait { ep: ep.clone(), max: 64, timeout: None, thread: Some(thread) };
                 self.step(Action::Wait(wait));
@@ -71,8 +71,8 @@ impl Maker {
         for fd in self.of_kind(|kind| matches!(kind, Listener | Tcp)).into_iter().map(FdArg::Named)
         {
             for opt in [SockOpt::RcvBuf, SockOpt::SndBuf] {
-                let value = self.dice.pick(&[1, 4000, 20_000, 100_000]).copied();
-                let value = value.filter(|_| self.dice.percent(50));
+                let value = self.rng.pick(&[1, 4000, 20_000, 100_000]).copied();
+                let value = value.filter(|_| self.rng.percent(50));
                 value.map(|value| self.step(Action::Sockopt { fd: fd.clone(), opt, value }));
             }
         }
@@ -82,7 +82,7 @@ impl Maker {
     pub(super) fn connections(&mut self) {
         for idea in [Idea::Connect, Idea::Accept, Idea::Connect, Idea::Accept, Idea::Lowat] {
             let action = self.action(idea);
-            action.filter(|_| self.dice.percent(80)).map(|action| self.step(action));
+            action.filter(|_| self.rng.percent(80)).map(|action| self.step(action));
         }
         for fd in self.of_kind(|kind| kind == FileKind::Tcp).into_iter().map(FdArg::Named) {
             let (ep, mask) = (self.epoll(), self.mask());
@@ -105,23 +105,23 @@ impl Maker {
 
     fn actor(&mut self, name: String, kind: ActorKind) {
         let actor = Actor { line: 0, name: Label::new(name), kind, count: None };
-        if self.stage.make(&actor).is_ok() {
+        if self.model.make(&actor) {
             self.case.actors.push(actor);
         }
     }
 
     pub(super) fn kind(&mut self) -> ActorKind {
-        let size = self.dice.weigh(&[(2, 4096), (1, 8192), (1, 65536)]).unwrap_or(4096);
-        let sndbuf = self.dice.weigh(&[(1, None), (1, Some(1)), (1, Some(4000)), (1, Some(20000))]);
+        let size = self.rng.weigh(&[(2, 4096), (1, 8192), (1, 65536)]).unwrap_or(4096);
+        let sndbuf = self.rng.weigh(&[(1, None), (1, Some(1)), (1, Some(4000)), (1, Some(20000))]);
         let sndbuf = sndbuf.unwrap_or_default();
-        match self.dice.roll(13) {
+        match self.rng.roll(13) {
             0..=2 => ActorKind::Pipe { size },
             3..=5 => ActorKind::Pair { sndbuf },
             6..=8 => ActorKind::Dgram { sndbuf },
             9 => ActorKind::Udp,
             _ => ActorKind::Eventfd {
-                value: self.dice.weigh(&[(3, 0), (1, 1), (1, 2)]).unwrap_or(0),
-                semaphore: self.dice.percent(30),
+                value: self.rng.weigh(&[(3, 0), (1, 1), (1, 2)]).unwrap_or(0),
+                semaphore: self.rng.percent(30),
             },
         }
     }

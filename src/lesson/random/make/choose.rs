@@ -4,7 +4,7 @@ use crate::event::{FileKind, Mask};
 use crate::lesson::case::{Amount, FdArg, Label};
 
 use super::Maker;
-use crate::lesson::random::dice::Dice;
+use crate::lesson::random::rng::Rng;
 
 /// Most threads that sleep at a time.
 const MOST_THREADS: usize = 6;
@@ -34,48 +34,48 @@ const FLAGS: [(usize, Mask); 6] = [
 
 impl Maker {
     pub(super) fn of_kind(&self, wanted: impl Fn(FileKind) -> bool) -> Vec<Label> {
-        let open = self.stage.open().filter(|(_, kind)| wanted(*kind));
+        let open = self.model.open().filter(|(_, kind)| wanted(*kind));
         open.map(|(label, _)| label.clone()).collect()
     }
 
     pub(super) fn one(&mut self, from: &[Label]) -> Option<FdArg> {
-        self.dice.pick(from).map(|label| FdArg::Named(label.clone()))
+        self.rng.pick(from).map(|label| FdArg::Named(label.clone()))
     }
 
     /// Something that is no epoll, most of the time; sometimes one, or a number that was closed.
     pub(super) fn file(&mut self) -> Option<FdArg> {
-        let wanted = match self.dice.roll(100) {
+        let wanted = match self.rng.roll(100) {
             0..94 => self.of_kind(|kind| kind != FileKind::Epoll),
             94..97 => self.of_kind(|_| true),
-            _ => self.stage.closed().cloned().collect(),
+            _ => self.model.closed().cloned().collect(),
         };
         self.one(&wanted)
     }
 
     /// An epoll, nearly always.
     pub(super) fn epoll(&mut self) -> Option<FdArg> {
-        let any = self.dice.percent(2);
+        let any = self.rng.percent(2);
         let wanted = self.of_kind(|kind| any || kind == FileKind::Epoll);
         self.one(&wanted)
     }
 
     pub(super) fn mask(&mut self) -> Mask {
-        if self.dice.percent(2) {
+        if self.rng.percent(2) {
             // Any bits that have a name.
             let named = Mask(0x23df) | Mask::PRIVATE;
-            let half = |dice: &mut Dice| u32::try_from(dice.roll(1 << 16)).unwrap_or(0);
-            return Mask(half(&mut self.dice) << 16 | half(&mut self.dice)) & named;
+            let half = |rng: &mut Rng| u32::try_from(rng.roll(1 << 16)).unwrap_or(0);
+            return Mask(half(&mut self.rng) << 16 | half(&mut self.rng)) & named;
         }
-        let mask = self.dice.pick(&WATCHED).copied().unwrap_or(Mask::IN);
+        let mask = self.rng.pick(&WATCHED).copied().unwrap_or(Mask::IN);
         FLAGS.iter().fold(mask, |mask, (often, flag)| {
-            mask.with(*flag, self.dice.percent(*often) || mask.has(*flag))
+            mask.with(*flag, self.rng.percent(*often) || mask.has(*flag))
         })
     }
 
     /// For a thread's own ADD exclusive ones are of interest.
     pub(super) fn mask_to_add(&mut self) -> Mask {
         let mask = self.mask();
-        if self.sort.has_threads() && self.dice.percent(30) {
+        if self.sort.has_threads() && self.rng.percent(30) {
             return (mask - Mask::ONESHOT - Mask::RDHUP - Mask::PRI) | Mask::EXCLUSIVE;
         }
         mask
@@ -83,28 +83,28 @@ impl Maker {
 
     pub(super) fn amount(&mut self, fd: &FdArg) -> Amount {
         const BYTES: [u32; 9] = [1, 1, 1, 100, 3000, 4096, 6000, 9000, 0];
-        let kind = self.stage.open().find(|(label, _)| Some(*label) == fd.label()).map(|(_, k)| k);
+        let kind = self.model.open().find(|(label, _)| Some(*label) == fd.label()).map(|(_, k)| k);
         match kind {
             Some(FileKind::Eventfd) => {
                 const VALUES: [u64; 7] = [0, 1, 1, 2, u64::MAX - 1, u64::MAX - 2, u64::MAX];
-                Amount::Value(self.dice.pick(&VALUES).copied().unwrap_or(1))
+                Amount::Value(self.rng.pick(&VALUES).copied().unwrap_or(1))
             }
             // A message of several chunks wakes several times.
             Some(FileKind::Unix) if self.sort.has_threads() => Amount::Bytes(1),
             // A datagram that finds no room is dropped, which is not modelled.
             Some(FileKind::Udp) => {
-                Amount::Bytes(self.dice.pick(&[1, 1, 100, 65508, 0]).copied().unwrap_or(1))
+                Amount::Bytes(self.rng.pick(&[1, 1, 100, 65508, 0]).copied().unwrap_or(1))
             }
             // What the buffers of TCP hold is not modelled either.
             Some(FileKind::Tcp) => {
-                Amount::Bytes(self.dice.pick(&[1, 1, 100, 2000, 0]).copied().unwrap_or(1))
+                Amount::Bytes(self.rng.pick(&[1, 1, 100, 2000, 0]).copied().unwrap_or(1))
             }
-            _ => Amount::Bytes(self.dice.pick(&BYTES).copied().unwrap_or(1)),
+            _ => Amount::Bytes(self.rng.pick(&BYTES).copied().unwrap_or(1)),
         }
     }
 
     pub(super) fn size(&mut self) -> Option<u32> {
-        self.dice.pick(&[1, 100, 4096, 65536]).copied()
+        self.rng.pick(&[1, 100, 4096, 65536]).copied()
     }
 
     pub(super) fn names() -> Vec<Label> {
@@ -113,7 +113,7 @@ impl Maker {
 
     /// A thread that is in no call.
     pub(super) fn awake(&self) -> Option<Label> {
-        Self::names().into_iter().find(|name| !self.stage.sleeps(name))
+        Self::names().into_iter().find(|name| !self.model.sleeps(name))
     }
 
     pub(super) fn name(&mut self, first: &str) -> Label {

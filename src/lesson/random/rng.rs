@@ -2,10 +2,11 @@
 
 /// A generator (splitmix64).
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+impl Rng {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -18,23 +19,23 @@ impl Dice {
     }
 
     /// A number below `sides`; 0 if there are none.
-    pub(super) fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         let sides = u64::try_from(sides).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % sides).unwrap_or(0)
     }
 
     /// True in so many of a hundred cases.
-    pub(super) fn percent(&mut self, n: usize) -> bool {
+    pub fn percent(&mut self, n: usize) -> bool {
         self.roll(100) < n
     }
 
     /// One of them; `None` if there is none.
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.roll(from.len()))
     }
 
     /// One of them, each as often as its weight says.
-    pub(super) fn weigh<T: Copy>(&mut self, from: &[(usize, T)]) -> Option<T> {
+    pub fn weigh<T: Copy>(&mut self, from: &[(usize, T)]) -> Option<T> {
         let mut at = self.roll(from.iter().map(|(weight, _)| weight).sum());
         from.iter().find_map(|(weight, of)| {
             let here = at < *weight;
@@ -50,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_numbers_and_weights_count() {
-        let (mut a, mut b) = (Dice::new(7), Dice::new(7));
+        let (mut a, mut b) = (Rng::new(7), Rng::new(7));
         let rolls: Vec<_> = (0..1000).map(|_| a.weigh(&[(1, 'x'), (0, 'y'), (3, 'z')])).collect();
         assert!(rolls.iter().all(|roll| *roll == b.weigh(&[(1, 'x'), (0, 'y'), (3, 'z')])));
         let count = |c| rolls.iter().filter(|roll| **roll == Some(c)).count();

@@ -280,7 +280,7 @@ fn sock_type(kind: SocketType) -> SockType {
 }
 
 /// What a call returned that made a descriptor.
-fn number(fd: &OwnedFd) -> (i64, Output) {
+pub(super) fn number(fd: &OwnedFd) -> (i64, Output) {
     (fd.as_raw_fd().into(), Output::None)
 }
 
@@ -291,6 +291,6 @@ fn two((a, b): &(OwnedFd, OwnedFd)) -> (i64, Output) {
 
 /// What a call returned that has no value.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as all that say what a call returned")]
-fn nothing((): &()) -> (i64, Output) {
+pub(super) fn nothing((): &()) -> (i64, Output) {
     (0, Output::None)
 }

@@ -6,7 +6,8 @@ use nix::libc;
 
 use crate::event::{Errno, Fd, HEAD, Head, Mask, Nanos};
 
-use crate::sim::Reported;
+use crate::lesson::kernel::Query;
+use crate::sim::{Reported, Way};
 use crate::sys::clock::Clock;
 use crate::sys::fault::HeldBuffer;
 use crate::sys::number::{self, EventRoom, PollSet, SelectSet};
@@ -56,6 +57,13 @@ pub(crate) struct Done {
     pub(crate) started: Nanos,
     /// When it had returned.
     pub(crate) ended: Nanos,
+}
+
+impl Done {
+    /// When it was made, and when it had returned.
+    pub(crate) fn time(&self) -> (Nanos, Nanos) {
+        (self.started, self.ended)
+    }
 }
 
 /// The numbers under which the C library may make the calls that sleep.
@@ -125,27 +133,6 @@ fn write(fd: Fd, from: &[u8]) -> Answer {
     bytes(number::write(fd.0, from).map(|count| from.get(..count).unwrap_or(from)))
 }
 
-/// A call that asks what is ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Query {
-    /// epoll_wait(2)
-    Wait { ep: Fd, max: i32 },
-    /// poll(2)
-    Poll(Vec<(Fd, Mask)>),
-    /// select(2)
-    Select(Vec<(Fd, Mask)>),
-}
-
-impl Query {
-    /// The descriptors passed to poll or select.
-    pub(crate) fn polled(&self) -> &[(Fd, Mask)] {
-        match self {
-            Self::Wait { .. } => &[],
-            Self::Poll(fds) | Self::Select(fds) => fds,
-        }
-    }
-}
-
 /// Such a call with all its arguments made.
 pub(crate) enum Ready {
     Wait(Fd, EventRoom),
@@ -161,11 +148,11 @@ impl Ready {
     pub(crate) fn new(query: &Query) -> Result<Self, Errno> {
         match query {
             Query::Wait { ep, max } => Ok(Self::Wait(*ep, EventRoom::new(*max).map_err(errno)?)),
-            Query::Poll(fds) => {
+            Query::Scan { way: Way::Poll, fds, .. } => {
                 let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
                 Ok(Self::Poll(fds.clone(), PollSet::new(&asked)))
             }
-            Query::Select(fds) => {
+            Query::Scan { way: Way::Select, fds, .. } => {
                 let sets = |mask: Mask| {
                     let chosen = SETS.iter().filter(|(bit, _)| mask.any(*bit));
                     chosen.fold(0, |sets, (_, set)| sets | set)
@@ -217,6 +204,6 @@ fn answered(fds: &[(Fd, Mask)], masks: impl Iterator<Item = Mask>) -> Vec<(Fd, M
 fn ready_error(query: &Query, error: Errno) -> Answer {
     match query {
         Query::Wait { .. } => Answer::Events(Err(error)),
-        Query::Poll(_) | Query::Select(_) => Answer::Polled(Err(error)),
+        Query::Scan { .. } => Answer::Polled(Err(error)),
     }
 }

@@ -14,7 +14,7 @@ use crate::sim::{Flow, Over};
 use crate::sys::descriptor::unread_bytes;
 use crate::sys::socket::{self, TcpInfo};
 
-use super::table::Table;
+use crate::lesson::table::Table;
 
 /// `TCP_ESTABLISHED` and others of `<netinet/tcp.h>`
 const ESTABLISHED: u8 = 1;

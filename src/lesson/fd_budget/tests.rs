@@ -97,6 +97,6 @@ fn every_case_of_the_program_fits_where_most_systems_have_their_limit() {
 #[test]
 fn teachers_are_told_the_bounds() {
     let readme = include_str!("../../../assets/lessons/README.md");
-    let bound = format!("; {}; {MAX_EPOLLS}, all fewer where", own::room(u64::MAX));
+    let bound = format!("; {}; {MAX_EPOLLS}, all fewer where", reserved::room(u64::MAX));
     assert!(readme.contains(&bound), "{bound}");
 }

@@ -9,7 +9,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::sys::{descriptor, number, socket};
 
-use super::own::Own;
+use super::reserved::ReservedFds;
 
 /// SO_SNDBUF of the sockets on which it is tried: the largest message that a case writes at once
 /// passes as a whole where the system allows so much.
@@ -33,7 +33,7 @@ impl Charges {
     ///
     /// # Errors
     /// What socketpair(2), write(2) and ioctl(2) list.
-    pub(crate) fn of(&mut self, own: &Own, datagram: bool, bytes: u32) -> io::Result<u32> {
+    pub(crate) fn of(&mut self, own: &ReservedFds, datagram: bool, bytes: u32) -> io::Result<u32> {
         if let Some(charge) = self.known.get(&(datagram, bytes)) {
             return Ok(*charge);
         }
@@ -55,7 +55,7 @@ impl Charges {
     }
 }
 
-fn new_pair(own: &Own, datagram: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+fn new_pair(own: &ReservedFds, datagram: bool) -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = if datagram { SockType::Datagram } else { SockType::Stream };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let (a, b) = socketpair(AddressFamily::Unix, kind, None, flags)?;

@@ -6,10 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::lesson::case::{MAX_EPOLLS, MAX_THREADS};
+use crate::lesson::table::FIRST_NUMBER;
 use crate::sys::{descriptor, limits};
 
-/// The numbers 0, 1 and 2 are never a case's.
-pub(crate) const FIRST_NUMBER: i32 = 3;
 /// More numbers are not used, however many the system allows.
 const MOST: u64 = 4096;
 /// So many of them at most are the tool's.
@@ -68,7 +67,7 @@ const _: () = assert!(Kept::MOST.descriptors() <= MOST_OWN.unsigned_abs() as usi
 
 /// Where the tool's own descriptors are, and how many may be open.
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct ReservedFds {
     first: i32,
     /// The soft limit without a case's wishes.
     soft: u64,
@@ -76,7 +75,7 @@ pub(crate) struct Own {
     limited: Option<u64>,
 }
 
-impl Own {
+impl ReservedFds {
     /// Raises the limit as far as it goes.
     ///
     /// # Errors
@@ -109,7 +108,7 @@ impl Own {
         Err(format!("the tool may have {room} descriptors of its own{why}, and needs more for it"))
     }
 
-    /// Moves `fd` among the tool's own. To be called within [`Own::aside`] wherever a limit of the
+    /// Moves `fd` among the tool's own. To be called within [`ReservedFds::aside`] wherever a limit of the
     /// case's may be in force.
     pub(crate) fn keep(&self, fd: OwnedFd) -> OwnedFd {
         if fd.as_raw_fd() >= self.first { fd } else { descriptor::moved(fd, self.first) }

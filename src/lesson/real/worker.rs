@@ -12,7 +12,7 @@ use crate::sys::clock::Clock;
 use crate::sys::{signal, thread};
 
 use super::job::{Done, Job, is_sleeping_call};
-use super::own::Own;
+use super::reserved::ReservedFds;
 
 /// What the thread and its owner share.
 #[derive(Debug, Default)]
@@ -131,7 +131,12 @@ impl Worker {
     ///
     /// # Errors
     /// What clone(2) and the opening of its files in `/proc` list; `TimedOut` if it does not start.
-    pub(crate) fn start(name: Label, lane: LaneId, clock: Clock, own: &Own) -> io::Result<Self> {
+    pub(crate) fn start(
+        name: Label,
+        lane: LaneId,
+        clock: Clock,
+        own: &ReservedFds,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let handle = thread::spawn(&name.to_string(), move || theirs.run(clock))?;
@@ -229,16 +234,17 @@ mod tests {
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
     use nix::sys::eventfd::{EfdFlags, EventFd};
 
-    use super::super::job::{Answer, Query};
+    use super::super::job::Answer;
     use super::super::settle::settle;
     use super::*;
     use crate::event::{Errno, Fd};
+    use crate::lesson::kernel::Query;
 
     /// An epoll instance that watches an eventfd, and threads.
     struct Room {
         ep: OwnedFd,
         file: EventFd,
-        own: Own,
+        own: ReservedFds,
         clock: Clock,
     }
 
@@ -248,7 +254,7 @@ mod tests {
             let ep = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("epoll");
             let file = EventFd::from_flags(EfdFlags::EFD_NONBLOCK).expect("eventfd");
             ep.add(&file, EpollEvent::new(EpollFlags::EPOLLIN | trigger, 7)).expect("add");
-            let own = Own::new().expect("a limit");
+            let own = ReservedFds::new().expect("a limit");
             Self { ep: ep.0, file, own, clock: Clock::start() }
         }
 

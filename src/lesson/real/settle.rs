@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::StageError;
 use super::worker::{PATIENCE, Rest, Worker};
+use crate::lesson::kernel::RunError;
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -23,7 +23,7 @@ const UNTOLD: Duration = Duration::from_millis(4);
 ///
 /// # Errors
 /// If it takes longer than anything can take.
-pub(crate) fn settle(workers: &[Worker], held: bool) -> Result<Duration, StageError> {
+pub(crate) fn settle(workers: &[Worker], held: bool) -> Result<Duration, RunError> {
     let deadline = Instant::now() + PATIENCE;
     let untold = workers.iter().any(|worker| !worker.tells_call());
     let mut slept = Duration::ZERO;
@@ -38,17 +38,17 @@ pub(crate) fn settle(workers: &[Worker], held: bool) -> Result<Duration, StageEr
             }
         }
         if Instant::now() > deadline {
-            return Err(StageError::Restless);
+            return Err(restless());
         }
         thread::sleep(PAUSE);
     }
 }
 
 /// What each thread is found at, if all rest.
-fn look(workers: &[Worker], held: bool) -> Result<Option<Vec<Rest>>, StageError> {
+fn look(workers: &[Worker], held: bool) -> Result<Option<Vec<Rest>>, RunError> {
     let mut all = Vec::with_capacity(workers.len());
     for worker in workers.iter().filter(|worker| worker.called) {
-        let rest = worker.rest().map_err(|e| StageError::system("read /proc/self/task", &e))?;
+        let rest = worker.rest().map_err(|e| RunError::system("read /proc/self/task", &e))?;
         match rest {
             Rest::Moving => return Ok(None),
             Rest::Blocked(_) if !held => return Ok(None),
@@ -56,4 +56,10 @@ fn look(workers: &[Worker], held: bool) -> Result<Option<Vec<Rest>>, StageError>
         }
     }
     Ok(Some(all))
+}
+
+/// A thread neither sleeps nor returns.
+pub(crate) fn restless() -> RunError {
+    let patience = PATIENCE.as_secs();
+    RunError::Failed(format!("the threads did not come to rest within {patience} s"))
 }

@@ -1,0 +1,85 @@
+//! One call made many times, and how long it takes.
+
+use crate::event::{Kind, Nanos};
+use crate::lesson::case::{Counter, Label, Seen};
+use crate::lesson::kernel::{Query, RunError};
+use crate::lesson::table::MAIN;
+
+use super::RealKernel;
+use super::job::{Done, Ready};
+
+/// Calls that are measured together. The fastest such batch counts, so that what else runs on the
+/// machine does not.
+const BATCH: u32 = 50;
+
+impl RealKernel {
+    /// One call so many times, and how long one takes: in the fastest batch, if there is a whole one.
+    pub(super) fn measured(
+        &mut self,
+        name: &Label,
+        times: u32,
+        query: &Query,
+    ) -> Result<Seen, RunError> {
+        self.can_ask(query)?;
+        let call = query.syscall(Some(0));
+        let mut ready = Ready::new(query)
+            .map_err(|errno| RunError::Refused(format!("that call cannot be made: {errno}")))?;
+        let clock = self.clock;
+        let (timing, done) = timed(&mut ready, times, || Nanos(clock.now()));
+        let Timing { events, empty, each } = timing;
+        // The last of them is told of, and counted with that; but it is shown as one of many.
+        let (before, untold) = (self.log.events.len(), self.log.untold);
+        let seen = self.handed_over(MAIN, call, query, &done)?;
+        self.log.events.truncate(before);
+        self.log.untold = untold;
+        let more = u64::from(times) - 1;
+        let counters = &mut self.log.counters;
+        counters.set(Counter::Ns(name.clone()), each);
+        counters.add(Counter::Calls, more);
+        match query {
+            Query::Wait { .. } => {
+                counters.add(Counter::Waits, more);
+                counters.add(Counter::Events, events);
+                counters.add(Counter::Empty, empty);
+            }
+            Query::Scan { fds, .. } => counters.add(Counter::Polled, fds.len() as u64 * more),
+        }
+        let kind = Kind::Measured { call, times, each: Nanos(each) };
+        self.log.tell(done.ended, MAIN, kind);
+        Ok(seen)
+    }
+}
+
+/// What came of the calls of a measurement but the last.
+struct Timing {
+    /// Events, or descriptors with something to tell.
+    events: u64,
+    /// Calls that brought none.
+    empty: u64,
+    /// Nanoseconds that one takes: in the fastest batch, where there is a whole one.
+    each: u64,
+}
+
+/// Makes the call so many times, at least once, and looks at what the last one brought.
+fn timed(ready: &mut Ready, times: u32, now: impl Fn() -> Nanos) -> (Timing, Done) {
+    let (mut events, mut empty) = (0, 0);
+    let started = now();
+    let (mut fastest, mut mark) = (None::<u64>, started);
+    for n in 1..times {
+        // What fails fails in the last call, too, which is looked at.
+        let found = ready.repeat().unwrap_or(0);
+        events += found as u64;
+        empty += u64::from(found == 0);
+        if n % BATCH == 0 {
+            let now = now();
+            let took = now.since(mark).0;
+            fastest = Some(fastest.map_or(took, |least| least.min(took)));
+            mark = now;
+        }
+    }
+    let answer = ready.call(0);
+    let ended = now();
+    let all = ended.since(started).0 / u64::from(times);
+    let each = fastest.map_or(all, |took| took / u64::from(BATCH));
+    (Timing { events, empty, each }, Done { answer, started, ended })
+}
