@@ -21,34 +21,14 @@ use crate::source::Source;
 use crate::sys::standard::{Stdin, Stdout};
 use crate::sys::thread;
 
-/// What is written to standard output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Output {
-    /// A JSON object a line.
-    #[default]
-    Json,
-    /// Nothing: every event is folded, as for a screen, and forgotten.
-    None,
-}
-
-impl Output {
-    /// How long to rest after so much work under load, so that the server comes first: what does
-    /// not fit into the rings meanwhile is lost, and told.
-    fn rest(self, worked: Duration) -> Duration {
-        match self {
-            Self::Json => (worked * REST).min(REST_MAX),
-            Self::None => Duration::ZERO,
-        }
-    }
-}
-
 /// How long to gather events before they are written: the reader is not woken by each.
 const GATHER: Duration = Duration::from_millis(5);
 /// The same while more than [`LOAD`] events come in that time.
 const GATHER_MORE: Duration = Duration::from_millis(66);
 /// See [`GATHER_MORE`].
 const LOAD: usize = 500;
-/// How many times longer than it took to write events it rests before the next, under load.
+/// How many times longer than it took to write events it rests before the next, under load, so that
+/// the server comes first: what does not fit into the rings meanwhile is lost, and told.
 const REST: u32 = 4;
 /// The longest rest: on a busy machine most of the time that writing took was that of others.
 const REST_MAX: Duration = Duration::from_secs(1);
@@ -61,14 +41,15 @@ const LONGEST: usize = 4096;
 const AHEAD: usize = 64;
 
 /// Serves until the token is cancelled, `quit` is read, the time is over, or standard output is
-/// closed.
+/// closed. Writes a JSON object a line to standard output if that is wanted; else every event is
+/// folded, as for a screen, and forgotten.
 ///
 /// # Errors
 /// If standard output cannot be written for another reason than that its reader went away, or the
 /// system refuses a thread.
 pub fn run<S: Source>(
     session: &mut Session<S>,
-    output: Output,
+    json: bool,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
@@ -78,7 +59,7 @@ pub fn run<S: Source>(
         tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
     let input = spawn_reader().map_err(refused)?;
     spawn_hangup_watch(token.clone()).map_err(refused)?;
-    let served = runtime.block_on(serve(session, output, input, run_for, token, bell));
+    let served = runtime.block_on(serve(session, json, input, run_for, token, bell));
     let finished = session.finish(Duration::from_millis(300));
     quietly(served.and(finished)).map_err(|e| Error::runtime("write to standard output", &e))
 }
@@ -93,13 +74,13 @@ fn quietly(result: io::Result<()>) -> io::Result<()> {
 
 async fn serve<S: Source>(
     session: &mut Session<S>,
-    output: Output,
+    json: bool,
     mut input: mpsc::Receiver<Vec<u8>>,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
 ) -> io::Result<()> {
-    if output == Output::Json {
+    if json {
         let sink = Jsonl::begin(session.header())?;
         session.add_sink(Box::new(sink));
     }
@@ -123,7 +104,8 @@ async fn serve<S: Source>(
         }
         // The time in which the reader of the output did not read is no work.
         let waited = session.waited().saturating_sub(waited);
-        let rest = output.rest(begun.elapsed().saturating_sub(waited));
+        let worked = begun.elapsed().saturating_sub(waited);
+        let rest = if json { (worked * REST).min(REST_MAX) } else { Duration::ZERO };
         idle = if drained.idle { idle + 1 } else { 0 };
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
@@ -139,7 +121,7 @@ async fn serve<S: Source>(
                 // All that is there: under load a tick takes longer than a line.
                 let more = std::iter::from_fn(|| input.try_recv().ok()).take(AHEAD - 1);
                 for line in std::iter::once(line).chain(more) {
-                    if take(session, output, &line)? {
+                    if take(session, json, &line)? {
                         return Ok(());
                     }
                 }
@@ -158,11 +140,11 @@ async fn sleep_for(pause: Option<Duration>) {
 }
 
 /// Carries out a line of standard input. Whether it asked for the end.
-fn take<S: Source>(session: &mut Session<S>, output: Output, line: &[u8]) -> io::Result<bool> {
+fn take<S: Source>(session: &mut Session<S>, json: bool, line: &[u8]) -> io::Result<bool> {
     match understand(line) {
         Ok(Some(Command::Quit)) => return Ok(true),
         Ok(Some(command)) => session.send(command),
-        Err(error) if output == Output::Json => {
+        Err(error) if json => {
             let message = error.to_string();
             let answer = JsonLine::Error { message: &message, input: &visible(line, 200) };
             // A tick leaves nothing unwritten: this line comes between two others.

@@ -67,11 +67,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     if headless {
-        let output = match options.output {
-            Output::Json => headless::Output::Json,
-            Output::None => headless::Output::None,
-        };
-        headless::run(&mut session, output, options.run_for, &token, &bell)?;
+        let json = options.output == Output::Json;
+        headless::run(&mut session, json, options.run_for, &token, &bell)?;
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
         return Ok(ended_by(signal));
     }

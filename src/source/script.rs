@@ -26,12 +26,12 @@ pub struct Script {
     /// What came from elsewhere than the player.
     told: VecDeque<PlayerEvent>,
     /// What came of the last request, for whoever shows the lesson.
-    outcome: Option<Outcome>,
+    outcome: Option<StepOutcome>,
 }
 
 /// What came of what the player was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// It was done: its events are in the history, and the course has a new moment.
     Made,
     /// There are no more steps.
@@ -72,7 +72,7 @@ impl Script {
     }
 
     /// What came of the last request, told once.
-    pub fn outcome(&mut self) -> Option<Outcome> {
+    pub fn outcome(&mut self) -> Option<StepOutcome> {
         self.outcome.take()
     }
 
@@ -153,16 +153,16 @@ impl Source for Script {
         self.outcome = event.map(|event| match event {
             PlayerEvent::Report(report) => {
                 self.report(*report, to);
-                Outcome::Made
+                StepOutcome::Made
             }
             PlayerEvent::Over => {
                 self.course.finish();
-                Outcome::Over
+                StepOutcome::Over
             }
-            PlayerEvent::Refused(why) => Outcome::Refused(self.course.refused(&why)),
+            PlayerEvent::Refused(why) => StepOutcome::Refused(self.course.refused(&why)),
             PlayerEvent::Stopped(why) => {
                 self.course.stop(why);
-                Outcome::Stopped
+                StepOutcome::Stopped
             }
         });
         let world = to.world();

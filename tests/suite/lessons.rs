@@ -15,7 +15,7 @@ use epollscope::lesson::quiz::{self, Reply};
 use epollscope::lesson::run::Report;
 use epollscope::source::script::{PlayerEvent, Script};
 use epollscope::tui::action::Action;
-use epollscope::tui::lesson::app::{LessonApp, Wish};
+use epollscope::tui::lesson::app::{LessonApp, LessonCommand};
 use epollscope::tui::lesson::screen::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
 use ratatui::buffer::Buffer;
@@ -113,7 +113,7 @@ fn reply(app: &LessonApp, learner: Learner) -> Option<Reply> {
 }
 
 /// Gives an answer with the keys that a person has.
-fn answer(app: &mut LessonApp, reply: Option<Reply>) -> Option<Wish> {
+fn answer(app: &mut LessonApp, reply: Option<Reply>) -> Option<LessonCommand> {
     match reply {
         None => {
             app.update(Action::Cancel);
@@ -152,7 +152,7 @@ fn walk(case: &Case, learner: Learner) -> Option<Walk> {
         }
         let (phase, said) = (&walk.app.course().phase, &walk.app.app.ui.message);
         assert_ne!(*phase, Phase::Asking, "{}: {learner:?} could not answer: {said:?}", case.id);
-        if wish == Some(Wish::Step) {
+        if wish == Some(LessonCommand::Step) {
             match player.step() {
                 Ok(Some(report)) => {
                     walk.late |= report.late > Nanos(0);
@@ -370,7 +370,7 @@ fn a_step_that_cannot_be_made_is_left_out_on_the_screen() {
     let mut app = lesson(case);
     app.tell(made(report));
     for step in 1..=3 {
-        assert_eq!(app.update(Action::Next), Some(Wish::Step));
+        assert_eq!(app.update(Action::Next), Some(LessonCommand::Step));
         match player.step() {
             Ok(report) => app.tell(made(report.expect("a step"))),
             Err(error) => {

@@ -12,7 +12,7 @@ use crate::lesson::course::{Course, Moment, Phase, is_typed};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::session::{Scene, Session};
-use crate::source::script::{Outcome, PlayerEvent, Script};
+use crate::source::script::{PlayerEvent, Script, StepOutcome};
 use crate::tui::action::{Action, Shown, Step as By};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
@@ -26,7 +26,7 @@ use known::known;
 
 /// What the player is to do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
+pub enum LessonCommand {
     /// Make the next step of the case.
     Step,
     /// Make this step, which is the learner's own.
@@ -99,10 +99,10 @@ impl LessonApp {
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
             any = true;
             match outcome {
-                Outcome::Made => self.made(),
-                Outcome::Over => {}
-                Outcome::Refused(text) => self.app.ui.warn(text),
-                Outcome::Stopped => self.playing = false,
+                StepOutcome::Made => self.made(),
+                StepOutcome::Over => {}
+                StepOutcome::Refused(text) => self.app.ui.warn(text),
+                StepOutcome::Stopped => self.playing = false,
             }
             self.settle();
         }
@@ -187,7 +187,7 @@ impl LessonApp {
     // --- keys
 
     /// Takes a key; a wish for the player may come out.
-    pub fn key(&mut self, press: KeyPress) -> Option<Wish> {
+    pub fn key(&mut self, press: KeyPress) -> Option<LessonCommand> {
         self.app.ui.message = None;
         let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
@@ -218,15 +218,15 @@ impl LessonApp {
     }
 
     /// Does what an action asks for.
-    pub fn update(&mut self, action: Action) -> Option<Wish> {
+    pub fn update(&mut self, action: Action) -> Option<LessonCommand> {
         match action {
             Action::Next => return self.next(),
             Action::Answer(at) => return self.answer(at),
             Action::AskAnswer => self.ask_answer(),
             Action::Skip => return Some(self.make(None)),
             Action::Submit => return self.submit(),
-            Action::Restart => return Some(Wish::Restart),
-            Action::Leave => return Some(Wish::Leave),
+            Action::Restart => return Some(LessonCommand::Restart),
+            Action::Leave => return Some(LessonCommand::Leave),
             Action::AskTry => self.ask_try(),
             Action::NotInThePast => {
                 self.app.ui.warn("this is the past: Enter leads back to now");
@@ -260,7 +260,7 @@ impl LessonApp {
         }
     }
 
-    fn next(&mut self) -> Option<Wish> {
+    fn next(&mut self) -> Option<LessonCommand> {
         if self.course().is_making() {
             self.app.ui.say("the step is being made");
             return None;
@@ -315,7 +315,7 @@ impl LessonApp {
         }
     }
 
-    fn answer(&mut self, at: usize) -> Option<Wish> {
+    fn answer(&mut self, at: usize) -> Option<LessonCommand> {
         let choices = match &self.course().question()?.answer {
             Answer::Choice(choices) => choices.len(),
             // The digit is the beginning of what is typed.
@@ -332,14 +332,14 @@ impl LessonApp {
         None
     }
 
-    fn make(&mut self, reply: Option<Reply>) -> Wish {
+    fn make(&mut self, reply: Option<Reply>) -> LessonCommand {
         self.course_mut().begin_step(reply);
         self.app.ui.entry = None;
         self.settle();
-        Wish::Step
+        LessonCommand::Step
     }
 
-    fn submit(&mut self) -> Option<Wish> {
+    fn submit(&mut self) -> Option<LessonCommand> {
         let entry = self.app.ui.entry.as_ref()?;
         let (purpose, text) = (entry.purpose, entry.text.trim().to_owned());
         let done = match purpose {
@@ -360,20 +360,20 @@ impl LessonApp {
         }
     }
 
-    fn submit_answer(&mut self, text: &str) -> Result<Option<Wish>, String> {
+    fn submit_answer(&mut self, text: &str) -> Result<Option<LessonCommand>, String> {
         let ask = self.course().question().ok_or("no question is open")?;
         let Answer::Free { take, .. } = &ask.answer else { return Ok(None) };
         let given = quiz::typed(take, text)?;
         Ok(Some(self.make(Some(Reply::Typed(given)))))
     }
 
-    fn submit_try(&mut self, text: String) -> Result<Option<Wish>, String> {
+    fn submit_try(&mut self, text: String) -> Result<Option<LessonCommand>, String> {
         let step = line::parse(&text, &known(self.session.world()))?;
         self.viewed = None;
         self.app.ui.past = None;
         self.course_mut().begin_try(text, step.action.clone());
         self.settle();
-        Ok(Some(Wish::Act(Box::new(step))))
+        Ok(Some(LessonCommand::Act(Box::new(step))))
     }
 
     fn ask_try(&mut self) {
@@ -387,7 +387,7 @@ impl LessonApp {
         }
     }
 
-    fn play(&mut self) -> Option<Wish> {
+    fn play(&mut self) -> Option<LessonCommand> {
         self.playing = !self.playing;
         let text = if self.playing { "it plays on by itself: p stops it" } else { "stopped" };
         self.app.ui.say(text);
@@ -408,7 +408,7 @@ impl LessonApp {
     }
 
     /// The time is over: the next step, unless there is a question.
-    pub fn play_on(&mut self) -> Option<Wish> {
+    pub fn play_on(&mut self) -> Option<LessonCommand> {
         self.pause_ms()?;
         let wish = self.next();
         self.playing &= self.course().phase != Phase::Finished;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::app::{LessonApp, Wish};
+use super::app::{LessonApp, LessonCommand};
 use super::menu::Menu;
 use super::screen;
 use crate::error::Error;
@@ -110,13 +110,13 @@ impl Screen {
     }
 
     /// Does what the lesson wishes for.
-    fn grant(&mut self, wish: Option<Wish>) -> Result<Next, Error> {
+    fn grant(&mut self, wish: Option<LessonCommand>) -> Result<Next, Error> {
         let Some(app) = &mut self.lesson else { return Ok(Next::Go) };
         match wish {
             None => {}
-            Some(Wish::Step) => app.ask_player(None),
-            Some(Wish::Act(step)) => app.ask_player(Some(step)),
-            Some(Wish::Restart) => {
+            Some(LessonCommand::Step) => app.ask_player(None),
+            Some(LessonCommand::Act(step)) => app.ask_player(Some(step)),
+            Some(LessonCommand::Restart) => {
                 let case = app.course().case.clone();
                 let shown = app.shown;
                 self.begin(case)?;
@@ -124,7 +124,7 @@ impl Screen {
                     app.show(shown);
                 }
             }
-            Some(Wish::Leave) => {
+            Some(LessonCommand::Leave) => {
                 let Some(menu) = &mut self.menu else { return Ok(Next::Stop) };
                 let ended = app.course().phase == Phase::Finished;
                 menu.note(&app.course().case.id, ended.then(|| app.course().score()));
@@ -151,7 +151,7 @@ impl Front for Screen {
             return;
         }
         if let Some(app) = &mut self.lesson
-            && app.play_on() == Some(Wish::Step)
+            && app.play_on() == Some(LessonCommand::Step)
         {
             app.ask_player(None);
         }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{LessonApp, Wish};
+use super::app::{LessonApp, LessonCommand};
 use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
@@ -154,7 +154,7 @@ struct Class {
     app: LessonApp,
     kernel: Kernel,
     /// What came out that the kernel does not do.
-    wishes: Vec<Wish>,
+    wishes: Vec<LessonCommand>,
 }
 
 impl Class {
@@ -174,16 +174,18 @@ impl Class {
         self
     }
 
-    fn grant(&mut self, wish: Option<Wish>) {
+    fn grant(&mut self, wish: Option<LessonCommand>) {
         match wish {
-            Some(Wish::Step) => match self.app.course().step().map(|step| step.action.clone()) {
-                Some(action) => {
-                    let report = self.kernel.make(&action);
-                    self.app.tell(made(report));
+            Some(LessonCommand::Step) => {
+                match self.app.course().step().map(|step| step.action.clone()) {
+                    Some(action) => {
+                        let report = self.kernel.make(&action);
+                        self.app.tell(made(report));
+                    }
+                    None => self.app.tell(PlayerEvent::Over),
                 }
-                None => self.app.tell(PlayerEvent::Over),
-            },
-            Some(Wish::Act(step)) => {
+            }
+            Some(LessonCommand::Act(step)) => {
                 let report = self.kernel.make(&step.action);
                 self.app.tell(made(report));
             }
@@ -575,7 +577,7 @@ fn it_plays_on_by_itself_up_to_a_question() {
 fn restart_and_leave_are_wishes() {
     let mut class = Class::begin((80, 24));
     class.press("r<Enter>q");
-    assert_eq!(class.wishes, [Wish::Restart, Wish::Leave]);
+    assert_eq!(class.wishes, [LessonCommand::Restart, LessonCommand::Leave]);
 }
 
 #[test]
@@ -587,7 +589,7 @@ fn what_was_answered_is_not_lost_by_one_key() {
     class.press("<Enter>vwrite p.wvdrain").hides(&["begins again"]);
     assert_eq!(class.wishes, []);
     class.press("rr");
-    assert_eq!(class.wishes, [Wish::Restart]);
+    assert_eq!(class.wishes, [LessonCommand::Restart]);
 }
 
 #[test]
@@ -595,7 +597,7 @@ fn a_step_that_cannot_be_made_is_left_out() {
     let mut class = Class::begin((120, 40));
     class.press("<Enter>");
     let wish = class.app.key(keys("<Enter>")[0]);
-    assert_eq!(wish, Some(Wish::Step));
+    assert_eq!(wish, Some(LessonCommand::Step));
     class.app.tell(PlayerEvent::Refused("no descriptor is free".to_owned()));
     class.shows(&["step 2 cannot be made here and is left out: no descriptor is free"]);
     class.press("<Enter>").shows(&["QUESTION", "Step 3"]);
@@ -622,7 +624,7 @@ fn a_lesson_that_cannot_go_on_ends_cleanly() {
 fn keys_are_patient_while_a_step_is_made() {
     let mut class = Class::begin((80, 24));
     let wish = class.app.key(keys("<Enter>")[0]);
-    assert_eq!(wish, Some(Wish::Step));
+    assert_eq!(wish, Some(LessonCommand::Step));
     for key in keys("1xv<Enter>.") {
         assert_eq!(class.app.key(key), None);
     }
