@@ -391,3 +391,55 @@ impl Kernel for ModelKernel {
 fn buffer(wish: Option<u32>) -> u32 {
     wish.map_or(SNDBUF, |wish| wish.min(SNDBUF).saturating_mul(2).max(LEAST_SNDBUF))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::case::{Actor, FdArg};
+    use crate::lesson::interpret::perform;
+
+    fn does(kernel: &mut ModelKernel, action: &Action) -> Option<Outcome> {
+        perform(kernel, action).expect("it can be made")
+    }
+
+    fn new(name: &str, kind: ActorKind) -> Action {
+        Action::New { actor: Actor { line: 0, name: name.into(), kind, count: None } }
+    }
+
+    #[test]
+    fn a_reset_of_what_is_no_socket_leaves_it_open() {
+        let mut kernel = ModelKernel::new(KernelModel::new());
+        does(&mut kernel, &new("p", ActorKind::Pipe { size: 4096 }));
+        does(&mut kernel, &new("c", ActorKind::Client));
+        let rst = |label: &str| Action::Rst { fd: FdArg::Named(label.into()) };
+        let failed = Some(Outcome::Errno(Errno(nix::libc::ENOTSOCK)));
+        assert_eq!(does(&mut kernel, &rst("p.r")), failed);
+        assert_eq!(does(&mut kernel, &rst("c")), Some(Outcome::Value(0)));
+        let open: Vec<_> = kernel.table.numbers_open().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(open, ["p.r", "p.w"]);
+    }
+
+    #[test]
+    fn where_there_is_room_for_one_end_no_pair_is_made() {
+        let mut kernel = ModelKernel::new(KernelModel::new());
+        does(&mut kernel, &Action::Limit { free: Some(1) });
+        let pair = new("s", ActorKind::Pair { sndbuf: None });
+        assert_eq!(does(&mut kernel, &pair), Some(Outcome::Errno(Errno::EMFILE)));
+        assert_eq!(does(&mut kernel, &new("t", ActorKind::Timerfd)), Some(Outcome::Value(0)));
+        assert_eq!(kernel.table.most_open, 1);
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_makes_no_other_call() {
+        let mut kernel = ModelKernel::new(KernelModel::new());
+        does(&mut kernel, &new("e", ActorKind::Epoll));
+        does(&mut kernel, &new("v", ActorKind::Eventfd { value: 0, semaphore: false }));
+        let lane = kernel.thread(&"A".into()).expect("a thread");
+        let ep = kernel.table.number(&FdArg::Named("e".into()));
+        kernel.wait(lane, &Query::Wait { ep, max: 1 }, None).expect("it waits");
+        let fd = FdArg::Named("v".into());
+        let by = Some(crate::lesson::case::Who::Thread("A".into()));
+        let read = perform(&mut kernel, &Action::Read { fd, n: 8, who: by });
+        assert_eq!(read, Err(RunError::refused("thread A sleeps")));
+    }
+}

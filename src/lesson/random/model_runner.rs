@@ -1,16 +1,15 @@
 //! A case on the model alone: what is open and who sleeps is known before the kernel is asked.
 
 use crate::event::FileKind;
+#[cfg(test)]
+use crate::lesson::case::Entry;
 use crate::lesson::case::{Action, Actor, Label, Outcome};
 use crate::lesson::interpret::{make_members, perform};
 use crate::lesson::kernel::{Kernel as _, Observed};
 use crate::lesson::model_kernel::ModelKernel;
 use crate::sim::KernelModel;
 #[cfg(test)]
-use crate::{
-    lesson::case::Entry,
-    sim::{InstanceView, WatchView},
-};
+use crate::sim::{InstanceView, WatchView};
 
 /// Runs a case on the model.
 #[derive(Clone, Debug)]

@@ -154,7 +154,7 @@ fn in_words_it_is_told_line_by_line() {
     let path = case("words", PIPE, &format!("{ADD}{step}"));
     let (code, out, err) = run(&path);
     let expected = format!(
-        "FAIL words\n  step 2, line 16 of {}: write(p.w, 1 byte)\n    the result\n      \
+        "FAIL words\n  step 2, line 16 of {}: write(p.w, 1)\n    the result\n      \
          expected:   2\n      the kernel: 1\n      the model:  1\n\
          0 passed, 1 failed, 0 skipped\n",
         path.display()
