@@ -64,6 +64,8 @@ pub struct ServeOptions {
     pub theme: Option<ThemeName>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
+    /// Give calls as strace prints them, too.
+    pub strace_text: bool,
     /// The server runs without being watched, to compare with.
     pub unobserved: bool,
     /// When wake-ups are recorded.

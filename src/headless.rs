@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::event::{Command, CommandError, visible};
 use crate::session::Session;
-use crate::sink::jsonl::{JsonLine, Jsonl, write_line};
+use crate::sink::jsonl::{JsonLine, Jsonl, Lines, write_line};
 use crate::source::Source;
 use crate::sys::standard::{Stdin, Stdout};
 use crate::sys::thread;
@@ -49,7 +49,7 @@ const AHEAD: usize = 64;
 /// system refuses a thread.
 pub fn run<S: Source>(
     session: &mut Session<S>,
-    json: bool,
+    json: Option<Lines>,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
@@ -74,14 +74,14 @@ fn quietly(result: io::Result<()>) -> io::Result<()> {
 
 async fn serve<S: Source>(
     session: &mut Session<S>,
-    json: bool,
+    json: Option<Lines>,
     mut input: mpsc::Receiver<Vec<u8>>,
     run_for: Option<Duration>,
     token: &CancellationToken,
     bell: &Arc<Notify>,
 ) -> io::Result<()> {
-    if json {
-        let sink = Jsonl::begin(session.header())?;
+    if let Some(lines) = json {
+        let sink = Jsonl::begin(session.header(), lines)?;
         session.add_sink(Box::new(sink));
     }
     let end = async {
@@ -105,7 +105,7 @@ async fn serve<S: Source>(
         // The time in which the reader of the output did not read is no work.
         let waited = session.waited().saturating_sub(waited);
         let worked = begun.elapsed().saturating_sub(waited);
-        let rest = if json { (worked * REST).min(REST_MAX) } else { Duration::ZERO };
+        let rest = if json.is_some() { (worked * REST).min(REST_MAX) } else { Duration::ZERO };
         idle = if drained.idle { idle + 1 } else { 0 };
         let pause = match (drained.more, drained.events) {
             (_, 0) => drained.again,
@@ -121,7 +121,7 @@ async fn serve<S: Source>(
                 // All that is there: under load a tick takes longer than a line.
                 let more = std::iter::from_fn(|| input.try_recv().ok()).take(AHEAD - 1);
                 for line in std::iter::once(line).chain(more) {
-                    if take(session, json, &line)? {
+                    if take(session, json.is_some(), &line)? {
                         return Ok(());
                     }
                 }

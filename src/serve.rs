@@ -16,6 +16,7 @@ use crate::event::{Application, EdgeLogMode, Facts, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::Session;
+use crate::sink::jsonl::Lines;
 use crate::source::Live;
 use crate::sys;
 use crate::tui::terminal::Mouse;
@@ -33,6 +34,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
     if !headless && options.unobserved {
         return Err(Error::Usage("--unobserved has nothing to show: give --headless".to_owned()));
+    }
+    if !headless && options.strace_text {
+        return Err(Error::Usage("--strace-text is for lines of JSON: give --headless".to_owned()));
     }
     if !headless {
         tui::terminal::require()?;
@@ -67,7 +71,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     if headless {
-        let json = options.output == Output::Json;
+        let lines = Lines { strace: options.strace_text };
+        let json = (options.output == Output::Json).then_some(lines);
         headless::run(&mut session, json, options.run_for, &token, &bell)?;
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
         return Ok(ended_by(signal));

@@ -31,7 +31,7 @@ pub fn run(options: &LessonOptions) -> Result<u8, Error> {
     match (options.what, case) {
         (Teach::List, _) => print(&list()),
         (Teach::Print, Some(case)) => print(&handout(&case)),
-        (Teach::Json, Some(case)) => json(&case),
+        (Teach::Json, Some(case)) => json(&case, options.strace_text),
         (Teach::Show, Some(case)) => show(Start::Lesson(Box::new(case)), options),
         (_, None) => show(Start::Menu(catalog::topics()), options),
     }
@@ -89,10 +89,10 @@ fn quietly(result: io::Result<()>) -> Result<(), Error> {
     }
 }
 
-fn json(case: &Case) -> Result<u8, Error> {
-    let player = Player::start(case, DEADLINE).map(|(player, _)| player);
+fn json(case: &Case, trace: bool) -> Result<u8, Error> {
+    let player = Player::start(case, DEADLINE);
     let (mut input, mut out) = (BufReader::new(Stdin), BufWriter::new(Stdout::default()));
-    match jsonl::run(case, &release(), player, &mut input, &mut out) {
+    match jsonl::run(case, &release(), player, trace, &mut input, &mut out) {
         Ok(jsonl::Ended::Well) => Ok(0),
         Ok(jsonl::Ended::Stopped) => Ok(1),
         Err(error) => quietly(Err(error)).map(|()| 0),

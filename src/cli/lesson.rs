@@ -26,6 +26,9 @@ pub(super) struct LessonArgs {
     /// are read from standard input, one a line
     #[arg(long, requires = "name")]
     json: bool,
+    /// Give the calls of each step as strace -f prints them, too
+    #[arg(long, requires = "json")]
+    strace_text: bool,
     #[command(flatten)]
     screen: Screen,
     /// End after this time: 500ms, 2s, 3m
@@ -59,6 +62,8 @@ pub struct LessonOptions {
     pub theme: Option<ThemeName>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
+    /// Give calls as strace prints them, too.
+    pub strace_text: bool,
     /// End after that time.
     pub run_for: Option<Duration>,
 }
@@ -76,6 +81,7 @@ impl LessonArgs {
             return Err(Error::Usage("the name of a lesson is not empty (see --list)".to_owned()));
         }
         let Screen { ascii, theme, mouse } = self.screen;
-        Ok(LessonOptions { what, name: self.name, ascii, theme, mouse, run_for: self.duration })
+        let (name, strace_text, run_for) = (self.name, self.strace_text, self.duration);
+        Ok(LessonOptions { what, name, ascii, theme, mouse, strace_text, run_for })
     }
 }

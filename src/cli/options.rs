@@ -124,6 +124,9 @@ struct Run {
     /// Write this to standard output without a screen [default: json]
     #[arg(long, value_name = "OUTPUT", value_enum)]
     output: Option<Output>,
+    /// Give each call as strace -f prints it, too; only without a screen
+    #[arg(long)]
+    strace_text: bool,
     /// Serve without being watched, to compare with; only without a screen
     #[arg(long)]
     unobserved: bool,
@@ -222,6 +225,7 @@ impl Options {
             },
             headless: self.run.headless,
             output: self.run.output.unwrap_or_default(),
+            strace_text: self.run.strace_text,
             unobserved: self.run.unobserved,
             edge_log: self.run.edge_log.unwrap_or_default(),
             run_for: self.run.duration,
@@ -310,6 +314,7 @@ impl Run {
             config: self.config.or(below.config),
             headless: self.headless || below.headless,
             output: self.output.or(below.output),
+            strace_text: self.strace_text || below.strace_text,
             unobserved: self.unobserved || below.unobserved,
             edge_log: self.edge_log.or(below.edge_log),
             duration: self.duration.or(below.duration),

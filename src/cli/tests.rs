@@ -54,7 +54,7 @@ fn defaults() -> ServeOptions {
 /// One row an option: on the command line, in a file, and what it changes.
 type Row = (&'static str, &'static str, fn(&mut ServeOptions));
 
-const ROWS: [Row; 23] = [
+const ROWS: [Row; 24] = [
     ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
         o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
     }),
@@ -82,6 +82,7 @@ const ROWS: [Row; 23] = [
     ("--history-events 5000", "history-events = 5_000", |o| o.history.events = 5000),
     ("--history-bytes 2MiB", "history-bytes = '2M'", |o| o.history.bytes = 2 << 20),
     ("--output none", "output = 'none'", |o| o.output = Output::None),
+    ("--strace-text", "strace-text = true", |o| o.strace_text = true),
     ("--unobserved", "unobserved = true", |o| o.unobserved = true),
     ("--edge-log off", "edge-log = 'off'", |o| o.edge_log = EdgeLogMode::Off),
     ("--for 500ms", "for = '500ms'", |o| o.run_for = Some(Duration::from_millis(500))),

@@ -11,8 +11,9 @@ use super::course::{Course, Score};
 use super::line;
 use super::quiz::{self, Judge, Reply, Truth, Verdict};
 use super::run::Report;
-use crate::event::{Seq, visible};
+use crate::event::{Kind, LaneId, Seq, visible};
 use crate::sink::jsonl::write_line;
+use crate::text::strace;
 
 /// Columns of a text, and bytes of an answer, at the most.
 const LONG: usize = 2000;
@@ -46,6 +47,12 @@ enum Line {
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         counters: BTreeMap<String, u64>,
         mismatches: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        strace: Vec<String>,
+    },
+    /// The calls that made the actors.
+    Actors {
+        strace: Vec<String>,
     },
     Verdict {
         step: usize,
@@ -80,6 +87,25 @@ impl Play for super::child::Player {
     }
 }
 
+/// The calls of a report as `strace -f` prints them, each behind the number of its thread; none if
+/// they are not asked for.
+fn traced(report: &Report, asked: bool) -> Vec<String> {
+    let threads = report.events.iter().filter_map(|event| match &event.kind {
+        Kind::Threads(threads) => Some(threads),
+        _ => None,
+    });
+    let tids: BTreeMap<LaneId, u32> = threads.flatten().map(|one| (one.lane, one.tid)).collect();
+    let calls = report.events.iter().filter(|_| asked).filter_map(|event| match &event.kind {
+        Kind::Return(record) => Some((event.lane, record)),
+        _ => None,
+    });
+    let line = |(lane, record)| {
+        let tid = tids.get(&lane).copied().unwrap_or_default();
+        format!("{tid} {}", strace::line(record))
+    };
+    calls.map(line).collect()
+}
+
 /// Whether the lesson came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -93,14 +119,16 @@ fn shown(text: &str) -> String {
     visible(text.as_bytes(), LONG)
 }
 
-/// Runs a lesson that `player` has begun, or could not begin.
+/// Runs a lesson that `player` has begun, or could not begin. If `trace`, the calls are written as
+/// strace prints them, too.
 ///
 /// # Errors
 /// If a line cannot be written; an answer that cannot be read is told in a line.
 pub fn run<P: Play>(
     case: &Case,
     kernel: &str,
-    player: Result<P, PlayError>,
+    player: Result<(P, Report), PlayError>,
+    trace: bool,
     answers: &mut impl BufRead,
     out: &mut impl Write,
 ) -> io::Result<Ended> {
@@ -110,9 +138,12 @@ pub fn run<P: Play>(
     let mut course = Course::new(case.clone());
     let mut ended = Ended::Well;
     match player {
-        Ok(mut player) => {
+        Ok((mut player, made)) => {
+            if trace {
+                write(out, &Line::Actors { strace: traced(&made, trace) })?;
+            }
             while ended == Ended::Well && course.step().is_some() {
-                ended = step(&mut course, &mut player, answers, out)?;
+                ended = step(&mut course, &mut player, trace, answers, out)?;
             }
         }
         Err(error) => {
@@ -127,6 +158,7 @@ pub fn run<P: Play>(
 fn step<P: Play>(
     course: &mut Course,
     player: &mut P,
+    trace: bool,
     answers: &mut impl BufRead,
     out: &mut impl Write,
 ) -> io::Result<Ended> {
@@ -163,6 +195,7 @@ fn step<P: Play>(
             result: shown(&quiz::result_text(&report)),
             counters: tally(&action, &report),
             mismatches: report.mismatches.iter().map(|m| shown(&m.to_string())).collect(),
+            strace: traced(&report, trace),
         },
     )?;
     let no_events = (Seq(0), Seq(0));

@@ -14,8 +14,16 @@ use crate::sys::standard::Stdout;
 
 pub use line::JsonLine;
 
+/// What is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Each call as `strace -f` prints it, too.
+    pub strace: bool,
+}
+
 /// Lines to standard output, gathered and flushed together.
 pub struct Jsonl {
+    lines: Lines,
     out: BufWriter<Stdout>,
     list_changed: bool,
     /// The wait queue, and how well the list is known, as they were told last.
@@ -27,13 +35,13 @@ impl Jsonl {
     ///
     /// # Errors
     /// If that cannot be written.
-    pub fn begin(header: &Header) -> io::Result<Self> {
+    pub fn begin(header: &Header, lines: Lines) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
         let (facts, (_, descriptors)) = (&header.facts, header.facts.descriptors);
         let (addresses, pid) = (&facts.addresses[..], facts.pid);
         write_line(&mut out, &JsonLine::Listening { addresses, pid, descriptors })?;
         out.flush()?;
-        Ok(Self { out, list_changed: false, told: (Vec::new(), Sync::default()) })
+        Ok(Self { lines, out, list_changed: false, told: (Vec::new(), Sync::default()) })
     }
 
     fn line(&mut self, line: &JsonLine<'_>) -> io::Result<()> {
@@ -52,7 +60,7 @@ pub fn write_line(out: &mut impl Write, object: &impl Serialize) -> io::Result<(
 
 impl Sink for Jsonl {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
-        self.line(&JsonLine::Event(world, event))?;
+        self.line(&JsonLine::Event(world, event, self.lines))?;
         let delta = &world.through(None).instance.delta;
         if !delta.added.is_empty() || !delta.removed.is_empty() {
             self.line(&JsonLine::ReadyChange(world))?;

@@ -15,4 +15,5 @@ mod pty;
 mod random;
 mod sieve;
 mod terminal;
+mod traced;
 mod truth;

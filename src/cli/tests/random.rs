@@ -73,7 +73,7 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
     let themes = vec![ThemeName::Dark, ThemeName::Light, ThemeName::Projector, ThemeName::Mono];
     let screen = (any::<bool>(), option::of(select(themes)), any::<bool>());
     let history = (1000_usize..=1_000_000_000, 1_usize << 20..=64 << 30);
-    let run = (any::<bool>(), any::<bool>(), any::<bool>(), select(&EdgeLogMode::ALL[..]));
+    let run = (any::<bool>(), any::<bool>(), any::<[bool; 2]>(), select(&EdgeLogMode::ALL[..]));
     // Of few digits, as people give it, or of many.
     let time =
         prop_oneof![1..86_400_000_000_000_u64, (1..86_400_u64).prop_map(|s| s * 1_000_000_000)];
@@ -91,7 +91,8 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             history: HistoryLimits { events, bytes },
             headless: run.0,
             output: if run.1 { Output::None } else { Output::Json },
-            unobserved: run.2,
+            unobserved: run.2[0],
+            strace_text: run.2[1],
             edge_log: run.3,
             run_for: time.map(Duration::from_nanos),
         },
@@ -112,6 +113,7 @@ fn entries(o: &ServeOptions) -> Vec<(&'static str, String)> {
         ("mouse", o.mouse),
         ("headless", o.headless),
         ("unobserved", o.unobserved),
+        ("strace-text", o.strace_text),
     ];
     list.extend(on.iter().filter(|(_, on)| *on).map(|(key, _)| (*key, "on".to_owned())));
     list.extend(o.buffers.map(|bytes| ("buffers", bytes.to_string())));

@@ -24,7 +24,8 @@ fn questions(count: usize) -> Case {
 /// Its `answer` lines: what was taken as the answer, and what was wrong with it.
 fn answers(count: usize, mut input: &[u8]) -> Vec<(Option<String>, Option<String>)> {
     let mut out = Vec::new();
-    let ended = run(&questions(count), "Linux", Ok(Zero), &mut input, &mut out);
+    let ended =
+        run(&questions(count), "Linux", Ok((Zero, Report::default())), false, &mut input, &mut out);
     assert_eq!(ended.expect("it is written"), Ended::Well);
     let text = String::from_utf8(out).expect("UTF-8");
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -71,7 +72,8 @@ impl io::Read for Broken {
 fn a_lesson_goes_on_without_the_answers_that_cannot_be_read() {
     let mut out = Vec::new();
     let mut input = io::BufReader::new(Broken);
-    let ended = run(&questions(2), "Linux", Ok(Zero), &mut input, &mut out);
+    let ended =
+        run(&questions(2), "Linux", Ok((Zero, Report::default())), false, &mut input, &mut out);
     assert_eq!(ended.expect("it is written"), Ended::Well);
     let text = String::from_utf8(out).expect("UTF-8");
     assert_eq!(text.matches("it cannot be read: broken").count(), 2, "{text}");

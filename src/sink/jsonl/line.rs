@@ -3,13 +3,15 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::Lines;
 use crate::event::{
     Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
     ListEntries, ListRead, Mask, Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord,
     Wakeup, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
-use crate::text::{self, strace::escaped};
+use crate::text;
+use crate::text::strace::{self, escaped};
 
 /// Columns that 64 escaped bytes take at the most: each becomes at most `\377`.
 const DATA_COLUMNS: usize = HEAD * 4;
@@ -23,7 +25,7 @@ const LISTED: usize = 64;
 /// One line of output.
 pub enum JsonLine<'a> {
     /// An event, and the world after it.
-    Event(&'a World, &'a Event),
+    Event(&'a World, &'a Event, Lines),
     /// What an event changed in the ready list.
     ReadyChange(&'a World),
     /// The whole ready list.
@@ -68,9 +70,11 @@ impl Serialize for JsonLine<'_> {
         let mut object = serializer.serialize_map(None)?;
         let map = &mut object;
         match self {
-            Self::Event(world, event) => {
+            Self::Event(world, event, lines) => {
                 stamp(map, event.seq.0, event.t.0, &event.lane.to_string())?;
-                kind(map, world, event)
+                kind(map, world, event)?;
+                let call = event.record().filter(|_| lines.strace);
+                entries!(map, "strace"?: call.map(strace::line))
             }
             Self::ReadyChange(world) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;

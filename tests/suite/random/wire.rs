@@ -2,7 +2,7 @@
 
 use epollscope::event::{CommandPhase, Event, Kind, LaneId, Nanos, Ret, Seq};
 use epollscope::model::World;
-use epollscope::sink::jsonl::JsonLine;
+use epollscope::sink::jsonl::{JsonLine, Lines};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -26,7 +26,9 @@ fn is_plain(value: &Value) -> bool {
 /// The line of an event, checked to be one of JSON that no terminal takes for anything else.
 #[track_caller]
 fn check_line(event: &Event) -> Value {
-    let text = serde_json::to_string(&JsonLine::Event(&World::default(), event)).expect("a line");
+    let text =
+        serde_json::to_string(&JsonLine::Event(&World::default(), event, Lines { strace: true }))
+            .expect("a line");
     assert!(!text.chars().any(char::is_control), "{text:?}");
     let value: Value = serde_json::from_str(&text).expect("JSON");
     assert!(is_plain(&value), "{text}");

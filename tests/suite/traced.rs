@@ -1,0 +1,247 @@
+//! The calls as the program writes them in strace's manner, beside what strace itself prints of the
+//! same process.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What strace printed of each thread, in order.
+type Trace = BTreeMap<String, VecDeque<String>>;
+
+/// Reads it; calls that were interrupted are put together again.
+fn read_trace(path: &Path) -> Trace {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = Trace::new();
+    let mut begun = BTreeMap::<String, String>::new();
+    for line in text.lines() {
+        let Some((tid, call)) = line.split_once(' ') else { continue };
+        let (tid, call) = (tid.to_owned(), call.trim_start());
+        if let Some(first) = call.strip_suffix("<unfinished ...>") {
+            begun.insert(tid, first.trim_end().to_owned());
+        } else if call.starts_with("<... ") {
+            let Some((_, rest)) = call.split_once(" resumed>") else { continue };
+            let first = begun.remove(&tid).unwrap_or_default();
+            lines.entry(tid).or_default().push_back(joined(&first, rest));
+        } else {
+            lines.entry(tid).or_default().push_back(call.to_owned());
+        }
+    }
+    lines
+}
+
+/// The two halves of a call: strace may leave out the blank behind a comma.
+fn joined(first: &str, rest: &str) -> String {
+    let gap = if first.ends_with(',') { " " } else { "" };
+    format!("{first}{gap}{}", rest.trim_start())
+}
+
+/// A line without the blanks by which strace puts the results below each other.
+fn plain(line: &str) -> String {
+    match line.split_once(")  ") {
+        Some((call, result)) => format!("{call}) {}", result.trim_start()),
+        None => line.to_owned(),
+    }
+}
+
+/// Whether a line of ours is that line of strace: `...` stands for anything.
+fn is_same(ours: &str, theirs: &str) -> bool {
+    let mut parts = ours.split("...");
+    let Some(mut rest) = parts.next().and_then(|first| theirs.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<_> = parts.collect();
+    let Some((last, between)) = parts.split_last() else { return rest.is_empty() };
+    for part in between {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Runs the program beneath strace, which follows its children, and gives what both wrote. Its
+/// standard input stays open until it ends.
+fn traced(arguments: &[&str], name: &str, input: &[u8]) -> Option<(Vec<Value>, Trace)> {
+    let version = Command::new("strace").arg("-V").output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED {name}: strace is not installed");
+        return None;
+    }
+    let trace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.strace"));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "signal=none", "-o"]).arg(&trace);
+    strace.arg(env!("CARGO_BIN_EXE_epollscope")).args(arguments);
+    strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut strace = strace.spawn().unwrap();
+    let mut stdin = strace.stdin.take().unwrap();
+    stdin.write_all(input).unwrap();
+    let output = strace.wait_with_output().unwrap();
+    drop(stdin);
+    let error = String::from_utf8_lossy(&output.stderr);
+    if error.contains("PTRACE") {
+        eprintln!("SKIPPED {name}: nothing may be traced here: {error}");
+        return None;
+    }
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Some((lines, read_trace(&trace)))
+}
+
+/// Looks for each of these lines, in order, among those of strace; the words of the calls found.
+fn compare(
+    ours: &[(String, String)],
+    mut theirs: BTreeMap<String, VecDeque<String>>,
+) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for (tid, ours) in ours {
+        let left = theirs.get_mut(tid).unwrap_or_else(|| panic!("strace saw no thread {tid}"));
+        let before: Vec<_> = left.iter().take(40).cloned().collect();
+        let found = left.iter().position(|line| is_same(ours, &plain(line)));
+        let found = found.unwrap_or_else(|| panic!("{tid}: no {ours} in {before:#?}"));
+        left.drain(..=found);
+        words.insert(ours.split('(').next().unwrap_or_default().to_owned());
+    }
+    words
+}
+
+/// A case with a call of each kind that no other case below makes.
+const EVERY_CALL: &str = r#"
+format = 1
+id = "every-call"
+title = "Every call"
+about = "What the others do not call."
+level = "core"
+[actors]
+e = { kind = "epoll" }
+p = { kind = "pipe", size = 4096 }
+u = { kind = "pair", sndbuf = 8192 }
+g = { kind = "dgram" }
+d = { kind = "udp" }
+t = { kind = "timerfd" }
+n = { kind = "null" }
+[[steps]]
+do = "add"
+ep = "e"
+fd = "p.r"
+mask = "IN|RDHUP|ET|ONESHOT"
+[[steps]]
+do = "mod"
+ep = "e"
+fd = "p.r"
+mask = "IN|PRI|RDNORM|RDBAND"
+[[steps]]
+do = "wait"
+ep = "e"
+thread = "w"
+[[steps]]
+do = "signal"
+thread = "w"
+[[steps]]
+do = "arm"
+fd = "t"
+ms = 20
+interval = 1500
+[[steps]]
+do = "write"
+fd = "p.w"
+n = 1000
+[[steps]]
+do = "wait"
+ep = "e"
+timeout = 0
+[[steps]]
+do = "limit"
+free = 0
+[[steps]]
+do = "limit"
+free = "all"
+"#;
+
+/// Cases that together make every call that a case can make.
+const CASES: [&str; 7] = [
+    "select-poll-epoll",
+    "errors",
+    "connection-reset",
+    "eventfd-wakeup",
+    "half-close-rdhup",
+    "dup-zombie",
+    "accept-level",
+];
+
+/// Every system call that a case can make, as strace calls it.
+const CALLS: [&str; 26] = [
+    "accept4",
+    "bind",
+    "close",
+    "connect",
+    "dup",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "eventfd2",
+    "fcntl",
+    "listen",
+    "memfd_create",
+    "openat",
+    "pipe2",
+    "poll",
+    "prlimit64",
+    "pselect6",
+    "read",
+    "setsockopt",
+    "shutdown",
+    "socket",
+    "socketpair",
+    "tgkill",
+    "timerfd_create",
+    "timerfd_settime",
+    "write",
+];
+
+#[test]
+fn calls_of_cases_are_written_as_strace_prints_them() {
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("every-call.toml");
+    fs::write(&own, EVERY_CALL).unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/cases");
+    let cases = CASES.iter().map(|name| assets.join(name).with_extension("toml"));
+    let mut seen = BTreeSet::new();
+    for case in cases.chain([own]) {
+        let name = case.file_stem().unwrap().to_str().unwrap();
+        let arguments = ["lesson", "--json", "--strace-text", case.to_str().unwrap()];
+        let Some((lines, trace)) = traced(&arguments, name, b"") else { return };
+        let calls = lines.iter().filter_map(|line| line["strace"].as_array()).flatten();
+        let calls = calls.map(|call| call.as_str().unwrap().split_once(' ').unwrap());
+        let calls: Vec<_> = calls.map(|(tid, call)| (tid.to_owned(), call.to_owned())).collect();
+        assert!(calls.len() > 3, "{name}: {calls:?}");
+        seen.extend(compare(&calls, trace));
+    }
+    assert_eq!(seen, CALLS.map(str::to_owned).into());
+}
+
+#[test]
+fn calls_of_the_server_are_written_as_strace_prints_them() {
+    // The built-in client and its commands come in on standard input.
+    let commands = b"client\nclient\nsend client=1 hello\noneshot client=2 on\nclose client=1\n";
+    let commands =
+        [commands, &b"send client=2 0123456789012345678901234567890123456789\n"[..]].concat();
+    let arguments = ["--headless", "--strace-text", "--listen", "127.0.0.1:0", "--for", "2s"];
+    let Some((lines, trace)) = traced(&arguments, "server", &commands) else { return };
+    let started = lines.iter().filter(|line| line["state"] == "started");
+    let tid = |line: &Value| line["tid"].as_u64().unwrap().to_string();
+    let tids: BTreeMap<_, _> =
+        started.map(|line| (line["lane"].clone().to_string(), tid(line))).collect();
+    let calls = lines.iter().filter(|line| line["strace"].is_string());
+    let call = |line: &Value| {
+        let tid = tids.get(&line["lane"].to_string()).cloned();
+        Some((tid?, line["strace"].as_str().unwrap().to_owned()))
+    };
+    let calls: Vec<_> = calls.filter_map(call).collect();
+    let seen = compare(&calls, trace);
+    for word in ["accept4", "close", "epoll_ctl", "epoll_wait", "read", "sendto"] {
+        assert!(seen.contains(word), "{word} is not in {seen:?}");
+    }
+}
