@@ -27,7 +27,7 @@ pub(crate) fn perform(k: &mut impl Kernel, action: &Action) -> Done {
     Ok(outcome)
 }
 
-fn calls(k: &mut impl Kernel, action: &Action) -> Done {
+fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
     match action {
         Action::Add { ep, fd, mask, who } => control(k, who.as_ref(), CtlOp::Add, (ep, fd), *mask),
         Action::Mod { ep, fd, mask, who } => control(k, who.as_ref(), CtlOp::Mod, (ep, fd), *mask),
@@ -41,33 +41,18 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
         }
         Action::Poll(scan) => scans(k, Way::Poll, scan),
         Action::Select(scan) => scans(k, Way::Select, scan),
-        Action::Freeze { ep, thread, max, at } => {
-            let ep = k.number(ep)?;
-            let lane = awake(k, thread)?;
-            k.freeze(lane, ep, *max, *at).map(|()| None)
-        }
-        Action::Thaw { thread } => {
-            let lane = asleep(k, thread)?;
-            k.thaw(lane).map(|()| None)
-        }
+        Action::Freeze { ep, thread, max, at } => freeze(k, ep, thread, *max, *at),
+        Action::Thaw { thread } => to_sleeper(k, thread, K::thaw),
+        Action::Expire { thread } => to_sleeper(k, thread, K::expire),
         Action::Signal { thread } => {
-            let lane = asleep(k, thread)?;
-            k.signal(lane)?;
+            to_sleeper(k, thread, K::signal)?;
             Ok(came_to(k, 0))
-        }
-        Action::Expire { thread } => {
-            let lane = asleep(k, thread)?;
-            k.expire(lane).map(|()| None)
         }
         Action::Write { fd, what, who } => {
             by(k, who.as_ref(), fd, |k, fd| Call::Write { fd, what: amount(k, fd, *what) })
         }
         Action::Read { fd, n, who } => by(k, who.as_ref(), fd, |_, fd| Call::Read { fd, len: *n }),
-        Action::Drain { fd, n, who } => {
-            let lane = caller(k, who.as_ref())?;
-            let fd = k.number(fd)?;
-            k.drain(lane, fd, *n).map(Some)
-        }
+        Action::Drain { fd, n, who } => drain(k, who.as_ref(), fd, *n),
         Action::Fill { fd, n, who } => fill(k, who.as_ref(), fd, *n),
         Action::Close { fd, who } => by(k, who.as_ref(), fd, |_, fd| Call::Close { fd }),
         Action::Rst { fd } => reset(k, fd),
@@ -95,14 +80,7 @@ fn calls(k: &mut impl Kernel, action: &Action) -> Done {
         }
         Action::Repeat { times, body, until } => repeat(k, *times, body, *until),
         Action::Many { .. } => action.as_repeat().map_or(Ok(None), |repeat| calls(k, &repeat)),
-        Action::Measure { name, times, run } => {
-            let query = match run {
-                Run::Wait(wait) => wait_query(k, wait)?,
-                Run::Scan(way, scan) => scan_query(k, *way, scan)?,
-            };
-            k.measure(name, (*times).max(1), &query)?;
-            Ok(came_to(k, (*times).max(1)))
-        }
+        Action::Measure { name, times, run } => measure(k, name, (*times).max(1), run),
         Action::Limit { free } => {
             let end = free.map(|free| k.table().free(free));
             k.call(MAIN, &Call::Limit { end })?;
@@ -152,10 +130,21 @@ fn awake(k: &mut impl Kernel, name: &Label) -> Result<LaneId, RunError> {
     Ok(lane)
 }
 
-/// The lane of a thread that is in a call.
-fn asleep(k: &impl Kernel, name: &Label) -> Result<LaneId, RunError> {
+fn freeze(k: &mut impl Kernel, ep: &FdArg, thread: &Label, max: u32, at: u32) -> Done {
+    let ep = k.number(ep)?;
+    let lane = awake(k, thread)?;
+    k.freeze(lane, ep, max, at).map(|()| None)
+}
+
+/// Something is done to a thread that is in a call.
+fn to_sleeper<K: Kernel>(
+    k: &mut K,
+    name: &Label,
+    what: impl FnOnce(&mut K, LaneId) -> Result<(), RunError>,
+) -> Done {
     let lane = k.table().lane_of(name).filter(|lane| k.sleeps(*lane));
-    lane.ok_or_else(|| RunError::Refused(format!("thread {name} does not sleep")))
+    let lane = lane.ok_or_else(|| RunError::Refused(format!("thread {name} does not sleep")))?;
+    what(k, lane).map(|()| None)
 }
 
 // --- calls that ask what is ready
@@ -268,6 +257,21 @@ fn never_full(kind: FileKind) -> Option<&'static str> {
 }
 
 // --- many calls
+
+fn drain(k: &mut impl Kernel, who: Option<&Who>, fd: &FdArg, n: u32) -> Done {
+    let lane = caller(k, who)?;
+    let fd = k.number(fd)?;
+    k.drain(lane, fd, n).map(Some)
+}
+
+fn measure(k: &mut impl Kernel, name: &Label, times: u32, run: &Run) -> Done {
+    let query = match run {
+        Run::Wait(wait) => wait_query(k, wait)?,
+        Run::Scan(way, scan) => scan_query(k, *way, scan)?,
+    };
+    k.measure(name, times, &query)?;
+    Ok(came_to(k, times))
+}
 
 fn fill(k: &mut impl Kernel, who: Option<&Who>, fd: &FdArg, n: u32) -> Done {
     let lane = caller(k, who)?;

@@ -15,7 +15,6 @@ use crate::event::{
 use crate::sim::Way;
 
 use super::case::{Action, ActorKind, Amount, Entry, FdArg, Label, Outcome, Seen};
-use super::interpret::{drain_by_calls, fill_by_calls};
 use super::skip::Skip;
 use super::table::Table;
 
@@ -253,14 +252,10 @@ pub(crate) trait Kernel: Sized {
     fn measure(&mut self, name: &Label, times: u32, query: &Query) -> Result<Seen, RunError>;
 
     /// read(2) until EAGAIN, the end of the stream, or an error.
-    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        drain_by_calls(self, lane, fd, n)
-    }
+    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError>;
 
     /// write(2) until EAGAIN or an error.
-    fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        fill_by_calls(self, lane, fd, n)
-    }
+    fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError>;
 
     /// All counters are set to 0.
     fn reset_counters(&mut self) {}

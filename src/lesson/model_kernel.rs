@@ -8,7 +8,7 @@ use crate::event::{Errno, Fd, FileKind, LaneId, Nanos, SocketOption};
 use crate::sim::{KernelModel, Place, Way, Woke};
 
 use super::case::{Action, ActorKind, Amount, Label, Outcome, Seen};
-use super::interpret::fill_by_calls;
+use super::interpret::{drain_by_calls, fill_by_calls};
 use super::kernel::{Call, Kernel, Observed, Query, RunError, nanos};
 use super::table::{MAIN, Table};
 
@@ -370,6 +370,10 @@ impl Kernel for ModelKernel {
             self.ask(query);
         }
         Ok(self.ask(query))
+    }
+
+    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
+        drain_by_calls(self, lane, fd, n)
     }
 
     fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {

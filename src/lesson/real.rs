@@ -33,6 +33,7 @@ use crate::sys::fault::{HeldBuffer, userfault};
 use crate::sys::signal;
 
 use super::case::{Action, ActorKind, FdArg, Label, MAX_EPOLLS, MAX_THREADS, Need, Outcome, Seen};
+use super::interpret::{drain_by_calls, fill_by_calls};
 use super::kernel::{Call, Kernel, Observed, Query, RunError, nanos, timeout_ms};
 use super::table::{FIRST_NUMBER, MAIN, Table};
 use charge::Charges;
@@ -447,6 +448,14 @@ impl Kernel for RealKernel {
 
     fn measure(&mut self, name: &Label, times: u32, query: &Query) -> Result<Seen, RunError> {
         self.measured(name, times, query)
+    }
+
+    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
+        drain_by_calls(self, lane, fd, n)
+    }
+
+    fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
+        fill_by_calls(self, lane, fd, n)
     }
 
     fn reset_counters(&mut self) {
