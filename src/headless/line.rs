@@ -324,7 +324,7 @@ fn rare<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
             map.serialize_entry("since_ns", &since.0)?;
             map.serialize_entry("source", "kernel")
         }
-        Kind::Files(_) | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
+        Kind::Files { .. } | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
             map.serialize_entry("kind", "look")
         }
         Kind::Quiet => map.serialize_entry("kind", "quiet"),

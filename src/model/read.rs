@@ -58,9 +58,8 @@ impl World {
     }
 
     /// The open files were read: what was known of files gives way to it.
-    pub(super) fn files_read(&mut self, files: &[FileRead]) {
-        let before = std::mem::replace(&mut self.files_known.at, self.seq);
-        self.files_known.by = Provenance::Model;
+    pub(super) fn files_read(&mut self, by: Provenance, files: &[FileRead]) {
+        let before = std::mem::replace(&mut self.files_known, Known { by, at: self.seq }).at;
         let at = (self.seq, self.t);
         let mut old = std::mem::take(&mut self.files);
         let numbers = std::mem::take(&mut self.fds);

@@ -7,7 +7,7 @@ mod news;
 
 use super::course::{Course, Moment, Phase, is_typed};
 use super::story::Teller;
-use crate::event::{Clock, Kind, LaneId, Nanos};
+use crate::event::{Clock, Kind, LaneId, Nanos, Provenance};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::line;
@@ -18,9 +18,8 @@ use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
-use crate::tui::pane::unforetold;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{Place, Request};
+use crate::tui::ui::Place;
 use crate::tui::words;
 use known::known;
 
@@ -71,7 +70,8 @@ impl LessonApp {
         app.ui.zoom = zoom(case.steps.len());
         let mut feed = Feed::new(HISTORY, Facts::default());
         // Before the actors are made there is nothing, and that is known.
-        feed.take(Nanos(0), LaneId::TOOL, Kind::Files(Box::default()));
+        let nothing = Kind::Files { by: Provenance::Model, files: Box::default() };
+        feed.take(Nanos(0), LaneId::TOOL, nothing);
         Self {
             app,
             course: Course::new(case),
@@ -195,22 +195,12 @@ impl LessonApp {
             Action::Live => self.live(),
             Action::Track(by) => self.along_track(by),
             Action::Move(reach, by) => self.go(reach, by),
-            Action::Copy => self.copy(),
             other => {
                 let scene = self.feed.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
             }
         }
         None
-    }
-
-    /// Copies what the Why pane says, and no more than that.
-    fn copy(&mut self) {
-        self.app.update(Action::Copy, &self.feed.scene(self.app.ui.poller));
-        let asked = self.course.phase == Phase::Asking;
-        if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
-            *text = unforetold(text);
-        }
     }
 
     fn next(&mut self) -> Option<Wish> {

@@ -59,7 +59,8 @@ impl LessonApp {
     fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
         let look = happenings.iter().position(|one| one.kind.is_look());
         let look = look.unwrap_or(happenings.len());
-        let Some(Kind::Files(files)) = happenings.get(look).map(|one| one.kind.clone()) else {
+        let Some(Kind::Files { files, .. }) = happenings.get(look).map(|one| one.kind.clone())
+        else {
             return;
         };
         let mut named = Vec::new();
