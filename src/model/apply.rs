@@ -140,7 +140,9 @@ impl World {
             if copied {
                 keys.extend(instance.interest.of_file(id).map(|entry| entry.key));
             }
-            keys.into_iter().for_each(|key| instance.unregister(key, seq));
+            for key in keys {
+                instance.unregister(key, seq);
+            }
         }
         self.remove_file(id);
     }

@@ -218,9 +218,10 @@ fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) 
             Some(n) => format!("{} still; level-triggered, that is reported again", clients(n)),
             None => "whether others wait only the next accept4 tells".to_owned(),
         };
-        let peer = match world.labelled {
-            true => "a connection".to_owned(),
-            false => crate::event::visible(peer.to_string().as_bytes(), 48),
+        let peer = if world.labelled {
+            "a connection".to_owned()
+        } else {
+            crate::event::visible(peer.to_string().as_bytes(), 48)
         };
         return Phrase::new(format!(
             "{who} took {peer} from the queue of {name} as fd {new}; {more}"

@@ -15,10 +15,11 @@ impl LessonApp {
         if let Some(lane) = self.course.action().and_then(|action| self.acting(action)) {
             // Whom the call woke may have returned before it: the cause is told first. The look
             // stays the last.
-            happenings.sort_by_key(|one| match one.kind.is_look() {
-                true => 2,
-                false => u8::from(one.lane != lane),
-            });
+            happenings.sort_by_key(
+                |one| {
+                    if one.kind.is_look() { 2 } else { u8::from(one.lane != lane) }
+                },
+            );
         }
         self.name_numbers(&report, &mut happenings);
         let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
