@@ -26,6 +26,15 @@ pub enum Remedy {
 pub struct Sentence {
     /// The text, which stands for itself.
     pub text: String,
+    /// Bytes of the text that say how it is; the rest says what follows from that.
+    pub how: usize,
     /// What would help, if a person can do it here.
     pub remedy: Option<Remedy>,
+}
+
+impl Sentence {
+    /// How it is, without what follows from that.
+    pub fn how_it_is(&self) -> &str {
+        self.text.get(..self.how).unwrap_or(&self.text)
+    }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EdgeLog, Fd, FileId, FileRead, LaneId, ListRead, Mask, Nanos, Seq, Settings, Syscall,
-    SyscallRecord, ThreadSeen,
+    EdgeLog, Fd, FileId, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq, Settings,
+    Syscall, SyscallRecord, ThreadSeen,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -201,7 +201,12 @@ pub enum Kind {
     ListRead(ListRead),
     /// All open files as they are, before the lists of the same look: what was deduced of files
     /// gives way to it, and a poller whose file is not among them is no more.
-    Files(Box<[FileRead]>),
+    Files {
+        /// Who says so.
+        by: Provenance,
+        /// The files.
+        files: Box<[FileRead]>,
+    },
     /// An epoll instance exists; its lists follow.
     Poller {
         /// Its open file.
@@ -294,7 +299,7 @@ impl Kind {
     pub fn is_look(&self) -> bool {
         matches!(
             self,
-            Self::Files(_)
+            Self::Files { .. }
                 | Self::Poller { .. }
                 | Self::ListRead(_)
                 | Self::Threads(_)

@@ -19,7 +19,7 @@ impl World {
     /// Folds one event: the only way in which a world changes.
     pub fn apply(&mut self, event: &Event) {
         // What one look brings is one change, from its first event, the files, to its last.
-        let goes_on = event.kind.is_look() && !matches!(event.kind, Kind::Files(_));
+        let goes_on = event.kind.is_look() && !matches!(event.kind, Kind::Files { .. });
         for instance in self.pollers.epolls_mut().filter(|it| !goes_on || it.is_deduced()) {
             instance.delta.clear();
         }
@@ -75,7 +75,7 @@ impl World {
             Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
             Kind::Measured { .. } => self.made(lane),
             Kind::ListRead(read) => self.list_read(read),
-            Kind::Files(files) => self.files_read(files),
+            Kind::Files { by, files } => self.files_read(*by, files),
             Kind::Poller { file, fd, name } => self.poller_found(*file, *fd, name),
             Kind::Threads(threads) => self.threads_read(threads),
             Kind::Compared { agreed, diverged } => self.compared(*agreed, *diverged),
@@ -140,7 +140,9 @@ impl World {
             if copied {
                 keys.extend(instance.interest.of_file(id).map(|entry| entry.key));
             }
-            keys.into_iter().for_each(|key| instance.unregister(key, seq));
+            for key in keys {
+                instance.unregister(key, seq);
+            }
         }
         self.remove_file(id);
     }

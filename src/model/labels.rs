@@ -41,11 +41,6 @@ impl Labels {
         self.names.iter().filter_map(|(fd, names)| Some((*fd, &*names.back()?.1)))
     }
 
-    /// Whether some number is, or was, called so.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.names.values().flatten().any(|(_, known)| &**known == name)
-    }
-
     /// What the number is called from that event on, or soon after it: a call that makes a
     /// descriptor comes before its name.
     pub(super) fn after(&self, fd: Fd, seq: Seq) -> Option<&str> {

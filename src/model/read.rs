@@ -41,11 +41,13 @@ impl World {
     pub(super) fn list_read(&mut self, read: &ListRead) {
         let ListRead { poller, by, list } = read;
         let known = Known { by: *by, at: self.seq };
-        if let (ListEntries::Interest(entries), true) = (list, self.deduces_files()) {
-            if self.pollers.epoll(*poller).is_some_and(EpollInstance::is_deduced) {
-                self.interest_compared(*poller, entries, known);
-                return;
-            }
+        let deduced = self.pollers.epoll(*poller).is_some_and(EpollInstance::is_deduced);
+        if let ListEntries::Interest(entries) = list
+            && deduced
+            && self.deduces_files()
+        {
+            self.interest_compared(*poller, entries, known);
+            return;
         }
         let t = self.t;
         let instance = self.pollers.at_mut(*poller);
@@ -58,9 +60,8 @@ impl World {
     }
 
     /// The open files were read: what was known of files gives way to it.
-    pub(super) fn files_read(&mut self, files: &[FileRead]) {
-        let before = std::mem::replace(&mut self.files_known.at, self.seq);
-        self.files_known.by = Provenance::Model;
+    pub(super) fn files_read(&mut self, by: Provenance, files: &[FileRead]) {
+        let before = std::mem::replace(&mut self.files_known, Known { by, at: self.seq }).at;
         let at = (self.seq, self.t);
         let mut old = std::mem::take(&mut self.files);
         let numbers = std::mem::take(&mut self.fds);

@@ -148,7 +148,8 @@ impl Teller {
     /// The telling as it stands.
     pub(crate) fn tell(&mut self) -> Vec<Kind> {
         self.agreed += 1;
-        let mut look = vec![Kind::Files(self.files.clone().into())];
+        let mut look =
+            vec![Kind::Files { by: Provenance::Model, files: self.files.clone().into() }];
         for instance in self.instances.clone() {
             let Instance { fd, name, interest, ready, overflow, asleep } = instance;
             let poller = Self::key(fd.0).file;

@@ -93,7 +93,9 @@ impl World {
         let instance = self.pollers.at_mut(ep);
         let gone = instance.ready.iter().filter(|entry| entry.since <= since);
         let gone: Vec<_> = gone.map(|entry| entry.key).collect();
-        gone.into_iter().for_each(|key| instance.unlist(key));
+        for key in gone {
+            instance.unlist(key);
+        }
         let check = &instance.check;
         let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
         if check.sync == Sync::Lost && recorded && check.lost.1 <= since {

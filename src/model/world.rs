@@ -154,11 +154,6 @@ impl World {
         self.labels.after(fd, seq)
     }
 
-    /// Whether some number is, or was, called so by its source.
-    pub fn is_label(&self, name: &str) -> bool {
-        self.labels.has(name)
-    }
-
     /// What the source called numbers that are closed now.
     pub fn closed_labels(&self) -> impl Iterator<Item = &str> {
         let closed = self.labels.last().filter(|(fd, _)| !self.fds.contains_key(fd));

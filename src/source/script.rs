@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Drained, Source, Unsupported};
-use crate::event::{Clock, Command, Header, Kind, LaneId, Nanos, Seq, Witness};
+use crate::event::{Clock, Command, Header, Kind, LaneId, Nanos, Provenance, Seq, Witness};
 use crate::history::History;
 use crate::lesson::case::{Action, Case, Label, Step, Who};
 use crate::lesson::course::{Course, is_call};
@@ -82,10 +82,9 @@ impl Script {
         if let Some(lane) = self.course.action().and_then(|action| acting(action, to.world())) {
             // Whom the call woke may have returned before it: the cause is told first. The look
             // stays the last.
-            happenings.sort_by_key(|one| match one.kind.is_look() {
-                true => 2,
-                false => u8::from(one.lane != lane),
-            });
+            let rank =
+                |one: &Happening| if one.kind.is_look() { 2 } else { u8::from(one.lane != lane) };
+            happenings.sort_by_key(rank);
         }
         self.name_numbers(&report, &mut happenings);
         let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
@@ -118,7 +117,8 @@ impl Script {
     fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
         let look = happenings.iter().position(|one| one.kind.is_look());
         let look = look.unwrap_or(happenings.len());
-        let Some(Kind::Files(files)) = happenings.get(look).map(|one| one.kind.clone()) else {
+        let Some(Kind::Files { files, .. }) = happenings.get(look).map(|one| one.kind.clone())
+        else {
             return;
         };
         let mut named = Vec::new();
@@ -145,7 +145,8 @@ impl Source for Script {
         let before = to.world().seq;
         if before == Seq(0) {
             // Before the actors are made there is nothing, and that is known.
-            to.push(Nanos(0), LaneId::TOOL, Kind::Files(Box::default()));
+            let nothing = Kind::Files { by: Provenance::Model, files: Box::default() };
+            to.push(Nanos(0), LaneId::TOOL, nothing);
         }
         let told = self.told.pop_front();
         let event = told.or_else(|| self.player.as_ref().and_then(PlayerHandle::event));

@@ -53,7 +53,7 @@ pub fn finding(finding: &Finding) -> Sentence {
             (text, None)
         }
     };
-    Sentence { text, remedy }
+    Sentence { how: text.len(), text, remedy }
 }
 
 fn name(watch: &WatchIdentity) -> String {

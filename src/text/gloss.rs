@@ -71,7 +71,7 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         | Kind::EdgeLog(_)
         | Kind::Unpark(_)
         | Kind::ListRead(_)
-        | Kind::Files(_)
+        | Kind::Files { .. }
         | Kind::Poller { .. }
         | Kind::Threads(_)
         | Kind::Compared { .. }
@@ -128,7 +128,7 @@ pub fn moment(world: &World, event: &Event) -> String {
             format!("command: {text} {}", phase_words(phase))
         }
         Kind::ListRead(_)
-        | Kind::Files(_)
+        | Kind::Files { .. }
         | Kind::Poller { .. }
         | Kind::Threads(_)
         | Kind::Compared { .. } => "every list as it is then".to_owned(),

@@ -1,11 +1,13 @@
 //! The Why sentence: why a descriptor is or is not on the ready list, and what would change that.
 
 mod call;
+mod change;
 mod event;
+mod file;
 mod lane;
 mod predict;
 mod prepare;
-mod told;
+mod step;
 mod watch;
 
 #[cfg(test)]
@@ -13,7 +15,8 @@ mod tests;
 
 use crate::event::{Event, Kind, LaneId, WatchKey};
 
-use super::{Sentence, words};
+use super::Sentence;
+use super::words::Phrase;
 use crate::model::{EpollView, World};
 
 /// What is selected.
@@ -27,9 +30,9 @@ pub enum Subject<'a> {
     Event(&'a Event),
 }
 
-/// What the last event changed on the lists, if they are told: a short phrase for each change.
+/// What the last event changed on the lists, if they are read: a short phrase for each change.
 pub fn changes(world: &World) -> Vec<String> {
-    told::changes(world)
+    change::changes(world)
 }
 
 /// Why the ready list is not known, in words; `None` if it is.
@@ -41,21 +44,21 @@ pub fn unknown_list(world: EpollView<'_>) -> Option<&'static str> {
 pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
     let remedy = match subject {
         Subject::Watch(key) => watch::remedy(world, key),
-        _ => None,
+        Subject::Lane(_) | Subject::Event(_) => None,
     };
-    Sentence { text: text(world, subject), remedy }
+    Sentence { remedy, ..phrase(world, subject).into() }
 }
 
-fn text(world: EpollView<'_>, subject: Subject<'_>) -> String {
-    if world.labelled {
-        return told::in_full(world, &told::sentence(world, subject));
-    }
+fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
     match subject {
-        Subject::Watch(key) => words::sentence(&watch::sentence(world, key)),
-        Subject::Lane(id) => words::sentence(&lane::sentence(world, id)),
-        Subject::Event(event) => match event.kind {
-            Kind::Command { .. } | Kind::Note(_) => event::sentence(world, event),
-            _ => words::sentence(&event::sentence(world, event)),
+        Subject::Watch(key) => watch::phrase(world, key),
+        Subject::Lane(id) => Phrase::new(lane::sentence(world, id)),
+        Subject::Event(event) => match &event.kind {
+            Kind::Return(record) => call::phrase(world, event, record),
+            _ if world.labelled => step::phrase(world, event),
+            // What a person or the tool wrote stays as it is.
+            Kind::Command { .. } | Kind::Note(_) => Phrase::named(event::sentence(world, event)),
+            _ => Phrase::new(event::sentence(world, event)),
         },
     }
 }

@@ -1,16 +1,55 @@
 //! Wording that the Why sentences and the findings share.
 
-use crate::event::{ConnState, FileKind, LaneId, Mask, Nanos, Peer, WatchKey, visible};
+use super::Sentence;
+use crate::event::{Clock, ConnState, Fd, FileKind, LaneId, Mask, Nanos, Peer, WatchKey, visible};
 use crate::model::{OpenFile, World};
 
 /// Columns of a name in a sentence.
 const NAME: usize = 48;
 
-/// `fd 7 (127.0.0.1:51234)`.
+/// `fd 7 (127.0.0.1:51234)`; where the source has labels `p.r (fd 5)`.
 pub(in crate::text) fn name(world: &World, key: WatchKey) -> String {
+    if world.labelled {
+        let (label, number) = (world.watch_name(key), format!("fd {}", key.fd));
+        return if label == number { number } else { format!("{label} ({number})") };
+    }
     match world.file_of(key) {
         Some(file) => format!("fd {} ({})", key.fd, name_of(file)),
         None => format!("fd {}", key.fd),
+    }
+}
+
+/// What a descriptor is called: its label, `fd 7` if it has none.
+pub(in crate::text) fn short(world: &World, fd: Fd) -> String {
+    world.label(fd).map_or_else(|| format!("fd {fd}"), ToOwned::to_owned)
+}
+
+/// A thread: `T1`; where the source has names for them `thread A`, `the main thread`.
+pub(in crate::text) fn who(world: &World, id: LaneId) -> String {
+    match world.lane_name(id).as_str() {
+        name if !world.labelled => name.to_owned(),
+        "main" => "the main thread".to_owned(),
+        name => format!("thread {name}"),
+    }
+}
+
+/// When that was: `at 12.031`, `in step 5`.
+pub(in crate::text) fn when(world: &World, t: Nanos) -> String {
+    let (step, rest) = (t.0 / Clock::STEP.0, t.0 % Clock::STEP.0);
+    match world.clock {
+        Clock::Nanoseconds => format!("at {t}"),
+        Clock::Steps if step == 0 => "at the start".to_owned(),
+        Clock::Steps if rest < Clock::STEP.0 / 2 => format!("in step {step}"),
+        Clock::Steps => format!("after step {step}"),
+    }
+}
+
+/// Since when: `since 12.031`, `since step 5`.
+pub(in crate::text) fn since(world: &World, t: Nanos) -> String {
+    match (world.clock, t.0 / Clock::STEP.0) {
+        (Clock::Nanoseconds, _) => format!("since {t}"),
+        (Clock::Steps, 0) => "since the start".to_owned(),
+        (Clock::Steps, step) => format!("since step {step}"),
     }
 }
 
@@ -129,6 +168,43 @@ pub(in crate::text) fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// A sentence in the making: how it is, and what follows from that.
+#[derive(Clone, Debug, Default)]
+pub(in crate::text) struct Phrase {
+    how: String,
+    /// It begins with a name, which is written as it is.
+    named: bool,
+    follows: String,
+}
+
+impl Phrase {
+    /// Words.
+    pub(in crate::text) fn new(how: impl Into<String>) -> Self {
+        Self { how: how.into(), ..Self::default() }
+    }
+
+    /// Words that begin with a name.
+    pub(in crate::text) fn named(how: impl Into<String>) -> Self {
+        Self { named: true, ..Self::new(how) }
+    }
+
+    /// What follows from it, in sentences of its own.
+    #[must_use]
+    pub(in crate::text) fn then(self, follows: impl Into<String>) -> Self {
+        Self { follows: follows.into(), ..self }
+    }
+}
+
+impl From<Phrase> for Sentence {
+    fn from(Phrase { how, named, follows }: Phrase) -> Self {
+        let stop = |text: &str| if text.is_empty() || text.ends_with('.') { "" } else { "." };
+        let how = if named { format!("{how}{}", stop(&how)) } else { sentence(&how) };
+        let gap = if follows.is_empty() { "" } else { " " };
+        let text = format!("{how}{gap}{follows}{}", stop(&follows));
+        Self { how: how.len(), text, remedy: None }
+    }
 }
 
 /// What the server is doing with a connection, if that is anything special.

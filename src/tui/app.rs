@@ -9,14 +9,15 @@ use super::entry::{Entry, Purpose};
 use super::filter::Filter;
 use super::key::KeyPress;
 use super::keymap;
-use super::ui::{Choice, Request, Topic, Ui};
+use super::pane::unforetold;
+use super::ui::{Choice, Place, Request, Topic, Ui};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
 };
 use crate::model::{Lane, World};
 use crate::session::Scene;
-use crate::text::{self, Subject, why};
+use crate::text::{self, Sentence, Subject, why};
 
 /// Delays that `-` and `+` step through, in milliseconds.
 const DELAYS: [u32; 10] = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
@@ -317,21 +318,23 @@ impl App {
         self.ui.zoom = width.clamp(ZOOMS[0], ZOOMS[ZOOMS.len() - 1]);
     }
 
-    /// What `y` copies: the viewed call, or the Why sentence.
+    /// What `y` copies: the viewed call, or what the Why pane says.
     fn copied(&self, scene: &Scene<'_>) -> String {
-        let world = self.world(scene);
+        let world = self.world(scene).through(self.ui.poller);
         let event = scene.journal.get(world.seq);
-        match (self.ui.topic, event, self.ui.watch) {
-            (Topic::Event, Some(event), _) if text::is_row(&event) => text::row(scene.live, &event),
-            (Topic::Event, Some(event), _) => {
-                why(world.through(self.ui.poller), Subject::Event(&event)).text
+        let sentence = match (self.ui.topic, event, self.ui.watch) {
+            (Topic::Event, Some(event), _) if text::is_row(&event) => {
+                return text::row(scene.live, &event);
             }
-            (Topic::Lane, ..) => {
-                why(world.through(self.ui.poller), Subject::Lane(self.ui.lane)).text
+            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)),
+            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
+            (_, _, Some(key)) => why(world, Subject::Watch(key)),
+            (_, _, None) => {
+                Sentence { text: scene.header.facts.invitation.clone(), ..Sentence::default() }
             }
-            (_, _, Some(key)) => why(world.through(self.ui.poller), Subject::Watch(key)).text,
-            (_, _, None) => scene.header.facts.invitation.clone(),
-        }
+        };
+        let asked = self.ui.place == Place::Question && self.ui.past.is_none();
+        if asked { unforetold(&sentence) } else { sentence.text }
     }
 
     fn select(&mut self, key: WatchKey) {

@@ -2,5 +2,5 @@
 
 mod any;
 mod grammar;
-mod told;
+mod look;
 mod wire;

@@ -108,7 +108,7 @@ impl Runner {
 
     /// Everything as it is now, for whoever shows it.
     pub(super) fn picture(&self) -> Vec<Kind> {
-        let mut look = vec![Kind::Files(self.files())];
+        let mut look = vec![Kind::Files { by: Provenance::Model, files: self.files() }];
         for view in self.model.machine.instances() {
             let name = self.name_of_instance(&view).as_str().into();
             look.push(Kind::Poller { file: view.file, fd: view.fd, name });

@@ -227,7 +227,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             call(map, "measured", measured)?;
             entries!(map, "times": times, "each_ns": each.0)
         }
-        Kind::Files(_) | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
+        Kind::Files { .. } | Kind::Poller { .. } | Kind::Threads(_) | Kind::Compared { .. } => {
             entries!(map, "kind": "look")
         }
         Kind::Asleep { lanes, since } => {

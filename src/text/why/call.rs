@@ -1,48 +1,63 @@
-//! What a call that returned means.
+//! What a call that returned means. Of a step of a case the world is that after the step, where
+//! every list and file has been read.
 
+use super::file::contents;
 use super::prepare;
 use crate::event::{
     CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, Syscall, SyscallRecord,
     Trigger, WatchKey,
 };
-use crate::model::{EpollView, Lane, LaneState, OpenFile};
-use crate::text::words::{after_mod, bits, clients, count, grouped, list, manner, name, name_of};
+use crate::model::{EpollView, InterestEntry, InterestList, Lane, LaneState, OpenFile};
+use crate::text::words::{
+    Phrase, after_mod, bits, clients, count, grouped, list, manner, name, name_of, short, who,
+};
 
-/// The sentence for that call.
-pub(super) fn sentence(world: EpollView<'_>, event: &Event, record: &SyscallRecord) -> String {
+/// What is to be said of that call.
+pub(super) fn phrase(world: EpollView<'_>, event: &Event, record: &SyscallRecord) -> Phrase {
     let ret = record.ret;
     match record.call {
-        Syscall::EpollWait { max, timeout_ms, .. } => waited(world, event, record, max, timeout_ms),
+        Syscall::EpollWait { ep, max, timeout_ms } => {
+            waited(world, event, record, (ep, max, timeout_ms))
+        }
         Syscall::Accept { fd } => accepted(world, event.lane, fd, record),
         Syscall::Read { fd, len } => read(world, event.lane, fd, len, ret),
-        Syscall::Write { fd, len } | Syscall::Send { fd, len } => wrote(world, fd, len, ret),
-        Syscall::EpollCtl { op, fd, mask, file, .. } => {
-            controlled(world, op, WatchKey { fd, file }, mask, ret)
+        Syscall::Write { fd, len } | Syscall::Send { fd, len } => {
+            Phrase::new(wrote(world, fd, len, ret))
         }
-        Syscall::Close { fd } => closed(world, fd, ret),
-        Syscall::EpollCreate => created(ret),
-        Syscall::Shutdown { fd, how } => match ret.errno() {
+        Syscall::EpollCtl { ep, op, fd, mask, file } => {
+            controlled(world, (ep, op), WatchKey { fd, file }, mask, ret)
+        }
+        Syscall::Close { fd } => Phrase::new(closed(world, fd, ret)),
+        Syscall::EpollCreate => Phrase::new(created(ret)),
+        Syscall::Shutdown { fd, how } => Phrase::new(match ret.errno() {
             None => format!(
-                "{how} on fd {fd}: the number stays open and registered, and this end is woken \
-                 without a key, which passes every mask"
+                "{how} on {}: the number stays open and registered, and this end is woken without \
+                 a key, which passes every mask",
+                short(&world, fd)
             ),
-            Some(errno) => format!("shutdown of fd {fd} failed: {errno}"),
-        },
-        Syscall::Dup { fd } => match ret.fd() {
+            Some(errno) => format!("shutdown of {} failed: {errno}", short(&world, fd)),
+        }),
+        Syscall::Dup { fd } => Phrase::new(match ret.fd() {
             Some(copy) => format!(
-                "fd {copy} names the same open file as fd {fd}: closing fd {fd} alone no longer \
-                 removes its registration, for epoll watches the open file"
+                "fd {copy} names the same open file as {}: closing fd {fd} alone no longer removes \
+                 its registration, for epoll watches the open file",
+                numbered(world, fd)
             ),
-            None => format!("dup of fd {fd} failed: {ret}"),
-        },
+            None => format!("dup of {} failed: {ret}", short(&world, fd)),
+        }),
         Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => {
-            prepare::sentence(&record.call, &world.lane_name(event.lane), ret)
+            Phrase::new(prepare::sentence(&record.call, &who(&world, event.lane), ret))
         }
     }
 }
 
+/// `p.r (fd 5)`, `fd 7`.
+fn numbered(world: EpollView<'_>, fd: Fd) -> String {
+    world.label(fd).map_or_else(|| format!("fd {fd}"), |label| format!("{label} (fd {fd})"))
+}
+
 /// epoll_create1(2)
-pub(in crate::text::why) fn created(ret: Ret) -> String {
+fn created(ret: Ret) -> String {
     match ret.fd() {
         Some(fd) => format!(
             "fd {fd} is a new epoll instance: an empty interest list, ready list and wait queue"
@@ -55,33 +70,24 @@ fn waited(
     world: EpollView<'_>,
     event: &Event,
     record: &SyscallRecord,
-    max: u32,
-    timeout_ms: i32,
-) -> String {
-    let lane = event.lane;
+    (ep, max, timeout_ms): (Fd, u32, i32),
+) -> Phrase {
     if record.ret.is(Errno::EINTR) {
-        return format!(
-            "a signal interrupted {lane} in epoll_wait: SA_RESTART does not help here. The tool's \
-             pause is such a signal; no event was consumed"
-        );
+        return interrupted(world, event.lane);
     }
     if let Some(errno) = record.ret.errno() {
-        return format!("epoll_wait failed with {errno}");
+        let on = if world.labelled { format!(" on {}", short(&world, ep)) } else { String::new() };
+        return Phrase::new(format!("epoll_wait{on} failed with {errno}"));
     }
     let events: &[Delivery] = match &record.output {
         Output::Events { events, .. } => events,
         _ => &[],
     };
     if events.is_empty() {
-        return match timeout_ms {
-            0 => format!(
-                "nothing was ready, and with timeout 0 {lane} does not sleep: a loop of such calls \
-                 burns a CPU"
-            ),
-            ms => format!("nothing was ready within {ms} ms"),
-        };
+        return Phrase::new(nothing(world, event.lane, ep, timeout_ms));
     }
-    let fds: Vec<String> = events.iter().map(|e| format!("fd {} {}", e.fd, bits(e.mask))).collect();
+    let name = |e: &Delivery| world.watch_name(InterestList::key_of(e));
+    let reported = events.iter().map(|e| format!("{} {}", name(e), bits(e.mask)));
     let order = match events.len() {
         1 => "",
         _ => ", in the order in which they became ready",
@@ -92,20 +98,48 @@ fn waited(
         }
         _ => String::new(),
     };
-    format!(
-        "epoll_wait polled what was on the ready list and reported {}{order}. {}{full}{}",
-        list(&fds),
-        fate(world, event, events),
-        ends(world, events)
-    )
+    Phrase::new(format!(
+        "epoll_wait polled what was on the ready list and reported {}{order}",
+        list(&reported.collect::<Vec<_>>())
+    ))
+    .then(format!("{}{full}{}", fate(world, event, ep, events), ends(world, events)))
+}
+
+fn interrupted(world: EpollView<'_>, lane: LaneId) -> Phrase {
+    let who = who(&world, lane);
+    let how = format!("a signal interrupted {who} in epoll_wait: SA_RESTART does not help here");
+    if world.labelled {
+        return Phrase::new(format!("{how}, and no event was consumed"));
+    }
+    Phrase::new(how).then("The tool's pause is such a signal; no event was consumed")
+}
+
+fn nothing(world: EpollView<'_>, lane: LaneId, ep: Fd, timeout_ms: i32) -> String {
+    let instance = world.through_fd(ep).instance;
+    // Of lists that are read it is seen what the call dropped.
+    let dropped = instance.delta.removed.iter().filter(|_| !instance.is_deduced());
+    let dropped: Vec<String> = dropped.map(|key| world.watch_name(*key)).collect();
+    match (dropped.is_empty(), timeout_ms) {
+        (false, _) => format!(
+            "epoll_wait polled {}, found nothing there any more, dropped it, and had nothing to \
+             report",
+            list(&dropped)
+        ),
+        (true, 0) => format!(
+            "nothing was ready, and with timeout 0 {} does not sleep: a loop of such calls burns a \
+             CPU",
+            who(&world, lane)
+        ),
+        (true, ms) => format!("nothing was ready within {ms} ms"),
+    }
 }
 
 /// What became of the reported registrations.
-fn fate(world: EpollView<'_>, event: &Event, events: &[Delivery]) -> String {
+fn fate(world: EpollView<'_>, event: &Event, ep: Fd, events: &[Delivery]) -> String {
+    let interest = &world.through_fd(ep).instance.interest;
     let (mut level, mut edge, mut oneshot) = (0, 0, 0);
     for event in events {
-        let key = WatchKey { fd: event.fd, file: event.file };
-        match world.instance.interest.get(key) {
+        match interest.get(InterestList::key_of(event)) {
             Some(entry) if entry.mask.has(Mask::ONESHOT) => oneshot += 1,
             Some(entry) if entry.trigger() == Trigger::Edge => edge += 1,
             Some(_) => level += 1,
@@ -113,7 +147,12 @@ fn fate(world: EpollView<'_>, event: &Event, events: &[Delivery]) -> String {
         }
     }
     let fate = match (level, edge, oneshot) {
+        // It has been closed since.
+        (0, 0, 0) if world.labelled => "",
         (_, 0, 0) => "Level-triggered, back at the tail to be polled again.",
+        (0, _, 0) if world.labelled => {
+            "Edge-triggered, off the list: whatever was not read is not reported again."
+        }
         (0, _, 0) => "Edge-triggered, off the list: read until EAGAIN.",
         (0, 0, _) => "One-shot, disarmed until a MOD.",
         _ => "Level ones went back to the tail, edge and one-shot ones left it.",
@@ -123,7 +162,7 @@ fn fate(world: EpollView<'_>, event: &Event, events: &[Delivery]) -> String {
             && lane.since == event.t
             && matches!(lane.state, LaneState::Harvesting(_))
     };
-    match world.lanes.iter().find(woken) {
+    match world.lanes.iter().filter(|_| !world.labelled).find(woken) {
         Some(lane) => format!("{fate} The list is not empty, so {} was woken too.", lane.id),
         None => fate.to_owned(),
     }
@@ -133,39 +172,44 @@ fn fate(world: EpollView<'_>, event: &Event, events: &[Delivery]) -> String {
 fn ends(world: EpollView<'_>, events: &[Delivery]) -> String {
     let over = |e: &&Delivery| e.mask.any(Mask::RDHUP | Mask::HUP | Mask::ERR);
     let Some(event) = events.iter().find(over) else { return along(world, events) };
-    let fd = event.fd;
-    if event.mask.has(Mask::ERR) {
-        format!(" ERR: fd {fd} was reset or failed; ERR and HUP come unasked.")
+    let name = world.watch_name(InterestList::key_of(event));
+    let file = world.files.get(&event.file);
+    let pipe = |file: &OpenFile| matches!(file.what, FileKind::Pipe | FileKind::PipeWriter);
+    if event.mask.has(Mask::ERR) && file.is_some_and(pipe) {
+        format!(" ERR of {name} comes unasked, as HUP does.")
+    } else if event.mask.has(Mask::ERR) {
+        format!(" ERR: {name} was reset or failed; ERR and HUP come unasked.")
+    } else if event.mask.has(Mask::HUP) && file.is_some_and(pipe) {
+        format!(" HUP: no writer of {name} is left.")
     } else if event.mask.has(Mask::HUP) {
-        format!(" HUP: both directions of fd {fd} are shut.")
+        format!(" HUP: both directions of {name} are shut.")
     } else {
-        let unread = world.file_at(fd).is_some_and(|file| file.unread.is_some_and(|n| n > 0));
+        let file = world.file_at(event.fd);
+        let unread = file.is_some_and(|file| file.unread.is_some_and(|n| n > 0));
         let bytes = if unread { " What it sent before is still there." } else { "" };
-        format!(" RDHUP without HUP: fd {fd}'s peer sends no more, but may still read.{bytes}")
+        format!(" RDHUP without HUP: {name}'s peer sends no more, but may still read.{bytes}")
     }
 }
 
 /// Edge-triggered IN with OUT: every poll answers for all watched bits.
 fn along(world: EpollView<'_>, events: &[Delivery]) -> String {
     let both = Mask::IN | Mask::OUT;
-    let edge = |e: &&Delivery| e.mask.has(both) && trigger(world, e.fd) == Some(Trigger::Edge);
+    let edge = |e: &&Delivery| e.mask.has(both) && is_edge(world, e.fd);
     match events.iter().find(edge) {
         Some(event) => format!(
-            " OUT of fd {} comes along: the poll answers for every watched bit, not for the one \
-             that woke it.",
-            event.fd
+            " OUT of {} comes along: the poll answers for every watched bit, not for the one that \
+             woke it.",
+            world.watch_name(InterestList::key_of(event))
         ),
         None => String::new(),
     }
 }
 
-fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) -> String {
-    let listener = world.file_at(fd);
-    let waiting = listener.and_then(|file| file.unread);
-    let edge = trigger(world, fd) == Some(Trigger::Edge);
+fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) -> Phrase {
+    let (name, who) = (short(&world, fd), who(&world, lane));
+    let edge = is_edge(world, fd);
     if let (Some(new), Output::Accepted { peer, .. }) = (record.ret.fd(), &record.output) {
-        let peer = crate::event::visible(peer.to_string().as_bytes(), 48);
-        let more = match waiting {
+        let more = match world.file_at(fd).and_then(|file| file.unread) {
             Some(0) => "no other client waits".to_owned(),
             Some(n) if edge => format!(
                 "{} still, and edge-triggered nobody will say so again: accept until EAGAIN",
@@ -174,200 +218,278 @@ fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) 
             Some(n) => format!("{} still; level-triggered, that is reported again", clients(n)),
             None => "whether others wait only the next accept4 tells".to_owned(),
         };
-        return format!("{lane} took {peer} from the queue of fd {fd} as fd {new}; {more}");
+        let peer = if world.labelled {
+            "a connection".to_owned()
+        } else {
+            crate::event::visible(peer.to_string().as_bytes(), 48)
+        };
+        return Phrase::new(format!(
+            "{who} took {peer} from the queue of {name} as fd {new}; {more}"
+        ));
     }
     match record.ret.errno() {
         Some(Errno::EAGAIN) => match taker(world, lane, fd) {
-            Some(other) => format!(
-                "EAGAIN: no connection is left for {lane}; {other} was told of fd {fd} too and took \
-                 it. One-shot, or one listener a thread, prevents the race"
-            ),
-            None => format!(
-                "EAGAIN: the queue of fd {fd} is empty, every waiting client has been accepted. \
-                 Only a new connection lists it again"
-            ),
+            Some(other) => Phrase::new(format!(
+                "EAGAIN: no connection is left for {who}; {other} was told of {name} too and took it"
+            ))
+            .then("One-shot, or one listener a thread, prevents the race"),
+            None => Phrase::new(format!(
+                "EAGAIN: the queue of {name} is empty, every waiting client has been accepted"
+            ))
+            .then("Only a new connection lists it again"),
         },
-        Some(errno) if errno.is_out_of_descriptors() => format!(
-            "{errno}: no descriptor is left, and the client stays in the queue of fd {fd}; {}",
+        Some(errno) if errno.is_out_of_descriptors() => Phrase::new(format!(
+            "{errno}: no descriptor is left, and the client stays in the queue of {name}; {}",
             if edge {
                 "edge-triggered, it is forgotten unless the server comes back by itself"
             } else {
                 "level-triggered, the next epoll_wait reports it at once, and the loop spins unless \
                  the server turns it away"
             }
-        ),
-        _ => format!("no connection was taken from fd {fd}: {}", record.ret),
+        )),
+        _ => Phrase::new(format!("no connection was taken from {name}: {}", record.ret)),
     }
 }
 
 /// Another thread that has the same file in its batch.
-fn taker(world: EpollView<'_>, lane: LaneId, fd: Fd) -> Option<LaneId> {
-    let has = |l: &&crate::model::Lane| {
-        l.id != lane && l.is_alive() && l.batch.iter().any(|b| b.delivery.fd == fd)
-    };
-    world.lanes.iter().find(has).map(|l| l.id)
+fn taker(world: EpollView<'_>, lane: LaneId, fd: Fd) -> Option<String> {
+    let has =
+        |l: &&Lane| l.id != lane && l.is_alive() && l.batch.iter().any(|b| b.delivery.fd == fd);
+    world.lanes.iter().find(has).map(|l| who(&world, l.id))
 }
 
-fn trigger(world: EpollView<'_>, fd: Fd) -> Option<Trigger> {
-    world.entry_at(fd).map(crate::model::InterestEntry::trigger)
+/// The registration that a number goes by, on whichever epoll instance.
+fn entry(world: EpollView<'_>, fd: Fd) -> Option<&InterestEntry> {
+    world.world.views().find_map(|view| view.entry_at(fd))
 }
 
-fn read(world: EpollView<'_>, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> String {
-    let file = world.file_at(fd);
-    let edge = trigger(world, fd) == Some(Trigger::Edge);
-    if file.is_some_and(|file| file.what == FileKind::Eventfd) {
-        return format!("{lane} took the tool's signal off fd {fd}: a command is waiting for it");
-    }
-    match (ret.count(), ret.errno()) {
-        (Some(0), _) => format!(
-            "0 is the end of the stream: fd {fd}'s peer has closed or shut down its sending side. \
-             {}",
-            if edge {
-                "Edge-triggered, nothing repeats it: close it now"
-            } else {
-                "That stays true, so level-triggered it is reported for ever, until it is closed"
-            }
-        ),
-        (Some(n), _) => got(file, fd, n, len, edge),
-        (_, Some(Errno::EAGAIN)) => match taker(world, lane, fd) {
-            Some(other) if file.is_some_and(|file| !file.drained) => {
-                format!("EAGAIN: nothing is left in fd {fd} for {lane}; {other} was told of it too")
-            }
-            _ => drained(world, fd, edge),
+fn is_edge(world: EpollView<'_>, fd: Fd) -> bool {
+    entry(world, fd).is_some_and(|entry| entry.trigger() == Trigger::Edge)
+}
+
+fn read(world: EpollView<'_>, lane: LaneId, fd: Fd, len: u32, ret: Ret) -> Phrase {
+    let (name, file) = (short(&world, fd), world.file_at(fd));
+    let what = file.map(|file| file.what);
+    match (ret.value(), ret.errno(), what) {
+        (_, _, Some(FileKind::Eventfd)) if !world.labelled => Phrase::new(format!(
+            "{lane} took the tool's signal off {name}: a command is waiting for it"
+        )),
+        (Some(n), _, Some(FileKind::Eventfd)) => Phrase::new(format!(
+            "it took {n} from the counter {name}; {}",
+            file.map(contents).unwrap_or_default()
+        )),
+        (Some(n), _, Some(FileKind::Timerfd)) => Phrase::named(format!(
+            "{name} had expired {}, and begins to count anew",
+            if n == 1 { "once".to_owned() } else { count(n.unsigned_abs(), "time") }
+        )),
+        (Some(0), ..) if len == 0 => {
+            Phrase::new(format!("0 bytes were asked for: this says nothing of {name}"))
+        }
+        (Some(0), _, what) => end(world, fd, what),
+        (Some(n), ..) => got(world, fd, n.unsigned_abs(), len),
+        (_, Some(Errno::EAGAIN), _) => match taker(world, lane, fd) {
+            Some(other) if file.is_some_and(|file| !file.drained) => Phrase::new(format!(
+                "EAGAIN: nothing is left in {name} for {}; {other} was told of it too",
+                who(&world, lane)
+            )),
+            _ => drained(world, fd),
         },
-        (_, Some(Errno::ECONNRESET)) => format!(
-            "ECONNRESET: the peer of fd {fd} reset the connection (RST); what it had not yet been \
+        (_, Some(Errno::ECONNRESET), _) => Phrase::new(format!(
+            "ECONNRESET: the peer of {name} reset the connection (RST); what it had not yet been \
              sent is lost, and the next read says 0"
-        ),
-        _ => format!("nothing was read from fd {fd}: {ret}"),
+        )),
+        _ => Phrase::new(format!("nothing was read from {name}: {ret}")),
     }
 }
 
-fn drained(world: EpollView<'_>, fd: Fd, edge: bool) -> String {
-    let listed = world.entry_at(fd).is_some_and(|entry| entry.listed);
-    match (listed, edge) {
-        (true, _) => format!(
-            "EAGAIN: fd {fd} is drained, yet it stays on the ready list: reading takes nothing off. \
-             The next epoll_wait polls it, finds nothing, and drops it"
-        ),
-        (false, true) => format!(
-            "EAGAIN: fd {fd} is drained. Under edge-triggering this is the only proof that it is \
-             safe to wait: whatever comes now is a new edge"
+/// A read that returned 0.
+fn end(world: EpollView<'_>, fd: Fd, what: Option<FileKind>) -> Phrase {
+    let name = short(&world, fd);
+    let stream = match what {
+        Some(FileKind::Datagram | FileKind::Udp) => {
+            return Phrase::new(format!(
+                "a datagram without a byte came to {name}: it is no end of anything"
+            ));
+        }
+        Some(FileKind::Plain) => return Phrase::new(format!("0 is the end of the file {name}")),
+        Some(FileKind::Pipe) => format!("nobody can write to {name} any more"),
+        _ => format!("{name}'s peer has closed or shut down its sending side"),
+    };
+    Phrase::new(format!("0 is the end of the stream: {stream}")).then(if is_edge(world, fd) {
+        "Edge-triggered, nothing repeats it: close it now"
+    } else {
+        "That stays true, so level-triggered it is reported for ever, until it is closed"
+    })
+}
+
+fn drained(world: EpollView<'_>, fd: Fd) -> Phrase {
+    let name = short(&world, fd);
+    let entry = entry(world, fd);
+    match (entry.is_some_and(|entry| entry.listed), is_edge(world, fd)) {
+        (true, _) => Phrase::new(format!(
+            "EAGAIN: {name} is drained, yet it stays on the ready list: reading takes nothing off"
+        ))
+        .then("The next epoll_wait polls it, finds nothing, and drops it"),
+        (false, true) => Phrase::new(format!("EAGAIN: {name} is drained")).then(
+            "Under edge-triggering this is the only proof that it is safe to wait: whatever comes \
+             now is a new edge",
         ),
         (false, false) if world.knows_ready_list() => {
-            format!("EAGAIN: fd {fd} is drained; new data lists it again")
+            Phrase::new(format!("EAGAIN: {name} is drained; new data lists it again"))
         }
-        (false, false) => format!(
-            "EAGAIN: fd {fd} is drained; if it is on the ready list, the next epoll_wait drops it"
-        ),
+        (false, false) => Phrase::new(format!(
+            "EAGAIN: {name} is drained; if it is on the ready list, the next epoll_wait drops it"
+        )),
     }
 }
 
-fn got(file: Option<&OpenFile>, fd: Fd, n: u32, len: u32, edge: bool) -> String {
-    let bytes = count(u64::from(n), "byte");
+fn got(world: EpollView<'_>, fd: Fd, n: u64, len: u32) -> Phrase {
+    let file = world.file_at(fd);
+    let (edge, listed) = (is_edge(world, fd), entry(world, fd).is_some_and(|entry| entry.listed));
     let left = file.and_then(|file| file.unread);
-    let ended = file.is_some_and(OpenFile::ended);
-    let after = match left {
-        Some(0) if ended && edge => {
+    let known = file.is_some_and(|file| file.polled.is_some());
+    let (after, then) = match left {
+        Some(left) if left > 0 && edge => (
+            format!("{} left, and edge-triggered nobody will say so again: read on", are(left)),
+            "",
+        ),
+        Some(left) if left > 0 => (
+            format!("{} left; level-triggered, the next epoll_wait reports it again", are(left)),
+            "",
+        ),
+        _ if known && listed => (
+            "nothing is left, yet it stays on the ready list: reading takes nothing off".to_owned(),
+            "The next epoll_wait polls it and drops it",
+        ),
+        _ if known => ("nothing is left".to_owned(), ""),
+        Some(0) if edge && file.is_some_and(OpenFile::ended) => (
             "the peer has closed too: without another read the end is never seen, for no edge \
              repeats it"
-                .to_owned()
-        }
-        Some(left) if left > 0 && edge => format!(
-            "{} are left, and edge-triggered nobody will say so again: read on",
-            count(u64::from(left), "byte")
+                .to_owned(),
+            "",
         ),
-        Some(left) if left > 0 => format!(
-            "{} are left; level-triggered, the next epoll_wait reports it again",
-            count(u64::from(left), "byte")
+        _ if n == u64::from(len) => ("the buffer was filled, so there may be more".to_owned(), ""),
+        _ if edge => (
+            "fewer than asked for, but only EAGAIN (or 0) proves that it is drained: an end that \
+             came with the data would be missed"
+                .to_owned(),
+            "",
         ),
-        _ if n == len => "the buffer was filled, so there may be more".to_owned(),
-        _ if edge => "fewer than asked for, but only EAGAIN (or 0) proves that it is drained: an \
-                      end that came with the data would be missed"
-            .to_owned(),
-        _ => "fewer than asked for; it stays on the ready list until the next epoll_wait polls it"
-            .to_owned(),
+        _ => (
+            "fewer than asked for; it stays on the ready list until the next epoll_wait polls it"
+                .to_owned(),
+            "",
+        ),
     };
-    format!("{bytes} of up to {} from fd {fd}: {after}", grouped(u64::from(len)))
+    let (asked, name) = (grouped(u64::from(len)), short(&world, fd));
+    Phrase::new(format!("{} of up to {asked} from {name}: {after}", count(n, "byte"))).then(then)
+}
+
+fn are(n: u32) -> String {
+    format!("{} {}", count(u64::from(n), "byte"), if n == 1 { "is" } else { "are" })
 }
 
 fn wrote(world: EpollView<'_>, fd: Fd, len: u32, ret: Ret) -> String {
+    let (name, file) = (short(&world, fd), world.file_at(fd));
+    let case = world.labelled;
     match (ret.count(), ret.errno()) {
-        (Some(n), _) if n < len => format!(
-            "only {} of {} fitted into the send buffer of fd {fd}: the rest waits in the server's \
-             own queue, and OUT tells when about a third of the buffer is free",
-            grouped(u64::from(n)),
-            grouped(u64::from(len))
-        ),
+        (Some(_), _) if case && file.is_some_and(|file| file.what == FileKind::Eventfd) => {
+            let contents = file.map(contents).unwrap_or_default();
+            format!("the number was added to the counter {name}; {contents}")
+        }
+        (Some(n), _) if n < len => {
+            let all = grouped(u64::from(len));
+            let part = format!("only {} of {all} fitted", grouped(u64::from(n)));
+            if case {
+                format!("{part}: {name} is full, and OUT tells when there is room again")
+            } else {
+                format!(
+                    "{part} into the send buffer of {name}: the rest waits in the server's own \
+                     queue, and OUT tells when about a third of the buffer is free"
+                )
+            }
+        }
+        (Some(n), _) if case => {
+            format!("{} went to the other end of {name}", count(u64::from(n), "byte"))
+        }
         (Some(n), _) => format!(
             "{} went into the send buffer of {}; that the peer has read them it does not say",
             count(u64::from(n), "byte"),
-            world
-                .file_at(fd)
-                .map_or_else(|| format!("fd {fd}"), |f| format!("fd {fd} ({})", name_of(f)))
+            file.map_or(name, |file| format!("fd {fd} ({})", name_of(file)))
         ),
+        (_, Some(Errno::EAGAIN)) if case => {
+            format!("EAGAIN: {name} is full; OUT comes when its reader has made room")
+        }
         (_, Some(Errno::EAGAIN)) => format!(
-            "EAGAIN: the send buffer of fd {fd} is full. This arms OUT: it comes when the peer has \
+            "EAGAIN: the send buffer of {name} is full. This arms OUT: it comes when the peer has \
              read about a third, not at its first read"
         ),
+        (_, Some(errno @ (Errno::EPIPE | Errno::ECONNRESET))) if case => {
+            format!("{errno}: nobody is left to read what is written to {name}")
+        }
         (_, Some(errno @ (Errno::EPIPE | Errno::ECONNRESET))) => format!(
-            "{errno}: the peer of fd {fd} is gone. The first write after its close succeeds and is \
+            "{errno}: the peer of {name} is gone. The first write after its close succeeds and is \
              answered by a reset; this one meets it"
         ),
-        _ => format!("nothing was written to fd {fd}: {ret}"),
+        _ => format!("nothing was written to {name}: {ret}"),
     }
 }
 
-fn controlled(world: EpollView<'_>, op: CtlOp, key: WatchKey, mask: Mask, ret: Ret) -> String {
-    let fd = key.fd;
+fn controlled(
+    world: EpollView<'_>,
+    (ep, op): (Fd, CtlOp),
+    key: WatchKey,
+    mask: Mask,
+    ret: Ret,
+) -> Phrase {
     if let Some(errno) = ret.errno() {
-        return refused(op, &format!("fd {fd}"), errno);
+        return Phrase::new(refused(op, &short(&world, key.fd), errno));
     }
-    let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
-    let fresh = world.instance.delta.added.iter().any(|ready| ready.key == key);
+    let view = world.through_fd(ep);
+    let listed = view.instance.interest.get(key).is_some_and(|entry| entry.listed);
+    let fresh = view.instance.delta.added.iter().any(|ready| ready.key == key);
     let polled = match (fresh, listed) {
         (true, _) => "it was polled, found ready, and appended to the ready list",
         (false, true) => "it was on the ready list already and keeps its place",
-        (false, false) if world.knows_ready_list() => {
+        (false, false) if view.knows_ready_list() => {
             "it was polled and nothing was found: a wake-up will list it"
         }
         (false, false) => "it was polled, and put on the ready list if it was found ready",
     };
+    let name = name(&world, key);
+    let of = world.label(ep).map_or_else(String::new, |ep| format!(" of {ep}"));
     match op {
         CtlOp::Add => {
-            let exclusive = if mask.has(Mask::EXCLUSIVE) {
+            let exclusive = if mask.has(Mask::EXCLUSIVE) && world.pollers.len() < 2 {
                 "; EXCLUSIVE chooses between instances, among the threads of one it shows nothing"
             } else {
                 ""
             };
-            format!(
-                "{} is on the interest list, {}, with ERR and HUP added by the kernel; \
+            Phrase::named(format!(
+                "{name} is on the interest list{of}, {}, with ERR and HUP added by the kernel; \
                  {polled}{exclusive}",
-                name(&world, key),
                 manner(mask)
-            )
+            ))
         }
-        CtlOp::Mod if mask.asked().is_empty() => format!(
-            "mask 0 for {}: it turns nothing off, since ERR and HUP are always reported",
-            name(&world, key)
-        ),
-        CtlOp::Mod => format!(
-            "{} now is {} for {}; {polled}. {}",
-            name(&world, key),
-            manner(mask),
-            bits(mask.asked()),
-            after_mod(mask)
-        ),
-        CtlOp::Invalid(number) => format!("epoll_ctl has no operation {number}"),
-        CtlOp::Del => format!(
-            "fd {fd} is off the interest list, and off the ready list if it stood there; an event \
-             of it that is already in a batch is not taken back"
-        ),
+        CtlOp::Mod if mask.asked().is_empty() => Phrase::new(format!(
+            "mask 0 for {name}: it turns nothing off, since ERR and HUP are always reported"
+        )),
+        CtlOp::Mod => {
+            let (manner, bits) = (manner(mask), bits(mask.asked()));
+            Phrase::named(format!("{name} now is {manner} for {bits}; {polled}"))
+                .then(after_mod(mask))
+        }
+        CtlOp::Invalid(number) => Phrase::new(format!("epoll_ctl has no operation {number}")),
+        CtlOp::Del => Phrase::named(format!(
+            "{} is off the interest list{of}, and off the ready list if it stood there; an event \
+             of it that is already in a batch is not taken back",
+            short(&world, key.fd)
+        )),
     }
 }
 
 /// Why the kernel refused an operation on that descriptor.
-pub(super) fn refused(op: CtlOp, fd: &str, errno: Errno) -> String {
+fn refused(op: CtlOp, fd: &str, errno: Errno) -> String {
     let why = match (errno.name(), op) {
         (Some("EPERM"), _) => "this kind of file cannot be polled (a regular file, for one)",
         (Some("EEXIST"), _) => "this open file is registered under this number already",
@@ -388,19 +510,32 @@ pub(super) fn refused(op: CtlOp, fd: &str, errno: Errno) -> String {
 }
 
 fn closed(world: EpollView<'_>, fd: Fd, ret: Ret) -> String {
+    let name = short(&world, fd);
     if let Some(errno) = ret.errno() {
-        return format!("close of fd {fd} failed with {errno}");
+        return format!("close of {name} failed with {errno}");
     }
-    let ghost = world.instance.interest.by_fd(fd).find(|entry| world.is_ghost(entry.key));
-    match ghost {
-        Some(entry) => format!(
-            "the number {fd} is closed, but a copy keeps its open file{} alive: epoll watches the \
-             file, so the registration stays and goes on reporting fd {fd}",
-            world.file_of(entry.key).map(|f| format!(" ({})", name_of(f))).unwrap_or_default()
-        ),
-        None => format!(
-            "the last descriptor of its open file: the kernel took the registration of fd {fd} off \
-             both lists, woke nobody, and gives the number to the next file opened"
-        ),
+    let ghost = world.views().find_map(|view| {
+        view.instance.interest.by_fd(fd).map(|entry| entry.key).find(|key| view.is_ghost(*key))
+    });
+    if let Some(key) = ghost {
+        let file = match (world.label(fd), world.file_of(key)) {
+            (Some(label), _) => format!(" ({label})"),
+            (None, Some(file)) => format!(" ({})", name_of(file)),
+            (None, None) => String::new(),
+        };
+        return format!(
+            "the number {fd} is closed, but a copy keeps its open file{file} alive: epoll watches \
+             the file, so the registration stays and goes on reporting {name}"
+        );
     }
+    if world.labelled {
+        return format!(
+            "the last descriptor of {name} is closed: if it was registered, it is off every list \
+             without an event, and the number {fd} is free"
+        );
+    }
+    format!(
+        "the last descriptor of its open file: the kernel took the registration of {name} off both \
+         lists, woke nobody, and gives the number to the next file opened"
+    )
 }

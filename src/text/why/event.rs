@@ -6,13 +6,14 @@ use crate::event::{
     ListEntries, ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
 };
 use crate::model::{EpollView, InterestEntry, LaneState, Sync};
+use crate::text::Sentence;
 use crate::text::words::{bits, clients, count, name, thread_died};
 
 /// The sentence for that event, in the world as it was after it.
 pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
     let id = event.lane;
     match &event.kind {
-        Kind::Return(record) => call::sentence(world, event, record),
+        Kind::Return(record) => Sentence::from(call::phrase(world, event, record)).text,
         Kind::Open { fd, what, .. } => opened(world, *fd, *what),
         Kind::Enter(call @ Syscall::EpollWait { max, timeout_ms, .. }) => {
             entered(world, event, call, *max, *timeout_ms)
@@ -38,7 +39,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
                               it is changed by MOD"
             .to_owned(),
         Kind::Conn { fd, state, queued } => connection(world, *fd, *state, *queued),
-        Kind::Handle { fd, file } => watch::sentence(world, WatchKey { fd: *fd, file: *file }),
+        Kind::Handle { fd, file } => watch::about(world, WatchKey { fd: *fd, file: *file }),
         Kind::Stale { fd, believed, .. } => stale(world, event, *fd, *believed),
         Kind::Refused(why) => {
             format!(
@@ -58,7 +59,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Note(text) => visible(text.as_bytes(), 230),
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::ListRead(_)
-        | Kind::Files(_)
+        | Kind::Files { .. }
         | Kind::Poller { .. }
         | Kind::Threads(_)
         | Kind::Compared { .. } => "everything as it is now".to_owned(),
@@ -122,7 +123,7 @@ fn entered(
         0 => String::new(),
         _ => format!(
             " It polled {}, drained since, and dropped it from the ready list unreported.",
-            super::words::list(&dropped)
+            crate::text::words::list(&dropped)
         ),
     };
     let asleep = world.instance.wq.iter().any(|lane| lane == id);
@@ -270,7 +271,7 @@ fn connection(world: EpollView<'_>, fd: Fd, state: ConnState, queued: u32) -> St
 
 fn stale(world: EpollView<'_>, event: &Event, fd: Fd, believed: bool) -> String {
     let now = match world.file_at(fd) {
-        Some(file) => format!("now names {}", super::words::name_of(file)),
+        Some(file) => format!("now names {}", crate::text::words::name_of(file)),
         None => "is closed".to_owned(),
     };
     let did = if believed { "acted on it all the same" } else { "skipped it" };

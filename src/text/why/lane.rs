@@ -1,25 +1,55 @@
 //! What a thread is doing, and what the call before which it is held will do.
 
 use super::predict;
-use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Syscall, WatchKey};
-use crate::model::{EpollView, Lane, LaneState, Progress};
-use crate::text::words::{clients, count, duration, grouped, list, name, name_of, thread_died};
+use crate::event::{Clock, CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, WatchKey};
+use crate::model::{EpollInstance, EpollView, Lane, LaneState, Progress};
+use crate::text::strace;
+use crate::text::words::{
+    clients, count, duration, grouped, list, name, name_of, since, thread_died, when, who,
+};
 
 /// The sentence for that thread.
 pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
-    let Some(lane) = world.lane(id) else { return format!("{id} has not started") };
+    let who = who(&world, id);
+    let Some(lane) = world.lane(id) else { return format!("{who} has not started") };
+    // Between two steps of a case nobody runs on.
+    let steps = world.clock == Clock::Steps;
     match &lane.state {
-        LaneState::Unstarted => format!("{id} has not started"),
+        LaneState::Unstarted => format!("{who} has not started"),
+        LaneState::Running if steps => format!("{who} is in no call"),
         LaneState::Running => running(world, lane),
+        LaneState::Held(call) if steps => {
+            format!("{who} is held before {}", strace::entered(&world, call, world.seq))
+        }
         LaneState::Held(call) => held(world, lane, call),
+        LaneState::Harvesting(call) if steps => held_inside(world, &who, call),
         LaneState::Harvesting(call) => harvesting(world, lane, call),
         LaneState::Asleep(call) => asleep(world, lane, call),
-        LaneState::Ended => format!("{id} ended at {}: it was asked to", lane.since),
+        LaneState::Ended if steps => format!("{who} ended {}", when(&world, lane.since)),
+        LaneState::Ended => format!("{who} ended at {}: it was asked to", lane.since),
+        LaneState::Died(_) if steps => format!("{who} died {}", when(&world, lane.since)),
         LaneState::Died(message) => format!(
             "{}. It waits for nothing and serves nobody until `run` (space) starts it again",
             thread_died(id, message)
         ),
     }
+}
+
+fn held_inside(world: EpollView<'_>, who: &str, call: &Syscall) -> String {
+    let spelled = strace::entered(&world, call, world.seq);
+    match call {
+        Syscall::EpollWait { .. } => format!(
+            "{who} is inside {spelled}, held while it copies its events out: what is woken \
+             meanwhile goes to the overflow list (ovflist)"
+        ),
+        _ => format!("{who} is inside {spelled}"),
+    }
+}
+
+/// The instance in which a thread sleeps, and its place there.
+pub(super) fn sleeps_in(world: EpollView<'_>, id: LaneId) -> Option<(&EpollInstance, usize)> {
+    let place = |instance: &EpollInstance| instance.wq.iter().position(|lane| lane == id);
+    world.world.pollers.epolls().find_map(|(_, instance)| Some((instance, place(instance)?)))
 }
 
 fn running(world: EpollView<'_>, lane: &Lane) -> String {
@@ -54,34 +84,47 @@ fn harvesting(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
 }
 
 fn asleep(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
-    let queue: Vec<LaneId> = world.instance.wq.iter().collect();
-    let place = queue.iter().position(|id| *id == lane.id);
+    let who = who(&world, lane.id);
+    let since = since(&world, lane.since);
     let until = match call {
-        Syscall::EpollWait { timeout_ms, .. } if *timeout_ms > 0 => {
-            format!(
-                ", at most {}",
-                duration(crate::event::Nanos(u64::from(timeout_ms.unsigned_abs()) * 1_000_000))
-            )
+        Syscall::EpollWait { timeout_ms, .. } if *timeout_ms > 0 && !world.labelled => {
+            let most = Nanos(u64::from(timeout_ms.unsigned_abs()) * 1_000_000);
+            format!(", at most {}", duration(most))
         }
         _ => String::new(),
     };
+    let sleeps = if world.labelled {
+        format!("{who} sleeps in {}, {since}", strace::entered(&world, call, world.seq))
+    } else {
+        format!("{who} sleeps in epoll_wait {since}{until}")
+    };
+    let Some((instance, place)) = sleeps_in(world, lane.id) else {
+        return match call {
+            Syscall::EpollWait { .. } => format!("{sleeps}: its place in wq is not known"),
+            Syscall::Poll { .. } | Syscall::Select { .. } => {
+                format!("{sleeps}: on the wait queues of the files that it asked for")
+            }
+            _ => sleeps,
+        };
+    };
+    let queue: Vec<LaneId> = instance.wq.iter().collect();
     let turn = match (place, queue.first()) {
-        (Some(0), _) if queue.len() == 1 => {
+        (0, _) if queue.len() == 1 => {
             "it is the only sleeper (wq), and the next wake-up is for it".to_owned()
         }
-        (Some(0), _) => format!(
+        (0, _) => format!(
             "it came last, so it is first of {} in wq and is woken next (last in, first out)",
             queue.len()
         ),
-        (Some(n), Some(first)) => format!(
-            "it is number {} of {} in wq; {first} went to sleep later and is woken before it (last \
-             in, first out)",
+        (n, first) => format!(
+            "it is number {} of {} in wq; {} went to sleep later and is woken before it (last in, \
+             first out)",
             n + 1,
-            queue.len()
+            queue.len(),
+            first.map_or_else(String::new, |first| self::who(&world, *first))
         ),
-        _ => "its place in wq is not known".to_owned(),
     };
-    format!("{} sleeps in epoll_wait since {}{until}: {turn}", lane.id, lane.since)
+    format!("{sleeps}: {turn}")
 }
 
 fn held(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
@@ -204,7 +247,7 @@ fn control(
         }
         _ if ready.surely(stored) => format!(
             "it polls fd {fd} and finds {}: appended to the ready list, and a sleeper is woken",
-            super::words::bits(ready.set & stored)
+            crate::text::words::bits(ready.set & stored)
         ),
         _ if ready.perhaps(stored) => {
             format!("it polls fd {fd}, and puts it on the ready list if it is ready already")

@@ -1,12 +1,14 @@
 //! Why a registration is, or is not, on the ready list.
 
-use super::predict;
+mod polled;
+
+use super::{file, predict};
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
 use crate::model::{
     EpollView, InterestEntry, InterestList, Lane, OpenFile, Progress, ReadyEntry, Reason,
 };
-use crate::text::Remedy;
-use crate::text::words::{bits, clients, count, grouped, name, name_of};
+use crate::text::words::{Phrase, bits, clients, count, grouped, name, name_of, short, when};
+use crate::text::{Remedy, Sentence};
 
 /// A registration with what belongs to it.
 struct Case<'a> {
@@ -16,9 +18,11 @@ struct Case<'a> {
     name: String,
 }
 
-/// The sentence for that registration.
-pub(super) fn sentence(world: EpollView<'_>, key: WatchKey) -> String {
-    let Some(entry) = world.instance.interest.get(key) else { return unregistered(world, key) };
+/// What is to be said of that registration.
+pub(super) fn phrase(world: EpollView<'_>, key: WatchKey) -> Phrase {
+    let Some(entry) = world.instance.interest.get(key) else {
+        return Phrase::named(unregistered(world, key));
+    };
     let case = Case { world, entry, file: world.file_of(key), name: name(&world, key) };
     if world.is_ghost(key) {
         return case.ghost();
@@ -29,10 +33,18 @@ pub(super) fn sentence(world: EpollView<'_>, key: WatchKey) -> String {
     if let Some(lane) = world.being_handled(key) {
         return case.handled(lane);
     }
+    if world.instance.overflow.as_ref().is_some_and(|list| list.contains(&key)) {
+        return Phrase::named(case.overflowed());
+    }
     match world.instance.ready.find(key) {
         Some((place, ready)) => case.listed(place, ready),
         None => case.unlisted(),
     }
+}
+
+/// The same as text.
+pub(super) fn about(world: EpollView<'_>, key: WatchKey) -> String {
+    Sentence::from(phrase(world, key)).text
 }
 
 /// What would help a registration of which nothing will be told.
@@ -56,16 +68,19 @@ pub(super) fn remedy(world: EpollView<'_>, key: WatchKey) -> Option<Remedy> {
 }
 
 fn unregistered(world: EpollView<'_>, key: WatchKey) -> String {
+    let name = name(&world, key);
+    let (this, it) = match world.pollers.len() {
+        0 | 1 => ("the", "epoll"),
+        _ => ("this", "this epoll instance"),
+    };
     match world.file_of(key) {
         Some(_) => format!(
-            "{} is open but not on the interest list: epoll knows nothing of it until an ADD, \
-             which polls it at once",
-            name(&world, key)
+            "{name} is open but not on {this} interest list: {it} knows nothing of it until an \
+             ADD, which polls it at once"
         ),
         None => format!(
-            "fd {} is closed: closing the last descriptor of the open file took its registration \
-             off the interest list and the ready list, without an event",
-            key.fd
+            "{name} is closed: closing the last descriptor of the open file took its registration \
+             off the interest list and the ready list, without an event"
         ),
     }
 }
@@ -85,6 +100,9 @@ impl Case<'_> {
 
     /// `12 bytes are unread`, `2 clients wait to be accepted`; what is unknown is said to be.
     fn contents(&self) -> String {
+        if let Some(file) = self.file.filter(|file| file.polled.is_some()) {
+            return file::contents(file);
+        }
         match self.unread() {
             Some(n) if self.is(FileKind::Listener) => {
                 if n == 0 {
@@ -101,25 +119,29 @@ impl Case<'_> {
         }
     }
 
-    fn ghost(&self) -> String {
+    fn ghost(&self) -> Phrase {
         let fd = self.entry.key.fd;
-        let who = self.file.map(|file| format!(" ({})", name_of(file))).unwrap_or_default();
+        let named = |file: &OpenFile, label: String| {
+            if self.world.labelled { label } else { name_of(file) }
+        };
+        let who = self.file.map(|file| named(file, self.world.watch_name(self.entry.key)));
+        let who = who.map(|who| format!(" ({who})")).unwrap_or_default();
         let now = match self.world.file_at(fd) {
-            Some(file) => format!("the number now names {}", name_of(file)),
+            Some(file) => format!("the number now names {}", named(file, short(&self.world, fd))),
             None => "the number is closed".to_owned(),
         };
         let listed = if self.entry.listed { "; it is on the ready list" } else { "" };
-        format!(
+        Phrase::new(format!(
             "this registration outlived its descriptor: epoll watches the open file{who}, which a \
-             copy keeps alive, not the number {fd}; {now}{listed}. Events go on until every copy is \
-             closed; DEL by that number cannot reach it"
-        )
+             copy keeps alive, not the number {fd}; {now}{listed}"
+        ))
+        .then("Events go on until every copy is closed; DEL by that number cannot reach it")
     }
 
-    fn disarmed(&self) -> String {
+    fn disarmed(&self) -> Phrase {
         let fired = self.entry.delivered.map(|(_, t, mask)| {
-            let mask = bits(mask);
-            format!("fired at {t} ({mask}) and is ")
+            let (mask, when) = (bits(mask), when(&self.world, t));
+            format!("fired {when} ({mask}) and is ")
         });
         let by = match self.world.being_handled(self.entry.key) {
             Some(lane) => {
@@ -132,16 +154,17 @@ impl Case<'_> {
             }
             None => String::new(),
         };
-        format!(
+        Phrase::named(format!(
             "{} is one-shot: it {}disarmed, still on the interest list but silent even for HUP; \
-             {}{by}. A MOD arms it again and polls it at once",
+             {}{by}",
             self.name,
             fired.unwrap_or_default(),
             self.contents()
-        )
+        ))
+        .then("A MOD arms it again and polls it at once")
     }
 
-    fn handled(&self, lane: &Lane) -> String {
+    fn handled(&self, lane: &Lane) -> Phrase {
         let key = self.entry.key;
         let batch = lane.batch.iter().enumerate();
         let mut found = batch.filter(|(_, b)| InterestList::key_of(&b.delivery) == key);
@@ -172,14 +195,14 @@ impl Case<'_> {
             (false, false) if self.world.knows_ready_list() => "it is not on the ready list now",
             (false, false) => "whether it is on the ready list now is not known",
         };
-        format!("{what}: {mask} was reported, {contents}; {after}")
+        Phrase::new(format!("{what}: {mask} was reported, {contents}; {after}"))
     }
 
-    fn listed(&self, place: usize, ready: &ReadyEntry) -> String {
+    fn listed(&self, place: usize, ready: &ReadyEntry) -> Phrase {
         let reason = self.reason(ready);
         let again = match self.entry.woken {
             Some((_, t)) if t > ready.since && ready.why != Reason::PutBack => {
-                format!("; woken again at {t}, it keeps its place")
+                format!("; woken again {}, it keeps its place", when(&self.world, t))
             }
             _ => String::new(),
         };
@@ -187,54 +210,65 @@ impl Case<'_> {
             Reason::Perhaps => "The next report settles it".to_owned(),
             _ => self.next(place),
         };
-        format!("{} {reason}{again}. {next}", self.name)
+        // The other reasons say what it holds by themselves.
+        let bare =
+            matches!(ready.why, Reason::AtAdd | Reason::Room | Reason::Inner | Reason::Woken(_));
+        let polled = self.file.is_some_and(|file| file.polled.is_some());
+        let holds = if bare && polled { format!("; {}", self.contents()) } else { String::new() };
+        Phrase::named(format!("{} {reason}{holds}{again}", self.name)).then(next)
     }
 
     /// Why it was put there.
     fn reason(&self, ready: &ReadyEntry) -> String {
-        let t = ready.since;
+        let when = when(&self.world, ready.since);
         let contents = self.contents();
         match ready.why {
             Reason::Arrived(_) => {
-                format!("is on the ready list: data arrived at {t}, {contents}")
+                format!("is on the ready list: data arrived {when}, {contents}")
             }
             Reason::Connection(_) => {
-                format!("is on the ready list: a connection completed at {t}, {contents}")
+                format!("is on the ready list: a connection completed {when}, {contents}")
             }
-            Reason::Room => format!("is on the ready list: the peer made room to write at {t}"),
+            Reason::Room => format!("is on the ready list: the peer made room to write {when}"),
             Reason::PeerClosed => {
-                format!("is on the ready list: the peer closed or reset its end at {t}, {contents}")
+                format!("is on the ready list: the peer closed or reset its end {when}, {contents}")
+            }
+            Reason::Signalled if self.world.labelled => {
+                format!("is on the ready list: it was written to {when}, {contents}")
             }
             Reason::Signalled => format!(
-                "is on the ready list: the tool wrote to it at {t}, which is how a command reaches \
+                "is on the ready list: the tool wrote to it {when}, which is how a command reaches \
                  a thread in epoll_wait"
             ),
-            Reason::Expired => format!("is on the ready list: the timer expired at {t}"),
+            Reason::Expired => {
+                format!("is on the ready list: the timer expired {when}, {contents}")
+            }
             Reason::Inner => format!(
                 "is on the ready list: something came on the ready list of the epoll instance that \
-                 it names at {t}"
+                 it names {when}"
             ),
             Reason::AtAdd => format!(
-                "is on the ready list: ADD polled it at {t} and found it ready; what came before \
+                "is on the ready list: ADD polled it {when} and found it ready; what came before \
                  ADD counts, even with edge"
             ),
             Reason::AtMod => format!(
-                "is on the ready list: MOD polled it at {t} and found it ready, {contents}; a MOD, \
+                "is on the ready list: MOD polled it {when} and found it ready, {contents}; a MOD, \
                  even with the same mask, asks again"
             ),
             Reason::PutBack => format!(
-                "is on the ready list: level-triggered, epoll_wait reported it at {t} and put it back; \
+                "is on the ready list: level-triggered, epoll_wait reported it {when} and put it back; \
                  {contents}"
             ),
             Reason::Perhaps => format!(
-                "is perhaps on the ready list: it was woken twice around the epoll_wait of {t}, and \
-                 whether the last one came after it cannot be seen"
+                "is perhaps on the ready list: it was woken twice around the epoll_wait of {}, and \
+                 whether the last one came after it cannot be seen",
+                ready.since
             ),
             Reason::Woken(key) if key.is_empty() => format!(
-                "is on the ready list: it was woken without a key at {t}, which passes every mask"
+                "is on the ready list: it was woken without a key {when}, which passes every mask"
             ),
             Reason::Woken(key) => {
-                format!("is on the ready list: it was woken with {} at {t}", bits(key))
+                format!("is on the ready list: it was woken with {} {when}", bits(key))
             }
         }
     }
@@ -251,6 +285,12 @@ impl Case<'_> {
         };
         let is = |k: &WatchKey| *k == key;
         if harvest.dropped.iter().any(is) || predict::is_spent(self.world, key) {
+            if self.file.is_some_and(|file| file.polled.is_some()) {
+                return format!(
+                    "{stand}; nothing of its mask holds any more, so the next epoll_wait polls it, \
+                     finds nothing, and drops it without a report"
+                );
+            }
             return format!(
                 "{stand}; drained since, it is polled by the next epoll_wait, found empty, and dropped \
                  without a report"
@@ -281,15 +321,18 @@ impl Case<'_> {
         }
     }
 
-    fn unlisted(&self) -> String {
+    fn unlisted(&self) -> Phrase {
+        if let Some(file) = self.file.filter(|file| file.polled.is_some()) {
+            return self.unlisted_polled(file);
+        }
         match predict::unknown(self.world) {
-            None => self.quiet(),
-            Some(why) => format!(
+            None => Phrase::named(self.quiet()),
+            Some(why) => Phrase::named(format!(
                 "Whether fd {} is on the ready list is not known: {why}. As far as its calls tell, \
                  {}",
                 self.entry.key.fd,
                 self.contents()
-            ),
+            )),
         }
     }
 

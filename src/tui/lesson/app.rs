@@ -18,9 +18,8 @@ use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{Entry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
-use crate::tui::pane::unforetold;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{Place, Request, Topic};
+use crate::tui::ui::{Place, Topic};
 use crate::tui::words;
 use known::known;
 
@@ -242,22 +241,12 @@ impl LessonApp {
             Action::Live => self.live(),
             Action::Track(by) => self.along_track(by),
             Action::Move(reach, by) => self.go(reach, by),
-            Action::Copy => self.copy(),
             other => {
                 let scene = self.session.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
             }
         }
         None
-    }
-
-    /// Copies what the Why pane says, and no more than that.
-    fn copy(&mut self) {
-        self.app.update(Action::Copy, &self.session.scene(self.app.ui.poller));
-        let asked = self.course().phase == Phase::Asking;
-        if let Some(Request::Copy(text)) = self.app.ui.request.as_mut().filter(|_| asked) {
-            *text = unforetold(text);
-        }
     }
 
     fn next(&mut self) -> Option<LessonCommand> {

@@ -64,7 +64,7 @@ impl FindingsPane<'_> {
         let when =
             if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
         row.put(&format!("{when}, {times}"), look.style(Role::Dim));
-        let Sentence { text, remedy } = text::finding(finding);
+        let Sentence { text, remedy, .. } = text::finding(finding);
         if let Some(remedy) = remedy.filter(|_| finding.active) {
             row.put(&format!(": press {}", keymap::remedy(remedy)), look.style(Role::Text));
         }

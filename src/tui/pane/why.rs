@@ -29,7 +29,7 @@ impl Why<'_> {
 
     fn sentence(&self) -> Sentence {
         let Look { scene, ui, .. } = self.0;
-        let plain = |text: &str| Sentence { text: text.to_owned(), remedy: None };
+        let plain = |text: &str| Sentence { text: text.to_owned(), how: text.len(), remedy: None };
         match (ui.topic, ui.watch) {
             (Topic::Event, _) => match scene.journal.get(scene.world.seq) {
                 Some(event) => why(self.0.world(), Subject::Event(&event)),
@@ -43,12 +43,11 @@ impl Why<'_> {
     }
 }
 
-/// A Why sentence without what follows from it: how it is comes first, what that leads to is in the
-/// sentences behind.
-pub fn unforetold(text: &str) -> String {
-    let end = text.find(". ").map_or(text.len(), |dot| dot + 1);
-    let gap = if text.is_empty() { "" } else { " " };
-    format!("{}{gap}What comes next is yours to predict.", &text[..end])
+/// A Why sentence without what follows from it.
+pub fn unforetold(sentence: &Sentence) -> String {
+    let how = sentence.how_it_is();
+    let gap = if how.is_empty() { "" } else { " " };
+    format!("{how}{gap}What comes next is yours to predict.")
 }
 
 impl Why<'_> {
@@ -73,10 +72,11 @@ impl Widget for Why<'_> {
         let columns = usize::from(area.width.saturating_sub(2));
         let inner =
             Rect { x: area.x.saturating_add(1), width: area.width.saturating_sub(2), ..area };
-        let Sentence { mut text, remedy } = self.sentence();
+        let sentence = self.sentence();
+        let mut text = sentence.text.clone();
         if !look.foretells() {
-            text = unforetold(&text);
-        } else if let Some(remedy) = remedy.filter(|_| look.ui.place == Place::Server) {
+            text = unforetold(&sentence);
+        } else if let Some(remedy) = sentence.remedy.filter(|_| look.ui.place == Place::Server) {
             text = format!("{text} Press {}.", keymap::remedy(remedy));
         }
         if let Some(invitation) = self.invitation() {

@@ -32,8 +32,8 @@ fn with_steps(steps: &str) -> Case {
 /// What the look at the end of a report says of the files.
 fn files(report: &Report) -> &[FileRead] {
     let mut kinds = report.events.iter().map(|event| &event.kind);
-    let files =
-        kinds.find_map(|kind| if let Kind::Files(files) = kind { Some(files) } else { None });
+    let files = kinds
+        .find_map(|kind| if let Kind::Files { files, .. } = kind { Some(files) } else { None });
     files.expect("the files are read")
 }
 

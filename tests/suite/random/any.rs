@@ -355,7 +355,7 @@ pub(crate) fn look() -> impl Strategy<Value = Vec<Kind>> {
     let counts = (any::<u64>(), any::<u64>());
     (vec(instance(), 0..3), vec(file, 0..6), vec(thread, 0..3), counts).prop_map(
         |(instances, files, threads, (agreed, diverged))| {
-            let mut look = vec![Kind::Files(files.into())];
+            let mut look = vec![Kind::Files { by: Provenance::Model, files: files.into() }];
             look.extend(instances.into_iter().flatten());
             look.push(Kind::Threads(threads.into()));
             look.push(Kind::Compared { agreed, diverged });

@@ -1,13 +1,12 @@
-//! What the last telling changed on the lists, in short phrases.
+//! What the last look changed on the lists that it read, in short phrases.
 
 use super::file::arrival;
-use super::label;
 use crate::event::{Reason, WatchKey};
 use crate::model::{Delta, EpollInstance, EpollView, ReadyEntry, World};
 use crate::text::words::bits;
 
 /// Each change of each epoll instance: first what left, then what came.
-pub(in crate::text) fn changes(world: &World) -> Vec<String> {
+pub(super) fn changes(world: &World) -> Vec<String> {
     let several = world.pollers.len() > 1;
     let of = |view: EpollView<'_>| {
         let which = if several { format!("{}: ", view.instance.name) } else { String::new() };
@@ -19,7 +18,7 @@ pub(in crate::text) fn changes(world: &World) -> Vec<String> {
 
 fn of_instance(world: EpollView<'_>) -> Vec<String> {
     let (instance, delta) = (world.instance, &world.instance.delta);
-    let name = |key: &WatchKey| label(world, *key);
+    let name = |key: &WatchKey| world.watch_name(*key);
     let mut phrases = Vec::new();
     for key in &delta.forgotten {
         phrases.push(format!("{} went off the interest list", name(key)));
@@ -48,7 +47,7 @@ fn of_instance(world: EpollView<'_>) -> Vec<String> {
 
 /// How an entry came to be off the ready list.
 fn left(world: EpollView<'_>, instance: &EpollInstance, key: WatchKey) -> String {
-    let name = label(world, key);
+    let name = world.watch_name(key);
     let entry = instance.interest.get(key);
     let reported =
         entry.and_then(|entry| entry.delivered).filter(|(seq, ..)| *seq > instance.delta.since);

@@ -162,7 +162,7 @@ fn sentences_call_things_by_their_names() {
     );
     let (mut run, mut teller) = written();
     let sentence = run.why(5);
-    assert!(sentence.contains("data arrived after step 2; 1 byte is unread"), "{sentence}");
+    assert!(sentence.contains("data arrived after step 2, 1 byte is unread"), "{sentence}");
     assert!(sentence.contains("It is at the head; the next epoll_wait reports IN"), "{sentence}");
     run.waits(3, &[(5, Mask::IN)]);
     let wait = run.last.clone().expect("it was pushed");
