@@ -101,7 +101,8 @@ fn traced(report: &Report, asked: bool) -> Vec<String> {
     });
     let line = |(lane, record)| {
         let tid = tids.get(&lane).copied().unwrap_or_default();
-        format!("{tid} {}", strace::line(record))
+        // Each registration has a number of its own there, which is in no event.
+        format!("{tid} {}", strace::line(record, |_| None))
     };
     calls.map(line).collect()
 }

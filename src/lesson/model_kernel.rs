@@ -126,9 +126,8 @@ impl ModelKernel {
     fn result(&mut self, call: &Call) -> Result<u64, Errno> {
         let done = match call {
             Call::Ctl { ep, op, fd, mask, label } => {
-                let tagged = self.table.tag(*op, label, *fd);
-                let done = self.machine.ctl(*ep, *op, *fd, *mask, tagged.0);
-                done.inspect_err(|_| self.table.untag(tagged))
+                let data = self.table.tag(*op, label, *fd);
+                self.machine.ctl(*ep, *op, *fd, *mask, data)
             }
             Call::Read { fd, len } => return self.machine.read(*fd, (*len).into()),
             Call::Write { fd, what } => {

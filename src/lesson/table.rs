@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{CtlOp, Fd, FileId, FileKind, LaneId, WatchKey};
+use crate::event::{CtlOp, Fd, FileId, FileKind, LaneId};
 use crate::lesson::case::{Entry, FdArg, Label, Seen};
 use crate::sim::{Place, Reported};
 
@@ -44,8 +44,8 @@ pub(crate) struct Table {
     /// The number that each label got last.
     numbers: BTreeMap<Label, Fd>,
     files: BTreeMap<FileId, File>,
-    /// The registrations, by `epoll_event.data`.
-    tags: BTreeMap<u64, Tag>,
+    /// The registrations, by `epoll_event.data` less 1.
+    tags: Vec<Tag>,
     /// The threads beside the main one, by lane less 2.
     threads: Vec<Label>,
     /// The thread that returned first in the last step in which one did.
@@ -169,29 +169,20 @@ impl Table {
 
     // --- registrations
 
-    /// The `epoll_event.data` of a call that registers `fd` under this label, or does not; and what
-    /// it stood for before, to [go back](Table::untag) to if the call fails.
-    pub(crate) fn tag(&mut self, op: CtlOp, label: &Label, fd: Fd) -> (u64, Option<Tag>) {
+    /// The `epoll_event.data` of a call that registers `fd` under this label, or does not.
+    pub(crate) fn tag(&mut self, op: CtlOp, label: &Label, fd: Fd) -> u64 {
         if op == CtlOp::Del {
-            return (0, None);
+            return 0;
         }
         let file = self.file_at(fd).map_or(FileId(0), |file| file.id);
-        let data = WatchKey { fd, file }.data();
-        let tag = Tag { label: label.clone(), file, fd };
-        (data, self.tags.insert(data, tag))
-    }
-
-    /// The call that was to register it has failed.
-    pub(crate) fn untag(&mut self, (data, before): (u64, Option<Tag>)) {
-        match before {
-            Some(tag) => self.tags.insert(data, tag),
-            None => self.tags.remove(&data),
-        };
+        self.tags.push(Tag { label: label.clone(), file, fd });
+        self.tags.len() as u64
     }
 
     /// What an `epoll_event.data` stands for.
     pub(crate) fn tag_of(&self, data: u64) -> Option<&Tag> {
-        self.tags.get(&data)
+        let at = usize::try_from(data).ok()?.checked_sub(1)?;
+        self.tags.get(at)
     }
 
     /// The label of an `epoll_event.data`.

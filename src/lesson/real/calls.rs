@@ -41,16 +41,10 @@ impl RealKernel {
         match call {
             Call::Ctl { ep, op, fd, mask, label } => {
                 let (ep, op, fd, mask) = (*ep, *op, *fd, *mask);
-                let tagged = self.table.tag(op, label, fd);
-                let (data, number) = (tagged.0, op.number());
+                let data = self.table.tag(op, label, fd);
                 let file = self.table.file_at(fd).map_or(FileId(0), |file| file.id);
-                let done = self.work(lane, Job::Ctl { ep, op: number, fd, mask, data })?;
-                let call = Syscall::EpollCtl { ep, op, fd, mask, file };
-                let result = self.returned_number(lane, call, &done)?;
-                if result.is_err() {
-                    self.table.untag(tagged);
-                }
-                Ok(result)
+                let done = self.work(lane, Job::Ctl { ep, op: op.number(), fd, mask, data })?;
+                self.returned_number(lane, Syscall::EpollCtl { ep, op, fd, mask, file }, &done)
             }
             Call::Read { fd, len } => self.read(lane, *fd, *len),
             Call::Write { fd, what } => self.write(lane, *fd, *what),

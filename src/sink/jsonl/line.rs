@@ -74,7 +74,7 @@ impl Serialize for JsonLine<'_> {
                 stamp(map, event.seq.0, event.t.0, &event.lane.to_string())?;
                 kind(map, world, event)?;
                 let call = event.record().filter(|_| lines.strace);
-                entries!(map, "strace"?: call.map(strace::line))
+                entries!(map, "strace"?: call.map(|call| strace::line(call, |key| Some(key.data()))))
             }
             Self::ReadyChange(world) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;

@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use super::escaped;
 use crate::event::{
-    CtlOp, Delivery, Domain, Fd, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
+    CtlOp, Delivery, Domain, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
     SocketType, Syscall, SyscallRecord, WatchKey,
 };
 
@@ -15,7 +15,8 @@ const UNKNOWN: &str = "...";
 
 /// The call with its arguments and its result as strace prints them: with the flags that every such
 /// call of this program has, under the name of the system call that the C library makes of it, and
-/// without the padding before the result. What the record does not hold is `...`.
+/// without the padding before the result. What the record does not hold is `...`, and so is
+/// `epoll_event.data` unless `data` says what the registration has there.
 ///
 /// ```
 /// use epollscope::event::{CtlOp, Errno, Fd, FileId, Mask, Nanos, Output, Ret, Syscall, SyscallRecord};
@@ -29,12 +30,12 @@ const UNKNOWN: &str = "...";
 ///     started: Nanos(0),
 /// };
 /// assert_eq!(
-///     strace::line(&record),
+///     strace::line(&record, |key| Some(key.data())),
 ///     "epoll_ctl(3, EPOLL_CTL_ADD, 7, {events=EPOLLIN, data={u32=9, u64=30064771081}}) = -1 EEXIST \
 ///      (File exists)"
 /// );
 /// ```
-pub fn line(record: &SyscallRecord) -> String {
+pub fn line(record: &SyscallRecord, data: impl Fn(WatchKey) -> Option<u64>) -> String {
     let SyscallRecord { call, ret, output, .. } = record;
     let text = match *call {
         Syscall::EpollCreate => "epoll_create1(EPOLL_CLOEXEC)".to_owned(),
@@ -42,10 +43,14 @@ pub fn line(record: &SyscallRecord) -> String {
             format!("epoll_ctl({ep}, EPOLL_CTL_DEL, {fd}, {UNKNOWN})")
         }
         Syscall::EpollCtl { ep, op, fd, mask, file } => {
-            format!("epoll_ctl({ep}, {}, {fd}, {})", operation(op), event(mask, fd, file))
+            format!(
+                "epoll_ctl({ep}, {}, {fd}, {})",
+                operation(op),
+                event(mask, data(WatchKey { fd, file }))
+            )
         }
         Syscall::EpollWait { ep, max, timeout_ms } => {
-            format!("epoll_wait({ep}, {}, {max}, {timeout_ms})", reported(*ret, output))
+            format!("epoll_wait({ep}, {}, {max}, {timeout_ms})", reported(*ret, output, data))
         }
         Syscall::Accept { fd } => {
             format!("accept4({fd}, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK)")
@@ -75,10 +80,13 @@ fn operation(op: CtlOp) -> String {
     }
 }
 
-fn event(mask: Mask, fd: Fd, file: crate::event::FileId) -> String {
-    let data = WatchKey { fd, file }.data();
+fn event(mask: Mask, data: Option<u64>) -> String {
     let events = bits("EPOLL", mask);
-    format!("{{events={events}, data={{u32={}, u64={data}}}}}", data & 0xffff_ffff)
+    let data = data.map_or_else(
+        || UNKNOWN.to_owned(),
+        |data| format!("{{u32={}, u64={data}}}", data & 0xffff_ffff),
+    );
+    format!("{{events={events}, data={data}}}")
 }
 
 /// The names of the bits, in the order in which strace has them: those that say how come last, and
@@ -113,8 +121,8 @@ fn bits(prefix: &str, mask: Mask) -> String {
     words.join("|")
 }
 
-fn reported(ret: Ret, output: &Output) -> String {
-    let one = |e: &Delivery| event(e.mask, e.fd, e.file);
+fn reported(ret: Ret, output: &Output, data: impl Fn(WatchKey) -> Option<u64>) -> String {
+    let one = |e: &Delivery| event(e.mask, data(WatchKey { fd: e.fd, file: e.file }));
     match (ret.value(), output) {
         (None, _) => UNKNOWN.to_owned(),
         (Some(0), _) => "[]".to_owned(),
