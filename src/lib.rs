@@ -28,7 +28,7 @@
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model
 //! asks for      │ cli         │ lesson  journal      (what the command line asks for)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
-//!               │ lesson      │ kernel  model  sim  sink (a case's steps, on kernel and model of it)
+//!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! records       │ history     │ sink  journal  model (what every event goes through)
 //! passes on     │ sink        │ text  model          (JSON lines)
@@ -40,7 +40,8 @@
 //! ```
 //!
 //! Beside them `sys` (all that is unsafe) and `error` (how the tool itself fails) import none of
-//! them. `event`, `sim`, `model`, `text` and `journal` are pure; only `tui` names the terminal's libraries.
+//! them. `event`, `sim`, `model`, `text` and `journal` are pure; only `tui` names the terminal's
+//! libraries.
 //!
 //! # The way of a wake-up
 //!

@@ -16,7 +16,6 @@ use crate::event::{Application, EdgeLogMode, Facts, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::Session;
-use crate::sink::jsonl::Lines;
 use crate::source::Live;
 use crate::sys;
 use crate::tui::terminal::Mouse;
@@ -71,7 +70,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     if headless {
-        let lines = Lines { strace: options.strace_text };
+        let lines = headless::Lines { strace: options.strace_text };
         let json = (options.output == Output::Json).then_some(lines);
         headless::run(&mut session, json, options.run_for, &token, &bell)?;
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {

@@ -42,6 +42,19 @@ fn each_instance_has_its_own_tracks() {
 }
 
 #[test]
+fn without_an_instance_the_threads_go_on() {
+    let (mut history, header) = (fed(), Header::default());
+    let before = |history: &History| {
+        let scene = history.scene(&header, None);
+        let main = scene.timeline.track(TrackId::Lane(LaneId(1))).expect("the main thread's track");
+        (main.begins(), scene.timeline.last_watch())
+    };
+    assert_eq!(before(&history), (Nanos(1), Some(Teller::key(5))));
+    look(&mut history, 3, Teller::new().tell());
+    assert_eq!(before(&history), (Nanos(1), None));
+}
+
+#[test]
 fn the_history_leads_to_the_same_world() {
     let history = fed();
     let again = history.journal().at(history.world().seq);

@@ -8,8 +8,8 @@ use crate::model::{EpollView, Timeline, World};
 /// The timelines of all epoll instances.
 #[derive(Default)]
 pub(super) struct Timelines {
-    /// Before there is any instance: the threads alone.
-    first: Timeline,
+    /// As long as there is no instance: the threads alone.
+    none: Timeline,
     /// Those of the instances by their open files.
     own: FxHashMap<FileId, Timeline>,
 }
@@ -18,13 +18,17 @@ impl Timelines {
     /// Folds an event that has just been folded into `world`.
     pub(super) fn apply(&mut self, event: &Event, world: &World) {
         if world.pollers.is_empty() {
-            self.first.apply(event, world.through_none());
+            if let Some(last) = self.own.values().next() {
+                self.none = last.of_threads();
+                self.own.clear();
+            }
+            self.none.apply(event, world.through_none());
         }
         for view in world.views() {
             let Some(file) = view.id else { continue };
             if !self.own.contains_key(&file) {
                 // It begins with what the threads did before it.
-                let before = self.own.values().next().unwrap_or(&self.first).of_threads();
+                let before = self.own.values().next().unwrap_or(&self.none).of_threads();
                 self.own.insert(file, before);
             }
             if let Some(own) = self.own.get_mut(&file) {
@@ -35,6 +39,6 @@ impl Timelines {
 
     /// That of the epoll instance which is looked at.
     pub(super) fn of(&self, view: EpollView<'_>) -> &Timeline {
-        view.id.and_then(|file| self.own.get(&file)).unwrap_or(&self.first)
+        view.id.and_then(|file| self.own.get(&file)).unwrap_or(&self.none)
     }
 }

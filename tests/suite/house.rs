@@ -16,7 +16,7 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),
-    ("lesson", &["event", "sim", "model", "sink", "sys", "kernel", "error"]),
+    ("lesson", &["event", "sim", "model", "text", "sink", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
