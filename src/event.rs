@@ -5,6 +5,7 @@
 
 mod command;
 mod errno;
+mod file;
 mod header;
 mod ids;
 mod kind;
@@ -18,12 +19,10 @@ pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };
 pub use errno::Errno;
+pub use file::{FdinfoEntry, FileKind};
 pub use header::{Facts, Header, Witness};
 pub use ids::{Clock, Fd, FileId, LaneId, Nanos, Seq, WatchKey};
-pub use kind::{
-    CommandPhase, ConnState, Event, FdinfoEntry, FileKind, Kind, LaneChange, Pass, Queues, Refusal,
-    Wakeup,
-};
+pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};
 pub use mask::{Arm, Mask, Trigger};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
 pub use settings::{

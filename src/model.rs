@@ -22,6 +22,7 @@ pub(crate) mod scenario;
 pub(crate) mod teller;
 mod threads;
 mod timeline;
+mod view;
 mod wakeup;
 mod world;
 
@@ -31,7 +32,8 @@ pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, Watch
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
-pub use poller::{Delta, EpollInstance, EpollView, Known, ListsKnown, Poller, Pollers};
+pub use poller::{Delta, EpollInstance, Known, ListsKnown, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
+pub use view::EpollView;
 pub use world::{Counters, World};

@@ -21,6 +21,7 @@ mod pipe;
 mod queue;
 mod race;
 pub(crate) mod rules;
+mod side;
 mod stream;
 mod tcp;
 #[cfg(test)]
@@ -41,14 +42,16 @@ use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, W
 use charge::Charges;
 use connect::Knock;
 use datagram::Datagram;
-use epoll::{Epoll, Item, ItemId};
+use epoll::{Epoll, Item};
 pub(crate) use eventfd::Eventfd;
 use file::{File, What};
 pub use flaw::Flaw;
-use link::{Joint, Link, LinkId, Side};
+use link::{Joint, Link, LinkId};
 use listener::Listener;
 use pipe::Pipe;
+use queue::ItemId;
 use race::Doubt;
+use side::Side;
 use stream::Stream;
 use tcp::Tcp;
 use thread::Sleep;

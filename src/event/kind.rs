@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EdgeLog, Fd, FileId, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq, Settings,
-    Syscall, SyscallRecord, ThreadSeen,
+    EdgeLog, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq,
+    Settings, Syscall, SyscallRecord, ThreadSeen,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -20,33 +20,6 @@ pub struct Event {
     pub lane: LaneId,
     /// What.
     pub kind: Kind,
-}
-
-/// What a watched file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FileKind {
-    /// A listening TCP or UNIX socket.
-    Listener,
-    /// A connected TCP socket.
-    Tcp,
-    /// A connected AF_UNIX stream socket.
-    Unix,
-    /// An eventfd.
-    Eventfd,
-    /// The reading end of a pipe.
-    Pipe,
-    /// The writing end of a pipe.
-    PipeWriter,
-    /// A timerfd.
-    Timerfd,
-    /// An AF_UNIX datagram socket.
-    Datagram,
-    /// A UDP socket.
-    Udp,
-    /// An epoll instance.
-    Epoll,
-    /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
-    Plain,
 }
 
 /// Queue lengths of a file as the kernel gave them; `None` where it gave none.
@@ -76,17 +49,6 @@ pub struct Wakeup {
     pub unread: Option<u32>,
     /// The previous look at the log: it happened after this and before the event's time.
     pub after: Nanos,
-}
-
-/// A line of `/proc/self/fdinfo/EPFD` (proc(5)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FdinfoEntry {
-    /// `tfd`
-    pub fd: Fd,
-    /// `events`, the kernel's own bits included
-    pub mask: Mask,
-    /// `data`
-    pub file: FileId,
 }
 
 /// What a connection is doing that its queue lengths do not tell.

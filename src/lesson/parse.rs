@@ -15,6 +15,7 @@ mod reader;
 mod scope;
 mod step;
 mod table;
+mod usage;
 mod value;
 
 #[cfg(test)]

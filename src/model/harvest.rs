@@ -12,8 +12,9 @@ use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{Debt, InterestEntry, InterestList};
 use super::lane::{Lane, LaneState};
-use super::poller::{EpollInstance, EpollView};
+use super::poller::EpollInstance;
 use super::ready::{ReadyEntry, Reason};
+use super::view::EpollView;
 use super::world::World;
 use crate::sim::rules::{self, After};
 

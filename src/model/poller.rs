@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
-use std::ops::Deref;
 use std::sync::LazyLock;
 
-use crate::event::{EdgeLog, Fd, FileId, Provenance, Seq, WatchKey};
+use crate::event::{Fd, FileId, Provenance, Seq, WatchKey};
 
-use super::check::{Check, Divergence, Loss, Sync};
-use super::interest::{InterestEntry, InterestList};
+use super::check::{Check, Divergence};
+use super::interest::InterestList;
 use super::lane::WaitQueue;
 use super::ready::{ReadyEntry, ReadyList};
-use super::world::World;
 
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,7 +124,7 @@ pub enum Poller {
 pub struct Pollers(BTreeMap<FileId, Poller>);
 
 /// What is known of an epoll instance that does not exist.
-static NONE: LazyLock<EpollInstance> = LazyLock::new(EpollInstance::default);
+pub(super) static NONE: LazyLock<EpollInstance> = LazyLock::new(EpollInstance::default);
 
 impl Pollers {
     /// The epoll instances with their open files.
@@ -179,127 +177,5 @@ impl Pollers {
     /// Keeps those of these open files, and takes the others out.
     pub(super) fn retain(&mut self, keep: impl Fn(FileId) -> bool) {
         self.0.retain(|id, _| keep(*id));
-    }
-}
-
-/// A world seen through one of its epoll instances: the one that is looked at, or that an event is
-/// about.
-#[derive(Clone, Copy, Debug)]
-pub struct EpollView<'a> {
-    /// The world.
-    pub world: &'a World,
-    /// The open file of the instance; `None` if there is no instance.
-    pub id: Option<FileId>,
-    /// The instance; an empty one if there is none.
-    pub instance: &'a EpollInstance,
-}
-
-impl Deref for EpollView<'_> {
-    type Target = World;
-
-    fn deref(&self) -> &World {
-        self.world
-    }
-}
-
-impl World {
-    /// The world seen through that epoll instance, or through the first one if that is not there.
-    pub fn through(&self, id: Option<FileId>) -> EpollView<'_> {
-        let id = id.filter(|id| self.pollers.epoll(*id).is_some());
-        let id = id.or_else(|| self.pollers.after(None));
-        EpollView { world: self, id, instance: id.map_or(&*NONE, |id| self.pollers.at(id)) }
-    }
-
-    /// The world seen through no epoll instance: its files and threads alone.
-    pub fn through_none(&self) -> EpollView<'_> {
-        EpollView { world: self, id: None, instance: &NONE }
-    }
-
-    /// The world seen through each of its epoll instances.
-    pub fn views(&self) -> impl Iterator<Item = EpollView<'_>> {
-        let view = |(id, instance)| EpollView { world: self, id: Some(id), instance };
-        self.pollers.epolls().map(view)
-    }
-
-    /// The world seen through the epoll instance that the number `ep` names, or named last.
-    pub fn through_fd(&self, ep: Fd) -> EpollView<'_> {
-        match self.epoll_at(ep) {
-            Some(id) => self.through(Some(id)),
-            None => self.through_none(),
-        }
-    }
-
-    /// The open file of the epoll instance that the number `ep` names, or named last.
-    pub fn epoll_at(&self, ep: Fd) -> Option<FileId> {
-        let named = self.fds.get(&ep).filter(|file| self.pollers.epoll(**file).is_some());
-        named.copied().or_else(|| {
-            let mut made = self.pollers.epolls().rev();
-            made.find(|(_, instance)| instance.fd == Some(ep)).map(|(id, _)| id)
-        })
-    }
-
-    /// The epoll instance that a call on `ep` is about. One whose making was not seen begins here,
-    /// with lists that are not known; `None` where the open files are read, and it is none of them.
-    pub(super) fn epoll_of_call(&mut self, ep: Fd) -> Option<FileId> {
-        let known = self.epoll_at(ep);
-        if known.is_some() || !self.deduces_files() {
-            return known;
-        }
-        let id = self.create_epoll(ep);
-        let recorded = self.edge_log == EdgeLog::Drained;
-        let lost = (self.seq, self.t);
-        let check = &mut self.pollers.at_mut(id).check;
-        check.sync = if recorded { Sync::Lost } else { Sync::Unknown };
-        (check.lost, check.loss, check.wants_resync) = (lost, Loss::Gap, true);
-        Some(id)
-    }
-
-    /// An epoll instance was made under the number `ep`, by a source that does not number it.
-    pub(super) fn create_epoll(&mut self, ep: Fd) -> FileId {
-        let id = FileId::unnumbered(ep);
-        *self.pollers.at_mut(id) = EpollInstance { fd: Some(ep), ..EpollInstance::default() };
-        id
-    }
-}
-
-impl<'a> EpollView<'a> {
-    /// The registration of the file that a number names now; failing that, one that outlived the
-    /// number.
-    pub fn entry_at(&self, fd: Fd) -> Option<&'a InterestEntry> {
-        let now = self.world.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
-        now.and_then(|key| self.instance.interest.get(key))
-            .or_else(|| self.instance.interest.by_fd(fd).next())
-    }
-
-    /// By whom the interest list is known; of no instance, by whom that there is none.
-    pub fn interest_by(&self) -> Provenance {
-        self.id.map_or(self.world.files_known.by, |_| self.instance.interest_by())
-    }
-
-    /// By whom the ready list is known.
-    pub fn ready_by(&self) -> Provenance {
-        self.id.map_or(self.world.files_known.by, |_| self.instance.known.ready.by)
-    }
-
-    /// By whom the overflow list is known.
-    pub fn overflow_by(&self) -> Provenance {
-        self.id.map_or(self.world.files_known.by, |_| self.instance.known.overflow.by)
-    }
-
-    /// Whether the ready list is known; if not, the one here is empty and says nothing.
-    pub fn knows_ready_list(&self) -> bool {
-        // Where the files are read it is known that there is none.
-        self.instance.check.sync == Sync::Following || (self.id.is_none() && !self.deduces_files())
-    }
-
-    /// Whether a registration outlived its descriptor: the number is closed, or names another file.
-    pub fn is_ghost(&self, key: WatchKey) -> bool {
-        self.instance.interest.get(key).is_some() && self.world.fds.get(&key.fd) != Some(&key.file)
-    }
-
-    /// Whether polling the file would, or might, make that registration be reported.
-    pub fn may_report(&self, key: WatchKey) -> bool {
-        let Some(entry) = self.instance.interest.get(key) else { return false };
-        self.world.files.get(&key.file).is_none_or(|file| file.poll().perhaps(entry.mask))
     }
 }

@@ -3,7 +3,8 @@
 use crate::event::{Errno, Fd, FileId, FileKind, Mask, Nanos, Reason};
 
 use super::file::What;
-use super::link::{Joint, LinkId, Side};
+use super::link::{Joint, LinkId};
+use super::side::Side;
 use super::tcp::{Connect, Tcp};
 use super::{Flaw, KernelModel, Place};
 

@@ -5,7 +5,7 @@ use crate::event::{Errno, How, Mask, Reason};
 
 use super::Flaw;
 use super::charge::Charges;
-use super::link::Side;
+use super::side::Side;
 use super::stream::{Half, Message};
 use super::wakes::{SOCKET_IN, SOCKET_OUT, Wakes, Whom, count};
 

@@ -10,12 +10,8 @@ use crate::event::{CtlOp, Errno, Fd, FileId, LaneId, Mask, Reason, WatchKey};
 
 use super::file::What;
 use super::harvest::Scan;
-use super::queue::Hook;
+use super::queue::{Hook, ItemId};
 use super::{Flaw, KernelModel};
-
-/// The machine's number of a registration; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ItemId(pub(super) u32);
 
 /// A registration (struct epitem).
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 
 use crate::event::{Errno, Fd, FileId, FileKind, How, Mask, Reason};
 
-use super::epoll::ItemId;
 use super::eventfd::Eventfd;
-use super::link::{Joint, Link, LinkId, Side};
+use super::link::{Joint, Link, LinkId};
 use super::listener::Listener;
-use super::queue::{Hook, Queue};
+use super::queue::{Hook, ItemId, Queue};
+use super::side::Side;
 use super::tcp::Tcp;
 use super::timerfd::Timerfd;
 use super::wakes::{READABLE, WRITABLE, Wakes, Whom};

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::rules;
 use crate::event::{FileId, Mask, Reason};
 
-use super::epoll::ItemId;
+use super::queue::ItemId;
 use super::wakes::READABLE;
 use super::{Flaw, KernelModel, Reported};
 

@@ -5,30 +5,11 @@ use crate::event::{Errno, FileId, FileKind, How, Mask};
 use super::charge::Charges;
 use super::datagram::Datagram;
 use super::pipe::Pipe;
+use super::side::Side;
 use super::stream::Stream;
 use super::tcp::Tcp;
 use super::udp::Udp;
 use super::wakes::{Wakes, Whom};
-
-/// One of the two ends: a pipe's reading end, a pair's first socket, a client are A.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Side {
-    A,
-    B,
-}
-
-impl Side {
-    pub(super) fn index(self) -> usize {
-        usize::from(self == Self::B)
-    }
-
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-}
 
 /// The machine's number of a link; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

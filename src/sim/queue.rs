@@ -7,7 +7,10 @@ use smallvec::SmallVec;
 use crate::event::{LaneId, Mask};
 
 use super::Flaw;
-use super::epoll::ItemId;
+
+/// The machine's number of a registration; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ItemId(pub(super) u32);
 
 /// Somebody on a wait queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

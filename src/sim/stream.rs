@@ -6,7 +6,7 @@ use crate::event::{Errno, How, Mask, Reason};
 
 use super::Flaw;
 use super::charge::Charges;
-use super::link::Side;
+use super::side::Side;
 use super::wakes::{READABLE, SOCKET_IN, SOCKET_OUT, Wakes, Whom, count};
 
 /// Most bytes of one message: a page without `skb_shared_info`, and the pages of its fragments

@@ -7,7 +7,7 @@ mod window;
 use crate::event::{Errno, How, Mask, Reason};
 
 use super::Flaw;
-use super::link::Side;
+use super::side::Side;
 use super::wakes::{READABLE, SOCKET_IN, SOCKET_OUT, WRITABLE, Wakes, Whom, count};
 
 /// Where a connection is (`sk_state`, as far as poll tells).

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::event::{Errno, How, Mask, Reason};
 
 use super::Flaw;
-use super::link::Side;
+use super::side::Side;
 use super::wakes::{READABLE, SOCKET_IN, SOCKET_OUT, Wakes, Whom, count};
 
 /// The longest datagram of IPv4 (udp(7), EMSGSIZE).

@@ -3,8 +3,9 @@
 use crate::event::{Fd, FileId, FileKind, LaneId, Mask, Reason, WatchKey};
 
 use super::KernelModel;
-use super::epoll::{Item, ItemId};
+use super::epoll::Item;
 use super::file::What;
+use super::queue::ItemId;
 
 /// A registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ mod group;
 use super::actor;
 use super::fd::{self, Bits};
 use super::reader::{Read, Reader};
-use super::scope::{Thing, Use, Wants, What};
 use super::table::Table;
+use super::usage::{Thing, Use, Wants, What};
 use super::value::Value;
 use crate::event::Mask;
 use crate::lesson::case::{

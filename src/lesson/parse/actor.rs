@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::fd;
 use super::reader::{Read, Reader, Said};
-use super::scope::{Claim, Scope, Thing, Use, What};
+use super::scope::{Claim, Scope};
 use super::table::Table;
+use super::usage::{Thing, Use, What};
 use super::value::Value;
 use crate::lesson::case::{Actor, ActorKind, Label};
 

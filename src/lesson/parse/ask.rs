@@ -4,8 +4,8 @@ use super::MAX_TEXT;
 use super::expect;
 use super::fd::{self, Bits};
 use super::reader::{Read, Reader, Said};
-use super::scope::Wants;
 use super::table::Table;
+use super::usage::Wants;
 use super::value::{Value, one_of};
 use crate::lesson::case::{Action, Answer, Ask, Choice, Expect, Given, Outcome, Take};
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops;
 
 use super::fd::{self, Bits};
+use super::near::meant;
 use super::reader::{Read, Reader, Said, quoted};
-use super::scope::{Use, Wants, What};
 use super::table::Entry as Key;
-use super::value::{Value, meant};
+use super::usage::{Use, Wants, What};
+use super::value::Value;
 use crate::event::Errno;
 use crate::lesson::case::{Action, Counter, Entry, Expect, Label, Outcome, Range, Seen};
 

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::near::meant;
 use super::reader::{Read, Reader, Said, quoted};
-use super::scope::{Use, Wants, What};
-use super::value::{Part, Value, meant, one_of};
+use super::usage::{Use, Wants, What};
+use super::value::{Part, Value, one_of};
 use crate::event::Mask;
 use crate::lesson::case::{FdArg, Label, NVAL, Who};
 

@@ -25,6 +25,12 @@ pub fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<
         .map(|(_, word)| word)
 }
 
+/// `; did you mean ...?`, if one of `words` is like `found`.
+pub(super) fn meant(found: &str, words: &[&str]) -> String {
+    nearest(found, words.iter().copied())
+        .map_or(String::new(), |word| format!("; did you mean `{word}`?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::error::{Errors, MAX_KEPT, Wrong};
-use super::scope::Use;
+use super::usage::Use;
 use crate::event::visible;
 
 /// What was wrong has been noted already.

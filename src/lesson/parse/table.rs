@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::reader::{Read, Reader, Said, quoted};
 use super::value::{Value, one_of};
@@ -132,5 +132,15 @@ impl<'t> Table<'t> {
             let message = format!("unknown key `{key}` in {what}: expected {expected}");
             r.wrong(entry.span.clone(), message);
         }
+    }
+}
+
+impl<'t> Value<'t> {
+    /// The table that it is.
+    pub(super) fn table(&self, r: &mut Reader<'_>, what: impl Into<String>) -> Read<Table<'t>> {
+        if let DeValue::Table(table) = self.value.get_ref() {
+            return Ok(Table::new(what, self.span(), table));
+        }
+        Err(self.not(r, "a table"))
     }
 }

@@ -6,15 +6,14 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-use super::near::nearest;
+use super::near::meant;
 use super::reader::{Read, Reader, Said, quoted};
-use super::table::Table;
 
 /// A value and the key that it stands under.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value<'t> {
     key: &'t str,
-    value: &'t Spanned<DeValue<'t>>,
+    pub(super) value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Value<'t> {
@@ -175,13 +174,6 @@ impl<'t> Value<'t> {
         let items: Vec<_> = list.into_iter().map(|item| read(r, item)).collect();
         items.into_iter().collect()
     }
-
-    pub(super) fn table(&self, r: &mut Reader<'_>, what: impl Into<String>) -> Read<Table<'t>> {
-        if let DeValue::Table(table) = self.value.get_ref() {
-            return Ok(Table::new(what, self.span(), table));
-        }
-        Err(self.not(r, "a table"))
-    }
 }
 
 /// A piece of a string.
@@ -244,10 +236,4 @@ pub(super) fn one_of(found: &str, words: &[&str]) -> String {
         [only] => format!("`{only}`{hint}"),
         _ => format!("one of {}{hint}", words.join(", ")),
     }
-}
-
-/// `; did you mean ...?`, if one of `words` is like `found`.
-pub(super) fn meant(found: &str, words: &[&str]) -> String {
-    nearest(found, words.iter().copied())
-        .map_or(String::new(), |word| format!("; did you mean `{word}`?"))
 }

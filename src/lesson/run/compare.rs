@@ -106,6 +106,13 @@ pub(crate) fn with_file(expect: &Expect, report: &Report) -> Comparison {
     file.found
 }
 
+impl Report {
+    /// Whether everything that `expect` names was so.
+    pub fn agrees_with(&self, expect: &Expect) -> bool {
+        with_file(expect, self).mismatches.is_empty()
+    }
+}
+
 /// A comparison of the file with a report.
 struct File<'r> {
     report: &'r Report,

@@ -5,9 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::with_file;
 use crate::event::{Fd, Kind, LaneId, Nanos};
-use crate::lesson::case::{Counter, Expect, Label, Outcome, Seen};
+use crate::lesson::case::{Counter, Label, Outcome, Seen};
 use crate::lesson::kernel::Observed;
 use crate::lesson::print::entry;
 
@@ -98,11 +97,6 @@ impl Report {
     /// What the kernel's call returned.
     pub fn ret(&self) -> Option<Outcome> {
         self.seen.ret
-    }
-
-    /// Whether everything that `expect` names was so.
-    pub fn agrees_with(&self, expect: &Expect) -> bool {
-        with_file(expect, self).mismatches.is_empty()
     }
 
     /// The label by which the lists of the epoll instance go that `label` names now.

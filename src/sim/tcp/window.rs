@@ -7,7 +7,8 @@
 use crate::event::{Fd, Reason};
 
 use super::super::KernelModel;
-use super::super::link::{Joint, LinkId, Side};
+use super::super::link::{Joint, LinkId};
+use super::super::side::Side;
 use super::super::wakes::{SOCKET_OUT, Wakes, Whom};
 use super::super::words::{Flow, Over};
 use super::{Coming, Half, State, Tcp};

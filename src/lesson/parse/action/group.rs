@@ -1,8 +1,8 @@
 //! Actions that stand for many calls, and those that concern counters and limits.
 
 use super::super::reader::{Read, Reader};
-use super::super::scope::{Use, What};
 use super::super::table::Table;
+use super::super::usage::{Use, What};
 use super::super::value::Value;
 use super::super::{expect, fd};
 use super::{Wants, instance};

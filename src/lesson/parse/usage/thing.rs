@@ -44,7 +44,7 @@ impl Thing {
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::lesson::parse) fn words(self) -> &'static str {
         match self {
             Self::Epoll => "an epoll instance",
             Self::ReadEnd => "the read end of a pipe",
@@ -84,7 +84,7 @@ pub(in crate::lesson::parse) enum Wants {
 }
 
 impl Wants {
-    pub(super) fn takes(self, thing: Thing) -> bool {
+    pub(in crate::lesson::parse) fn takes(self, thing: Thing) -> bool {
         use Thing as T;
         match (self, thing) {
             (_, T::Unsure) | (Self::Any, _) => true,
@@ -109,7 +109,7 @@ impl Wants {
     }
 
     /// Whether the wrong thing is right where the call need not succeed.
-    pub(super) fn yields(self, thing: Thing) -> bool {
+    pub(in crate::lesson::parse) fn yields(self, thing: Thing) -> bool {
         match self {
             Self::Readable | Self::Writable => true,
             // After shutdown(2) a listener is a socket like others.
@@ -118,7 +118,7 @@ impl Wants {
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::lesson::parse) fn words(self) -> &'static str {
         match self {
             Self::Any => "a descriptor",
             Self::Epoll => "an epoll instance",
