@@ -19,25 +19,25 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 
 use crate::error::Error;
 use crate::event::{EdgeLogMode, Settings, visible};
-use crate::lesson::check::Check;
+use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
-pub use values::{HistoryLimits, Output, ThemeName};
+pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
 
 /// The address of the server unless the user says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum CliRequest {
     /// Run the server and watch it.
     Serve(Box<ServeOptions>),
     /// Show, list, print or run lessons.
     Lesson(Box<LessonOptions>),
     /// Run cases and say how they came out.
-    Check(Check),
+    Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
     /// Print this text and end: help, version, completions, the manual page.
@@ -61,7 +61,7 @@ pub struct ServeOptions {
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// The colours, if not chosen by the terminal.
-    pub theme: Option<ThemeName>,
+    pub theme: Option<ThemeChoice>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
     /// Give calls as strace prints them, too.
@@ -71,7 +71,7 @@ pub struct ServeOptions {
     /// When wake-ups are recorded.
     pub edge_log: EdgeLogMode,
     /// What is written without a screen.
-    pub output: Output,
+    pub output: OutputFormat,
     /// How far one can go back.
     pub history: HistoryLimits,
     /// Events as lines instead of a screen.
@@ -142,14 +142,14 @@ enum Verb {
 ///
 /// # Errors
 /// [`Error::Usage`] if they, or the configuration file they name, ask for what cannot be.
-pub fn parse<I>(args: I) -> Result<Request, Error>
+pub fn parse<I>(args: I) -> Result<CliRequest, Error>
 where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     if let Some(parent) = case_process(&args) {
-        return Ok(Request::CaseProcess(parent));
+        return Ok(CliRequest::CaseProcess(parent));
     }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
@@ -161,16 +161,16 @@ where
         Some(_) if line.options != Options::default() => {
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
         }
-        Some(Verb::Check(check)) => return Ok(Request::Check(check.resolve())),
+        Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {
-            return arguments.resolve().map(|options| Request::Lesson(Box::new(options)));
+            return arguments.resolve().map(|options| CliRequest::Lesson(Box::new(options)));
         }
-        Some(Verb::Completions { shell }) => return Ok(Request::Print(completions(shell))),
-        Some(Verb::Man) => return manual().map(Request::Print),
+        Some(Verb::Completions { shell }) => return Ok(CliRequest::Print(completions(shell))),
+        Some(Verb::Man) => return manual().map(CliRequest::Print),
     };
     let file = options.config().map(config::read).transpose()?;
     let options = options.over(file.unwrap_or_default());
-    options.resolve().map(|options| Request::Serve(Box::new(options)))
+    options.resolve().map(|options| CliRequest::Serve(Box::new(options)))
 }
 
 /// The process that asks, if this is to be the process of a case: no command for people, of which
@@ -183,10 +183,10 @@ fn case_process(args: &[OsString]) -> Option<u32> {
 }
 
 /// Help and version are no failures, though clap says so.
-fn not_parsed(error: &clap::Error) -> Result<Request, Error> {
+fn not_parsed(error: &clap::Error) -> Result<CliRequest, Error> {
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Print(text)),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(CliRequest::Print(text)),
         _ => Err(Error::Usage(one_line(&text))),
     }
 }

@@ -21,7 +21,7 @@ pub use command::{
 pub use errno::Errno;
 pub use file::{FdinfoEntry, FileKind};
 pub use header::{Facts, Header, Witness};
-pub use ids::{Clock, Fd, FileId, LaneId, Nanos, Seq, WatchKey};
+pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};
 pub use mask::{Arm, Mask, Trigger};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};

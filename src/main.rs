@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use epollscope::cli::{Request, parse};
+use epollscope::cli::{CliRequest, parse};
 use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
 use epollscope::sys::standard::Stdout;
@@ -24,13 +24,13 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match parse(std::env::args_os())? {
-        Request::Print(text) => match Stdout::default().write_all(text.as_bytes()) {
+        CliRequest::Print(text) => match Stdout::default().write_all(text.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(NO_READER.into()),
             printed => Ok(printed.map(|()| ExitCode::SUCCESS)?),
         },
-        Request::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
-        Request::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
-        Request::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
-        Request::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
+        CliRequest::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
+        CliRequest::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
+        CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
+        CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Output, ServeOptions, ThemeName};
+use crate::cli::{OutputFormat, ServeOptions, ThemeChoice};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::event::{Application, EdgeLogMode, Facts, visible};
@@ -71,7 +71,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     if headless {
         let lines = headless::Lines { strace: options.strace_text };
-        let json = (options.output == Output::Json).then_some(lines);
+        let json = (options.output == OutputFormat::Json).then_some(lines);
         headless::run(&mut session, json, options.run_for, &token, &bell)?;
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
         return Ok(ended_by(signal));
@@ -103,17 +103,17 @@ fn screen(options: &ServeOptions) -> TuiOptions {
 /// The same from the options that every screen has. Where the locale has only ASCII, so have the
 /// marks.
 pub(crate) fn look(
-    theme: Option<ThemeName>,
+    theme: Option<ThemeChoice>,
     ascii: bool,
     mouse: bool,
     run_for: Option<Duration>,
 ) -> TuiOptions {
     TuiOptions {
         theme: theme.map(|theme| match theme {
-            ThemeName::Dark => tui::ThemeName::Dark,
-            ThemeName::Light => tui::ThemeName::Light,
-            ThemeName::Projector => tui::ThemeName::Projector,
-            ThemeName::Mono => tui::ThemeName::Mono,
+            ThemeChoice::Dark => tui::ThemeName::Dark,
+            ThemeChoice::Light => tui::ThemeName::Light,
+            ThemeChoice::Projector => tui::ThemeName::Projector,
+            ThemeChoice::Mono => tui::ThemeName::Mono,
         }),
         marks: if ascii || !sys::locale::is_utf8() { Marks::Ascii } else { Marks::Unicode },
         mouse: if mouse { Mouse::Captured } else { Mouse::Terminal },

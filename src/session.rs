@@ -11,7 +11,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::event::{Clock, Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, TimeUnit};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
@@ -35,8 +35,8 @@ impl<S: Source> Session<S> {
     /// A session whose events come from `source`; so much of its history is kept.
     pub fn new(source: S, limits: Limits) -> Self {
         let world = match source.header().clock {
-            Clock::Nanoseconds => World::default(),
-            Clock::Steps => World::of_steps(),
+            TimeUnit::Nanoseconds => World::default(),
+            TimeUnit::Steps => World::of_steps(),
         };
         let history = History::new(limits, world);
         Self { source, history, commands: Vec::new(), last_command: 0 }

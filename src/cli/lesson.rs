@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::ThemeName;
+use super::ThemeChoice;
 use super::options::Screen;
 use super::values;
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub struct LessonOptions {
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// The colours, if not chosen by the terminal.
-    pub theme: Option<ThemeName>,
+    pub theme: Option<ThemeChoice>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
     /// Give calls as strace prints them, too.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{self, HistoryLimits, Output, ThemeName};
+use super::values::{self, HistoryLimits, OutputFormat, ThemeChoice};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
     AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
 };
-use crate::lesson::check::Check;
+use crate::lesson::check::CheckPlan;
 
 /// The options as given in one place: on the command line, or in the configuration file.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(super) struct Screen {
     pub(super) ascii: bool,
     /// Use this set of colours [default: by the terminal]
     #[arg(long, value_name = "THEME", value_enum)]
-    pub(super) theme: Option<ThemeName>,
+    pub(super) theme: Option<ThemeChoice>,
     /// Use the mouse, which then no longer selects text
     #[arg(long)]
     pub(super) mouse: bool,
@@ -123,7 +123,7 @@ struct Run {
     headless: bool,
     /// Write this to standard output without a screen [default: json]
     #[arg(long, value_name = "OUTPUT", value_enum)]
-    output: Option<Output>,
+    output: Option<OutputFormat>,
     /// Give each call as strace -f prints it, too; only without a screen
     #[arg(long)]
     strace_text: bool,
@@ -160,10 +160,10 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     /// What is to be done, with the defaults where nothing was given.
-    pub(super) fn resolve(self) -> Check {
+    pub(super) fn resolve(self) -> CheckPlan {
         let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let random = self.random.map(|sequences| (sequences, self.seed));
-        Check { paths: self.paths, json: self.json, timeout, random }
+        CheckPlan { paths: self.paths, json: self.json, timeout, random }
     }
 }
 

@@ -11,7 +11,7 @@ mod random;
 fn serve(line: &str) -> ServeOptions {
     let args = std::iter::once("epollscope").chain(line.split_whitespace());
     match parse(args) {
-        Ok(Request::Serve(options)) => *options,
+        Ok(CliRequest::Serve(options)) => *options,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -28,7 +28,7 @@ fn refused(line: &str) -> String {
 #[track_caller]
 fn printed(line: &str) -> String {
     match parse(std::iter::once("epollscope").chain(line.split_whitespace())) {
-        Ok(Request::Print(text)) => text,
+        Ok(CliRequest::Print(text)) => text,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -77,11 +77,11 @@ const ROWS: [Row; 24] = [
     }),
     ("--raw", "raw = true", |o| o.settings.raw = true),
     ("--ascii", "ascii = true", |o| o.ascii = true),
-    ("--theme projector", "theme = 'projector'", |o| o.theme = Some(ThemeName::Projector)),
+    ("--theme projector", "theme = 'projector'", |o| o.theme = Some(ThemeChoice::Projector)),
     ("--mouse", "mouse = true", |o| o.mouse = true),
     ("--history-events 5000", "history-events = 5_000", |o| o.history.events = 5000),
     ("--history-bytes 2MiB", "history-bytes = '2M'", |o| o.history.bytes = 2 << 20),
-    ("--output none", "output = 'none'", |o| o.output = Output::None),
+    ("--output none", "output = 'none'", |o| o.output = OutputFormat::None),
     ("--strace-text", "strace-text = true", |o| o.strace_text = true),
     ("--unobserved", "unobserved = true", |o| o.unobserved = true),
     ("--edge-log off", "edge-log = 'off'", |o| o.edge_log = EdgeLogMode::Off),
@@ -268,7 +268,7 @@ fn the_definitions_are_sound() {
 fn lesson(line: &str) -> LessonOptions {
     let args = std::iter::once("epollscope").chain(line.split_whitespace());
     match parse(args) {
-        Ok(Request::Lesson(options)) => *options,
+        Ok(CliRequest::Lesson(options)) => *options,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -279,7 +279,7 @@ fn lessons_are_shown_listed_printed_and_run() {
     assert_eq!((menu.what, menu.name), (Teach::Show, None));
     let shown = lesson("lesson read-once --theme projector --ascii --for 2s");
     assert_eq!((shown.what, shown.name.as_deref()), (Teach::Show, Some("read-once")));
-    assert_eq!((shown.theme, shown.ascii), (Some(ThemeName::Projector), true));
+    assert_eq!((shown.theme, shown.ascii), (Some(ThemeChoice::Projector), true));
     assert_eq!(shown.run_for, Some(Duration::from_secs(2)));
     assert_eq!(lesson("lesson --list").what, Teach::List);
     assert_eq!(lesson("lesson --print read-once").what, Teach::Print);

@@ -13,7 +13,7 @@ use crate::event::{
 
 /// A set of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
-pub enum ThemeName {
+pub enum ThemeChoice {
     /// For dark backgrounds.
     Dark,
     /// For light backgrounds.
@@ -26,7 +26,7 @@ pub enum ThemeName {
 
 /// What is written to standard output without a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Output {
+pub enum OutputFormat {
     /// A JSON object a line.
     #[default]
     Json,

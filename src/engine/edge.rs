@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::lock;
 use super::tap::RingWriter;
 use crate::event::{EdgeLog, Fd, FileKind, Kind, Mask, Nanos, Wakeup};
-use crate::kernel::edge_log::{BATCH, Entry, Reader};
+use crate::kernel::edge_log::{BATCH, LogEntry, Reader};
 use crate::kernel::queues;
 
 /// How long a server thread tries for the lock before it goes on without.
@@ -140,8 +140,8 @@ impl Log {
             let batch = &mut self.batch;
             let mut overflow = false;
             let count = self.reader.read(|entry| match entry {
-                Entry::Woken(fd, band) => batch.push((fd, band)),
-                Entry::Overflow => overflow = true,
+                LogEntry::Woken(fd, band) => batch.push((fd, band)),
+                LogEntry::Overflow => overflow = true,
             });
             self.tell(listeners);
             self.lane.rest();

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, LaneId, Settings};
+use super::{LaneId, Settings, TimeUnit};
 
 /// What does not change during a session and is known before its first event.
 ///
 /// ```
-/// use epollscope::event::{Header, Clock};
+/// use epollscope::event::{Header, TimeUnit};
 ///
 /// let header = Header { kernel: "Linux 6.18.1".to_owned(), ..Header::default() };
-/// assert_eq!((header.format, header.clock), (Header::FORMAT, Clock::Nanoseconds));
+/// assert_eq!((header.format, header.clock), (Header::FORMAT, TimeUnit::Nanoseconds));
 ///
 /// // It is plain data: a recording begins with it as a line of JSON.
 /// let line = serde_json::to_string(&header).unwrap();
@@ -23,7 +23,7 @@ pub struct Header {
     /// The kernel's name and release (uname(2)): `Linux 6.18.1`; empty if there is none behind it.
     pub kernel: String,
     /// What the times of its events count.
-    pub clock: Clock,
+    pub clock: TimeUnit,
     /// When the clock read zero, in nanoseconds since the Epoch (time(7)); `None` if that means
     /// nothing.
     pub epoch: Option<u64>,
@@ -47,7 +47,7 @@ impl Default for Header {
         Self {
             format: Self::FORMAT,
             kernel: String::new(),
-            clock: Clock::default(),
+            clock: TimeUnit::default(),
             epoch: None,
             options: Settings::default(),
             witnesses: Vec::new(),

@@ -64,16 +64,16 @@ impl fmt::Display for Nanos {
 
 /// What the time of an event counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Clock {
+pub enum TimeUnit {
     /// Nanoseconds, as [`Nanos`] says.
     #[default]
     Nanoseconds,
-    /// Steps of a case, each of which lasts [`Clock::STEP`]: the first begins one step after the
+    /// Steps of a case, each of which lasts [`TimeUnit::STEP`]: the first begins one step after the
     /// start, and what is done between two steps comes in the second half of the one before.
     Steps,
 }
 
-impl Clock {
+impl TimeUnit {
     /// How long a step lasts on a clock that counts steps.
     pub const STEP: Nanos = Nanos(1_000_000_000);
 }

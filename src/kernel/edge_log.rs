@@ -16,7 +16,7 @@ pub const BATCH: usize = 64;
 
 /// What a record of the log says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum LogEntry {
     /// This file was woken with this key (`si_band`).
     Woken(Fd, Mask),
     /// The signal queue was full: wake-ups were lost (RLIMIT_SIGPENDING, getrlimit(2)).
@@ -42,7 +42,7 @@ impl Reader {
 
     /// The next entries handed to `sink` in order; returns how many records were there, at most
     /// [`BATCH`]. It never blocks.
-    pub fn read(&mut self, mut sink: impl FnMut(Entry)) -> usize {
+    pub fn read(&mut self, mut sink: impl FnMut(LogEntry)) -> usize {
         let got = loop {
             match readv(&self.fd, &mut [IoSliceMut::new(&mut self.buffer)]) {
                 Err(Errno::EINTR) => {}
@@ -63,13 +63,13 @@ impl AsFd for Reader {
 }
 
 /// What a signal tells; `None` of a wake-up signal that somebody else sent, which is no wake-up.
-fn entry(info: SigInfo) -> Option<Entry> {
+fn entry(info: SigInfo) -> Option<LogEntry> {
     if info.signo == OVERFLOW_SIGNAL.unsigned_abs() {
         // Of a standard signal one is queued at most (signal(7)): a stranger's may stand for the
         // kernel's own.
-        return Some(Entry::Overflow);
+        return Some(LogEntry::Overflow);
     }
-    info.is_kernels().then_some(Entry::Woken(Fd(info.fd), Mask(info.band)))
+    info.is_kernels().then_some(LogEntry::Woken(Fd(info.fd), Mask(info.band)))
 }
 
 /// Puts the wake-ups of `fd` into the log from now on. Eventfds and timerfds cannot be logged.

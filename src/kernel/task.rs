@@ -18,7 +18,7 @@ pub struct Task {
 
 /// What a look at a thread says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct TaskLook {
     /// It sleeps and a signal would wake it (`S`).
     pub interruptible: bool,
     /// It sleeps at all: not even a signal may wake it (`S` or `D`).
@@ -38,7 +38,7 @@ const EPOLL_WAIT: &[i64] = &[
     libc::SYS_epoll_pwait2,
 ];
 
-impl Look {
+impl TaskLook {
     /// Whether it sleeps in `epoll_wait`, on the wait queue of an epoll instance; `None` where the
     /// system does not tell in which call it sleeps.
     pub fn sleeps_in_epoll_wait(&self, tells_call: bool) -> Option<bool> {
@@ -71,7 +71,7 @@ impl Task {
     ///
     /// # Errors
     /// What read(2) lists; ESRCH if the thread is gone.
-    pub fn look(&self) -> io::Result<Look> {
+    pub fn look(&self) -> io::Result<TaskLook> {
         let mut room = [0; 8192];
         let call = match &self.syscall {
             Some(file) => {
@@ -90,11 +90,11 @@ fn parse_call(text: &str) -> Option<i64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-fn parse_status(text: &str, call: Option<i64>) -> Look {
+fn parse_status(text: &str, call: Option<i64>) -> TaskLook {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     let state = field("State:").and_then(|state| state.trim_start().chars().next());
     let sleeps = field("voluntary_ctxt_switches:").and_then(|count| count.trim().parse().ok());
-    Look {
+    TaskLook {
         interruptible: state == Some('S'),
         asleep: matches!(state, Some('S' | 'D')),
         call,
@@ -112,7 +112,7 @@ mod tests {
     fn the_lines_of_both_files_are_understood() {
         let text = "Name:\tepollscope\nState:\tS (sleeping)\nTgid:\t1\n\
             voluntary_ctxt_switches:\t17\nnonvoluntary_ctxt_switches:\t2\n";
-        let expected = Look { interruptible: true, asleep: true, call: Some(232), sleeps: 17 };
+        let expected = TaskLook { interruptible: true, asleep: true, call: Some(232), sleeps: 17 };
         assert_eq!(parse_status(text, parse_call("232 0x4 0x7f 0x40 0x0")), expected);
         assert_eq!(parse_call("running\n"), None);
         assert_eq!(parse_call("-1 0x7ffc 0x7f\n"), Some(-1));
@@ -131,7 +131,7 @@ mod tests {
         });
         let tid = u32::try_from(told.recv().expect("a number")).expect("positive");
         let task = Task::open(tid, |fd| fd).expect("proc");
-        let in_read = |look: Look| look.interruptible && look.call == Some(nix::libc::SYS_read);
+        let in_read = |look: TaskLook| look.interruptible && look.call == Some(nix::libc::SYS_read);
         while !in_read(task.look().expect("look")) {
             std::thread::yield_now();
         }

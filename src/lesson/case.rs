@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Errno, Mask};
 pub use crate::sim::Way;
 
-pub use action::{Action, Amount, HOWS, Run, Scan, SockOpt, Target, Wait, Who};
+pub use action::{Action, Amount, ConnectTarget, HOWS, Run, Scan, SockOpt, Wait, Who};
 pub use bounds::{MAX_EPOLLS, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};

@@ -34,7 +34,7 @@ impl File {
 
 /// Lessons that belong together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Topic {
+pub struct LessonTopic {
     /// What they are about.
     pub name: String,
     /// In the order in which they are taught.
@@ -70,16 +70,16 @@ fn order() -> impl Iterator<Item = &'static str> {
 
 /// The lessons by topic, in the order in which they are taught; those that have no place in it
 /// come last.
-pub fn topics() -> Vec<Topic> {
+pub fn topics() -> Vec<LessonTopic> {
     let mut lessons: Vec<_> = lessons().into_iter().filter_map(|file| file.parse().ok()).collect();
     let place = |lesson: &Case| order().position(|name| name == lesson.id).unwrap_or(usize::MAX);
     lessons.sort_by_key(place);
-    let mut topics: Vec<Topic> = Vec::new();
+    let mut topics: Vec<LessonTopic> = Vec::new();
     for lesson in lessons {
         let name = lesson.topic.clone().unwrap_or_default();
         match topics.iter_mut().find(|topic| topic.name == name) {
             Some(topic) => topic.lessons.push(lesson),
-            None => topics.push(Topic { name, lessons: vec![lesson] }),
+            None => topics.push(LessonTopic { name, lessons: vec![lesson] }),
         }
     }
     topics

@@ -29,7 +29,7 @@ pub(super) const FAILED: u8 = 4;
 
 /// What is to be checked, and how it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct CheckPlan {
     /// Case files, and folders of them; none is what the program has itself.
     pub paths: Vec<PathBuf>,
     /// A JSON object a line instead of words.
@@ -73,7 +73,7 @@ struct Failure {
 /// [`Error::Usage`] if a file is missing or wrong: then nothing at all is run. If standard output,
 /// or the file of a sequence that came out otherwise, cannot be written; a reader of standard
 /// output that went away is none.
-pub fn run(check: &Check) -> Result<u8, Error> {
+pub fn run(check: &CheckPlan) -> Result<u8, Error> {
     if let Some((sequences, seed)) = check.random {
         let plan = Plan { sequences, seed, ..Plan::default() };
         let folder = PathBuf::from(".");
@@ -87,7 +87,7 @@ pub fn run(check: &Check) -> Result<u8, Error> {
     }
 }
 
-fn run_all(check: &Check, found: &[Found], out: &mut impl Write) -> io::Result<Tally> {
+fn run_all(check: &CheckPlan, found: &[Found], out: &mut impl Write) -> io::Result<Tally> {
     let mut tally = Tally::default();
     for file in found {
         let begin = Instant::now();

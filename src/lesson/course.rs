@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::case::{Action, Answer, Ask, Case, Step};
 use super::quiz::{self, Reply, Verdict};
 use super::run::{Between, Report};
-use crate::event::{Clock, Kind, LaneId, Nanos, Seq};
+use crate::event::{Kind, LaneId, Nanos, Seq, TimeUnit};
 
 /// What a moment of the lesson is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,13 +227,13 @@ impl Course {
         let (from, width) = match self.pending {
             Some(Pending::Try(..)) => {
                 // Each takes a part of what is left of the step before.
-                let left = Clock::STEP.0 / 2 / (self.tries + 1);
-                (self.next as u64 * Clock::STEP.0 + Clock::STEP.0 - left, left / 2)
+                let left = TimeUnit::STEP.0 / 2 / (self.tries + 1);
+                (self.next as u64 * TimeUnit::STEP.0 + TimeUnit::STEP.0 - left, left / 2)
             }
             Some(Pending::Step(_)) => {
-                ((self.next as u64 + 1) * Clock::STEP.0, Clock::STEP.0 / 2 - 1)
+                ((self.next as u64 + 1) * TimeUnit::STEP.0, TimeUnit::STEP.0 / 2 - 1)
             }
-            None => (0, Clock::STEP.0 / 2 - 1),
+            None => (0, TimeUnit::STEP.0 / 2 - 1),
         };
         Nanos(from + width / of * part)
     }

@@ -3,7 +3,7 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::case::{Action, ActorKind, Case, Expect, MAX_EPOLLS, Outcome, Target};
+use super::case::{Action, ActorKind, Case, ConnectTarget, Expect, MAX_EPOLLS, Outcome};
 use super::interpret::{make_members, perform};
 use super::model_kernel::ModelKernel;
 use super::real::reserved::{self, Kept};
@@ -92,7 +92,7 @@ fn has(case: &Case, wanted: impl Fn(ActorKind) -> bool) -> bool {
 /// Whether a port is taken on which nobody listens.
 fn connects_to_nobody(action: &Action) -> bool {
     match action {
-        Action::Connect { to, .. } => *to == Target::Nobody,
+        Action::Connect { to, .. } => *to == ConnectTarget::Nobody,
         Action::Repeat { body, .. } => body.iter().any(connects_to_nobody),
         _ => false,
     }

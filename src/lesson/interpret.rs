@@ -4,7 +4,8 @@ use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, SocketOption};
 use crate::sim::Way;
 
 use super::case::{
-    Action, Actor, ActorKind, Amount, FdArg, Label, Outcome, Run, Scan, Seen, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, Label, Outcome, Run, Scan, Seen, Wait,
+    Who,
 };
 use super::kernel::{Call, Kernel, Query, RunError, nanos};
 use super::table::MAIN;
@@ -211,11 +212,11 @@ fn reset(k: &mut impl Kernel, fd: &FdArg) -> Done {
     k.call(MAIN, &Call::Close { fd }).map(Some)
 }
 
-fn connect(k: &mut impl Kernel, fd: &FdArg, to: &Target) -> Done {
+fn connect(k: &mut impl Kernel, fd: &FdArg, to: &ConnectTarget) -> Done {
     let client = k.number(fd)?;
     let to = match to {
-        Target::Nobody => None,
-        Target::Listener(label) => Some(listener(k, label)?),
+        ConnectTarget::Nobody => None,
+        ConnectTarget::Listener(label) => Some(listener(k, label)?),
     };
     if k.table().kind(client) == Some(FileKind::Udp) {
         let why = format!("{fd} is a UDP socket, which is connected to its peer for good");

@@ -5,8 +5,8 @@
 //! not the file's grammar with other signs; the tables of words are the same.
 
 use super::case::{
-    Action, Actor, ActorKind, Amount, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS,
-    Scan, SockOpt, Step, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD,
+    MAX_IO, MAX_MS, Scan, SockOpt, Step, Wait, Who,
 };
 use super::nearest;
 use crate::event::{FileKind, Mask};
@@ -48,7 +48,7 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 
 /// What there is: what a line can name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct WhatIsOpen {
     /// Open descriptors.
     pub open: Vec<(String, FileKind)>,
     /// Names whose descriptor is closed; they stand for their old number.
@@ -59,7 +59,7 @@ pub struct Known {
     pub frozen: Vec<String>,
 }
 
-impl Known {
+impl WhatIsOpen {
     fn kind(&self, name: &str) -> Option<FileKind> {
         self.open.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
     }
@@ -79,7 +79,7 @@ impl Known {
 struct Words<'a> {
     word: &'a str,
     rest: Vec<&'a str>,
-    known: &'a Known,
+    known: &'a WhatIsOpen,
     by: Option<Who>,
 }
 
@@ -87,7 +87,7 @@ struct Words<'a> {
 ///
 /// # Errors
 /// What is wrong with it, and what would be possible.
-pub fn parse(text: &str, known: &Known) -> Result<Step, String> {
+pub fn parse(text: &str, known: &WhatIsOpen) -> Result<Step, String> {
     let mut words: Vec<&str> = text.split_whitespace().collect();
     if words.is_empty() {
         return Err("type an action, such as `wait e`".to_owned());
@@ -130,7 +130,7 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
             let fd = w.of(|kind| kind == FileKind::Tcp)?;
             let to = w.of(|kind| kind == FileKind::Listener)?;
             let FdArg::Named(to) = to else { return Err(w.usage()) };
-            Action::Connect { fd, to: Target::Listener(to) }
+            Action::Connect { fd, to: ConnectTarget::Listener(to) }
         }
         "accept" => {
             let fd = w.of(|kind| kind == FileKind::Listener)?;

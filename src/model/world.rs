@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    Clock, EdgeLog, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, WatchKey,
+    EdgeLog, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WatchKey,
 };
 
 use super::file::OpenFile;
@@ -64,7 +64,7 @@ pub struct World {
     /// The look at the edge log that brought the last wake-up.
     pub(super) last_log_read: LogRead,
     /// What the times of events count.
-    pub clock: Clock,
+    pub clock: TimeUnit,
     /// Whether the names of descriptors are labels, by which the source calls them.
     pub labelled: bool,
     /// By whom the open files and their numbers are known.
@@ -88,7 +88,7 @@ impl Default for World {
             edge_log: EdgeLog::Off,
             new_findings: 0,
             last_log_read: LogRead::default(),
-            clock: Clock::default(),
+            clock: TimeUnit::default(),
             labelled: false,
             files_known: Known::default(),
             labels: Labels::default(),
@@ -130,7 +130,7 @@ impl World {
 
     /// An empty world of a source that counts steps and calls descriptors by labels.
     pub fn of_steps() -> Self {
-        Self { clock: Clock::Steps, labelled: true, ..Self::default() }
+        Self { clock: TimeUnit::Steps, labelled: true, ..Self::default() }
     }
 
     /// Whether calls and wake-ups say which files are open and what is in them.

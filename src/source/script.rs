@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Drained, Source, Unsupported};
-use crate::event::{Clock, Command, Header, Kind, LaneId, Nanos, Provenance, Seq, Witness};
+use crate::event::{Command, Header, Kind, LaneId, Nanos, Provenance, Seq, TimeUnit, Witness};
 use crate::history::History;
 use crate::lesson::case::{Action, Case, Label, Step, Who};
 use crate::lesson::course::{Course, is_call};
@@ -47,7 +47,7 @@ impl Script {
     /// does, and [tells](Script::tell) of it.
     pub fn new(case: Case, kernel: String, player: Option<PlayerHandle>) -> Self {
         let witnesses = vec![Witness::Calls, Witness::Fdinfo, Witness::Tasks, Witness::Model];
-        let header = Header { kernel, clock: Clock::Steps, witnesses, ..Header::default() };
+        let header = Header { kernel, clock: TimeUnit::Steps, witnesses, ..Header::default() };
         let course = Course::new(case);
         Self { header, course, player, told: VecDeque::new(), outcome: None }
     }

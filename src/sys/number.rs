@@ -72,9 +72,9 @@ impl EventRoom {
 }
 
 /// The argument of a `poll(2)`, made once for any number of calls.
-pub struct PollSet(Vec<libc::pollfd>);
+pub struct RawPollSet(Vec<libc::pollfd>);
 
-impl PollSet {
+impl RawPollSet {
     /// These numbers, each with the bits asked for.
     pub fn new(fds: &[(i32, u32)]) -> Self {
         let events = |bits: u32| ((bits & 0xffff) as u16).cast_signed();
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     fn poll(fds: &[(i32, u32)]) -> Result<Vec<u32>, Errno> {
-        let mut set = PollSet::new(fds);
+        let mut set = RawPollSet::new(fds);
         set.call(0).map(|_| set.answers().collect())
     }
 

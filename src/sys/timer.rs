@@ -38,7 +38,7 @@ mod tests {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).expect("timer");
         let number = std::os::fd::AsFd::as_fd(&timer).as_raw_fd();
         assert_eq!(arm(number, Duration::from_millis(1), Duration::ZERO), Ok(()));
-        let mut set = super::super::number::PollSet::new(&[(number, 1)]);
+        let mut set = super::super::number::RawPollSet::new(&[(number, 1)]);
         assert_eq!(set.call(10_000), Ok(1));
         assert_eq!(arm(-1, Duration::ZERO, Duration::ZERO), Err(Errno::EBADF));
     }

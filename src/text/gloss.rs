@@ -3,8 +3,8 @@
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
-    Clock, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries,
-    ListRead, Output, Provenance, Syscall, SyscallRecord, visible,
+    CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries, ListRead,
+    Output, Provenance, Syscall, SyscallRecord, TimeUnit, visible,
 };
 use crate::model::{Lane, LaneState, World};
 
@@ -26,7 +26,7 @@ pub fn is_row(event: &Event) -> bool {
 /// What a thread does in the call that it entered.
 fn inside(world: &World, event: &Event) -> &'static str {
     let held = |lane: &Lane| {
-        world.clock == Clock::Steps
+        world.clock == TimeUnit::Steps
             && matches!(lane.state, LaneState::Harvesting(_))
             && lane.since <= event.t
     };

@@ -1,7 +1,9 @@
 //! Wording that the Why sentences and the findings share.
 
 use super::Sentence;
-use crate::event::{Clock, ConnState, Fd, FileKind, LaneId, Mask, Nanos, Peer, WatchKey, visible};
+use crate::event::{
+    ConnState, Fd, FileKind, LaneId, Mask, Nanos, Peer, TimeUnit, WatchKey, visible,
+};
 use crate::model::{OpenFile, World};
 
 /// Columns of a name in a sentence.
@@ -35,21 +37,21 @@ pub(in crate::text) fn who(world: &World, id: LaneId) -> String {
 
 /// When that was: `at 12.031`, `in step 5`.
 pub(in crate::text) fn when(world: &World, t: Nanos) -> String {
-    let (step, rest) = (t.0 / Clock::STEP.0, t.0 % Clock::STEP.0);
+    let (step, rest) = (t.0 / TimeUnit::STEP.0, t.0 % TimeUnit::STEP.0);
     match world.clock {
-        Clock::Nanoseconds => format!("at {t}"),
-        Clock::Steps if step == 0 => "at the start".to_owned(),
-        Clock::Steps if rest < Clock::STEP.0 / 2 => format!("in step {step}"),
-        Clock::Steps => format!("after step {step}"),
+        TimeUnit::Nanoseconds => format!("at {t}"),
+        TimeUnit::Steps if step == 0 => "at the start".to_owned(),
+        TimeUnit::Steps if rest < TimeUnit::STEP.0 / 2 => format!("in step {step}"),
+        TimeUnit::Steps => format!("after step {step}"),
     }
 }
 
 /// Since when: `since 12.031`, `since step 5`.
 pub(in crate::text) fn since(world: &World, t: Nanos) -> String {
-    match (world.clock, t.0 / Clock::STEP.0) {
-        (Clock::Nanoseconds, _) => format!("since {t}"),
-        (Clock::Steps, 0) => "since the start".to_owned(),
-        (Clock::Steps, step) => format!("since step {step}"),
+    match (world.clock, t.0 / TimeUnit::STEP.0) {
+        (TimeUnit::Nanoseconds, _) => format!("since {t}"),
+        (TimeUnit::Steps, 0) => "since the start".to_owned(),
+        (TimeUnit::Steps, step) => format!("since step {step}"),
     }
 }
 

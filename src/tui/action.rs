@@ -4,7 +4,7 @@ use crate::event::{Command, View};
 
 /// A direction: less or more, back or on, up or down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum Direction {
     /// Towards the beginning, or less.
     Back,
     /// Towards the end, or more.
@@ -40,7 +40,7 @@ pub enum Shown {
 
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum KeyAction {
     /// Hold the server if it runs, let it run if it is held.
     Hold,
     /// One call of the selected lane.
@@ -48,13 +48,13 @@ pub enum Action {
     /// On to the next `epoll_wait` of the selected lane.
     StepTurn,
     /// Less or more delay before each call.
-    Delay(Step),
+    Delay(Direction),
     /// The other trigger for all registrations and those to come.
     TriggerAll,
     /// Drain, or one read an event.
     ReadPolicy,
     /// Fewer or more threads.
-    Threads(Step),
+    Threads(Direction),
     /// A command as it stands; what it leaves open is filled in from the selection.
     Do(Command),
     /// Ask for a line that the selected built-in client sends.
@@ -64,17 +64,17 @@ pub enum Action {
     /// Ask for a command.
     AskCommand,
     /// Move the selection.
-    Move(Reach, Step),
+    Move(Reach, Direction),
     /// The next pane.
-    Focus(Step),
+    Focus(Direction),
     /// Another view.
     View(View),
     /// The mark before or after the viewed event on the selected track.
-    Track(Step),
+    Track(Direction),
     /// Narrower or wider timeline.
-    Zoom(Step),
+    Zoom(Direction),
     /// One event back or forward in time.
-    Seek(Step),
+    Seek(Direction),
     /// Back to now.
     Live,
     /// Forget the filter and the message.
@@ -106,11 +106,11 @@ pub enum Action {
     /// Lesson: ask for an action of the learner's own.
     AskTry,
     /// Lesson: the next epoll instance.
-    Instance(Step),
+    Instance(Direction),
     /// Lesson: another part of it, or everything again.
     Part(Shown),
     /// Lesson: scroll the narration.
-    Scroll(Step),
+    Scroll(Direction),
     /// Lesson: back to where it was chosen; menu: leave.
     Leave,
     /// Menu: begin the chosen lesson.
@@ -122,11 +122,11 @@ pub enum Action {
     /// Text entry: complete the word.
     Complete,
     /// Text entry: delete before (`Back`) or under (`On`) the cursor.
-    Erase(Step),
+    Erase(Direction),
     /// Text entry: delete the whole line.
     EraseAll,
     /// Text entry: move the cursor.
-    Caret(Reach, Step),
+    Caret(Reach, Direction),
     /// Text entry: a character.
     Insert(char),
 }

@@ -4,13 +4,13 @@
 mod moves;
 mod time;
 
-use super::action::{Action, Step};
-use super::entry::{Entry, Purpose};
+use super::action::{Direction, KeyAction};
+use super::entry::{LineEntry, Purpose};
 use super::filter::Filter;
 use super::key::KeyPress;
 use super::keymap;
 use super::pane::unforetold;
-use super::ui::{Choice, Place, Request, Topic, Ui};
+use super::ui::{TrackChoice, Ui, UiContext, UiRequest, WhyTopic};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
@@ -131,26 +131,26 @@ impl App {
     }
 
     /// Does what an action asks for; a command for the server may come out.
-    pub fn update(&mut self, action: Action, scene: &Scene<'_>) -> Option<Command> {
+    pub fn update(&mut self, action: KeyAction, scene: &Scene<'_>) -> Option<Command> {
         let settings = scene.live.settings;
         match action {
-            Action::Hold => {
+            KeyAction::Hold => {
                 // A thread that died is started again by running.
                 let run = settings.paused || scene.live.lanes.iter().any(Lane::has_died);
                 let command = if run { Command::Run } else { Command::Pause };
                 return self.server(command, scene);
             }
-            Action::StepCall => return self.server(Command::Step(None), scene),
-            Action::StepTurn => return self.server(Command::Turn(None), scene),
-            Action::Delay(step) => {
+            KeyAction::StepCall => return self.server(Command::Step(None), scene),
+            KeyAction::StepTurn => return self.server(Command::Turn(None), scene),
+            KeyAction::Delay(step) => {
                 let command = self.delay(settings.delay_ms, step)?;
                 return self.server(command, scene);
             }
-            Action::TriggerAll => {
+            KeyAction::TriggerAll => {
                 let to = Some(settings.trigger.flipped());
                 return self.server(Command::Trigger(Scope::All, to), scene);
             }
-            Action::ReadPolicy => {
+            KeyAction::ReadPolicy => {
                 let policy = match settings.read {
                     ReadPolicy::Drain => ReadPolicy::Once(self.ui.once_bytes),
                     ReadPolicy::Once(bytes) => {
@@ -160,56 +160,56 @@ impl App {
                 };
                 return self.server(Command::Read(policy), scene);
             }
-            Action::Threads(step) => {
+            KeyAction::Threads(step) => {
                 let command = self.threads(settings, step)?;
                 return self.server(command, scene);
             }
-            Action::Do(command) => return self.command(command, scene),
-            Action::Submit => return self.submit(scene),
+            KeyAction::Do(command) => return self.command(command, scene),
+            KeyAction::Submit => return self.submit(scene),
             other => self.look(other, scene),
         }
         None
     }
 
     /// Actions that change nothing but the screen.
-    fn look(&mut self, action: Action, scene: &Scene<'_>) {
+    fn look(&mut self, action: KeyAction, scene: &Scene<'_>) {
         match action {
-            Action::AskSend => self.ask_send(scene),
-            Action::AskFilter => {
-                self.ui.entry = Some(Entry::new(Purpose::Filter, self.ui.filter.text()));
+            KeyAction::AskSend => self.ask_send(scene),
+            KeyAction::AskFilter => {
+                self.ui.entry = Some(LineEntry::new(Purpose::Filter, self.ui.filter.text()));
             }
-            Action::AskCommand => {
-                self.ui.entry = Some(Entry::new(Purpose::Command, String::new()));
+            KeyAction::AskCommand => {
+                self.ui.entry = Some(LineEntry::new(Purpose::Command, String::new()));
             }
-            Action::Move(reach, step) => self.go(reach, step, scene),
-            Action::Focus(step) => self.focus(step),
-            Action::View(view) => self.show(view, scene),
-            Action::Track(step) => self.along_track(step, scene),
-            Action::Zoom(step) => self.zoom(step),
-            Action::Seek(step) => self.seek(step, scene),
-            Action::Live => self.live(scene),
-            Action::Clear => self.ui.filter = Filter::All,
-            Action::Still => self.still(None, scene),
-            Action::Copy => self.ui.request = Some(Request::Copy(self.copied(scene))),
-            Action::Help => {
+            KeyAction::Move(reach, step) => self.go(reach, step, scene),
+            KeyAction::Focus(step) => self.focus(step),
+            KeyAction::View(view) => self.show(view, scene),
+            KeyAction::Track(step) => self.along_track(step, scene),
+            KeyAction::Zoom(step) => self.zoom(step),
+            KeyAction::Seek(step) => self.seek(step, scene),
+            KeyAction::Live => self.live(scene),
+            KeyAction::Clear => self.ui.filter = Filter::All,
+            KeyAction::Still => self.still(None, scene),
+            KeyAction::Copy => self.ui.request = Some(UiRequest::Copy(self.copied(scene))),
+            KeyAction::Help => {
                 self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
             }
-            Action::Quit => self.ui.request = Some(Request::Quit),
-            Action::Suspend => self.ui.request = Some(Request::Suspend),
+            KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
+            KeyAction::Suspend => self.ui.request = Some(UiRequest::Suspend),
             other => self.edit(&other, scene),
         }
     }
 
     /// Actions on the line being typed.
-    fn edit(&mut self, action: &Action, scene: &Scene<'_>) {
+    fn edit(&mut self, action: &KeyAction, scene: &Scene<'_>) {
         let Some(entry) = &mut self.ui.entry else { return };
         match action {
-            Action::Cancel => self.ui.entry = None,
-            Action::Complete => entry.complete(scene.live),
-            Action::Erase(step) => entry.erase(*step),
-            Action::EraseAll => *entry = Entry::new(entry.purpose, String::new()),
-            Action::Caret(reach, step) => entry.go(*reach, *step),
-            Action::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
+            KeyAction::Cancel => self.ui.entry = None,
+            KeyAction::Complete => entry.complete(scene.live),
+            KeyAction::Erase(step) => entry.erase(*step),
+            KeyAction::EraseAll => *entry = LineEntry::new(entry.purpose, String::new()),
+            KeyAction::Caret(reach, step) => entry.go(*reach, *step),
+            KeyAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
             _ => {}
         }
     }
@@ -237,16 +237,18 @@ impl App {
         match command {
             Command::Zoom(width) => self.set_zoom(width),
             Command::At(t) => self.at(t, scene),
-            Command::Seek(by) => self.seek(if by < 0 { Step::Back } else { Step::On }, scene),
+            Command::Seek(by) => {
+                self.seek(if by < 0 { Direction::Back } else { Direction::On }, scene)
+            }
             Command::Live => self.live(scene),
             Command::Filter(text) => self.ui.filter = Filter::parse(&text),
             Command::Still(on) => self.still(on, scene),
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
             Command::View(view) => self.show(view, scene),
-            Command::Copy => self.look(Action::Copy, scene),
-            Command::Help => self.look(Action::Help, scene),
-            Command::Quit => self.ui.request = Some(Request::Quit),
+            Command::Copy => self.look(KeyAction::Copy, scene),
+            Command::Help => self.look(KeyAction::Help, scene),
+            Command::Quit => self.ui.request = Some(UiRequest::Quit),
             command => return self.server(command, scene),
         }
         None
@@ -278,15 +280,15 @@ impl App {
         }
         let client = self.ui.watch.map(|key| key.fd).filter(|fd| is_client(scene.live, *fd));
         match client {
-            Some(fd) => self.ui.entry = Some(Entry::new(Purpose::Send(fd), String::new())),
+            Some(fd) => self.ui.entry = Some(LineEntry::new(Purpose::Send(fd), String::new())),
             None => self.ui.warn("no client is selected: press c to connect one, j and k select"),
         }
     }
 
-    fn delay(&mut self, now: u32, step: Step) -> Option<Command> {
+    fn delay(&mut self, now: u32, step: Direction) -> Option<Command> {
         let next = match step {
-            Step::Back => DELAYS.iter().rev().find(|ms| **ms < now),
-            Step::On => DELAYS.iter().find(|ms| **ms > now),
+            Direction::Back => DELAYS.iter().rev().find(|ms| **ms < now),
+            Direction::On => DELAYS.iter().find(|ms| **ms > now),
         };
         if next.is_none() {
             self.ui.say(format!("the delay is {now} ms; type :delay for any other"));
@@ -294,10 +296,10 @@ impl App {
         next.map(|ms| Command::Delay(*ms))
     }
 
-    fn threads(&mut self, settings: Settings, step: Step) -> Option<Command> {
+    fn threads(&mut self, settings: Settings, step: Direction) -> Option<Command> {
         let next = match step {
-            Step::Back => settings.threads.checked_sub(1).filter(|n| *n > 0),
-            Step::On => Some(settings.threads + 1).filter(|n| *n <= LaneId::MAX_WORKERS),
+            Direction::Back => settings.threads.checked_sub(1).filter(|n| *n > 0),
+            Direction::On => Some(settings.threads + 1).filter(|n| *n <= LaneId::MAX_WORKERS),
         };
         if next.is_none() {
             self.ui.say(format!("threads: 1 to {}", LaneId::MAX_WORKERS));
@@ -305,11 +307,11 @@ impl App {
         next.map(Command::Threads)
     }
 
-    fn zoom(&mut self, step: Step) {
+    fn zoom(&mut self, step: Direction) {
         let now = self.ui.zoom;
         let next = match step {
-            Step::Back => ZOOMS.iter().rev().find(|width| **width < now),
-            Step::On => ZOOMS.iter().find(|width| **width > now),
+            Direction::Back => ZOOMS.iter().rev().find(|width| **width < now),
+            Direction::On => ZOOMS.iter().find(|width| **width > now),
         };
         self.ui.zoom = *next.unwrap_or(&now);
     }
@@ -323,25 +325,25 @@ impl App {
         let world = self.world(scene).through(self.ui.poller);
         let event = scene.journal.get(world.seq);
         let sentence = match (self.ui.topic, event, self.ui.watch) {
-            (Topic::Event, Some(event), _) if text::is_row(&event) => {
+            (WhyTopic::Event, Some(event), _) if text::is_row(&event) => {
                 return text::row(scene.live, &event);
             }
-            (Topic::Event, Some(event), _) => why(world, Subject::Event(&event)),
-            (Topic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
+            (WhyTopic::Event, Some(event), _) => why(world, Subject::Event(&event)),
+            (WhyTopic::Lane, ..) => why(world, Subject::Lane(self.ui.lane)),
             (_, _, Some(key)) => why(world, Subject::Watch(key)),
             (_, _, None) => {
                 Sentence { text: scene.header.facts.invitation.clone(), ..Sentence::default() }
             }
         };
-        let asked = self.ui.place == Place::Question && self.ui.past.is_none();
+        let asked = self.ui.place == UiContext::Question && self.ui.past.is_none();
         if asked { unforetold(&sentence) } else { sentence.text }
     }
 
     fn select(&mut self, key: WatchKey) {
         self.ui.watch = Some(key);
         self.ui.chosen = true;
-        self.ui.topic = Topic::Watch;
-        self.ui.track = Choice::Watch;
+        self.ui.topic = WhyTopic::Watch;
+        self.ui.track = TrackChoice::Watch;
     }
 
     fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
@@ -357,8 +359,8 @@ impl App {
             return;
         }
         self.ui.lane = lane;
-        self.ui.topic = Topic::Lane;
-        self.ui.track = Choice::Lane;
+        self.ui.topic = WhyTopic::Lane;
+        self.ui.track = TrackChoice::Lane;
     }
 }
 

@@ -4,7 +4,7 @@ use crate::event::{Command, Fd, FileKind, GRAMMAR, LaneId, Mistake};
 use crate::lesson::line;
 use crate::model::World;
 
-use super::action::{Reach, Step};
+use super::action::{Direction, Reach};
 
 /// What the line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Purpose {
 
 /// A line with a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LineEntry {
     /// What it is for.
     pub purpose: Purpose,
     /// What has been typed.
@@ -34,7 +34,7 @@ pub struct Entry {
     pub error: Option<String>,
 }
 
-impl Entry {
+impl LineEntry {
     /// The longest line, in characters.
     pub const MAX: usize = 1000;
 
@@ -75,12 +75,12 @@ impl Entry {
     }
 
     /// Deletes a character.
-    pub fn erase(&mut self, step: Step) {
+    pub fn erase(&mut self, step: Direction) {
         self.error = None;
         let at = match step {
-            Step::Back if self.caret == 0 => return,
-            Step::Back => self.caret - 1,
-            Step::On => self.caret,
+            Direction::Back if self.caret == 0 => return,
+            Direction::Back => self.caret - 1,
+            Direction::On => self.caret,
         };
         let byte = self.byte(at);
         if byte < self.text.len() {
@@ -90,13 +90,13 @@ impl Entry {
     }
 
     /// Moves the cursor.
-    pub fn go(&mut self, reach: Reach, step: Step) {
+    pub fn go(&mut self, reach: Reach, step: Direction) {
         let end = self.text.chars().count();
         self.caret = match (reach, step) {
-            (Reach::End, Step::Back) => 0,
-            (Reach::End, Step::On) => end,
-            (_, Step::Back) => self.caret.saturating_sub(1),
-            (_, Step::On) => (self.caret + 1).min(end),
+            (Reach::End, Direction::Back) => 0,
+            (Reach::End, Direction::On) => end,
+            (_, Direction::Back) => self.caret.saturating_sub(1),
+            (_, Direction::On) => (self.caret + 1).min(end),
         };
     }
 
@@ -245,7 +245,7 @@ mod tests {
 
     #[track_caller]
     fn completes(text: &str, to: &str) {
-        let mut entry = Entry::new(Purpose::Command, text.to_owned());
+        let mut entry = LineEntry::new(Purpose::Command, text.to_owned());
         entry.complete(&World::default());
         assert_eq!(entry.text, to);
     }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_line_to_try_is_completed_by_its_grammar() {
         let tries = |text: &str| {
-            let entry = Entry::new(Purpose::Try, text.to_owned());
+            let entry = LineEntry::new(Purpose::Try, text.to_owned());
             entry.candidates(&World::default())
         };
         assert_eq!(tries("new x p"), ["pipe", "pair"]);
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_paste_cannot_act() {
-        let mut entry = Entry::new(Purpose::Command, "ab".to_owned());
+        let mut entry = LineEntry::new(Purpose::Command, "ab".to_owned());
         entry.caret = 1;
         entry.insert("x\u{1b}[2J\r\n\u{202e}y");
         assert_eq!((entry.text.as_str(), entry.caret), ("ax[2J yb", 7));
@@ -286,13 +286,13 @@ mod tests {
 
     #[test]
     fn editing_keeps_the_caret_in_the_line() {
-        let mut entry = Entry::new(Purpose::Filter, "é7".to_owned());
-        entry.erase(Step::On);
-        entry.erase(Step::Back);
+        let mut entry = LineEntry::new(Purpose::Filter, "é7".to_owned());
+        entry.erase(Direction::On);
+        entry.erase(Direction::Back);
         assert_eq!(entry.text, "é");
-        entry.go(Reach::End, Step::Back);
-        entry.erase(Step::Back);
-        entry.erase(Step::On);
+        entry.go(Reach::End, Direction::Back);
+        entry.erase(Direction::Back);
+        entry.erase(Direction::On);
         assert_eq!((entry.text.as_str(), entry.caret), ("", 0));
     }
 }

@@ -10,7 +10,7 @@ use ratatui::crossterm::event::{
 use ratatui::crossterm::terminal;
 use tokio::sync::mpsc::{self, Receiver};
 
-use super::action::Step;
+use super::action::Direction;
 use super::key::{Key, KeyPress};
 use crate::sys::thread;
 
@@ -24,7 +24,7 @@ pub enum Input {
     /// A click on a cell.
     Click(u16, u16),
     /// The wheel, up or down.
-    Wheel(Step),
+    Wheel(Direction),
     /// Another size.
     Resize(u16, u16),
     /// Nothing that concerns the program.
@@ -89,10 +89,10 @@ impl From<Event> for Input {
                 Self::Click(mouse.column, mouse.row)
             }
             Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => {
-                Self::Wheel(Step::Back)
+                Self::Wheel(Direction::Back)
             }
             Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => {
-                Self::Wheel(Step::On)
+                Self::Wheel(Direction::On)
             }
             _ => Self::Nothing,
         }

@@ -8,7 +8,7 @@ pub use table::BINDINGS;
 
 use std::fmt::Write as _;
 
-use super::action::Action;
+use super::action::KeyAction;
 use super::key::{Key, KeyPress};
 use crate::event::{Command, GRAMMAR};
 use crate::text::Remedy;
@@ -116,7 +116,7 @@ pub struct Binding {
     /// The keys, the first one being the one that hints name.
     pub keys: &'static [KeyPress],
     /// What they ask for.
-    pub action: Action,
+    pub action: KeyAction,
     /// The same in the palette; empty if there is none.
     pub palette: &'static str,
     /// What it does; empty if it repeats another mode's.
@@ -133,12 +133,12 @@ fn all() -> impl Iterator<Item = &'static Binding> {
 }
 
 /// What `press` asks for in `mode`.
-pub fn action(mode: Mode, press: KeyPress) -> Option<Action> {
+pub fn action(mode: Mode, press: KeyPress) -> Option<KeyAction> {
     let bound = all().find(|b| b.modes.contains(&mode) && b.keys.contains(&press));
     match (bound, press) {
         (Some(binding), _) => Some(binding.action.clone()),
         (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode == Mode::Entry => {
-            Some(Action::Insert(c))
+            Some(KeyAction::Insert(c))
         }
         (None, _) => None,
     }
@@ -165,7 +165,7 @@ pub fn remedy(remedy: Remedy) -> String {
         Remedy::Modify => (Command::Rearm(None), "a MOD"),
         Remedy::UnwatchOut => (Command::Watch(None, None), "OUT off"),
     };
-    let asks = |b: &&Binding| b.action == Action::Do(command.clone());
+    let asks = |b: &&Binding| b.action == KeyAction::Do(command.clone());
     let key = all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default();
     format!("{key} for {what}")
 }
@@ -173,7 +173,7 @@ pub fn remedy(remedy: Remedy) -> String {
 /// The keys of a row of the help.
 fn names_of(binding: &Binding) -> Vec<String> {
     let together = all().filter(|one| match (&one.action, &binding.action) {
-        (Action::Answer(_), Action::Answer(_)) => true,
+        (KeyAction::Answer(_), KeyAction::Answer(_)) => true,
         _ => std::ptr::eq(*one, binding),
     });
     together.flat_map(|one| one.keys).map(ToString::to_string).collect()
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn keys_that_type_text_are_free_in_entry() {
         for c in ' '..='~' {
-            assert_eq!(action(Mode::Entry, ch(c)), Some(Action::Insert(c)));
+            assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Insert(c)));
         }
     }
 

@@ -16,7 +16,7 @@ mod why;
 
 pub use calls::Calls;
 pub use findings::FindingsPane;
-pub use header::Header;
+pub use header::HeaderPane;
 pub use help::Help;
 pub use hints::Hints;
 pub use interest::Interest;
@@ -30,13 +30,13 @@ pub use why::{Why, unforetold};
 use ratatui::style::Style;
 
 use super::theme::{Role, Theme};
-use super::ui::{Place, Ui};
+use super::ui::{Ui, UiContext};
 use crate::model::EpollView;
 use crate::session::Scene;
 
 /// What a pane is drawn from.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct RenderContext<'a> {
     /// What is to be seen.
     pub scene: Scene<'a>,
     /// Where the view stands.
@@ -45,7 +45,7 @@ pub struct Look<'a> {
     pub theme: &'a Theme,
 }
 
-impl<'a> Look<'a> {
+impl<'a> RenderContext<'a> {
     fn style(&self, role: Role) -> Style {
         self.theme.style(role)
     }
@@ -64,7 +64,7 @@ impl<'a> Look<'a> {
     /// just that is open.
     fn foretells(&self) -> bool {
         let now = self.scene.world.seq == self.scene.live.seq;
-        !(now && self.ui.place == Place::Question)
+        !(now && self.ui.place == UiContext::Question)
     }
 
     /// The epoll instance's name, for a title, if it has one.

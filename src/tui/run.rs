@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::input::{self, Input};
-use super::pane::Look;
+use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{Request, Ui};
+use super::ui::{Ui, UiRequest};
 use super::watchdog;
 use crate::error::Error;
 use crate::session::{Scene, Session};
@@ -132,7 +132,7 @@ pub(super) fn end_of(ended: Result<(), Error>) -> Result<Exit, Error> {
 
 /// Paints a scene as the app sees it.
 pub fn paint(app: &App, live: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
-    let look = Look { scene: app.view(live), ui: &app.ui, theme };
+    let look = RenderContext { scene: app.view(live), ui: &app.ui, theme };
     screen::draw(&look, buf);
 }
 
@@ -221,12 +221,12 @@ fn take(front: &mut impl Front, input: Input) -> Result<Next, Error> {
 fn requested(front: &mut impl Front) -> io::Result<Next> {
     match front.ui().and_then(|ui| ui.request.take()) {
         None => {}
-        Some(Request::Quit) => return Ok(Next::Stop),
-        Some(Request::Suspend) => {
+        Some(UiRequest::Quit) => return Ok(Next::Stop),
+        Some(UiRequest::Suspend) => {
             front.terminal().suspend()?;
             front.resized();
         }
-        Some(Request::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
+        Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
             (_, None) => {}

@@ -7,13 +7,13 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, frame, inside};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
-    Calls, FindingsPane, Header, Help, Hints, Interest, Look, Prompt, Ready, TimelinePane,
-    TooSmall, Waiting, Why,
+    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, Prompt, Ready, RenderContext,
+    TimelinePane, TooSmall, Waiting, Why,
 };
-use super::ui::{Pane, Place};
+use super::ui::{Pane, UiContext};
 
 /// Draws everything into `buf`.
-pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
+pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, look.theme.base());
     let lanes = look.scene.world.lanes.len();
@@ -21,7 +21,7 @@ pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
         TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
         return;
     };
-    Header(*look).render(layout.header, buf);
+    HeaderPane(*look).render(layout.header, buf);
     for slot in &layout.slots {
         draw_slot(look, slot, buf);
     }
@@ -36,7 +36,7 @@ pub fn draw(look: &Look<'_>, buf: &mut Buffer) {
 }
 
 /// Draws a pane with its frame.
-pub(super) fn draw_slot(look: &Look<'_>, slot: &Slot, buf: &mut Buffer) {
+pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer) {
     let title = match slot.part {
         Part::Why => Why::title(look),
         // These are the lesson's own.
@@ -48,7 +48,7 @@ pub(super) fn draw_slot(look: &Look<'_>, slot: &Slot, buf: &mut Buffer) {
         Part::Pane(Pane::Calls) => Calls::title(look),
         Part::Pane(Pane::Findings) => FindingsPane::title(look),
     };
-    let server = look.ui.place == Place::Server;
+    let server = look.ui.place == UiContext::Server;
     let accent = match slot.part {
         Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
         Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,

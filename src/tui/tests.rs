@@ -10,11 +10,11 @@ use ratatui::widgets::Widget;
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use super::keymap::readme_rows;
-use super::pane::{Interest, Look, Ready, TimelinePane, Waiting};
+use super::pane::{Interest, Ready, RenderContext, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
-use super::ui::{Hold, Pane, Request};
+use super::ui::{Hold, Pane, UiRequest};
 use crate::event::{
     Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
     Queues, ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View,
@@ -239,11 +239,11 @@ fn views_tabs_and_requests() {
     stage.press(&mut app, "2zzZ");
     assert_eq!((app.ui.view, app.ui.zoom), (View::Timeline, Nanos(1_000_000_000)));
     stage.press(&mut app, "1q");
-    assert_eq!(app.ui.request.take(), Some(Request::Quit));
+    assert_eq!(app.ui.request.take(), Some(UiRequest::Quit));
     stage.press(&mut app, "y");
-    assert!(matches!(app.ui.request.take(), Some(Request::Copy(text)) if text.contains("fd 7")));
+    assert!(matches!(app.ui.request.take(), Some(UiRequest::Copy(text)) if text.contains("fd 7")));
     stage.press(&mut app, ":<C-c>");
-    assert_eq!(app.ui.request.take(), Some(Request::Quit));
+    assert_eq!(app.ui.request.take(), Some(UiRequest::Quit));
 }
 
 #[test]
@@ -432,8 +432,8 @@ fn draws(pane: impl Widget, size: (u16, u16), lines: &[&str]) {
     assert_eq!(text(&buf).lines().map(str::trim_end).collect::<Vec<_>>(), lines);
 }
 
-fn look<'a>(stage: &'a Stage, app: &'a App) -> Look<'a> {
-    Look { scene: stage.scene(), ui: &app.ui, theme: &PLAIN }
+fn look<'a>(stage: &'a Stage, app: &'a App) -> RenderContext<'a> {
+    RenderContext { scene: stage.scene(), ui: &app.ui, theme: &PLAIN }
 }
 
 #[test]
@@ -684,6 +684,6 @@ fn the_timeline_zooms_from_microseconds_to_minutes() {
     );
 }
 
-fn app_look<'a>(app: &'a App, stage: &'a Stage) -> Look<'a> {
-    Look { scene: app.view(stage.scene()), ui: &app.ui, theme: &PLAIN }
+fn app_look<'a>(app: &'a App, stage: &'a Stage) -> RenderContext<'a> {
+    RenderContext { scene: app.view(stage.scene()), ui: &app.ui, theme: &PLAIN }
 }

@@ -2,7 +2,7 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
-use super::entry::Entry;
+use super::entry::LineEntry;
 use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
@@ -27,7 +27,7 @@ pub enum Pane {
 
 /// What the Why pane speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
+pub enum WhyTopic {
     /// The selected registration.
     Watch,
     /// The selected thread.
@@ -38,7 +38,7 @@ pub enum Topic {
 
 /// One of the two selections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum TrackChoice {
     /// The registration.
     Watch,
     /// The thread.
@@ -85,7 +85,7 @@ pub struct Message {
 
 /// Something that only the run loop can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum UiRequest {
     /// End the program.
     Quit,
     /// Stop the process until the shell continues it.
@@ -96,7 +96,7 @@ pub enum Request {
 
 /// Where the person is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum UiContext {
     /// Before a live server.
     #[default]
     Server,
@@ -126,7 +126,7 @@ pub struct Ui {
     /// The selected thread.
     pub lane: LaneId,
     /// Which of the two selections the timeline's keys move on.
-    pub track: Choice,
+    pub track: TrackChoice,
     /// The selected finding, 0 being the newest.
     pub finding: usize,
     /// The selected divergence, if one is selected instead of a finding.
@@ -134,7 +134,7 @@ pub struct Ui {
     /// Bytes of one read an event, for the key that goes back to it.
     pub once_bytes: u32,
     /// What the Why pane speaks of.
-    pub topic: Topic,
+    pub topic: WhyTopic,
     /// The earlier event that is viewed; `None` follows the newest.
     pub past: Option<Past>,
     /// The timeline's width.
@@ -142,17 +142,17 @@ pub struct Ui {
     /// What is shown.
     pub filter: Filter,
     /// The line being typed.
-    pub entry: Option<Entry>,
+    pub entry: Option<LineEntry>,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
     /// A message.
     pub message: Option<Message>,
     /// What the run loop is to do.
-    pub request: Option<Request>,
+    pub request: Option<UiRequest>,
     /// The columns and rows of the terminal.
     pub size: (u16, u16),
     /// Where the person is.
-    pub place: Place,
+    pub place: UiContext,
     /// The choices of a lesson's question; 0 if its answer is typed.
     pub choices: usize,
     /// Whether a lesson takes actions of the learner's own now.
@@ -172,11 +172,11 @@ impl Default for Ui {
             watch: None,
             chosen: false,
             lane: LaneId(1),
-            track: Choice::Watch,
+            track: TrackChoice::Watch,
             finding: 0,
             divergence: None,
             once_bytes: 16,
-            topic: Topic::Watch,
+            topic: WhyTopic::Watch,
             past: None,
             zoom: Nanos(2_000_000_000),
             filter: Filter::All,
@@ -185,7 +185,7 @@ impl Default for Ui {
             message: None,
             request: None,
             size: (80, 24),
-            place: Place::Server,
+            place: UiContext::Server,
             choices: 0,
             can_try: false,
             back: 0,
@@ -203,13 +203,13 @@ impl Ui {
             Mode::Help
         } else {
             match (self.place, self.past.is_some()) {
-                (Place::Menu, _) => Mode::Menu,
-                (Place::Server, true) => Mode::Past,
-                (Place::Server, false) => Mode::Live,
-                (Place::Lesson | Place::Question | Place::Ended, true) => Mode::Earlier,
-                (Place::Lesson, false) => Mode::Lesson,
-                (Place::Question, false) => Mode::Question,
-                (Place::Ended, false) => Mode::Ended,
+                (UiContext::Menu, _) => Mode::Menu,
+                (UiContext::Server, true) => Mode::Past,
+                (UiContext::Server, false) => Mode::Live,
+                (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,
+                (UiContext::Lesson, false) => Mode::Lesson,
+                (UiContext::Question, false) => Mode::Question,
+                (UiContext::Ended, false) => Mode::Ended,
             }
         }
     }

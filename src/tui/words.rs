@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::event::{Clock, Fd, FileKind, Mask, Nanos, Peer, Provenance};
+use crate::event::{Fd, FileKind, Mask, Nanos, Peer, Provenance, TimeUnit};
 use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, World};
 
 /// By whom a list is known, in a word.
@@ -215,15 +215,15 @@ fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<Str
 /// A time as the world's clock has it: seconds, or steps.
 pub fn moment(world: &World, t: Nanos) -> String {
     match world.clock {
-        Clock::Steps => format!("step {}", t.0 / Clock::STEP.0),
-        Clock::Nanoseconds => t.to_string(),
+        TimeUnit::Steps => format!("step {}", t.0 / TimeUnit::STEP.0),
+        TimeUnit::Nanoseconds => t.to_string(),
     }
 }
 
 fn preposition(world: &World) -> &'static str {
     match world.clock {
-        Clock::Steps => "in",
-        Clock::Nanoseconds => "at",
+        TimeUnit::Steps => "in",
+        TimeUnit::Nanoseconds => "at",
     }
 }
 
@@ -233,7 +233,7 @@ fn arrived(world: &World, at: &str, unread: Option<u32>) -> Vec<String> {
         return vec![format!("bytes arrived {when} {at}"), "bytes arrived".to_owned()];
     };
     let n = size(n);
-    if world.clock == Clock::Steps {
+    if world.clock == TimeUnit::Steps {
         return vec![format!("arrived in {at}, {n} unread"), format!("arrived, {n} unread")];
     }
     let [long, short] = ["arrived at", "arrived"].map(|word| format!("{word} {at}, {n} unread"));

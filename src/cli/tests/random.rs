@@ -70,7 +70,8 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn any_options() -> impl Strategy<Value = ServeOptions> {
-    let themes = vec![ThemeName::Dark, ThemeName::Light, ThemeName::Projector, ThemeName::Mono];
+    let themes =
+        vec![ThemeChoice::Dark, ThemeChoice::Light, ThemeChoice::Projector, ThemeChoice::Mono];
     let screen = (any::<bool>(), option::of(select(themes)), any::<bool>());
     let history = (1000_usize..=1_000_000_000, 1_usize << 20..=64 << 30);
     let run = (any::<bool>(), any::<bool>(), any::<[bool; 2]>(), select(&EdgeLogMode::ALL[..]));
@@ -90,7 +91,7 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             mouse,
             history: HistoryLimits { events, bytes },
             headless: run.0,
-            output: if run.1 { Output::None } else { Output::Json },
+            output: if run.1 { OutputFormat::None } else { OutputFormat::Json },
             unobserved: run.2[0],
             strace_text: run.2[1],
             edge_log: run.3,
@@ -236,7 +237,7 @@ proptest! {
     #[test]
     fn any_options_given_on_the_command_line_are_understood(options in any_options()) {
         let line = line_of(&options);
-        let wanted = Request::Serve(Box::new(options));
+        let wanted = CliRequest::Serve(Box::new(options));
         prop_assert_eq!(parse(&line).map_err(|e| format!("{e}: {line:?}")), Ok(wanted));
     }
 

@@ -74,7 +74,7 @@ pub enum Amount {
 
 /// Where a client connects to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Target {
+pub enum ConnectTarget {
     /// This listener.
     Listener(Label),
     /// A loopback port on which nobody listens.
@@ -257,7 +257,7 @@ pub enum Action {
         /// The client.
         fd: FdArg,
         /// Where to.
-        to: Target,
+        to: ConnectTarget,
     },
     /// accept4(2)
     Accept {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::lesson::case::Who;
 
-fn known() -> Known {
+fn known() -> WhatIsOpen {
     let open = [
         ("e", FileKind::Epoll),
         ("p.r", FileKind::Pipe),
@@ -11,7 +11,7 @@ fn known() -> Known {
         ("L", FileKind::Listener),
         ("c", FileKind::Tcp),
     ];
-    Known {
+    WhatIsOpen {
         open: open.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
         closed: vec!["q.r".to_owned()],
         asleep: vec!["A".to_owned()],

@@ -10,8 +10,8 @@ use super::usage::{Thing, Use, Wants, What};
 use super::value::Value;
 use crate::event::Mask;
 use crate::lesson::case::{
-    Action, Amount, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan, SockOpt,
-    Target, Wait, Way, Who,
+    Action, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan,
+    SockOpt, Wait, Way, Who,
 };
 
 /// The largest `maxevents` that the kernel accepts (`EP_MAX_EVENTS`).
@@ -250,9 +250,9 @@ fn connect(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let fd = fd(r, table, Wants::Client);
     let to = table.take(r, "to", |r, value| {
         if value.as_str() == Some("nobody") {
-            return Ok(Target::Nobody);
+            return Ok(ConnectTarget::Nobody);
         }
-        fd::label(r, value, Wants::Listener).map(Target::Listener)
+        fd::label(r, value, Wants::Listener).map(ConnectTarget::Listener)
     });
     Ok(Action::Connect { fd: fd?, to: to? })
 }

@@ -2,7 +2,7 @@
 //! without what is as usual. The screen, the handout and the check all say it so.
 
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, FdArg, Label, Outcome, Run, Scan, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, Label, Outcome, Run, Scan, Wait, Who,
 };
 
 /// The action as a call: `epoll_ctl(e, ADD, p.r, IN|ET)`, `read(p.r, 10) by A`.
@@ -103,10 +103,10 @@ fn timer(fd: &FdArg, ms: u32, interval: u32) -> String {
     }
 }
 
-fn target(to: &Target) -> String {
+fn target(to: &ConnectTarget) -> String {
     match to {
-        Target::Listener(label) => label.to_string(),
-        Target::Nobody => "a port on which nobody listens".to_owned(),
+        ConnectTarget::Listener(label) => label.to_string(),
+        ConnectTarget::Nobody => "a port on which nobody listens".to_owned(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use super::{entry, mask};
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, Counter, Entry, Expect, FdArg,
-    Given, HOWS, Label, Outcome, Range, Run, Scan, Seen, Step, Target, Wait, Who,
+    Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, ConnectTarget, Counter, Entry,
+    Expect, FdArg, Given, HOWS, Label, Outcome, Range, Run, Scan, Seen, Step, Wait, Who,
 };
 
 /// Keys with their values, in the order in which they are written.
@@ -202,8 +202,8 @@ fn rare(action: &Action) -> Pairs {
         }
         Action::Connect { fd: file, to } => {
             let to = match to {
-                Target::Listener(label) => label.as_str(),
-                Target::Nobody => "nobody",
+                ConnectTarget::Listener(label) => label.as_str(),
+                ConnectTarget::Nobody => "nobody",
             };
             vec![fd("fd", file), text("to", &to)]
         }

@@ -10,7 +10,7 @@ use crate::lesson::kernel::Query;
 use crate::sim::{Reported, Way};
 use crate::sys::clock::Clock;
 use crate::sys::fault::HeldBuffer;
-use crate::sys::number::{self, EventRoom, PollSet, SelectSet};
+use crate::sys::number::{self, EventRoom, RawPollSet, SelectSet};
 
 /// A call with its arguments. A timeout of -1 is for ever.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ fn write(fd: Fd, from: &[u8]) -> Answer {
 /// Such a call with all its arguments made.
 pub(crate) enum Ready {
     Wait(Fd, EventRoom),
-    Poll(Vec<(Fd, Mask)>, PollSet),
+    Poll(Vec<(Fd, Mask)>, RawPollSet),
     Select(Vec<(Fd, Mask)>, SelectSet),
 }
 
@@ -150,7 +150,7 @@ impl Ready {
             Query::Wait { ep, max } => Ok(Self::Wait(*ep, EventRoom::new(*max).map_err(errno)?)),
             Query::Scan { way: Way::Poll, fds, .. } => {
                 let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
-                Ok(Self::Poll(fds.clone(), PollSet::new(&asked)))
+                Ok(Self::Poll(fds.clone(), RawPollSet::new(&asked)))
             }
             Query::Scan { way: Way::Select, fds, .. } => {
                 let sets = |mask: Mask| {

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::event::LaneId;
-use crate::kernel::task::{Look, Task};
+use crate::kernel::task::{Task, TaskLook};
 use crate::lesson::case::Label;
 use crate::sys::clock::Clock;
 use crate::sys::{signal, thread};
@@ -195,7 +195,7 @@ impl Worker {
         if matches!(*self.shared.lock(), Slot::Idle { .. } | Slot::Done(_)) {
             return Ok(Rest::Gone);
         }
-        let Look { interruptible, asleep, call, sleeps } = self.task.look()?;
+        let TaskLook { interruptible, asleep, call, sleeps } = self.task.look()?;
         let in_call = call.map_or(!self.task.tells_call(), is_sleeping_call);
         Ok(match (in_call, interruptible, asleep) {
             (true, true, _) => Rest::Asleep(sleeps),

@@ -7,7 +7,7 @@ use crate::event::{Errno, Fd, FileKind, LaneId, Mask, Nanos};
 use crate::lesson::case::{Amount, Outcome};
 use crate::lesson::interpret::{MOST_CALLS, too_many};
 use crate::lesson::kernel::nanos;
-use crate::sys::number::PollSet;
+use crate::sys::number::RawPollSet;
 use crate::sys::socket::tcp_info;
 
 use super::{Observed, RunError, Runner};
@@ -175,7 +175,7 @@ fn can_send(fd: Fd) -> bool {
 
 /// Whether a read would not say EAGAIN; a look that the case does not see.
 fn has_something(fd: Fd) -> bool {
-    let mut look = PollSet::new(&[(fd.0, Mask::IN.0)]);
+    let mut look = RawPollSet::new(&[(fd.0, Mask::IN.0)]);
     look.call(0).is_ok_and(|ready| ready > 0)
 }
 

@@ -1,7 +1,7 @@
 //! What a thread is doing, and what the call before which it is held will do.
 
 use super::predict;
-use crate::event::{Clock, CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, WatchKey};
+use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey};
 use crate::model::{EpollInstance, EpollView, Lane, LaneState, Progress};
 use crate::text::strace;
 use crate::text::words::{
@@ -13,7 +13,7 @@ pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
     let who = who(&world, id);
     let Some(lane) = world.lane(id) else { return format!("{who} has not started") };
     // Between two steps of a case nobody runs on.
-    let steps = world.clock == Clock::Steps;
+    let steps = world.clock == TimeUnit::Steps;
     match &lane.state {
         LaneState::Unstarted => format!("{who} has not started"),
         LaneState::Running if steps => format!("{who} is in no call"),

@@ -4,20 +4,20 @@ use super::App;
 use crate::event::{View, WatchKey};
 use crate::model::{Divergence, Finding, TrackId};
 use crate::session::Scene;
-use crate::tui::action::{Reach, Step};
+use crate::tui::action::{Direction, Reach};
 use crate::tui::layout;
-use crate::tui::pane::{Interest, Look, Waiting};
+use crate::tui::pane::{Interest, RenderContext, Waiting};
 use crate::tui::theme::PLAIN;
-use crate::tui::ui::{Choice, Pane};
+use crate::tui::ui::{Pane, TrackChoice};
 
 /// Rows of a page.
 const PAGE: usize = 10;
 
 /// Where a selection among `len` rows goes; the first row if none was selected.
-fn moved(at: Option<usize>, len: usize, reach: Reach, step: Step) -> Option<usize> {
+fn moved(at: Option<usize>, len: usize, reach: Reach, step: Direction) -> Option<usize> {
     let last = len.checked_sub(1)?;
     let Some(at) = at else {
-        return Some(if reach == Reach::End && step == Step::On { last } else { 0 });
+        return Some(if reach == Reach::End && step == Direction::On { last } else { 0 });
     };
     let by = match reach {
         Reach::Row => 1,
@@ -25,8 +25,8 @@ fn moved(at: Option<usize>, len: usize, reach: Reach, step: Step) -> Option<usiz
         Reach::End => len,
     };
     Some(match step {
-        Step::Back => at.saturating_sub(by),
-        Step::On => (at + by).min(last),
+        Direction::Back => at.saturating_sub(by),
+        Direction::On => (at + by).min(last),
     })
 }
 
@@ -46,18 +46,18 @@ impl App {
         }
     }
 
-    pub(super) fn focus(&mut self, step: Step) {
+    pub(super) fn focus(&mut self, step: Direction) {
         let panes = layout::panes(self.ui.size, self.ui.view);
         let at = panes.iter().position(|pane| *pane == self.ui.focus).unwrap_or(0);
         let len = panes.len().max(1);
         let next = match step {
-            Step::Back => (at + len - 1) % len,
-            Step::On => (at + 1) % len,
+            Direction::Back => (at + len - 1) % len,
+            Direction::On => (at + 1) % len,
         };
         self.ui.focus = panes.get(next).copied().unwrap_or(Pane::Interest);
     }
 
-    pub(super) fn go(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    pub(super) fn go(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         if let Some(top) = &mut self.ui.help {
             *top = moved(Some(*top), 200, reach, step).unwrap_or(0);
             return;
@@ -80,21 +80,21 @@ impl App {
         let Some((pane, row)) = layout::hit(self.ui.size, self.ui.view, scene, at) else { return };
         self.ui.focus = pane;
         if let (Pane::Interest, Some(row)) = (pane, row) {
-            let look = Look { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+            let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
             if let Some(key) = Interest(look).key_at(row.0, row.1) {
                 self.select(key);
             }
         }
     }
 
-    fn go_among(&mut self, keys: &[WatchKey], reach: Reach, step: Step) {
+    fn go_among(&mut self, keys: &[WatchKey], reach: Reach, step: Direction) {
         let at = self.ui.watch.and_then(|key| keys.iter().position(|k| *k == key));
         if let Some(next) = moved(at, keys.len(), reach, step) {
             self.select(keys[next]);
         }
     }
 
-    fn go_interest(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_interest(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let world = self.world(scene);
         let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
         let interest = &world.through(self.ui.poller).instance.interest;
@@ -102,13 +102,13 @@ impl App {
         self.go_among(&keys, reach, step);
     }
 
-    fn go_ready(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_ready(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let ready = &self.world(scene).through(self.ui.poller).instance.ready;
         let keys: Vec<_> = ready.iter().map(|e| e.key).collect();
         self.go_among(&keys, reach, step);
     }
 
-    fn go_waiting(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_waiting(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let lanes = Waiting::order(self.world(scene).through(self.ui.poller));
         let at = lanes.iter().position(|id| *id == self.ui.lane);
         if let Some(next) = moved(at, lanes.len(), reach, step) {
@@ -116,7 +116,7 @@ impl App {
         }
     }
 
-    fn go_timeline(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_timeline(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let world = self.world(scene);
         let tracks: Vec<_> = scene
             .timeline
@@ -128,9 +128,9 @@ impl App {
             })
             .collect();
         let now = match (self.ui.track, self.ui.watch) {
-            (Choice::Watch, Some(key)) => Some(TrackId::Watch(key)),
-            (Choice::Lane, _) => Some(TrackId::Lane(self.ui.lane)),
-            (Choice::Watch, None) => None,
+            (TrackChoice::Watch, Some(key)) => Some(TrackId::Watch(key)),
+            (TrackChoice::Lane, _) => Some(TrackId::Lane(self.ui.lane)),
+            (TrackChoice::Watch, None) => None,
         };
         let at = now.and_then(|now| tracks.iter().position(|id| *id == now));
         match moved(at, tracks.len(), reach, step).map(|next| tracks[next]) {
@@ -154,7 +154,7 @@ impl App {
     }
 
     /// Findings come first, divergences below; a divergence is looked at where it was noticed.
-    fn go_findings(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_findings(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let found = self.found(scene);
         let divergences: Vec<_> = self.divergences(scene);
         let chosen = self.ui.divergence.and_then(|d| divergences.iter().position(|o| *o == d));
@@ -176,10 +176,10 @@ impl App {
         }
     }
 
-    fn go_calls(&mut self, reach: Reach, step: Step, scene: &Scene<'_>) {
+    fn go_calls(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         match (reach, step) {
-            (Reach::End, Step::On) => self.live(scene),
-            (Reach::End, Step::Back) => self.oldest_row(scene),
+            (Reach::End, Direction::On) => self.live(scene),
+            (Reach::End, Direction::Back) => self.oldest_row(scene),
             (Reach::Row, step) => self.rows(1, step, scene),
             (Reach::Page, step) => self.rows(PAGE, step, scene),
         }
@@ -192,11 +192,11 @@ mod tests {
 
     #[test]
     fn a_selection_stays_inside_its_list() {
-        assert_eq!(moved(None, 0, Reach::Row, Step::On), None);
-        assert_eq!(moved(None, 3, Reach::Row, Step::Back), Some(0));
-        assert_eq!(moved(Some(2), 3, Reach::Row, Step::On), Some(2));
-        assert_eq!(moved(Some(2), 3, Reach::Page, Step::Back), Some(0));
-        assert_eq!(moved(Some(0), 3, Reach::End, Step::On), Some(2));
-        assert_eq!(moved(Some(9), 3, Reach::Row, Step::On), Some(2));
+        assert_eq!(moved(None, 0, Reach::Row, Direction::On), None);
+        assert_eq!(moved(None, 3, Reach::Row, Direction::Back), Some(0));
+        assert_eq!(moved(Some(2), 3, Reach::Row, Direction::On), Some(2));
+        assert_eq!(moved(Some(2), 3, Reach::Page, Direction::Back), Some(0));
+        assert_eq!(moved(Some(0), 3, Reach::End, Direction::On), Some(2));
+        assert_eq!(moved(Some(9), 3, Reach::Row, Direction::On), Some(2));
     }
 }

@@ -5,8 +5,8 @@ use crate::event::{Nanos, Seq};
 use crate::model::{Mark, Track, TrackId};
 use crate::session::Scene;
 use crate::text;
-use crate::tui::action::Step;
-use crate::tui::ui::{Choice, Hold, Past, Topic};
+use crate::tui::action::Direction;
+use crate::tui::ui::{Hold, Past, TrackChoice, WhyTopic};
 
 impl App {
     /// The viewed event.
@@ -21,7 +21,7 @@ impl App {
             return;
         };
         let seq = seq.clamp(first, last);
-        self.ui.topic = Topic::Event;
+        self.ui.topic = WhyTopic::Event;
         if let Some(past) = &mut self.ui.past
             && past.seq.next() == seq
             && let Some(event) = scene.journal.get(seq)
@@ -45,17 +45,19 @@ impl App {
         }
     }
 
-    pub(super) fn seek(&mut self, step: Step, scene: &Scene<'_>) {
+    pub(super) fn seek(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.viewed(scene);
         match step {
-            Step::Back if scene.journal.first().is_none_or(|first| now <= first) => {
+            Direction::Back if scene.journal.first().is_none_or(|first| now <= first) => {
                 let begins = scene.journal.begins().unwrap_or(Nanos(0));
                 self.ui.say(format!("the history begins at {begins}"));
             }
-            Step::Back => self.go_to(now.back(), scene),
-            Step::On if self.ui.past.is_none() => self.ui.say("this is now: [ goes back in time"),
-            Step::On if now >= scene.live.seq => self.live(scene),
-            Step::On => self.go_to(now.next(), scene),
+            Direction::Back => self.go_to(now.back(), scene),
+            Direction::On if self.ui.past.is_none() => {
+                self.ui.say("this is now: [ goes back in time")
+            }
+            Direction::On if now >= scene.live.seq => self.live(scene),
+            Direction::On => self.go_to(now.next(), scene),
         }
     }
 
@@ -77,10 +79,10 @@ impl App {
         if self.ui.past.take().is_some() {
             self.ui.say("back to now");
         }
-        if self.ui.topic == Topic::Event {
+        if self.ui.topic == WhyTopic::Event {
             self.ui.topic = match self.ui.track {
-                Choice::Watch => Topic::Watch,
-                Choice::Lane => Topic::Lane,
+                TrackChoice::Watch => WhyTopic::Watch,
+                TrackChoice::Lane => WhyTopic::Lane,
             };
         }
         self.settle(scene);
@@ -99,7 +101,7 @@ impl App {
     }
 
     /// Goes `n` rows of the calls pane back or on.
-    pub(super) fn rows(&mut self, n: usize, step: Step, scene: &Scene<'_>) {
+    pub(super) fn rows(&mut self, n: usize, step: Direction, scene: &Scene<'_>) {
         let now = self.viewed(scene);
         let live = self.ui.past.is_none();
         let mut left = n;
@@ -114,16 +116,16 @@ impl App {
                 left > 0
             };
             match step {
-                Step::On if live => {}
-                Step::On => scene.journal.forward_from(now.next(), &mut visit),
-                Step::Back if live => scene.journal.back_from(now, &mut visit),
-                Step::Back => scene.journal.back_from(now.back(), &mut visit),
+                Direction::On if live => {}
+                Direction::On => scene.journal.forward_from(now.next(), &mut visit),
+                Direction::Back if live => scene.journal.back_from(now, &mut visit),
+                Direction::Back => scene.journal.back_from(now.back(), &mut visit),
             }
         }
         match (found, step) {
             (Some(seq), _) => self.go_to(seq, scene),
-            (None, Step::On) => self.live(scene),
-            (None, Step::Back) => self.ui.say("no earlier call is kept"),
+            (None, Direction::On) => self.live(scene),
+            (None, Direction::Back) => self.ui.say("no earlier call is kept"),
         }
     }
 
@@ -143,10 +145,10 @@ impl App {
     }
 
     /// Goes to the mark before or after the viewed event on the selected track.
-    pub(super) fn along_track(&mut self, step: Step, scene: &Scene<'_>) {
+    pub(super) fn along_track(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.viewed(scene);
         let id = match (self.ui.track, self.ui.watch) {
-            (Choice::Watch, Some(key)) => TrackId::Watch(key),
+            (TrackChoice::Watch, Some(key)) => TrackId::Watch(key),
             _ => TrackId::Lane(self.ui.lane),
         };
         let Some(track) = scene.timeline.track(id) else {
@@ -154,14 +156,14 @@ impl App {
             return;
         };
         let found = match step {
-            Step::Back if self.ui.past.is_none() => mark_before(track, now.next()),
-            Step::Back => mark_before(track, now),
-            Step::On => track.window(Nanos(0), Nanos(u64::MAX)).map(seq).find(|s| *s > now),
+            Direction::Back if self.ui.past.is_none() => mark_before(track, now.next()),
+            Direction::Back => mark_before(track, now),
+            Direction::On => track.window(Nanos(0), Nanos(u64::MAX)).map(seq).find(|s| *s > now),
         };
         match (found, step) {
             (Some(seq), _) => self.go_to(seq, scene),
-            (None, Step::On) => self.live(scene),
-            (None, Step::Back) => self.ui.say("no earlier mark is kept"),
+            (None, Direction::On) => self.live(scene),
+            (None, Direction::Back) => self.ui.say("no earlier mark is kept"),
         }
     }
 }

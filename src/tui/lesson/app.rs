@@ -5,7 +5,7 @@ mod known;
 mod look;
 
 use super::story::Teller;
-use crate::event::{Clock, Kind, Nanos};
+use crate::event::{Kind, Nanos, TimeUnit};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Step};
 use crate::lesson::course::{Course, Moment, Phase, is_typed};
@@ -13,13 +13,13 @@ use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::session::{Scene, Session};
 use crate::source::script::{PlayerEvent, Script, StepOutcome};
-use crate::tui::action::{Action, Shown, Step as By};
+use crate::tui::action::{Direction as By, KeyAction, Shown};
 use crate::tui::app::{App, ZOOMS};
-use crate::tui::entry::{Entry, Purpose};
+use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{Place, Topic};
+use crate::tui::ui::{UiContext, WhyTopic};
 use crate::tui::words;
 use known::known;
 
@@ -59,7 +59,7 @@ impl LessonApp {
     pub fn new(script: Script, size: (u16, u16)) -> Self {
         let mut app = App::default();
         app.ui.size = size;
-        app.ui.place = Place::Lesson;
+        app.ui.place = UiContext::Lesson;
         app.ui.zoom = zoom(script.course.case.steps.len());
         let mut lesson = Self {
             app,
@@ -116,7 +116,7 @@ impl LessonApp {
     /// Something was made: the panes show it.
     fn made(&mut self) {
         self.app.observe(&self.session.scene(self.app.ui.poller));
-        self.app.ui.topic = Topic::Watch;
+        self.app.ui.topic = WhyTopic::Watch;
         (self.scroll, self.app.ui.back) = (0, 0);
         let made = self.course().next.checked_sub(1);
         let made = made.and_then(|step| self.course().case.steps.get(step)).cloned();
@@ -171,9 +171,9 @@ impl LessonApp {
     /// What the keyboard is for follows from how far the lesson is.
     fn settle(&mut self) {
         self.app.ui.place = match self.course().phase {
-            Phase::Asking => Place::Question,
-            Phase::Finished | Phase::Stopped(_) => Place::Ended,
-            Phase::Starting | Phase::Ready | Phase::Making => Place::Lesson,
+            Phase::Asking => UiContext::Question,
+            Phase::Finished | Phase::Stopped(_) => UiContext::Ended,
+            Phase::Starting | Phase::Ready | Phase::Making => UiContext::Lesson,
         };
         self.app.ui.choices = match self.course().question().map(|ask| &ask.answer) {
             Some(Answer::Choice(choices)) => choices.len(),
@@ -190,7 +190,7 @@ impl LessonApp {
         self.app.ui.message = None;
         let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
-        if action == Action::Restart && !again && self.course().moments.len() > 1 {
+        if action == KeyAction::Restart && !again && self.course().moments.len() > 1 {
             self.warn_of_restart();
             return None;
         }
@@ -217,30 +217,30 @@ impl LessonApp {
     }
 
     /// Does what an action asks for.
-    pub fn update(&mut self, action: Action) -> Option<LessonCommand> {
+    pub fn update(&mut self, action: KeyAction) -> Option<LessonCommand> {
         match action {
-            Action::Next => return self.next(),
-            Action::Answer(at) => return self.answer(at),
-            Action::AskAnswer => self.ask_answer(),
-            Action::Skip => return Some(self.make(None)),
-            Action::Submit => return self.submit(),
-            Action::Restart => return Some(LessonCommand::Restart),
-            Action::Leave => return Some(LessonCommand::Leave),
-            Action::AskTry => self.ask_try(),
-            Action::NotInThePast => {
+            KeyAction::Next => return self.next(),
+            KeyAction::Answer(at) => return self.answer(at),
+            KeyAction::AskAnswer => self.ask_answer(),
+            KeyAction::Skip => return Some(self.make(None)),
+            KeyAction::Submit => return self.submit(),
+            KeyAction::Restart => return Some(LessonCommand::Restart),
+            KeyAction::Leave => return Some(LessonCommand::Leave),
+            KeyAction::AskTry => self.ask_try(),
+            KeyAction::NotInThePast => {
                 self.app.ui.warn("this is the past: Enter leads back to now");
             }
-            Action::Play => return self.play(),
-            Action::Instance(by) => self.turn(by),
-            Action::Part(shown) => {
+            KeyAction::Play => return self.play(),
+            KeyAction::Instance(by) => self.turn(by),
+            KeyAction::Part(shown) => {
                 self.show(if self.shown == shown { Shown::Overview } else { shown });
             }
-            Action::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
-            Action::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
-            Action::Seek(by) => self.seek(by),
-            Action::Live => self.live(),
-            Action::Track(by) => self.along_track(by),
-            Action::Move(reach, by) => self.go(reach, by),
+            KeyAction::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
+            KeyAction::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
+            KeyAction::Seek(by) => self.seek(by),
+            KeyAction::Live => self.live(),
+            KeyAction::Track(by) => self.along_track(by),
+            KeyAction::Move(reach, by) => self.go(reach, by),
             other => {
                 let scene = self.session.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
@@ -290,7 +290,7 @@ impl LessonApp {
     fn ask_answer(&mut self) {
         match self.session.source().course.question() {
             Some(ask) if is_typed(ask) => {
-                self.app.ui.entry = Some(Entry::new(Purpose::Answer, String::new()));
+                self.app.ui.entry = Some(LineEntry::new(Purpose::Answer, String::new()));
             }
             Some(ask) => {
                 let last = match &ask.answer {
@@ -310,7 +310,7 @@ impl LessonApp {
             // The digit is the beginning of what is typed.
             Answer::Free { .. } => {
                 let digit = (at + 1).to_string();
-                self.app.ui.entry = Some(Entry::new(Purpose::Answer, digit));
+                self.app.ui.entry = Some(LineEntry::new(Purpose::Answer, digit));
                 return None;
             }
         };
@@ -368,7 +368,7 @@ impl LessonApp {
     fn ask_try(&mut self) {
         match self.course().phase {
             Phase::Ready | Phase::Finished => {
-                self.app.ui.entry = Some(Entry::new(Purpose::Try, String::new()));
+                self.app.ui.entry = Some(LineEntry::new(Purpose::Try, String::new()));
             }
             Phase::Asking => self.app.ui.warn("a question is open: answer it first, or press x"),
             Phase::Starting | Phase::Making => self.app.ui.say("the step is being made"),
@@ -407,7 +407,7 @@ impl LessonApp {
 
 /// The width of a timeline that shows so many steps, if it can.
 fn zoom(steps: usize) -> Nanos {
-    let wanted = (steps as u64 + 2) * Clock::STEP.0;
-    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * Clock::STEP.0);
-    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * Clock::STEP.0))
+    let wanted = (steps as u64 + 2) * TimeUnit::STEP.0;
+    let fits = |width: &&Nanos| width.0 >= wanted.min(20 * TimeUnit::STEP.0);
+    ZOOMS.iter().find(fits).copied().unwrap_or(Nanos(20 * TimeUnit::STEP.0))
 }

@@ -9,21 +9,21 @@ use ratatui::widgets::Widget;
 use crate::event::{Header, visible};
 use crate::history::History;
 use crate::lesson::case::Case;
-use crate::lesson::catalog::Topic;
+use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Score;
-use crate::tui::action::{Action, Reach, Step};
+use crate::tui::action::{Direction, KeyAction, Reach};
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, first_row, frame, inside};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::layout::SMALLEST;
-use crate::tui::pane::{Help, Hints, Look, TooSmall};
+use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::ui::{Place, Request, Ui};
+use crate::tui::ui::{Ui, UiContext, UiRequest};
 use crate::tui::words;
 
 /// The menu.
 pub struct Menu {
-    topics: Vec<Topic>,
+    topics: Vec<LessonTopic>,
     /// The chosen lesson, counted through all topics.
     chosen: usize,
     /// How the lessons came out that were gone through; `None` for those left before their end.
@@ -48,8 +48,8 @@ const READABLE: u16 = 110;
 
 impl Menu {
     /// The menu of these lessons.
-    pub fn new(topics: Vec<Topic>, size: (u16, u16)) -> Self {
-        let ui = Ui { size, place: Place::Menu, ..Ui::default() };
+    pub fn new(topics: Vec<LessonTopic>, size: (u16, u16)) -> Self {
+        let ui = Ui { size, place: UiContext::Menu, ..Ui::default() };
         Self { topics, chosen: 0, scores: BTreeMap::new(), ui }
     }
 
@@ -74,25 +74,25 @@ impl Menu {
     pub fn key(&mut self, press: KeyPress) -> Option<Case> {
         self.ui.message = None;
         match keymap::action(self.ui.mode(), press)? {
-            Action::Begin => return self.chosen().cloned(),
-            Action::Move(reach, step) => self.go(reach, step),
-            Action::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
-            Action::Quit => self.ui.request = Some(Request::Quit),
-            Action::Suspend => self.ui.request = Some(Request::Suspend),
+            KeyAction::Begin => return self.chosen().cloned(),
+            KeyAction::Move(reach, step) => self.go(reach, step),
+            KeyAction::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
+            KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
+            KeyAction::Suspend => self.ui.request = Some(UiRequest::Suspend),
             _ => {}
         }
         None
     }
 
-    fn go(&mut self, reach: Reach, step: Step) {
+    fn go(&mut self, reach: Reach, step: Direction) {
         let by = match reach {
             Reach::Row => 1,
             Reach::Page => PAGE,
             Reach::End => usize::MAX,
         };
         let moved = |at: usize, last: usize| match step {
-            Step::Back => at.saturating_sub(by),
-            Step::On => at.saturating_add(by).min(last),
+            Direction::Back => at.saturating_sub(by),
+            Direction::On => at.saturating_add(by).min(last),
         };
         match &mut self.ui.help {
             Some(top) => *top = moved(*top, 200),
@@ -140,7 +140,7 @@ impl Menu {
         frame(buf, about, Joint::Next, &[title], theme, Accent::None);
         self.about(inside(about, Joint::Next), theme, buf);
         let (nothing, header) = (History::default(), Header::default());
-        let look = Look { scene: nothing.scene(&header, None), ui: &self.ui, theme };
+        let look = RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
         if let Some(first) = self.ui.help {

@@ -12,10 +12,10 @@ use super::menu::Menu;
 use super::screen;
 use crate::error::Error;
 use crate::lesson::case::Case;
-use crate::lesson::catalog::Topic;
+use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Phase;
 use crate::source::script::{PlayerHandle, Script};
-use crate::tui::action::Action;
+use crate::tui::action::KeyAction;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
@@ -25,7 +25,7 @@ use crate::tui::ui::Ui;
 /// What is gone through.
 pub enum Start {
     /// The menu of these.
-    Menu(Vec<Topic>),
+    Menu(Vec<LessonTopic>),
     /// This lesson.
     Lesson(Box<Case>),
 }
@@ -174,7 +174,7 @@ impl Front for Screen {
             (Input::Paste(text), Some(app), _) => app.paste(&text),
             (Input::Click(x, y), Some(app), _) => app.click((x, y)),
             (Input::Wheel(by), Some(app), _) => {
-                app.update(Action::Scroll(by));
+                app.update(KeyAction::Scroll(by));
             }
             (Input::Paste(_) | Input::Click(..) | Input::Wheel(_), None, _)
             | (Input::Resize(..) | Input::Nothing, ..) => {}

@@ -9,7 +9,7 @@ use super::layout::{Plan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
 use crate::tui::draw::{Accent, frame, inside};
 use crate::tui::layout::{Layout, Part, SMALLEST};
-use crate::tui::pane::{Help, Hints, Look, Prompt, TooSmall};
+use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::screen::draw_slot;
 use crate::tui::theme::Theme;
 
@@ -47,7 +47,7 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
     let rows = rows.map_or(0, |slot| usize::from(inside(slot.area, slot.joint).height));
     let story = teller.story(lesson.viewed, rows);
     let own = LessonLook { lesson, theme };
-    let look = Look { scene, ui: &lesson.app.ui, theme };
+    let look = RenderContext { scene, ui: &lesson.app.ui, theme };
     TopRow(own).render(layout.header, buf);
     for slot in &layout.slots {
         let inner = inside(slot.area, slot.joint);

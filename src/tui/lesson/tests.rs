@@ -21,7 +21,7 @@ use crate::source::script::{PlayerEvent, Script};
 use crate::tui::scenes::keys;
 use crate::tui::tests::{any_key, text};
 use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
-use crate::tui::ui::Request;
+use crate::tui::ui::UiRequest;
 
 const EDGE: Mask = Mask(0x1 | 1 << 31);
 
@@ -306,7 +306,9 @@ fn the_panes_do_not_answer_an_open_question() {
     class.press("[").shows(&["PAST", "yours to predict"]).hides(&["reports IN"]);
     class.press("[").shows(&["PAST"]).hides(&["yours to predict"]);
     class.press("gy");
-    let Some(Request::Copy(text)) = &class.app.app.ui.request else { panic!("nothing is copied") };
+    let Some(UiRequest::Copy(text)) = &class.app.app.ui.request else {
+        panic!("nothing is copied")
+    };
     assert!(text.ends_with("What comes next is yours to predict."), "{text}");
     class.press("1").shows(&["empty: epoll_wait would sleep"]);
     class.press("<Enter>").hides(&["would sleep"]).shows(&["empty"]);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::event::{CommandPhase, Event, Kind, LaneId, Nanos, View};
 use crate::model::LaneState;
 use crate::text::{self, strace};
@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the calls.
-pub struct Calls<'a>(pub Look<'a>);
+pub struct Calls<'a>(pub RenderContext<'a>);
 
 /// Columns of a time.
 const TIME: u16 = 7;
@@ -22,7 +22,7 @@ const SEARCHED: usize = 65_536;
 
 impl Calls<'_> {
     /// The pane's title.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let mut title = vec![
             "Calls".to_owned(),
             if look.world().labelled {
@@ -39,7 +39,7 @@ impl Calls<'_> {
     /// The visible events, oldest first. In the view of its own a past event stands in the middle
     /// with what came after it; in the overview it is the last.
     fn events(&self, rows: usize) -> Vec<Event> {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         let now = scene.world.seq;
         if self.is_dropped() {
             return Vec::new();
@@ -78,7 +78,7 @@ impl Calls<'_> {
 
     /// Whether the viewed event, and so every call up to it, is no longer kept.
     fn is_dropped(&self) -> bool {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         let past = ui.past.as_ref();
         past.is_some_and(|past| scene.journal.first().is_some_and(|first| past.seq < first))
     }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::event::{Nanos, ReadPolicy, Seq};
 use crate::model::{Loss, Sync};
 use crate::text;
@@ -15,7 +15,7 @@ use crate::tui::ui::{Hold, Past};
 use crate::tui::words::{self, plural};
 
 /// Draws the first row.
-pub struct Header<'a>(pub Look<'a>);
+pub struct HeaderPane<'a>(pub RenderContext<'a>);
 
 const A_SECOND: Nanos = Nanos(1_000_000_000);
 
@@ -30,7 +30,7 @@ fn piece(rank: u8, role: Role, text: impl Into<String>) -> Piece {
     Piece { text: text.into(), role, rank }
 }
 
-impl Header<'_> {
+impl HeaderPane<'_> {
     fn live(&self) -> Vec<Piece> {
         let look = &self.0;
         let world = look.world();
@@ -160,7 +160,7 @@ impl Header<'_> {
     }
 }
 
-impl Widget for Header<'_> {
+impl Widget for HeaderPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let mut pieces = match &self.0.ui.past {
             Some(past) => self.past(past),

@@ -4,15 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-use super::Look;
+use super::RenderContext;
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
-use crate::tui::ui::Place;
+use crate::tui::ui::UiContext;
 use crate::tui::words;
 
 /// Draws the help over everything; the number is its first row.
-pub struct Help<'a>(pub Look<'a>, pub usize);
+pub struct Help<'a>(pub RenderContext<'a>, pub usize);
 
 enum Line {
     Heading(&'static str),
@@ -49,11 +49,11 @@ const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let server = self.0.ui.place == Place::Server;
+        let server = self.0.ui.place == UiContext::Server;
         let groups = match self.0.ui.place {
-            Place::Server => &Group::ALL[..],
-            Place::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
-            Place::Lesson | Place::Question | Place::Ended => &Group::LESSON,
+            UiContext::Server => &Group::ALL[..],
+            UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
+            UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         for group in groups.iter().copied() {
             lines.push(Line::Heading(group.title()));
@@ -113,7 +113,7 @@ impl Help<'_> {
         ];
         lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
         lines.push(Line::Blank);
-        if self.0.ui.place != Place::Server {
+        if self.0.ui.place != UiContext::Server {
             lines.push(Line::Heading("Marks of the steps"));
             let steps = [
                 (g.check, "predicted rightly"),
@@ -140,7 +140,7 @@ impl Widget for Help<'_> {
         frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
         let inner = inside(area, Joint::Alone);
         let lines = self.lines();
-        let server = look.ui.place == Place::Server;
+        let server = look.ui.place == UiContext::Server;
         let keyed = lines.iter().map(|line| match line {
             Line::Keys(keys, ..) => words::width(keys) + 1,
             _ => 0,

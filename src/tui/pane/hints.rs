@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::model::Lane;
-use crate::tui::action::Action;
+use crate::tui::action::KeyAction;
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap::{self, Binding};
 use crate::tui::theme::Role;
@@ -14,15 +14,15 @@ use crate::tui::ui::Tone;
 use crate::tui::words;
 
 /// Draws the last row.
-pub struct Hints<'a>(pub Look<'a>);
+pub struct Hints<'a>(pub RenderContext<'a>);
 
 impl Hints<'_> {
     /// What the hint of a key says now.
     fn word(&self, binding: &Binding) -> &'static str {
         match binding.action {
-            Action::Hold if self.0.scene.live.lanes.iter().any(Lane::has_died) => "restart",
-            Action::Hold if self.0.scene.live.settings.paused => "run",
-            Action::Answer(_) => match self.0.ui.choices {
+            KeyAction::Hold if self.0.scene.live.lanes.iter().any(Lane::has_died) => "restart",
+            KeyAction::Hold if self.0.scene.live.settings.paused => "run",
+            KeyAction::Answer(_) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",
                 _ => binding.hint,
@@ -33,12 +33,12 @@ impl Hints<'_> {
 
     /// Whether a key does something now.
     fn holds(&self, binding: &Binding) -> bool {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         match binding.action {
-            Action::Instance(_) => scene.world.pollers.len() > 1,
-            Action::Answer(_) => ui.choices > 0,
-            Action::AskAnswer => ui.choices == 0,
-            Action::AskTry => ui.can_try,
+            KeyAction::Instance(_) => scene.world.pollers.len() > 1,
+            KeyAction::Answer(_) => ui.choices > 0,
+            KeyAction::AskAnswer => ui.choices == 0,
+            KeyAction::AskTry => ui.can_try,
             _ => true,
         }
     }
@@ -51,7 +51,7 @@ impl Hints<'_> {
                 Some((
                     b.keys.first()?.to_string(),
                     self.word(b),
-                    matches!(b.action, Action::Quit | Action::Leave),
+                    matches!(b.action, KeyAction::Quit | KeyAction::Leave),
                 ))
             })
             .collect();

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey, visible};
 use crate::model::{EpollView, FindingKind, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, around, cells};
@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the interest list.
-pub struct Interest<'a>(pub Look<'a>);
+pub struct Interest<'a>(pub RenderContext<'a>);
 
 /// Columns of all but fd, peer, watched bits and trigger, with the blanks between all of them:
 /// marker, what, unread, unsent, state.
@@ -29,7 +29,7 @@ const WATCHING: u16 = 15;
 
 impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
@@ -47,7 +47,7 @@ impl Interest<'_> {
 
     /// The visible keys.
     fn keys(&self, rows: usize) -> Vec<WatchKey> {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
         let interest = &self.0.world().instance.interest;
         let chosen = ui.watch.and_then(|key| interest.get(key)).filter(shown);
@@ -105,7 +105,13 @@ impl Widget for Interest<'_> {
     }
 }
 
-fn draw(look: &Look<'_>, entry: &InterestEntry, row: &mut Row<'_>, widths: [u16; 4], chosen: bool) {
+fn draw(
+    look: &RenderContext<'_>,
+    entry: &InterestEntry,
+    row: &mut Row<'_>,
+    widths: [u16; 4],
+    chosen: bool,
+) {
     let theme = look.theme;
     let plain = Style::new();
     let [number_width, peer_width, watching_width, trigger_width] = widths;
@@ -177,7 +183,7 @@ fn queues(file: Option<&OpenFile>) -> [String; 2] {
 /// a finding, being handled, in a thread's batch, disarmed, on the ready list (drained or ready),
 /// the server's own state, idle.
 fn state(
-    look: &Look<'_>,
+    look: &RenderContext<'_>,
     entry: &InterestEntry,
     file: Option<&OpenFile>,
 ) -> (&'static str, &'static str, Role) {

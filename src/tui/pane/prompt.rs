@@ -4,14 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-use super::Look;
+use super::RenderContext;
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
-use crate::tui::entry::{Entry, Purpose};
+use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the line over the last row, and its box above that.
-pub struct Prompt<'a>(pub Look<'a>, pub &'a Entry);
+pub struct Prompt<'a>(pub RenderContext<'a>, pub &'a LineEntry);
 
 /// Rows of the box, without its frame.
 const ROWS: u16 = 5;

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::event::{LaneId, Provenance, WatchKey};
 use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the ready list.
-pub struct Ready<'a>(pub Look<'a>);
+pub struct Ready<'a>(pub RenderContext<'a>);
 
 /// How the ready list is known.
 fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
@@ -26,7 +26,7 @@ fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
 
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
@@ -121,7 +121,7 @@ impl Widget for Ready<'_> {
 }
 
 /// The overflow list of a harvest that is held, newest first as the kernel chains it.
-fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut Buffer) {
+fn draw_overflow(look: &RenderContext<'_>, overflow: &[WatchKey], area: Rect, buf: &mut Buffer) {
     let dim = look.style(Role::Dim);
     let batch = &look.world().instance.batch;
     let names: Vec<_> = batch.iter().map(|key| look.world().watch_name(*key)).collect();
@@ -151,7 +151,7 @@ fn draw_overflow(look: &Look<'_>, overflow: &[WatchKey], area: Rect, buf: &mut B
 /// Below so many columns, blanks and what the row tells anyway give way to the reason.
 const NARROW: u16 = 42;
 
-fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
+fn draw(look: &RenderContext<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
     let world = look.world();
     let chosen = look.ui.watch == Some(entry.key);
     let dim = look.style(Role::Dim);
@@ -174,7 +174,7 @@ fn draw(look: &Look<'_>, place: usize, entry: &ReadyEntry, row: &mut Row<'_>) {
         .put(doubt, dim);
 }
 
-fn draw_handed(look: &Look<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {
+fn draw_handed(look: &RenderContext<'_>, lane: LaneId, entry: &BatchEntry, row: &mut Row<'_>) {
     let glyphs = look.theme.glyphs;
     let key = InterestList::key_of(&entry.delivery);
     let narrow = row.left() < NARROW;

@@ -8,16 +8,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
-use crate::event::{Clock, Nanos, Trigger, print_duration};
+use super::RenderContext;
+use crate::event::{Nanos, TimeUnit, Trigger, print_duration};
 use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
-use crate::tui::ui::Choice;
+use crate::tui::ui::TrackChoice;
 use crate::tui::words;
 
 /// Draws the tracks.
-pub struct TimelinePane<'a>(pub Look<'a>);
+pub struct TimelinePane<'a>(pub RenderContext<'a>);
 
 /// Columns of a track's label.
 const LABEL: u16 = 11;
@@ -127,9 +127,9 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
 
 impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let until = look.world().t;
-        let span = if look.world().clock == Clock::Steps {
+        let span = if look.world().clock == TimeUnit::Steps {
             format!("up to {}", words::moment(&look.world(), until))
         } else {
             format!("{} up to {until}", print_duration(look.ui.zoom))
@@ -155,7 +155,7 @@ impl TimelinePane<'_> {
     }
 
     fn shows(&self, window: &Window, id: TrackId, track: &Track) -> bool {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         let shown = match id {
             TrackId::Lane(lane) => lane.is_worker(),
             TrackId::Watch(key) => ui.filter.shows(scene.world, key),
@@ -175,8 +175,8 @@ impl TimelinePane<'_> {
     fn chosen(&self) -> Option<TrackId> {
         let ui = self.0.ui;
         match ui.track {
-            Choice::Lane => Some(TrackId::Lane(ui.lane)),
-            Choice::Watch => ui.watch.map(TrackId::Watch),
+            TrackChoice::Lane => Some(TrackId::Lane(ui.lane)),
+            TrackChoice::Watch => ui.watch.map(TrackId::Watch),
         }
     }
 
@@ -216,10 +216,10 @@ impl TimelinePane<'_> {
 
     fn axis(&self, area: Rect, y: u16, window: &Window, buf: &mut Buffer) {
         const STEPS: [u64; 3] = [1, 2, 5];
-        let unit = if self.0.world().clock == Clock::Steps { "step" } else { "seconds" };
+        let unit = if self.0.world().clock == TimeUnit::Steps { "step" } else { "seconds" };
         let mut least = window.width.0 * 12 / u64::from(window.columns.max(1));
-        if self.0.world().clock == Clock::Steps {
-            least = (least / 2).max(Clock::STEP.0);
+        if self.0.world().clock == TimeUnit::Steps {
+            least = (least / 2).max(TimeUnit::STEP.0);
         }
         let scales = (0..14).map(|power| 10_u64.pow(power));
         let mut steps = scales.flat_map(|scale| STEPS.map(|step| step * scale));

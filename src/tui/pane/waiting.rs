@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
-use crate::event::{Clock, LaneId, Pass, visible};
+use super::RenderContext;
+use crate::event::{LaneId, Pass, TimeUnit, visible};
 use crate::model::{EpollView, Lane, LaneState};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
@@ -13,11 +13,11 @@ use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 
 /// Draws the threads.
-pub struct Waiting<'a>(pub Look<'a>);
+pub struct Waiting<'a>(pub RenderContext<'a>);
 
 impl Waiting<'_> {
     /// The pane's title: how many of the threads sleep.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let world = look.world();
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
@@ -45,7 +45,7 @@ impl Waiting<'_> {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
                 let since = lane.since;
                 let [long, short] = match lane.pending {
-                    _ if world.clock == Clock::Steps => {
+                    _ if world.clock == TimeUnit::Steps => {
                         ["asleep", "asleep"].map(|word| format!("{word}{next}"))
                     }
                     Some(pass) => [", asleep", ""]
@@ -84,7 +84,7 @@ fn words(
         LaneState::Running if lane.pending == Some(Pass::Step) => {
             ("makes the call".to_owned(), Role::Text, None)
         }
-        LaneState::Running if world.clock == Clock::Steps => {
+        LaneState::Running if world.clock == TimeUnit::Steps => {
             ("in no call".to_owned(), Role::Dim, None)
         }
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
@@ -100,11 +100,11 @@ fn words(
             let fits = super::super::words::width(&text) <= columns;
             (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
         }
-        LaneState::Harvesting(call) if world.clock == Clock::Steps => {
+        LaneState::Harvesting(call) if world.clock == TimeUnit::Steps => {
             (format!("held inside {}", strace::entered(&world, call, world.seq)), Role::Title, None)
         }
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
-        LaneState::Asleep(call) if world.clock == Clock::Steps => {
+        LaneState::Asleep(call) if world.clock == TimeUnit::Steps => {
             (format!("asleep in {}", strace::entered(&world, call, world.seq)), Role::Asleep, None)
         }
         LaneState::Asleep(_) => match lane.pending {
@@ -126,7 +126,7 @@ impl Widget for Waiting<'_> {
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
         let at = |lane: &Lane| lane.id == look.ui.lane;
         // Where no thread can be chosen, those that are woken next are to be seen.
-        let told = look.world().clock == Clock::Steps;
+        let told = look.world().clock == TimeUnit::Steps;
         let at = |lane: &Lane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         let rows = usize::from(area.height);

@@ -4,41 +4,41 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::Look;
+use super::RenderContext;
 use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap;
 use crate::tui::theme::Role;
-use crate::tui::ui::{Place, Topic};
+use crate::tui::ui::{UiContext, WhyTopic};
 use crate::tui::words;
 
 /// Draws the sentence about what is selected.
-pub struct Why<'a>(pub Look<'a>);
+pub struct Why<'a>(pub RenderContext<'a>);
 
 impl Why<'_> {
     /// The pane's title: what the sentence is about.
-    pub fn title(look: &Look<'_>) -> Vec<String> {
+    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
         let about = match (look.ui.topic, look.ui.watch) {
-            (Topic::Event, _) => format!("event {}", words::count(look.world().seq.0)),
-            (Topic::Lane, _) => look.world().lane_name(look.ui.lane),
-            (Topic::Watch, Some(key)) => look.world().watch_name(key),
-            (Topic::Watch, None) => return vec!["Why".to_owned()],
+            (WhyTopic::Event, _) => format!("event {}", words::count(look.world().seq.0)),
+            (WhyTopic::Lane, _) => look.world().lane_name(look.ui.lane),
+            (WhyTopic::Watch, Some(key)) => look.world().watch_name(key),
+            (WhyTopic::Watch, None) => return vec!["Why".to_owned()],
         };
         vec!["Why".to_owned(), about]
     }
 
     fn sentence(&self) -> Sentence {
-        let Look { scene, ui, .. } = self.0;
+        let RenderContext { scene, ui, .. } = self.0;
         let plain = |text: &str| Sentence { text: text.to_owned(), how: text.len(), remedy: None };
         match (ui.topic, ui.watch) {
-            (Topic::Event, _) => match scene.journal.get(scene.world.seq) {
+            (WhyTopic::Event, _) => match scene.journal.get(scene.world.seq) {
                 Some(event) => why(self.0.world(), Subject::Event(&event)),
                 None => plain("This event has been dropped from the history."),
             },
-            (Topic::Lane, _) => why(self.0.world(), Subject::Lane(ui.lane)),
-            (Topic::Watch, Some(key)) => why(self.0.world(), Subject::Watch(key)),
-            (Topic::Watch, None) if scene.world.labelled => plain("Nothing is registered."),
-            (Topic::Watch, None) => Sentence::default(),
+            (WhyTopic::Lane, _) => why(self.0.world(), Subject::Lane(ui.lane)),
+            (WhyTopic::Watch, Some(key)) => why(self.0.world(), Subject::Watch(key)),
+            (WhyTopic::Watch, None) if scene.world.labelled => plain("Nothing is registered."),
+            (WhyTopic::Watch, None) => Sentence::default(),
         }
     }
 }
@@ -55,7 +55,7 @@ impl Why<'_> {
     fn invitation(&self) -> Option<String> {
         let scene = &self.0.scene;
         let line = &scene.header.facts.invitation;
-        (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == Topic::Watch).then(
+        (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == WhyTopic::Watch).then(
             || {
                 format!(
                     "Nobody is connected. Type `{line}` in another window, or press c for a \
@@ -76,7 +76,8 @@ impl Widget for Why<'_> {
         let mut text = sentence.text.clone();
         if !look.foretells() {
             text = unforetold(&sentence);
-        } else if let Some(remedy) = sentence.remedy.filter(|_| look.ui.place == Place::Server) {
+        } else if let Some(remedy) = sentence.remedy.filter(|_| look.ui.place == UiContext::Server)
+        {
             text = format!("{text} Press {}.", keymap::remedy(remedy));
         }
         if let Some(invitation) = self.invitation() {

@@ -1,6 +1,6 @@
 //! An action of a repeat in one of its rounds.
 
-use super::{Action, Scan, Target, Wait, Who};
+use super::{Action, ConnectTarget, Scan, Wait, Who};
 use crate::lesson::case::{FdArg, Label};
 
 impl Action {
@@ -44,7 +44,7 @@ impl Action {
             }
             Self::Connect { fd, to } => {
                 in_fd(fd, change);
-                if let Target::Listener(label) = to {
+                if let ConnectTarget::Listener(label) = to {
                     change(label);
                 }
             }

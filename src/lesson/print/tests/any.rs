@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use crate::event::{Errno, How, Mask};
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, Counter, Entry, Expect, FdArg,
-    Given, Label, Level, Look, NVAL, Need, Outcome, Range, Run, Scan, Seen, SockOpt, Step, Take,
-    Target, Wait, Way, Who,
+    Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, ConnectTarget, Counter, Entry,
+    Expect, FdArg, Given, Label, Level, Look, NVAL, Need, Outcome, Range, Run, Scan, Seen, SockOpt,
+    Step, Take, Wait, Way, Who,
 };
 
 /// A case made from throws of dice.
@@ -314,7 +314,10 @@ impl Maker {
             4 => {
                 let fd = self.fd(|_, kind| kind == ActorKind::Client)?;
                 let to = self.label(|_, kind| matches!(kind, ActorKind::Listener { .. }));
-                Action::Connect { fd, to: to.map_or(Target::Nobody, Target::Listener) }
+                Action::Connect {
+                    fd,
+                    to: to.map_or(ConnectTarget::Nobody, ConnectTarget::Listener),
+                }
             }
             5 => {
                 let fd = self.fd(|_, kind| matches!(kind, ActorKind::Listener { .. }))?;

@@ -1,7 +1,7 @@
 //! What is done: ideas, how often each is had, and the actions that they come to.
 
 use crate::event::{FileKind, How, Mask};
-use crate::lesson::case::{Action, Amount, FdArg, Label, Scan, SockOpt, Target, Wait};
+use crate::lesson::case::{Action, Amount, ConnectTarget, FdArg, Label, Scan, SockOpt, Wait};
 
 use super::{Maker, Sort};
 
@@ -191,7 +191,10 @@ impl Maker {
             Idea::Connect => {
                 let nobody = self.rng.percent(15);
                 let to = self.rng.pick(&listeners).filter(|_| !nobody).cloned();
-                Action::Connect { fd, to: to.map_or(Target::Nobody, Target::Listener) }
+                Action::Connect {
+                    fd,
+                    to: to.map_or(ConnectTarget::Nobody, ConnectTarget::Listener),
+                }
             }
             Idea::Reset => Action::Rst { fd },
             _ => {

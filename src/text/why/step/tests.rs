@@ -1,6 +1,6 @@
 use crate::event::{
-    Clock, CtlOp, Delivery, EdgeLog, Event, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output,
-    Reason, Ret, Syscall, SyscallRecord,
+    CtlOp, Delivery, EdgeLog, Event, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret,
+    Syscall, SyscallRecord, TimeUnit,
 };
 use crate::model::teller::Teller;
 use crate::model::{FindingKind, LaneState, Moment, Span, Timeline, TrackId, World};
@@ -23,7 +23,7 @@ impl Default for Run {
 
 impl Run {
     fn push(&mut self, lane: u16, kind: Kind) -> &mut Self {
-        let (seq, t) = (self.world.seq.next(), Nanos(self.world.t.0 + Clock::STEP.0 / 2));
+        let (seq, t) = (self.world.seq.next(), Nanos(self.world.t.0 + TimeUnit::STEP.0 / 2));
         let event = Event { seq, t, lane: LaneId(lane), kind };
         self.world.apply(&event);
         self.timeline.apply(&event, self.world.through(None));

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::event::FileKind;
-use crate::lesson::line::Known;
+use crate::lesson::line::WhatIsOpen;
 use crate::model::{Lane, LaneState, World};
 
 /// What a line of the learner's can name.
-pub(super) fn known(world: &World) -> Known {
+pub(super) fn known(world: &World) -> WhatIsOpen {
     let mut open: Vec<(String, FileKind)> = world
         .fds
         .iter()
@@ -25,5 +25,5 @@ pub(super) fn known(world: &World) -> Known {
     let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
     let frozen = world.pollers.epolls().filter(|(_, i)| i.overflow.is_some());
     let frozen = frozen.map(|(_, instance)| instance.name.to_string()).collect();
-    Known { open, closed, asleep, frozen }
+    WhatIsOpen { open, closed, asleep, frozen }
 }

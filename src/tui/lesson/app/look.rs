@@ -6,13 +6,13 @@ use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::lesson::course::{Phase, What};
 use crate::model::{InterestEntry, TrackId};
 use crate::text;
-use crate::tui::action::{Action, Reach, Shown, Step as By};
+use crate::tui::action::{Direction as By, KeyAction, Reach, Shown};
 use crate::tui::draw::inside;
 use crate::tui::layout::{Part, Slot};
 use crate::tui::lesson::screen;
-use crate::tui::pane::{Interest, Look};
+use crate::tui::pane::{Interest, RenderContext};
 use crate::tui::theme::{ASCII, Depth, Theme, ThemeName};
-use crate::tui::ui::{Choice, Hold, Pane, Past, Topic};
+use crate::tui::ui::{Hold, Pane, Past, TrackChoice, WhyTopic};
 
 impl LessonApp {
     /// Points at what the step says.
@@ -85,7 +85,7 @@ impl LessonApp {
         let inner = inside(slot.area, slot.joint);
         // The heading is no registration.
         let Some(row) = y.checked_sub(inner.y + 1) else { return };
-        let look = Look { scene: self.view(), ui: &self.app.ui, theme: &theme };
+        let look = RenderContext { scene: self.view(), ui: &self.app.ui, theme: &theme };
         let rows = usize::from(inner.height.saturating_sub(1));
         if let Some(key) = Interest(look).key_at(row.into(), rows) {
             self.choose(key);
@@ -95,7 +95,7 @@ impl LessonApp {
     fn choose(&mut self, key: WatchKey) {
         let ui = &mut self.app.ui;
         (ui.watch, ui.chosen) = (Some(key), true);
-        (ui.topic, ui.track) = (Topic::Watch, Choice::Watch);
+        (ui.topic, ui.track) = (WhyTopic::Watch, TrackChoice::Watch);
     }
 
     /// The panes follow what is shown.
@@ -196,7 +196,7 @@ impl LessonApp {
         }
         if !calls && self.shown != Shown::Steps {
             let scene = self.session.scene(self.app.ui.poller);
-            self.app.update(Action::Move(reach, by), &scene);
+            self.app.update(KeyAction::Move(reach, by), &scene);
             return;
         }
         match (reach, by) {
@@ -231,7 +231,7 @@ impl LessonApp {
     pub(super) fn along_track(&mut self, by: By) {
         let ui = &self.app.ui;
         let id = match (ui.track, ui.watch) {
-            (Choice::Watch, Some(key)) => TrackId::Watch(key),
+            (TrackChoice::Watch, Some(key)) => TrackId::Watch(key),
             _ => TrackId::Lane(ui.lane),
         };
         let scene = self.session.scene(self.app.ui.poller);
