@@ -18,7 +18,7 @@ use clap::error::ErrorKind;
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::Error;
-use crate::event::{EdgeLogMode, Settings, visible};
+use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
 use lesson::LessonArgs;
@@ -69,7 +69,7 @@ pub struct ServeOptions {
     /// The server runs without being watched, to compare with.
     pub unobserved: bool,
     /// When wake-ups are recorded.
-    pub edge_log: EdgeLogMode,
+    pub edge_log: WakeupLogMode,
     /// What is written without a screen.
     pub output: OutputFormat,
     /// How far one can go back.

@@ -19,7 +19,6 @@ mod clients;
 mod control;
 mod door;
 mod doorbell;
-mod edge;
 mod eventfd;
 mod failure;
 mod gate;
@@ -31,6 +30,7 @@ mod shared;
 mod sync;
 mod table;
 pub mod tap;
+mod wakeup_log;
 mod worker;
 
 #[cfg(test)]
@@ -45,16 +45,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{
-    Command, CommandPhase, EdgeLog, Fd, FileKind, Kind, LaneChange, LaneId, ListRead, Nanos, Peer,
-    Settings, Trigger,
+    Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, ListRead, Nanos, Peer, Settings,
+    Trigger, WakeupLog,
 };
-use crate::kernel::{edge_log, fdinfo};
+use crate::kernel::{self, fdinfo};
 use crate::sys::clock::Clock;
 use crate::sys::{signal, thread};
 
 use self::backend::EpollLoop;
 use self::clients::Clients;
-use self::edge::Edge;
 use self::eventfd::own_eventfd;
 use self::gate::{Chores, ENDED};
 use self::listen::{Listening, SocketFile};
@@ -63,6 +62,7 @@ use self::shared::{Parts, Shared};
 use self::sync::lock;
 use self::table::Watched;
 use self::tap::{SLOTS, SideChannel, Tap, channel};
+use self::wakeup_log::SharedWakeupLog;
 use self::worker::spare_descriptor;
 
 pub use self::control::Handle;
@@ -126,7 +126,7 @@ impl Engine {
         let (_, side, tap) = channel(clock, doorbell, &[], SLOTS);
         let tool = side.open_lane(LaneId::TOOL, SLOTS);
         let numbers = listening.iter().map(|l| Fd(l.fd.as_raw_fd())).collect();
-        let edge = Edge::open(tool, numbers).map_err(EngineError::call("signalfd"))?;
+        let edge = SharedWakeupLog::open(tool, numbers).map_err(EngineError::call("signalfd"))?;
         edge.set(observed && signal::queue_has_room());
         settings.threads = settings.threads.clamp(1, LaneId::MAX_WORKERS);
         settings.max_events = settings.max_events.clamp(1, Settings::MAX_EVENTS);
@@ -205,7 +205,7 @@ impl Engine {
     /// it stays off while the user's queue of signals is full.
     pub fn set_edge_log(&self, on: bool) -> bool {
         let on = on && signal::queue_has_room();
-        self.switch_edge_log(on, if on { EdgeLog::Drained } else { EdgeLog::Off });
+        self.switch_edge_log(on, if on { WakeupLog::Drained } else { WakeupLog::Off });
         on
     }
 
@@ -214,12 +214,12 @@ impl Engine {
     pub fn leave_full_queue(&self) -> bool {
         let full = self.handle.shared().edge.has_overflowed() && !signal::queue_has_room();
         if full {
-            self.switch_edge_log(false, EdgeLog::NoQueue);
+            self.switch_edge_log(false, WakeupLog::NoQueue);
         }
         full
     }
 
-    fn switch_edge_log(&self, on: bool, told: EdgeLog) {
+    fn switch_edge_log(&self, on: bool, told: WakeupLog) {
         let shared = self.handle.shared();
         if shared.edge.is_on() == on {
             return;
@@ -229,7 +229,8 @@ impl Engine {
         for watched in shared.table.all(Watched::is_socket) {
             if let Some(fd) = &lock(&watched.state).fd {
                 let fd = std::os::fd::AsFd::as_fd(fd);
-                let _ = if on { edge_log::arm(fd) } else { edge_log::disarm(fd) };
+                let _ =
+                    if on { kernel::wakeup_log::arm(fd) } else { kernel::wakeup_log::disarm(fd) };
             }
         }
         tell_edge_log(&shared.side, told);
@@ -313,7 +314,7 @@ fn bind_all(config: EngineConfig) -> Result<(Vec<Listening>, Vec<SocketFile>), E
 fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
     shared.side.push(Kind::Settings(shared.settings()));
     let no_queue = shared.observed && !shared.edge.is_on();
-    let log = if no_queue { EdgeLog::NoQueue } else { EdgeLog::Drained };
+    let log = if no_queue { WakeupLog::NoQueue } else { WakeupLog::Drained };
     tell_edge_log(&shared.side, log);
     for Listening { fd, address } in listening {
         let (file, number) = (shared.new_file(), Fd(fd.as_raw_fd()));
@@ -330,9 +331,9 @@ fn introduce(shared: &Shared, listening: Vec<Listening>, trigger: Trigger) {
 }
 
 /// Tells how the edge log stands, and in a line of its own if it has no queue.
-fn tell_edge_log(side: &SideChannel, log: EdgeLog) {
-    side.push(Kind::EdgeLog(log));
-    if log == EdgeLog::NoQueue {
+fn tell_edge_log(side: &SideChannel, log: WakeupLog) {
+    side.push(Kind::WakeupLog(log));
+    if log == WakeupLog::NoQueue {
         let limit = signal::queue_limit().map_or_else(|| "?".to_owned(), |limit| limit.to_string());
         let why = "the edge log has no queue: the user's signals take all of RLIMIT_SIGPENDING";
         side.push(Kind::Note(format!("{why} ({limit}), wake-ups cannot be recorded").into()));

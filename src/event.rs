@@ -26,10 +26,10 @@ pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, R
 pub use mask::{Arm, Mask, Trigger};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
 pub use settings::{
-    AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings,
+    AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, WakeupLogMode,
 };
 pub use syscall::{
-    Argument, Arguments, CtlOp, Delivery, Domain, EdgeLog, HEAD, Head, How, OpenPath, Output, Peer,
-    PollFd, PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord,
+    Argument, Arguments, CtlOp, Delivery, Domain, HEAD, Head, How, OpenPath, Output, Peer, PollFd,
+    PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord, WakeupLog,
 };
 pub use visible::visible;

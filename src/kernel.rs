@@ -3,8 +3,8 @@
 //! Nothing here changes what it looks at: no `poll(2)` on a watched file, no second
 //! `epoll_wait(2)`.
 
-pub mod edge_log;
 pub mod fdinfo;
 pub mod queues;
 pub mod release;
 pub mod task;
+pub mod wakeup_log;

@@ -31,7 +31,7 @@ pub use file::{OpenFile, Poll};
 pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, WatchIdentity};
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
-pub use lane::{BatchEntry, Lane, LaneState, Progress, WaitQueue};
+pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{Delta, EpollInstance, Known, ListsKnown, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};

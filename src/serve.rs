@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{OutputFormat, ServeOptions, ThemeChoice};
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
-use crate::event::{Application, EdgeLogMode, Facts, visible};
+use crate::event::{Application, Facts, WakeupLogMode, visible};
 use crate::headless;
 use crate::journal::Limits;
 use crate::session::Session;
@@ -63,7 +63,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     };
     let engine = Engine::start(config, Arc::clone(&doorbell)).map_err(failure)?;
     let facts = facts(&engine, options, descriptors);
-    let edge_log = if options.unobserved { EdgeLogMode::Off } else { options.edge_log };
+    let edge_log = if options.unobserved { WakeupLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let mut session = Session::new(Live::new(engine, doorbell, facts, edge_log), limits);
     let token = CancellationToken::new();

@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_command_is_accepted_and_one_that_the_source_does_not_know_fails_with_its_reason() {
-        let source = Literal(vec![Kind::Quiet], Header::default());
+        let source = Literal(vec![Kind::Idle], Header::default());
         let mut session = Session::new(source, Limits::default());
         session.send(Command::Pause);
         session.send(Command::Client);
@@ -200,7 +200,7 @@ mod tests {
         let command = |id, text: &str, phase| Kind::Command { id, text: text.into(), phase };
         let kinds: Vec<_> = told(&session).into_iter().map(|event| event.kind).collect();
         let expected = [
-            Kind::Quiet,
+            Kind::Idle,
             command(1, "pause", CommandPhase::Accepted),
             command(2, "client", CommandPhase::Accepted),
             command(2, "client", CommandPhase::Failed("only pause".into())),
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_a_source_tells_at_its_end_is_taken_to_the_last() {
-        let source = Literal(vec![Kind::Quiet; 3], Header::default());
+        let source = Literal(vec![Kind::Idle; 3], Header::default());
         let mut session = Session::new(source, Limits::default());
         session.finish(Duration::ZERO).expect("no sink fails");
         let told = told(&session);

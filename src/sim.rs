@@ -40,7 +40,7 @@ use rustc_hash::FxHashMap;
 use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, WatchKey};
 
 use charge::Charges;
-use connect::Knock;
+use connect::SynRetry;
 use datagram::Datagram;
 use epoll::{Epoll, Item};
 pub(crate) use eventfd::Eventfd;
@@ -50,7 +50,7 @@ use link::{Joint, Link, LinkId};
 use listener::Listener;
 use pipe::Pipe;
 use queue::ItemId;
-use race::Doubt;
+use race::Nondeterminism;
 use side::Side;
 use stream::Stream;
 use tcp::Tcp;
@@ -81,12 +81,12 @@ pub struct KernelModel {
     last_link: u32,
     charges: Charges,
     /// Clients that were not answered.
-    knocks: Vec<Knock>,
+    knocks: Vec<SynRetry>,
     threads: BTreeMap<LaneId, Sleep>,
     /// Threads that were woken and have not run.
     woken: VecDeque<LaneId>,
     returned: Vec<(LaneId, Woke)>,
-    doubt: Doubt,
+    doubt: Nondeterminism,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].

@@ -10,7 +10,7 @@ use super::values::{self, HistoryLimits, OutputFormat, ThemeChoice};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
-    AcceptPolicy, Application, EdgeLogMode, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
+    AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, Trigger, WakeupLogMode,
 };
 use crate::lesson::check::CheckPlan;
 
@@ -132,7 +132,7 @@ struct Run {
     unobserved: bool,
     /// Record every wake-up, none, or as long as somebody could follow them [default: auto]
     #[arg(long, value_name = "MODE", value_parser = values::edge_log())]
-    edge_log: Option<EdgeLogMode>,
+    edge_log: Option<WakeupLogMode>,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,

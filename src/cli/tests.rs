@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::event::{AcceptPolicy, Application, EdgeLogMode, Mistake, ReadPolicy, Trigger};
+use crate::event::{AcceptPolicy, Application, Mistake, ReadPolicy, Trigger, WakeupLogMode};
 
 mod random;
 
@@ -84,7 +84,7 @@ const ROWS: [Row; 24] = [
     ("--output none", "output = 'none'", |o| o.output = OutputFormat::None),
     ("--strace-text", "strace-text = true", |o| o.strace_text = true),
     ("--unobserved", "unobserved = true", |o| o.unobserved = true),
-    ("--edge-log off", "edge-log = 'off'", |o| o.edge_log = EdgeLogMode::Off),
+    ("--edge-log off", "edge-log = 'off'", |o| o.edge_log = WakeupLogMode::Off),
     ("--for 500ms", "for = '500ms'", |o| o.run_for = Some(Duration::from_millis(500))),
 ];
 

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 
 use crate::event::{
-    AcceptPolicy, Application, Command, EdgeLogMode, Mistake, ReadPolicy, Trigger, parse_duration,
+    AcceptPolicy, Application, Command, Mistake, ReadPolicy, Trigger, WakeupLogMode, parse_duration,
 };
 
 /// A set of colours.
@@ -110,7 +110,7 @@ pub(super) fn accept_policy() -> ValueParser {
 }
 
 pub(super) fn edge_log() -> ValueParser {
-    one_of(EdgeLogMode::ALL, |mode| PossibleValue::new(mode.word()))
+    one_of(WakeupLogMode::ALL, |mode| PossibleValue::new(mode.word()))
 }
 
 pub(super) fn mistake() -> ValueParser {

@@ -67,7 +67,7 @@ enum LastWord {
     Due,
     /// It has shut its side down, and for a while forgets what still comes until the client does
     /// the same: a close with unread data would be a reset, which can overtake the answer.
-    Said,
+    ErrorReported,
 }
 
 /// A connection as its server sees it: the application's state, what is queued, how it ends.
@@ -113,7 +113,7 @@ impl Connection {
     pub(crate) fn is_deaf(&self) -> bool {
         match self.state {
             ConnState::BackPressure => true,
-            ConnState::Flushing => self.last_word != LastWord::Said,
+            ConnState::Flushing => self.last_word != LastWord::ErrorReported,
             ConnState::Open | ConnState::Carried => false,
         }
     }
@@ -123,7 +123,7 @@ impl Connection {
         let queued = !self.out.is_empty();
         let (read, write) = match self.state {
             _ if self.off => (false, false),
-            ConnState::Flushing if self.last_word == LastWord::Said => (true, false),
+            ConnState::Flushing if self.last_word == LastWord::ErrorReported => (true, false),
             ConnState::BackPressure | ConnState::Flushing => (false, true),
             ConnState::Open | ConnState::Carried => {
                 (true, queued || settings.mistakes.has(Mistake::OutAlways))
@@ -139,7 +139,7 @@ impl Connection {
 
     /// Bytes of the peer are served; the answers are queued.
     pub(crate) fn intake(&mut self, input: &[u8]) -> Served {
-        if self.last_word == LastWord::Said {
+        if self.last_word == LastWord::ErrorReported {
             return Served::default();
         }
         let served = self.app.serve(input, self.out.tail());
@@ -200,7 +200,7 @@ impl Connection {
     /// event will tell.
     pub(crate) fn advance(&mut self, more: bool) -> Next {
         match self.state {
-            ConnState::Flushing if more && self.last_word == LastWord::Said => Next::Carry,
+            ConnState::Flushing if more && self.last_word == LastWord::ErrorReported => Next::Carry,
             ConnState::BackPressure if self.out.len() <= QUEUE_CAP / 2 => {
                 self.state = ConnState::Open;
                 Next::Resume
@@ -225,7 +225,7 @@ impl Connection {
     pub(crate) fn say_last_word(&mut self) -> bool {
         let due = self.last_word == LastWord::Due;
         if due {
-            self.last_word = LastWord::Said;
+            self.last_word = LastWord::ErrorReported;
         }
         due
     }

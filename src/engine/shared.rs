@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::epoll::Epoll;
 
-use super::edge::Edge;
 use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
 use super::table::{Table, Watched};
 use super::tap::{RingWriter, SLOTS, SideChannel};
+use super::wakeup_log::SharedWakeupLog;
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
 use crate::kernel::task::Task;
 use crate::sys::clock::Clock;
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) side: Arc<SideChannel>,
     pub(crate) gate: Gate,
     pub(crate) mailbox: Mailbox,
-    pub(crate) edge: Edge,
+    pub(crate) edge: SharedWakeupLog,
     pub(crate) table: Table,
     pub(crate) lan: bool,
     /// Whether the threads tell what they do.
@@ -69,7 +69,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) side: Arc<SideChannel>,
     pub(crate) mailbox: Mailbox,
-    pub(crate) edge: Edge,
+    pub(crate) edge: SharedWakeupLog,
     pub(crate) lan: bool,
     pub(crate) observed: bool,
     pub(crate) settings: Settings,

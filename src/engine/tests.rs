@@ -533,10 +533,10 @@ fn edge_log_can_be_switched() {
     echo(&mut client, b"x");
     rig.engine.set_edge_log(false);
     echo(&mut client, b"y");
-    rig.find("off", |k| matches!(k, Kind::EdgeLog(EdgeLog::Off)).then_some(()));
+    rig.find("off", |k| matches!(k, Kind::WakeupLog(WakeupLog::Off)).then_some(()));
     rig.find("wait without log", |k| match k {
         Kind::Return(SyscallRecord {
-            output: Output::Events { log: EdgeLog::Off, .. }, ..
+            output: Output::Events { log: WakeupLog::Off, .. }, ..
         }) => Some(()),
         _ => None,
     });
@@ -544,7 +544,7 @@ fn edge_log_can_be_switched() {
     let looked = rig.looked;
     echo(&mut client, b"z");
     rig.engine.set_edge_log(true);
-    rig.find("on", |k| matches!(k, Kind::EdgeLog(EdgeLog::Drained)).then_some(()));
+    rig.find("on", |k| matches!(k, Kind::WakeupLog(WakeupLog::Drained)).then_some(()));
     let silent = &rig.seen[looked..rig.looked];
     assert!(!silent.iter().any(|(_, _, k)| matches!(k, Kind::Wakeup(_))));
     rig.engine.resync().expect("resync");

@@ -248,7 +248,7 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         }
         if let Some(fd) = &lock(&watched.state).fd {
             // Without it the wake-ups of this file are missing, which the model copes with.
-            let _ = crate::kernel::edge_log::arm(std::os::fd::AsFd::as_fd(fd));
+            let _ = crate::kernel::wakeup_log::arm(std::os::fd::AsFd::as_fd(fd));
         }
     }
 

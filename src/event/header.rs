@@ -63,7 +63,7 @@ pub enum Witness {
     /// The threads that make the calls: their arguments, results and times.
     Calls,
     /// The edge log (F_SETSIG, fcntl(2)): each wake-up of a watched socket.
-    EdgeLog,
+    WakeupLog,
     /// `/proc/PID/fdinfo/EPFD` (proc(5)): the interest list.
     Fdinfo,
     /// FIONREAD, SIOCOUTQ, `TCP_INFO`: how long the queues of a file are.

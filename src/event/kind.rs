@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EdgeLog, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq,
-    Settings, Syscall, SyscallRecord, ThreadSeen,
+    Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq, Settings,
+    Syscall, SyscallRecord, ThreadSeen, WakeupLog,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -150,7 +150,7 @@ pub enum Kind {
         queues: Queues,
     },
     /// The edge log was switched, or overflowed (`Skipped`): wake-ups were lost.
-    EdgeLog(EdgeLog),
+    WakeupLog(WakeupLog),
     /// A thread is held at the gate.
     Park {
         /// The call it is about to make.
@@ -253,7 +253,7 @@ pub enum Kind {
         since: Nanos,
     },
     /// Nothing happened up to this time.
-    Quiet,
+    Idle,
 }
 
 impl Kind {

@@ -198,7 +198,7 @@ impl Mistakes {
 
 /// When wake-ups are recorded, one signal each (F_SETSIG, fcntl(2)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum EdgeLogMode {
+pub enum WakeupLogMode {
     /// While somebody could follow them: not above some thousands a second.
     #[default]
     Auto,
@@ -208,7 +208,7 @@ pub enum EdgeLogMode {
     Off,
 }
 
-impl EdgeLogMode {
+impl WakeupLogMode {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Auto, Self::On, Self::Off];
 

@@ -12,7 +12,7 @@ pub use argument::{
     Argument, Arguments, CtlOp, Domain, How, OpenPath, PollFd, PollSet, SocketOption, SocketType,
 };
 use argument::{list, number};
-pub use record::{Delivery, EdgeLog, HEAD, Head, Output, Peer, Ret, SyscallRecord};
+pub use record::{Delivery, HEAD, Head, Output, Peer, Ret, SyscallRecord, WakeupLog};
 pub use setup::Setup;
 
 /// A call with its arguments, made or about to be made.

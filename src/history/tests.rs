@@ -67,7 +67,7 @@ fn the_history_leads_to_the_same_world() {
 fn no_event_is_later_than_the_last_time_there_is() {
     let mut history = fed();
     for t in [Nanos::MAX.0 + 1, u64::MAX, 7] {
-        history.push(Nanos(t), LaneId(1), Kind::Quiet);
+        history.push(Nanos(t), LaneId(1), Kind::Idle);
         assert_eq!(history.world().t, Nanos::MAX);
     }
 }
@@ -117,7 +117,7 @@ fn a_sink_that_fails_is_let_go_and_the_others_are_told_on() {
         told
     });
     for t in 1..=4 {
-        history.push(Nanos(t), LaneId::TOOL, Kind::Quiet);
+        history.push(Nanos(t), LaneId::TOOL, Kind::Idle);
     }
     history.flush();
     assert_eq!(history.failure().map(|e| e.kind()), Some(io::ErrorKind::StorageFull));

@@ -33,13 +33,13 @@ use super::skip::{Skip, SkipCause};
 use super::table::Tag;
 use compare::Comparison;
 use ready::{ByModel, ReadySource};
-use step::Doing;
+use step::StepContext;
 use time::Nominal;
 use window::Flows;
 
 pub use super::kernel::Observed;
 pub(crate) use super::kernel::RunError;
-pub use report::{Between, Happening, Mismatch, Report};
+pub use report::{Between, LessonEvent, Mismatch, Report};
 
 /// Runs one case, on the kernel and on the model.
 pub(crate) struct Runner {
@@ -197,9 +197,9 @@ impl Runner {
     }
 
     /// What was seen of the calls of this step.
-    fn take_seen(&mut self) -> Doing {
+    fn take_seen(&mut self) -> StepContext {
         let kernel = std::mem::take(&mut self.real.seen);
-        Doing { kernel, model: std::mem::take(&mut self.model.seen) }
+        StepContext { kernel, model: std::mem::take(&mut self.model.seen) }
     }
 
     /// The end of a step: what there is to see now, and who disagrees.
@@ -231,7 +231,7 @@ impl Runner {
         report.mismatches = found.mismatches;
         report.mismatches.extend(by_file.mismatches);
         let look = self.picture().into_iter();
-        report.events.extend(look.map(|kind| Happening { t: now, lane: LaneId::TOOL, kind }));
+        report.events.extend(look.map(|kind| LessonEvent { t: now, lane: LaneId::TOOL, kind }));
         Ok(report)
     }
 
@@ -282,11 +282,11 @@ fn uses_loopback(case: &Case) -> bool {
 
 /// The calls of a step, and after them the returns that they caused. A thread that was woken may
 /// read the clock before the call that woke it has returned.
-fn in_order(events: Vec<(Nanos, LaneId, Kind)>) -> Vec<Happening> {
+fn in_order(events: Vec<(Nanos, LaneId, Kind)>) -> Vec<LessonEvent> {
     let mut last = Nanos(0);
     let in_order = |(t, lane, kind)| {
         last = last.max(t);
-        Happening { t: last, lane, kind }
+        LessonEvent { t: last, lane, kind }
     };
     events.into_iter().map(in_order).collect()
 }

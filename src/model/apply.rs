@@ -1,8 +1,8 @@
 //! `World::apply`: one match arm an event, one small function a rule.
 
 use crate::event::{
-    ConnState, CtlOp, EdgeLog, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos,
-    Output, Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WatchKey,
+    ConnState, CtlOp, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos, Output,
+    Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WakeupLog, WatchKey,
 };
 
 use super::check::{Ahead, Loss, Sync};
@@ -56,7 +56,7 @@ impl World {
                     self.queues_read(*fd, queues);
                 }
             }
-            Kind::EdgeLog(state) => self.edge_log_changed(*state),
+            Kind::WakeupLog(state) => self.edge_log_changed(*state),
             Kind::Park { next } => self.parked(lane, *next),
             Kind::Unpark(pass) => self.unparked(lane, *pass),
             Kind::Settings(settings) => self.behaves(*settings),
@@ -72,7 +72,7 @@ impl World {
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
-            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Quiet => {}
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Idle => {}
             Kind::Measured { .. } => self.made(lane),
             Kind::ListRead(read) => self.list_read(read),
             Kind::Files { by, files } => self.files_read(*by, files),
@@ -167,9 +167,9 @@ impl World {
     /// A new instance watches nothing; its ready list is known if wake-ups are recorded.
     fn epoll_created(&mut self, ep: Fd) {
         let (sync, loss) = match self.edge_log {
-            EdgeLog::Off => (Sync::Unknown, Loss::Unrecorded),
-            EdgeLog::NoQueue => (Sync::Unknown, Loss::NoQueue),
-            EdgeLog::Drained | EdgeLog::Skipped => (Sync::Following, Loss::Start),
+            WakeupLog::Off => (Sync::Unknown, Loss::Unrecorded),
+            WakeupLog::NoQueue => (Sync::Unknown, Loss::NoQueue),
+            WakeupLog::Drained | WakeupLog::Skipped => (Sync::Following, Loss::Start),
         };
         let id = self.create_epoll(ep);
         let check = &mut self.pollers.at_mut(id).check;

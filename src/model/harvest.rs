@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 
 use crate::event::{
-    Delivery, EdgeLog, Errno, FileId, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall,
-    SyscallRecord, WatchKey,
+    Delivery, Errno, FileId, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall, SyscallRecord,
+    WakeupLog, WatchKey,
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
 use super::file::OpenFile;
 use super::interest::{Debt, InterestEntry, InterestList};
-use super::lane::{Lane, LaneState};
+use super::lane::{LaneState, ThreadLane};
 use super::poller::EpollInstance;
 use super::ready::{ReadyEntry, Reason};
 use super::view::EpollView;
@@ -109,7 +109,7 @@ impl World {
             entered,
             done: *done,
             full: u32::try_from(events.len()).is_ok_and(|n| n >= max),
-            judged: known && *log == EdgeLog::Drained,
+            judged: known && *log == WakeupLog::Drained,
             differences: Vec::new(),
             taken: Vec::with_capacity(events.len()),
             early: Vec::new(),
@@ -128,14 +128,15 @@ impl World {
 
     /// Whether another thread may be going through the list.
     fn is_harvesting(&self, but: LaneId) -> bool {
-        let harvests = |lane: &Lane| matches!(lane.state, LaneState::Harvesting(_));
+        let harvests = |lane: &ThreadLane| matches!(lane.state, LaneState::Harvesting(_));
         self.lanes.iter().any(|lane| lane.id != but && harvests(lane))
     }
 
     /// Whether another thread is in `epoll_wait`.
     fn others_wait(&self, but: LaneId) -> bool {
-        let waits =
-            |lane: &Lane| matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
+        let waits = |lane: &ThreadLane| {
+            matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_))
+        };
         self.lanes.iter().any(|lane| lane.id != but && waits(lane))
     }
 
@@ -143,7 +144,7 @@ impl World {
     fn recover(&mut self, c: &Comparison<'_>) {
         let ep = c.ep;
         let check = &self.pollers.at(ep).check;
-        let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
+        let recorded = self.edge_log == WakeupLog::Drained && !check.wants_resync;
         if check.sync == Sync::Lost && recorded && !c.full && c.from > check.lost.0 {
             self.found_sync(ep, c.from);
         }
@@ -361,7 +362,7 @@ impl World {
 
     /// Whether another thread was going through the list at the same time.
     fn is_overlapped(&self, ep: FileId, id: LaneId, from: Seq) -> bool {
-        let inside = |lane: &Lane| {
+        let inside = |lane: &ThreadLane| {
             let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
             lane.id != id && waits && lane.looked
         };
@@ -369,7 +370,7 @@ impl World {
         self.lanes.iter().any(inside) || harvests.iter().any(|(lane, at)| *lane != id && *at > from)
     }
 
-    fn settle_check(&mut self, c: &Comparison<'_>, log: EdgeLog) {
+    fn settle_check(&mut self, c: &Comparison<'_>, log: WakeupLog) {
         let ep = c.ep;
         let (seq, t, id) = (self.seq, self.t, c.lane);
         // Another thread's harvest may have come before this one, and be told only later.
@@ -381,7 +382,7 @@ impl World {
         }
         // Who reads the edge log may be kept from telling what it has read: until somebody else has
         // read it to its end a wake-up may be in its hands.
-        let unpaid = if log == EdgeLog::Drained { check.unpaid(t) } else { Vec::new() };
+        let unpaid = if log == WakeupLog::Drained { check.unpaid(t) } else { Vec::new() };
         for owed in unpaid {
             let what = Difference::NotListed(owed.key);
             let divergence = Divergence { seq: owed.seq, t: owed.t, lane: owed.lane, what };

@@ -121,7 +121,7 @@ impl Deref for Batch {
 
 /// A server thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lane {
+pub struct ThreadLane {
     /// Which.
     pub id: LaneId,
     /// The kernel's number for it.
@@ -150,7 +150,7 @@ pub struct Lane {
     pub name: Option<Box<str>>,
 }
 
-impl Lane {
+impl ThreadLane {
     /// Whether the thread exists and can make calls.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, LaneState::Unstarted | LaneState::Ended | LaneState::Died(_))

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    ConnState, CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
-    How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq,
-    Settings, Syscall, SyscallRecord, Wakeup, WatchKey,
+    ConnState, CtlOp, Delivery, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head, How, Kind,
+    LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
+    Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
 };
 
 use super::{Finding, FindingKind, Moment, Span, Timeline, TrackId, World};
@@ -45,7 +45,7 @@ impl Scenario {
             timeout_ms: -1,
             step: 1_000_000,
         };
-        scenario = scenario.tool(Kind::EdgeLog(EdgeLog::Drained)).thread(1);
+        scenario = scenario.tool(Kind::WakeupLog(WakeupLog::Drained)).thread(1);
         scenario.call(1, Syscall::EpollCreate, Ret::ok(3), Output::None)
     }
 
@@ -244,11 +244,11 @@ impl Scenario {
 
     /// `epoll_wait` returns these events.
     pub(crate) fn report(self, lane: u16, events: &[(i32, Mask)]) -> Self {
-        self.report_with(lane, events, EdgeLog::Drained)
+        self.report_with(lane, events, WakeupLog::Drained)
     }
 
     /// The same where the edge log was found like this.
-    pub(crate) fn report_with(self, lane: u16, events: &[(i32, Mask)], log: EdgeLog) -> Self {
+    pub(crate) fn report_with(self, lane: u16, events: &[(i32, Mask)], log: WakeupLog) -> Self {
         let call = self.wait_call();
         let delivery =
             |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
@@ -303,7 +303,7 @@ impl Scenario {
     /// `epoll_wait` comes back with that error after it has looked at the list.
     pub(crate) fn report_fails(self, lane: u16, errno: Errno) -> Self {
         let (call, done) = (self.wait_call(), Nanos(self.world.t.0 + self.step * 3 / 4));
-        let output = Output::Events { events: Box::default(), log: EdgeLog::Drained, done };
+        let output = Output::Events { events: Box::default(), log: WakeupLog::Drained, done };
         self.call(lane, call, Ret::err(errno), output)
     }
 

@@ -1,23 +1,23 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
 use crate::event::{
-    EdgeLog, Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, Syscall, WatchKey,
+    Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, Syscall, WakeupLog, WatchKey,
 };
 
 use super::check::Sync;
-use super::lane::{Lane, LaneState};
+use super::lane::{LaneState, ThreadLane};
 use super::ready::ReadyEntry;
 use super::world::World;
 
 impl World {
-    pub(super) fn lane_mut(&mut self, id: LaneId) -> Option<&mut Lane> {
+    pub(super) fn lane_mut(&mut self, id: LaneId) -> Option<&mut ThreadLane> {
         if !id.is_worker() {
             return None;
         }
         let place = match self.lanes.binary_search_by_key(&id, |lane| lane.id) {
             Ok(place) => place,
             Err(place) => {
-                self.lanes.insert(place, Lane { id, ..Lane::default() });
+                self.lanes.insert(place, ThreadLane { id, ..ThreadLane::default() });
                 place
             }
         };
@@ -84,8 +84,8 @@ impl World {
     /// The ready list was empty if all threads that wait at that instance were asleep.
     fn found_empty(&mut self, ep: FileId, asleep: &[LaneId], since: Nanos) {
         let instance = self.pollers.at(ep);
-        let sleeps = |lane: &Lane| asleep.contains(&lane.id) && instance.wq.contains(lane.id);
-        let inside = |lane: &&Lane| self.waits_at(lane) == Some(ep);
+        let sleeps = |lane: &ThreadLane| asleep.contains(&lane.id) && instance.wq.contains(lane.id);
+        let inside = |lane: &&ThreadLane| self.waits_at(lane) == Some(ep);
         let mut waiting = self.lanes.iter().filter(inside).peekable();
         if waiting.peek().is_none() || !waiting.all(sleeps) {
             return;
@@ -97,7 +97,7 @@ impl World {
             instance.unlist(key);
         }
         let check = &instance.check;
-        let recorded = self.edge_log == EdgeLog::Drained && !check.wants_resync;
+        let recorded = self.edge_log == WakeupLog::Drained && !check.wants_resync;
         if check.sync == Sync::Lost && recorded && check.lost.1 <= since {
             // What was woken after the question may be listed.
             let from = instance.interest.iter().filter_map(|entry| entry.woken);
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// The epoll instance in whose `epoll_wait` a thread is.
-    fn waits_at(&self, lane: &Lane) -> Option<FileId> {
+    fn waits_at(&self, lane: &ThreadLane) -> Option<FileId> {
         match lane.state {
             LaneState::Harvesting(Syscall::EpollWait { ep, .. })
             | LaneState::Asleep(Syscall::EpollWait { ep, .. }) => self.epoll_at(ep),
@@ -189,7 +189,7 @@ impl World {
         lane.since = t;
         match change {
             LaneChange::Started { tid } => {
-                *lane = Lane { id, tid: *tid, since: t, ..Lane::default() };
+                *lane = ThreadLane { id, tid: *tid, since: t, ..ThreadLane::default() };
                 lane.state = LaneState::Running;
             }
             LaneChange::Ended => lane.state = LaneState::Ended,
@@ -201,7 +201,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::super::scenario::{EDGE, IN, LEVEL, Scenario};
-    use crate::event::{EdgeLog, Errno, Fd, Kind, Mask, Wakeup};
+    use crate::event::{Errno, Fd, Kind, Mask, Wakeup, WakeupLog};
 
     fn ready(s: &Scenario) -> String {
         s.ready().unwrap_or_else(|| "unknown".to_owned())
@@ -225,12 +225,12 @@ mod tests {
             waits.every(1000).report_with(1, &[(4, IN)], log)
         };
         let diverged = |s: &Scenario| s.world.through(None).instance.check.diverged;
-        let later = busy(EdgeLog::Skipped);
+        let later = busy(WakeupLog::Skipped);
         assert_eq!(diverged(&later), 0);
         let late = later.tool(told).turn(1, &[(4, IN)]);
         assert_eq!(diverged(&late), 0);
         // Who could read all of it would have found it.
-        assert_eq!(diverged(&busy(EdgeLog::Drained)), 1);
+        assert_eq!(diverged(&busy(WakeupLog::Drained)), 1);
     }
 
     #[test]
@@ -277,8 +277,8 @@ mod tests {
 
     #[test]
     fn after_a_burst_a_sleeper_tells_that_the_list_is_empty() {
-        let burst = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off)).report(1, &[(7, IN)]);
-        let calm = burst.enter(1).tool(Kind::EdgeLog(EdgeLog::Drained));
+        let burst = edge().enter(1).tool(Kind::WakeupLog(WakeupLog::Off)).report(1, &[(7, IN)]);
+        let calm = burst.enter(1).tool(Kind::WakeupLog(WakeupLog::Drained));
         assert_eq!(ready(&calm), "unknown");
         let known = calm.asleep(&[1]);
         assert_eq!(ready(&known), "");
@@ -288,15 +288,15 @@ mod tests {
     #[test]
     fn after_a_burst_a_wait_that_returns_less_than_its_max_tells_what_is_left() {
         let calm = || {
-            let burst = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off)).report(1, &[(7, IN)]);
-            burst.tool(Kind::EdgeLog(EdgeLog::Drained)).settings(|s| s.max_events = 2)
+            let burst = edge().enter(1).tool(Kind::WakeupLog(WakeupLog::Off)).report(1, &[(7, IN)]);
+            burst.tool(Kind::WakeupLog(WakeupLog::Drained)).settings(|s| s.max_events = 2)
         };
         let less = calm().enter(1).arrive(8, 3).report(1, &[(9, IN)]);
         assert_eq!(ready(&less), "9 (8)", "level-triggered, and woken meanwhile");
         let full = calm().turn(1, &[(9, IN), (8, IN)]);
         assert_eq!(ready(&full), "unknown", "what it did not reach is not known");
-        let before = edge().enter(1).tool(Kind::EdgeLog(EdgeLog::Off));
-        let before = before.tool(Kind::EdgeLog(EdgeLog::Drained)).report(1, &[(9, IN)]);
+        let before = edge().enter(1).tool(Kind::WakeupLog(WakeupLog::Off));
+        let before = before.tool(Kind::WakeupLog(WakeupLog::Drained)).report(1, &[(9, IN)]);
         assert_eq!(ready(&before), "unknown", "it began when nothing was recorded");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::event::{EdgeLog, Fd, FileId, Provenance, WatchKey};
+use crate::event::{Fd, FileId, Provenance, WakeupLog, WatchKey};
 
 use super::check::{Loss, Sync};
 use super::interest::InterestEntry;
@@ -73,7 +73,7 @@ impl World {
             return known;
         }
         let id = self.create_epoll(ep);
-        let recorded = self.edge_log == EdgeLog::Drained;
+        let recorded = self.edge_log == WakeupLog::Drained;
         let lost = (self.seq, self.t);
         let check = &mut self.pollers.at_mut(id).check;
         check.sync = if recorded { Sync::Lost } else { Sync::Unknown };

@@ -1,7 +1,7 @@
 //! Wake-ups: what `ep_poll_callback` does to the ready list and to the wait queue, and what is known
 //! of the order in which it did.
 
-use crate::event::{EdgeLog, Fd, FileId, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WatchKey};
+use crate::event::{Fd, FileId, FileKind, Mask, Nanos, Queues, Seq, Wakeup, WakeupLog, WatchKey};
 
 use super::check::{Check, Loss, Sync};
 use super::file::OpenFile;
@@ -199,22 +199,22 @@ impl World {
         }
     }
 
-    pub(super) fn edge_log_changed(&mut self, state: EdgeLog) {
+    pub(super) fn edge_log_changed(&mut self, state: WakeupLog) {
         match state {
-            EdgeLog::Off | EdgeLog::NoQueue => {
-                let queue = state == EdgeLog::Off;
+            WakeupLog::Off | WakeupLog::NoQueue => {
+                let queue = state == WakeupLog::Off;
                 self.edge_log = state;
                 self.lost_sync(if queue { Loss::Unrecorded } else { Loss::NoQueue });
                 self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Unknown);
             }
-            EdgeLog::Skipped => self.lost_sync(Loss::Overflow),
-            EdgeLog::Drained => {
+            WakeupLog::Skipped => self.lost_sync(Loss::Overflow),
+            WakeupLog::Drained => {
                 // What was listed while nobody looked is not known yet.
-                if self.edge_log != EdgeLog::Drained && !self.pollers.is_empty() {
+                if self.edge_log != WakeupLog::Drained && !self.pollers.is_empty() {
                     self.lost_sync(Loss::Resumed);
                     self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Lost);
                 }
-                self.edge_log = EdgeLog::Drained;
+                self.edge_log = WakeupLog::Drained;
             }
         }
     }
@@ -352,7 +352,7 @@ impl OpenFile {
 mod tests {
     use super::super::ready::Reason;
     use super::super::scenario::{EDGE, END, IN, LEVEL, ONESHOT, OUT, Scenario};
-    use crate::event::{CtlOp, EdgeLog, Mask};
+    use crate::event::{CtlOp, Mask, WakeupLog};
 
     const MS: u64 = 1_000_000;
 
@@ -466,7 +466,7 @@ mod tests {
         // A later one may be that one still, or another.
         check(&early().queues(8, 0).wakeup(7, IN, Some(3)), "(7)");
         // Somebody else was reading the log: the debt is remembered all the same.
-        let skipped = start().enter(1).report_with(1, &[(7, IN)], EdgeLog::Skipped);
+        let skipped = start().enter(1).report_with(1, &[(7, IN)], WakeupLog::Skipped);
         check(&skipped.wakeup_since(7, IN, 3, MS / 2), "");
     }
 

@@ -3,14 +3,14 @@
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    EdgeLog, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WatchKey,
+    Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WakeupLog, WatchKey,
 };
 
 use super::file::OpenFile;
 use super::findings::Findings;
 use super::interest::{InterestEntry, InterestList};
 use super::labels::Labels;
-use super::lane::{BatchEntry, Lane};
+use super::lane::{BatchEntry, ThreadLane};
 use super::log_read::LogRead;
 use super::poller::{EpollInstance, Known, Pollers};
 
@@ -52,13 +52,13 @@ pub struct World {
     /// Which file each open number names.
     pub fds: FxHashMap<Fd, FileId>,
     /// The server's threads, T1 first; those that never started are absent.
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<ThreadLane>,
     /// What would be a bug in a real server.
     pub findings: Findings,
     /// Totals.
     pub counters: Counters,
     /// Whether wake-ups are recorded.
-    pub edge_log: EdgeLog,
+    pub edge_log: WakeupLog,
     /// How many findings the last event brought: the last ones of the list.
     pub new_findings: usize,
     /// The look at the edge log that brought the last wake-up.
@@ -85,7 +85,7 @@ impl Default for World {
             lanes: Vec::new(),
             findings: Findings::default(),
             counters: Counters::default(),
-            edge_log: EdgeLog::Off,
+            edge_log: WakeupLog::Off,
             new_findings: 0,
             last_log_read: LogRead::default(),
             clock: TimeUnit::default(),
@@ -113,12 +113,12 @@ impl World {
     }
 
     /// A server thread.
-    pub fn lane(&self, id: LaneId) -> Option<&Lane> {
+    pub fn lane(&self, id: LaneId) -> Option<&ThreadLane> {
         self.lanes.iter().find(|lane| lane.id == id)
     }
 
     /// Whether some thread has that registration in its batch and has not finished with it.
-    pub fn being_handled(&self, key: WatchKey) -> Option<&Lane> {
+    pub fn being_handled(&self, key: WatchKey) -> Option<&ThreadLane> {
         self.lanes.iter().find(|lane| lane.batch.holds(key))
     }
 

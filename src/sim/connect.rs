@@ -10,14 +10,14 @@ use super::{Flaw, KernelModel, Place};
 
 /// A client that was not answered and asks again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Knock {
+pub(super) struct SynRetry {
     link: LinkId,
     listener: FileId,
     at: Nanos,
     tries: u32,
 }
 
-impl Knock {
+impl SynRetry {
     pub(super) fn is_of(&self, link: LinkId) -> bool {
         self.link == link
     }
@@ -86,7 +86,7 @@ impl KernelModel {
                 tcp.unanswered();
                 let wait = RETRY.0 << tries.saturating_sub(EVEN_TRIES - 1).min(8);
                 let at = Nanos(self.now.0.saturating_add(wait));
-                self.knocks.push(Knock { link: id, listener, at, tries: tries + 1 });
+                self.knocks.push(SynRetry { link: id, listener, at, tries: tries + 1 });
             }
         }
         self.run_from(id, Side::A, wakes);
@@ -131,7 +131,7 @@ impl KernelModel {
             What::Timerfd(timerfd) => Some((timerfd.due()?, Due::Timer(*id))),
             _ => None,
         };
-        let knock = |(at, knock): (usize, &Knock)| (knock.at, Due::Knock(at));
+        let knock = |(at, knock): (usize, &SynRetry)| (knock.at, Due::SynRetry(at));
         let all = self.order.iter().filter_map(file);
         let all = all.chain(self.knocks.iter().enumerate().map(knock));
         all.filter(|(at, _)| *at <= by).min_by_key(|(at, _)| *at)
@@ -148,7 +148,7 @@ impl KernelModel {
                 }
                 self.run(id, wakes);
             }
-            Due::Knock(at) => {
+            Due::SynRetry(at) => {
                 let knock = self.knocks.remove(at);
                 if self.tcp_of(knock.link).is_some_and(|tcp| tcp.waits()) {
                     self.knock(knock.link, Some(knock.listener), knock.tries);
@@ -171,5 +171,5 @@ pub(super) enum Due {
     /// A timer expires.
     Timer(FileId),
     /// A client asks again; its place among those that do.
-    Knock(usize),
+    SynRetry(usize),
 }

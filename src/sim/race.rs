@@ -9,7 +9,7 @@ use super::thread::Sleep;
 
 /// What makes it doubtful that the kernel does what the machine did.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Doubt {
+pub(super) struct Nondeterminism {
     /// Two things happened at once of which the kernel leaves open which comes first.
     pub(super) raced: bool,
     /// A thread waited for a harvest that was held.

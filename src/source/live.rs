@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Drained, Source, Unsupported};
 use crate::engine::{Doorbell, Engine};
-use crate::event::{Command, EdgeLogMode, Facts, Header, Kind, LaneId, Nanos, Witness};
+use crate::event::{Command, Facts, Header, Kind, LaneId, Nanos, WakeupLogMode, Witness};
 use crate::history::History;
 use crate::kernel::release::release;
 
@@ -44,7 +44,7 @@ impl Live {
         engine: Engine,
         doorbell: Arc<Doorbell>,
         facts: Facts,
-        edge_log: EdgeLogMode,
+        edge_log: WakeupLogMode,
     ) -> Self {
         let header = header(&engine, facts, edge_log);
         let pace = Pace::new(edge_log, engine.has_edge_log());
@@ -88,7 +88,7 @@ impl Live {
             drained.events += before;
         }
         if !drained.more && !drained.held && self.probe.is_quiet(drained.until) {
-            to.push(drained.until, LaneId::TOOL, Kind::Quiet);
+            to.push(drained.until, LaneId::TOOL, Kind::Idle);
             drained.events += 1;
         }
         self.set_pace();
@@ -139,10 +139,10 @@ impl Source for Live {
     }
 }
 
-fn header(engine: &Engine, facts: Facts, edge_log: EdgeLogMode) -> Header {
+fn header(engine: &Engine, facts: Facts, edge_log: WakeupLogMode) -> Header {
     let mut witnesses =
-        vec![Witness::Calls, Witness::Fdinfo, Witness::Queues, Witness::Tasks, Witness::EdgeLog];
-    witnesses.truncate(5 - usize::from(edge_log == EdgeLogMode::Off));
+        vec![Witness::Calls, Witness::Fdinfo, Witness::Queues, Witness::Tasks, Witness::WakeupLog];
+    witnesses.truncate(5 - usize::from(edge_log == WakeupLogMode::Off));
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
     let since = since.and_then(|time| u64::try_from(time.as_nanos()).ok());
     Header {

@@ -11,7 +11,7 @@ use crate::event::{Command, Header, Kind, LaneId, Nanos, Provenance, Seq, TimeUn
 use crate::history::History;
 use crate::lesson::case::{Action, Case, Label, Step, Who};
 use crate::lesson::course::{Course, is_call};
-use crate::lesson::run::{Happening, Report};
+use crate::lesson::run::{LessonEvent, Report};
 use crate::model::World;
 use crate::text::{Subject, changes, why};
 
@@ -83,14 +83,14 @@ impl Script {
             // Whom the call woke may have returned before it: the cause is told first. The look
             // stays the last.
             let rank =
-                |one: &Happening| if one.kind.is_look() { 2 } else { u8::from(one.lane != lane) };
+                |one: &LessonEvent| if one.kind.is_look() { 2 } else { u8::from(one.lane != lane) };
             happenings.sort_by_key(rank);
         }
         self.name_numbers(&report, &mut happenings);
         let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
         let (mut first, mut last) = (None, to.world().seq);
         let mut calls: Vec<(Seq, LaneId, bool)> = Vec::new();
-        for (n, Happening { lane, kind, .. }) in happenings.into_iter().enumerate() {
+        for (n, LessonEvent { lane, kind, .. }) in happenings.into_iter().enumerate() {
             let enters = matches!(kind, Kind::Enter(_));
             let is_one = enters || is_call(&kind);
             last = to.push(self.course.time(n.min(before), before + 1), lane, kind);
@@ -114,7 +114,7 @@ impl Script {
     }
 
     /// Tells of the labels that got a number, which a duplicate has of its own.
-    fn name_numbers(&self, report: &Report, happenings: &mut Vec<Happening>) {
+    fn name_numbers(&self, report: &Report, happenings: &mut Vec<LessonEvent>) {
         let look = happenings.iter().position(|one| one.kind.is_look());
         let look = look.unwrap_or(happenings.len());
         let Some(Kind::Files { files, .. }) = happenings.get(look).map(|one| one.kind.clone())
@@ -129,7 +129,7 @@ impl Script {
             let Some(file) = file else { continue };
             let (what, name) = (file.what, label.as_str().into());
             let kind = Kind::Open { fd: *fd, file: file.id, what, name };
-            named.push(Happening { t: report.t, lane: LaneId::TOOL, kind });
+            named.push(LessonEvent { t: report.t, lane: LaneId::TOOL, kind });
         }
         happenings.splice(look..look, named);
     }

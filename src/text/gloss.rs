@@ -6,7 +6,7 @@ use crate::event::{
     CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries, ListRead,
     Output, Provenance, Syscall, SyscallRecord, TimeUnit, visible,
 };
-use crate::model::{Lane, LaneState, World};
+use crate::model::{LaneState, ThreadLane, World};
 
 /// Whether the calls pane has a row for such an event.
 pub fn is_row(event: &Event) -> bool {
@@ -25,7 +25,7 @@ pub fn is_row(event: &Event) -> bool {
 
 /// What a thread does in the call that it entered.
 fn inside(world: &World, event: &Event) -> &'static str {
-    let held = |lane: &Lane| {
+    let held = |lane: &ThreadLane| {
         world.clock == TimeUnit::Steps
             && matches!(lane.state, LaneState::Harvesting(_))
             && lane.since <= event.t
@@ -68,7 +68,7 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Open { .. }
         | Kind::Wakeup(_)
         | Kind::Arrive { .. }
-        | Kind::EdgeLog(_)
+        | Kind::WakeupLog(_)
         | Kind::Unpark(_)
         | Kind::ListRead(_)
         | Kind::Files { .. }
@@ -79,7 +79,7 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Conn { .. }
         | Kind::Handle { .. }
         | Kind::Asleep { .. }
-        | Kind::Quiet => (moment(world, event), String::new()),
+        | Kind::Idle => (moment(world, event), String::new()),
     }
 }
 
@@ -106,7 +106,7 @@ pub fn moment(world: &World, event: &Event) -> String {
         Kind::Open { fd, name, .. } => format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)),
         Kind::Wakeup(wakeup) => format!("fd {} woken: {}", wakeup.fd, wakeup.band),
         Kind::Arrive { fd, .. } => format!("queues of fd {fd} read"),
-        Kind::EdgeLog(_) => "edge log switched".to_owned(),
+        Kind::WakeupLog(_) => "edge log switched".to_owned(),
         Kind::Park { next } => format!("{lane} held before {next}"),
         Kind::Unpark(_) => format!("{lane} leaves the gate"),
         Kind::ListRead(ListRead {
@@ -136,7 +136,7 @@ pub fn moment(world: &World, event: &Event) -> String {
             let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
             format!("found asleep in epoll_wait: {}", names.join(", "))
         }
-        Kind::Quiet => "nothing happened up to here".to_owned(),
+        Kind::Idle => "nothing happened up to here".to_owned(),
         Kind::Return(_)
         | Kind::Stale { .. }
         | Kind::Refused(_)
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn that_nothing_happened_has_words() {
-        let event = Event { seq: Seq(1), t: Nanos(1), lane: LaneId::TOOL, kind: Kind::Quiet };
+        let event = Event { seq: Seq(1), t: Nanos(1), lane: LaneId::TOOL, kind: Kind::Idle };
         let world = World::default();
         assert_eq!(moment(&world, &event), "nothing happened up to here");
         assert_eq!(row_parts(&world, &event).0, "nothing happened up to here");

@@ -15,7 +15,7 @@ use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
 };
-use crate::model::{Lane, World};
+use crate::model::{ThreadLane, World};
 use crate::session::Scene;
 use crate::text::{self, Sentence, Subject, why};
 
@@ -123,7 +123,7 @@ impl App {
             self.ui.watch = first;
             self.ui.chosen = false;
         }
-        let alive = |id: LaneId| world.lane(id).is_some_and(crate::model::Lane::is_alive);
+        let alive = |id: LaneId| world.lane(id).is_some_and(crate::model::ThreadLane::is_alive);
         if !alive(self.ui.lane) {
             let first = world.lanes.iter().find(|lane| lane.is_alive());
             self.ui.lane = first.map_or(LaneId(1), |lane| lane.id);
@@ -136,7 +136,7 @@ impl App {
         match action {
             KeyAction::Hold => {
                 // A thread that died is started again by running.
-                let run = settings.paused || scene.live.lanes.iter().any(Lane::has_died);
+                let run = settings.paused || scene.live.lanes.iter().any(ThreadLane::has_died);
                 let command = if run { Command::Run } else { Command::Pause };
                 return self.server(command, scene);
             }

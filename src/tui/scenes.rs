@@ -3,9 +3,9 @@
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
-    Command, CtlOp, Delivery, EdgeLog, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind,
-    Header, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues,
-    ReadPolicy, Ret, Seq, Settings, Syscall, SyscallRecord, Wakeup,
+    Command, CtlOp, Delivery, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind, Header, Kind,
+    LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq,
+    Settings, Syscall, SyscallRecord, Wakeup, WakeupLog,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
@@ -46,7 +46,7 @@ impl Stage {
             header: Header { facts, ..Header::default() },
             t: Nanos(1_000_000),
         };
-        stage.tool(Kind::EdgeLog(EdgeLog::Drained));
+        stage.tool(Kind::WakeupLog(WakeupLog::Drained));
         stage.tool(Kind::Settings(Settings::default()));
         stage.push(T1, Kind::Lane(LaneChange::Started { tid: 4711 }));
         let listener = Kind::Open {
@@ -173,7 +173,8 @@ impl Stage {
     }
 
     fn interrupt(&mut self) {
-        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
+        let none =
+            Output::Events { events: Box::default(), log: WakeupLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::err(Errno::EINTR), none);
     }
 
@@ -188,7 +189,7 @@ impl Stage {
             fds.iter().map(|fd| Delivery { file: file(*fd), fd: *fd, mask: Mask::IN }).collect();
         let ret = Ret::ok(i64::try_from(fds.len()).unwrap_or(0));
         let done = self.t;
-        self.returns(WAIT, ret, Output::Events { events, log: EdgeLog::Drained, done });
+        self.returns(WAIT, ret, Output::Events { events, log: WakeupLog::Drained, done });
         for fd in fds {
             self.push(T1, Kind::Handle { fd: *fd, file: file(*fd) });
         }
@@ -255,14 +256,16 @@ impl Stage {
     /// A client that is known to be ready is passed over: the model was wrong.
     pub(super) fn diverges(&mut self, fd: Fd) {
         self.arrive(fd, 3);
-        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
+        let none =
+            Output::Events { events: Box::default(), log: WakeupLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::ok(0), none);
     }
 
     /// The interest list is read, the thread's wait ends without an event, and it waits again.
     pub(super) fn finds_nothing(&mut self) {
         self.resync();
-        let none = Output::Events { events: Box::default(), log: EdgeLog::Drained, done: Nanos(0) };
+        let none =
+            Output::Events { events: Box::default(), log: WakeupLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::ok(0), none);
         self.push(T1, Kind::Enter(WAIT));
     }

@@ -16,8 +16,8 @@ use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, UiRequest};
 use crate::event::{
-    Command, Delivery, EdgeLog, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
-    Queues, ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View,
+    Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass, Queues,
+    ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
 };
 use crate::model::FindingKind;
 
@@ -540,7 +540,7 @@ fn what_was_lost_long_ago_is_no_bad_news_any_more() {
     stage.push(LaneId(1), Kind::Gap { lost: 12 });
     assert_eq!(Some(style(&stage)), bad);
     stage.after_ms(1_500);
-    stage.tool(Kind::Quiet);
+    stage.tool(Kind::Idle);
     assert_eq!(Some(style(&stage)), bad, "the list is not known yet");
     stage.client(Fd(7));
     stage.finds_nothing();
@@ -604,7 +604,7 @@ fn two_reported() -> Stage {
         |fd: i32| Delivery { file: FileId(fd.unsigned_abs()), fd: Fd(fd), mask: Mask::IN };
     let output = Output::Events {
         events: [7, 8].map(delivery).into(),
-        log: EdgeLog::Drained,
+        log: WakeupLog::Drained,
         done: Nanos(0),
     };
     let call = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };

@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
-    CtlOp, Delivery, EdgeLog, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneChange, LaneId,
-    Mask, Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup,
+    CtlOp, Delivery, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneChange, LaneId, Mask,
+    Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup, WakeupLog,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
@@ -52,7 +52,7 @@ impl Script {
             name: "127.0.0.1:8000".into(),
         };
         let mut events = vec![
-            script.event(Kind::EdgeLog(EdgeLog::Drained)),
+            script.event(Kind::WakeupLog(WakeupLog::Drained)),
             script.event(Kind::Lane(LaneChange::Started { tid: 1 })),
             script.event(listener),
             script.called(Syscall::EpollCreate, EP.0.into(), Output::None),
@@ -80,7 +80,7 @@ impl Script {
         events.push(self.event(Kind::Wakeup(wakeup)));
         let delivery = Delivery { file, fd, mask: Mask::IN };
         let output =
-            Output::Events { events: [delivery].into(), log: EdgeLog::Drained, done: Nanos(0) };
+            Output::Events { events: [delivery].into(), log: WakeupLog::Drained, done: Nanos(0) };
         events.push(self.called(wait, 1, output));
         let data = || Output::Data([b'x'; 64][..].into());
         events.push(self.called(Syscall::Read { fd, len: 4096 }, 64, data()));
@@ -102,7 +102,7 @@ impl Script {
         let fds = 10..10 + self.fds;
         let told =
             fds.clone().map(|fd| Delivery { file: Self::file(fd), fd: Fd(fd), mask: Mask::IN });
-        let output = Output::Events { events: told.collect(), log: EdgeLog::Off, done: Nanos(0) };
+        let output = Output::Events { events: told.collect(), log: WakeupLog::Off, done: Nanos(0) };
         events.push(self.called(wait, self.fds.into(), output));
         for fd in fds {
             let (fd, file) = (Fd(fd), Self::file(fd));
@@ -164,7 +164,7 @@ fn apply(c: &mut Criterion) {
 fn fold(c: &mut Criterion) {
     let mut group = c.benchmark_group("a busy server's event");
     let (mut script, mut world, mut timeline) = folded(100);
-    let off = script.event(Kind::EdgeLog(EdgeLog::Off));
+    let off = script.event(Kind::WakeupLog(WakeupLog::Off));
     world.apply(&off);
     let mut events = Vec::new();
     (0..100).for_each(|_| script.turn(&mut events));

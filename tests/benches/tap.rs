@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use epollscope::engine::Doorbell;
 use epollscope::engine::tap::{Handed, RingWriter, SLOTS, Tap, channel};
 use epollscope::event::{
-    Delivery, EdgeLog, Errno, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneId, Mask,
-    Output, Peer, Ret, Seq, Syscall, SyscallRecord,
+    Delivery, Errno, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneId, Mask, Output, Peer,
+    Ret, Seq, Syscall, SyscallRecord, WakeupLog,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
@@ -77,7 +77,7 @@ fn turn(lane: &mut RingWriter, told: &[Delivery]) -> u32 {
     let wait = Syscall::EpollWait { ep: EP, max: 1024, timeout_ms: -1 };
     let again = Ret::err(Errno::EAGAIN);
     let now = lane.start();
-    lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, EdgeLog::Off, now));
+    lane.returned(&wait, Ret::ok(CLIENTS.into()), now, Handed::Events(told, WakeupLog::Off, now));
     for event in told {
         let fd = event.fd;
         let read = Syscall::Read { fd, len: 4096 };

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use epollscope::event::{
-    CtlOp, Delivery, EdgeLog, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask,
-    Nanos, Output, Queues, Ret, Seq, Syscall, SyscallRecord, Wakeup,
+    CtlOp, Delivery, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Nanos,
+    Output, Queues, Ret, Seq, Syscall, SyscallRecord, Wakeup, WakeupLog,
 };
 use epollscope::model::World;
 use nix::fcntl::OFlag;
@@ -75,7 +75,7 @@ impl Duel {
             log: Vec::new(),
         };
         duel.tell(Kind::Lane(LaneChange::Started { tid: 1 }));
-        duel.tell(Kind::EdgeLog(EdgeLog::Drained));
+        duel.tell(Kind::WakeupLog(WakeupLog::Drained));
         let ep = i64::from(duel.epoll.0.as_raw_fd());
         duel.called(Syscall::EpollCreate, Ret::ok(ep), Output::None);
         duel
@@ -253,7 +253,7 @@ impl Duel {
         assert_eq!(predicted, real, "seed {}: after {recent:#?}", self.seed);
         let ret = Ret::ok(i64::try_from(n).unwrap());
         let output =
-            Output::Events { events: events.into(), log: EdgeLog::Drained, done: Nanos(0) };
+            Output::Events { events: events.into(), log: WakeupLog::Drained, done: Nanos(0) };
         self.called(call, ret, output);
         self.waits += 1;
     }

@@ -21,7 +21,7 @@ use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
 use crate::harness::{PATIENCE, end_of, program};
-use crate::sieve::Sieve;
+use crate::sieve::EscapeAudit;
 
 /// A free port.
 pub(crate) const FREE: [&str; 2] = ["--listen", "127.0.0.1:0"];
@@ -29,7 +29,7 @@ pub(crate) const FREE: [&str; 2] = ["--listen", "127.0.0.1:0"];
 /// What the terminal has been given so far.
 pub(crate) struct State {
     pub(crate) parser: vt100::Parser,
-    pub(crate) sieve: Sieve,
+    pub(crate) sieve: EscapeAudit,
     /// Nobody reads what the program writes.
     stalled: bool,
     /// There is nothing more to read.
@@ -182,7 +182,7 @@ impl Terminal {
         let (height, width) = size(rows, columns);
         let state = State {
             parser: vt100::Parser::new(height, width, 0),
-            sieve: Sieve::default(),
+            sieve: EscapeAudit::default(),
             stalled: false,
             over: false,
             head: Vec::new(),

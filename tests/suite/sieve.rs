@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// Looks at the bytes as they come.
 #[derive(Default)]
-pub(crate) struct Sieve {
+pub(crate) struct EscapeAudit {
     pending: Vec<u8>,
     /// On the program's own screen; elsewhere the shell, or a message, may write lines.
     inside: bool,
@@ -35,7 +35,7 @@ pub(crate) fn is_harmful(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-impl Sieve {
+impl EscapeAudit {
     /// Takes the next bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
@@ -141,7 +141,7 @@ impl Sieve {
 
 #[track_caller]
 fn check(text: &[u8], clean: bool) {
-    let mut sieve = Sieve::default();
+    let mut sieve = EscapeAudit::default();
     // Wherever it is cut.
     for byte in [&b"\x1b[?1049h"[..], text, b"     "].concat() {
         sieve.feed(&[byte]);

@@ -74,7 +74,7 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
         vec![ThemeChoice::Dark, ThemeChoice::Light, ThemeChoice::Projector, ThemeChoice::Mono];
     let screen = (any::<bool>(), option::of(select(themes)), any::<bool>());
     let history = (1000_usize..=1_000_000_000, 1_usize << 20..=64 << 30);
-    let run = (any::<bool>(), any::<bool>(), any::<[bool; 2]>(), select(&EdgeLogMode::ALL[..]));
+    let run = (any::<bool>(), any::<bool>(), any::<[bool; 2]>(), select(&WakeupLogMode::ALL[..]));
     // Of few digits, as people give it, or of many.
     let time =
         prop_oneof![1..86_400_000_000_000_u64, (1..86_400_u64).prop_map(|s| s * 1_000_000_000)];

@@ -9,7 +9,7 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::tap::Handed;
-use crate::event::{CtlOp, Delivery, EdgeLog, Fd, FileKind, Mask, Nanos, Ret, Syscall, WatchKey};
+use crate::event::{CtlOp, Delivery, Fd, FileKind, Mask, Nanos, Ret, Syscall, WakeupLog, WatchKey};
 use crate::kernel::queues;
 use crate::sys;
 
@@ -50,7 +50,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let started = self.start();
         let got = ep.wait(raw, timeout);
         let done = if OBSERVED && edge.is_on() { self.lane.now() } else { Nanos(u64::MAX) };
-        let log = if OBSERVED { edge.drain() } else { EdgeLog::Off };
+        let log = if OBSERVED { edge.drain() } else { WakeupLog::Off };
         batch.clear();
         batch.extend(raw[..got.unwrap_or(0)].iter().map(delivery));
         self.record(call, count(got), started, Handed::Events(batch, log, done));

@@ -7,8 +7,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::event::{
-    CtlOp, Delivery, EdgeLog, Fd, FileId, HEAD, Head, How, Kind, Mask, Nanos, Output, Pass, Peer,
-    Queues, Ret, Syscall, SyscallRecord, Wakeup,
+    CtlOp, Delivery, Fd, FileId, HEAD, Head, How, Kind, Mask, Nanos, Output, Pass, Peer, Queues,
+    Ret, Syscall, SyscallRecord, Wakeup, WakeupLog,
 };
 
 /// Thirty-two bytes of an event.
@@ -28,7 +28,7 @@ pub enum Handed<'a> {
     /// Nothing.
     None,
     /// `epoll_wait`'s events, and when it had returned.
-    Events(&'a [Delivery], EdgeLog, Nanos),
+    Events(&'a [Delivery], WakeupLog, Nanos),
     /// What the file answered to poll(2) right after the call.
     Polled(Mask),
     /// A new connection.
@@ -460,11 +460,11 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
     Some(SyscallRecord { call: call_of(head), ret, output, started: Nanos(started) })
 }
 
-fn decode_log(log: u32) -> EdgeLog {
+fn decode_log(log: u32) -> WakeupLog {
     match log {
-        1 => EdgeLog::Drained,
-        2 => EdgeLog::Skipped,
-        _ => EdgeLog::Off,
+        1 => WakeupLog::Drained,
+        2 => WakeupLog::Skipped,
+        _ => WakeupLog::Off,
     }
 }
 
@@ -569,7 +569,7 @@ mod tests {
             let events: Vec<_> = (0..count)
                 .map(|n| Delivery { file: FileId(n), fd: fd(n + 7), mask: Mask::IN })
                 .collect();
-            for log in [EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off] {
+            for log in [WakeupLog::Drained, WakeupLog::Skipped, WakeupLog::Off] {
                 let done = Nanos((1 << 50) - 70_000);
                 let output = Output::Events { events: events.clone().into(), log, done };
                 let handed = Handed::Events(&events, log, done);

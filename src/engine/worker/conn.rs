@@ -333,7 +333,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             if shared.edge.is_on() {
                 if !copy {
                     // No wake-up of this file may be read once the number is another's.
-                    let _ = crate::kernel::edge_log::disarm(fd.as_fd());
+                    let _ = crate::kernel::wakeup_log::disarm(fd.as_fd());
                 }
                 shared.edge.drain_surely();
             }

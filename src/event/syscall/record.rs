@@ -127,7 +127,7 @@ impl fmt::Display for Peer {
 
 /// Whether the wake-ups before the return of an `epoll_wait` are all in the event stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum EdgeLog {
+pub enum WakeupLog {
     /// Every wake-up up to this point has been read.
     #[default]
     Drained,
@@ -150,7 +150,7 @@ pub enum Output {
         /// In the order returned.
         events: Box<[Delivery]>,
         /// What is known of the wake-ups before it.
-        log: EdgeLog,
+        log: WakeupLog,
         /// When the call had returned; the edge log was read after that, and before the event's
         /// own time.
         done: Nanos,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::fd;
-use super::reader::{Read, Reader, Said};
+use super::reader::{ErrorReported, Read, Reader};
 use super::scope::{Claim, Scope};
 use super::table::Table;
 use super::usage::{Thing, Use, What};
@@ -102,7 +102,7 @@ fn finish(
             let label = Label::new(format!("{name}{end}"));
             r.uses.push(Use::new(span.clone(), What::Make(label, Thing::Unsure)));
         }
-        return Err(Said);
+        return Err(ErrorReported);
     };
     let actor = Actor { line, name, kind, count };
     for (index, label) in actor.labels().into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::MAX_TEXT;
 use super::expect;
 use super::fd::{self, Bits};
-use super::reader::{Read, Reader, Said};
+use super::reader::{ErrorReported, Read, Reader};
 use super::table::Table;
 use super::usage::Wants;
 use super::value::{Value, one_of};
@@ -24,7 +24,7 @@ pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action
     } else {
         r.wrong(table.span(), "a question needs the key `answers`, or `take` and `right`");
         table.give_up();
-        Err(Said)
+        Err(ErrorReported)
     };
     table.finish(r);
     Ok(Ask { text: text?, answer: answer? })

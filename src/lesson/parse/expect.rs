@@ -5,7 +5,7 @@ use std::ops;
 
 use super::fd::{self, Bits};
 use super::near::meant;
-use super::reader::{Read, Reader, Said, quoted};
+use super::reader::{ErrorReported, Read, Reader, quoted};
 use super::table::Entry as Key;
 use super::usage::{Use, Wants, What};
 use super::value::Value;
@@ -232,7 +232,7 @@ pub(super) fn counter_named(
         let (found, known, hint) = (quoted(name), words.join(", "), meant(name, &words));
         let expected = format!("expected one of {known}, wakeups.THREAD, ns.NAME{hint}");
         r.wrong(span, format!("unknown counter `{found}`: {expected}"));
-        return Err(Said);
+        return Err(ErrorReported);
     };
     match &counter {
         Counter::Wakeups(Some(thread)) => {

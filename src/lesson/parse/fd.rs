@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::near::meant;
-use super::reader::{Read, Reader, Said, quoted};
+use super::reader::{ErrorReported, Read, Reader, quoted};
 use super::usage::{Use, Wants, What};
 use super::value::{Part, Value, one_of};
 use crate::event::Mask;
@@ -105,7 +105,7 @@ pub(super) fn name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> Read<L
     let shown = quoted(text);
     if Label::RESERVED.contains(&text) {
         r.wrong(span, format!("the name `{shown}` has another meaning: choose another"));
-        return Err(Said);
+        return Err(ErrorReported);
     }
     if !is_name(text, r.in_repeat) {
         let expected = format!(
@@ -114,7 +114,7 @@ pub(super) fn name(r: &mut Reader<'_>, text: &str, span: Range<usize>) -> Read<L
             round_hint(text)
         );
         r.wrong(span, format!("found the name `{shown}`, expected {expected}"));
-        return Err(Said);
+        return Err(ErrorReported);
     }
     Ok(text.into())
 }

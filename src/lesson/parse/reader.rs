@@ -9,10 +9,10 @@ use crate::event::visible;
 
 /// What was wrong has been noted already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said;
+pub(super) struct ErrorReported;
 
 /// A part of the file, if it is right.
-pub(super) type Read<T> = Result<T, Said>;
+pub(super) type Read<T> = Result<T, ErrorReported>;
 
 /// The text that is read and what is wrong in it.
 #[derive(Debug)]

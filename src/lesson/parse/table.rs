@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::reader::{Read, Reader, Said, quoted};
+use super::reader::{ErrorReported, Read, Reader, quoted};
 use super::value::{Value, one_of};
 
 /// A table and which of its keys were asked for.
@@ -78,7 +78,7 @@ impl<'t> Table<'t> {
     pub(super) fn need(&mut self, key: &'static str) -> Read<Value<'t>> {
         self.get(key).ok_or_else(|| {
             self.missing.push(key);
-            Said
+            ErrorReported
         })
     }
 

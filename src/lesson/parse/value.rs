@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
 use super::near::meant;
-use super::reader::{Read, Reader, Said, quoted};
+use super::reader::{ErrorReported, Read, Reader, quoted};
 
 /// A value and the key that it stands under.
 #[derive(Clone, Copy, Debug)]
@@ -26,20 +26,20 @@ impl<'t> Value<'t> {
     }
 
     /// Notes that this is not what was `expected`.
-    pub(super) fn not(&self, r: &mut Reader<'_>, expected: impl Display) -> Said {
+    pub(super) fn not(&self, r: &mut Reader<'_>, expected: impl Display) -> ErrorReported {
         let message = format!(
             "`{}`: found {}, expected {expected}",
             quoted(self.key),
             found(self.value.get_ref())
         );
         r.wrong(self.span(), message);
-        Said
+        ErrorReported
     }
 
     /// Notes that something else is wrong with it.
-    pub(super) fn wrong(&self, r: &mut Reader<'_>, message: impl Display) -> Said {
+    pub(super) fn wrong(&self, r: &mut Reader<'_>, message: impl Display) -> ErrorReported {
         r.wrong(self.span(), format!("`{}`: {message}", quoted(self.key)));
-        Said
+        ErrorReported
     }
 
     /// The string, if it is one.
@@ -93,7 +93,7 @@ impl<'t> Value<'t> {
             let span = r.inside(&self.span(), text, at..at + c.len_utf8());
             let shown = quoted(c.encode_utf8(&mut [0; 4]));
             r.wrong(span, format!("`{}`: found the control character {shown}", quoted(self.key)));
-            return Err(Said);
+            return Err(ErrorReported);
         }
         Ok(text.replace("\r\n", "\n"))
     }
@@ -204,10 +204,10 @@ impl<'t> Part<'t> {
     }
 
     /// Notes that this is not what was `expected`.
-    pub(super) fn not(&self, r: &mut Reader<'_>, expected: impl Display) -> Said {
+    pub(super) fn not(&self, r: &mut Reader<'_>, expected: impl Display) -> ErrorReported {
         let (key, word) = (quoted(self.value.key), quoted(self.text()));
         r.wrong(self.span(r), format!("`{key}`: found `{word}`, expected {expected}"));
-        Said
+        ErrorReported
     }
 }
 

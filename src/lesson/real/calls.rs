@@ -13,8 +13,8 @@ use nix::sys::socket::{
 };
 
 use crate::event::{
-    Delivery, EdgeLog, Errno, Fd, FileId, FileKind, Head, How, Kind, LaneId, Mask, Nanos, Output,
-    Peer, Ret, Setup, SocketOption, Syscall,
+    Delivery, Errno, Fd, FileId, FileKind, Head, How, Kind, LaneId, Mask, Nanos, Output, Peer, Ret,
+    Setup, SocketOption, Syscall, WakeupLog,
 };
 use crate::kernel::fdinfo::Fdinfo;
 use crate::lesson::case::{ActorKind, Amount, Label, Seen};
@@ -130,7 +130,7 @@ impl RealKernel {
             Delivery { file, fd, mask: event.mask }
         };
         let events = events.iter().map(delivery).collect();
-        Output::Events { events, log: EdgeLog::Drained, done: Nanos(0) }
+        Output::Events { events, log: WakeupLog::Drained, done: Nanos(0) }
     }
 
     // --- reading and writing

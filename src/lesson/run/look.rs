@@ -11,12 +11,12 @@ use crate::lesson::case::{Entry, Label};
 use crate::lesson::table::MAIN;
 use crate::sim::{InstanceView, WatchView};
 
-use super::step::Doing;
+use super::step::StepContext;
 use super::{RunError, Runner};
 
 impl Runner {
     /// Looks at everything, by kernel and model.
-    pub(super) fn look(&mut self, doing: &mut Doing) -> Result<(), RunError> {
+    pub(super) fn look(&mut self, doing: &mut StepContext) -> Result<(), RunError> {
         let workers = self.real.workers().iter();
         let mut asleep: Vec<_> =
             workers.filter(|worker| worker.called).map(|worker| worker.name.clone()).collect();
@@ -33,7 +33,7 @@ impl Runner {
         Ok(())
     }
 
-    fn look_at(&mut self, doing: &mut Doing, view: &InstanceView) -> Result<(), RunError> {
+    fn look_at(&mut self, doing: &mut StepContext, view: &InstanceView) -> Result<(), RunError> {
         let name = self.name_of_instance(view);
         let labels = |list: &[WatchView]| -> Vec<Label> {
             list.iter().map(|watch| self.label_of(watch.data)).collect()

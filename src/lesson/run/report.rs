@@ -12,7 +12,7 @@ use crate::lesson::print::entry;
 
 /// Something that happened in a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happening {
+pub struct LessonEvent {
     /// When, since the case began.
     pub t: Nanos,
     /// Whose: 1 is the main thread, the others follow in the order in which they were first named.
@@ -73,7 +73,7 @@ pub struct Report {
     pub t: Nanos,
     /// What happened: the calls of the step, then the returns of whom they woke; the last
     /// ones are the look at what there is then ([`Kind::is_look`]).
-    pub events: Vec<Happening>,
+    pub events: Vec<LessonEvent>,
     /// How many more calls were made than are among `events`.
     pub untold: u64,
     /// By how much the case was late, at most, if that is more than its expectations allow for:

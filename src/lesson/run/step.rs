@@ -4,7 +4,7 @@ use super::Observed;
 
 /// What was seen of a step so far.
 #[derive(Debug, Default)]
-pub(super) struct Doing {
+pub(super) struct StepContext {
     pub(super) kernel: Observed,
     pub(super) model: Observed,
 }

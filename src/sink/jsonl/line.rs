@@ -5,9 +5,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Lines;
 use crate::event::{
-    Argument, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, HEAD, Kind, LaneChange,
-    ListEntries, ListRead, Mask, Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord,
-    Wakeup, visible,
+    Argument, CommandPhase, ConnState, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries,
+    ListRead, Mask, Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord, Wakeup,
+    WakeupLog, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text;
@@ -210,7 +210,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         Kind::Gap { lost } => entries!(map, "kind": "gap", "lost": lost),
         Kind::Open { fd, file, what, name } => entries!(map, "kind": "open", "fd": fd.0,
             "file": file.0, "what": file_word(*what), "name": text(name, 200)),
-        Kind::EdgeLog(log) => entries!(map, "kind": "edge-log", "state": log_word(*log)),
+        Kind::WakeupLog(log) => entries!(map, "kind": "edge-log", "state": log_word(*log)),
         Kind::ListRead(read) => list_read(map, world, read),
         Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => entries!(map, "kind": "connection", "fd": fd.0,
@@ -235,7 +235,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             entries!(map, "kind": "asleep", "threads": lanes, "since_ns": since.0,
                 "source": "kernel")
         }
-        Kind::Quiet => entries!(map, "kind": "quiet"),
+        Kind::Idle => entries!(map, "kind": "quiet"),
     }
 }
 
@@ -405,12 +405,12 @@ fn pass_word(pass: Pass) -> &'static str {
     }
 }
 
-fn log_word(state: EdgeLog) -> &'static str {
+fn log_word(state: WakeupLog) -> &'static str {
     match state {
-        EdgeLog::Drained => "drained",
-        EdgeLog::Skipped => "skipped",
-        EdgeLog::Off => "off",
-        EdgeLog::NoQueue => "no-queue",
+        WakeupLog::Drained => "drained",
+        WakeupLog::Skipped => "skipped",
+        WakeupLog::Off => "off",
+        WakeupLog::NoQueue => "no-queue",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether wake-ups are worth recording: a signal for each costs the server a tenth of its speed,
 //! and above some rate nobody can follow them.
 
-use crate::event::{EdgeLogMode, Kind, Nanos};
+use crate::event::{Kind, Nanos, WakeupLogMode};
 
 /// Over which time rates are taken.
 const WINDOW: Nanos = Nanos(100_000_000);
@@ -16,7 +16,7 @@ const AGAIN: Nanos = Nanos(500_000_000);
 
 /// The rates of late, and what follows from them.
 pub(super) struct Pace {
-    mode: EdgeLogMode,
+    mode: WakeupLogMode,
     recording: bool,
     since: Nanos,
     wakeups: u32,
@@ -28,7 +28,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Whether recording is on at the start depends on whether it could be.
-    pub(super) fn new(mode: EdgeLogMode, recording: bool) -> Self {
+    pub(super) fn new(mode: WakeupLogMode, recording: bool) -> Self {
         Self { mode, recording, since: Nanos(0), wakeups: 0, calls: 0, calm: 0, asleep: false }
     }
 
@@ -60,9 +60,9 @@ impl Pace {
     /// Whether recording is to be switched, and to what.
     pub(super) fn decide(&mut self, now: Nanos) -> Option<bool> {
         let wanted = match self.mode {
-            EdgeLogMode::On => self.recording || now.since(self.since) >= AGAIN,
-            EdgeLogMode::Off => false,
-            EdgeLogMode::Auto => self.worth_it(now),
+            WakeupLogMode::On => self.recording || now.since(self.since) >= AGAIN,
+            WakeupLogMode::Off => false,
+            WakeupLogMode::Auto => self.worth_it(now),
         };
         (wanted != self.recording).then_some(wanted)
     }
@@ -83,9 +83,9 @@ impl Pace {
     /// When to decide again although nothing happens: while recording is off by its own decision.
     pub(super) fn due(&self) -> Option<Nanos> {
         let every = match self.mode {
-            EdgeLogMode::Auto => WINDOW,
-            EdgeLogMode::On => AGAIN,
-            EdgeLogMode::Off => return None,
+            WakeupLogMode::Auto => WINDOW,
+            WakeupLogMode::On => AGAIN,
+            WakeupLogMode::Off => return None,
         };
         (!self.recording).then_some(Nanos(self.since.0 + every.0))
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     /// What is decided in each window of so many wake-ups.
-    fn decisions(mode: EdgeLogMode, windows: &[u32]) -> Vec<Option<bool>> {
+    fn decisions(mode: WakeupLogMode, windows: &[u32]) -> Vec<Option<bool>> {
         let mut pace = Pace::new(mode, true);
         let decide = |(n, count): (usize, &u32)| {
             wakeups(&mut pace, *count);
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn recording_ends_above_the_rate_and_begins_again_when_calm() {
-        let told = decisions(EdgeLogMode::Auto, &[10, 499, 900, 900, 0, 0, 0, 0]);
+        let told = decisions(WakeupLogMode::Auto, &[10, 499, 900, 900, 0, 0, 0, 0]);
         let mut expected = [None; 8];
         expected[2] = Some(false);
         expected[6] = Some(true);
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn sleepers_are_calm_at_once() {
-        let mut pace = Pace::new(EdgeLogMode::Auto, false);
+        let mut pace = Pace::new(WakeupLogMode::Auto, false);
         (0..900).for_each(|_| pace.note(&Kind::Gap { lost: 1 }));
         pace.note(&Kind::Asleep { lanes: Box::default(), since: Nanos(0) });
         assert_eq!(pace.decide(WINDOW), None, "that window was busy");
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn recording_that_could_not_begin_is_tried_again() {
-        let mut pace = Pace::new(EdgeLogMode::Auto, false);
+        let mut pace = Pace::new(WakeupLogMode::Auto, false);
         let mut decide = |window: u64| {
             let decided = pace.decide(Nanos(window * WINDOW.0));
             decided.inspect(|_| pace.records(window > 7, Nanos(window * WINDOW.0)))
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_other_modes_stay_as_they_are() {
-        assert_eq!(decisions(EdgeLogMode::On, &[9000, 9000]), [None, None]);
-        assert_eq!(decisions(EdgeLogMode::Off, &[0, 0]), [Some(false), None]);
+        assert_eq!(decisions(WakeupLogMode::On, &[9000, 9000]), [None, None]);
+        assert_eq!(decisions(WakeupLogMode::Off, &[0, 0]), [Some(false), None]);
     }
 }

@@ -8,8 +8,8 @@ use rustc_hash::FxHashSet;
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
 use crate::event::{
-    Delivery, EdgeLog, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Mask, Nanos, Output,
-    Queues, Syscall,
+    Delivery, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Mask, Nanos, Output, Queues,
+    Syscall, WakeupLog,
 };
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
@@ -89,7 +89,7 @@ impl Probe {
             self.unchecked = true;
             self.changed = t;
         }
-        let resumed = matches!(kind, Kind::EdgeLog(EdgeLog::Drained));
+        let resumed = matches!(kind, Kind::WakeupLog(WakeupLog::Drained));
         if resumed || matches!(kind, Kind::Gap { .. }) {
             self.unchecked = true;
             self.losing(!resumed);

@@ -3,7 +3,7 @@
 
 use crate::engine::Handle;
 use crate::event::{Kind, LaneChange, LaneId, Nanos};
-use crate::model::{Lane, LaneState, Sync, World};
+use crate::model::{LaneState, Sync, ThreadLane, World};
 
 /// How long the picture may be in doubt before somebody is asked: a harvest takes less.
 const PATIENCE: u64 = 2_000_000;
@@ -77,7 +77,7 @@ impl Sleepers {
         (!lanes.is_empty()).then_some((answer.answered, Kind::Asleep { lanes, since }))
     }
 
-    fn sleeps(&self, lane: &Lane) -> Option<bool> {
+    fn sleeps(&self, lane: &ThreadLane) -> Option<bool> {
         let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
         self.server.sleeps_in_epoll_wait(lane.id, waits)
     }
@@ -87,7 +87,7 @@ impl Sleepers {
 /// beside a list that is not empty, or the list is not known while somebody waits.
 fn doubtful_since(world: &World) -> Option<Nanos> {
     let check = &world.through(None).instance.check;
-    let waits = |lane: &&Lane| match lane.state {
+    let waits = |lane: &&ThreadLane| match lane.state {
         LaneState::Harvesting(call) => call.may_sleep(),
         LaneState::Asleep(_) => {
             check.sync == Sync::Lost || !world.through(None).instance.ready.is_empty()

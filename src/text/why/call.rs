@@ -7,7 +7,7 @@ use crate::event::{
     CtlOp, Delivery, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, Syscall, SyscallRecord,
     Trigger, WatchKey,
 };
-use crate::model::{EpollView, InterestEntry, InterestList, Lane, LaneState, OpenFile};
+use crate::model::{EpollView, InterestEntry, InterestList, LaneState, OpenFile, ThreadLane};
 use crate::text::words::{
     Phrase, after_mod, bits, clients, count, grouped, list, manner, name, name_of, short, who,
 };
@@ -157,7 +157,7 @@ fn fate(world: EpollView<'_>, event: &Event, ep: Fd, events: &[Delivery]) -> Str
         (0, 0, _) => "One-shot, disarmed until a MOD.",
         _ => "Level ones went back to the tail, edge and one-shot ones left it.",
     };
-    let woken = |lane: &&Lane| {
+    let woken = |lane: &&ThreadLane| {
         lane.id != event.lane
             && lane.since == event.t
             && matches!(lane.state, LaneState::Harvesting(_))
@@ -253,8 +253,9 @@ fn accepted(world: EpollView<'_>, lane: LaneId, fd: Fd, record: &SyscallRecord) 
 
 /// Another thread that has the same file in its batch.
 fn taker(world: EpollView<'_>, lane: LaneId, fd: Fd) -> Option<String> {
-    let has =
-        |l: &&Lane| l.id != lane && l.is_alive() && l.batch.iter().any(|b| b.delivery.fd == fd);
+    let has = |l: &&ThreadLane| {
+        l.id != lane && l.is_alive() && l.batch.iter().any(|b| b.delivery.fd == fd)
+    };
     world.lanes.iter().find(has).map(|l| who(&world, l.id))
 }
 

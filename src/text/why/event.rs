@@ -2,8 +2,8 @@
 
 use super::{call, lane, predict, prepare, watch};
 use crate::event::{
-    Arm, CommandPhase, ConnState, EdgeLog, Event, Fd, FileKind, Kind, LaneChange, LaneId,
-    ListEntries, ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WatchKey, visible,
+    Arm, CommandPhase, ConnState, Event, Fd, FileKind, Kind, LaneChange, LaneId, ListEntries,
+    ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WakeupLog, WatchKey, visible,
 };
 use crate::model::{EpollView, InterestEntry, LaneState, Sync};
 use crate::text::Sentence;
@@ -21,7 +21,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Enter(call) => format!("{id} makes {call}"),
         Kind::Wakeup(wakeup) => woken(world, event, wakeup),
         Kind::Arrive { fd, queues } => queues_read(world, *fd, *queues),
-        Kind::EdgeLog(state) => edge_log(*state).to_owned(),
+        Kind::WakeupLog(state) => edge_log(*state).to_owned(),
         Kind::Park { next } => {
             format!("{id} is held before {next}: {}", lane::will(world, id, next))
         }
@@ -64,7 +64,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         | Kind::Threads(_)
         | Kind::Compared { .. } => "everything as it is now".to_owned(),
         Kind::Asleep { lanes, .. } => asleep(world, lanes),
-        Kind::Quiet => "nothing happened up to here".to_owned(),
+        Kind::Idle => "nothing happened up to here".to_owned(),
     }
 }
 
@@ -189,7 +189,7 @@ fn unread_before(world: EpollView<'_>, entry: &InterestEntry) -> &'static str {
     }
 }
 
-fn lane_woke(lane: &crate::model::Lane) -> bool {
+fn lane_woke(lane: &crate::model::ThreadLane) -> bool {
     matches!(lane.state, crate::model::LaneState::Harvesting(_))
 }
 
@@ -233,16 +233,16 @@ fn queues_read(world: EpollView<'_>, fd: Fd, queues: Queues) -> String {
     format!("the kernel's queues of {name}: {unread}{unsent}{state}")
 }
 
-fn edge_log(state: EdgeLog) -> &'static str {
+fn edge_log(state: WakeupLog) -> &'static str {
     match state {
-        EdgeLog::Drained => {
+        WakeupLog::Drained => {
             "wake-ups are recorded from here on: every call of ep_poll_callback for a socket is seen"
         }
-        EdgeLog::Skipped => {
+        WakeupLog::Skipped => {
             "wake-ups were lost: the ready list is not known until epoll_wait has told it again"
         }
-        EdgeLog::Off => "wake-ups are not recorded: the ready list is not known",
-        EdgeLog::NoQueue => {
+        WakeupLog::Off => "wake-ups are not recorded: the ready list is not known",
+        WakeupLog::NoQueue => {
             "wake-ups cannot be recorded: the user's queue of signals is full (RLIMIT_SIGPENDING), \
              so that the ready list is not known"
         }

@@ -2,7 +2,7 @@
 
 use super::predict;
 use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey};
-use crate::model::{EpollInstance, EpollView, Lane, LaneState, Progress};
+use crate::model::{EpollInstance, EpollView, LaneState, Progress, ThreadLane};
 use crate::text::strace;
 use crate::text::words::{
     clients, count, duration, grouped, list, name, name_of, since, thread_died, when, who,
@@ -52,7 +52,7 @@ pub(super) fn sleeps_in(world: EpollView<'_>, id: LaneId) -> Option<(&EpollInsta
     world.world.pollers.epolls().find_map(|(_, instance)| Some((instance, place(instance)?)))
 }
 
-fn running(world: EpollView<'_>, lane: &Lane) -> String {
+fn running(world: EpollView<'_>, lane: &ThreadLane) -> String {
     let rest = lane.batch.iter().filter(|entry| entry.progress == Progress::Waiting);
     let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
     let then = match rest.len() {
@@ -70,7 +70,7 @@ fn running(world: EpollView<'_>, lane: &Lane) -> String {
     }
 }
 
-fn harvesting(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
+fn harvesting(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
     let entries = match world.instance.ready.len() {
         _ if !world.knows_ready_list() => "what there is".to_owned(),
         1 => "the entry".to_owned(),
@@ -83,7 +83,7 @@ fn harvesting(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
     )
 }
 
-fn asleep(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
+fn asleep(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
     let who = who(&world, lane.id);
     let since = since(&world, lane.since);
     let until = match call {
@@ -127,7 +127,7 @@ fn asleep(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
     format!("{sleeps}: {turn}")
 }
 
-fn held(world: EpollView<'_>, lane: &Lane, call: &Syscall) -> String {
+fn held(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
     format!("{} is held before {call}: {}", lane.id, will(world, lane.id, call))
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Subject, why};
 use crate::event::{
-    CommandPhase, ConnState, CtlOp, EdgeLog, Errno, Fd, How, Kind, LaneChange, LaneId, ListRead,
-    Mask, Nanos, Refusal, Syscall,
+    CommandPhase, ConnState, CtlOp, Errno, Fd, How, Kind, LaneChange, LaneId, ListRead, Mask,
+    Nanos, Refusal, Syscall, WakeupLog,
 };
 use crate::model::scenario::{EDGE, END, IN, LEVEL, ONESHOT, OUT, Scenario};
 use crate::text::Remedy;
@@ -196,13 +196,13 @@ fn ghost_and_closed_numbers_are_told() {
 
 #[test]
 fn what_is_unknown_is_said_to_be_unknown() {
-    let s = level().tool(Kind::EdgeLog(EdgeLog::Skipped));
+    let s = level().tool(Kind::WakeupLog(WakeupLog::Skipped));
     check(&s.why_last(), &["wake-ups were lost"]);
     check(&s.why_fd(7), &["is not known: the kernel had no room for more signals"]);
     check(&s.park_wait(1).why_lane(1), &["not known here: the kernel had no room"]);
-    let s = level().tool(Kind::EdgeLog(EdgeLog::Off));
+    let s = level().tool(Kind::WakeupLog(WakeupLog::Off));
     check(&s.why_fd(7), &["is not known: wake-ups are not being recorded"]);
-    let s = s.tool(Kind::EdgeLog(EdgeLog::Drained));
+    let s = s.tool(Kind::WakeupLog(WakeupLog::Drained));
     check(&s.why_fd(7), &["is not known: wake-ups were not recorded for a while"]);
     check(&level().gap(1).why_last(), &["7 observations of T1 were lost"]);
 }
@@ -337,7 +337,7 @@ fn every_kind_of_event_has_a_sentence() {
         Kind::Command { id: 1, text: "trigger all edge".into(), phase: CommandPhase::Accepted },
         Kind::Command { id: 1, text: "client".into(), phase: CommandPhase::Failed("full".into()) },
         Kind::Lane(LaneChange::Ended),
-        Kind::EdgeLog(EdgeLog::Drained),
+        Kind::WakeupLog(WakeupLog::Drained),
         Kind::Enter(READ),
         Kind::Park { next: Syscall::Shutdown { fd: Fd(7), how: How::Wr } },
     ];

@@ -5,7 +5,7 @@ mod polled;
 use super::{file, predict};
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey};
 use crate::model::{
-    EpollView, InterestEntry, InterestList, Lane, OpenFile, Progress, ReadyEntry, Reason,
+    EpollView, InterestEntry, InterestList, OpenFile, Progress, ReadyEntry, Reason, ThreadLane,
 };
 use crate::text::words::{Phrase, bits, clients, count, grouped, name, name_of, short, when};
 use crate::text::{Remedy, Sentence};
@@ -164,7 +164,7 @@ impl Case<'_> {
         .then("A MOD arms it again and polls it at once")
     }
 
-    fn handled(&self, lane: &Lane) -> Phrase {
+    fn handled(&self, lane: &ThreadLane) -> Phrase {
         let key = self.entry.key;
         let batch = lane.batch.iter().enumerate();
         let mut found = batch.filter(|(_, b)| InterestList::key_of(&b.delivery) == key);

@@ -10,12 +10,12 @@ use super::app::{LessonApp, LessonCommand};
 use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
-    CtlOp, Delivery, EdgeLog, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret,
-    Syscall, SyscallRecord,
+    CtlOp, Delivery, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret, Syscall,
+    SyscallRecord, WakeupLog,
 };
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
 use crate::lesson::course::{Phase, Score};
-use crate::lesson::run::{Between, Happening, Mismatch, Observed, Report};
+use crate::lesson::run::{Between, LessonEvent, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
 use crate::source::script::{PlayerEvent, Script};
 use crate::tui::scenes::keys;
@@ -54,7 +54,7 @@ impl Kernel {
         let list = [(5, Reason::Arrived(Some(1)))];
         self.teller.ready(3, if self.listed { &list } else { &[] });
         let told = self.teller.tell();
-        let happening = |kind| Happening { t: Nanos(0), lane: LaneId(1), kind };
+        let happening = |kind| LessonEvent { t: Nanos(0), lane: LaneId(1), kind };
         let report = Report {
             step: self.step,
             t: Nanos(0),
@@ -134,7 +134,7 @@ impl Kernel {
         let call = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 };
         let ret = Ret::ok(i64::from(reports));
         let output =
-            Output::Events { events: events.into(), log: EdgeLog::Drained, done: Nanos(0) };
+            Output::Events { events: events.into(), log: WakeupLog::Drained, done: Nanos(0) };
         let record = SyscallRecord { call, ret, output, started: Nanos(0) };
         self.report(vec![Kind::Return(record)], seen)
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::model::Lane;
+use crate::model::ThreadLane;
 use crate::tui::action::KeyAction;
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap::{self, Binding};
@@ -20,7 +20,9 @@ impl Hints<'_> {
     /// What the hint of a key says now.
     fn word(&self, binding: &Binding) -> &'static str {
         match binding.action {
-            KeyAction::Hold if self.0.scene.live.lanes.iter().any(Lane::has_died) => "restart",
+            KeyAction::Hold if self.0.scene.live.lanes.iter().any(ThreadLane::has_died) => {
+                "restart"
+            }
             KeyAction::Hold if self.0.scene.live.settings.paused => "run",
             KeyAction::Answer(_) => match self.0.ui.choices {
                 2 => "or 2 answer",

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::{LaneId, Pass, TimeUnit, visible};
-use crate::model::{EpollView, Lane, LaneState};
+use crate::model::{EpollView, LaneState, ThreadLane};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
@@ -36,7 +36,7 @@ impl Waiting<'_> {
     }
 
     /// The lines: sleepers in their order, then the held, then the others.
-    fn lines(&self, columns: usize) -> Vec<(Option<&Lane>, String, Role)> {
+    fn lines(&self, columns: usize) -> Vec<(Option<&ThreadLane>, String, Role)> {
         let world = self.0.world();
         let mut lines = Vec::new();
         let foretold = self.0.foretells() && world.instance.wq.len() > 1;
@@ -57,7 +57,7 @@ impl Waiting<'_> {
                 lines.push((Some(lane), text, Role::Asleep));
             }
         }
-        let asleep = |lane: &&Lane| !world.instance.wq.iter().any(|id| id == lane.id);
+        let asleep = |lane: &&ThreadLane| !world.instance.wq.iter().any(|id| id == lane.id);
         for lane in world.world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
@@ -76,7 +76,7 @@ fn pending(pass: Pass) -> &'static str {
 
 fn words(
     world: EpollView<'_>,
-    lane: &Lane,
+    lane: &ThreadLane,
     columns: usize,
 ) -> (String, Role, Option<&'static str>) {
     match &lane.state {
@@ -124,10 +124,10 @@ impl Widget for Waiting<'_> {
         let look = self.0;
         // The marker, the thread's name and the mark stand before the words.
         let lines = self.lines(usize::from(area.width.saturating_sub(6)));
-        let at = |lane: &Lane| lane.id == look.ui.lane;
+        let at = |lane: &ThreadLane| lane.id == look.ui.lane;
         // Where no thread can be chosen, those that are woken next are to be seen.
         let told = look.world().clock == TimeUnit::Steps;
-        let at = |lane: &Lane| at(lane) && !told;
+        let at = |lane: &ThreadLane| at(lane) && !told;
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         let rows = usize::from(area.height);
         // A hint stands below its thread, and is to be seen with it.

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain, EdgeLog,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
-    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
-    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
+    AcceptPolicy, Application, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain, Errno,
+    Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId, ListEntries,
+    ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet,
+    Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
     SocketOption, SocketType, Syscall, SyscallRecord, Target, ThreadSeen, Trigger, View, Wakeup,
-    WatchKey, WatchRead,
+    WakeupLog, WatchKey, WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -42,8 +42,8 @@ fn trigger() -> impl Strategy<Value = Trigger> {
     select(vec![Trigger::Level, Trigger::Edge])
 }
 
-fn log() -> impl Strategy<Value = EdgeLog> {
-    select(vec![EdgeLog::Drained, EdgeLog::Skipped, EdgeLog::Off])
+fn log() -> impl Strategy<Value = WakeupLog> {
+    select(vec![WakeupLog::Drained, WakeupLog::Skipped, WakeupLog::Off])
 }
 
 fn call() -> impl Strategy<Value = Syscall> {
@@ -202,7 +202,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
         record().prop_map(Kind::Return),
         wakeup.prop_map(Kind::Wakeup),
         (fd(), queues).prop_map(|(fd, queues)| Kind::Arrive { fd, queues }),
-        log().prop_map(Kind::EdgeLog),
+        log().prop_map(Kind::WakeupLog),
         call().prop_map(|next| Kind::Park { next }),
         pass.prop_map(Kind::Unpark),
         (fd(), vec(fdinfo(), 0..6))
@@ -280,7 +280,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
             each
         }),
         (lanes(), nanos()).prop_map(|(lanes, since)| Kind::Asleep { lanes, since }),
-        Just(Kind::Quiet),
+        Just(Kind::Idle),
     ]
 }
 

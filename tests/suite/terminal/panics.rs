@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use epollscope::engine::{Doorbell, Engine, EngineConfig};
-use epollscope::event::{EdgeLogMode, Facts};
+use epollscope::event::{Facts, WakeupLogMode};
 use epollscope::journal::Limits;
 use epollscope::session::Session;
 use epollscope::source::Live;
@@ -68,7 +68,7 @@ fn session(ring: impl Fn() + Send + Sync + 'static) -> Session<Live> {
     let engine = Engine::start(config, Arc::clone(&bell)).unwrap();
     let addresses = engine.addresses().iter().map(ToString::to_string).collect();
     let facts = Facts { addresses, ..Facts::default() };
-    Session::new(Live::new(engine, bell, facts, EdgeLogMode::default()), Limits::default())
+    Session::new(Live::new(engine, bell, facts, WakeupLogMode::default()), Limits::default())
 }
 
 /// A screen that panics in the middle of a frame.

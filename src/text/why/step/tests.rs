@@ -1,6 +1,6 @@
 use crate::event::{
-    CtlOp, Delivery, EdgeLog, Event, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret,
-    Syscall, SyscallRecord, TimeUnit,
+    CtlOp, Delivery, Event, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret, Syscall,
+    SyscallRecord, TimeUnit, WakeupLog,
 };
 use crate::model::teller::Teller;
 use crate::model::{FindingKind, LaneState, Moment, Span, Timeline, TrackId, World};
@@ -57,7 +57,7 @@ impl Run {
         let events: Box<[_]> = events.iter().map(of).collect();
         let ret = i64::try_from(events.len()).expect("a few");
         let call = Syscall::EpollWait { ep: Fd(ep), max: 64, timeout_ms: 0 };
-        self.returns(call, ret, Output::Events { events, log: EdgeLog::Drained, done: Nanos(0) })
+        self.returns(call, ret, Output::Events { events, log: WakeupLog::Drained, done: Nanos(0) })
     }
 
     /// The sentence about an event that came before the telling, in the world after it.

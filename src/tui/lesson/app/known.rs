@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::FileKind;
 use crate::lesson::line::WhatIsOpen;
-use crate::model::{Lane, LaneState, World};
+use crate::model::{LaneState, ThreadLane, World};
 
 /// What a line of the learner's can name.
 pub(super) fn known(world: &World) -> WhatIsOpen {
@@ -21,7 +21,7 @@ pub(super) fn known(world: &World) -> WhatIsOpen {
         .collect();
     open.dedup_by(|one, other| one.0 == other.0);
     let closed = world.closed_labels().map(str::to_owned).collect();
-    let asleep = |lane: &&Lane| matches!(lane.state, LaneState::Asleep(_));
+    let asleep = |lane: &&ThreadLane| matches!(lane.state, LaneState::Asleep(_));
     let asleep = world.lanes.iter().filter(asleep).map(|lane| world.lane_name(lane.id)).collect();
     let frozen = world.pollers.epolls().filter(|(_, i)| i.overflow.is_some());
     let frozen = frozen.map(|(_, instance)| instance.name.to_string()).collect();

@@ -11,9 +11,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::lock;
 use super::tap::RingWriter;
-use crate::event::{EdgeLog, Fd, FileKind, Kind, Mask, Nanos, Wakeup};
-use crate::kernel::edge_log::{BATCH, LogEntry, Reader};
+use crate::event::{Fd, FileKind, Kind, Mask, Nanos, Wakeup, WakeupLog};
 use crate::kernel::queues;
+use crate::kernel::wakeup_log::{BATCH, LogEntry, Reader};
 
 /// How long a server thread tries for the lock before it goes on without.
 const PATIENCE: Duration = Duration::from_micros(20);
@@ -26,7 +26,7 @@ const REST_MS: u16 = 1;
 
 /// The log, shared by all who read it.
 #[derive(Debug)]
-pub(crate) struct Edge {
+pub(crate) struct SharedWakeupLog {
     on: AtomicBool,
     /// The queue of signals has been found full since that was last asked.
     overflowed: AtomicBool,
@@ -45,7 +45,7 @@ struct Log {
     batch: Vec<(Fd, Mask)>,
 }
 
-impl Edge {
+impl SharedWakeupLog {
     /// Opens the log and forgets what an earlier one left in the queue.
     pub(crate) fn open(lane: RingWriter, listeners: Vec<Fd>) -> io::Result<Self> {
         let mut reader = Reader::open()?;
@@ -62,7 +62,7 @@ impl Edge {
         self.overflowed.load(Ordering::Relaxed) && self.overflowed.swap(false, Ordering::SeqCst)
     }
 
-    fn look(&self, log: &mut Log) -> EdgeLog {
+    fn look(&self, log: &mut Log) -> WakeupLog {
         let (state, overflow) = log.look(&self.listeners);
         if overflow {
             self.overflowed.store(true, Ordering::SeqCst);
@@ -79,13 +79,13 @@ impl Edge {
     }
 
     /// Reads all that is there, unless somebody else is at it for too long.
-    pub(crate) fn drain(&self) -> EdgeLog {
+    pub(crate) fn drain(&self) -> WakeupLog {
         if !self.is_on() {
-            return EdgeLog::Off;
+            return WakeupLog::Off;
         }
         match self.try_lock() {
             Some(mut log) => self.look(&mut log),
-            None => EdgeLog::Skipped,
+            None => WakeupLog::Skipped,
         }
     }
 
@@ -132,8 +132,8 @@ impl Edge {
 
 impl Log {
     /// Reads what is there; what is known by that, and whether the queue of signals was full.
-    fn look(&mut self, listeners: &[Fd]) -> (EdgeLog, bool) {
-        let (mut state, mut full) = (EdgeLog::Drained, false);
+    fn look(&mut self, listeners: &[Fd]) -> (WakeupLog, bool) {
+        let (mut state, mut full) = (WakeupLog::Drained, false);
         for _ in 0..READS_MAX {
             let began = self.lane.now();
             self.batch.clear();
@@ -147,14 +147,14 @@ impl Log {
             self.lane.rest();
             self.looked = began;
             if overflow {
-                self.lane.tell(Kind::EdgeLog(EdgeLog::Skipped));
-                (state, full) = (EdgeLog::Skipped, true);
+                self.lane.tell(Kind::WakeupLog(WakeupLog::Skipped));
+                (state, full) = (WakeupLog::Skipped, true);
             }
             if count < BATCH {
                 return (state, full);
             }
         }
-        (EdgeLog::Skipped, full)
+        (WakeupLog::Skipped, full)
     }
 
     fn tell(&mut self, listeners: &[Fd]) {
