@@ -12,6 +12,7 @@ use crate::error::Error;
 /// The options of `lesson`.
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct LessonArgs {
     /// A lesson by its name, or a file of one; without it there is a menu
     #[arg(value_name = "NAME|FILE", value_hint = clap::ValueHint::FilePath)]

@@ -84,10 +84,10 @@ impl Handle {
                 });
             }
             Command::Close(Some(Target::Fd(fd))) => {
-                self.ask_client(order, fd, ClientRequest::Close)
+                self.ask_client(order, fd, ClientRequest::Close);
             }
             Command::Reset(Some(Target::Fd(fd))) => {
-                self.ask_client(order, fd, ClientRequest::Reset)
+                self.ask_client(order, fd, ClientRequest::Reset);
             }
             _ => self.fail(order, "not a command for the server"),
         }

@@ -111,6 +111,7 @@ impl Timeline {
     pub const GONE: usize = 64;
 
     /// The tracks of the threads alone.
+    #[must_use]
     pub fn of_threads(&self) -> Self {
         Self { lanes: self.lanes.clone(), ..Self::default() }
     }

@@ -238,7 +238,7 @@ impl App {
             Command::Zoom(width) => self.set_zoom(width),
             Command::At(t) => self.at(t, scene),
             Command::Seek(by) => {
-                self.seek(if by < 0 { Direction::Back } else { Direction::On }, scene)
+                self.seek(if by < 0 { Direction::Back } else { Direction::On }, scene);
             }
             Command::Live => self.live(scene),
             Command::Filter(text) => self.ui.filter = Filter::parse(&text),

@@ -124,10 +124,9 @@ fn bits(prefix: &str, mask: Mask) -> String {
 fn reported(ret: Ret, output: &Output, data: impl Fn(WatchKey) -> Option<u64>) -> String {
     let one = |e: &Delivery| event(e.mask, data(WatchKey { fd: e.fd, file: e.file }));
     match (ret.value(), output) {
-        (None, _) => UNKNOWN.to_owned(),
         (Some(0), _) => "[]".to_owned(),
         (Some(_), Output::Events { events, .. }) => array(events.iter().map(one), events.len()),
-        (Some(_), _) => UNKNOWN.to_owned(),
+        _ => UNKNOWN.to_owned(),
     }
 }
 

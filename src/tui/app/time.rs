@@ -54,7 +54,7 @@ impl App {
             }
             Direction::Back => self.go_to(now.back(), scene),
             Direction::On if self.ui.past.is_none() => {
-                self.ui.say("this is now: [ goes back in time")
+                self.ui.say("this is now: [ goes back in time");
             }
             Direction::On if now >= scene.live.seq => self.live(scene),
             Direction::On => self.go_to(now.next(), scene),
