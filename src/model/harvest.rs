@@ -9,7 +9,7 @@ use crate::event::{
 };
 
 use super::check::{Ahead, Check, Difference, Divergence, Owed, Sync};
-use super::file::OpenFile;
+use super::file::{OpenFile, Poll};
 use super::interest::{Debt, InterestEntry, InterestList};
 use super::lane::{LaneState, ThreadLane};
 use super::poller::EpollInstance;
@@ -18,11 +18,17 @@ use super::view::EpollView;
 use super::world::World;
 use crate::sim::rules::{self, After};
 
-/// What `epoll_wait` would return now.
+/// What `epoll_wait` would do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prediction {
-    /// The registrations that would be reported, in order, with the bits that are known to be set.
-    pub events: Vec<(WatchKey, Mask)>,
+    /// The registrations that are surely reported, in order, with the bits that are known to be set.
+    pub reported: Vec<(WatchKey, Mask)>,
+    /// Those that are polled, and perhaps reported: not everything is known of them.
+    pub perhaps: Vec<WatchKey>,
+    /// Those that are polled, found not ready, and dropped.
+    pub dropped: Vec<WatchKey>,
+    /// How many are not reached because of `maxevents`.
+    pub left: usize,
     /// Whether all of that is certain: nothing that the kernel would poll is unknown.
     pub certain: bool,
 }
@@ -55,25 +61,37 @@ struct Comparison<'a> {
 }
 
 impl EpollView<'_> {
-    /// What `epoll_wait` with that `maxevents` would return now: each listed file is polled in
-    /// turn, from the head, until the events are out.
+    /// What `epoll_wait` with that `maxevents` would do now: each listed file is polled in turn, from
+    /// the head, until the events are out (`ep_send_events`).
     pub fn predict(&self, max: u32) -> Prediction {
-        let mut prediction =
-            Prediction { events: Vec::new(), certain: self.instance.check.sync == Sync::Following };
+        let ready = &self.instance.ready;
+        let certain = self.instance.check.sync == Sync::Following;
+        let mut prediction = Prediction { certain, ..Prediction::default() };
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        for ready in self.instance.ready.iter() {
-            if prediction.events.len() >= max {
+        for (place, listed) in ready.iter().enumerate() {
+            if prediction.reported.len() >= max {
+                prediction.left = ready.len() - place;
                 break;
             }
-            let Some(entry) = self.instance.interest.get(ready.key) else { continue };
-            let Some(file) = self.world.files.get(&ready.key.file) else { continue };
-            let poll = file.poll();
-            prediction.certain &= !poll.unknown.any(entry.mask) && !ready.unsure;
-            if poll.perhaps(entry.mask) {
-                prediction.events.push((ready.key, poll.set & entry.mask));
+            let Some(entry) = self.instance.interest.get(listed.key) else { continue };
+            let mask = entry.mask - Mask::PRIVATE;
+            let poll = self.poll(listed.key);
+            prediction.certain &= !poll.unknown.any(mask) && !listed.unsure;
+            if poll.surely(mask) {
+                prediction.reported.push((listed.key, poll.set & mask));
+            } else if poll.perhaps(mask) || listed.unsure {
+                prediction.perhaps.push(listed.key);
+            } else {
+                prediction.dropped.push(listed.key);
             }
         }
         prediction
+    }
+
+    /// What polling the file of a registration would answer.
+    pub fn poll(&self, key: WatchKey) -> Poll {
+        let unknown = Poll { set: Mask::EMPTY, unknown: !Mask::EMPTY };
+        self.world.files.get(&key.file).map_or(unknown, OpenFile::poll)
     }
 }
 

@@ -247,7 +247,7 @@ impl Duel {
             })
             .collect();
         let real: Vec<_> = events.iter().map(|e| (e.file, e.mask)).collect();
-        let predicted: Vec<_> = expected.events.iter().map(|(k, mask)| (k.file, *mask)).collect();
+        let predicted: Vec<_> = expected.reported.iter().map(|(k, mask)| (k.file, *mask)).collect();
         let recent: Vec<_> = self.log.iter().rev().take(30).collect();
         assert!(expected.certain, "seed {}: uncertain after {recent:#?}", self.seed);
         assert_eq!(predicted, real, "seed {}: after {recent:#?}", self.seed);

@@ -296,9 +296,8 @@ fn correct(trigger: Mask, mut dice: u64) -> Scenario {
             s = s.arrive(fds[i], unread[i]);
         }
         let max = s.world.settings.max_events;
-        let ready = s.world.through(None).predict(max).events;
-        let ready: Vec<(i32, Mask)> =
-            ready.iter().filter(|e| !e.1.is_empty()).map(|e| (e.0.fd.0, IN)).collect();
+        let ready = s.world.through(None).predict(max).reported;
+        let ready: Vec<(i32, Mask)> = ready.iter().map(|e| (e.0.fd.0, IN)).collect();
         s = s.report(1, &ready);
         for (fd, _) in ready {
             s = s.handle(1, fd);

@@ -232,7 +232,7 @@ fn control(
     file: crate::event::FileId,
 ) -> String {
     let key = WatchKey { fd, file };
-    let ready = predict::poll(world, key);
+    let ready = world.poll(key);
     let stored = crate::sim::rules::stored(mask);
     let listed = world.instance.interest.get(key).is_some_and(|entry| entry.listed);
     match op {

@@ -1,49 +1,8 @@
 //! What an `epoll_wait` would do if it were made now (`ep_send_events`).
 
-use crate::event::{Mask, Seq, WatchKey};
-use crate::model::{EpollView, Loss, Poll};
+use crate::event::{Seq, WatchKey};
+use crate::model::{EpollView, Loss};
 use crate::text::words::{bits, list};
-
-/// The harvest that the model expects.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Harvest {
-    /// Surely reported, in order, with the bits known to be set.
-    pub(super) reported: Vec<(WatchKey, Mask)>,
-    /// Perhaps reported: not everything is known of them.
-    pub(super) perhaps: Vec<WatchKey>,
-    /// Polled, found not ready, and dropped.
-    pub(super) dropped: Vec<WatchKey>,
-    /// Not reached because of maxevents.
-    pub(super) left: usize,
-}
-
-/// What polling the file of a registration would answer.
-pub(super) fn poll(world: EpollView<'_>, key: WatchKey) -> Poll {
-    let unknown = Poll { set: Mask::EMPTY, unknown: !Mask::EMPTY };
-    world.file_of(key).map_or(unknown, crate::model::OpenFile::poll)
-}
-
-/// Walks the ready list as a harvest of at most `max` events would.
-pub(super) fn harvest(world: EpollView<'_>, max: usize) -> Harvest {
-    let mut harvest = Harvest::default();
-    for (place, ready) in world.instance.ready.iter().enumerate() {
-        if harvest.reported.len() >= max {
-            harvest.left = world.instance.ready.len() - place;
-            break;
-        }
-        let Some(entry) = world.instance.interest.get(ready.key) else { continue };
-        let poll = poll(world, ready.key);
-        let mask = entry.mask - Mask::PRIVATE;
-        if poll.surely(mask) {
-            harvest.reported.push((ready.key, poll.set & mask));
-        } else if poll.perhaps(mask) || ready.unsure {
-            harvest.perhaps.push(ready.key);
-        } else {
-            harvest.dropped.push(ready.key);
-        }
-    }
-    harvest
-}
 
 /// Whether a registration on the list is known to be found not ready by the next harvest.
 pub(super) fn is_spent(world: EpollView<'_>, key: WatchKey) -> bool {
@@ -52,7 +11,7 @@ pub(super) fn is_spent(world: EpollView<'_>, key: WatchKey) -> bool {
 
 /// The prediction in words, as what the call "will" do.
 pub(super) fn sentence(world: EpollView<'_>, max: u32, timeout_ms: i32) -> String {
-    let harvest = harvest(world, usize::try_from(max).unwrap_or(usize::MAX));
+    let harvest = world.predict(max);
     let fd = |key: &WatchKey| format!("fd {}", key.fd);
     let dropped: Vec<String> = harvest.dropped.iter().map(fd).collect();
     let drops = match dropped.len() {

@@ -276,8 +276,8 @@ impl Case<'_> {
     /// What the next `epoll_wait` does with it.
     fn next(&self, place: usize) -> String {
         let key = self.entry.key;
-        let max = usize::try_from(self.world.settings.max_events).unwrap_or(usize::MAX);
-        let harvest = predict::harvest(self.world, max);
+        let max = self.world.settings.max_events;
+        let harvest = self.world.predict(max);
         let stand = match place {
             0 => "It is at the head".to_owned(),
             1 => "1 entry is before it".to_owned(),
