@@ -89,7 +89,21 @@ impl Handle {
             Command::Reset(Some(Target::Fd(fd))) => {
                 self.ask_client(order, fd, ClientRequest::Reset);
             }
-            _ => self.fail(order, "not a command for the server"),
+            Command::Send(..)
+            | Command::Close(_)
+            | Command::Reset(_)
+            | Command::Zoom(_)
+            | Command::At(_)
+            | Command::Seek(_)
+            | Command::Live
+            | Command::Filter(_)
+            | Command::Still(_)
+            | Command::Select(_)
+            | Command::Lane(_)
+            | Command::View(_)
+            | Command::Copy
+            | Command::Help
+            | Command::Quit => self.fail(order, "not a command for the server"),
         }
     }
 
@@ -135,7 +149,32 @@ impl Handle {
                 self.shared.change(|s| s.threads = count);
                 gate.want(count, Some(order));
             }
-            _ => self.fail(order, "not a command for the gate"),
+            Command::Trigger(..)
+            | Command::Read(_)
+            | Command::Accept(_)
+            | Command::MaxEvents(_)
+            | Command::Oneshot(..)
+            | Command::Exclusive(..)
+            | Command::Watch(..)
+            | Command::Rearm(_)
+            | Command::Client
+            | Command::Send(..)
+            | Command::Close(_)
+            | Command::Reset(_)
+            | Command::Drop(_)
+            | Command::Mistake(..)
+            | Command::Zoom(_)
+            | Command::At(_)
+            | Command::Seek(_)
+            | Command::Live
+            | Command::Filter(_)
+            | Command::Still(_)
+            | Command::Select(_)
+            | Command::Lane(_)
+            | Command::View(_)
+            | Command::Copy
+            | Command::Help
+            | Command::Quit => self.fail(order, "not a command for the gate"),
         }
     }
 
@@ -154,7 +193,34 @@ impl Handle {
             Command::Mistake(mistake, on) => {
                 mistake_changed = set_mistake(settings, mistake, on);
             }
-            _ => {}
+            Command::Pause
+            | Command::Run
+            | Command::Step(_)
+            | Command::Turn(_)
+            | Command::Delay(_)
+            | Command::Trigger(..)
+            | Command::Oneshot(..)
+            | Command::Exclusive(..)
+            | Command::Watch(..)
+            | Command::Rearm(_)
+            | Command::Client
+            | Command::Send(..)
+            | Command::Close(_)
+            | Command::Reset(_)
+            | Command::Drop(_)
+            | Command::Threads(_)
+            | Command::Zoom(_)
+            | Command::At(_)
+            | Command::Seek(_)
+            | Command::Live
+            | Command::Filter(_)
+            | Command::Still(_)
+            | Command::Select(_)
+            | Command::Lane(_)
+            | Command::View(_)
+            | Command::Copy
+            | Command::Help
+            | Command::Quit => {}
         });
         self.done(order);
         if mistake_changed {

@@ -282,7 +282,22 @@ impl Event {
             Kind::Enter(call) | Kind::Park { next: call } => call.fd(),
             Kind::Return(record) => record.call.fd(),
             Kind::Wakeup(wakeup) => Some(wakeup.fd),
-            _ => None,
+            Kind::WakeupLog(_)
+            | Kind::Unpark(_)
+            | Kind::ListRead(_)
+            | Kind::Files { .. }
+            | Kind::Poller { .. }
+            | Kind::Threads(_)
+            | Kind::Compared { .. }
+            | Kind::Settings(_)
+            | Kind::Refused(_)
+            | Kind::Command { .. }
+            | Kind::Gap { .. }
+            | Kind::Lane(_)
+            | Kind::Note(_)
+            | Kind::Measured { .. }
+            | Kind::Asleep { .. }
+            | Kind::Idle => None,
         }
     }
 

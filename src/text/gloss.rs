@@ -19,7 +19,23 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Measured { .. }
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
-        _ => false,
+        Kind::Open { .. }
+        | Kind::Enter(_)
+        | Kind::Wakeup(_)
+        | Kind::Arrive { .. }
+        | Kind::WakeupLog(_)
+        | Kind::Park { .. }
+        | Kind::Unpark(_)
+        | Kind::ListRead(_)
+        | Kind::Files { .. }
+        | Kind::Poller { .. }
+        | Kind::Threads(_)
+        | Kind::Compared { .. }
+        | Kind::Settings(_)
+        | Kind::Conn { .. }
+        | Kind::Handle { .. }
+        | Kind::Asleep { .. }
+        | Kind::Idle => false,
     }
 }
 

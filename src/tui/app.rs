@@ -210,7 +210,44 @@ impl App {
             KeyAction::EraseAll => *entry = LineEntry::new(entry.purpose, String::new()),
             KeyAction::Caret(reach, step) => entry.go(*reach, *step),
             KeyAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
-            _ => {}
+            KeyAction::Hold
+            | KeyAction::StepCall
+            | KeyAction::StepTurn
+            | KeyAction::Delay(_)
+            | KeyAction::TriggerAll
+            | KeyAction::ReadPolicy
+            | KeyAction::Threads(_)
+            | KeyAction::Do(_)
+            | KeyAction::AskSend
+            | KeyAction::AskFilter
+            | KeyAction::AskCommand
+            | KeyAction::Move(..)
+            | KeyAction::Focus(_)
+            | KeyAction::View(_)
+            | KeyAction::Track(_)
+            | KeyAction::Zoom(_)
+            | KeyAction::Seek(_)
+            | KeyAction::Live
+            | KeyAction::Clear
+            | KeyAction::Still
+            | KeyAction::Copy
+            | KeyAction::Help
+            | KeyAction::Quit
+            | KeyAction::Suspend
+            | KeyAction::Next
+            | KeyAction::Answer(_)
+            | KeyAction::AskAnswer
+            | KeyAction::Skip
+            | KeyAction::NotInThePast
+            | KeyAction::Restart
+            | KeyAction::Play
+            | KeyAction::AskTry
+            | KeyAction::Instance(_)
+            | KeyAction::Part(_)
+            | KeyAction::Scroll(_)
+            | KeyAction::Leave
+            | KeyAction::Begin
+            | KeyAction::Submit => {}
         }
     }
 

@@ -61,7 +61,32 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             }),
             Command::Rearm(_) => self.rearm(command),
             Command::Drop(_) => self.drop_connection(command),
-            _ => Err("not a command for a server thread".to_owned()),
+            Command::Pause
+            | Command::Run
+            | Command::Step(_)
+            | Command::Turn(_)
+            | Command::Delay(_)
+            | Command::Read(_)
+            | Command::Accept(_)
+            | Command::MaxEvents(_)
+            | Command::Client
+            | Command::Send(..)
+            | Command::Close(_)
+            | Command::Reset(_)
+            | Command::Mistake(..)
+            | Command::Threads(_)
+            | Command::Zoom(_)
+            | Command::At(_)
+            | Command::Seek(_)
+            | Command::Live
+            | Command::Filter(_)
+            | Command::Still(_)
+            | Command::Select(_)
+            | Command::Lane(_)
+            | Command::View(_)
+            | Command::Copy
+            | Command::Help
+            | Command::Quit => Err("not a command for a server thread".to_owned()),
         }
     }
 

@@ -253,7 +253,27 @@ fn rare(action: &Action) -> Pairs {
             let bits = quoted(&mask(*bits));
             vec![fd("ep", ep), fd("fd", file), pair("mask", bits), pair("count", count)]
         }
-        _ => Vec::new(),
+        Action::Add { .. }
+        | Action::Mod { .. }
+        | Action::Del { .. }
+        | Action::Ctl { .. }
+        | Action::Wait(_)
+        | Action::Poll(_)
+        | Action::Select(_)
+        | Action::Freeze { .. }
+        | Action::Thaw { .. }
+        | Action::Signal { .. }
+        | Action::Expire { .. }
+        | Action::Write { .. }
+        | Action::Read { .. }
+        | Action::Drain { .. }
+        | Action::Fill { .. }
+        | Action::Close { .. }
+        | Action::Rst { .. }
+        | Action::Dup { .. }
+        | Action::Accept { .. }
+        | Action::Note
+        | Action::Reset => Vec::new(),
     }
 }
 

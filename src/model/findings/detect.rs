@@ -53,7 +53,23 @@ impl Findings {
                 self.sweep(event, world);
             }
             Kind::Compared { .. } => self.sweep(event, world),
-            _ => {}
+            Kind::Enter(_)
+            | Kind::WakeupLog(_)
+            | Kind::Park { .. }
+            | Kind::ListRead(_)
+            | Kind::Files { .. }
+            | Kind::Poller { .. }
+            | Kind::Threads(_)
+            | Kind::Settings(_)
+            | Kind::Stale { .. }
+            | Kind::Refused(_)
+            | Kind::Command { .. }
+            | Kind::Gap { .. }
+            | Kind::Lane(_)
+            | Kind::Note(_)
+            | Kind::Measured { .. }
+            | Kind::Asleep { .. }
+            | Kind::Idle => {}
         }
         // What left the ready list, or turned out not to have been on it, may be left behind.
         for (_, instance) in world.pollers.epolls() {
@@ -106,7 +122,15 @@ impl Findings {
                     self.name(copy, *file, world);
                 }
             }
-            _ => {}
+            Syscall::EpollCreate
+            | Syscall::EpollCtl { .. }
+            | Syscall::Write { .. }
+            | Syscall::Send { .. }
+            | Syscall::Shutdown { .. }
+            | Syscall::Close { .. }
+            | Syscall::Poll { .. }
+            | Syscall::Select { .. }
+            | Syscall::Setup(_) => {}
         }
     }
 

@@ -26,7 +26,28 @@ impl Timeline {
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, Moment::Close);
             }
-            _ => {}
+            Kind::Open { .. }
+            | Kind::Enter(_)
+            | Kind::Arrive { .. }
+            | Kind::WakeupLog(_)
+            | Kind::Park { .. }
+            | Kind::Unpark(_)
+            | Kind::ListRead(_)
+            | Kind::Files { .. }
+            | Kind::Poller { .. }
+            | Kind::Threads(_)
+            | Kind::Compared { .. }
+            | Kind::Settings(_)
+            | Kind::Conn { .. }
+            | Kind::Handle { .. }
+            | Kind::Stale { .. }
+            | Kind::Refused(_)
+            | Kind::Command { .. }
+            | Kind::Lane(_)
+            | Kind::Note(_)
+            | Kind::Measured { .. }
+            | Kind::Asleep { .. }
+            | Kind::Idle => {}
         }
         self.spans(event, world);
         self.lanes(event, world);
