@@ -203,7 +203,10 @@ impl World {
             if places.contains(&Some(at)) {
                 c.taken.push(*entry);
             } else {
-                self.passed_over(*entry, c);
+                let others = places.iter().flatten().map(|place| &list[*place]);
+                let overtaken = !entry.unsure
+                    && others.into_iter().any(|other| may_have_overtaken(other, entry));
+                self.passed_over(*entry, overtaken, c);
             }
         }
         let early = c.events.iter().zip(&places).filter(|(_, place)| place.is_none());
@@ -236,7 +239,7 @@ impl World {
 
     /// A listed entry that was not reported although there was room: the kernel polled it and
     /// found nothing, or it was woken after the harvest.
-    fn passed_over(&mut self, entry: ReadyEntry, c: &mut Comparison<'_>) {
+    fn passed_over(&mut self, entry: ReadyEntry, overtaken: bool, c: &mut Comparison<'_>) {
         let ep = c.ep;
         let handled = self.being_handled(entry.key).is_some();
         let others = self.others_wait(c.lane);
@@ -249,9 +252,10 @@ impl World {
             // Ready and not reported: it was woken after the harvest had polled it.
             let sure = poll.surely(mask) && !handled && !entry.unsure;
             c.later.push(ReadyEntry { unsure: !sure, ..entry });
-        } else if poll.surely(mask) && others {
-            // Another thread is woken for it.
+        } else if poll.surely(mask) && (others || overtaken) {
+            // Another thread is woken for it; or it was woken last, though its signal came first.
             c.later.push(ReadyEntry { unsure: true, ..entry });
+            c.judged &= !overtaken;
         } else if poll.surely(mask) && !entry.unsure && !handled {
             c.differences.push(Difference::NotReported(entry.key));
             file.unread = None;
@@ -428,6 +432,13 @@ impl World {
         let over = |file: &OpenFile| file.state.any(Mask::HUP | Mask::ERR);
         !entry.mask.has(Mask::OUT) && !self.files.get(&key.file).is_some_and(over)
     }
+}
+
+/// Whether `other`, which was reported, may have been woken before `entry`, which was not, although
+/// its signal was queued after it: between its callback and its signal a processor may be kept from
+/// running, and a harvest fits into that time.
+fn may_have_overtaken(other: &ReadyEntry, entry: &ReadyEntry) -> bool {
+    other.seq > entry.seq && other.since.since(entry.since) < Check::PATIENCE
 }
 
 /// Whether the first entry, which the model has behind the second one, is known to have stood

@@ -510,6 +510,16 @@ mod tests {
     }
 
     #[test]
+    fn signals_in_another_order_than_the_callbacks_contradict_nothing() {
+        // T1 was woken for 8 and had its harvest before 7 was woken, whose signal came first.
+        let s = start().enter(1).arrive(7, 3).arrive(8, 3);
+        check(&s.report(1, &[(8, IN)]), "(7)");
+        // Nothing explains that one alone was passed over.
+        let s = start().enter(1).arrive(7, 3).report(1, &[]);
+        assert_eq!(s.world.through(None).instance.check.diverged, 1);
+    }
+
+    #[test]
     fn room_is_there_after_a_reset_and_after_ones_own_end() {
         let blocked = || {
             let full = start().ctl(1, CtlOp::Mod, 7, LEVEL | OUT).send(1, 7, 10, -1);
