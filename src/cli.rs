@@ -27,7 +27,7 @@ use options::{CheckArgs, Options};
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
 
 /// The address of the server unless the user says otherwise.
-pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

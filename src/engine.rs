@@ -110,7 +110,7 @@ impl Engine {
     /// ([`signal::block_observer_signals`]), in this thread and in all others of the process.
     ///
     /// # Errors
-    /// A `Bind` kind ([`EngineError::is_bind`]) with address and reason if an address cannot be
+    /// [`EngineError::Bind`] with address and reason if an address cannot be
     /// listened on; otherwise what kept the engine from starting.
     pub fn start(config: EngineConfig, doorbell: Arc<Doorbell>) -> Result<Self, EngineError> {
         if !signal::observer_signals_blocked() {

@@ -26,4 +26,5 @@ pub mod skip;
 mod table;
 
 pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
-pub use print::{handout, to_toml};
+pub use print::handout;
+pub(crate) use print::to_toml;

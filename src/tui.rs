@@ -29,6 +29,5 @@ pub(crate) mod scenes;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use keymap::{lesson_rows, readme_rows};
 pub use run::{Exit, Marks, TuiOptions, run};
 pub use theme::ThemeName;

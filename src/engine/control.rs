@@ -32,7 +32,7 @@ impl Handle {
     }
 
     /// The epoll instance's number, once T1 has made it.
-    pub fn epoll_fd(&self) -> Option<Fd> {
+    pub(crate) fn epoll_fd(&self) -> Option<Fd> {
         lock(&self.shared.ep).as_ref().map(|ep| Fd(ep.0.as_raw_fd()))
     }
 

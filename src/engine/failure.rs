@@ -47,7 +47,8 @@ pub enum EngineError {
 
 impl EngineError {
     /// Whether an address or path could not be bound.
-    pub fn is_bind(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_bind(&self) -> bool {
         matches!(self, Self::Bind { .. } | Self::BindPath { .. } | Self::NotLoopback(_))
     }
 

@@ -254,7 +254,7 @@ impl Gate {
         let reason = match me.place {
             Place::Absent | Place::Leaving => Some(format!("{lane} does not run")),
             Place::Dead => Some(format!("{lane} died")),
-            _ if !hold => Some(format!("{lane} is not held: press space first")),
+            _ if !hold => Some(format!("{lane} is not held: pause the server first")),
             Place::Out | Place::Delayed => Some(format!("{lane} is still in its call")),
             Place::Gate if me.permit.is_some() => Some(format!("{lane} has a step to make")),
             Place::Gate => None,

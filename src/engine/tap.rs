@@ -97,7 +97,7 @@ impl SideChannel {
     }
 
     /// Makes a ring of so many records, and gives its producing end. No lane may have two.
-    pub fn open_lane(self: &Arc<Self>, id: LaneId, slots: usize) -> RingWriter {
+    pub(crate) fn open_lane(self: &Arc<Self>, id: LaneId, slots: usize) -> RingWriter {
         let (producer, records) = RingBuffer::new(slots);
         let bounds = Arc::new(Bounds {
             floor: AtomicU64::new(IDLE),

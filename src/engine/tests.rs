@@ -357,7 +357,7 @@ fn step_into_a_sleeping_wait_ends_when_it_returns() {
 fn steps_are_refused_where_they_make_no_sense() {
     let mut rig = rig(Settings::default());
     rig.returned("create", |r| r.call == Syscall::EpollCreate);
-    rig.fails("step", "T1 is not held: press space first");
+    rig.fails("step", "T1 is not held: pause the server first");
     rig.fails("turn T5", "T5 does not run");
     rig.fails("drop fd=999", "fd 999 is not registered");
     rig.fails("trigger", "needs fd=N or client=N");

@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Errno, Mask};
 pub use crate::sim::Way;
 
-pub use action::{Action, Amount, ConnectTarget, HOWS, Run, Scan, SockOpt, Wait, Who};
-pub use bounds::{MAX_EPOLLS, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
+pub(crate) use action::HOWS;
+pub use action::{Action, Amount, ConnectTarget, Run, Scan, SockOpt, Wait, Who};
+pub use bounds::MAX_EVENTS;
+pub(crate) use bounds::{MAX_EPOLLS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};
 
@@ -51,7 +53,8 @@ pub struct Case {
 
 impl Case {
     /// Whether it asks the learner something.
-    pub fn is_lesson(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_lesson(&self) -> bool {
         self.steps.iter().any(|step| step.ask.is_some())
     }
 
@@ -70,7 +73,8 @@ impl Case {
 
     /// The same case without the line numbers: what it says, not where it says it.
     #[must_use]
-    pub fn without_lines(mut self) -> Self {
+    #[cfg(test)]
+    pub(crate) fn without_lines(mut self) -> Self {
         for actor in &mut self.actors {
             actor.line = 0;
         }
@@ -99,7 +103,7 @@ pub struct Actor {
 
 impl Actor {
     /// The names of its members in the order of their making: NAME, or NAME1, NAME2, ...
-    pub fn members(&self) -> Vec<Label> {
+    pub(crate) fn members(&self) -> Vec<Label> {
         match self.count {
             None => vec![self.name.clone()],
             Some(count) => (1..=count).map(|n| Label::new(format!("{}{n}", self.name))).collect(),
@@ -316,7 +320,7 @@ impl Expect {
     }
 
     /// Whether it names what only the model tells: a ready list or an overflow list.
-    pub fn names_lists(&self) -> bool {
+    pub(crate) fn names_lists(&self) -> bool {
         !self.rdl.is_empty() || !self.ovf.is_empty()
     }
 }

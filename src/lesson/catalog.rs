@@ -10,7 +10,7 @@ static CASES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/cases");
 static LESSONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/lessons");
 
 /// The name of the lesson that shows how one is written; it is in no topic.
-pub const TEMPLATE: &str = "template";
+pub(crate) const TEMPLATE: &str = "template";
 
 /// A case file in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::case::{
 use super::nearest;
 use crate::event::{FileKind, Mask};
 
-pub use super::print::call;
+pub use super::print::{call, call_alone};
 
 /// Each action with its arguments and what it does.
 pub const GRAMMAR: [(&str, &str, &str); 24] = [

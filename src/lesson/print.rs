@@ -9,8 +9,8 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub use call::call;
-pub use file::to_toml;
+pub use call::{call, call_alone};
+pub(crate) use file::to_toml;
 pub use handout::handout;
 
 use super::case::{Entry, NVAL};

@@ -189,7 +189,7 @@ pub fn spelled(given: Given) -> String {
 }
 
 /// An outcome as text.
-pub fn outcome_text(outcome: Outcome) -> String {
+pub(crate) fn outcome_text(outcome: Outcome) -> String {
     match outcome {
         Outcome::Value(value) => value.to_string(),
         Outcome::Errno(errno) => errno.to_string(),
@@ -198,7 +198,7 @@ pub fn outcome_text(outcome: Outcome) -> String {
 }
 
 /// What a step came to in a few words: what was handed over, or returned, and to whom.
-pub fn result_text(report: &Report) -> String {
+pub(crate) fn result_text(report: &Report) -> String {
     let seen = &report.seen;
     let own = match (&seen.events, seen.ret) {
         (Some(events), _) => Some(seen_text(events)),
@@ -210,7 +210,7 @@ pub fn result_text(report: &Report) -> String {
 }
 
 /// Events as text: `p.r IN, q.r IN`; `nothing` for a timeout.
-pub fn seen_text(seen: &Seen) -> String {
+pub(crate) fn seen_text(seen: &Seen) -> String {
     match seen {
         Seen::Events(events) if events.is_empty() => "nothing".to_owned(),
         Seen::Events(events) => {

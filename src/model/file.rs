@@ -201,7 +201,7 @@ impl OpenFile {
     }
 
     /// Sets what is known to be unread.
-    pub fn set_unread(&mut self, unread: u32, seq: Seq) {
+    pub(crate) fn set_unread(&mut self, unread: u32, seq: Seq) {
         self.unread = Some(unread);
         self.readable = unread > 0;
         self.unread_at = seq;

@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Whether calls and wake-ups say which files are open and what is in them.
-    pub fn deduces_files(&self) -> bool {
+    pub(crate) fn deduces_files(&self) -> bool {
         self.files_known.by == Provenance::Deduced
     }
 

@@ -112,7 +112,7 @@ pub struct HeldBuffer {
 }
 
 /// The largest `maxevents` of a held buffer.
-pub const MOST_HELD: usize = 1 << 12;
+pub(crate) const MOST_HELD: usize = 1 << 12;
 
 const EVENT: usize = size_of::<libc::epoll_event>();
 

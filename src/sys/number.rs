@@ -17,7 +17,7 @@ use super::descriptor::raw::owned;
 /// `maxevents` above which the kernel refuses an `epoll_wait` (`EP_MAX_EVENTS`, epoll_wait(2)).
 const EP_MAX_EVENTS: usize = i32::MAX as usize / size_of::<libc::epoll_event>();
 /// The largest `maxevents` below that bound for which room is made.
-pub const MOST_EVENTS: usize = 1 << 16;
+pub(crate) const MOST_EVENTS: usize = 1 << 16;
 
 /// `epoll_ctl(2)` with any operation.
 ///

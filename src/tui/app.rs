@@ -23,7 +23,7 @@ use crate::text::{self, Sentence, Subject, why};
 const DELAYS: [u32; 10] = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /// Widths that `z` and `Z` step through.
-pub const ZOOMS: [Nanos; 20] = [
+pub(crate) const ZOOMS: [Nanos; 20] = [
     Nanos(500_000),
     Nanos(1_000_000),
     Nanos(2_000_000),

@@ -213,7 +213,7 @@ pub fn around<T>(
 
 /// The first of the `rows` visible ones in a list of `len`, so that `chosen` is among them and the
 /// view moves only when it has to go beyond the middle.
-pub fn first_row(chosen: usize, len: usize, rows: usize) -> usize {
+pub(crate) fn first_row(chosen: usize, len: usize, rows: usize) -> usize {
     chosen.saturating_sub(rows / 2).min(len.saturating_sub(rows))
 }
 

@@ -75,7 +75,7 @@ impl LineEntry {
     }
 
     /// Deletes a character.
-    pub fn erase(&mut self, step: Direction) {
+    pub(crate) fn erase(&mut self, step: Direction) {
         self.error = None;
         let at = match step {
             Direction::Back if self.caret == 0 => return,
@@ -101,7 +101,7 @@ impl LineEntry {
     }
 
     /// The words that could stand where the last word is being typed.
-    pub fn candidates(&self, world: &World) -> Vec<String> {
+    pub(crate) fn candidates(&self, world: &World) -> Vec<String> {
         let text = self.text.trim_start();
         let last = text.rsplit(' ').next().unwrap_or("");
         let first = |words: &[(&str, &str, &str)]| words.iter().map(|w| w.0.to_owned()).collect();
@@ -129,7 +129,7 @@ impl LineEntry {
     }
 
     /// The grammar's lines for the command being typed, or for those it could become.
-    pub fn usages(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+    pub(crate) fn usages(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let typed = self.text.trim_start();
         let fits = |word: &str| match typed.split_once(' ') {
             Some((name, _)) => word == name,

@@ -28,7 +28,7 @@ impl Filter {
     }
 
     /// Whether everything is shown.
-    pub fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         *self == Self::All
     }
 
@@ -54,7 +54,7 @@ impl Filter {
     }
 
     /// Whether an event is shown.
-    pub fn shows_event(&self, world: &World, event: &Event) -> bool {
+    pub(crate) fn shows_event(&self, world: &World, event: &Event) -> bool {
         match self {
             Self::All => true,
             Self::Fd(fd) => event.fd() == Some(*fd) || delivers(event, *fd),

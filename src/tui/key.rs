@@ -38,12 +38,12 @@ pub const fn plain(key: Key) -> KeyPress {
 }
 
 /// A character without Ctrl.
-pub const fn ch(c: char) -> KeyPress {
+pub(crate) const fn ch(c: char) -> KeyPress {
     plain(Key::Char(c))
 }
 
 /// A character with Ctrl.
-pub const fn ctrl(c: char) -> KeyPress {
+pub(crate) const fn ctrl(c: char) -> KeyPress {
     KeyPress { key: Key::Char(c), ctrl: true }
 }
 

@@ -4,8 +4,9 @@ mod lesson;
 mod table;
 
 pub use lesson::LESSON;
-pub use table::BINDINGS;
+pub(crate) use table::BINDINGS;
 
+#[cfg(test)]
 use std::fmt::Write as _;
 
 use super::action::KeyAction;
@@ -180,7 +181,8 @@ fn names_of(binding: &Binding) -> Vec<String> {
 }
 
 /// The rows of the README's table of keys, and of the commands that have none.
-pub fn readme_rows() -> String {
+#[cfg(test)]
+pub(crate) fn readme_rows() -> String {
     let mut text = String::from("| key | does | palette |\n| --- | --- | --- |\n");
     let code = |t: &str| if t.is_empty() { String::new() } else { format!("`{t}`") };
     for group in Group::ALL {
@@ -200,7 +202,8 @@ pub fn readme_rows() -> String {
 }
 
 /// The rows of the README's table of a lesson's keys.
-pub fn lesson_rows() -> String {
+#[cfg(test)]
+pub(crate) fn lesson_rows() -> String {
     let mut text = String::from("| key | does |\n| --- | --- |\n");
     for group in [Group::Lesson, Group::LessonLook, Group::Menu] {
         for binding in rows(group) {

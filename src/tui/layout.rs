@@ -7,9 +7,9 @@ use super::ui::Pane;
 use crate::event::View;
 
 /// The smallest screen that is drawn.
-pub const SMALLEST: (u16, u16) = (80, 24);
+pub(crate) const SMALLEST: (u16, u16) = (80, 24);
 /// From this width on the ready list stands beside the interest list.
-pub const WIDE: u16 = 118;
+pub(crate) const WIDE: u16 = 118;
 /// From this height on the overview has a timeline.
 const TALL: u16 = 34;
 
@@ -150,7 +150,7 @@ fn narrow(body: Rect, why: u16) -> Vec<Slot> {
 }
 
 /// The pane at a cell, and there the row below the heading and the rows there are.
-pub fn hit(
+pub(crate) fn hit(
     size: (u16, u16),
     view: View,
     scene: &crate::session::Scene<'_>,

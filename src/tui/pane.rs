@@ -25,7 +25,8 @@ pub use ready::Ready;
 pub use timeline::TimelinePane;
 pub use too_small::TooSmall;
 pub use waiting::Waiting;
-pub use why::{Why, unforetold};
+pub use why::Why;
+pub(crate) use why::unforetold;
 
 use ratatui::style::Style;
 

@@ -331,7 +331,7 @@ impl Terminal {
     ///
     /// # Errors
     /// If the terminal refuses.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
         leave();
         nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
         enter(self.mouse)?;
@@ -344,7 +344,7 @@ impl Terminal {
     ///
     /// # Errors
     /// If the terminal refuses.
-    pub fn resume(&mut self) -> io::Result<()> {
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
         // The library believes that nothing has changed.
         terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;

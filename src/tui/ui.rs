@@ -220,7 +220,7 @@ impl Ui {
     }
 
     /// Says that something did not work.
-    pub fn warn(&mut self, text: impl Into<String>) {
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), tone: Tone::Bad });
     }
 }

@@ -41,7 +41,7 @@ const DEADLY: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM];
 static CONTINUED: Notify = Notify::const_new();
 
 /// Waits until the program has been stopped and goes on.
-pub async fn continued() {
+pub(crate) async fn continued() {
     CONTINUED.notified().await;
 }
 
@@ -127,7 +127,7 @@ fn vanishes(within: PollTimeout) -> bool {
 }
 
 /// Whether the terminal that standard input was is gone.
-pub fn is_hung_up() -> bool {
+pub(crate) fn is_hung_up() -> bool {
     vanishes(PollTimeout::ZERO)
 }
 

@@ -6,7 +6,7 @@ use crate::event::{Fd, FileKind, Mask, Nanos, Peer, Provenance, TimeUnit};
 use crate::model::{EpollView, OpenFile, ReadyEntry, Reason, World};
 
 /// By whom a list is known, in a word.
-pub fn provenance(by: Provenance) -> &'static str {
+pub(crate) fn provenance(by: Provenance) -> &'static str {
     match by {
         Provenance::Deduced => "seen",
         Provenance::Fdinfo | Provenance::Kernel => "kernel",
@@ -33,7 +33,7 @@ pub fn count(n: u64) -> String {
 }
 
 /// A count that has little room: exact up to 9,999, then `18k`.
-pub fn rough(n: u64) -> String {
+pub(crate) fn rough(n: u64) -> String {
     match n {
         0..=9_999 => count(n),
         10_000..=9_999_999 => format!("{}k", count(n / 1000)),
@@ -42,13 +42,13 @@ pub fn rough(n: u64) -> String {
 }
 
 /// Columns of a descriptor's number beside others up to `last`: three at the least.
-pub fn number_columns(last: Option<Fd>) -> u16 {
+pub(crate) fn number_columns(last: Option<Fd>) -> u16 {
     let digits = last.map_or(0, |fd| fd.to_string().len());
     super::draw::cells(digits.max(3))
 }
 
 /// A number and its noun: `1 client`, `4 clients`.
-pub fn plural(n: u64, noun: &str) -> String {
+pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
 }
 
@@ -148,7 +148,7 @@ pub fn peer(file: &OpenFile) -> String {
 }
 
 /// Which of the watched conditions are known to hold.
-pub fn ready_bits(world: EpollView<'_>, entry: &ReadyEntry) -> Mask {
+pub(crate) fn ready_bits(world: EpollView<'_>, entry: &ReadyEntry) -> Mask {
     let watched = world.instance.interest.get(entry.key).map_or(Mask::EMPTY, |e| e.mask);
     let set = world.file_of(entry.key).map_or(Mask::EMPTY, |file| file.poll().set);
     set & (watched - Mask::PRIVATE)

@@ -203,7 +203,7 @@ impl RingWriter {
     }
 
     /// The lane's thread panicked: what it had begun to push is not coming, what it turned to is told.
-    pub fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.rest();
     }
 

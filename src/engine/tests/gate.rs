@@ -135,7 +135,7 @@ fn turn_runs_to_the_next_wait() {
 #[test]
 fn step_of_a_running_thread_is_refused() {
     let rig = rig(false);
-    let why = "T1 is not held: press space first".to_owned();
+    let why = "T1 is not held: pause the server first".to_owned();
     assert_eq!(rig.permit(Pass::Step), Err(why));
     rig.makes("read");
 }

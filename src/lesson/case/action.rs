@@ -113,7 +113,7 @@ impl SockOpt {
 }
 
 /// The directions of shutdown(2), each with its word.
-pub const HOWS: [(How, &str); 3] = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
+pub(crate) const HOWS: [(How, &str); 3] = [(How::Rd, "rd"), (How::Wr, "wr"), (How::RdWr, "rdwr")];
 
 /// What a step does. Where there is a `who`, `None` is the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,7 +343,7 @@ pub enum Action {
 
 impl Action {
     /// What can be done, in the order in which an error lists it.
-    pub const WORDS: [&str; 32] = [
+    pub(crate) const WORDS: [&str; 32] = [
         "add", "mod", "del", "ctl", "wait", "poll", "select", "freeze", "thaw", "signal", "expire",
         "write", "read", "drain", "fill", "close", "rst", "dup", "shutdown", "connect", "accept",
         "arm", "sleep", "sockopt", "new", "note", "repeat", "many", "measure", "limit", "tally",
@@ -421,7 +421,7 @@ impl Action {
     }
 
     /// Calls `see` with each thread that it names, in order; those of a repeat round by round.
-    pub fn each_thread(&self, see: &mut impl FnMut(&Label)) {
+    pub(crate) fn each_thread(&self, see: &mut impl FnMut(&Label)) {
         if let Self::Repeat { times, body, .. } = self {
             let threads: Vec<_> = body.iter().filter_map(Self::thread).collect();
             let rounds = if threads.iter().any(|thread| thread.has_round()) { *times } else { 1 };
@@ -436,7 +436,7 @@ impl Action {
     }
 
     /// A [`Action::Many`] as the repeat that it stands for.
-    pub fn as_repeat(&self) -> Option<Self> {
+    pub(crate) fn as_repeat(&self) -> Option<Self> {
         let Self::Many { ep, fd, mask, count } = self else {
             return None;
         };

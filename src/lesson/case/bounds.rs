@@ -1,15 +1,15 @@
 //! What a case can say at most. A file, a line that is typed, and whoever runs either keep to it.
 
 /// The longest sleep, timeout or period, in milliseconds.
-pub const MAX_MS: u32 = 10_000;
+pub(crate) const MAX_MS: u32 = 10_000;
 /// The largest read, write or buffer, in bytes.
-pub const MAX_IO: u32 = 16 << 20;
+pub(crate) const MAX_IO: u32 = 16 << 20;
 /// The largest `maxevents` that is obeyed.
 pub const MAX_EVENTS: i32 = 4096;
 /// The largest `maxevents` of a harvest that is held.
-pub const MAX_HELD: u32 = 64;
+pub(crate) const MAX_HELD: u32 = 64;
 /// The largest number of epoll instances that are open at a time: of each the tool keeps a file open
 /// in which its interest list stands.
-pub const MAX_EPOLLS: usize = 256;
+pub(crate) const MAX_EPOLLS: usize = 256;
 /// The largest number of threads beside the main one.
-pub const MAX_THREADS: usize = 16;
+pub(crate) const MAX_THREADS: usize = 16;

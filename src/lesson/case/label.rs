@@ -19,14 +19,14 @@ impl Label {
     /// The longest name.
     pub const LONGEST: usize = 40;
     /// Names that mean something else where a label may stand.
-    pub const RESERVED: [&str; 5] = ["interest", "ready", "waiting", "calls", "nobody"];
+    pub(crate) const RESERVED: [&str; 5] = ["interest", "ready", "waiting", "calls", "nobody"];
     /// Thread names that mean something else: two in a counter, one is that of the thread which
     /// makes the calls of which the file names no other.
-    pub const RESERVED_THREADS: [&str; 3] = ["min", "max", "main"];
+    pub(crate) const RESERVED_THREADS: [&str; 3] = ["min", "max", "main"];
 
     /// Whether something new may be called so, as far as its letters go: a letter, then letters,
     /// digits, `_`, `-`.
-    pub fn is_name(text: &str) -> bool {
+    pub(crate) fn is_name(text: &str) -> bool {
         let good = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         text.len() <= Self::LONGEST
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -39,7 +39,7 @@ impl Label {
     }
 
     /// Whether it has a `#`.
-    pub fn has_round(&self) -> bool {
+    pub(crate) fn has_round(&self) -> bool {
         self.0.contains('#')
     }
 

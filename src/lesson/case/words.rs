@@ -74,7 +74,7 @@ pub enum Look {
 
 impl Look {
     /// The panes, each with its word.
-    pub const PANES: [(Self, &str); 4] = [
+    pub(crate) const PANES: [(Self, &str); 4] = [
         (Self::Interest, "interest"),
         (Self::Ready, "ready"),
         (Self::Waiting, "waiting"),

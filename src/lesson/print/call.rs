@@ -7,15 +7,21 @@ use crate::lesson::case::{
 
 /// The action as a call: `epoll_ctl(e, ADD, p.r, IN|ET)`, `read(p.r, 10) by A`.
 pub fn call(action: &Action) -> String {
-    let text = bare(action);
-    match action.who() {
-        None => text,
-        Some(Who::Woken) => format!("{text} by whoever woke"),
-        Some(Who::Thread(thread)) => format!("{text} by {thread}"),
+    let text = call_alone(action);
+    let sleeper = match action {
+        Action::Wait(wait) => wait.thread.as_ref(),
+        Action::Poll(scan) | Action::Select(scan) => scan.thread.as_ref(),
+        _ => None,
+    };
+    match (sleeper, action.who()) {
+        (None, None) => text,
+        (None, Some(Who::Woken)) => format!("{text} by whoever woke"),
+        (Some(thread), _) | (None, Some(Who::Thread(thread))) => format!("{text} by {thread}"),
     }
 }
 
-fn bare(action: &Action) -> String {
+/// The same without who makes it.
+pub fn call_alone(action: &Action) -> String {
     match action {
         Action::Add { ep, fd, mask, .. } => format!("epoll_ctl({ep}, ADD, {fd}, {mask})"),
         Action::Mod { ep, fd, mask, .. } => format!("epoll_ctl({ep}, MOD, {fd}, {mask})"),
@@ -80,8 +86,7 @@ fn wait(wait: &Wait) -> String {
         (Some(ms), _) => format!(", {ms} ms"),
         (None, None) => ", -1".to_owned(),
     };
-    let by = thread.as_ref().map_or_else(String::new, |thread| format!(" by {thread}"));
-    format!("epoll_wait({ep}{max}{timeout}){by}")
+    format!("epoll_wait({ep}{max}{timeout})")
 }
 
 fn scan(name: &str, scan: &Scan) -> String {
@@ -91,8 +96,7 @@ fn scan(name: &str, scan: &Scan) -> String {
     if scan.fds.len() > SHOWN {
         list.push_str(", ...");
     }
-    let by = scan.thread.as_ref().map_or_else(String::new, |thread| format!(" by {thread}"));
-    format!("{name}({list}){by}")
+    format!("{name}({list})")
 }
 
 fn timer(fd: &FdArg, ms: u32, interval: u32) -> String {

@@ -15,7 +15,7 @@ use crate::lesson::case::{
 type Pairs = Vec<(String, String)>;
 
 /// The text of the file. Line numbers are not kept.
-pub fn to_toml(case: &Case) -> String {
+pub(crate) fn to_toml(case: &Case) -> String {
     let mut text = String::new();
     let mut head = vec![pair("format", 1), pair("id", quoted(&case.id))];
     head.push(pair("title", quoted(&case.title)));

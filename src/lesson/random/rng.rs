@@ -25,7 +25,7 @@ impl Rng {
     }
 
     /// True in so many of a hundred cases.
-    pub fn percent(&mut self, n: usize) -> bool {
+    pub(crate) fn percent(&mut self, n: usize) -> bool {
         self.roll(100) < n
     }
 
@@ -35,7 +35,7 @@ impl Rng {
     }
 
     /// One of them, each as often as its weight says.
-    pub fn weigh<T: Copy>(&mut self, from: &[(usize, T)]) -> Option<T> {
+    pub(crate) fn weigh<T: Copy>(&mut self, from: &[(usize, T)]) -> Option<T> {
         let mut at = self.roll(from.iter().map(|(weight, _)| weight).sum());
         from.iter().find_map(|(weight, of)| {
             let here = at < *weight;

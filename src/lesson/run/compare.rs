@@ -108,7 +108,7 @@ pub(crate) fn with_file(expect: &Expect, report: &Report) -> Comparison {
 
 impl Report {
     /// Whether everything that `expect` names was so.
-    pub fn agrees_with(&self, expect: &Expect) -> bool {
+    pub(crate) fn agrees_with(&self, expect: &Expect) -> bool {
         with_file(expect, self).mismatches.is_empty()
     }
 }

@@ -73,7 +73,7 @@ impl App {
     }
 
     /// A click moves the focus; on a row of the interest list it selects too.
-    pub fn click(&mut self, at: (u16, u16), scene: &Scene<'_>) {
+    pub(crate) fn click(&mut self, at: (u16, u16), scene: &Scene<'_>) {
         if self.ui.entry.is_some() || self.ui.help.is_some() {
             return;
         }

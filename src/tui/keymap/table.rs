@@ -26,7 +26,7 @@ pub(super) const fn row(
 }
 
 /// All keys. The order is that of the help and the hint bar.
-pub static BINDINGS: &[Binding] = &[
+pub(crate) static BINDINGS: &[Binding] = &[
     row(Group::Program, VIEW, &[ch('?')], KeyAction::Help, ["help", "show this help", "help"]),
     row(
         Group::Program,

@@ -124,7 +124,7 @@ impl LessonApp {
     }
 
     /// Asks the player for what was wished for.
-    pub fn ask_player(&self, step: Option<Box<Step>>) {
+    pub(crate) fn ask_player(&self, step: Option<Box<Step>>) {
         match step {
             None => self.session.source().ask_step(),
             Some(step) => self.session.source().ask_act(step),
@@ -385,7 +385,7 @@ impl LessonApp {
 
     /// How long what is shown should be left there before the next step is made by itself, if that
     /// is wanted; in milliseconds.
-    pub fn pause_ms(&self) -> Option<u64> {
+    pub(crate) fn pause_ms(&self) -> Option<u64> {
         let waits = self.playing && self.course().phase == Phase::Ready && self.viewed.is_none();
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
@@ -397,7 +397,7 @@ impl LessonApp {
     }
 
     /// The time is over: the next step, unless there is a question.
-    pub fn play_on(&mut self) -> Option<LessonCommand> {
+    pub(crate) fn play_on(&mut self) -> Option<LessonCommand> {
         self.pause_ms()?;
         let wish = self.next();
         self.playing &= self.course().phase != Phase::Finished;

@@ -14,7 +14,7 @@ use crate::tui::screen::draw_slot;
 use crate::tui::theme::Theme;
 
 /// Where the panes of a lesson stand on its screen; `None` if that is too small.
-pub fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
+pub(crate) fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
     let size = lesson.app.ui.size;
     if size.0 < SMALLEST.0 || size.1 < SMALLEST.1 {
         return None;

@@ -35,11 +35,7 @@ fn in_body(action: &Action, step: &Step, made: bool) -> String {
             "epoll_wait".to_owned()
         }
         _ if made => line::call(action),
-        _ => {
-            let call = line::call(action);
-            // Who makes it is what the call ends with.
-            call.rsplit_once(" by ").map_or(call.as_str(), |(bare, _)| bare).to_owned()
-        }
+        _ => line::call_alone(action),
     }
 }
 

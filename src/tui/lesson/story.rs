@@ -42,7 +42,7 @@ const READABLE: usize = 96;
 impl Teller<'_> {
     /// The story at a moment: `viewed` is an earlier one, `None` is now. Its parts stand apart if
     /// there is room in so many rows.
-    pub fn story(&self, viewed: Option<usize>, rows: usize) -> Vec<Line> {
+    pub(crate) fn story(&self, viewed: Option<usize>, rows: usize) -> Vec<Line> {
         let mut parts = self.parts(viewed);
         parts.retain(|part| !part.is_empty());
         let lines: usize = parts.iter().map(Vec::len).sum();

@@ -677,7 +677,7 @@ proptest! {
 #[test]
 fn the_readme_has_the_keys_and_words_of_lessons() {
     let readme = include_str!("../../../README.md");
-    let keys = crate::tui::lesson_rows();
+    let keys = crate::tui::keymap::lesson_rows();
     assert!(readme.contains(&keys), "its table of a lesson's keys should be\n{keys}");
     let row = |(word, arguments, help): &(&str, &str, &str)| {
         format!("| `{}` | {help} |\n", format!("{word} {arguments}").replace('|', "\\|"))

@@ -41,7 +41,7 @@ impl Interest<'_> {
     }
 
     /// The registration in a row of a pane with so many rows.
-    pub fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
+    pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
         self.keys(rows).get(row).copied()
     }
 

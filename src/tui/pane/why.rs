@@ -44,7 +44,7 @@ impl Why<'_> {
 }
 
 /// A Why sentence without what follows from it.
-pub fn unforetold(sentence: &Sentence) -> String {
+pub(crate) fn unforetold(sentence: &Sentence) -> String {
     let how = sentence.how_it_is();
     let gap = if how.is_empty() { "" } else { " " };
     format!("{how}{gap}What comes next is yours to predict.")

@@ -72,7 +72,7 @@ impl LessonApp {
     }
 
     /// A click: on the interest list it selects.
-    pub fn click(&mut self, (x, y): (u16, u16)) {
+    pub(crate) fn click(&mut self, (x, y): (u16, u16)) {
         if self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return;
         }
