@@ -199,7 +199,7 @@ pub struct Tap {
 }
 
 /// Makes the tap: a lane for each of `lanes`, the side channel, and their consumer. More lanes come
-/// by [`SideChannel::open_lane`].
+/// by `SideChannel::open_lane`.
 pub fn channel(
     clock: Clock,
     doorbell: Arc<Doorbell>,

@@ -1,8 +1,8 @@
 //! The rules of one eventpoll, each stated once: what its registrations store, what a wake-up and a
 //! report do to them, and in which order its ready list is left (fs/eventpoll.c).
 //!
-//! [`super::KernelModel`], which knows every file, and [`super::World`], which knows what the live
-//! server sees, both ask here.
+//! [`super::KernelModel`], which knows every file, and the `World` of `model`, which knows what the
+//! live server sees, both ask here.
 
 use std::collections::VecDeque;
 

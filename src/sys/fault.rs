@@ -121,7 +121,7 @@ impl HeldBuffer {
     /// kernel cannot write while `fault` is open. Closing `fault` lets it go on.
     ///
     /// # Errors
-    /// EINVAL unless 1 <= `at` <= `max` <= [`MOST_HELD`]; what mmap(2) and ioctl_userfaultfd(2)
+    /// EINVAL unless 1 <= `at` <= `max` <= 4,096; what mmap(2) and ioctl_userfaultfd(2)
     /// list.
     pub fn new(fault: &OwnedFd, max: u32, at: u32) -> Result<Self, Errno> {
         let (max, at) = (max as usize, at as usize);

@@ -41,7 +41,7 @@ impl EventRoom {
     /// Room for `max` events.
     ///
     /// # Errors
-    /// E2BIG for a `max` above [`MOST_EVENTS`] that the kernel would take.
+    /// E2BIG for a `max` above `MOST_EVENTS` that the kernel would take.
     pub fn new(max: i32) -> Result<Self, Errno> {
         let wanted = usize::try_from(max).unwrap_or(0);
         let room = match wanted {

@@ -1,5 +1,5 @@
 //! Calls and bytes as strace writes them: [`call`] and what is made of it short, for the screen;
-//! [`line`] in full.
+//! [`line()`] in full.
 
 mod line;
 

@@ -197,7 +197,7 @@ pub fn frame(
 }
 
 /// The `rows` visible ones of a list in which `from` begins with the chosen one, and `before` goes
-/// back from it: as [`first_row`] has it, without counting the list.
+/// back from it: as `first_row` has it, without counting the list.
 pub fn around<T>(
     mut before: impl Iterator<Item = T>,
     from: impl Iterator<Item = T>,
