@@ -60,17 +60,34 @@ impl Handle {
             Ok(command) => command,
             Err(why) => return self.fail(order, &why),
         };
+        self.carry_out(order, command);
+    }
+
+    fn carry_out(&self, order: Order, command: Command) {
         match command {
-            Command::Pause
-            | Command::Run
-            | Command::Step(_)
-            | Command::Turn(_)
-            | Command::Delay(_)
-            | Command::Threads(_) => self.gate(order, &command),
-            Command::Read(_)
-            | Command::Accept(_)
-            | Command::MaxEvents(_)
-            | Command::Mistake(..) => self.set(order, &command),
+            Command::Pause => {
+                self.shared.change(|s| s.paused = true);
+                self.shared.gate.pause(Some(order));
+            }
+            Command::Run => {
+                self.shared.change(|s| s.paused = false);
+                self.shared.gate.run();
+                self.done(order);
+            }
+            Command::Step(lane) => self.permit(order, lane, Pass::Step),
+            Command::Turn(lane) => self.permit(order, lane, Pass::Turn),
+            Command::Delay(ms) => self.delay(order, ms),
+            Command::Threads(count) => {
+                let count = count.clamp(1, LaneId::MAX_WORKERS);
+                self.shared.change(|s| s.threads = count);
+                self.shared.gate.want(count, Some(order));
+            }
+            Command::Read(policy) => self.set(order, |s| s.read = policy),
+            Command::Accept(policy) => self.set(order, |s| s.accept = policy),
+            Command::MaxEvents(n) => {
+                self.set(order, |s| s.max_events = n.clamp(1, Settings::MAX_EVENTS));
+            }
+            Command::Mistake(mistake, on) => self.mistake(order, mistake, on),
             Command::Trigger(..)
             | Command::Oneshot(..)
             | Command::Exclusive(..)
@@ -124,58 +141,11 @@ impl Handle {
         order.finish(&self.shared.side, CommandPhase::Done(None));
     }
 
-    fn gate(&self, order: Order, command: &Command) {
-        let gate = &self.shared.gate;
-        match *command {
-            Command::Pause => {
-                self.shared.change(|s| s.paused = true);
-                gate.pause(Some(order));
-            }
-            Command::Run => {
-                self.shared.change(|s| s.paused = false);
-                gate.run();
-                self.done(order);
-            }
-            Command::Step(lane) => self.permit(order, lane, Pass::Step),
-            Command::Turn(lane) => self.permit(order, lane, Pass::Turn),
-            Command::Delay(ms) => {
-                let ms = ms.min(Settings::MAX_DELAY_MS);
-                self.shared.change(|s| s.delay_ms = ms);
-                gate.delay(Duration::from_millis(ms.into()));
-                self.done(order);
-            }
-            Command::Threads(count) => {
-                let count = count.clamp(1, LaneId::MAX_WORKERS);
-                self.shared.change(|s| s.threads = count);
-                gate.want(count, Some(order));
-            }
-            Command::Trigger(..)
-            | Command::Read(_)
-            | Command::Accept(_)
-            | Command::MaxEvents(_)
-            | Command::Oneshot(..)
-            | Command::Exclusive(..)
-            | Command::Watch(..)
-            | Command::Rearm(_)
-            | Command::Client
-            | Command::Send(..)
-            | Command::Close(_)
-            | Command::Reset(_)
-            | Command::Drop(_)
-            | Command::Mistake(..)
-            | Command::Zoom(_)
-            | Command::At(_)
-            | Command::Seek(_)
-            | Command::Live
-            | Command::Filter(_)
-            | Command::Still(_)
-            | Command::Select(_)
-            | Command::Lane(_)
-            | Command::View(_)
-            | Command::Copy
-            | Command::Help
-            | Command::Quit => self.fail(order, "not a command for the gate"),
-        }
+    fn delay(&self, order: Order, ms: u32) {
+        let ms = ms.min(Settings::MAX_DELAY_MS);
+        self.shared.change(|s| s.delay_ms = ms);
+        self.shared.gate.delay(Duration::from_millis(ms.into()));
+        self.done(order);
     }
 
     fn permit(&self, order: Order, lane: Option<LaneId>, pass: Pass) {
@@ -184,46 +154,15 @@ impl Handle {
         }
     }
 
-    fn set(&self, order: Order, command: &Command) {
-        let mut mistake_changed = false;
-        self.shared.change(|settings| match *command {
-            Command::Read(policy) => settings.read = policy,
-            Command::Accept(policy) => settings.accept = policy,
-            Command::MaxEvents(n) => settings.max_events = n.clamp(1, Settings::MAX_EVENTS),
-            Command::Mistake(mistake, on) => {
-                mistake_changed = set_mistake(settings, mistake, on);
-            }
-            Command::Pause
-            | Command::Run
-            | Command::Step(_)
-            | Command::Turn(_)
-            | Command::Delay(_)
-            | Command::Trigger(..)
-            | Command::Oneshot(..)
-            | Command::Exclusive(..)
-            | Command::Watch(..)
-            | Command::Rearm(_)
-            | Command::Client
-            | Command::Send(..)
-            | Command::Close(_)
-            | Command::Reset(_)
-            | Command::Drop(_)
-            | Command::Threads(_)
-            | Command::Zoom(_)
-            | Command::At(_)
-            | Command::Seek(_)
-            | Command::Live
-            | Command::Filter(_)
-            | Command::Still(_)
-            | Command::Select(_)
-            | Command::Lane(_)
-            | Command::View(_)
-            | Command::Copy
-            | Command::Help
-            | Command::Quit => {}
-        });
+    fn set(&self, order: Order, change: impl FnOnce(&mut Settings)) {
+        self.shared.change(change);
         self.done(order);
-        if mistake_changed {
+    }
+
+    fn mistake(&self, order: Order, mistake: Mistake, on: Option<bool>) {
+        let mut changed = false;
+        self.set(order, |settings| changed = set_mistake(settings, mistake, on));
+        if changed {
             // If the mailbox is full, the threads that empty it see the setting anyway.
             let _ = self.shared.post(Job::Refresh);
         }

@@ -229,21 +229,7 @@ fn rare(action: &Action) -> Pairs {
             pairs.extend(until.map(|ret| pair("until", format!("{{ ret = {} }}", outcome(ret)))));
             pairs
         }
-        Action::Measure { name, times, run } => {
-            let mut call = Vec::new();
-            let word = match run {
-                Run::Wait(wait) => {
-                    call.extend(self::wait(wait));
-                    "wait"
-                }
-                Run::Scan(way, scan) => {
-                    call.extend(self::scan(scan));
-                    way.name()
-                }
-            };
-            call.insert(0, text("do", &word));
-            vec![text("as", name), pair("times", times), pair("run", inline(&call))]
-        }
+        Action::Measure { name, times, run } => measured(name, *times, run),
         Action::Limit { free: Some(free) } => vec![pair("free", free)],
         Action::Limit { free: None } => vec![text("free", &"all")],
         Action::Tally { show } => {
@@ -275,6 +261,22 @@ fn rare(action: &Action) -> Pairs {
         | Action::Note
         | Action::Reset => Vec::new(),
     }
+}
+
+fn measured(name: &Label, times: u32, run: &Run) -> Pairs {
+    let mut call = Vec::new();
+    let word = match run {
+        Run::Wait(wait) => {
+            call.extend(self::wait(wait));
+            "wait"
+        }
+        Run::Scan(way, scan) => {
+            call.extend(self::scan(scan));
+            way.name()
+        }
+    };
+    call.insert(0, text("do", &word));
+    vec![text("as", name), pair("times", times), pair("run", inline(&call))]
 }
 
 fn wait(wait: &Wait) -> Pairs {
