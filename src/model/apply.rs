@@ -352,7 +352,8 @@ impl World {
         let seq = self.seq;
         let Some(file) = self.file_at_mut(fd) else { return };
         file.readable = false;
-        // A wake-up that was noticed while the call ran may be older or younger than its result.
+        // A wake-up that was noticed while the call ran may be older or younger than its result,
+        // and so may be the count that came with it.
         let raced = file.woken.is_some_and(|woken| woken > record.started);
         match (record.ret.count(), record.ret.errno()) {
             (Some(0), _) if record.call.fd().is_some() => {
@@ -365,8 +366,8 @@ impl World {
                 eventfd.take();
                 file.unread = u32::try_from(eventfd.count()).ok();
             }
+            (Some(_), _) | (_, Some(Errno::EAGAIN)) if raced => file.unread = None,
             (Some(n), _) => file.unread = file.unread.map(|unread| unread.saturating_sub(n)),
-            (_, Some(Errno::EAGAIN)) if raced => file.unread = None,
             (_, Some(Errno::EAGAIN)) => {
                 file.unread = Some(0);
                 file.drained = true;

@@ -273,6 +273,14 @@ impl Scenario {
         self.call(lane, call, Ret::ok(got.into()), Output::Data(Head::new()))
     }
 
+    /// As [`Scenario::read`], begun before the last event.
+    pub(crate) fn read_meanwhile(self, lane: u16, fd: i32, len: u32, got: u32) -> Self {
+        let started = Nanos(self.world.t.0 - 1);
+        let (call, ret) = (Syscall::Read { fd: Fd(fd), len }, Ret::ok(got.into()));
+        let output = Output::Data(Head::new());
+        self.push(lane, Kind::Return(SyscallRecord { call, ret, output, started }))
+    }
+
     pub(crate) fn again(self, lane: u16, fd: i32) -> Self {
         self.read_fails(lane, fd, Errno::EAGAIN)
     }

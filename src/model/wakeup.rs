@@ -368,6 +368,16 @@ mod tests {
     }
 
     #[test]
+    fn a_count_made_while_a_read_ran_may_lack_what_it_took() {
+        let s = start().client(9, LEVEL).arrive(9, 15).turn(1, &[(9, IN)]);
+        // 10 of the 15 are left, by a count from within the read.
+        let s = s.wakeup(9, OUT, Some(10)).read_meanwhile(1, 9, 5, 5);
+        let s = s.turn(1, &[(9, IN)]).read(1, 9, 5, 5);
+        let s = s.turn(1, &[(9, IN)]).read(1, 9, 5, 5);
+        check(&s.every(200 * MS).turn(1, &[]), "");
+    }
+
+    #[test]
     fn what_epoll_ctl_found_is_what_poll_says_right_after() {
         // Nobody was told how many wait at a UNIX listener, or that a client has gone.
         let found = start().ctl_polled(1, (CtlOp::Mod, 4, IN), IN, 1000);

@@ -195,7 +195,7 @@ impl Stage {
         }
     }
 
-    fn read(&mut self, fd: Fd, bytes: &[u8]) {
+    pub(super) fn read(&mut self, fd: Fd, bytes: &[u8]) {
         let len = u32::try_from(bytes.len()).unwrap_or(0);
         let call = Syscall::Read { fd, len };
         self.returns(call, Ret::ok(len.into()), Output::Data(bytes.into()));

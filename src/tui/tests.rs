@@ -641,10 +641,7 @@ fn what_nobody_has_read_is_not_said_to_be_left() {
         assert_eq!(text(&buf), first);
     };
     says(&stage, "head>1 fd 7  IN  put back: 3 B unread");
-    let call = Syscall::Read { fd: Fd(7), len: 2 };
-    let output = Output::Data(b"he"[..].into());
-    let record = SyscallRecord { call, ret: Ret::ok(2), started: Nanos(0), output };
-    stage.push(LaneId(1), Kind::Return(record));
+    stage.read(Fd(7), b"he");
     says(&stage, "head>1 fd 7  IN  put back: 1 B left unread");
     stage.arrive(Fd(7), 9);
     says(&stage, "head>1 fd 7  IN  put back: 9 B unread");
