@@ -193,7 +193,9 @@ fn storm(seed: u64, time: Duration) {
             count == kernel.len() && rows.is_subset(&kernel) && rows.len() >= count.min(20)
         });
         let header = text.lines().next().unwrap_or_default();
-        if is_true && header.contains("epoll·level·drain·1 thread  running") {
+        let is_right = header.contains("epoll·level·drain·1 thread  running");
+        // At two seconds a call nobody is answered in time.
+        if is_true && is_right && !header.contains("delay") {
             break;
         }
         assert!(Instant::now() < deadline, "the kernel's interest list is not shown:\n{text}");
