@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// The epoll instance's number, once T1 has made it.
-    pub fn epoll_fd(&self) -> Option<Fd> {
+    pub(crate) fn epoll_fd(&self) -> Option<Fd> {
         self.handle.epoll_fd()
     }
 

@@ -2,6 +2,8 @@
 
 /// The status of a program whose reader went away: as if SIGPIPE had ended it.
 pub const NO_READER: u8 = 128 + 13;
+/// The status of a run in which a case failed, or a random sequence came out otherwise.
+pub(crate) const CASE_FAILED: u8 = 4;
 
 /// Why the program cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

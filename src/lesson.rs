@@ -25,6 +25,6 @@ pub mod run;
 pub mod skip;
 mod table;
 
-pub use parse::{Errors, MAX_BYTES, MAX_STEPS, MAX_TEXT, Problem, nearest, parse};
+pub use parse::{Errors, MAX_BYTES, Problem, nearest, parse};
 pub use print::handout;
 pub(crate) use print::to_toml;

@@ -34,6 +34,6 @@ pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{Delta, EpollInstance, Known, ListsKnown, Poller, Pollers};
 pub use ready::{ReadyEntry, ReadyList, Reason};
-pub use timeline::{Mark, Moment, Span, Timeline, Track, TrackId};
+pub use timeline::{Mark, MarkKind, Span, Timeline, Track, TrackId};
 pub use view::EpollView;
 pub use world::{Counters, World};

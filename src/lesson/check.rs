@@ -7,25 +7,22 @@ mod tally;
 mod tries;
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, NO_READER};
-use crate::event::{Kind, Nanos, visible};
+use crate::error::{CASE_FAILED, Error, NO_READER};
+use crate::event::{Kind, Nanos};
 
 use super::case::{Case, Step};
 use super::child::{PlayError, Player};
 use super::print::call;
-use super::random::{self, Plan, Random};
+use super::random::{self, Random, RandomPlan};
 use super::run::{Mismatch, Report};
 use super::skip::Skip;
 use crate::sys::standard::Stdout;
 use find::Found;
 use tally::Tally;
 use tries::Try;
-
-/// The status of a run in which a case failed.
-pub(super) const FAILED: u8 = 4;
 
 /// What is to be checked, and how it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,13 +72,13 @@ struct Failure {
 /// output that went away is none.
 pub fn run(check: &CheckPlan) -> Result<u8, Error> {
     if let Some((sequences, seed)) = check.random {
-        let plan = Plan { sequences, seed, ..Plan::default() };
+        let plan = RandomPlan { sequences, seed, ..RandomPlan::default() };
         let folder = PathBuf::from(".");
         return random::check(&Random { plan, json: check.json, folder });
     }
     let found = find::all(&check.paths).map_err(Error::Usage)?;
     match run_all(check, &found, &mut BufWriter::new(Stdout::default())) {
-        Ok(tally) => Ok(if tally.none_failed() { 0 } else { FAILED }),
+        Ok(tally) => Ok(if tally.none_failed() { 0 } else { CASE_FAILED }),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),
     }
@@ -198,10 +195,4 @@ fn doing(step: Option<&Step>) -> String {
         line => line,
     };
     step.map_or_else(|| "make the actors".to_owned(), words)
-}
-
-/// A path as it is shown.
-pub(super) fn shown(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    visible(path.as_os_str().as_bytes(), 400)
 }

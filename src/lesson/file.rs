@@ -5,6 +5,13 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::MAX_BYTES;
+use crate::event::visible;
+
+/// A path as it is shown.
+pub(super) fn shown_path(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    visible(path.as_os_str().as_bytes(), 400)
+}
 
 /// What the file at `path` holds, for [`parse`](super::parse()): at most a little more than a case
 /// may have, so that the parser sees that it is too much.

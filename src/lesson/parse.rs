@@ -35,13 +35,13 @@ use value::Value;
 /// The longest file that is read.
 pub const MAX_BYTES: usize = 1_000_000;
 /// The longest narration, question, answer or paragraph, in characters.
-pub const MAX_TEXT: usize = 2000;
+pub(super) const MAX_TEXT: usize = 2000;
 /// The longest title, topic, tag or source, in characters.
 const MAX_LINE: usize = 200;
 /// The longest name of a file, an actor, a thread.
 const MAX_NAME: usize = 64;
 /// The largest number of steps.
-pub const MAX_STEPS: usize = 500;
+pub(super) const MAX_STEPS: usize = 500;
 /// The largest number of tags, and of sources.
 const MAX_WORDS: usize = 16;
 /// The only version of the format.

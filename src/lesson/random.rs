@@ -21,15 +21,16 @@ use judge::{Difference, Verdict};
 pub use rng::Rng;
 
 use super::case::Case;
-use super::{check, parse, to_toml};
-use crate::error::{Error, NO_READER};
+use super::file::shown_path;
+use super::{parse, to_toml};
+use crate::error::{CASE_FAILED, Error, NO_READER};
 use crate::sim::{Flaw, KernelModel};
 use crate::sys::standard::Stdout;
 use crate::sys::{number, thread};
 
 /// How many sequences are made, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct RandomPlan {
     /// So many.
     pub sequences: u64,
     /// The first of them; the others follow, after the largest number the smallest ones.
@@ -38,13 +39,13 @@ pub struct Plan {
     pub threads_in: u64,
 }
 
-impl Default for Plan {
+impl Default for RandomPlan {
     fn default() -> Self {
         Self { sequences: 1000, seed: 1, threads_in: 40 }
     }
 }
 
-impl Plan {
+impl RandomPlan {
     /// Whether the sequence of that number has threads.
     fn has_threads(&self, number: u64) -> bool {
         self.threads_in > 0 && number.is_multiple_of(self.threads_in)
@@ -88,7 +89,7 @@ pub struct Summary {
 /// each before it begins.
 ///
 /// The process must be one of its own: its small numbers are given to the sequences.
-pub fn run(plan: Plan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Summary {
+pub fn run(plan: RandomPlan, flaw: Option<Flaw>, mut progress: impl FnMut(u64)) -> Summary {
     let begin = Instant::now();
     let mut summary = Summary::default();
     for number in (0..plan.sequences).map(|after| plan.seed.wrapping_add(after)) {
@@ -136,7 +137,7 @@ fn shrunk(seed: u64, mut case: Case, first: Difference, flaw: Option<Flaw>) -> F
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random {
     /// The sequences.
-    pub plan: Plan,
+    pub plan: RandomPlan,
     /// A JSON object a line instead of words.
     pub json: bool,
     /// The folder into which a sequence is written that came out otherwise.
@@ -175,7 +176,7 @@ pub fn check(random: &Random) -> Result<u8, Error> {
     let mut out = BufWriter::new(Stdout::default());
     let told = tell(&mut out, random.json, &summary, path.as_deref()).and_then(|()| out.flush());
     match told {
-        Ok(()) => Ok(if summary.found.is_none() { 0 } else { check::FAILED }),
+        Ok(()) => Ok(if summary.found.is_none() { 0 } else { CASE_FAILED }),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(NO_READER),
         Err(error) => Err(Error::runtime("write to standard output", &error)),
     }
@@ -216,17 +217,17 @@ impl Watch {
 /// Ends the process with the sequence that does not end as a file.
 fn give_up(random: &Random, number: u64) -> ! {
     let case = make::sequence(number, random.plan.has_threads(number));
-    let file = write(&random.folder, &case).map(|path| check::shown(&path));
+    let file = write(&random.folder, &case).map(|path| shown_path(&path));
     let file = file.unwrap_or_else(|error| error.to_string());
     // There is nobody left to be told if it fails.
     let _told =
         writeln!(Stdout::default(), "FAIL random {number}\n  {file} does not come to an end");
-    std::process::exit(check::FAILED.into())
+    std::process::exit(CASE_FAILED.into())
 }
 
 fn write(folder: &Path, case: &Case) -> Result<PathBuf, Error> {
     let path = folder.join(format!("{}.toml", case.id));
-    let doing = format!("write {}", check::shown(&path));
+    let doing = format!("write {}", shown_path(&path));
     std::fs::write(&path, to_toml(case)).map_err(|e| Error::runtime(&doing, &e))?;
     Ok(path)
 }
@@ -238,7 +239,7 @@ fn tell(
     path: Option<&Path>,
 ) -> io::Result<()> {
     let Summary { sequences, threaded, skipped, filled, steps, found, took } = summary;
-    let file = path.map(check::shown);
+    let file = path.map(shown_path);
     if json {
         let line = Line {
             sequences: *sequences,

@@ -12,7 +12,7 @@ use crate::event::{
     Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
 };
 
-use super::{Finding, FindingKind, Moment, Span, Timeline, TrackId, World};
+use super::{Finding, FindingKind, MarkKind, Span, Timeline, TrackId, World};
 
 pub(crate) const LEVEL: Mask = Mask(0x1 | 0x2000);
 pub(crate) const EDGE: Mask = Mask(0x1 | 0x2000 | 1 << 31);
@@ -370,26 +370,26 @@ impl Scenario {
     }
 }
 
-fn letter(moment: Moment) -> &'static str {
+fn letter(moment: MarkKind) -> &'static str {
     match moment {
-        Moment::Span(Span::Running) => "RUNNING",
-        Moment::Span(Span::Asleep) => "ASLEEP",
-        Moment::Span(Span::Held) => "HELD",
-        Moment::Span(Span::Quiet(crate::event::Trigger::Level)) => "LEVEL",
-        Moment::Span(Span::Quiet(crate::event::Trigger::Edge)) => "EDGE",
-        Moment::Span(Span::Ready) => "READY",
-        Moment::Span(Span::PutBack) => "BACK",
-        Moment::Span(Span::Gone) => "GONE",
-        Moment::Span(Span::Unknown) => "UNKNOWN",
-        Moment::Accept => "accept",
-        Moment::Arrive => "arrive",
-        Moment::Report => "report",
-        Moment::Read => "read",
-        Moment::Write => "write",
-        Moment::Again => "again",
-        Moment::End => "end",
-        Moment::Close => "close",
-        Moment::Changed => "changed",
-        Moment::Lost => "lost",
+        MarkKind::Span(Span::Running) => "RUNNING",
+        MarkKind::Span(Span::Asleep) => "ASLEEP",
+        MarkKind::Span(Span::Held) => "HELD",
+        MarkKind::Span(Span::Quiet(crate::event::Trigger::Level)) => "LEVEL",
+        MarkKind::Span(Span::Quiet(crate::event::Trigger::Edge)) => "EDGE",
+        MarkKind::Span(Span::Ready) => "READY",
+        MarkKind::Span(Span::PutBack) => "BACK",
+        MarkKind::Span(Span::Gone) => "GONE",
+        MarkKind::Span(Span::Unknown) => "UNKNOWN",
+        MarkKind::Accept => "accept",
+        MarkKind::Arrive => "arrive",
+        MarkKind::Report => "report",
+        MarkKind::Read => "read",
+        MarkKind::Write => "write",
+        MarkKind::Again => "again",
+        MarkKind::End => "end",
+        MarkKind::Close => "close",
+        MarkKind::Changed => "changed",
+        MarkKind::Lost => "lost",
     }
 }

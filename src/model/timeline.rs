@@ -46,7 +46,7 @@ pub enum Span {
 
 /// A moment on a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum MarkKind {
     /// The span changed.
     Span(Span),
     /// A connection was accepted (on the listener's and the thread's track).
@@ -79,7 +79,7 @@ pub struct Mark {
     /// The event.
     pub seq: Seq,
     /// What.
-    pub what: Moment,
+    pub what: MarkKind,
 }
 
 fn lane<'a>((id, track): (&LaneId, &'a Track)) -> (TrackId, &'a Track) {
@@ -108,7 +108,7 @@ impl Timeline {
     /// The fewest and the most marks of one track.
     const CAP: (usize, usize) = (64, 4096);
     /// How many tracks of registrations that are gone are kept.
-    pub const GONE: usize = 64;
+    pub(crate) const GONE: usize = 64;
 
     /// The tracks of the threads alone.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The rules of the house: who may import whom, and what each part may not name.
 
 mod imports;
+mod public;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,10 +71,13 @@ fn room(path: &Path, src: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The product's code of a file: without its tests and comments.
+/// The product's code of a file: without its tests, which stand last, and comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut tests = text.match_indices("#[cfg(test)]\nmod ");
+    // A file of tests is named where the other files are.
+    let inline = tests.find(|(at, _)| text[*at..].lines().nth(1).is_some_and(|l| l.ends_with('{')));
+    let code = &text[..inline.map_or(text.len(), |(at, _)| at)];
     code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
@@ -231,4 +235,10 @@ fn no_two_public_types_share_a_name() {
     let strange: Vec<_> = shared.filter(|(name, _)| !known(name)).collect();
     assert!(strange.is_empty(), "{strange:#?}");
     assert!(SHARED_NAMES.len() * 100 < types.len() * 8);
+}
+
+#[test]
+fn what_is_public_is_used_outside_of_its_room() {
+    let unused = public::unused();
+    assert!(unused.is_empty(), "`pub(crate)` would do for {unused:#?}");
 }

@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::lesson::case::Case;
-use crate::lesson::{catalog, fd_budget, file, parse};
-
-use super::shown;
+use crate::lesson::file::{self, shown_path};
+use crate::lesson::{catalog, fd_budget, parse};
 
 /// No more files are read.
 const MOST_FILES: usize = 10_000;
@@ -53,7 +52,7 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
             let before = files.len();
             walk(path, DEEPEST, &mut files)?;
             if files.len() == before {
-                return Err(format!("{}: no file here ends with .toml", shown(path)));
+                return Err(format!("{}: no file here ends with .toml", shown_path(path)));
             }
         } else {
             files.push(path.clone());
@@ -77,7 +76,7 @@ fn walk(dir: &Path, deep: usize, files: &mut Vec<PathBuf>) -> Result<(), String>
         let path = entry.path();
         let kind = entry.file_type().map_err(|e| failed(&path, &e))?;
         if kind.is_dir() && deep == 0 {
-            let name = shown(&path);
+            let name = shown_path(&path);
             return Err(format!("{name}: folders are not entered more than {DEEPEST} deep"));
         }
         if kind.is_dir() {
@@ -93,11 +92,11 @@ fn walk(dir: &Path, deep: usize, files: &mut Vec<PathBuf>) -> Result<(), String>
 }
 
 fn failed(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", shown(path))
+    format!("{}: {error}", shown_path(path))
 }
 
 fn read(path: &Path) -> Result<Case, String> {
-    let name = shown(path);
+    let name = shown_path(path);
     let content = file::content(path).map_err(|error| format!("{name}: {error}"))?;
     let case = parse(&name, content).map_err(|errors| errors.to_string())?;
     fd_budget::fits(&case).map_err(|why| format!("{name}: {why}"))?;
@@ -129,7 +128,10 @@ mod tests {
         fs::create_dir(at(17)).expect("a folder");
         let error = files_of(slice::from_ref(&top)).expect_err("too deep");
         fs::remove_dir_all(&top).expect("removed");
-        assert_eq!(error, format!("{}: folders are not entered more than 16 deep", shown(&at(17))));
+        assert_eq!(
+            error,
+            format!("{}: folders are not entered more than 16 deep", shown_path(&at(17)))
+        );
     }
 
     /// With a path that is longer than any may be (path_resolution(7)) not even root can read it.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::lesson::file::shown_path;
 use crate::lesson::run::{Between, Mismatch};
 
 use super::find::Found;
-use super::{Failure, Verdict, shown};
+use super::{Failure, Verdict};
 
 /// A case in words: a line, and below it what went wrong.
 pub(super) fn words(out: &mut impl Write, file: &Found, verdict: &Verdict) -> io::Result<()> {
@@ -34,7 +35,7 @@ pub(super) fn words(out: &mut impl Write, file: &Found, verdict: &Verdict) -> io
 fn place(file: &Found, failure: &Failure) -> String {
     let Failure { step, line, action, .. } = failure;
     let source = match &file.path {
-        Some(path) => shown(path),
+        Some(path) => shown_path(path),
         None => format!("{}.toml", file.case.id),
     };
     match step {

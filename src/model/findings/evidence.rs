@@ -24,7 +24,7 @@ pub struct WatchIdentity {
 
 impl WatchIdentity {
     /// Whether it is a listener.
-    pub fn is_listener(&self) -> bool {
+    pub(crate) fn is_listener(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.what == FileKind::Listener)
     }
 }

@@ -5,7 +5,7 @@ use crate::event::{
     WatchKey,
 };
 
-use super::{Mark, Moment, Span, Timeline, TrackId};
+use super::{Mark, MarkKind, Span, Timeline, TrackId};
 use crate::model::{EpollView, InterestEntry, LaneState, ReadyEntry, Reason, Sync};
 
 impl Timeline {
@@ -16,7 +16,7 @@ impl Timeline {
             Kind::Return(record) => self.returned(event, record, world),
             Kind::Wakeup(wakeup) => {
                 if let Some(entry) = world.entry_at(wakeup.fd) {
-                    self.mark(TrackId::Watch(entry.key), event, Moment::Arrive);
+                    self.mark(TrackId::Watch(entry.key), event, MarkKind::Arrive);
                 }
             }
             Kind::ListRead(read) if world.id == Some(read.poller) => {
@@ -24,7 +24,7 @@ impl Timeline {
             }
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
-                self.mark(TrackId::Lane(event.lane), event, Moment::Close);
+                self.mark(TrackId::Lane(event.lane), event, MarkKind::Close);
             }
             Kind::Open { .. }
             | Kind::Enter(_)
@@ -53,7 +53,7 @@ impl Timeline {
         self.lanes(event, world);
     }
 
-    fn mark(&mut self, id: TrackId, event: &Event, what: Moment) {
+    fn mark(&mut self, id: TrackId, event: &Event, what: MarkKind) {
         let cap = self.cap(id);
         if let Some(track) = self.track_mut(id) {
             track.push(Mark { t: event.t, seq: event.seq, what }, cap);
@@ -64,12 +64,12 @@ impl Timeline {
         let cap = self.cap(id);
         if let Some(track) = self.track_mut(id).filter(|track| track.span != Some(span)) {
             track.span = Some(span);
-            track.push(Mark { t: event.t, seq: event.seq, what: Moment::Span(span) }, cap);
+            track.push(Mark { t: event.t, seq: event.seq, what: MarkKind::Span(span) }, cap);
         }
     }
 
     /// On the thread's track and on that of the file's registration.
-    fn both(&mut self, event: &Event, fd: Fd, world: EpollView<'_>, what: Moment) {
+    fn both(&mut self, event: &Event, fd: Fd, world: EpollView<'_>, what: MarkKind) {
         self.mark(TrackId::Lane(event.lane), event, what);
         if let Some(entry) = world.entry_at(fd) {
             self.mark(TrackId::Watch(entry.key), event, what);
@@ -80,29 +80,29 @@ impl Timeline {
         let ret = record.ret;
         let moved = |moment| match (ret.value(), ret.errno()) {
             (Some(_), _) => moment,
-            (_, Some(Errno::EAGAIN)) => Moment::Again,
-            _ => Moment::Close,
+            (_, Some(Errno::EAGAIN)) => MarkKind::Again,
+            _ => MarkKind::Close,
         };
         match (record.call, &record.output) {
             (Syscall::EpollWait { ep, .. }, Output::Events { events, .. }) => {
-                self.mark(TrackId::Lane(event.lane), event, Moment::Report);
+                self.mark(TrackId::Lane(event.lane), event, MarkKind::Report);
                 for delivery in events.iter().filter(|_| is_about(world, ep)) {
                     let key = WatchKey { fd: delivery.fd, file: delivery.file };
                     if world.instance.interest.get(key).is_some() {
-                        self.mark(TrackId::Watch(key), event, Moment::Report);
+                        self.mark(TrackId::Watch(key), event, MarkKind::Report);
                     }
                 }
             }
-            (Syscall::Accept { fd }, _) => self.both(event, fd, world, moved(Moment::Accept)),
+            (Syscall::Accept { fd }, _) => self.both(event, fd, world, moved(MarkKind::Accept)),
             (Syscall::Read { fd, .. }, _) => {
-                let moment = if ret.value() == Some(0) { Moment::End } else { Moment::Read };
+                let moment = if ret.value() == Some(0) { MarkKind::End } else { MarkKind::Read };
                 self.both(event, fd, world, moved(moment));
             }
             (Syscall::Write { fd, .. } | Syscall::Send { fd, .. }, _) => {
-                self.both(event, fd, world, moved(Moment::Write));
+                self.both(event, fd, world, moved(MarkKind::Write));
             }
             (Syscall::EpollCtl { ep, op, fd, file, .. }, _) if ret.value().is_some() => {
-                self.mark(TrackId::Lane(event.lane), event, Moment::Changed);
+                self.mark(TrackId::Lane(event.lane), event, MarkKind::Changed);
                 if is_about(world, ep) {
                     self.changed(event, op, WatchKey { fd, file }, world);
                 }
@@ -123,14 +123,14 @@ impl Timeline {
         if op == CtlOp::Add {
             self.gone.retain(|gone| *gone != key);
         }
-        self.mark(id, event, Moment::Changed);
+        self.mark(id, event, MarkKind::Changed);
         if !entry.listed {
             self.span(id, event, quiet(entry, world));
         }
     }
 
     fn closed(&mut self, event: &Event, fd: Fd, world: EpollView<'_>) {
-        self.mark(TrackId::Lane(event.lane), event, Moment::Close);
+        self.mark(TrackId::Lane(event.lane), event, MarkKind::Close);
         let low = WatchKey { fd, file: FileId(0) };
         let high = WatchKey { fd, file: FileId(u32::MAX) };
         let own = self.order.range(low..=high).copied();
@@ -139,10 +139,10 @@ impl Timeline {
             let id = TrackId::Watch(key);
             let registered = world.instance.interest.get(key).is_some();
             if !registered {
-                self.mark(id, event, Moment::Close);
+                self.mark(id, event, MarkKind::Close);
                 self.leave(event, key);
             } else if world.is_ghost(key) {
-                self.mark(id, event, Moment::Close);
+                self.mark(id, event, MarkKind::Close);
             }
         }
         // The last copy of a file may have had another number than its registration.
@@ -183,7 +183,7 @@ impl Timeline {
             let id = TrackId::Watch(entry.key);
             if !self.is_kept(entry.key) {
                 self.gone.retain(|gone| *gone != entry.key);
-                self.mark(id, event, Moment::Changed);
+                self.mark(id, event, MarkKind::Changed);
                 self.span(id, event, now(entry, world));
             }
         }
@@ -196,7 +196,7 @@ impl Timeline {
                 for key in self.live() {
                     let closed = !world.deduces_files() && !world.files.contains_key(&key.file);
                     if closed && world.instance.interest.get(key).is_none() {
-                        self.mark(TrackId::Watch(key), event, Moment::Close);
+                        self.mark(TrackId::Watch(key), event, MarkKind::Close);
                     }
                 }
                 self.compare(event, world);
@@ -208,7 +208,7 @@ impl Timeline {
                 };
                 let came = delta.added.iter().filter(came).map(|ready| ready.key);
                 for key in came.chain(delta.arrived.iter().copied()) {
-                    self.mark(TrackId::Watch(key), event, Moment::Arrive);
+                    self.mark(TrackId::Watch(key), event, MarkKind::Arrive);
                 }
                 for entry in world.instance.interest.iter() {
                     self.span(TrackId::Watch(entry.key), event, now(entry, world));
@@ -219,12 +219,12 @@ impl Timeline {
     }
 
     fn gap(&mut self, event: &Event) {
-        self.mark(TrackId::Lane(event.lane), event, Moment::Lost);
+        self.mark(TrackId::Lane(event.lane), event, MarkKind::Lost);
         if event.lane.is_worker() {
             self.span(TrackId::Lane(event.lane), event, Span::Unknown);
         }
         for key in self.live() {
-            self.mark(TrackId::Watch(key), event, Moment::Lost);
+            self.mark(TrackId::Watch(key), event, MarkKind::Lost);
         }
         self.forget_spans(event);
     }

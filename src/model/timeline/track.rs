@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Mark, Moment, Span};
+use super::{Mark, MarkKind, Span};
 use crate::event::{Nanos, Seq, Trigger};
 
 /// A mark in two words: the time; the event, with what happened in the low byte. The timeline is
@@ -19,7 +19,7 @@ impl Packed {
         Nanos(self.0)
     }
 
-    fn what(self) -> Moment {
+    fn what(self) -> MarkKind {
         MOMENTS[usize::from(self.1.to_le_bytes()[0]) % MOMENTS.len()]
     }
 
@@ -29,49 +29,49 @@ impl Packed {
 }
 
 /// Every moment, at the place of its [`code`].
-const MOMENTS: [Moment; 19] = [
-    Moment::Span(Span::Running),
-    Moment::Span(Span::Asleep),
-    Moment::Span(Span::Held),
-    Moment::Span(Span::Quiet(Trigger::Level)),
-    Moment::Span(Span::Quiet(Trigger::Edge)),
-    Moment::Span(Span::Ready),
-    Moment::Span(Span::PutBack),
-    Moment::Span(Span::Gone),
-    Moment::Span(Span::Unknown),
-    Moment::Accept,
-    Moment::Arrive,
-    Moment::Report,
-    Moment::Read,
-    Moment::Write,
-    Moment::Again,
-    Moment::End,
-    Moment::Close,
-    Moment::Changed,
-    Moment::Lost,
+const MOMENTS: [MarkKind; 19] = [
+    MarkKind::Span(Span::Running),
+    MarkKind::Span(Span::Asleep),
+    MarkKind::Span(Span::Held),
+    MarkKind::Span(Span::Quiet(Trigger::Level)),
+    MarkKind::Span(Span::Quiet(Trigger::Edge)),
+    MarkKind::Span(Span::Ready),
+    MarkKind::Span(Span::PutBack),
+    MarkKind::Span(Span::Gone),
+    MarkKind::Span(Span::Unknown),
+    MarkKind::Accept,
+    MarkKind::Arrive,
+    MarkKind::Report,
+    MarkKind::Read,
+    MarkKind::Write,
+    MarkKind::Again,
+    MarkKind::End,
+    MarkKind::Close,
+    MarkKind::Changed,
+    MarkKind::Lost,
 ];
 
-fn code(what: Moment) -> u8 {
+fn code(what: MarkKind) -> u8 {
     match what {
-        Moment::Span(Span::Running) => 0,
-        Moment::Span(Span::Asleep) => 1,
-        Moment::Span(Span::Held) => 2,
-        Moment::Span(Span::Quiet(Trigger::Level)) => 3,
-        Moment::Span(Span::Quiet(Trigger::Edge)) => 4,
-        Moment::Span(Span::Ready) => 5,
-        Moment::Span(Span::PutBack) => 6,
-        Moment::Span(Span::Gone) => 7,
-        Moment::Span(Span::Unknown) => 8,
-        Moment::Accept => 9,
-        Moment::Arrive => 10,
-        Moment::Report => 11,
-        Moment::Read => 12,
-        Moment::Write => 13,
-        Moment::Again => 14,
-        Moment::End => 15,
-        Moment::Close => 16,
-        Moment::Changed => 17,
-        Moment::Lost => 18,
+        MarkKind::Span(Span::Running) => 0,
+        MarkKind::Span(Span::Asleep) => 1,
+        MarkKind::Span(Span::Held) => 2,
+        MarkKind::Span(Span::Quiet(Trigger::Level)) => 3,
+        MarkKind::Span(Span::Quiet(Trigger::Edge)) => 4,
+        MarkKind::Span(Span::Ready) => 5,
+        MarkKind::Span(Span::PutBack) => 6,
+        MarkKind::Span(Span::Gone) => 7,
+        MarkKind::Span(Span::Unknown) => 8,
+        MarkKind::Accept => 9,
+        MarkKind::Arrive => 10,
+        MarkKind::Report => 11,
+        MarkKind::Read => 12,
+        MarkKind::Write => 13,
+        MarkKind::Again => 14,
+        MarkKind::End => 15,
+        MarkKind::Close => 16,
+        MarkKind::Changed => 17,
+        MarkKind::Lost => 18,
     }
 }
 
@@ -97,7 +97,7 @@ impl Track {
     pub fn span_before(&self, t: Nanos) -> Option<Span> {
         let end = self.marks.partition_point(|m| m.t() < t);
         let kept = self.marks.range(..end).rev().find_map(|m| match m.what() {
-            Moment::Span(span) => Some(span),
+            MarkKind::Span(span) => Some(span),
             _ => None,
         });
         kept.or_else(|| self.base.filter(|_| t > self.dropped_until))
@@ -122,7 +122,7 @@ impl Track {
         while self.marks.len() >= cap.max(1) {
             let Some(dropped) = self.marks.pop_front() else { break };
             self.dropped_until = dropped.t();
-            if let Moment::Span(span) = dropped.what() {
+            if let MarkKind::Span(span) = dropped.what() {
                 self.base = Some(span);
             }
         }

@@ -23,7 +23,7 @@ const READY: u16 = 4;
 
 /// How a lesson is laid out.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct LayoutPlan {
     /// Columns and rows of the screen.
     pub size: (u16, u16),
     /// What is shown below the narration.
@@ -66,7 +66,7 @@ fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
 }
 
 /// The layout; `None` if the screen is too small.
-pub fn layout(plan: &Plan) -> Option<Layout> {
+pub fn layout(plan: &LayoutPlan) -> Option<Layout> {
     let (width, height) = plan.size;
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
@@ -100,7 +100,7 @@ pub fn layout(plan: &Plan) -> Option<Layout> {
 
 /// Rows of the narration: what the lesson needs, up to a part of the screen; more only if the step
 /// that is shown needs more.
-fn story_rows(plan: &Plan, body: u16) -> u16 {
+fn story_rows(plan: &LayoutPlan, body: u16) -> u16 {
     let tall = plan.size.1 >= TALL;
     let usual = if tall { body * 2 / 5 } else { body / 2 };
     // The lists keep a row each, with their titles and the heading.
@@ -112,7 +112,7 @@ fn story_rows(plan: &Plan, body: u16) -> u16 {
     wanted.max(needs(plan.story).min(most))
 }
 
-fn overview(plan: &Plan, area: Rect, slots: &mut Vec<Slot>) {
+fn overview(plan: &LayoutPlan, area: Rect, slots: &mut Vec<Slot>) {
     let (width, height) = plan.size;
     let why = if height >= 50 { 5 } else { 4 };
     let tall = height >= TALL && area.height >= 20;
@@ -142,11 +142,11 @@ fn overview(plan: &Plan, area: Rect, slots: &mut Vec<Slot>) {
 }
 
 /// Rows of the threads, their title included.
-fn waiting_rows(plan: &Plan) -> u16 {
+fn waiting_rows(plan: &LayoutPlan) -> u16 {
     (cells(plan.lanes).saturating_add(1)).clamp(3, 11)
 }
 
-fn wide(plan: &Plan, lists: Rect, slots: &mut Vec<Slot>) {
+fn wide(plan: &LayoutPlan, lists: Rect, slots: &mut Vec<Slot>) {
     let width = plan.size.0;
     let left = (width - 45 - (width - WIDE) / 3).min(116);
     let interest = Rect { width: left, ..lists };

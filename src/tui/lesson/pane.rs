@@ -16,7 +16,7 @@ use crate::tui::words;
 
 /// A lesson with the look of the screen.
 #[derive(Clone, Copy)]
-pub struct LessonLook<'a> {
+pub(crate) struct LessonLook<'a> {
     /// The lesson.
     pub lesson: &'a LessonApp,
     /// How it looks.
@@ -58,7 +58,7 @@ impl LessonLook<'_> {
 // --- the first row
 
 /// Draws the first row: which lesson, how far, how well.
-pub struct TopRow<'a>(pub LessonLook<'a>);
+pub(crate) struct TopRow<'a>(pub LessonLook<'a>);
 
 impl Widget for TopRow<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
@@ -113,11 +113,11 @@ fn badge(lesson: &LessonApp) -> String {
 // --- the narration
 
 /// Draws the narration.
-pub struct Narration<'a>(pub LessonLook<'a>, pub &'a [Line]);
+pub(crate) struct Narration<'a>(pub LessonLook<'a>, pub &'a [Line]);
 
 impl Narration<'_> {
     /// Its title: which step, of which chapter.
-    pub fn title(look: &LessonLook<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &LessonLook<'_>) -> Vec<String> {
         let (step, asked) = look.step();
         let mut title = Vec::new();
         let tried = match look.lesson.viewed {
@@ -162,7 +162,7 @@ impl Widget for Narration<'_> {
 // --- the steps
 
 /// Draws the list of steps.
-pub struct StepList<'a>(pub LessonLook<'a>);
+pub(crate) struct StepList<'a>(pub LessonLook<'a>);
 
 /// A row of the list.
 enum Entry {
@@ -172,7 +172,7 @@ enum Entry {
 
 impl StepList<'_> {
     /// Its title: how many are made.
-    pub fn title(look: &LessonLook<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &LessonLook<'_>) -> Vec<String> {
         let course = look.course();
         let made = course.next.min(course.case.steps.len());
         let mut title = vec!["Steps".to_owned(), format!("{made} of {}", course.case.steps.len())];

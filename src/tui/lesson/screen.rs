@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::app::LessonApp;
-use super::layout::{Plan, columns, layout};
+use super::layout::{LayoutPlan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
 use crate::tui::draw::{Accent, frame, inside};
 use crate::tui::layout::{Layout, Part, SMALLEST};
@@ -21,7 +21,7 @@ pub(crate) fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
     }
     let teller = lesson.teller(columns(size, lesson.shown), theme.glyphs);
     let world = lesson.view().world;
-    layout(&Plan {
+    layout(&LayoutPlan {
         size,
         shown: lesson.shown,
         longest: teller.longest(),

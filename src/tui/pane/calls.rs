@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the calls.
-pub struct Calls<'a>(pub RenderContext<'a>);
+pub(crate) struct Calls<'a>(pub RenderContext<'a>);
 
 /// Columns of a time.
 const TIME: u16 = 7;
@@ -22,7 +22,7 @@ const SEARCHED: usize = 65_536;
 
 impl Calls<'_> {
     /// The pane's title.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let mut title = vec![
             "Calls".to_owned(),
             if look.world().labelled {

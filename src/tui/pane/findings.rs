@@ -15,14 +15,14 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the findings.
-pub struct FindingsPane<'a>(pub RenderContext<'a>);
+pub(crate) struct FindingsPane<'a>(pub RenderContext<'a>);
 
 /// Rows of a finding: its name, its sentence, a blank.
 const ROWS: usize = 5;
 
 impl FindingsPane<'_> {
     /// The pane's title: how many hold now, of how many.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let findings = &look.world().findings;
         let active = findings.iter().filter(|f| f.active).count();
         let all = findings.iter().count();

@@ -15,7 +15,7 @@ use crate::tui::ui::{Hold, Past};
 use crate::tui::words::{self, plural};
 
 /// Draws the first row.
-pub struct HeaderPane<'a>(pub RenderContext<'a>);
+pub(crate) struct HeaderPane<'a>(pub RenderContext<'a>);
 
 const A_SECOND: Nanos = Nanos(1_000_000_000);
 

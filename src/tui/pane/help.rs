@@ -12,7 +12,7 @@ use crate::tui::ui::UiContext;
 use crate::tui::words;
 
 /// Draws the help over everything; the number is its first row.
-pub struct Help<'a>(pub RenderContext<'a>, pub usize);
+pub(crate) struct Help<'a>(pub RenderContext<'a>, pub usize);
 
 enum Line {
     Heading(&'static str),

@@ -14,7 +14,7 @@ use crate::tui::ui::Tone;
 use crate::tui::words;
 
 /// Draws the last row.
-pub struct Hints<'a>(pub RenderContext<'a>);
+pub(crate) struct Hints<'a>(pub RenderContext<'a>);
 
 impl Hints<'_> {
     /// What the hint of a key says now.

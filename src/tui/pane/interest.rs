@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the interest list.
-pub struct Interest<'a>(pub RenderContext<'a>);
+pub(crate) struct Interest<'a>(pub RenderContext<'a>);
 
 /// Columns of all but fd, peer, watched bits and trigger, with the blanks between all of them:
 /// marker, what, unread, unsent, state.
@@ -29,7 +29,7 @@ const WATCHING: u16 = 15;
 
 impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);

@@ -11,7 +11,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the line over the last row, and its box above that.
-pub struct Prompt<'a>(pub RenderContext<'a>, pub &'a LineEntry);
+pub(crate) struct Prompt<'a>(pub RenderContext<'a>, pub &'a LineEntry);
 
 /// Rows of the box, without its frame.
 const ROWS: u16 = 5;

@@ -13,7 +13,7 @@ use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// Draws the ready list.
-pub struct Ready<'a>(pub RenderContext<'a>);
+pub(crate) struct Ready<'a>(pub RenderContext<'a>);
 
 /// How the ready list is known.
 fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
@@ -26,7 +26,7 @@ fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
 
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };

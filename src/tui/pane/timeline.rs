@@ -10,14 +10,14 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, Trigger, print_duration};
-use crate::model::{InterestEntry, Moment, Span, Track, TrackId};
+use crate::model::{InterestEntry, MarkKind, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::TrackChoice;
 use crate::tui::words;
 
 /// Draws the tracks.
-pub struct TimelinePane<'a>(pub RenderContext<'a>);
+pub(crate) struct TimelinePane<'a>(pub RenderContext<'a>);
 
 /// Columns of a track's label.
 const LABEL: u16 = 11;
@@ -72,20 +72,20 @@ fn span_cell(glyphs: &Glyphs, span: Option<Span>) -> Cell {
     }
 }
 
-fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: Moment) -> Option<Cell> {
+fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: MarkKind) -> Option<Cell> {
     Some(match moment {
-        Moment::Span(_) => return None,
-        Moment::Accept => (glyphs.accept, Role::Good),
-        Moment::Arrive => (glyphs.arrive, Role::Data),
-        Moment::Report if matches!(id, TrackId::Lane(_)) => ("W", Role::Title),
-        Moment::Report => (glyphs.report, Role::Title),
-        Moment::Read => (glyphs.read, Role::Data),
-        Moment::Write => (glyphs.write, Role::Data),
-        Moment::Again => (glyphs.again, Role::Text),
-        Moment::End => (glyphs.end, Role::Title),
-        Moment::Close => (glyphs.close, Role::Bad),
-        Moment::Changed => (glyphs.changed, Role::Edge),
-        Moment::Lost => (glyphs.lost, Role::Bad),
+        MarkKind::Span(_) => return None,
+        MarkKind::Accept => (glyphs.accept, Role::Good),
+        MarkKind::Arrive => (glyphs.arrive, Role::Data),
+        MarkKind::Report if matches!(id, TrackId::Lane(_)) => ("W", Role::Title),
+        MarkKind::Report => (glyphs.report, Role::Title),
+        MarkKind::Read => (glyphs.read, Role::Data),
+        MarkKind::Write => (glyphs.write, Role::Data),
+        MarkKind::Again => (glyphs.again, Role::Text),
+        MarkKind::End => (glyphs.end, Role::Title),
+        MarkKind::Close => (glyphs.close, Role::Bad),
+        MarkKind::Changed => (glyphs.changed, Role::Edge),
+        MarkKind::Lost => (glyphs.lost, Role::Bad),
     })
 }
 
@@ -98,7 +98,7 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
     let mut at = 0;
     for mark in track.window(window.from, window.until) {
         let column = window.column(mark.t);
-        if let Moment::Span(next) = mark.what {
+        if let MarkKind::Span(next) = mark.what {
             line[usize::from(at)..usize::from(column)].fill(span_cell(glyphs, span));
             (span, at) = (Some(next), column);
         } else if let Some(cell) = moment_cell(glyphs, id, mark.what) {
@@ -127,7 +127,7 @@ fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> 
 
 impl TimelinePane<'_> {
     /// The pane's title: how much time is shown, and up to when.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let until = look.world().t;
         let span = if look.world().clock == TimeUnit::Steps {
             format!("up to {}", words::moment(&look.world(), until))

@@ -10,7 +10,7 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
 
 /// Draws the card; with what it says last.
-pub struct TooSmall<'a>(pub &'a Theme, pub &'a str);
+pub(crate) struct TooSmall<'a>(pub &'a Theme, pub &'a str);
 
 impl Widget for TooSmall<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {

@@ -13,11 +13,11 @@ use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
 
 /// Draws the threads.
-pub struct Waiting<'a>(pub RenderContext<'a>);
+pub(crate) struct Waiting<'a>(pub RenderContext<'a>);
 
 impl Waiting<'_> {
     /// The pane's title: how many of the threads sleep.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let world = look.world();
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
         let asleep = world.instance.wq.len();
@@ -29,7 +29,7 @@ impl Waiting<'_> {
     }
 
     /// The threads in the order of the pane: sleepers as they are woken, then the others.
-    pub fn order(world: EpollView<'_>) -> Vec<LaneId> {
+    pub(crate) fn order(world: EpollView<'_>) -> Vec<LaneId> {
         let asleep: Vec<_> = world.instance.wq.iter().collect();
         let others = world.lanes.iter().map(|lane| lane.id).filter(|id| !asleep.contains(id));
         asleep.iter().copied().chain(others).collect()

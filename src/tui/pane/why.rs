@@ -13,11 +13,11 @@ use crate::tui::ui::{UiContext, WhyTopic};
 use crate::tui::words;
 
 /// Draws the sentence about what is selected.
-pub struct Why<'a>(pub RenderContext<'a>);
+pub(crate) struct Why<'a>(pub RenderContext<'a>);
 
 impl Why<'_> {
     /// The pane's title: what the sentence is about.
-    pub fn title(look: &RenderContext<'_>) -> Vec<String> {
+    pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let about = match (look.ui.topic, look.ui.watch) {
             (WhyTopic::Event, _) => format!("event {}", words::count(look.world().seq.0)),
             (WhyTopic::Lane, _) => look.world().lane_name(look.ui.lane),

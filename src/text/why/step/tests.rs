@@ -3,7 +3,7 @@ use crate::event::{
     SyscallRecord, TimeUnit, WakeupLog,
 };
 use crate::model::teller::Teller;
-use crate::model::{FindingKind, LaneState, Moment, Span, Timeline, TrackId, World};
+use crate::model::{FindingKind, LaneState, MarkKind, Span, Timeline, TrackId, World};
 use crate::text::{Subject, changes, strace, why};
 
 const EDGE: Mask = Mask(0x1 | 1 << 31);
@@ -119,7 +119,7 @@ fn the_difference_between_two_tellings_is_what_happened() {
         track.window(Nanos(0), run.world.t).map(|mark| mark.what).collect::<Vec<_>>()
     };
     assert!(
-        marks(&run).ends_with(&[Moment::Arrive, Moment::Span(Span::Ready)]),
+        marks(&run).ends_with(&[MarkKind::Arrive, MarkKind::Span(Span::Ready)]),
         "{:?}",
         marks(&run)
     );
@@ -128,7 +128,7 @@ fn the_difference_between_two_tellings_is_what_happened() {
     run.waits(3, &[(5, Mask::IN)]);
     run.look(teller.ready(3, &[]).tell());
     assert_eq!(changes(&run.world), ["p.r was reported (IN) and left the ready list"]);
-    assert!(marks(&run).contains(&Moment::Report));
+    assert!(marks(&run).contains(&MarkKind::Report));
 }
 
 #[test]
