@@ -14,6 +14,7 @@ mod read;
 mod settings;
 mod syscall;
 mod visible;
+mod vocabulary;
 
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
@@ -33,3 +34,4 @@ pub use syscall::{
     PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord, WakeupLog,
 };
 pub use visible::visible;
+pub(crate) use vocabulary::vocabulary;

@@ -7,7 +7,7 @@ mod print;
 
 use std::fmt;
 
-use super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger};
+use super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger, vocabulary};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
@@ -136,32 +136,19 @@ pub enum Command {
     Quit,
 }
 
-/// The full-screen views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum View {
-    /// Everything at once.
-    #[default]
-    Overview,
-    /// One lane a thread and a descriptor, over time.
-    Timeline,
-    /// Every system call.
-    Calls,
-    /// What would be a bug in a real server.
-    Findings,
-}
-
-impl View {
-    /// All of them, in the order of their number keys.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Timeline, Self::Calls, Self::Findings];
-
-    /// The word in commands.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Overview => "overview",
-            Self::Timeline => "timeline",
-            Self::Calls => "calls",
-            Self::Findings => "findings",
-        }
+vocabulary! {
+    /// The full-screen views.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub enum View {
+        /// Everything at once.
+        #[default]
+        Overview = "overview",
+        /// One lane a thread and a descriptor, over time.
+        Timeline = "timeline",
+        /// Every system call.
+        Calls = "calls",
+        /// What would be a bug in a real server.
+        Findings = "findings",
     }
 }
 

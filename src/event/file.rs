@@ -2,33 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fd, FileId, Mask};
+use super::{Fd, FileId, Mask, vocabulary};
 
-/// What a watched file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FileKind {
-    /// A listening TCP or UNIX socket.
-    Listener,
-    /// A connected TCP socket.
-    Tcp,
-    /// A connected AF_UNIX stream socket.
-    Unix,
-    /// An eventfd.
-    Eventfd,
-    /// The reading end of a pipe.
-    Pipe,
-    /// The writing end of a pipe.
-    PipeWriter,
-    /// A timerfd.
-    Timerfd,
-    /// An AF_UNIX datagram socket.
-    Datagram,
-    /// A UDP socket.
-    Udp,
-    /// An epoll instance.
-    Epoll,
-    /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
-    Plain,
+vocabulary! {
+    /// What a watched file is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum FileKind {
+        /// A listening TCP or UNIX socket.
+        Listener = "listener",
+        /// A connected TCP socket.
+        Tcp = "tcp",
+        /// A connected AF_UNIX stream socket.
+        Unix = "unix",
+        /// An eventfd.
+        Eventfd = "eventfd",
+        /// The reading end of a pipe.
+        Pipe = "pipe",
+        /// The writing end of a pipe.
+        PipeWriter = "pipe-writer",
+        /// A timerfd.
+        Timerfd = "timerfd",
+        /// An AF_UNIX datagram socket.
+        Datagram = "unix-datagram",
+        /// A UDP socket.
+        Udp = "udp",
+        /// An epoll instance.
+        Epoll = "epoll",
+        /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
+        Plain = "file",
+    }
 }
 
 /// A line of `/proc/self/fdinfo/EPFD` (proc(5)).

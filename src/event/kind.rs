@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq, Settings,
-    Syscall, SyscallRecord, ThreadSeen, WakeupLog,
+    Syscall, SyscallRecord, ThreadSeen, WakeupLog, vocabulary,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -51,18 +51,20 @@ pub struct Wakeup {
     pub after: Nanos,
 }
 
-/// What a connection is doing that its queue lengths do not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ConnState {
-    /// Nothing special.
-    #[default]
-    Open,
-    /// The bound of a turn was reached: it is on the server's own list and is read next turn.
-    Carried,
-    /// Its output queue is full: it is not read until the peer has read some.
-    BackPressure,
-    /// The peer sent its end; what is still queued is being written before the close.
-    Flushing,
+vocabulary! {
+    /// What a connection is doing that its queue lengths do not tell.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum ConnState {
+        /// Nothing special.
+        #[default]
+        Open = "open",
+        /// The bound of a turn was reached: it is on the server's own list and is read next turn.
+        Carried = "carried",
+        /// Its output queue is full: it is not read until the peer has read some.
+        BackPressure = "back-pressure",
+        /// The peer sent its end; what is still queued is being written before the close.
+        Flushing = "flushing",
+    }
 }
 
 /// How far a command has come.
@@ -76,15 +78,17 @@ pub enum CommandPhase {
     Failed(Box<str>),
 }
 
-/// How a thread left the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Pass {
-    /// It runs on.
-    Run,
-    /// It makes one call.
-    Step,
-    /// It runs on to its next `epoll_wait`.
-    Turn,
+vocabulary! {
+    /// How a thread left the gate.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum Pass {
+        /// It runs on.
+        Run = "run",
+        /// It makes one call.
+        Step = "step",
+        /// It runs on to its next `epoll_wait`.
+        Turn = "turn",
+    }
 }
 
 /// The beginning and end of a server thread.

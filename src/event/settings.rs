@@ -4,34 +4,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Trigger;
+use super::{Trigger, vocabulary};
 
-/// What the server does with the bytes it receives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Application {
-    /// Each client gets its own bytes back.
-    #[default]
-    Echo,
-    /// Each line goes to all the other clients.
-    Chat,
-    /// Reads and forgets.
-    Discard,
-    /// A small correct HTTP/1.1 answer with keep-alive.
-    Http,
-}
-
-impl Application {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Echo, Self::Chat, Self::Discard, Self::Http];
-
-    /// The word on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Echo => "echo",
-            Self::Chat => "chat",
-            Self::Discard => "discard",
-            Self::Http => "http",
-        }
+vocabulary! {
+    /// What the server does with the bytes it receives.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum Application {
+        /// Each client gets its own bytes back.
+        #[default]
+        Echo = "echo",
+        /// Each line goes to all the other clients.
+        Chat = "chat",
+        /// Reads and forgets.
+        Discard = "discard",
+        /// A small correct HTTP/1.1 answer with keep-alive.
+        Http = "http",
     }
 }
 
@@ -62,81 +49,46 @@ impl fmt::Display for ReadPolicy {
     }
 }
 
-/// How many connections the server accepts for one event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum AcceptPolicy {
-    /// Until EAGAIN.
-    #[default]
-    Drain,
-    /// One.
-    Once,
-}
-
-impl fmt::Display for AcceptPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Drain => "drain",
-            Self::Once => "once",
-        })
+vocabulary! {
+    /// How many connections the server accepts for one event.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum AcceptPolicy {
+        /// Until EAGAIN.
+        #[default]
+        Drain = "drain",
+        /// One.
+        Once = "once",
     }
 }
 
-/// A protection of the correct server that can be switched off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Mistake {
-    /// End of stream is not acted upon: the connection stays registered.
-    IgnoreEof,
-    /// EMFILE is treated as just an error.
-    NoEmfileGuard,
-    /// Reads of a turn have no bound.
-    NoReadBound,
-    /// OUT is watched although there is nothing to write.
-    OutAlways,
-    /// One `accept4` an event, whatever the trigger.
-    AcceptOnce,
-    /// A copy of the descriptor stays open after close, as if a child process had inherited it.
-    CloseKeepsDup,
-    /// `epoll_wait` is called with timeout 0.
-    TimeoutZero,
-    /// A one-shot registration that fired is not armed again.
-    NoRearm,
-    /// A connection at its end is "switched off" with mask 0 instead of being closed.
-    MaskZero,
-    /// Events of a batch are believed although an earlier event of it closed their file.
-    TrustBatch,
+vocabulary! {
+    /// A protection of the correct server that can be switched off.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    pub enum Mistake {
+        /// End of stream is not acted upon: the connection stays registered.
+        IgnoreEof = "ignore-eof",
+        /// EMFILE is treated as just an error.
+        NoEmfileGuard = "no-emfile-guard",
+        /// Reads of a turn have no bound.
+        NoReadBound = "no-read-bound",
+        /// OUT is watched although there is nothing to write.
+        OutAlways = "out-always",
+        /// One `accept4` an event, whatever the trigger.
+        AcceptOnce = "accept-once",
+        /// A copy of the descriptor stays open after close, as if a child process had inherited it.
+        CloseKeepsDup = "close-keeps-dup",
+        /// `epoll_wait` is called with timeout 0.
+        TimeoutZero = "timeout-zero",
+        /// A one-shot registration that fired is not armed again.
+        NoRearm = "no-rearm",
+        /// A connection at its end is "switched off" with mask 0 instead of being closed.
+        MaskZero = "mask-zero",
+        /// Events of a batch are believed although an earlier event of it closed their file.
+        TrustBatch = "trust-batch",
+    }
 }
 
 impl Mistake {
-    /// All of them, in the order shown.
-    pub const ALL: [Self; 10] = [
-        Self::IgnoreEof,
-        Self::NoEmfileGuard,
-        Self::NoReadBound,
-        Self::OutAlways,
-        Self::AcceptOnce,
-        Self::CloseKeepsDup,
-        Self::TimeoutZero,
-        Self::NoRearm,
-        Self::MaskZero,
-        Self::TrustBatch,
-    ];
-
-    /// The word in commands and on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::IgnoreEof => "ignore-eof",
-            Self::NoEmfileGuard => "no-emfile-guard",
-            Self::NoReadBound => "no-read-bound",
-            Self::OutAlways => "out-always",
-            Self::AcceptOnce => "accept-once",
-            Self::CloseKeepsDup => "close-keeps-dup",
-            Self::TimeoutZero => "timeout-zero",
-            Self::NoRearm => "no-rearm",
-            Self::MaskZero => "mask-zero",
-            Self::TrustBatch => "trust-batch",
-        }
-    }
-
     /// What the server then does wrong, in a few words.
     pub fn about(self) -> &'static str {
         match self {
@@ -151,11 +103,6 @@ impl Mistake {
             Self::MaskZero => "mask 0 instead of close at the end of stream",
             Self::TrustBatch => "stale events of a batch are believed",
         }
-    }
-
-    /// The mistake with that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.word() == word)
     }
 }
 
@@ -196,29 +143,17 @@ impl Mistakes {
     }
 }
 
-/// When wake-ups are recorded, one signal each (F_SETSIG, fcntl(2)).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WakeupLogMode {
-    /// While somebody could follow them: not above some thousands a second.
-    #[default]
-    Auto,
-    /// Always.
-    On,
-    /// Never: the ready list is then unknown.
-    Off,
-}
-
-impl WakeupLogMode {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::On, Self::Off];
-
-    /// The word on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::On => "on",
-            Self::Off => "off",
-        }
+vocabulary! {
+    /// When wake-ups are recorded, one signal each (F_SETSIG, fcntl(2)).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum WakeupLogMode {
+        /// While somebody could follow them: not above some thousands a second.
+        #[default]
+        Auto = "auto",
+        /// Always.
+        On = "on",
+        /// Never: the ready list is then unknown.
+        Off = "off",
     }
 }
 

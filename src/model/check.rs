@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{LaneId, Mask, Nanos, Seq, WatchKey};
+use crate::event::{LaneId, Mask, Nanos, Seq, WatchKey, vocabulary};
 
 /// Where the model and the kernel did not agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +58,18 @@ pub(super) struct Ahead {
     pub(super) done: Nanos,
 }
 
-/// Whether the model has what it needs to follow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// Nothing has been observed yet, or wake-ups are not recorded: the list is unknown.
-    #[default]
-    Unknown,
-    /// It follows.
-    Following,
-    /// Observations were lost; it follows again once the list is known again.
-    Lost,
+vocabulary! {
+    /// Whether the model has what it needs to follow.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Sync {
+        /// Nothing has been observed yet, or wake-ups are not recorded: the list is unknown.
+        #[default]
+        Unknown = "unknown",
+        /// It follows.
+        Following = "following",
+        /// Observations were lost; it follows again once the list is known again.
+        Lost = "lost",
+    }
 }
 
 /// Why the ready list is not known.

@@ -11,78 +11,42 @@ mod state;
 mod told;
 mod witness;
 
-use std::fmt;
-
 use rustc_hash::FxHashMap;
 
-use crate::event::{Fd, FileId, LaneId, Nanos, Seq};
+use crate::event::{Fd, FileId, LaneId, Nanos, Seq, vocabulary};
 
 pub use evidence::{Evidence, FileIdentity, WatchIdentity};
 use ledger::Ledger;
 use state::{FileState, Turn};
 
-/// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FindingKind {
-    /// Edge-triggered, left unread (or unaccepted), and nothing will report it.
-    EdgeStranded,
-    /// Level-triggered spin: OUT is always ready and nothing is written.
-    OutSpin,
-    /// Level-triggered spin: the end of stream is reported and not acted upon.
-    EofSpin,
-    /// Level-triggered spin: mask 0, yet ERR and HUP are always reported.
-    MaskZeroSpin,
-    /// Level-triggered spin of the accept loop: EMFILE.
-    EmfileSpin,
-    /// EMFILE in an edge-triggered accept loop: the waiting clients are stranded.
-    EmfileStranded,
-    /// A one-shot registration that fired, with bytes left and nobody to arm it.
-    OneshotDisarmed,
-    /// A registration that outlived its descriptor: a copy keeps the open file alive.
-    Ghost,
-    /// Several threads were woken for one event; the others found nothing.
-    ThunderingHerd,
-    /// A stale event of a batch was believed: its file had been closed meanwhile.
-    StaleEvent,
-    /// A client waits while the server reads another one without end.
-    Starving,
-    /// `epoll_wait` with timeout 0 returns nothing, over and over.
-    TimeoutZeroSpin,
-}
-
-impl FindingKind {
-    /// All kinds.
-    pub const ALL: [Self; 12] = [
-        Self::EdgeStranded,
-        Self::OutSpin,
-        Self::EofSpin,
-        Self::MaskZeroSpin,
-        Self::EmfileSpin,
-        Self::EmfileStranded,
-        Self::OneshotDisarmed,
-        Self::Ghost,
-        Self::ThunderingHerd,
-        Self::StaleEvent,
-        Self::Starving,
-        Self::TimeoutZeroSpin,
-    ];
-
-    /// The name by which it is called on the screen and in headless output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::EdgeStranded => "edge-stranded",
-            Self::OutSpin => "out-spin",
-            Self::EofSpin => "eof-spin",
-            Self::MaskZeroSpin => "mask-zero-spin",
-            Self::EmfileSpin => "emfile-spin",
-            Self::EmfileStranded => "emfile-stranded",
-            Self::OneshotDisarmed => "oneshot-disarmed",
-            Self::Ghost => "ghost",
-            Self::ThunderingHerd => "thundering-herd",
-            Self::StaleEvent => "stale-event",
-            Self::Starving => "starving",
-            Self::TimeoutZeroSpin => "timeout-zero-spin",
-        }
+vocabulary! {
+    /// What was found.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum FindingKind {
+        /// Edge-triggered, left unread (or unaccepted), and nothing will report it.
+        EdgeStranded = "edge-stranded",
+        /// Level-triggered spin: OUT is always ready and nothing is written.
+        OutSpin = "out-spin",
+        /// Level-triggered spin: the end of stream is reported and not acted upon.
+        EofSpin = "eof-spin",
+        /// Level-triggered spin: mask 0, yet ERR and HUP are always reported.
+        MaskZeroSpin = "mask-zero-spin",
+        /// Level-triggered spin of the accept loop: EMFILE.
+        EmfileSpin = "emfile-spin",
+        /// EMFILE in an edge-triggered accept loop: the waiting clients are stranded.
+        EmfileStranded = "emfile-stranded",
+        /// A one-shot registration that fired, with bytes left and nobody to arm it.
+        OneshotDisarmed = "oneshot-disarmed",
+        /// A registration that outlived its descriptor: a copy keeps the open file alive.
+        Ghost = "ghost",
+        /// Several threads were woken for one event; the others found nothing.
+        ThunderingHerd = "thundering-herd",
+        /// A stale event of a batch was believed: its file had been closed meanwhile.
+        StaleEvent = "stale-event",
+        /// A client waits while the server reads another one without end.
+        Starving = "starving",
+        /// `epoll_wait` with timeout 0 returns nothing, over and over.
+        TimeoutZeroSpin = "timeout-zero-spin",
     }
 }
 
@@ -138,11 +102,5 @@ impl Findings {
     /// Those that hold now for that open file.
     pub fn of_file(&self, file: FileId) -> impl Iterator<Item = &Finding> {
         self.iter().filter(move |f| f.active && f.file == Some(file))
-    }
-}
-
-impl fmt::Display for FindingKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }

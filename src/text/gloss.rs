@@ -52,12 +52,14 @@ fn inside(world: &World, event: &Event) -> &'static str {
 /// What the row says, its time and thread left out: the call, and the gloss.
 pub fn row_parts(world: &World, event: &Event) -> (String, String) {
     let spelled = |call: &Syscall| strace::entered(world, call, event.seq);
+    let lane = world.lane_name(event.lane);
+    let alone = |words: String| (words, String::new());
     match &event.kind {
         Kind::Enter(call) => (spelled(call), inside(world, event).to_owned()),
         Kind::Return(record) => {
             (strace::returned(world, record, event.seq), gloss(world, event, record))
         }
-        Kind::Park { next } => (format!("held before {}", spelled(next)), String::new()),
+        Kind::Park { next } => alone(format!("held before {}", spelled(next))),
         Kind::Stale { fd, believed: true, .. } => (
             format!("stale event of the batch for fd {fd}"),
             "its file was closed; the server believed it".to_owned(),
@@ -65,37 +67,48 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Stale { fd, .. } => {
             (format!("stale event of the batch for fd {fd}"), "skipped".to_owned())
         }
-        Kind::Refused(why) => (format!("a client was turned away: {why}"), String::new()),
-        Kind::Gap { lost } => (format!("{lost} records were lost"), String::new()),
-        Kind::Lane(LaneChange::Started { tid }) => (format!("thread {tid} begins"), String::new()),
-        Kind::Lane(LaneChange::Ended) => ("the thread ends".to_owned(), String::new()),
+        Kind::Refused(why) => alone(format!("a client was turned away: {why}")),
+        Kind::Gap { lost } => alone(format!("{lost} records were lost")),
+        Kind::Lane(LaneChange::Started { tid }) => alone(format!("thread {tid} begins")),
+        Kind::Lane(LaneChange::Ended) => alone("the thread ends".to_owned()),
         Kind::Lane(LaneChange::Died(message)) => {
-            (format!("the thread died: {}", visible(message.as_bytes(), 200)), String::new())
+            alone(format!("the thread died: {}", visible(message.as_bytes(), 200)))
         }
         Kind::Measured { call, times, each } => {
-            (format!("{} {times} times, {} ns each = {times}", call.name(), each.0), String::new())
+            alone(format!("{} {times} times, {} ns each = {times}", call.name(), each.0))
         }
-        Kind::Note(text) => (visible(text.as_bytes(), 200), String::new()),
+        Kind::Note(text) => alone(visible(text.as_bytes(), 200)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 100);
             (format!("command: {text}"), phase_words(phase))
         }
-        // Each of these has words of its own in `moment`: neither may send one back to the other.
-        Kind::Open { .. }
-        | Kind::Wakeup(_)
-        | Kind::Arrive { .. }
-        | Kind::WakeupLog(_)
-        | Kind::Unpark(_)
-        | Kind::ListRead(_)
+        Kind::Open { fd, name, .. } => {
+            alone(format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)))
+        }
+        Kind::Wakeup(wakeup) => alone(format!("fd {} woken: {}", wakeup.fd, wakeup.band)),
+        Kind::Arrive { fd, .. } => alone(format!("queues of fd {fd} read")),
+        Kind::WakeupLog(_) => alone("edge log switched".to_owned()),
+        Kind::Unpark(_) => alone(format!("{lane} leaves the gate")),
+        Kind::ListRead(ListRead {
+            by: Provenance::Fdinfo,
+            list: ListEntries::Interest(entries),
+            ..
+        }) => alone(format!("fdinfo read: {} registrations", entries.len())),
+        Kind::Settings(_) => alone("settings".to_owned()),
+        Kind::Conn { fd, state, .. } => {
+            alone(format!("fd {fd} is {}", words::connection_state(*state).unwrap_or("open")))
+        }
+        Kind::Handle { fd, .. } => alone(format!("{lane} turns to fd {fd}")),
+        Kind::ListRead(_)
         | Kind::Files { .. }
         | Kind::Poller { .. }
         | Kind::Threads(_)
-        | Kind::Compared { .. }
-        | Kind::Settings(_)
-        | Kind::Conn { .. }
-        | Kind::Handle { .. }
-        | Kind::Asleep { .. }
-        | Kind::Idle => (moment(world, event), String::new()),
+        | Kind::Compared { .. } => alone("every list as it is then".to_owned()),
+        Kind::Asleep { lanes, .. } => {
+            let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
+            alone(format!("found asleep in epoll_wait: {}", names.join(", ")))
+        }
+        Kind::Idle => alone("nothing happened up to here".to_owned()),
     }
 }
 
@@ -119,49 +132,16 @@ pub fn row(world: &World, event: &Event) -> String {
 pub fn moment(world: &World, event: &Event) -> String {
     let lane = world.lane_name(event.lane);
     match &event.kind {
-        Kind::Open { fd, name, .. } => format!("fd {fd} opened: {}", visible(name.as_bytes(), 60)),
-        Kind::Wakeup(wakeup) => format!("fd {} woken: {}", wakeup.fd, wakeup.band),
-        Kind::Arrive { fd, .. } => format!("queues of fd {fd} read"),
-        Kind::WakeupLog(_) => "edge log switched".to_owned(),
         Kind::Park { next } => format!("{lane} held before {next}"),
-        Kind::Unpark(_) => format!("{lane} leaves the gate"),
-        Kind::ListRead(ListRead {
-            by: Provenance::Fdinfo,
-            list: ListEntries::Interest(entries),
-            ..
-        }) => {
-            format!("fdinfo read: {} registrations", entries.len())
-        }
-        Kind::Settings(_) => "settings".to_owned(),
-        Kind::Conn { fd, state, .. } => {
-            let state = words::connection_state(*state).unwrap_or("open");
-            format!("fd {fd} is {state}")
-        }
-        Kind::Handle { fd, .. } => format!("{lane} turns to fd {fd}"),
         Kind::Enter(call) => format!("{lane} enters {}", strace::entered(world, call, event.seq)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 60);
             format!("command: {text} {}", phase_words(phase))
         }
-        Kind::ListRead(_)
-        | Kind::Files { .. }
-        | Kind::Poller { .. }
-        | Kind::Threads(_)
-        | Kind::Compared { .. } => "every list as it is then".to_owned(),
-        Kind::Asleep { lanes, .. } => {
-            let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
-            format!("found asleep in epoll_wait: {}", names.join(", "))
-        }
-        Kind::Idle => "nothing happened up to here".to_owned(),
-        Kind::Return(_)
-        | Kind::Stale { .. }
-        | Kind::Refused(_)
-        | Kind::Gap { .. }
-        | Kind::Lane(_)
-        | Kind::Measured { .. }
-        | Kind::Note(_) => {
+        _ => {
             let words = row_parts(world, event).0;
-            if event.lane.is_worker() { format!("{lane} {words}") } else { words }
+            let nameless = is_row(event) && event.lane.is_worker();
+            if nameless { format!("{lane} {words}") } else { words }
         }
     }
 }

@@ -18,26 +18,6 @@ pub enum ThemeName {
     Mono,
 }
 
-impl ThemeName {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Projector, Self::Mono];
-
-    /// The word on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::Projector => "projector",
-            Self::Mono => "mono",
-        }
-    }
-
-    /// The theme with that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|theme| theme.word() == word)
-    }
-}
-
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {

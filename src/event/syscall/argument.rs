@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Fd, Mask};
+use crate::event::{Fd, Mask, vocabulary};
 
 /// One argument of a call, as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,60 +93,38 @@ impl fmt::Display for CtlOp {
     }
 }
 
-/// The direction argument of `shutdown(2)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum How {
-    /// `SHUT_RD`
-    Rd,
-    /// `SHUT_WR`
-    Wr,
-    /// `SHUT_RDWR`
-    RdWr,
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rd => "SHUT_RD",
-            Self::Wr => "SHUT_WR",
-            Self::RdWr => "SHUT_RDWR",
-        })
+vocabulary! {
+    /// The direction argument of `shutdown(2)`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum How {
+        /// `SHUT_RD`
+        Rd = "SHUT_RD",
+        /// `SHUT_WR`
+        Wr = "SHUT_WR",
+        /// `SHUT_RDWR`
+        RdWr = "SHUT_RDWR",
     }
 }
 
-/// The domain of a socket (socket(2)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Domain {
-    /// `AF_INET`
-    Inet,
-    /// `AF_UNIX`
-    Unix,
-}
-
-impl Domain {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Inet => "AF_INET",
-            Self::Unix => "AF_UNIX",
-        }
+vocabulary! {
+    /// The domain of a socket (socket(2)).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum Domain {
+        /// `AF_INET`
+        Inet = "AF_INET",
+        /// `AF_UNIX`
+        Unix = "AF_UNIX",
     }
 }
 
-/// The type of a socket (socket(2)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum SocketType {
-    /// `SOCK_STREAM`
-    Stream,
-    /// `SOCK_DGRAM`
-    Dgram,
-}
-
-impl SocketType {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Stream => "SOCK_STREAM|SOCK_NONBLOCK",
-            Self::Dgram => "SOCK_DGRAM|SOCK_NONBLOCK",
-        }
+vocabulary! {
+    /// The type of a socket (socket(2)).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum SocketType {
+        /// `SOCK_STREAM`
+        Stream = "SOCK_STREAM|SOCK_NONBLOCK",
+        /// `SOCK_DGRAM`
+        Dgram = "SOCK_DGRAM|SOCK_NONBLOCK",
     }
 }
 

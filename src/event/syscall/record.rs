@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Syscall;
-use crate::event::{Errno, Fd, FileId, Mask, Nanos};
+use crate::event::{Errno, Fd, FileId, Mask, Nanos, vocabulary};
 
 /// What a call returned: a value, or an error number, in one word as the kernel's ABI has it.
 ///
@@ -125,18 +125,20 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Whether the wake-ups before the return of an `epoll_wait` are all in the event stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WakeupLog {
-    /// Every wake-up up to this point has been read.
-    #[default]
-    Drained,
-    /// Another thread was reading: later wake-ups may belong before this point.
-    Skipped,
-    /// Wake-ups are not being recorded.
-    Off,
-    /// They cannot be: the user's queue of signals is full (RLIMIT_SIGPENDING, getrlimit(2)).
-    NoQueue,
+vocabulary! {
+    /// Whether the wake-ups before the return of an `epoll_wait` are all in the event stream.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum WakeupLog {
+        /// Every wake-up up to this point has been read.
+        #[default]
+        Drained = "drained",
+        /// Another thread was reading: later wake-ups may belong before this point.
+        Skipped = "skipped",
+        /// Wake-ups are not being recorded.
+        Off = "off",
+        /// They cannot be: the user's queue of signals is full (RLIMIT_SIGPENDING, getrlimit(2)).
+        NoQueue = "no-queue",
+    }
 }
 
 /// What a call handed over beside its result.

@@ -5,9 +5,8 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Lines;
 use crate::event::{
-    Argument, CommandPhase, ConnState, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries,
-    ListRead, Mask, Mistake, Output, Pass, Queues, Settings, Syscall, SyscallRecord, Wakeup,
-    WakeupLog, visible,
+    Argument, CommandPhase, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries, ListRead,
+    Mask, Mistake, Output, Queues, Settings, Syscall, SyscallRecord, Wakeup, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text;
@@ -92,7 +91,7 @@ impl Serialize for JsonLine<'_> {
                 let known = instance.check.sync == crate::model::Sync::Following;
                 entries!(map, "kind": "ready", "list": list,
                     "length": known.then_some(ready.len()), "waiting": waiting(world),
-                    "source": "model", "sync": sync_word(world))
+                    "source": "model", "sync": instance.check.sync.word())
             }
             Self::Finding(world, finding) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;
@@ -175,14 +174,6 @@ fn reason(why: Reason) -> &'static str {
     }
 }
 
-fn sync_word(world: &World) -> &'static str {
-    match world.through(None).instance.check.sync {
-        crate::model::Sync::Following => "following",
-        crate::model::Sync::Lost => "lost",
-        crate::model::Sync::Unknown => "unknown",
-    }
-}
-
 fn difference(what: &Difference) -> (&'static str, i32) {
     match what {
         Difference::NotListed(key) => ("not-listed", key.fd.0),
@@ -203,18 +194,18 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         }
         Kind::Enter(entered) => call(map, "enter", entered),
         Kind::Park { next } => call(map, "park", next),
-        Kind::Unpark(pass) => entries!(map, "kind": "unpark", "pass": pass_word(*pass)),
+        Kind::Unpark(pass) => entries!(map, "kind": "unpark", "pass": pass.word()),
         Kind::Wakeup(wakeup) => wakeup_line(map, world, wakeup),
         Kind::Arrive { fd, queues } => queues_line(map, world, *fd, *queues),
         Kind::Command { id, text, phase } => command(map, *id, text, phase),
         Kind::Gap { lost } => entries!(map, "kind": "gap", "lost": lost),
         Kind::Open { fd, file, what, name } => entries!(map, "kind": "open", "fd": fd.0,
-            "file": file.0, "what": file_word(*what), "name": text(name, 200)),
-        Kind::WakeupLog(log) => entries!(map, "kind": "edge-log", "state": log_word(*log)),
+            "file": file.0, "what": what.word(), "name": text(name, 200)),
+        Kind::WakeupLog(log) => entries!(map, "kind": "edge-log", "state": log.word()),
         Kind::ListRead(read) => list_read(map, world, read),
         Kind::Settings(settings) => behaviour(map, settings),
         Kind::Conn { fd, state, queued } => entries!(map, "kind": "connection", "fd": fd.0,
-            "state": conn_word(*state), "queued": queued),
+            "state": state.word(), "queued": queued),
         Kind::Handle { fd, file } => {
             entries!(map, "kind": "handle", "fd": fd.0, "file": file.0)
         }
@@ -371,54 +362,12 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
         Output::None => Ok(()),
         Output::Events { events, log, .. } => {
             let list: Vec<_> = events.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
-            entries!(map, "events": list, "edge_log": log_word(*log))
+            entries!(map, "events": list, "edge_log": log.word())
         }
         Output::Accepted { file, peer } => entries!(map, "file": file.0,
             "peer": visible(peer.to_string().as_bytes(), 200)),
         Output::Pair([a, b]) => map.serialize_entry("fds", &[a.0, b.0]),
         Output::Polled(bits) => map.serialize_entry("polled", &bits.to_string()),
         Output::Data(bytes) => map.serialize_entry("data", &escaped(bytes, DATA_COLUMNS).0),
-    }
-}
-
-fn file_word(what: FileKind) -> &'static str {
-    match what {
-        FileKind::Listener => "listener",
-        FileKind::Tcp => "tcp",
-        FileKind::Unix => "unix",
-        FileKind::Eventfd => "eventfd",
-        FileKind::Pipe => "pipe",
-        FileKind::PipeWriter => "pipe-writer",
-        FileKind::Timerfd => "timerfd",
-        FileKind::Datagram => "unix-datagram",
-        FileKind::Udp => "udp",
-        FileKind::Epoll => "epoll",
-        FileKind::Plain => "file",
-    }
-}
-
-fn pass_word(pass: Pass) -> &'static str {
-    match pass {
-        Pass::Run => "run",
-        Pass::Step => "step",
-        Pass::Turn => "turn",
-    }
-}
-
-fn log_word(state: WakeupLog) -> &'static str {
-    match state {
-        WakeupLog::Drained => "drained",
-        WakeupLog::Skipped => "skipped",
-        WakeupLog::Off => "off",
-        WakeupLog::NoQueue => "no-queue",
-    }
-}
-
-fn conn_word(state: ConnState) -> &'static str {
-    match state {
-        ConnState::Open => "open",
-        ConnState::Carried => "carried",
-        ConnState::BackPressure => "back-pressure",
-        ConnState::Flushing => "flushing",
     }
 }
