@@ -89,44 +89,58 @@ pub enum KeyAction {
     Quit,
     /// Stop the process until the shell continues it.
     Suspend,
-    /// Lesson: the next step.
+    /// Something that only a lesson can do, or the menu of lessons.
+    Lesson(LessonAction),
+    /// Something that is done to the line being typed.
+    Edit(EditAction),
+}
+
+/// A wish of a learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LessonAction {
+    /// The next step.
     Next,
-    /// Lesson: the answer at this place, from 0.
+    /// The answer at this place, from 0.
     Answer(usize),
-    /// Lesson: type an answer.
+    /// Type an answer.
     AskAnswer,
-    /// Lesson: go on without an answer.
+    /// Go on without an answer.
     Skip,
-    /// Lesson: what can only be done now was asked for in the past.
+    /// What can only be done now was asked for in the past.
     NotInThePast,
-    /// Lesson: from the beginning.
+    /// From the beginning.
     Restart,
-    /// Lesson: play on by itself, or stop.
+    /// Play on by itself, or stop.
     Play,
-    /// Lesson: ask for an action of the learner's own.
+    /// Ask for an action of the learner's own.
     AskTry,
-    /// Lesson: the next epoll instance.
+    /// The next epoll instance.
     Instance(Direction),
-    /// Lesson: another part of it, or everything again.
+    /// Another part of it, or everything again.
     Part(Shown),
-    /// Lesson: scroll the narration.
+    /// Scroll the narration.
     Scroll(Direction),
-    /// Lesson: back to where it was chosen; menu: leave.
+    /// Back to where it was chosen; menu: leave.
     Leave,
     /// Menu: begin the chosen lesson.
     Begin,
-    /// Text entry: carry the line out.
+}
+
+/// A change of the line being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EditAction {
+    /// Carry the line out.
     Submit,
-    /// Text entry: give up.
+    /// Give up.
     Cancel,
-    /// Text entry: complete the word.
+    /// Complete the word.
     Complete,
-    /// Text entry: delete before (`Back`) or under (`On`) the cursor.
+    /// Delete before (`Back`) or under (`On`) the cursor.
     Erase(Direction),
-    /// Text entry: delete the whole line.
+    /// Delete the whole line.
     EraseAll,
-    /// Text entry: move the cursor.
+    /// Move the cursor.
     Caret(Reach, Direction),
-    /// Text entry: a character.
+    /// A character.
     Insert(char),
 }

@@ -4,7 +4,7 @@
 mod moves;
 mod time;
 
-use super::action::{Direction, KeyAction};
+use super::action::{Direction, EditAction, KeyAction};
 use super::entry::{LineEntry, Purpose};
 use super::filter::Filter;
 use super::key::KeyPress;
@@ -165,15 +165,15 @@ impl App {
                 return self.server(command, scene);
             }
             KeyAction::Do(command) => return self.command(command, scene),
-            KeyAction::Submit => return self.submit(scene),
-            other => self.look(other, scene),
+            KeyAction::Edit(action) => return self.edit(action, scene),
+            other => self.look(&other, scene),
         }
         None
     }
 
     /// Actions that change nothing but the screen.
-    fn look(&mut self, action: KeyAction, scene: &Scene<'_>) {
-        match action {
+    fn look(&mut self, action: &KeyAction, scene: &Scene<'_>) {
+        match *action {
             KeyAction::AskSend => self.ask_send(scene),
             KeyAction::AskFilter => {
                 self.ui.entry = Some(LineEntry::new(Purpose::Filter, self.ui.filter.text()));
@@ -196,20 +196,6 @@ impl App {
             }
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
             KeyAction::Suspend => self.ui.request = Some(UiRequest::Suspend),
-            other => self.edit(&other, scene),
-        }
-    }
-
-    /// Actions on the line being typed.
-    fn edit(&mut self, action: &KeyAction, scene: &Scene<'_>) {
-        let Some(entry) = &mut self.ui.entry else { return };
-        match action {
-            KeyAction::Cancel => self.ui.entry = None,
-            KeyAction::Complete => entry.complete(scene.live),
-            KeyAction::Erase(step) => entry.erase(*step),
-            KeyAction::EraseAll => *entry = LineEntry::new(entry.purpose, String::new()),
-            KeyAction::Caret(reach, step) => entry.go(*reach, *step),
-            KeyAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
             KeyAction::Hold
             | KeyAction::StepCall
             | KeyAction::StepTurn
@@ -218,37 +204,25 @@ impl App {
             | KeyAction::ReadPolicy
             | KeyAction::Threads(_)
             | KeyAction::Do(_)
-            | KeyAction::AskSend
-            | KeyAction::AskFilter
-            | KeyAction::AskCommand
-            | KeyAction::Move(..)
-            | KeyAction::Focus(_)
-            | KeyAction::View(_)
-            | KeyAction::Track(_)
-            | KeyAction::Zoom(_)
-            | KeyAction::Seek(_)
-            | KeyAction::Live
-            | KeyAction::Clear
-            | KeyAction::Still
-            | KeyAction::Copy
-            | KeyAction::Help
-            | KeyAction::Quit
-            | KeyAction::Suspend
-            | KeyAction::Next
-            | KeyAction::Answer(_)
-            | KeyAction::AskAnswer
-            | KeyAction::Skip
-            | KeyAction::NotInThePast
-            | KeyAction::Restart
-            | KeyAction::Play
-            | KeyAction::AskTry
-            | KeyAction::Instance(_)
-            | KeyAction::Part(_)
-            | KeyAction::Scroll(_)
-            | KeyAction::Leave
-            | KeyAction::Begin
-            | KeyAction::Submit => {}
+            | KeyAction::Edit(_)
+            // A lesson's own come to its app alone.
+            | KeyAction::Lesson(_) => {}
         }
+    }
+
+    /// Actions on the line being typed; a command for the server may come out.
+    fn edit(&mut self, action: EditAction, scene: &Scene<'_>) -> Option<Command> {
+        let entry = self.ui.entry.as_mut()?;
+        match action {
+            EditAction::Submit => return self.submit(scene),
+            EditAction::Cancel => self.ui.entry = None,
+            EditAction::Complete => entry.complete(scene.live),
+            EditAction::Erase(step) => entry.erase(step),
+            EditAction::EraseAll => *entry = LineEntry::new(entry.purpose, String::new()),
+            EditAction::Caret(reach, step) => entry.go(reach, step),
+            EditAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
+        }
+        None
     }
 
     fn submit(&mut self, scene: &Scene<'_>) -> Option<Command> {
@@ -283,8 +257,8 @@ impl App {
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
             Command::View(view) => self.show(view, scene),
-            Command::Copy => self.look(KeyAction::Copy, scene),
-            Command::Help => self.look(KeyAction::Help, scene),
+            Command::Copy => self.look(&KeyAction::Copy, scene),
+            Command::Help => self.look(&KeyAction::Help, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
             command => return self.server(command, scene),
         }

@@ -9,7 +9,7 @@ pub(crate) use table::BINDINGS;
 #[cfg(test)]
 use std::fmt::Write as _;
 
-use super::action::KeyAction;
+use super::action::{EditAction, KeyAction, LessonAction};
 use super::key::{Key, KeyPress};
 use crate::event::{Command, GRAMMAR};
 use crate::text::Remedy;
@@ -139,7 +139,7 @@ pub fn action(mode: Mode, press: KeyPress) -> Option<KeyAction> {
     match (bound, press) {
         (Some(binding), _) => Some(binding.action.clone()),
         (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode == Mode::Entry => {
-            Some(KeyAction::Insert(c))
+            Some(KeyAction::Edit(EditAction::Insert(c)))
         }
         (None, _) => None,
     }
@@ -174,7 +174,10 @@ pub fn remedy(remedy: Remedy) -> String {
 /// The keys of a row of the help.
 fn names_of(binding: &Binding) -> Vec<String> {
     let together = all().filter(|one| match (&one.action, &binding.action) {
-        (KeyAction::Answer(_), KeyAction::Answer(_)) => true,
+        (
+            KeyAction::Lesson(LessonAction::Answer(_)),
+            KeyAction::Lesson(LessonAction::Answer(_)),
+        ) => true,
         _ => std::ptr::eq(*one, binding),
     });
     together.flat_map(|one| one.keys).map(ToString::to_string).collect()
@@ -263,7 +266,7 @@ mod tests {
     #[test]
     fn keys_that_type_text_are_free_in_entry() {
         for c in ' '..='~' {
-            assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Insert(c)));
+            assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
         }
     }
 

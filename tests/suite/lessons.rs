@@ -14,7 +14,7 @@ use epollscope::lesson::course::{Moment, Phase, What};
 use epollscope::lesson::quiz::{self, Reply};
 use epollscope::lesson::run::Report;
 use epollscope::source::script::{PlayerEvent, Script};
-use epollscope::tui::action::KeyAction;
+use epollscope::tui::action::{EditAction, KeyAction, LessonAction};
 use epollscope::tui::lesson::app::{LessonApp, LessonCommand};
 use epollscope::tui::lesson::screen::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
@@ -116,13 +116,13 @@ fn reply(app: &LessonApp, learner: Learner) -> Option<Reply> {
 fn answer(app: &mut LessonApp, reply: Option<Reply>) -> Option<LessonCommand> {
     match reply {
         None => {
-            app.update(KeyAction::Cancel);
-            app.update(KeyAction::Skip)
+            app.update(KeyAction::Edit(EditAction::Cancel));
+            app.update(KeyAction::Lesson(LessonAction::Skip))
         }
-        Some(Reply::Choice(at)) => app.update(KeyAction::Answer(at)),
+        Some(Reply::Choice(at)) => app.update(KeyAction::Lesson(LessonAction::Answer(at))),
         Some(Reply::Typed(given)) => {
             app.paste(&quiz::spelled(given));
-            app.update(KeyAction::Submit)
+            app.update(KeyAction::Edit(EditAction::Submit))
         }
     }
 }
@@ -142,7 +142,7 @@ fn walk(case: &Case, learner: Learner) -> Option<Walk> {
     app.tell(made(report));
     let mut walk = Walk { app, screens: Vec::new(), late: false };
     while walk.app.course().phase != Phase::Finished {
-        let mut wish = walk.app.update(KeyAction::Next);
+        let mut wish = walk.app.update(KeyAction::Lesson(LessonAction::Next));
         if walk.app.course().phase == Phase::Asking {
             if walk.screens.is_empty() {
                 walk.look("question");
@@ -370,7 +370,7 @@ fn a_step_that_cannot_be_made_is_left_out_on_the_screen() {
     let mut app = lesson(case);
     app.tell(made(report));
     for step in 1..=3 {
-        assert_eq!(app.update(KeyAction::Next), Some(LessonCommand::Step));
+        assert_eq!(app.update(KeyAction::Lesson(LessonAction::Next)), Some(LessonCommand::Step));
         match player.step() {
             Ok(report) => app.tell(made(report.expect("a step"))),
             Err(error) => {
@@ -383,7 +383,7 @@ fn a_step_that_cannot_be_made_is_left_out_on_the_screen() {
     }
     let made: Vec<_> = app.course().moments.iter().map(|m| (m.what.clone(), m.result())).collect();
     assert_eq!(made.last(), Some(&(What::Step(2), "3".to_owned())), "{made:?}");
-    assert_eq!((made.len(), app.update(KeyAction::Next)), (3, None));
+    assert_eq!((made.len(), app.update(KeyAction::Lesson(LessonAction::Next))), (3, None));
     assert_eq!(app.course().phase, Phase::Finished);
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Binding, Group, Mode};
 use crate::event::{Command, Scope, View};
-use crate::tui::action::{Direction, KeyAction, Reach};
-use crate::tui::key::{Key, KeyPress, ch, ctrl, plain};
+use crate::tui::action::KeyAction::Edit;
+use crate::tui::action::{Direction, EditAction, KeyAction, Reach};
+use crate::tui::key::{Key, ch, ctrl, plain};
 
 const VIEW: &[Mode] = &[Mode::Live, Mode::Past];
 const PAST: &[Mode] = &[Mode::Past];
@@ -14,387 +15,130 @@ const HELP: &[Mode] = &[Mode::Help];
 const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help];
 const EVERY: &[Mode] = &Mode::ALL;
 
-pub(super) const fn row(
-    group: Group,
-    modes: &'static [Mode],
-    keys: &'static [KeyPress],
-    action: KeyAction,
-    texts: [&'static str; 3],
-) -> Binding {
-    let [palette, help, hint] = texts;
-    Binding { modes, keys, action, palette, help, hint, group }
+/// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what
+/// they ask for, and three texts: for the palette, the help, and the hint bar.
+macro_rules! rows {
+    ($($group:ident $modes:ident [$($key:expr),+] $action:expr
+        => $palette:literal, $help:literal, $hint:literal;)+) => {
+        &[$(Binding {
+            modes: $modes,
+            keys: &[$($key),+],
+            action: $action,
+            palette: $palette,
+            help: $help,
+            hint: $hint,
+            group: Group::$group,
+        }),+]
+    };
 }
 
+pub(super) use rows;
+
 /// All keys. The order is that of the help and the hint bar.
-pub(crate) static BINDINGS: &[Binding] = &[
-    row(Group::Program, VIEW, &[ch('?')], KeyAction::Help, ["help", "show this help", "help"]),
-    row(
-        Group::Program,
-        HELP,
-        &[ch('?'), plain(Key::Esc), ch('q')],
-        KeyAction::Help,
-        ["", "leave the help", "close"],
-    ),
-    row(
-        Group::Time,
-        PAST,
-        &[ch('g'), plain(Key::Esc)],
-        KeyAction::Live,
-        ["live", "back to now; follow the newest event", "now"],
-    ),
-    row(Group::Time, LIVE, &[ch('g')], KeyAction::Live, ["", "", ""]),
-    row(Group::Time, PAST, &[ch('[')], KeyAction::Seek(Direction::Back), ["seek -1", "", "back"]),
-    row(Group::Time, PAST, &[ch(']')], KeyAction::Seek(Direction::On), ["", "", "on"]),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch(' ')],
-        KeyAction::Hold,
-        ["pause, run", "hold or run all server threads between two system calls", "hold"],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('.')],
-        KeyAction::StepCall,
-        ["step T1", "one system call of the selected thread", "step"],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('>')],
-        KeyAction::StepTurn,
-        ["turn T1", "on to the selected thread's next epoll_wait", "turn"],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('t')],
-        KeyAction::Do(Command::Trigger(Scope::Selected, None)),
-        ["trigger fd=7 edge", "level-triggered <-> edge-triggered", "level/edge"],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('T')],
-        KeyAction::TriggerAll,
-        ["trigger all edge", "the same for all and for those to come", ""],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('d')],
-        KeyAction::ReadPolicy,
-        [
-            "read drain, read once 4",
-            "read until EAGAIN <-> one read of 16 bytes an event",
-            "drain/once",
-        ],
-    ),
-    row(
-        Group::Clients,
-        VIEW,
-        &[ch('c')],
-        KeyAction::Do(Command::Client),
-        ["client", "connect a built-in client", "client"],
-    ),
-    row(
-        Group::Clients,
-        VIEW,
-        &[ch('i')],
-        KeyAction::AskSend,
-        ["send fd=7 text", "type a line that the selected built-in client sends", "send"],
-    ),
-    row(
-        Group::Clients,
-        VIEW,
-        &[ch('K')],
-        KeyAction::Do(Command::Close(None)),
-        ["close fd=7", "the selected built-in client closes its end", ""],
-    ),
-    row(
-        Group::Clients,
-        VIEW,
-        &[ch('X')],
-        KeyAction::Do(Command::Reset(None)),
-        ["reset fd=7", "the selected built-in client resets its end", ""],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('o')],
-        KeyAction::Do(Command::Oneshot(None, None)),
-        ["oneshot fd=7", "one-shot on or off", ""],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('x')],
-        KeyAction::Do(Command::Exclusive(None, None)),
-        ["exclusive fd=7", "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)", ""],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('w')],
-        KeyAction::Do(Command::Watch(None, None)),
-        ["watch fd=7", "watch OUT or not", ""],
-    ),
-    row(
-        Group::Registration,
-        VIEW,
-        &[ch('m')],
-        KeyAction::Do(Command::Rearm(None)),
-        ["rearm fd=7", "MOD with the same mask: polls it, re-arms it", ""],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('-')],
-        KeyAction::Delay(Direction::Back),
-        ["delay 0", "less delay before each call", ""],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('+'), ch('=')],
-        KeyAction::Delay(Direction::On),
-        ["delay 200", "more delay before each call (real time at the gate)", ""],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('n')],
-        KeyAction::Threads(Direction::On),
-        ["threads 2", "one worker thread more", ""],
-    ),
-    row(
-        Group::Server,
-        VIEW,
-        &[ch('N')],
-        KeyAction::Threads(Direction::Back),
-        ["threads 1", "one worker thread fewer", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[ch('j'), plain(Key::Down)],
-        KeyAction::Move(Reach::Row, Direction::On),
-        ["select fd=7, lane T1", "select the next row", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[ch('k'), plain(Key::Up)],
-        KeyAction::Move(Reach::Row, Direction::Back),
-        ["", "select the row before", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[plain(Key::PageDown)],
-        KeyAction::Move(Reach::Page, Direction::On),
-        ["", "ten rows on", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[plain(Key::PageUp)],
-        KeyAction::Move(Reach::Page, Direction::Back),
-        ["", "ten rows back", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[plain(Key::Home)],
-        KeyAction::Move(Reach::End, Direction::Back),
-        ["", "the first row; in calls the oldest one kept", ""],
-    ),
-    row(
-        Group::Look,
-        MOVE,
-        &[plain(Key::End)],
-        KeyAction::Move(Reach::End, Direction::On),
-        ["", "the last row; in calls the newest one, which is followed", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[plain(Key::Tab)],
-        KeyAction::Focus(Direction::On),
-        ["", "next pane", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[plain(Key::BackTab)],
-        KeyAction::Focus(Direction::Back),
-        ["", "pane before", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('1')],
-        KeyAction::View(View::Overview),
-        ["view overview", "everything at once", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('2')],
-        KeyAction::View(View::Timeline),
-        ["view timeline", "the timeline", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('3')],
-        KeyAction::View(View::Calls),
-        ["view calls", "every system call", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('4')],
-        KeyAction::View(View::Findings),
-        ["view findings", "what would be a bug in a real server", ""],
-    ),
-    row(
-        Group::Time,
-        VIEW,
-        &[ch('h'), plain(Key::Left)],
-        KeyAction::Track(Direction::Back),
-        ["at 12.031", "the mark before, on the selected thread or descriptor", ""],
-    ),
-    row(
-        Group::Time,
-        VIEW,
-        &[ch('l'), plain(Key::Right)],
-        KeyAction::Track(Direction::On),
-        ["", "the mark after it", ""],
-    ),
-    row(
-        Group::Time,
-        VIEW,
-        &[ch('z')],
-        KeyAction::Zoom(Direction::Back),
-        ["zoom 1s", "narrow the timeline, down to 500 us", ""],
-    ),
-    row(
-        Group::Time,
-        VIEW,
-        &[ch('Z')],
-        KeyAction::Zoom(Direction::On),
-        ["zoom 2m", "widen the timeline, up to 10 minutes", ""],
-    ),
-    row(
-        Group::Time,
-        VIEW,
-        &[ch('f')],
-        KeyAction::Still,
-        ["still", "keep the view still while the server goes on; again to follow", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('/')],
-        KeyAction::AskFilter,
-        ["filter fd=7", "show only a descriptor, a peer or a kind", "filter"],
-    ),
-    row(
-        Group::Look,
-        LIVE,
-        &[plain(Key::Esc)],
-        KeyAction::Clear,
-        ["filter", "forget the filter", ""],
-    ),
-    row(
-        Group::Look,
-        VIEW,
-        &[ch('y')],
-        KeyAction::Copy,
-        ["copy", "copy the Why sentence or the selected call (OSC 52)", ""],
-    ),
-    row(
-        Group::Program,
-        VIEW,
-        &[ch(':')],
-        KeyAction::AskCommand,
-        ["", "a command; without a key: accept, max-events, drop, mistake", "command"],
-    ),
-    row(
-        Group::Time,
-        LIVE,
-        &[ch('[')],
-        KeyAction::Seek(Direction::Back),
-        ["seek -1", "one event back in time; the whole screen shows it", "back in time"],
-    ),
-    row(
-        Group::Time,
-        LIVE,
-        &[ch(']')],
-        KeyAction::Seek(Direction::On),
-        ["seek 1", "one event forward in time", ""],
-    ),
-    row(
-        Group::Program,
-        EVERY,
-        &[ctrl('z')],
-        KeyAction::Suspend,
-        ["", "suspend, the server too; the kernel goes on queueing clients", ""],
-    ),
-    row(Group::Entry, ENTRY, &[plain(Key::Enter)], KeyAction::Submit, ["", "carry it out", "go"]),
-    row(Group::Entry, ENTRY, &[plain(Key::Esc)], KeyAction::Cancel, ["", "give up", "give up"]),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Tab)],
-        KeyAction::Complete,
-        ["", "complete the word", "complete"],
-    ),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Backspace), ctrl('h')],
-        KeyAction::Erase(Direction::Back),
-        ["", "delete the character before", ""],
-    ),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Delete)],
-        KeyAction::Erase(Direction::On),
-        ["", "delete the character under the cursor", ""],
-    ),
-    row(Group::Entry, ENTRY, &[ctrl('u')], KeyAction::EraseAll, ["", "delete the line", ""]),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Left)],
-        KeyAction::Caret(Reach::Row, Direction::Back),
-        ["", "left", ""],
-    ),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Right)],
-        KeyAction::Caret(Reach::Row, Direction::On),
-        ["", "right", ""],
-    ),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::Home), ctrl('a')],
-        KeyAction::Caret(Reach::End, Direction::Back),
-        ["", "to the beginning", ""],
-    ),
-    row(
-        Group::Entry,
-        ENTRY,
-        &[plain(Key::End), ctrl('e')],
-        KeyAction::Caret(Reach::End, Direction::On),
-        ["", "to the end", ""],
-    ),
-    row(Group::Program, VIEW, &[ch('q')], KeyAction::Quit, ["quit", "end the program", "quit"]),
-    row(Group::Program, EVERY, &[ctrl('c')], KeyAction::Quit, ["", "end the program", ""]),
-];
+pub(crate) static BINDINGS: &[Binding] = rows! {
+    Program VIEW [ch('?')] KeyAction::Help => "help", "show this help", "help";
+    Program HELP [ch('?'), plain(Key::Esc), ch('q')] KeyAction::Help
+        => "", "leave the help", "close";
+    Time PAST [ch('g'), plain(Key::Esc)] KeyAction::Live
+        => "live", "back to now; follow the newest event", "now";
+    Time LIVE [ch('g')] KeyAction::Live => "", "", "";
+    Time PAST [ch('[')] KeyAction::Seek(Direction::Back) => "seek -1", "", "back";
+    Time PAST [ch(']')] KeyAction::Seek(Direction::On) => "", "", "on";
+    Server VIEW [ch(' ')] KeyAction::Hold
+        => "pause, run", "hold or run all server threads between two system calls", "hold";
+    Server VIEW [ch('.')] KeyAction::StepCall
+        => "step T1", "one system call of the selected thread", "step";
+    Server VIEW [ch('>')] KeyAction::StepTurn
+        => "turn T1", "on to the selected thread's next epoll_wait", "turn";
+    Registration VIEW [ch('t')] KeyAction::Do(Command::Trigger(Scope::Selected, None))
+        => "trigger fd=7 edge", "level-triggered <-> edge-triggered", "level/edge";
+    Registration VIEW [ch('T')] KeyAction::TriggerAll
+        => "trigger all edge", "the same for all and for those to come", "";
+    Server VIEW [ch('d')] KeyAction::ReadPolicy
+        => "read drain, read once 4", "read until EAGAIN <-> one read of 16 bytes an event",
+        "drain/once";
+    Clients VIEW [ch('c')] KeyAction::Do(Command::Client)
+        => "client", "connect a built-in client", "client";
+    Clients VIEW [ch('i')] KeyAction::AskSend
+        => "send fd=7 text", "type a line that the selected built-in client sends", "send";
+    Clients VIEW [ch('K')] KeyAction::Do(Command::Close(None))
+        => "close fd=7", "the selected built-in client closes its end", "";
+    Clients VIEW [ch('X')] KeyAction::Do(Command::Reset(None))
+        => "reset fd=7", "the selected built-in client resets its end", "";
+    Registration VIEW [ch('o')] KeyAction::Do(Command::Oneshot(None, None))
+        => "oneshot fd=7", "one-shot on or off", "";
+    Registration VIEW [ch('x')] KeyAction::Do(Command::Exclusive(None, None))
+        => "exclusive fd=7", "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)", "";
+    Registration VIEW [ch('w')] KeyAction::Do(Command::Watch(None, None))
+        => "watch fd=7", "watch OUT or not", "";
+    Registration VIEW [ch('m')] KeyAction::Do(Command::Rearm(None))
+        => "rearm fd=7", "MOD with the same mask: polls it, re-arms it", "";
+    Server VIEW [ch('-')] KeyAction::Delay(Direction::Back)
+        => "delay 0", "less delay before each call", "";
+    Server VIEW [ch('+'), ch('=')] KeyAction::Delay(Direction::On)
+        => "delay 200", "more delay before each call (real time at the gate)", "";
+    Server VIEW [ch('n')] KeyAction::Threads(Direction::On)
+        => "threads 2", "one worker thread more", "";
+    Server VIEW [ch('N')] KeyAction::Threads(Direction::Back)
+        => "threads 1", "one worker thread fewer", "";
+    Look MOVE [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
+        => "select fd=7, lane T1", "select the next row", "";
+    Look MOVE [ch('k'), plain(Key::Up)] KeyAction::Move(Reach::Row, Direction::Back)
+        => "", "select the row before", "";
+    Look MOVE [plain(Key::PageDown)] KeyAction::Move(Reach::Page, Direction::On)
+        => "", "ten rows on", "";
+    Look MOVE [plain(Key::PageUp)] KeyAction::Move(Reach::Page, Direction::Back)
+        => "", "ten rows back", "";
+    Look MOVE [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
+        => "", "the first row; in calls the oldest one kept", "";
+    Look MOVE [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
+        => "", "the last row; in calls the newest one, which is followed", "";
+    Look VIEW [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "";
+    Look VIEW [plain(Key::BackTab)] KeyAction::Focus(Direction::Back) => "", "pane before", "";
+    Look VIEW [ch('1')] KeyAction::View(View::Overview)
+        => "view overview", "everything at once", "";
+    Look VIEW [ch('2')] KeyAction::View(View::Timeline) => "view timeline", "the timeline", "";
+    Look VIEW [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "";
+    Look VIEW [ch('4')] KeyAction::View(View::Findings)
+        => "view findings", "what would be a bug in a real server", "";
+    Time VIEW [ch('h'), plain(Key::Left)] KeyAction::Track(Direction::Back)
+        => "at 12.031", "the mark before, on the selected thread or descriptor", "";
+    Time VIEW [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
+        => "", "the mark after it", "";
+    Time VIEW [ch('z')] KeyAction::Zoom(Direction::Back)
+        => "zoom 1s", "narrow the timeline, down to 500 us", "";
+    Time VIEW [ch('Z')] KeyAction::Zoom(Direction::On)
+        => "zoom 2m", "widen the timeline, up to 10 minutes", "";
+    Time VIEW [ch('f')] KeyAction::Still
+        => "still", "keep the view still while the server goes on; again to follow", "";
+    Look VIEW [ch('/')] KeyAction::AskFilter
+        => "filter fd=7", "show only a descriptor, a peer or a kind", "filter";
+    Look LIVE [plain(Key::Esc)] KeyAction::Clear => "filter", "forget the filter", "";
+    Look VIEW [ch('y')] KeyAction::Copy
+        => "copy", "copy the Why sentence or the selected call (OSC 52)", "";
+    Program VIEW [ch(':')] KeyAction::AskCommand
+        => "", "a command; without a key: accept, max-events, drop, mistake", "command";
+    Time LIVE [ch('[')] KeyAction::Seek(Direction::Back)
+        => "seek -1", "one event back in time; the whole screen shows it", "back in time";
+    Time LIVE [ch(']')] KeyAction::Seek(Direction::On) => "seek 1", "one event forward in time", "";
+    Program EVERY [ctrl('z')] KeyAction::Suspend
+        => "", "suspend, the server too; the kernel goes on queueing clients", "";
+    Entry ENTRY [plain(Key::Enter)] Edit(EditAction::Submit) => "", "carry it out", "go";
+    Entry ENTRY [plain(Key::Esc)] Edit(EditAction::Cancel) => "", "give up", "give up";
+    Entry ENTRY [plain(Key::Tab)] Edit(EditAction::Complete) => "", "complete the word", "complete";
+    Entry ENTRY [plain(Key::Backspace), ctrl('h')] Edit(EditAction::Erase(Direction::Back))
+        => "", "delete the character before", "";
+    Entry ENTRY [plain(Key::Delete)] Edit(EditAction::Erase(Direction::On))
+        => "", "delete the character under the cursor", "";
+    Entry ENTRY [ctrl('u')] Edit(EditAction::EraseAll) => "", "delete the line", "";
+    Entry ENTRY [plain(Key::Left)] Edit(EditAction::Caret(Reach::Row, Direction::Back))
+        => "", "left", "";
+    Entry ENTRY [plain(Key::Right)] Edit(EditAction::Caret(Reach::Row, Direction::On))
+        => "", "right", "";
+    Entry ENTRY [plain(Key::Home), ctrl('a')] Edit(EditAction::Caret(Reach::End, Direction::Back))
+        => "", "to the beginning", "";
+    Entry ENTRY [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
+        => "", "to the end", "";
+    Program VIEW [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";
+    Program EVERY [ctrl('c')] KeyAction::Quit => "", "end the program", "";
+};

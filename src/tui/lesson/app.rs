@@ -13,7 +13,7 @@ use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::session::{Scene, Session};
 use crate::source::script::{PlayerEvent, Script, StepOutcome};
-use crate::tui::action::{Direction as By, KeyAction, Shown};
+use crate::tui::action::{Direction as By, EditAction, KeyAction, LessonAction, Shown};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::key::KeyPress;
@@ -190,7 +190,10 @@ impl LessonApp {
         self.app.ui.message = None;
         let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
-        if action == KeyAction::Restart && !again && self.course().moments.len() > 1 {
+        if action == KeyAction::Lesson(LessonAction::Restart)
+            && !again
+            && self.course().moments.len() > 1
+        {
             self.warn_of_restart();
             return None;
         }
@@ -219,24 +222,8 @@ impl LessonApp {
     /// Does what an action asks for.
     pub fn update(&mut self, action: KeyAction) -> Option<LessonCommand> {
         match action {
-            KeyAction::Next => return self.next(),
-            KeyAction::Answer(at) => return self.answer(at),
-            KeyAction::AskAnswer => self.ask_answer(),
-            KeyAction::Skip => return Some(self.make(None)),
-            KeyAction::Submit => return self.submit(),
-            KeyAction::Restart => return Some(LessonCommand::Restart),
-            KeyAction::Leave => return Some(LessonCommand::Leave),
-            KeyAction::AskTry => self.ask_try(),
-            KeyAction::NotInThePast => {
-                self.app.ui.warn("this is the past: Enter leads back to now");
-            }
-            KeyAction::Play => return self.play(),
-            KeyAction::Instance(by) => self.turn(by),
-            KeyAction::Part(shown) => {
-                self.show(if self.shown == shown { Shown::Overview } else { shown });
-            }
-            KeyAction::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
-            KeyAction::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
+            KeyAction::Lesson(action) => return self.lesson(action),
+            KeyAction::Edit(EditAction::Submit) => return self.submit(),
             KeyAction::Seek(by) => self.seek(by),
             KeyAction::Live => self.live(),
             KeyAction::Track(by) => self.along_track(by),
@@ -245,6 +232,32 @@ impl LessonApp {
                 let scene = self.session.scene(self.app.ui.poller);
                 self.app.update(other, &scene);
             }
+        }
+        None
+    }
+
+    /// What only a lesson can do.
+    fn lesson(&mut self, action: LessonAction) -> Option<LessonCommand> {
+        match action {
+            LessonAction::Next => return self.next(),
+            LessonAction::Answer(at) => return self.answer(at),
+            LessonAction::AskAnswer => self.ask_answer(),
+            LessonAction::Skip => return Some(self.make(None)),
+            LessonAction::Restart => return Some(LessonCommand::Restart),
+            LessonAction::Leave => return Some(LessonCommand::Leave),
+            LessonAction::AskTry => self.ask_try(),
+            LessonAction::NotInThePast => {
+                self.app.ui.warn("this is the past: Enter leads back to now");
+            }
+            LessonAction::Play => return self.play(),
+            LessonAction::Instance(by) => self.turn(by),
+            LessonAction::Part(shown) => {
+                self.show(if self.shown == shown { Shown::Overview } else { shown });
+            }
+            LessonAction::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
+            LessonAction::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
+            // The menu's.
+            LessonAction::Begin => {}
         }
         None
     }

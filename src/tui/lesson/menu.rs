@@ -11,7 +11,7 @@ use crate::history::History;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Score;
-use crate::tui::action::{Direction, KeyAction, Reach};
+use crate::tui::action::{Direction, KeyAction, LessonAction, Reach};
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, first_row, frame, inside};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
@@ -74,7 +74,7 @@ impl Menu {
     pub fn key(&mut self, press: KeyPress) -> Option<Case> {
         self.ui.message = None;
         match keymap::action(self.ui.mode(), press)? {
-            KeyAction::Begin => return self.chosen().cloned(),
+            KeyAction::Lesson(LessonAction::Begin) => return self.chosen().cloned(),
             KeyAction::Move(reach, step) => self.go(reach, step),
             KeyAction::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),

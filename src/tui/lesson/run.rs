@@ -15,7 +15,7 @@ use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Phase;
 use crate::source::script::{PlayerHandle, Script};
-use crate::tui::action::KeyAction;
+use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
@@ -174,7 +174,7 @@ impl Front for Screen {
             (Input::Paste(text), Some(app), _) => app.paste(&text),
             (Input::Click(x, y), Some(app), _) => app.click((x, y)),
             (Input::Wheel(by), Some(app), _) => {
-                app.update(KeyAction::Scroll(by));
+                app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
             (Input::Paste(_) | Input::Click(..) | Input::Wheel(_), None, _)
             | (Input::Resize(..) | Input::Nothing, ..) => {}

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::model::ThreadLane;
-use crate::tui::action::KeyAction;
+use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap::{self, Binding};
 use crate::tui::theme::Role;
@@ -24,7 +24,7 @@ impl Hints<'_> {
                 "restart"
             }
             KeyAction::Hold if self.0.scene.live.settings.paused => "run",
-            KeyAction::Answer(_) => match self.0.ui.choices {
+            KeyAction::Lesson(LessonAction::Answer(_)) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",
                 _ => binding.hint,
@@ -37,10 +37,10 @@ impl Hints<'_> {
     fn holds(&self, binding: &Binding) -> bool {
         let RenderContext { scene, ui, .. } = self.0;
         match binding.action {
-            KeyAction::Instance(_) => scene.world.pollers.len() > 1,
-            KeyAction::Answer(_) => ui.choices > 0,
-            KeyAction::AskAnswer => ui.choices == 0,
-            KeyAction::AskTry => ui.can_try,
+            KeyAction::Lesson(LessonAction::Instance(_)) => scene.world.pollers.len() > 1,
+            KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
+            KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
+            KeyAction::Lesson(LessonAction::AskTry) => ui.can_try,
             _ => true,
         }
     }
@@ -53,7 +53,7 @@ impl Hints<'_> {
                 Some((
                     b.keys.first()?.to_string(),
                     self.word(b),
-                    matches!(b.action, KeyAction::Quit | KeyAction::Leave),
+                    matches!(b.action, KeyAction::Quit | KeyAction::Lesson(LessonAction::Leave)),
                 ))
             })
             .collect();

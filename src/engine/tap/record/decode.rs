@@ -1,0 +1,127 @@
+//! From records back to events.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use super::{
+    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED, NUMBER,
+    PARK, POLLED, READ, RET, RETURN, Record, SEND, STALE, TOOK, TURNED, UNPARK, WAIT, WAKEUP,
+    WIDTH, WRITE, call_of, fd, join,
+};
+use crate::event::{
+    Delivery, FileId, Head, Kind, Mask, Nanos, Output, Pass, Peer, Queues, Ret, SyscallRecord,
+    Wakeup, WakeupLog,
+};
+
+/// The event of that time that these records, a header and those that follow it, stand for.
+pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) -> Option<Kind> {
+    let at = fd(head.0[NUMBER]);
+    let [_, _, _, a, b, c, d, _] = head.0;
+    Some(match head.tag() {
+        ENTER => Kind::Enter(call_of(head)),
+        RETURN => Kind::Return(decode_return(head, rest, time)?),
+        PARK => Kind::Park { next: call_of(head) },
+        UNPARK => Kind::Unpark(match head.0[NUMBER] {
+            0 => Pass::Run,
+            1 => Pass::Step,
+            _ => Pass::Turn,
+        }),
+        HANDLE => Kind::Handle { fd: at, file: FileId(a) },
+        STALE => Kind::Stale { fd: at, file: FileId(a), believed: head.flags() != 0 },
+        ARRIVE => Kind::Arrive {
+            fd: at,
+            queues: Queues {
+                unread: (head.flags() & 1 != 0).then_some(a),
+                unsent: (head.flags() & 2 != 0).then_some(b),
+                state: (head.flags() & 4 != 0).then_some(Mask(c)),
+                room: (head.flags() & 8 != 0).then_some(d != 0),
+            },
+        },
+        WAKEUP => Kind::Wakeup(Wakeup {
+            fd: at,
+            band: Mask(a),
+            unread: (head.flags() != 0).then_some(b),
+            after: Nanos(join(c, d)),
+        }),
+        GAP => Kind::Gap { lost: join(a, b) },
+        _ => return None,
+    })
+}
+
+fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRecord> {
+    let mut started = t.saturating_sub(head.0[TOOK].into());
+    if head.0[TOOK] == LONG {
+        let (long, left) = rest.split_first()?;
+        started = long.as_time()?;
+        rest = left;
+    }
+    let mut ret = Ret::from_raw(head.0[RET].cast_signed().into());
+    let output = match (head.flags(), head.0[HANDED]) {
+        (WAIT, _) if head.0[TURNED] != 0 => Output::Events {
+            events: decode_events(ret.count().map_or(0, |n| usize::try_from(n).unwrap_or(0)), rest),
+            log: decode_log(head.0[TURNED] & 0xff),
+            done: Nanos(t.saturating_sub((head.0[TURNED] >> 8).into())),
+        },
+        (ADD_POLLED | MOD_POLLED, _) => {
+            let polled = Output::Polled(Mask(head.0[RET]));
+            ret = Ret::ok(0);
+            polled
+        }
+        (SEND, polled) if polled & POLLED != 0 => Output::Polled(Mask(polled - POLLED)),
+        (ACCEPT, kind @ 1..) => {
+            Output::Accepted { file: FileId(head.0[5]), peer: decode_peer(kind, rest) }
+        }
+        (READ | WRITE | SEND, count @ 1..) => {
+            Output::Data(decode_bytes(usize::try_from(count - 1).ok()?, rest))
+        }
+        _ => Output::None,
+    };
+    Some(SyscallRecord { call: call_of(head), ret, output, started: Nanos(started) })
+}
+
+fn decode_log(log: u32) -> WakeupLog {
+    match log {
+        1 => WakeupLog::Drained,
+        2 => WakeupLog::Skipped,
+        _ => WakeupLog::Off,
+    }
+}
+
+fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
+    let halves = rest.iter().flat_map(|record| record.0.as_chunks::<4>().0);
+    let delivery = |[file, at, mask, _]: &[u32; 4]| Delivery {
+        file: FileId(*file),
+        fd: fd(*at),
+        mask: Mask(*mask),
+    };
+    halves.take(count).map(delivery).collect()
+}
+
+fn decode_bytes(count: usize, rest: &[Record]) -> Head {
+    let mut head = Head::new();
+    for record in rest {
+        let left = count.saturating_sub(head.len());
+        head.extend_from_slice(&record.bytes()[..left.min(WIDTH)]);
+    }
+    head
+}
+
+fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
+    let Some((first, more)) = rest.split_first() else { return Peer::Unknown };
+    match kind {
+        INET | INET6 => {
+            let mut ip = [0; 16];
+            ip.copy_from_slice(&first.bytes()[..16]);
+            let ip = Ipv6Addr::from(u128::from_ne_bytes(ip));
+            let (port, scope) = (u16::try_from(first.0[4]).unwrap_or(0), first.0[5]);
+            Peer::Inet(match (kind, ip.to_ipv4_mapped()) {
+                (INET, Some(v4)) => SocketAddr::new(IpAddr::V4(v4), port),
+                _ => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
+            })
+        }
+        _ => {
+            let name = decode_bytes(usize::try_from(first.0[1]).unwrap_or(0), more);
+            let name = String::from_utf8_lossy(&name).into_owned().into_boxed_str();
+            Peer::Unix { name, pid: first.0[0] }
+        }
+    }
+}
