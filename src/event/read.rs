@@ -35,6 +35,26 @@ pub enum Reason {
     Woken(Mask),
 }
 
+impl Reason {
+    /// The word for it, in lines of JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Arrived(_) => "arrived",
+            Self::Connection(_) => "connection",
+            Self::Room => "room",
+            Self::PeerClosed => "peer-closed",
+            Self::Signalled => "signalled",
+            Self::Expired => "expired",
+            Self::Inner => "inner-epoll",
+            Self::AtAdd => "ready-at-add",
+            Self::AtMod => "ready-at-mod",
+            Self::PutBack => "put-back",
+            Self::Perhaps => "perhaps",
+            Self::Woken(_) => "woken",
+        }
+    }
+}
+
 /// Who says what stands on a list, or what there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Provenance {

@@ -1,4 +1,7 @@
 //! `epollscope check`: runs case files and says which of them came out as they say.
+//!
+//! It asks nobody, so it has no [`Course`](super::course::Course), which is how far a learner is; what
+//! a question's answers are worth is judged by [`quiz`](super::quiz), as there.
 
 mod find;
 mod line;

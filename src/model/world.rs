@@ -66,6 +66,8 @@ pub struct World {
     /// What the times of events count.
     pub clock: TimeUnit,
     /// Whether the names of descriptors are labels, by which the source calls them.
+    /// Sentences ask it where a label takes the place of a number, or where they would speak of what the
+    /// tool itself does to a live server.
     pub labelled: bool,
     /// By whom the open files and their numbers are known.
     pub files_known: Known,

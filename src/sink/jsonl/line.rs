@@ -1,4 +1,7 @@
 //! Events as JSON objects, one a line. The schema is in the README and held by a test.
+//!
+//! Nothing of it is derived but the rows of lists: an event is one flat object, and the keys of a call
+//! are the names that its arguments have in the manual pages.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -152,25 +155,7 @@ impl Listed {
             Reason::Arrived(bytes) => bytes,
             _ => None,
         };
-        Self { fd: entry.key.fd.0, why: reason(entry.why), bytes, unsure: entry.unsure }
-    }
-}
-
-/// The word for a reason.
-fn reason(why: Reason) -> &'static str {
-    match why {
-        Reason::Arrived(_) => "arrived",
-        Reason::Connection(_) => "connection",
-        Reason::Room => "room",
-        Reason::PeerClosed => "peer-closed",
-        Reason::Signalled => "signalled",
-        Reason::Expired => "expired",
-        Reason::Inner => "inner-epoll",
-        Reason::AtAdd => "ready-at-add",
-        Reason::AtMod => "ready-at-mod",
-        Reason::PutBack => "put-back",
-        Reason::Perhaps => "perhaps",
-        Reason::Woken(_) => "woken",
+        Self { fd: entry.key.fd.0, why: entry.why.word(), bytes, unsure: entry.unsure }
     }
 }
 

@@ -167,7 +167,7 @@ fn commands_that_come_together_are_taken_together() {
 /// its reader is no work.
 #[test]
 fn a_reader_that_stalls_is_followed_by_no_silence() {
-    const STALL: Duration = Duration::from_secs(6);
+    const STALL: Duration = Duration::from_secs(3);
     let mut child = program()
         .args(["--headless", "--listen", "127.0.0.1:0", "--mistake", "timeout-zero"])
         .stdout(Stdio::piped())
