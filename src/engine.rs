@@ -52,7 +52,6 @@ use crate::kernel::{self, fdinfo};
 use crate::sys::clock::Clock;
 use crate::sys::{signal, thread};
 
-use self::backend::EpollLoop;
 use self::clients::Clients;
 use self::eventfd::own_eventfd;
 use self::gate::{Chores, ENDED};
@@ -135,6 +134,8 @@ impl Engine {
             Shared::new(Parts { clock, side, mailbox, edge, lan, observed, settings, spare });
         let addresses = listening.iter().map(|l| l.address.clone()).collect();
         introduce(&shared, listening, settings.trigger);
+        backend::available(settings.backend, &shared)
+            .map_err(|why| EngineError::Backend(why.to_string()))?;
         Self::launch(Arc::new(shared), tap, addresses, files)
     }
 
@@ -354,16 +355,16 @@ fn spawn(
 /// Starts the thread of `lane`. It waits until the files that tell whether it sleeps are open: later
 /// the server may have taken every descriptor.
 fn spawn_worker(shared: &Arc<Shared>, lane: LaneId) -> io::Result<JoinHandle<()>> {
-    let own = Arc::clone(shared);
+    let (own, waits) = (Arc::clone(shared), shared.gate.backend());
     let (tell, told) = mpsc::channel();
     let (open, opened) = mpsc::channel::<()>();
     let thread = thread::spawn(&lane.to_string(), move || {
         let _nobody_waits = tell.send(nix::unistd::gettid().as_raw().unsigned_abs());
         let _opened = opened.recv();
         if own.observed {
-            worker::live::<true, EpollLoop>(&own, lane);
+            backend::live::<true>(waits, &own, lane);
         } else {
-            worker::live::<false, EpollLoop>(&own, lane);
+            backend::live::<false>(waits, &own, lane);
         }
     })?;
     if let Ok(tid) = told.recv() {

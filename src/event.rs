@@ -3,6 +3,7 @@
 //! Everything that crosses between the parts of the program is one of these types. This module
 //! imports nothing of ours, and knows no clock, file, socket, thread, or terminal.
 
+mod backend;
 mod command;
 mod errno;
 mod file;
@@ -16,6 +17,7 @@ mod syscall;
 mod visible;
 mod vocabulary;
 
+pub use backend::{Backend, SwitchPhase};
 pub use command::{
     Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
 };

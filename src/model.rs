@@ -16,6 +16,7 @@ mod poller;
 mod read;
 mod ready;
 mod resync;
+mod scan;
 #[cfg(test)]
 pub(crate) mod scenario;
 #[cfg(test)]
@@ -32,7 +33,10 @@ pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, Watch
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
-pub use poller::{Delta, EpollInstance, Known, ListsKnown, Poller, Pollers};
+pub use poller::{
+    Delta, EpollInstance, Known, ListsKnown, Poller, Pollers, Scan, ScanEntry, ScanForecast,
+    ScanSet,
+};
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, MarkKind, Span, Timeline, Track, TrackId};
 pub use view::EpollView;

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod descriptor;
 pub mod fault;
+pub mod fdset;
 pub mod limits;
 pub mod locale;
 pub mod number;

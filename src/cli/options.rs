@@ -10,7 +10,8 @@ use super::values::{self, HistoryLimits, OutputFormat, ThemeChoice};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
-    AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, Trigger, WakeupLogMode,
+    AcceptPolicy, Application, Backend, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
+    WakeupLogMode,
 };
 use crate::lesson::check::CheckPlan;
 
@@ -58,6 +59,9 @@ struct Server {
     /// What the server does with what it receives [default: echo]
     #[arg(long, value_name = "APP", value_parser = values::application())]
     app: Option<Application>,
+    /// Wait by epoll, or by poll or select, where each call asks every file [default: epoll]
+    #[arg(long, value_name = "BACKEND", value_parser = values::backend())]
+    backend: Option<Backend>,
     /// Register level-triggered or edge-triggered [default: level]
     #[arg(long, value_name = "TRIGGER", value_parser = values::trigger())]
     trigger: Option<Trigger>,
@@ -263,6 +267,7 @@ impl Server {
     fn over(self, below: Self) -> Self {
         Self {
             app: self.app.or(below.app),
+            backend: self.backend.or(below.backend),
             trigger: self.trigger.or(below.trigger),
             read: self.read.or(below.read),
             accept: self.accept.or(below.accept),
@@ -283,6 +288,7 @@ impl Server {
         }
         Settings {
             app: self.app.unwrap_or(default.app),
+            backend: self.backend.unwrap_or(default.backend),
             trigger: self.trigger.unwrap_or(default.trigger),
             read: self.read.unwrap_or(default.read),
             accept: self.accept.unwrap_or(default.accept),

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 
 use crate::event::{
-    AcceptPolicy, Application, Command, Mistake, ReadPolicy, Trigger, WakeupLogMode, parse_duration,
+    AcceptPolicy, Application, Backend, Command, Mistake, ReadPolicy, Trigger, WakeupLogMode,
+    parse_duration,
 };
 
 /// A set of colours.
@@ -99,6 +100,10 @@ where
 
 pub(super) fn application() -> ValueParser {
     one_of(Application::ALL, |app| PossibleValue::new(app.word()))
+}
+
+pub(super) fn backend() -> ValueParser {
+    one_of(Backend::ALL, |backend| PossibleValue::new(backend.word()))
 }
 
 pub(super) fn trigger() -> ValueParser {

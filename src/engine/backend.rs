@@ -4,7 +4,11 @@
 //! two turns; and each begins by asking for what has come already, so that nothing is lost when
 //! one follows another.
 
+mod batch;
 mod epoll;
+mod poll;
+mod scan;
+mod select;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,16 +16,61 @@ use std::time::Instant;
 use thiserror::Error;
 
 pub(crate) use self::epoll::EpollLoop;
+use self::poll::PollArray;
+use self::scan::ScanLoop;
+use self::select::SelectSets;
+use crate::engine::shared::Shared;
 use crate::engine::table::Watched;
-use crate::engine::worker::Worker;
-use crate::event::{Errno, FileId};
+use crate::engine::worker::{self, Worker};
+use crate::event::{Backend, Errno, Fd, FileId, LaneId, Refusal};
 
 /// Why a loop cannot be had.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("{call} failed")]
-pub(crate) struct Unavailable {
-    /// The call that the system refused.
-    pub(crate) call: &'static str,
+pub(crate) enum Unavailable {
+    /// The system refused this call.
+    #[error("{0} failed")]
+    Call(&'static str),
+    /// A file that the server has does not fit it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The program has no such loop.
+    #[error("{0} is not built: epoll, poll and select can be had")]
+    NotBuilt(Backend),
+}
+
+/// The loop of poll(2).
+pub(crate) type PollLoop = ScanLoop<PollArray>;
+/// The loop of select(2).
+pub(crate) type SelectLoop = ScanLoop<SelectSets>;
+
+/// Why that way of waiting cannot be had now, if it cannot.
+pub(crate) fn available(to: Backend, shared: &Shared) -> Result<(), Unavailable> {
+    match to {
+        Backend::Epoll | Backend::Poll => Ok(()),
+        Backend::Select => {
+            let files = shared.table.all(|_| true);
+            let beyond = files.iter().find_map(|file| SelectLoop::refuses(file.fd));
+            beyond.map_or(Ok(()), |refusal| Err(Unavailable::Refused(refusal)))
+        }
+        Backend::IoUring | Backend::Goroutine | Backend::Threads => Err(Unavailable::NotBuilt(to)),
+    }
+}
+
+/// The body of the thread of that lane, which waits in that way.
+pub(crate) fn live<const OBSERVED: bool>(backend: Backend, shared: &Shared, lane: LaneId) {
+    match backend {
+        Backend::Poll => worker::live::<OBSERVED, PollLoop>(shared, lane),
+        Backend::Select => worker::live::<OBSERVED, SelectLoop>(shared, lane),
+        // Those that are not built are refused before a thread is started for them.
+        Backend::Epoll | Backend::IoUring | Backend::Goroutine | Backend::Threads => {
+            worker::live::<OBSERVED, EpollLoop>(shared, lane);
+        }
+    }
+}
+
+/// Why a command on a registration means nothing where there are none.
+pub(crate) fn only_epoll(backend: Backend) -> String {
+    format!("only epoll has registrations: {backend} is passed what it asks anew by each call")
 }
 
 /// Whether a turn is followed by another.
@@ -39,6 +88,11 @@ pub(crate) enum Turn {
 /// a thread that is held at the gate carries out commands on files. So the worker has the loop, and
 /// each of these takes the worker. A loop that is made by `default` is closed: it watches nothing.
 pub(crate) trait Loop: Default {
+    /// Which way of waiting it is.
+    const BACKEND: Backend;
+    /// Whether a file is registered, once or for an edge: else each wait asks what holds.
+    const REGISTERS: bool = false;
+
     /// Opens it, and takes every file of the table.
     ///
     /// # Errors
@@ -57,6 +111,11 @@ pub(crate) trait Loop: Default {
         file: &Watched,
     ) -> Option<Errno>;
 
+    /// Why a client of that number cannot be served, if it cannot.
+    fn refuses(_: Fd) -> Option<Refusal> {
+        None
+    }
+
     /// Waits for the same once more, which makes the kernel look at the file.
     ///
     /// # Errors
@@ -68,6 +127,12 @@ pub(crate) trait Loop: Default {
 
     /// Closes the file as soon as the kernel has let go of it.
     fn release<const OBSERVED: bool>(worker: &mut Worker<'_, OBSERVED, Self>, file: &Arc<Watched>);
+
+    /// Tells what is passed to each wait, if that is kept in the server's own memory.
+    fn tell_set<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>) {}
+
+    /// The file is about to be closed: nothing is asked of it any more.
+    fn forget<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>, _: &Watched) {}
 
     /// Reads and forgets until every client has sent its end, or until then.
     fn linger<const OBSERVED: bool>(worker: &mut Worker<'_, OBSERVED, Self>, until: Instant);

@@ -4,12 +4,15 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backend::available;
 use super::clients::{ClientRequest, Clients, Who};
 use super::gate::Order;
 use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
-use crate::event::{Command, CommandPhase, Fd, LaneId, Mistake, Pass, Settings, Target};
+use crate::event::{
+    Backend, Command, CommandPhase, Fd, Kind, LaneId, Mistake, Pass, Settings, Target,
+};
 
 /// The way in: for any thread, whatever the server's threads do at that moment.
 #[derive(Clone, Debug)]
@@ -36,6 +39,12 @@ impl Handle {
         lock(&self.shared.ep).as_ref().map(|ep| Fd(ep.0.as_raw_fd()))
     }
 
+    /// Has a server thread tell once more what it passes to poll(2) or select(2).
+    pub(crate) fn tell_set(&self) {
+        // If the mailbox is full, it is asked again.
+        let _ = self.shared.post(Job::TellSet);
+    }
+
     /// Opens something of the tool's own, while no thread of the server makes or frees a
     /// descriptor: a low number that it has for a moment is not missed.
     pub fn aside<T>(&self, open: impl FnOnce() -> T) -> T {
@@ -43,11 +52,11 @@ impl Handle {
         open()
     }
 
-    /// Whether the server thread of that lane sleeps in `epoll_wait`
+    /// Whether the server thread of that lane sleeps where it waits for many files
     /// (`/proc/self/task/TID/syscall` and `status`, proc(5)). Where the system tells only that it
     /// sleeps, what the thread `said` it does decides; `None` where it tells nothing.
-    pub fn sleeps_in_epoll_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
-        self.shared.sleeps_in_epoll_wait(lane, said)
+    pub fn sleeps_in_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
+        self.shared.sleeps_in_wait(lane, said)
     }
 
     /// As [`super::Engine::send`].
@@ -80,8 +89,9 @@ impl Handle {
             Command::Threads(count) => {
                 let count = count.clamp(1, LaneId::MAX_WORKERS);
                 self.shared.change(|s| s.threads = count);
-                self.shared.gate.want(count, Some(order));
+                self.want(order, count);
             }
+            Command::Backend(to) => self.switch(order, to),
             Command::Read(policy) => self.set(order, |s| s.read = policy),
             Command::Accept(policy) => self.set(order, |s| s.accept = policy),
             Command::MaxEvents(n) => {
@@ -146,6 +156,50 @@ impl Handle {
         self.shared.change(|s| s.delay_ms = ms);
         self.shared.gate.delay(Duration::from_millis(ms.into()));
         self.done(order);
+    }
+
+    /// So many threads are wished for; a way of waiting that has only one keeps the wish.
+    fn want(&self, order: Order, count: u8) {
+        let backend = self.shared.gate.backend();
+        if backend.lanes(count) == count {
+            return self.shared.gate.want(count, Some(order));
+        }
+        self.shared.gate.want(count, None);
+        let remark = format!("{backend} waits in one thread: the wish is kept for epoll");
+        order.finish(&self.shared.side, CommandPhase::Done(Some(remark.into())));
+    }
+
+    /// The server is to wait in that way, or in the next one that can be had.
+    fn switch(&self, order: Order, to: Option<Backend>) {
+        let now = self.shared.gate.backend();
+        let to = match to {
+            Some(to) => available(to, &self.shared).map(|()| to).map_err(|why| why.to_string()),
+            None => Ok(self.next_backend(now)),
+        };
+        match to {
+            Err(why) => self.fail(order, &why),
+            Ok(to) if to == now => {
+                let remark = format!("the server waits by {now}");
+                order.finish(&self.shared.side, CommandPhase::Done(Some(remark.into())));
+            }
+            Ok(to) => {
+                if let Err((order, why)) = self.shared.gate.switch(to, order) {
+                    self.fail(order, &why);
+                }
+            }
+        }
+    }
+
+    /// The one after that which can be had; why others cannot is told.
+    fn next_backend(&self, now: Backend) -> Backend {
+        let mut next = now.next();
+        while next != now
+            && let Err(why) = available(next, &self.shared)
+        {
+            self.shared.side.push(Kind::Note(format!("{next} is skipped: {why}").into()));
+            next = next.next();
+        }
+        next
     }
 
     fn permit(&self, order: Order, lane: Option<LaneId>, pass: Pass) {

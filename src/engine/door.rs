@@ -5,6 +5,9 @@
 
 mod epoll;
 mod files;
+mod scan;
+
+pub(crate) use self::scan::Scannable;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -35,6 +35,9 @@ pub enum EngineError {
     /// The calling thread has not blocked the wake-up signals.
     #[error("the wake-up signals are not blocked")]
     SignalsNotBlocked,
+    /// The way of waiting that was asked for cannot be had.
+    #[error("{0}")]
+    Backend(String),
     /// A call of the tool itself failed.
     #[error("{operation}: {source}")]
     Call {

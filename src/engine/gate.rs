@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::state::Chores;
-use self::state::{LaneState, Permit, Place, State, permitted};
+use self::state::{LaneState, Permit, Place, Stage, State, permitted};
 use super::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
 };
 use super::tap::{RingWriter, SideChannel};
-use crate::event::{CommandPhase, Kind, LaneId, Pass, Syscall};
+use crate::event::{Backend, CommandPhase, Kind, LaneId, Pass, Settings, SwitchPhase, Syscall};
 
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
@@ -79,9 +79,12 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(side: Arc<SideChannel>, hold: bool, delay: Duration, wanted: u8) -> Self {
-        let mut state = State { hold, delay, ..State::default() };
-        state.want(wanted);
+    /// The gate of a server that is set so.
+    pub(crate) fn new(side: Arc<SideChannel>, settings: &Settings) -> Self {
+        let (hold, backend) = (settings.paused, settings.backend);
+        let delay = Duration::from_millis(settings.delay_ms.into());
+        let mut state = State { hold, delay, backend, ..State::default() };
+        state.want(settings.threads);
         let gate = Self {
             attention: AtomicBool::new(false),
             state: Mutex::new(state),
@@ -153,6 +156,7 @@ impl Gate {
         passage.here = true;
         if place == Place::Gate && !passage.parked {
             passage.parked = true;
+            me.before = Some(*next);
             lane.park(next);
             self.end_permit(me);
         }
@@ -192,6 +196,7 @@ impl Gate {
         pass: Pass,
     ) {
         passage.here = false;
+        me.before = None;
         if std::mem::take(&mut passage.parked) {
             lane.unpark(pass);
         }
@@ -292,6 +297,54 @@ impl Gate {
         self.refresh(&state);
     }
 
+    /// The server goes over to that way of waiting: each thread ends at its next wait, and the first
+    /// of the others is started when the last one has.
+    ///
+    /// # Errors
+    /// The order, and why it cannot be.
+    pub(crate) fn switch(&self, to: Backend, order: Order) -> Result<(), (Order, String)> {
+        let mut state = lock(&self.state);
+        let first = state.lane(LaneId(1)).place;
+        let reason = match &state.change {
+            _ if state.ending => Some(ENDED.to_owned()),
+            Some(change) => Some(format!("a switch to {} is under way", change.to)),
+            None if first == Place::Dead => Some("T1 died: run starts it again".to_owned()),
+            None => None,
+        };
+        if let Some(reason) = reason {
+            return Err((order, reason));
+        }
+        self.side.push(Kind::Backend { to, phase: SwitchPhase::Asked });
+        for (lane, call) in state.stuck() {
+            let text = format!("switch to {to} pending: {lane} is held before {call}");
+            self.side.push(Kind::Note(text.into()));
+        }
+        state.change(to, order);
+        self.refresh(&state);
+        Ok(())
+    }
+
+    /// How threads wait that start from now on.
+    pub(crate) fn backend(&self) -> Backend {
+        lock(&self.state).backend
+    }
+
+    /// Whether every thread is to end, because others are to wait in another way.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) && lock(&self.state).is_leaving()
+    }
+
+    /// The first thread cannot wait in the way that was asked for. Whether anybody asked: then the
+    /// old way comes back.
+    pub(crate) fn refuse_switch(&self, why: &str) -> bool {
+        let mut state = lock(&self.state);
+        let Some(change) = state.change.as_mut().filter(|c| c.stage == Stage::Entering) else {
+            return false;
+        };
+        change.stage = Stage::Refused(why.to_owned());
+        true
+    }
+
     /// Dead threads may be started again; how many there are.
     pub(crate) fn forgive(&self) -> usize {
         let mut state = lock(&self.state);
@@ -304,10 +357,23 @@ impl Gate {
         count
     }
 
-    /// The first thread has made the epoll instance.
+    /// The first thread has taken every file: the others may start, and a switch has come to its
+    /// end.
     pub(crate) fn set_ready(&self) {
         let mut state = lock(&self.state);
+        if state.is_leaving() {
+            return;
+        }
         state.ready = true;
+        if let Some(change) = state.change.take() {
+            if let Stage::Back(why) = change.stage {
+                let phase = SwitchPhase::Refused(why.as_str().into());
+                self.side.push(Kind::Backend { to: change.to, phase });
+                change.order.finish(&self.side, CommandPhase::Failed(why.into()));
+            } else {
+                change.order.done(&self.side);
+            }
+        }
         self.refresh(&state);
     }
 
@@ -323,6 +389,10 @@ impl Gate {
         self.finish_pausers(&mut state);
         for order in std::mem::take(&mut state.askers) {
             order.too_late(&self.side);
+        }
+        if let Some(change) = state.change.take() {
+            state.headless = !state.lane(LaneId(1)).runs();
+            change.order.too_late(&self.side);
         }
         self.refresh(&state);
     }
@@ -367,6 +437,11 @@ impl Gate {
         *me = LaneState::default();
         if died {
             me.place = Place::Dead;
+            if lane == LaneId(1)
+                && let Some(change) = state.change.take_if(|c| c.stage != Stage::Leaving)
+            {
+                change.order.finish(&self.side, CommandPhase::Failed("T1 died".into()));
+            }
         }
         self.refresh(&state);
     }
@@ -387,6 +462,10 @@ impl Gate {
         loop {
             if state.hold && state.all_held() {
                 self.finish_pausers(&mut state);
+            }
+            if let Some(to) = state.advance() {
+                self.side.push(Kind::Backend { to, phase: SwitchPhase::Left });
+                self.refresh(&state);
             }
             let chores = state.chores();
             if chores != Chores::default() {
@@ -420,7 +499,7 @@ impl Gate {
         let quiet = !state.hold
             && !state.ending
             && state.delay.is_zero()
-            && !(0..).zip(&state.lanes).any(|(i, me)| me.runs() && i > state.wanted);
+            && !state.lanes.iter().any(|me| me.runs() && me.retire);
         self.attention.store(!quiet, Ordering::SeqCst);
         for me in &state.lanes {
             me.bell.notify_all();

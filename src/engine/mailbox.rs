@@ -21,6 +21,8 @@ pub(crate) enum Job {
     Command(Order, Command),
     /// A setting has changed that registrations depend on.
     Refresh,
+    /// What is passed to poll(2) or select(2) is to be told once more.
+    TellSet,
 }
 
 /// The queue and its eventfd.

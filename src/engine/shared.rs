@@ -79,8 +79,7 @@ pub(crate) struct Parts {
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         let settings = parts.settings;
-        let delay = Duration::from_millis(settings.delay_ms.into());
-        let gate = Gate::new(Arc::clone(&parts.side), settings.paused, delay, settings.threads);
+        let gate = Gate::new(Arc::clone(&parts.side), &settings);
         Self {
             clock: parts.clock,
             side: parts.side,
@@ -133,13 +132,13 @@ impl Shared {
         lock(&self.lanes).insert(lane.id(), Some(lane));
     }
 
-    /// Whether the thread of `lane` sleeps in `epoll_wait`: `said` where the system tells only that
+    /// Whether the thread of `lane` sleeps where it waits for many files: `said` where the system tells only that
     /// it sleeps, `None` where it does not even tell that.
-    pub(crate) fn sleeps_in_epoll_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
+    pub(crate) fn sleeps_in_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
         let tasks = lock(&self.tasks);
         let task = tasks.get(&lane)?;
         let look = task.look().ok()?;
-        Some(look.sleeps_in_epoll_wait(task.tells_call()).unwrap_or(said))
+        Some(look.sleeps_in_wait(task.tells_call()).unwrap_or(said))
     }
 
     /// A number for an open file, never used before.

@@ -51,6 +51,14 @@ impl Watched {
             _ => Wants::read(true),
         }
     }
+
+    /// The same in the bits of poll(2), as a program asks for them.
+    pub(crate) fn asks(&self, state: &State, settings: &Settings) -> Mask {
+        let wants = self.wants(state, settings);
+        let input = if self.is_stream() { Mask::IN | Mask::RDHUP } else { Mask::IN };
+        let input = if wants.read { input } else { Mask::EMPTY };
+        input.with(Mask::OUT, wants.write || state.flags.watch_out)
+    }
 }
 
 /// What a person or the server asked of a registration.
@@ -73,7 +81,7 @@ pub(crate) struct State {
     /// `None` once it is closed; never there for the control eventfd, which the mailbox owns.
     pub(crate) fd: Option<OwnedFd>,
     pub(crate) flags: Flags,
-    /// The mask of the registration; `None` while there is none.
+    /// The mask of the registration, or what each call asks for; `None` while it is neither.
     pub(crate) held: Option<Mask>,
     /// A one-shot registration that has fired is not armed.
     pub(crate) armed: bool,

@@ -24,7 +24,8 @@ use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
 use crate::event::{
-    Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings, Syscall,
+    Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings, SwitchPhase,
+    Syscall,
 };
 
 /// Milliseconds after which a muted listener is tried again.
@@ -68,8 +69,13 @@ pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
     // Whoever waits for this thread's end may count on it that its loop is gone.
     drop(backend);
     let mut lane = door.into_lane();
+    let refused = match &ended {
+        Ok(Err(unavailable)) => shared.gate.refuse_switch(&unavailable.to_string()),
+        _ => false,
+    };
     let change = match &ended {
         Ok(Ok(())) => LaneChange::Ended,
+        Ok(Err(_)) if refused => LaneChange::Ended,
         Ok(Err(unavailable)) => LaneChange::Died(unavailable.to_string().into()),
         Err(panic) => {
             lane.abandon();
@@ -79,7 +85,7 @@ pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
     lane.tell(Kind::Lane(change));
     lane.rest();
     shared.give_lane_back(lane);
-    shared.gate.departed(id, !matches!(ended, Ok(Ok(()))));
+    shared.gate.departed(id, !refused && !matches!(ended, Ok(Ok(()))));
     if shared.mailbox.waiting() || shared.muted.load(Ordering::Relaxed) {
         // Somebody else has to see to it, or the next thread.
         shared.ring();
@@ -109,6 +115,10 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
 
     fn live(&mut self) -> Result<(), Unavailable> {
         L::open(self)?;
+        if self.door.id() == LaneId(1) {
+            // The others may begin, and whoever asked for this loop is told.
+            self.shared.gate.set_ready();
+        }
         while L::turn(self) == Turn::Again {}
         self.finish_unfinished();
         if self.is_last() {
@@ -116,6 +126,14 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         }
         L::shut(self);
         Ok(())
+    }
+
+    /// The loop begins: it takes every file next.
+    pub(crate) fn entered(&mut self) {
+        let (to, phase) = (L::BACKEND, SwitchPhase::Entered);
+        self.door.tell(Kind::Backend { to, phase });
+        self.shared.change(|settings| settings.backend = to);
+        self.refresh();
     }
 
     /// Whether the server ends with this thread.
@@ -224,8 +242,19 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
 
     /// A thread that ends leaves nothing behind that no event will tell of.
     fn finish_unfinished(&mut self) {
+        let mut rest = self.carried();
         while !self.unfinished.is_empty() && !self.shared.gate.ending() {
+            if self.shared.gate.is_leaving() && rest == 0 {
+                break;
+            }
+            rest = rest.saturating_sub(1);
             self.carry_on();
+        }
+        // Each of them has had its turn: the loop that follows asks them all.
+        for file in std::mem::take(&mut self.unfinished) {
+            if let Some(watched) = self.shared.table.get(file) {
+                self.carry_no_more(&watched);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ mod print;
 
 use std::fmt;
 
-use super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger, vocabulary};
+use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger, vocabulary};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
@@ -76,7 +76,7 @@ pub enum Command {
     Run,
     /// Let a held thread make one call.
     Step(Option<LaneId>),
-    /// Let a held thread run to its next `epoll_wait`.
+    /// Let a held thread run to its next wait.
     Turn(Option<LaneId>),
     /// Milliseconds to wait before each call.
     Delay(u32),
@@ -110,6 +110,8 @@ pub enum Command {
     Mistake(Mistake, Option<bool>),
     /// How many server threads there are to be.
     Threads(u8),
+    /// Wait in that way; `None` is the next one that can be had.
+    Backend(Option<Backend>),
     /// The timeline's width in time.
     Zoom(Nanos),
     /// Show the screen as it was at that time.
@@ -176,11 +178,11 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and README are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 32] = [
+pub const GRAMMAR: [(&str, &str, &str); 33] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
-    ("turn", "[T1]", "let a held thread run to its next epoll_wait"),
+    ("turn", "[T1]", "let a held thread run to its next wait"),
     ("delay", "MS", "wait so long before each call"),
     ("trigger", "[fd=N|client=N|all] [level|edge]", "level- or edge-triggered"),
     ("read", "drain|once [BYTES]", "reads an event"),
@@ -197,6 +199,11 @@ pub const GRAMMAR: [(&str, &str, &str); 32] = [
     ("drop", "[fd=N|client=N]", "the server closes its end"),
     ("mistake", "NAME [on|off]", "switch a protection of the server off"),
     ("threads", "N", "server threads on the one epoll instance"),
+    (
+        "backend",
+        "[epoll|poll|select|io_uring|goroutine|threads]",
+        "wait in that way, or in the next one that can be had; clients stay",
+    ),
     ("zoom", "TIME", "width of the timeline: 500us, 20ms, 1s, 2m"),
     ("at", "SECONDS", "show the screen as it was at that time"),
     ("seek", "-1|1", "one event back or forward in time"),
@@ -382,6 +389,8 @@ mod tests {
             "drop fd=9",
             "mistake ignore-eof on",
             "threads 2",
+            "backend",
+            "backend io_uring",
             "zoom 1s",
             "zoom 500us",
             "at 12.031",
@@ -414,6 +423,10 @@ mod tests {
                 "`x`: expected the number of a connection, 1 is the first accepted",
             ),
             ("read twice", "`twice`: expected drain or once"),
+            (
+                "backend kqueue",
+                "`kqueue`: expected one of epoll, poll, select, io_uring, goroutine, threads",
+            ),
             ("run now", "`now`: expected nothing more"),
             ("zoom 0s", "`0s`: expected a time such as 500us, 20ms, 1s or 2m"),
             ("", "expected a command, such as pause, trigger, client, help"),

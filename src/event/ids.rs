@@ -101,6 +101,11 @@ impl FileId {
     pub fn unnumbered(ep: Fd) -> Self {
         Self(u32::MAX - ep.0.unsigned_abs())
     }
+
+    /// Stands for the array of poll(2) or the bitmaps of select(2), which are no open file but the
+    /// server's own memory. An epoll instance without a file of its own would need the number 0 to
+    /// be taken for it.
+    pub const SCAN_SET: Self = Self(u32::MAX);
 }
 
 impl fmt::Display for FileId {

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq, Settings,
-    Syscall, SyscallRecord, ThreadSeen, WakeupLog, vocabulary,
+    Backend, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq,
+    Settings, SwitchPhase, Syscall, SyscallRecord, ThreadSeen, WakeupLog, vocabulary,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -86,7 +86,7 @@ vocabulary! {
         Run = "run",
         /// It makes one call.
         Step = "step",
-        /// It runs on to its next `epoll_wait`.
+        /// It runs on to its next wait.
         Turn = "turn",
     }
 }
@@ -114,15 +114,18 @@ pub enum Refusal {
     Clients,
     /// The limit of clients from one address.
     Address,
+    /// Its number is not below FD_SETSIZE (select(2)).
+    FdSetSize(Fd),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoDescriptor => "no descriptor left",
-            Self::Clients => "too many clients",
-            Self::Address => "too many clients from one address",
-        })
+        match self {
+            Self::NoDescriptor => f.write_str("no descriptor left"),
+            Self::Clients => f.write_str("too many clients"),
+            Self::Address => f.write_str("too many clients from one address"),
+            Self::FdSetSize(fd) => write!(f, "fd {fd} is beyond an fd_set, which ends at 1023"),
+        }
     }
 }
 
@@ -219,6 +222,25 @@ pub enum Kind {
         /// Whether the server believed it and acted on the number.
         believed: bool,
     },
+    /// The server changed what it passes to poll(2) or select(2).
+    Set {
+        /// The number.
+        fd: Fd,
+        /// The open file.
+        file: FileId,
+        /// What it is asked for from now on; `None`: it is out, and the last one of an array takes
+        /// its place.
+        events: Option<Mask>,
+        /// Its place in the array, from 0; for select(2) the number.
+        place: u32,
+    },
+    /// The server goes over to another way of waiting.
+    Backend {
+        /// To which.
+        to: Backend,
+        /// How far it is.
+        phase: SwitchPhase,
+    },
     /// A client was turned away.
     Refused(Refusal),
     /// A command moved on.
@@ -282,6 +304,7 @@ impl Event {
             | Kind::Arrive { fd, .. }
             | Kind::Conn { fd, .. }
             | Kind::Handle { fd, .. }
+            | Kind::Set { fd, .. }
             | Kind::Stale { fd, .. } => Some(*fd),
             Kind::Enter(call) | Kind::Park { next: call } => call.fd(),
             Kind::Return(record) => record.call.fd(),
@@ -294,6 +317,7 @@ impl Event {
             | Kind::Threads(_)
             | Kind::Compared { .. }
             | Kind::Settings(_)
+            | Kind::Backend { .. }
             | Kind::Refused(_)
             | Kind::Command { .. }
             | Kind::Gap { .. }

@@ -99,6 +99,9 @@ pub enum ListEntries {
     Ready(Box<[(WatchKey, Reason)]>),
     /// The threads asleep in `epoll_wait` (wq), head first: the first is woken next.
     Waiting(Box<[LaneId]>),
+    /// What the server passes to poll(2) in the order of its array, or to select(2) in that of the
+    /// numbers: which file, and what it is asked for.
+    Scanned(Box<[(WatchKey, Mask)]>),
 }
 
 /// A list of a poller was read.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Trigger, vocabulary};
+use super::{Backend, Trigger, vocabulary};
 
 vocabulary! {
     /// What the server does with the bytes it receives.
@@ -162,6 +162,8 @@ vocabulary! {
 pub struct Settings {
     /// What is served. Fixed for a run.
     pub app: Application,
+    /// How the server waits.
+    pub backend: Backend,
     /// Trigger of new registrations.
     pub trigger: Trigger,
     /// Reads an event.
@@ -172,7 +174,7 @@ pub struct Settings {
     pub max_events: u32,
     /// Milliseconds before each call, 0 to 60,000.
     pub delay_ms: u32,
-    /// Server threads, 1 to 8.
+    /// Server threads, 1 to 8: so many are wished for, where the backend can have them.
     pub threads: u8,
     /// Protections switched off.
     pub mistakes: Mistakes,
@@ -193,6 +195,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             app: Application::Echo,
+            backend: Backend::Epoll,
             trigger: Trigger::Level,
             read: ReadPolicy::Drain,
             accept: AcceptPolicy::Drain,

@@ -88,14 +88,14 @@ pub enum Syscall {
     },
     /// `poll(2)`
     Poll {
-        /// Who is asked for what.
+        /// Who is asked for what, as far as the call says it.
         set: PollSet,
         /// Milliseconds; -1 is for ever.
         timeout_ms: i32,
     },
     /// `select(2)`
     Select {
-        /// Who is asked for what.
+        /// Who is asked for what, as far as the call says it.
         set: PollSet,
         /// Milliseconds; -1 is for ever.
         timeout_ms: i32,
@@ -145,7 +145,7 @@ impl Syscall {
     /// Its arguments in the order of the manual page, each with its name there; `fd` is always the
     /// file that the call is about.
     pub fn arguments(&self) -> Arguments {
-        use Argument::{Ctl, Events, Fds, Flags, How, Implied, Max, Set};
+        use Argument::{Bits, Ctl, Events, Fds, Flags, How, Implied, Max, Set};
         match *self {
             Self::EpollCreate => list([("flags", Flags("EPOLL_CLOEXEC"))]),
             Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
@@ -172,8 +172,11 @@ impl Syscall {
             Self::Shutdown { fd, how } => list([("fd", Fds(fd)), ("how", How(how))]),
             Self::Close { fd } | Self::Dup { fd } => list([("fd", Fds(fd))]),
             Self::Setup(call) => call.arguments(),
-            Self::Poll { set, timeout_ms } | Self::Select { set, timeout_ms } => {
+            Self::Poll { set, timeout_ms } => {
                 list([("fds", Set(set)), ("timeout", number(timeout_ms))])
+            }
+            Self::Select { set, timeout_ms } => {
+                list([("fds", Bits(set)), ("timeout", number(timeout_ms))])
             }
         }
     }

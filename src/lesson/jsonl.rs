@@ -102,7 +102,7 @@ fn traced(report: &Report, asked: bool) -> Vec<String> {
     let line = |(lane, record)| {
         let tid = tids.get(&lane).copied().unwrap_or_default();
         // Each registration has a number of its own there, which is in no event.
-        format!("{tid} {}", strace::line(record, |_| None))
+        format!("{tid} {}", strace::line(record, |_| None, None))
     };
     calls.map(line).collect()
 }

@@ -2,10 +2,10 @@
 
 use crate::event::{
     ConnState, CtlOp, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos, Output,
-    Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WakeupLog, WatchKey,
+    Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WatchKey,
 };
 
-use super::check::{Ahead, Loss, Sync};
+use super::check::{Ahead, Loss};
 use super::file::OpenFile;
 use super::interest::InterestEntry;
 use super::lane::LaneState;
@@ -22,6 +22,9 @@ impl World {
         let goes_on = event.kind.is_look() && !matches!(event.kind, Kind::Files { .. });
         for instance in self.pollers.epolls_mut().filter(|it| !goes_on || it.is_deduced()) {
             instance.delta.clear();
+        }
+        if let Some(set) = self.pollers.scan_mut() {
+            set.clear();
         }
         self.new_findings = 0;
         self.seq = event.seq;
@@ -62,6 +65,10 @@ impl World {
             Kind::Settings(settings) => self.behaves(*settings),
             Kind::Conn { fd, state, queued } => self.connection(*fd, *state, *queued),
             Kind::Handle { fd, file } => self.handling(lane, *fd, *file),
+            Kind::Set { fd, file, events, place } => {
+                self.set_changed(WatchKey { fd: *fd, file: *file }, *events, *place);
+            }
+            Kind::Backend { to, phase } => self.switched(*to, phase),
             Kind::Refused(_) => self.counters.refused += 1,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
@@ -127,7 +134,11 @@ impl World {
     /// The last close of a file removes its registrations, without an event and without waking
     /// anybody (`eventpoll_release_file`); an earlier one removes nothing.
     fn closed(&mut self, fd: Fd) {
-        let Some(id) = self.fds.remove(&fd) else { return };
+        let Some(id) = self.fds.remove(&fd) else {
+            // An epoll instance that its source does not number, and all that it watched.
+            self.pollers.remove(FileId::unnumbered(fd));
+            return;
+        };
         let Some(file) = self.files.get_mut(&id) else { return };
         file.refs = file.refs.saturating_sub(1);
         if file.refs > 0 {
@@ -166,14 +177,9 @@ impl World {
 
     /// A new instance watches nothing; its ready list is known if wake-ups are recorded.
     fn epoll_created(&mut self, ep: Fd) {
-        let (sync, loss) = match self.edge_log {
-            WakeupLog::Off => (Sync::Unknown, Loss::Unrecorded),
-            WakeupLog::NoQueue => (Sync::Unknown, Loss::NoQueue),
-            WakeupLog::Drained | WakeupLog::Skipped => (Sync::Following, Loss::Start),
-        };
+        let check = self.fresh_check();
         let id = self.create_epoll(ep);
-        let check = &mut self.pollers.at_mut(id).check;
-        (check.sync, check.loss) = (sync, loss);
+        self.pollers.at_mut(id).check = check;
     }
 
     fn returned(&mut self, lane: LaneId, record: &SyscallRecord) {
@@ -205,6 +211,7 @@ impl World {
                 }
             }
             (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
+            (Syscall::Poll { .. } | Syscall::Select { .. }, _) => self.scanned(lane, record),
             _ => {}
         }
     }
@@ -410,6 +417,7 @@ impl World {
             }
             file.settled = false;
         }
+        self.scan_touch(fd);
         // inet_shutdown wakes the file's own watchers, without a key and without a signal.
         self.call_back(key, Mask::EMPTY, Reason::Woken(Mask::EMPTY), self.t);
     }

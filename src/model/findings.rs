@@ -3,6 +3,7 @@
 //! The detectors are called for every event, so each does a bounded amount of work and keeps a few
 //! words a file and a thread; times are the events' own.
 
+mod cost;
 mod detect;
 mod evidence;
 mod ledger;
@@ -47,6 +48,10 @@ vocabulary! {
         Starving = "starving",
         /// `epoll_wait` with timeout 0 returns nothing, over and over.
         TimeoutZeroSpin = "timeout-zero-spin",
+        /// A client was turned away because its number is not below FD_SETSIZE (select(2)).
+        SelectFdLimit = "select-fd-limit",
+        /// Each poll(2) or select(2) asks many files for every one that it finds.
+        ScanCost = "scan-cost",
     }
 }
 
@@ -82,6 +87,8 @@ pub struct Findings {
     numbers: FxHashMap<Fd, FileId>,
     /// By the thread's number, as far as there are any.
     turns: Vec<Turn>,
+    /// What the last calls of poll(2) or select(2) cost.
+    cost: cost::Cost,
 }
 
 impl Findings {

@@ -466,7 +466,7 @@ impl Comparison<'_> {
 
 impl OpenFile {
     /// Takes over what a report says: the state at the harvest, unless it was woken after that.
-    fn learn_report(&mut self, reported: Mask, mask: Mask, late: bool, seq: Seq) {
+    pub(super) fn learn_report(&mut self, reported: Mask, mask: Mask, late: bool, seq: Seq) {
         // ERR and HUP are always reported, RDHUP only if asked for.
         let told = Mask::ALWAYS | (mask & Mask::RDHUP);
         self.state |= reported & told;

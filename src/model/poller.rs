@@ -11,6 +11,10 @@ use super::interest::InterestList;
 use super::lane::WaitQueue;
 use super::ready::{ReadyEntry, ReadyList};
 
+mod scan;
+
+pub use scan::{Scan, ScanEntry, ScanForecast, ScanSet};
+
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EpollInstance {
@@ -112,16 +116,20 @@ impl Delta {
     }
 }
 
-/// Something that waits for files to be ready.
+/// By what a server waits, if that is no epoll instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Poller {
-    /// An epoll instance.
-    Epoll(EpollInstance),
+    /// What it passes to each poll(2) or select(2).
+    Scan(ScanSet),
 }
 
-/// The pollers of a process by their open files, in the order in which these were made.
+/// What waits for files to be ready in a process: epoll instances by their open files, in the order
+/// in which these were made; and what the server keeps in its own memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pollers(BTreeMap<FileId, Poller>);
+pub struct Pollers {
+    epolls: BTreeMap<FileId, EpollInstance>,
+    own: Option<Poller>,
+}
 
 /// What is known of an epoll instance that does not exist.
 pub(super) static NONE: LazyLock<EpollInstance> = LazyLock::new(EpollInstance::default);
@@ -129,28 +137,28 @@ pub(super) static NONE: LazyLock<EpollInstance> = LazyLock::new(EpollInstance::d
 impl Pollers {
     /// The epoll instances with their open files.
     pub fn epolls(&self) -> impl DoubleEndedIterator<Item = (FileId, &EpollInstance)> {
-        self.0.iter().map(|(id, Poller::Epoll(instance))| (*id, instance))
+        self.epolls.iter().map(|(id, instance)| (*id, instance))
     }
 
     /// The epoll instance of that open file, if there is one.
     pub fn epoll(&self, id: FileId) -> Option<&EpollInstance> {
-        self.0.get(&id).map(|Poller::Epoll(instance)| instance)
+        self.epolls.get(&id)
     }
 
-    /// How many there are.
+    /// How many epoll instances there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.epolls.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no epoll instance.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.epolls.is_empty()
     }
 
-    /// The one made next after that one; the first after none.
+    /// The epoll instance made next after that one; the first after none.
     pub fn after(&self, id: Option<FileId>) -> Option<FileId> {
         let from = id.map_or(Unbounded, Excluded);
-        self.0.range((from, Unbounded)).next().map(|(id, _)| *id)
+        self.epolls.range((from, Unbounded)).next().map(|(id, _)| *id)
     }
 
     /// The epoll instance of that open file, for the fold, which asks only for those that it knows.
@@ -160,13 +168,30 @@ impl Pollers {
 
     /// The same, to change it; it is there from now on.
     pub(super) fn at_mut(&mut self, id: FileId) -> &mut EpollInstance {
-        let fresh = || Poller::Epoll(EpollInstance::default());
-        let Poller::Epoll(instance) = self.0.entry(id).or_insert_with(fresh);
-        instance
+        self.epolls.entry(id).or_default()
+    }
+
+    /// That epoll instance is no more.
+    pub(super) fn remove(&mut self, id: FileId) {
+        self.epolls.remove(&id);
+    }
+
+    /// What is passed to each poll(2) or select(2), while the server waits so.
+    pub fn scan(&self) -> Option<&ScanSet> {
+        self.own.as_ref().map(|Poller::Scan(set)| set)
+    }
+
+    pub(super) fn scan_mut(&mut self) -> Option<&mut ScanSet> {
+        self.own.as_mut().map(|Poller::Scan(set)| set)
+    }
+
+    /// By that the server waits from now on, if not by an epoll instance.
+    pub(super) fn set_own(&mut self, own: Option<Poller>) {
+        self.own = own;
     }
 
     pub(super) fn epolls_mut(&mut self) -> impl Iterator<Item = &mut EpollInstance> {
-        self.0.values_mut().map(|Poller::Epoll(instance)| instance)
+        self.epolls.values_mut()
     }
 
     /// Those whose lists are deduced.
@@ -174,8 +199,8 @@ impl Pollers {
         self.epolls_mut().filter(|instance| instance.is_deduced())
     }
 
-    /// Keeps those of these open files, and takes the others out.
+    /// Keeps the epoll instances of these open files, and takes the others out.
     pub(super) fn retain(&mut self, keep: impl Fn(FileId) -> bool) {
-        self.0.retain(|id, _| keep(*id));
+        self.epolls.retain(|id, _| keep(*id));
     }
 }

@@ -49,6 +49,10 @@ impl World {
             self.interest_compared(*poller, entries, known);
             return;
         }
+        if let ListEntries::Scanned(entries) = list {
+            self.set_read(entries);
+            return;
+        }
         let t = self.t;
         let instance = self.pollers.at_mut(*poller);
         match list {
@@ -56,6 +60,7 @@ impl World {
             ListEntries::Overflow(list) => instance.read_overflow(list.as_deref(), known),
             ListEntries::Ready(list) => instance.read_ready(list, &self.files, known, t),
             ListEntries::Waiting(lanes) => instance.read_waiting(lanes, known),
+            ListEntries::Scanned(_) => {}
         }
     }
 

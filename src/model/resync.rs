@@ -63,7 +63,7 @@ impl World {
 
     /// Connections whose close was lost with other observations: the server watches every one
     /// that it has, from soon after its accept.
-    fn forget_unwatched(&mut self, watched: &BTreeSet<WatchKey>) {
+    pub(super) fn forget_unwatched(&mut self, watched: &BTreeSet<WatchKey>) {
         let watched: BTreeSet<_> = watched.iter().map(|key| key.file).collect();
         let t = self.t;
         let gone = |file: &&OpenFile| {

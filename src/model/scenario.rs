@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    ConnState, CtlOp, Delivery, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head, How, Kind,
-    LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, Ret, Seq, Settings,
-    Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
+    Backend, ConnState, CtlOp, Delivery, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
+    How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, PollSet, Queues, Ret,
+    Seq, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
 };
 
 use super::{Finding, FindingKind, MarkKind, Span, Timeline, TrackId, World};
@@ -36,7 +36,17 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// One thread, the epoll instance, a recorded edge log.
     pub(crate) fn new() -> Self {
-        let mut scenario = Self {
+        Self::blank().call(1, Syscall::EpollCreate, Ret::ok(3), Output::None)
+    }
+
+    /// One thread that waits by poll(2) or select(2), a recorded edge log.
+    pub(crate) fn scanning(to: Backend) -> Self {
+        let blank = Self::blank().settings(|settings| settings.backend = to);
+        blank.push(1, Kind::Backend { to, phase: SwitchPhase::Entered })
+    }
+
+    fn blank() -> Self {
+        let scenario = Self {
             world: World::default(),
             timeline: Timeline::default(),
             last: None,
@@ -45,8 +55,7 @@ impl Scenario {
             timeout_ms: -1,
             step: 1_000_000,
         };
-        scenario = scenario.tool(Kind::WakeupLog(WakeupLog::Drained)).thread(1);
-        scenario.call(1, Syscall::EpollCreate, Ret::ok(3), Output::None)
+        scenario.tool(Kind::WakeupLog(WakeupLog::Drained)).thread(1)
     }
 
     pub(crate) fn push(mut self, lane: u16, kind: Kind) -> Self {
@@ -113,6 +122,71 @@ impl Scenario {
             fd,
             mask,
         )
+    }
+
+    /// A listener that is asked from now on.
+    pub(crate) fn listen_scanned(mut self, fd: i32) -> Self {
+        let (file, name) = (self.fresh(fd), "127.0.0.1:8000".into());
+        let open = Kind::Open { fd: Fd(fd), file, what: FileKind::Listener, name };
+        self.tool(open).ask(fd, IN).queues(fd, 0)
+    }
+
+    /// A connection that is there already, and is asked from now on.
+    pub(crate) fn client_scanned(self, fd: i32, events: Mask) -> Self {
+        self.accept(1, 4, fd).ask(fd, events).unsent(fd, 0)
+    }
+
+    /// The server asks that file for so much from now on; the last one takes its place if it goes.
+    pub(crate) fn ask(self, fd: i32, events: impl Into<Option<Mask>>) -> Self {
+        let key = self.key(fd);
+        let set = self.world.scan().expect("the server scans");
+        let place = if set.is_select() {
+            usize::try_from(fd).expect("a number")
+        } else {
+            set.place(key).unwrap_or(set.len())
+        };
+        let place = u32::try_from(place).expect("a small number");
+        self.push(1, Kind::Set { fd: key.fd, file: key.file, events: events.into(), place })
+    }
+
+    fn scan_call(&self) -> Syscall {
+        let set = self.world.scan().expect("the server scans");
+        let number = |n: usize| u32::try_from(n).expect("a small number");
+        let timeout_ms = self.timeout_ms;
+        if !set.is_select() {
+            return Syscall::Poll { set: PollSet::array(number(set.len())), timeout_ms };
+        }
+        let of = |bit| number(set.iter().filter(|entry| entry.events.has(bit)).count());
+        let nfds = u32::try_from(set.nfds()).expect("a small number");
+        let set = PollSet::bitmaps(number(set.bits()), [of(IN), of(OUT), 0], nfds);
+        Syscall::Select { set, timeout_ms }
+    }
+
+    /// The thread enters its poll(2) or select(2).
+    pub(crate) fn enter_scan(self) -> Self {
+        let call = self.scan_call();
+        self.push(1, Kind::Enter(call))
+    }
+
+    /// The thread is held before its poll(2) or select(2).
+    pub(crate) fn park_scan(self) -> Self {
+        let call = self.scan_call();
+        self.park(1, call)
+    }
+
+    /// It returns with these, after so many sleeps.
+    pub(crate) fn finds(self, found: &[(i32, Mask)], slept: Option<u32>) -> Self {
+        let call = self.scan_call();
+        let delivery =
+            |(fd, mask): &(i32, Mask)| Delivery { file: self.file(*fd), fd: Fd(*fd), mask: *mask };
+        let ready: Box<[Delivery]> = found.iter().map(delivery).collect();
+        let bits = |d: &Delivery| d.mask.names().count();
+        let count = match call {
+            Syscall::Select { .. } => ready.iter().map(bits).sum(),
+            _ => ready.len(),
+        };
+        let ret = Ret::ok(i64::try_from(count).expect("a small number"));
+        self.call(1, call, ret, Output::Scan { ready, slept, log: WakeupLog::Drained })
     }
 
     pub(crate) fn listen(self, fd: i32, mask: Mask) -> Self {

@@ -36,6 +36,7 @@ impl World {
                 }
                 sleeps
             }
+            Syscall::Poll { .. } | Syscall::Select { .. } => self.scan_sleeps(call),
             _ => false,
         };
         let Some(lane) = self.lane_mut(id) else { return };
@@ -79,6 +80,7 @@ impl World {
             }
             next = self.pollers.after(next);
         }
+        self.scan_asleep(asleep, since);
     }
 
     /// The ready list was empty if all threads that wait at that instance were asleep.
@@ -154,7 +156,7 @@ impl World {
         let t = self.t;
         self.leaves_queues(id);
         let Some(lane) = self.lane_mut(id) else { return };
-        if matches!(next, Syscall::EpollWait { .. }) {
+        if next.ends_turn() {
             lane.batch.finish();
         }
         lane.state = LaneState::Held(next);

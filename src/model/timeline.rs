@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{LaneId, Nanos, Seq, Trigger, WatchKey};
+use crate::event::{Backend, LaneId, Nanos, Seq, Trigger, WatchKey};
 
 pub use track::Track;
 
@@ -100,6 +100,8 @@ pub struct Timeline {
     lost: bool,
     /// The bound of a registration's track, by how many there are.
     watch_cap: usize,
+    /// When the server began to wait in another way, and in which; at most [`Timeline::GONE`].
+    switches: VecDeque<(Nanos, Backend)>,
 }
 
 impl Timeline {
@@ -114,6 +116,11 @@ impl Timeline {
     #[must_use]
     pub fn of_threads(&self) -> Self {
         Self { lanes: self.lanes.clone(), ..Self::default() }
+    }
+
+    /// When the server began to wait in another way, and in which, as far as that is kept.
+    pub fn switches(&self) -> impl Iterator<Item = (Nanos, Backend)> {
+        self.switches.iter().copied()
     }
 
     /// The tracks in order: threads, then registrations by number.

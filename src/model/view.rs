@@ -4,9 +4,9 @@ use std::ops::Deref;
 
 use crate::event::{Fd, FileId, Provenance, WakeupLog, WatchKey};
 
-use super::check::{Loss, Sync};
+use super::check::{Check, Loss, Sync};
 use super::interest::InterestEntry;
-use super::poller::{EpollInstance, NONE};
+use super::poller::{EpollInstance, NONE, ScanSet};
 use super::world::World;
 
 /// A world seen through one of its epoll instances: the one that is looked at, or that an event is
@@ -96,6 +96,41 @@ impl<'a> EpollView<'a> {
         let now = self.world.fds.get(&fd).map(|file| WatchKey { fd, file: *file });
         now.and_then(|key| self.instance.interest.get(key))
             .or_else(|| self.instance.interest.by_fd(fd).next())
+    }
+
+    /// How well what the server waits by is followed: the instance, or what it passes to poll(2) or
+    /// select(2).
+    pub fn check(&self) -> &'a Check {
+        let scan = self.world.scan().filter(|_| self.id.is_none());
+        scan.map_or(&self.instance.check, |set| &set.check)
+    }
+
+    /// The files that are waited for, in the order of their numbers or of the array.
+    pub fn watched(&self) -> impl Iterator<Item = WatchKey> {
+        let scanned = self.world.scan().into_iter().flat_map(ScanSet::iter);
+        let registered = self.instance.interest.iter();
+        registered.map(|entry| entry.key).chain(scanned.map(|entry| entry.key))
+    }
+
+    /// Whether that file is waited for.
+    pub fn watches(&self, key: WatchKey) -> bool {
+        let scanned = || self.world.scan().is_some_and(|set| set.get(key).is_some());
+        self.instance.interest.get(key).is_some() || scanned()
+    }
+
+    /// As what the file is waited for that a number names now; failing that, a registration that
+    /// outlived the number.
+    pub fn watch_at(&self, fd: Fd) -> Option<WatchKey> {
+        let scanned = || {
+            let key = WatchKey { fd, file: *self.world.fds.get(&fd)? };
+            self.world.scan()?.get(key).map(|entry| entry.key)
+        };
+        self.entry_at(fd).map(|entry| entry.key).or_else(scanned)
+    }
+
+    /// Whether nothing waits for any file: the server goes from one way to another.
+    pub fn waits_for_nothing(&self) -> bool {
+        self.id.is_none() && self.world.scan().is_none()
     }
 
     /// By whom the interest list is known; of no instance, by whom that there is none.

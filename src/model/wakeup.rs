@@ -41,6 +41,7 @@ impl World {
         }
         // The end of a stream is told to everybody, without a key (`tcp_fin`, `unix_shutdown`).
         let band = if end == Some(true) { Mask::EMPTY } else { wakeup.band };
+        self.scan_woken(key, band, wakeup.after);
         let mut next = self.pollers.after(None);
         while let Some(ep) = next {
             let keys: Vec<_> = if copied {
@@ -162,9 +163,9 @@ impl World {
         let Some(file) = self.files.get_mut(&id) else { return };
         let read_since = file.read_by_peer(queues);
         file.learn(queues, seq, t);
-        if file.room == Some(true)
-            && let Some(since) = read_since
-        {
+        let room = file.room == Some(true);
+        self.scan_touch(fd);
+        if room && let Some(since) = read_since {
             let band = Mask::OUT | Mask::WRNORM | Mask::WRBAND;
             self.call_back(WatchKey { fd, file: id }, band, Reason::Room, since);
         }
@@ -210,7 +211,9 @@ impl World {
             WakeupLog::Skipped => self.lost_sync(Loss::Overflow),
             WakeupLog::Drained => {
                 // What was listed while nobody looked is not known yet.
-                if self.edge_log != WakeupLog::Drained && !self.pollers.is_empty() {
+                if self.edge_log != WakeupLog::Drained
+                    && (!self.pollers.is_empty() || self.scan().is_some())
+                {
                     self.lost_sync(Loss::Resumed);
                     self.pollers.deduced_mut().for_each(|it| it.check.sync = Sync::Lost);
                 }
@@ -232,6 +235,7 @@ impl World {
             }
             instance.unlist_all();
         }
+        self.scan_lost(why);
         if !self.deduces_files() {
             return;
         }

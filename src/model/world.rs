@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::event::{
-    Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WakeupLog, WatchKey,
+    Backend, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WakeupLog, WatchKey,
 };
 
 use super::file::OpenFile;
@@ -59,6 +59,8 @@ pub struct World {
     pub counters: Counters,
     /// Whether wake-ups are recorded.
     pub edge_log: WakeupLog,
+    /// To which way of waiting the server is going over.
+    pub switching: Option<Backend>,
     /// How many findings the last event brought: the last ones of the list.
     pub new_findings: usize,
     /// The look at the edge log that brought the last wake-up.
@@ -88,6 +90,7 @@ impl Default for World {
             findings: Findings::default(),
             counters: Counters::default(),
             edge_log: WakeupLog::Off,
+            switching: None,
             new_findings: 0,
             last_log_read: LogRead::default(),
             clock: TimeUnit::default(),
@@ -190,6 +193,7 @@ impl World {
     pub fn size(&self) -> usize {
         let of = |(_, it): (_, &EpollInstance)| it.interest.len() + it.ready.len();
         let entries: usize = self.pollers.epolls().map(of).sum();
-        4096 + 256 * (self.files.len() + entries) + self.labels.size()
+        let scanned = self.scan().map_or(0, super::poller::ScanSet::len);
+        4096 + 256 * (self.files.len() + entries + scanned) + self.labels.size()
     }
 }

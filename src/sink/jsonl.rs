@@ -66,7 +66,8 @@ impl Sink for Jsonl {
             self.line(&JsonLine::ReadyChange(world))?;
             self.list_changed = true;
         }
-        for divergence in &delta.divergences {
+        let scanned = world.scan().into_iter().flat_map(|set| &set.divergences);
+        for divergence in delta.divergences.iter().chain(scanned) {
             self.line(&JsonLine::Divergence(world, divergence))?;
         }
         let findings: Vec<_> = world.findings.iter().rev().take(world.new_findings).collect();

@@ -72,15 +72,36 @@ impl EventRoom {
 }
 
 /// The argument of a `poll(2)`, made once for any number of calls.
+#[derive(Clone, Debug, Default)]
 pub struct RawPollSet(Vec<libc::pollfd>);
 
 impl RawPollSet {
     /// These numbers, each with the bits asked for.
     pub fn new(fds: &[(i32, u32)]) -> Self {
-        let events = |bits: u32| ((bits & 0xffff) as u16).cast_signed();
-        let entry =
-            |(fd, bits): &(i32, u32)| libc::pollfd { fd: *fd, events: events(*bits), revents: 0 };
-        Self(fds.iter().map(entry).collect())
+        let mut set = Self::default();
+        for (fd, bits) in fds {
+            set.push(*fd, *bits);
+        }
+        set
+    }
+
+    /// Appends a number with the bits asked for.
+    pub fn push(&mut self, fd: i32, bits: u32) {
+        self.0.push(libc::pollfd { fd, events: poll_bits(bits), revents: 0 });
+    }
+
+    /// Asks the one at that place for these bits.
+    pub fn ask(&mut self, place: usize, bits: u32) {
+        if let Some(entry) = self.0.get_mut(place) {
+            entry.events = poll_bits(bits);
+        }
+    }
+
+    /// Takes out the one at that place; the last one takes its place.
+    pub fn swap_remove(&mut self, place: usize) {
+        if place < self.0.len() {
+            self.0.swap_remove(place);
+        }
     }
 
     /// Makes the call; how many have an answer. A negative timeout is for ever.
@@ -98,6 +119,11 @@ impl RawPollSet {
     pub fn answers(&self) -> impl Iterator<Item = u32> {
         self.0.iter().map(|one| u32::from(one.revents.cast_unsigned()))
     }
+}
+
+/// The bits that fit `struct pollfd`.
+fn poll_bits(bits: u32) -> i16 {
+    ((bits & 0xffff) as u16).cast_signed()
 }
 
 /// The argument of a `select(2)`, made once for any number of calls: bitmaps of its own, so that

@@ -2,7 +2,7 @@
 
 use super::words::{bits, count, duration, file_name, grouped};
 use super::{Remedy, Sentence};
-use crate::event::{LaneId, Mask};
+use crate::event::{Backend, Fd, LaneId, Mask};
 use crate::model::{Evidence, FileIdentity, Finding, FindingKind, WatchIdentity};
 
 #[cfg(test)]
@@ -44,9 +44,13 @@ pub fn finding(finding: &Finding) -> Sentence {
             );
             (text, None)
         }
-        Evidence::TimeoutZero { lane, times } => {
+        Evidence::FdSetSize { fd, times } => (beyond_fd_set(*fd, *times), None),
+        Evidence::ScanCost { backend, files, calls, asked, found } => {
+            (scan_cost(*backend, *files, *calls, *asked, *found), None)
+        }
+        Evidence::TimeoutZero { lane, call, times } => {
             let text = format!(
-                "{lane} called epoll_wait with timeout 0 and got nothing, {} times in a row: the \
+                "{lane} called {call} with timeout 0 and got nothing, {} times in a row: the \
                  loop never sleeps and burns a CPU; wait with timeout -1, or until the next timer",
                 grouped(*times)
             );
@@ -54,6 +58,33 @@ pub fn finding(finding: &Finding) -> Sentence {
         }
     };
     Sentence { how: text.len(), text, remedy }
+}
+
+/// select(2) cannot be asked about a number.
+fn beyond_fd_set(fd: Fd, times: u64) -> String {
+    let more = match times {
+        1 => String::new(),
+        n => format!("; {} so far", count(n, "client")),
+    };
+    format!(
+        "the client with fd {fd} was turned away: an fd_set of the C library ends at 1023, and a bit \
+         beyond it would be set in whatever lies behind{more}. The kernel itself would take a longer \
+         one; poll and epoll have no such limit"
+    )
+}
+
+/// Many questions for one answer.
+fn scan_cost(backend: Backend, files: u64, calls: u64, asked: u64, found: u64) -> String {
+    let one = match asked.checked_div(found) {
+        None => "and found none".to_owned(),
+        Some(each) => format!("{} for each of the {} found", grouped(each), grouped(found)),
+    };
+    format!(
+        "{calls} calls of {backend} asked files {} times, {one}: each call asks all {} that it is \
+         passed, again after each sleep; epoll asks only those that were woken",
+        grouped(asked),
+        grouped(files)
+    )
 }
 
 fn name(watch: &WatchIdentity) -> String {

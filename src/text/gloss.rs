@@ -3,8 +3,8 @@
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
-    CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries, ListRead,
-    Output, Provenance, Syscall, SyscallRecord, TimeUnit, visible,
+    Backend, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries,
+    ListRead, Mask, Output, Provenance, SwitchPhase, Syscall, SyscallRecord, TimeUnit, visible,
 };
 use crate::model::{LaneState, ThreadLane, World};
 
@@ -14,6 +14,7 @@ pub fn is_row(event: &Event) -> bool {
         Kind::Return(_)
         | Kind::Stale { .. }
         | Kind::Refused(_)
+        | Kind::Backend { .. }
         | Kind::Gap { .. }
         | Kind::Lane(_)
         | Kind::Measured { .. }
@@ -34,6 +35,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Settings(_)
         | Kind::Conn { .. }
         | Kind::Handle { .. }
+        | Kind::Set { .. }
         | Kind::Asleep { .. }
         | Kind::Idle => false,
     }
@@ -67,6 +69,7 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Stale { fd, .. } => {
             (format!("stale event of the batch for fd {fd}"), "skipped".to_owned())
         }
+        Kind::Backend { to, phase } => switched(*to, phase),
         Kind::Refused(why) => alone(format!("a client was turned away: {why}")),
         Kind::Gap { lost } => alone(format!("{lost} records were lost")),
         Kind::Lane(LaneChange::Started { tid }) => alone(format!("thread {tid} begins")),
@@ -106,10 +109,26 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Compared { .. } => alone("every list as it is then".to_owned()),
         Kind::Asleep { lanes, .. } => {
             let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
-            alone(format!("found asleep in epoll_wait: {}", names.join(", ")))
+            let call = world.scan().map_or("epoll_wait", |set| set.backend.word());
+            alone(format!("found asleep in {call}: {}", names.join(", ")))
         }
         Kind::Idle => alone("nothing happened up to here".to_owned()),
+        Kind::Set { fd, events: Some(events), .. } => {
+            alone(format!("fd {fd} is asked for {events}"))
+        }
+        Kind::Set { fd, events: None, .. } => alone(format!("fd {fd} is taken out of the set")),
     }
+}
+
+/// How far a switch is.
+fn switched(to: Backend, phase: &SwitchPhase) -> (String, String) {
+    let (what, gloss) = match phase {
+        SwitchPhase::Asked => ("is asked for", "each thread ends at its next wait".to_owned()),
+        SwitchPhase::Left => ("is next", "the last thread has ended".to_owned()),
+        SwitchPhase::Entered => ("waits from here on", "it takes every file".to_owned()),
+        SwitchPhase::Refused(why) => ("cannot be had", visible(why.as_bytes(), 120)),
+    };
+    (format!("backend {to} {what}"), gloss)
 }
 
 fn phase_words(phase: &CommandPhase) -> String {
@@ -146,8 +165,34 @@ pub fn moment(world: &World, event: &Event) -> String {
     }
 }
 
+/// What a poll(2) or select(2) found, and what that took.
+fn found(call: &Syscall, ready: &[Delivery], slept: Option<u32>) -> String {
+    let answer = if let Syscall::Select { .. } = call {
+        let of = |bit: Mask| {
+            let left = ready.iter().filter(|d| d.mask.has(bit)).map(|d| d.fd.to_string());
+            left.collect::<Vec<_>>().join(" ")
+        };
+        let sets = [("in", of(Mask::IN)), ("out", of(Mask::OUT))].into_iter();
+        let sets = sets.filter(|(_, fds)| !fds.is_empty());
+        sets.map(|(word, fds)| format!("{word} [{fds}]")).collect::<Vec<_>>().join(", ")
+    } else {
+        let found = ready.iter().map(|d| format!("[fd {} {}]", d.fd, d.mask.join(" ")));
+        found.collect::<Vec<_>>().join(" ")
+    };
+    let (Syscall::Poll { set, .. } | Syscall::Select { set, .. }) = call else { return answer };
+    let (slept, asked) = match slept {
+        None => return answer,
+        Some(0) => ("did not sleep".to_owned(), 1),
+        Some(1) => ("slept once".to_owned(), 2),
+        Some(n) => (format!("slept {n} times"), u64::from(n) + 1),
+    };
+    let gap = if answer.is_empty() { "" } else { "   " };
+    format!("{answer}{gap}{slept}, asked {}", u64::from(set.count()) * asked)
+}
+
 fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
     match (&record.output, record.ret.errno()) {
+        (Output::Scan { ready, slept, .. }, None) => found(&record.call, ready, *slept),
         (Output::Events { events, .. }, None) if !events.is_empty() => {
             let all: Vec<_> = events
                 .iter()
@@ -188,7 +233,10 @@ fn failure(call: &Syscall, errno: Errno) -> &'static str {
         (_, Errno::EMFILE | Errno::ENFILE) => "no descriptor left",
         (_, Errno::ECONNRESET) => "the peer reset the connection",
         (_, Errno::EPIPE) => "the peer is gone",
-        (Syscall::EpollWait { .. }, Errno::EINTR) => "interrupted by a signal",
+        (
+            Syscall::EpollWait { .. } | Syscall::Poll { .. } | Syscall::Select { .. },
+            Errno::EINTR,
+        ) => "interrupted by a signal",
         (Syscall::EpollCtl { op: CtlOp::Add, .. }, Errno(17)) => "already registered",
         (Syscall::EpollCtl { .. }, Errno(2)) => "not registered",
         (_, Errno::EBADF) => "no such descriptor",

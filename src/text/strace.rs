@@ -18,6 +18,11 @@ pub fn call<N: fmt::Display>(
     output: Option<&Output>,
     name: impl Fn(Fd) -> N,
 ) -> String {
+    if let Syscall::Select { set, timeout_ms } = call
+        && set.is_counted()
+    {
+        return counted(set, *timeout_ms);
+    }
     let mut text = format!("{}(", call.name());
     let mut first = true;
     for (_, argument) in call.arguments() {
@@ -55,7 +60,7 @@ fn written<N: fmt::Display>(
         Argument::How(how) => how.to_string(),
         Argument::Address(address) => address.to_string(),
         Argument::Option(option) => option.to_string(),
-        Argument::Set(set) => asked(&set, name),
+        Argument::Set(set) | Argument::Bits(set) => asked(&set, name),
         Argument::Timer { first_ms, interval_ms } => {
             format!("{first_ms} ms, every {interval_ms} ms")
         }
@@ -94,8 +99,12 @@ fn named(fd: Fd, label: Option<&str>) -> String {
     label.map_or_else(|| fd.to_string(), |label| format!("{fd}<{label}>"))
 }
 
-/// `[3 IN, 5 IN, and 10 more]`
+/// `[3 IN, 5 IN, and 10 more]`, `[57 descriptors]`
 fn asked<N: fmt::Display>(set: &PollSet, name: &impl Fn(Fd) -> N) -> String {
+    if set.is_counted() {
+        let noun = if set.count() == 1 { "descriptor" } else { "descriptors" };
+        return format!("[{} {noun}]", set.count());
+    }
     let entry = |one: &PollFd| format!("{} {}", name(one.fd), one.events);
     let mut all: Vec<_> = set.first().iter().map(entry).collect();
     match set.count() as usize - all.len() {
@@ -103,6 +112,16 @@ fn asked<N: fmt::Display>(set: &PollSet, name: &impl Fn(Fd) -> N) -> String {
         more => all.push(format!("and {more} more")),
     }
     format!("[{}]", all.join(", "))
+}
+
+/// `select(1004, [in 57], [out 1], NULL, NULL)`: a call of which only numbers are kept.
+fn counted(set: &PollSet, timeout_ms: i32) -> String {
+    let (nfds, [read, write, _]) = (set.nfds().unwrap_or(0), set.sets().unwrap_or_default());
+    let timeout = match timeout_ms {
+        0.. => format!("{timeout_ms} ms"),
+        _ => "NULL".to_owned(),
+    };
+    format!("select({nfds}, [in {read}], [out {write}], NULL, {timeout})")
 }
 
 impl fmt::Display for Syscall {

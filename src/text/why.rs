@@ -7,6 +7,7 @@ mod file;
 mod lane;
 mod predict;
 mod prepare;
+mod scan;
 mod step;
 mod watch;
 
@@ -51,7 +52,10 @@ pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
 
 fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
     match subject {
-        Subject::Watch(key) => watch::phrase(world, key),
+        Subject::Watch(key) => match world.scan() {
+            Some(set) => scan::phrase(world, set, key),
+            None => watch::phrase(world, key),
+        },
         Subject::Lane(id) => Phrase::new(lane::sentence(world, id)),
         Subject::Event(event) => match &event.kind {
             Kind::Return(record) => call::phrase(world, event, record),

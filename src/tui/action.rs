@@ -45,7 +45,7 @@ pub enum KeyAction {
     Hold,
     /// One call of the selected lane.
     StepCall,
-    /// On to the next `epoll_wait` of the selected lane.
+    /// On to the next wait of the selected lane.
     StepTurn,
     /// Less or more delay before each call.
     Delay(Direction),

@@ -113,13 +113,14 @@ impl App {
     /// Selects something if nothing is, or if what was selected is gone.
     fn settle(&mut self, scene: &Scene<'_>) {
         let world = self.ui.past.as_ref().map_or(scene.live, |past| &past.world);
-        let interest = &world.through(self.ui.poller).instance.interest;
+        let view = world.through(self.ui.poller);
         let is_client = |key: &WatchKey| world.file_of(*key).is_some_and(|f| f.peer.is_some());
-        let kept = self.ui.watch.filter(|key| interest.get(*key).is_some());
+        let between = view.waits_for_nothing() && !world.labelled;
+        let there = |key: &WatchKey| between && world.file_of(*key).is_some();
+        let kept = self.ui.watch.filter(|key| view.watches(*key) || there(key));
         let kept = kept.filter(|key| self.ui.chosen || is_client(key));
         if kept.is_none() {
-            let mut keys = interest.iter().map(|entry| entry.key);
-            let first = keys.find(is_client).or_else(|| interest.iter().next().map(|e| e.key));
+            let first = view.watched().find(is_client).or_else(|| view.watched().next());
             self.ui.watch = first;
             self.ui.chosen = false;
         }
@@ -358,8 +359,10 @@ impl App {
     }
 
     fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
-        match self.world(scene).through(self.ui.poller).entry_at(fd).map(|entry| entry.key) {
+        let view = self.world(scene).through(self.ui.poller);
+        match view.watch_at(fd) {
             Some(key) => self.select(key),
+            None if view.scan().is_some() => self.ui.warn(format!("fd {fd} is not in the set")),
             None => self.ui.warn(format!("fd {fd} is not on the interest list")),
         }
     }

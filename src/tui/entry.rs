@@ -230,7 +230,9 @@ fn arguments(word: &str, typed: &str, world: &World) -> Vec<String> {
                 world.lanes.iter().filter(|l| l.id != LaneId::TOOL).map(|l| l.id.to_string()),
             ),
             "NAME" => words.extend(Mistake::ALL.iter().map(|m| m.word().to_owned())),
-            _ if part.chars().all(|c| c.is_ascii_lowercase()) => words.push(part.to_owned()),
+            _ if part.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
+                words.push(part.to_owned());
+            }
             _ => {}
         }
     }

@@ -69,9 +69,11 @@ impl Filter {
                 };
                 let file = || {
                     let fd = event.fd()?;
-                    world.views().find_map(|view| view.entry_at(fd))
+                    let registered = world.views().find_map(|view| view.entry_at(fd));
+                    let scanned = || world.through_none().watch_at(fd);
+                    registered.map(|entry| entry.key).or_else(scanned)
                 };
-                named || file().is_some_and(|entry| self.shows(world, entry.key))
+                named || file().is_some_and(|key| self.shows(world, key))
             }
         }
     }
@@ -80,7 +82,9 @@ impl Filter {
 /// Whether the event hands over an event of that descriptor.
 fn delivers(event: &Event, fd: Fd) -> bool {
     match event.record().map(|record| (&record.output, record.ret)) {
-        Some((Output::Events { events, .. }, _)) => events.iter().any(|e| e.fd == fd),
+        Some((Output::Events { events, .. } | Output::Scan { ready: events, .. }, _)) => {
+            events.iter().any(|e| e.fd == fd)
+        }
         Some((Output::Accepted { .. }, ret)) => ret.fd() == Some(fd),
         _ => false,
     }

@@ -3,12 +3,14 @@
 
 mod calls;
 mod findings;
+mod found;
 mod header;
 mod help;
 mod hints;
 mod interest;
 mod prompt;
 mod ready;
+mod scan;
 mod timeline;
 mod too_small;
 mod waiting;

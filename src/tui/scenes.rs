@@ -3,9 +3,9 @@
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{
-    Command, CtlOp, Delivery, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind, Header, Kind,
-    LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, Queues, ReadPolicy, Ret, Seq,
-    Settings, Syscall, SyscallRecord, Wakeup, WakeupLog,
+    Backend, Command, CtlOp, Delivery, Errno, Event, Facts, Fd, FdinfoEntry, FileId, FileKind,
+    Header, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, PollSet, Queues,
+    ReadPolicy, Ret, Seq, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup, WakeupLog,
 };
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
@@ -113,6 +113,54 @@ impl Stage {
         stage.after_ms(500);
         let queues = Queues { unread: Some(8), unsent: Some(0), ..Queues::default() };
         stage.tool(Kind::Arrive { fd: Fd(7), queues });
+        stage
+    }
+
+    /// A server with fifty-five clients that goes over to poll(2) or select(2): one client was found
+    /// asleep, and while its thread is held another one's bytes arrive.
+    pub(super) fn scanning(to: Backend) -> Self {
+        let mut stage = Self::start();
+        for fd in 9..63 {
+            stage.connect(Fd(fd));
+        }
+        stage.connect(Fd(1003));
+        let phase = |phase| Kind::Backend { to, phase };
+        stage.tool(phase(SwitchPhase::Asked));
+        stage.interrupt();
+        stage.returns(Syscall::Close { fd: EP }, Ret::ok(0), Output::None);
+        stage.push(T1, Kind::Lane(LaneChange::Ended));
+        stage.tool(phase(SwitchPhase::Left));
+        stage.push(T1, Kind::Lane(LaneChange::Started { tid: 4712 }));
+        stage.push(T1, phase(SwitchPhase::Entered));
+        stage.tool(Kind::Settings(Settings { backend: to, ..stage.world.settings }));
+        for (place, fd) in (0..).zip([CONTROL.0, LISTENER.0].into_iter().chain(9..63).chain([1003]))
+        {
+            let client = if to == Backend::Poll && fd > CONTROL.0 { WATCHED } else { Mask::IN };
+            let place = if to == Backend::Poll { place } else { fd.unsigned_abs() };
+            let events = Some(client);
+            stage.push(T1, Kind::Set { fd: Fd(fd), file: file(Fd(fd)), events, place });
+        }
+        let nobody = Queues { unread: Some(0), unsent: Some(4096), ..Queues::default() };
+        stage.tool(Kind::Arrive { fd: LISTENER, queues: nobody });
+        let timeout_ms = -1;
+        let call = if to == Backend::Poll {
+            Syscall::Poll { set: PollSet::array(57), timeout_ms }
+        } else {
+            Syscall::Select { set: PollSet::bitmaps(57, [57, 0, 0], 1004), timeout_ms }
+        };
+        stage.push(T1, Kind::Enter(call));
+        stage.after_ms(800);
+        stage.arrive(Fd(9), 9);
+        stage.arrive(Fd(14), 4);
+        let found = |fd| Delivery { file: file(fd), fd, mask: Mask::IN };
+        let ready = [Fd(9), Fd(14)].map(found).into();
+        let output = Output::Scan { ready, slept: Some(1), log: WakeupLog::Drained };
+        stage.returns(call, Ret::ok(2), output);
+        stage.push(T1, Kind::Handle { fd: Fd(9), file: file(Fd(9)) });
+        stage.tool(Kind::Settings(Settings { paused: true, ..stage.world.settings }));
+        stage.push(T1, Kind::Park { next: Syscall::Read { fd: Fd(9), len: 4096 } });
+        stage.after_ms(125);
+        stage.arrive(Fd(13), 12);
         stage
     }
 

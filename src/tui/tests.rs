@@ -18,8 +18,8 @@ use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, UiRequest};
 use crate::event::{
-    Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass, Queues,
-    ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
+    Backend, Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
+    Queues, ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
 };
 use crate::model::FindingKind;
 
@@ -69,6 +69,16 @@ fn screen_in_the_past() {
 #[test]
 fn screen_with_a_finding() {
     snapshot("finding", &Stage::stranded(), "");
+}
+
+#[test]
+fn screen_of_poll() {
+    snapshot("poll", &Stage::scanning(Backend::Poll), "");
+}
+
+#[test]
+fn screen_of_select() {
+    snapshot("select", &Stage::scanning(Backend::Select), "");
 }
 
 #[test]

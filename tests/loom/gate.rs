@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::engine::eventfd::Eventfd;
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::tap::{RingWriter, SideChannel};
-use crate::event::{CommandPhase, Fd, LaneId, Pass, Syscall};
+use crate::event::{CommandPhase, Fd, LaneId, Pass, Settings, Syscall};
 
 const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
 const READ: Syscall = Syscall::Read { fd: Fd(7), len: 1 };
@@ -30,7 +30,9 @@ fn order(id: u32) -> Order {
 
 fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
     let side = Arc::new(SideChannel::default());
-    let gate = Gate::new(Arc::clone(&side), hold, delay, threads);
+    let delay_ms = u32::try_from(delay.as_millis()).expect("a short time");
+    let settings = Settings { paused: hold, delay_ms, threads, ..Settings::default() };
+    let gate = Gate::new(Arc::clone(&side), &settings);
     gate.set_ready();
     Arc::new(Rig { gate, side, kernel: Eventfd::default(), made: Count::new(0) })
 }

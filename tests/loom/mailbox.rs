@@ -2,12 +2,11 @@
 //! done once or given back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::mailbox::{Job, Mailbox};
 use crate::engine::tap::{RingWriter, SideChannel};
-use crate::event::{Command, Fd, LaneId, Syscall};
+use crate::event::{Command, Fd, LaneId, Settings, Syscall};
 use crate::sync::{Condvar, Mutex, lock, wait};
 
 const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
@@ -25,7 +24,8 @@ struct Rig {
 
 fn rig(hold: bool, threads: u8) -> Arc<Rig> {
     let side = Arc::new(SideChannel::default());
-    let gate = Gate::new(Arc::clone(&side), hold, Duration::ZERO, threads);
+    let settings = Settings { paused: hold, threads, ..Settings::default() };
+    let gate = Gate::new(Arc::clone(&side), &settings);
     gate.set_ready();
     assert_eq!(gate.watch(|_| {}).start.len(), usize::from(threads));
     let mailbox = Mailbox::new().expect("an eventfd");
@@ -52,7 +52,7 @@ impl Rig {
                 lock(&self.done).push(order.id);
                 self.bell.notify_all();
             }
-            Some(Job::Refresh) => {}
+            Some(Job::Refresh | Job::TellSet) => {}
             None => return false,
         }
         true

@@ -280,7 +280,7 @@ fn each_client_gets_a_last_line_and_a_close() {
 }
 
 /// Every kind of line with the keys that it always has. The README documents the same table.
-const SCHEMA: [(&str, &[&str]); 25] = [
+const SCHEMA: [(&str, &[&str]); 28] = [
     ("listening", &["addresses", "pid", "descriptors"]),
     ("call", &["call", "started_ns"]),
     ("enter", &["call"]),
@@ -297,7 +297,13 @@ const SCHEMA: [(&str, &[&str]); 25] = [
     ("edge-log", &["state"]),
     ("park", &["call"]),
     ("unpark", &["pass"]),
-    ("settings", &["app", "trigger", "read", "accept", "max_events", "threads", "mistakes"]),
+    (
+        "settings",
+        &["app", "backend", "trigger", "read", "accept", "max_events", "threads", "mistakes"],
+    ),
+    ("backend", &["to", "phase"]),
+    ("set", &["fd", "file", "place"]),
+    ("sets", &["list", "source"]),
     ("connection", &["fd", "state", "queued"]),
     ("handle", &["fd", "file"]),
     ("stale", &["fd", "file", "believed"]),

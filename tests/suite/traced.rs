@@ -224,12 +224,28 @@ fn calls_of_cases_are_written_as_strace_prints_them() {
 
 #[test]
 fn calls_of_the_server_are_written_as_strace_prints_them() {
+    traced_server("epoll", &["epoll_ctl", "epoll_wait"]);
+}
+
+/// The arrays and bitmaps are those of the model, in full.
+#[test]
+fn calls_of_a_server_that_polls_are_written_as_strace_prints_them() {
+    traced_server("poll", &["poll"]);
+}
+
+#[test]
+fn calls_of_a_server_that_selects_are_written_as_strace_prints_them() {
+    traced_server("select", &["pselect6"]);
+}
+
+fn traced_server(backend: &str, waits: &[&str]) {
     // The built-in client and its commands come in on standard input.
-    let commands = b"client\nclient\nsend client=1 hello\noneshot client=2 on\nclose client=1\n";
+    let commands = b"client\nclient\nsend client=1 hello\nwatch client=2 on\nwatch client=2 off\nclose client=1\n";
     let commands =
         [commands, &b"send client=2 0123456789012345678901234567890123456789\n"[..]].concat();
     let arguments = ["--headless", "--strace-text", "--listen", "127.0.0.1:0", "--for", "2s"];
-    let Some((lines, trace)) = traced(&arguments, "server", &commands) else { return };
+    let arguments = [&arguments[..], &["--backend", backend, "--edge-log", "on"]].concat();
+    let Some((lines, trace)) = traced(&arguments, backend, &commands) else { return };
     let started = lines.iter().filter(|line| line["state"] == "started");
     let tid = |line: &Value| line["tid"].as_u64().unwrap().to_string();
     let tids: BTreeMap<_, _> =
@@ -241,7 +257,11 @@ fn calls_of_the_server_are_written_as_strace_prints_them() {
     };
     let calls: Vec<_> = calls.filter_map(call).collect();
     let seen = compare(&calls, trace);
-    for word in ["accept4", "close", "epoll_ctl", "epoll_wait", "read", "sendto"] {
-        assert!(seen.contains(word), "{word} is not in {seen:?}");
+    for word in ["accept4", "close", "read", "sendto"].iter().chain(waits) {
+        assert!(seen.contains(*word), "{word} is not in {seen:?}");
     }
+    assert_eq!(lines.iter().filter(|line| line["kind"] == "divergence").count(), 0);
+    let whole = |call: &&(String, String)| !call.1.contains("...");
+    let told = calls.iter().filter(|call| waits.iter().any(|word| call.1.starts_with(word)));
+    assert!(backend == "epoll" || told.filter(whole).count() > 4, "{calls:#?}");
 }

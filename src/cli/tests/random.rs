@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::event::{LaneId, Mistakes, Nanos, print_duration};
+use crate::event::{Backend, LaneId, Mistakes, Nanos, print_duration};
 
 fn address(lan: bool) -> BoxedStrategy<SocketAddr> {
     let ip: BoxedStrategy<IpAddr> = if lan {
@@ -55,6 +55,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         .prop_map(|((app, edge, read, once), (max_events, delay_ms, threads), last)| {
             let (mistakes, raw, paused) = last;
             Settings {
+                backend: Backend::Epoll,
                 app,
                 trigger: if edge { Trigger::Edge } else { Trigger::Level },
                 read,

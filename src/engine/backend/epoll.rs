@@ -13,7 +13,9 @@ use super::{Loop, Turn, Unavailable};
 use crate::engine::lock;
 use crate::engine::table::{State, Watched};
 use crate::engine::worker::Worker;
-use crate::event::{CtlOp, Delivery, Errno, Fd, FileId, FileKind, Mask, Ret, Settings, Syscall};
+use crate::event::{
+    Backend, CtlOp, Delivery, Errno, Fd, FileId, FileKind, Mask, Ret, Settings, Syscall,
+};
 
 /// A worker that waits in `epoll_wait`.
 type EpollWorker<'a, const OBSERVED: bool> = Worker<'a, OBSERVED, EpollLoop>;
@@ -44,6 +46,9 @@ impl EpollLoop {
 }
 
 impl Loop for EpollLoop {
+    const BACKEND: Backend = Backend::Epoll;
+    const REGISTERS: bool = true;
+
     /// The first thread makes the instance and registers what is open; the others are started when
     /// that is done.
     fn open<const OBSERVED: bool>(
@@ -57,16 +62,18 @@ impl Loop for EpollLoop {
         }
         worker.gate(Syscall::EpollCreate);
         let made = worker.door.epoll_create();
-        let ep = Arc::new(made.map_err(|_| Unavailable { call: "epoll_create1" })?);
+        let ep = Arc::new(made.map_err(|_| Unavailable::Call("epoll_create1"))?);
         *lock(&shared.ep) = Some(Arc::clone(&ep));
         worker.backend.ep = Some(ep);
+        worker.entered();
         for file in shared.table.all(|_| true) {
+            // What another loop asked for is nothing to this one.
+            lock(&file.state).held = None;
             if file.what == FileKind::Listener {
                 worker.log_wakeups(&file);
             }
             worker.settle(&file);
         }
-        shared.gate.set_ready();
         Ok(())
     }
 
@@ -129,14 +136,19 @@ impl Loop for EpollLoop {
         self.batch.drain(..).map(|delivery| delivery.file).collect()
     }
 
-    /// The last thread closes the instance.
+    /// The last thread closes the instance, if the server ends or waits in another way.
     fn shut<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>) {
         worker.backend.ep = None;
-        if worker.is_last() {
-            let ep = lock(&worker.shared.ep).take();
-            if let Some(ep) = ep.and_then(|ep| Arc::try_unwrap(ep).ok()) {
-                worker.door.close(ep.0, || {});
-            }
+        if !worker.is_last() && !worker.shared.gate.is_leaving() {
+            return;
+        }
+        let ep = {
+            let mut shared = lock(&worker.shared.ep);
+            let unused = shared.as_ref().is_some_and(|ep| Arc::strong_count(ep) == 1);
+            if unused { shared.take() } else { None }
+        };
+        if let Some(ep) = ep.and_then(|ep| Arc::try_unwrap(ep).ok()) {
+            worker.door.close(ep.0, || {});
         }
     }
 }

@@ -60,7 +60,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
     }
 
     /// Tells that it was the tool's own signal, if it was.
-    fn explain_interrupt(&mut self) {
+    pub(super) fn explain_interrupt(&mut self) {
         let (id, name) = (self.id(), sys::signal::KICK_NAME);
         if let Some(why) = self.shared.gate.calls(id) {
             self.note(format!("{name} took {id} out of its sleep: {why}"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{GateVisit, Order};
 use crate::engine::sync::Condvar;
-use crate::event::{LaneId, Pass};
+use crate::event::{Backend, LaneId, Pass, Syscall};
 
 /// What lets one thread pass while all are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +41,34 @@ pub(super) struct LaneState {
     pub(super) order: Option<Order>,
     pub(super) poked: bool,
     pub(super) retire: bool,
+    /// The call before which it is held.
+    pub(super) before: Option<Syscall>,
+}
+
+/// The server goes over to another way of waiting.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) to: Backend,
+    pub(super) from: Backend,
+    pub(super) order: Order,
+    pub(super) stage: Stage,
+}
+
+/// How far that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The threads end, each at its next wait.
+    Leaving,
+    /// The first thread of the other way is to begin.
+    Entering,
+    /// It could not, for this reason, and is on its way to its end.
+    Refused(String),
+    /// The first thread of the old way is to begin again.
+    Back(String),
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
 pub(super) struct State {
     pub(super) hold: bool,
     pub(super) ending: bool,
@@ -54,6 +79,13 @@ pub(super) struct State {
     /// How many lanes there are to be, and the commands that asked for it.
     pub(super) wanted: u16,
     pub(super) askers: Vec<Order>,
+    /// How many are wished for, where the way of waiting can have them.
+    pub(super) wished: u8,
+    /// How threads wait that start from now on.
+    pub(super) backend: Backend,
+    pub(super) change: Option<Change>,
+    /// No first thread is left to end the server in good order.
+    pub(super) headless: bool,
     /// The first thread has made the epoll instance: others may start.
     pub(super) ready: bool,
 }
@@ -106,11 +138,67 @@ impl State {
 
     /// How many lanes there are to be.
     pub(super) fn want(&mut self, threads: u8) {
-        self.wanted = threads.clamp(1, LaneId::MAX_WORKERS).into();
+        self.wished = threads;
+        self.recount();
+    }
+
+    /// Which lanes there are to be follows from the wish and from how they wait.
+    fn recount(&mut self) {
+        let leaving = self.is_leaving();
+        self.wanted = self.backend.lanes(self.wished).into();
         self.lane(LaneId(self.wanted));
         for (index, me) in (0..).zip(&mut self.lanes) {
-            me.retire = index > self.wanted && me.runs();
+            me.retire = (leaving || index > self.wanted) && me.runs();
         }
+    }
+
+    /// Whether every thread is to end, because others are to wait in another way.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.change.as_ref().is_some_and(|change| change.stage == Stage::Leaving)
+    }
+
+    /// Whether any thread is there.
+    pub(super) fn is_any(&self) -> bool {
+        self.lanes.iter().any(LaneState::runs)
+    }
+
+    /// From now on the threads end to make way.
+    pub(super) fn change(&mut self, to: Backend, order: Order) {
+        let from = self.backend;
+        self.change = Some(Change { to, from, order, stage: Stage::Leaving });
+        self.recount();
+    }
+
+    /// Threads that are held where they cannot end, and the call before which each is.
+    pub(super) fn stuck(&self) -> Vec<(LaneId, Syscall)> {
+        let held = (0..).zip(&self.lanes).filter(|(_, me)| me.place == Place::Gate);
+        let before = held.filter_map(|(index, me)| Some((LaneId(index), me.before?)));
+        before.filter(|(_, call)| !call.ends_turn()).collect()
+    }
+
+    /// The next stage, once every thread has ended; to which way of waiting, if that has just been
+    /// cleared.
+    pub(super) fn advance(&mut self) -> Option<Backend> {
+        if self.is_any() {
+            return None;
+        }
+        let change = self.change.as_mut()?;
+        let (backend, stage, left) = match std::mem::replace(&mut change.stage, Stage::Entering) {
+            Stage::Leaving => (change.to, Stage::Entering, Some(change.to)),
+            Stage::Refused(why) => (change.from, Stage::Back(why), None),
+            other => {
+                change.stage = other;
+                return None;
+            }
+        };
+        change.stage = stage;
+        self.backend = backend;
+        self.ready = false;
+        for me in self.lanes.iter_mut().filter(|me| me.place == Place::Dead) {
+            me.place = Place::Absent;
+        }
+        self.recount();
+        left
     }
 
     pub(super) fn delay_left(&self, passage: &mut GateVisit) -> Option<Duration> {
@@ -150,6 +238,9 @@ impl State {
     fn wants(&self, me: &LaneState) -> Option<&'static str> {
         match me {
             _ if self.ending => Some("the server ends"),
+            LaneState { retire: true, .. } if self.is_leaving() => {
+                Some("the server is to wait in another way")
+            }
             LaneState { retire: true, .. } => Some("fewer threads are wanted"),
             LaneState { permit: None, .. } if self.hold => Some("hold"),
             _ => None,
@@ -159,7 +250,16 @@ impl State {
     pub(super) fn chores(&mut self) -> Chores {
         let mut chores = Chores::default();
         if self.ending {
-            chores.over = !self.lanes.iter().any(LaneState::runs);
+            let none = !self.is_any();
+            if none && std::mem::take(&mut self.headless) {
+                self.lane(LaneId(1)).place = Place::Out;
+                chores.start.push(LaneId(1));
+            } else {
+                chores.over = none;
+            }
+            return chores;
+        }
+        if self.is_leaving() {
             return chores;
         }
         for (index, me) in (0..=self.wanted).zip(&mut self.lanes).skip(1) {

@@ -9,8 +9,8 @@ mod decode;
 use std::net::SocketAddr;
 
 use crate::event::{
-    CtlOp, Delivery, Fd, FileId, HEAD, How, Mask, Nanos, Pass, Peer, Queues, Ret, Syscall, Wakeup,
-    WakeupLog,
+    CtlOp, Delivery, Fd, FileId, HEAD, How, Mask, Nanos, Pass, Peer, PollSet, Queues, Ret, Syscall,
+    Wakeup, WakeupLog,
 };
 
 pub(super) use decode::decode;
@@ -33,6 +33,8 @@ pub enum Handed<'a> {
     None,
     /// `epoll_wait`'s events, and when it had returned.
     Events(&'a [Delivery], WakeupLog, Nanos),
+    /// What `poll` or `select` found, and how often the thread slept in it.
+    Scan(&'a [Delivery], Option<u32>, WakeupLog),
     /// What the file answered to poll(2) right after the call.
     Polled(Mask),
     /// A new connection.
@@ -51,6 +53,7 @@ const ARRIVE: u8 = 7;
 const WAKEUP: u8 = 8;
 const GAP: u8 = 9;
 const TIME: u8 = 10;
+const SET: u8 = 11;
 
 /// The words of a record.
 const DELTA: usize = 0;
@@ -196,6 +199,8 @@ const DUP: u8 = 11;
 /// ADD and MOD that succeeded, with what poll(2) answered in the place of their result.
 const ADD_POLLED: u8 = 12;
 const MOD_POLLED: u8 = 13;
+const POLL: u8 = 14;
+const SELECT: u8 = 15;
 
 /// A header with a call, or the loss of one that the server never makes: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
@@ -222,6 +227,14 @@ fn with_call(tag: u8, call: &Syscall) -> Record {
         Syscall::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
         Syscall::Close { fd } => (CLOSE, number(fd), [0; 3]),
         Syscall::Dup { fd } => (DUP, number(fd), [0; 3]),
+        Syscall::Poll { set, timeout_ms } if set.is_counted() => {
+            (POLL, set.count(), [timeout_ms.cast_unsigned(), 0, 0])
+        }
+        Syscall::Select { set, timeout_ms } if set.is_counted() => {
+            let [read, write, _] = set.sets().unwrap_or_default();
+            let sets = [timeout_ms.cast_unsigned(), read << 16 | write, set.count()];
+            (SELECT, set.nfds().unwrap_or(0), sets)
+        }
         Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
@@ -250,6 +263,14 @@ fn call_of(record: &Record) -> Syscall {
             Syscall::Shutdown { fd: at, how }
         }
         CLOSE => Syscall::Close { fd: at },
+        POLL => {
+            let set = PollSet::array(record.0[NUMBER]);
+            Syscall::Poll { set, timeout_ms: a.cast_signed() }
+        }
+        SELECT => {
+            let set = PollSet::bitmaps(c, [b >> 16, b & 0xffff, 0], record.0[NUMBER]);
+            Syscall::Select { set, timeout_ms: a.cast_signed() }
+        }
         _ => Syscall::Dup { fd: at },
     }
 }
@@ -329,13 +350,21 @@ pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, t: u64, handed:
             let events = events.get(..2 * (LONGEST - 2)).unwrap_or(events);
             let before = u32::try_from(t.saturating_sub(done.0).min(BEFORE_MAX)).unwrap_or(0);
             head.0[TURNED] = before << 8 | (1 + log as u32);
-            to.extend(events.chunks(2).map(|pair| {
-                let mut record = Record::default();
-                for (words, event) in record.0.chunks_exact_mut(4).zip(pair) {
-                    words.copy_from_slice(&[event.file.0, number(event.fd), event.mask.0, 0]);
-                }
-                record
-            }));
+            push_deliveries(to, events);
+        }
+        Handed::Scan(ready, slept, log) => {
+            let ready = ready.get(..2 * (LONGEST - 3)).unwrap_or(ready);
+            to.push(Record([
+                slept.map_or(0, |slept| slept.saturating_add(1)),
+                1 + log as u32,
+                length(ready.len()),
+                0,
+                0,
+                0,
+                0,
+                0,
+            ]));
+            push_deliveries(to, ready);
         }
         Handed::Accepted(file, peer) => accepted(to, head, file, peer),
         Handed::Data(bytes) => {
@@ -344,6 +373,22 @@ pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, t: u64, handed:
             push_bytes(to, bytes);
         }
     }
+}
+
+fn push_deliveries(to: &mut Vec<Record>, events: &[Delivery]) {
+    to.extend(events.chunks(2).map(|pair| {
+        let mut record = Record::default();
+        for (words, event) in record.0.chunks_exact_mut(4).zip(pair) {
+            words.copy_from_slice(&[event.file.0, number(event.fd), event.mask.0, 0]);
+        }
+        record
+    }));
+}
+
+/// The server changed what it passes to poll(2) or select(2).
+pub(super) fn set(at: Fd, file: FileId, events: Option<Mask>, place: u32) -> Record {
+    let bits = events.unwrap_or_default().0;
+    Record::header(SET, u8::from(events.is_some()), number(at), [file.0, bits, place, 0, 0])
 }
 
 /// The start of a call that took very long.
@@ -473,6 +518,27 @@ mod tests {
     }
 
     #[test]
+    fn results_of_a_scan_survive_the_ring() {
+        let poll = Syscall::Poll { set: PollSet::array(57), timeout_ms: -1 };
+        let set = PollSet::bitmaps(57, [57, 1, 0], 1004);
+        let select = Syscall::Select { set, timeout_ms: 1000 };
+        for call in [poll, select] {
+            for count in [0_u32, 1, 2, 1022] {
+                let found =
+                    (0..count).map(|n| Delivery { file: FileId(n), fd: fd(n), mask: Mask::IN });
+                let ready: Vec<_> = found.collect();
+                for slept in [None, Some(0), Some(3)] {
+                    let handed = Handed::Scan(&ready, slept, WakeupLog::Skipped);
+                    let log = WakeupLog::Skipped;
+                    let output = Output::Scan { ready: ready.clone().into(), slept, log };
+                    check(call, Ret::ok(count.into()), handed, &output);
+                }
+            }
+            check(call, Ret::err(Errno::EINTR), Handed::None, &Output::None);
+        }
+    }
+
+    #[test]
     fn peers_survive_the_ring() {
         let addr = |text: &str| Peer::Inet(text.parse().expect("address"));
         let peers = [
@@ -512,6 +578,14 @@ mod tests {
             (arrive(Fd(7), queues), Kind::Arrive { fd: Fd(7), queues }),
             (wakeup(&woken), Kind::Wakeup(woken)),
             (gap(1 << 40), Kind::Gap { lost: 1 << 40 }),
+            (
+                set(Fd(7), FileId(2), Some(Mask::EMPTY), 9),
+                Kind::Set { fd: Fd(7), file: FileId(2), events: Some(Mask(0)), place: 9 },
+            ),
+            (
+                set(Fd(7), FileId(2), None, 9),
+                Kind::Set { fd: Fd(7), file: FileId(2), events: None, place: 9 },
+            ),
         ];
         for (record, kind) in pairs {
             assert_eq!(decode(&record, &[], 0), Some(kind));

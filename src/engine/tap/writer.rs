@@ -7,7 +7,7 @@ use rtrb::Producer;
 
 use super::record::{self, Handed, LONGEST, Record};
 use super::{IDLE, SideChannel};
-use crate::event::{Fd, FileId, Kind, LaneId, Nanos, Pass, Queues, Ret, Syscall, Wakeup};
+use crate::event::{Fd, FileId, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, Syscall, Wakeup};
 use crate::sys::clock::Clock;
 
 /// Once so many records are collected, they go into the ring.
@@ -170,6 +170,11 @@ impl RingWriter {
         self.push(record::stale(fd, file, believed));
     }
 
+    /// The server changed what it passes to poll(2) or select(2); `None` is out of it.
+    pub(crate) fn set(&mut self, fd: Fd, file: FileId, events: Option<Mask>, place: u32) {
+        self.push(record::set(fd, file, events, place));
+    }
+
     /// Queue lengths of a file were read.
     pub fn arrive(&mut self, fd: Fd, queues: Queues) {
         self.push(record::arrive(fd, queues));
@@ -188,6 +193,13 @@ impl RingWriter {
         if !self.resting {
             self.bounds.floor.store(self.floor, Ordering::Release);
         }
+    }
+
+    /// Whether what was told last is lost: then nothing that is told now comes after all of that.
+    pub(crate) fn is_losing(&mut self) -> bool {
+        self.tell_turned();
+        self.flush();
+        self.bounds.lost.load(Ordering::Relaxed) > 0
     }
 
     /// Nothing is pushed for a while.

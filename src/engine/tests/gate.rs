@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::doorbell::Doorbell;
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::tap::{Tap, channel};
-use crate::event::{Fd, Kind, LaneId, Pass, Syscall};
+use crate::event::{Fd, Kind, LaneId, Pass, Settings, Syscall};
 use crate::sys::clock::Clock;
 
 const T1: LaneId = LaneId(1);
@@ -26,7 +26,7 @@ struct Rig {
 fn rig(hold: bool) -> Rig {
     let bell = Arc::new(Doorbell::new(|| {}));
     let (mut lanes, side, tap) = channel(Clock::start(), bell, &[T1], 4096);
-    let gate = Arc::new(Gate::new(side, hold, Duration::ZERO, 1));
+    let gate = Arc::new(Gate::new(side, &Settings { paused: hold, ..Settings::default() }));
     assert_eq!(gate.watch(|_| {}).start, [T1]);
     let mut lane = lanes.remove(0);
     let (tell, made) = mpsc::sync_channel(0);

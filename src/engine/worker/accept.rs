@@ -76,7 +76,8 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
 
     /// Takes a new connection into the table and the interest list.
     fn admit(&mut self, fd: OwnedFd, file: FileId, peer: Peer) {
-        if let Some(refusal) = self.refusal(&peer) {
+        let beyond = L::refuses(Fd(fd.as_raw_fd()));
+        if let Some(refusal) = self.refusal(&peer).or(beyond) {
             self.refuse(fd, refusal);
             return;
         }

@@ -183,7 +183,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
         if state.fd.is_none() {
             return;
         }
-        let edge = state.flags.trigger == Trigger::Edge;
+        let edge = L::REGISTERS && state.flags.trigger == Trigger::Edge;
         match state.conn.wants(&self.settings).close {
             Some(How::Wr) => {
                 drop(guard);
@@ -220,6 +220,16 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     fn carry(&mut self, watched: &Watched) {
         if !self.unfinished.contains(&watched.file) {
             self.unfinished.push_back(watched.file);
+        }
+    }
+
+    /// The connection is not gone on with by itself any more.
+    pub(super) fn carry_no_more(&mut self, watched: &Watched) {
+        let mut state = lock(&watched.state);
+        if state.conn.state() == ConnState::Carried {
+            let before = state.conn.state();
+            state.conn.advance(false);
+            self.tell_state(watched, before, &state.conn);
         }
     }
 
@@ -337,6 +347,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
                 }
                 shared.edge.drain_surely();
             }
+            L::forget(self, watched);
             self.door.close(fd, || shared.table.remove(watched));
         }
         self.unmute();

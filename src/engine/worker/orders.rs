@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Worker;
-use crate::engine::backend::Loop;
+use crate::engine::backend::{Loop, only_epoll};
 use crate::engine::gate::Order;
 use crate::engine::lock;
 use crate::engine::mailbox::Job;
@@ -21,6 +21,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             self.refresh();
             match job {
                 Job::Refresh => self.settle_all(),
+                Job::TellSet => L::tell_set(self),
                 Job::Command(order, command) => {
                     let phase = match self.order(&command) {
                         Ok(remark) => CommandPhase::Done(remark.map(Into::into)),
@@ -35,6 +36,16 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     fn order(&mut self, command: &Command) -> Outcome {
+        let registers = matches!(
+            command,
+            Command::Trigger(..)
+                | Command::Oneshot(..)
+                | Command::Exclusive(..)
+                | Command::Rearm(_)
+        );
+        if registers && !L::REGISTERS {
+            return Err(only_epoll(L::BACKEND));
+        }
         match command {
             Command::Trigger(Scope::All, to) => self.trigger_all(*to),
             Command::Trigger(_, to) => self.change_flags(command, |flags| {
@@ -75,6 +86,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Reset(_)
             | Command::Mistake(..)
             | Command::Threads(_)
+            | Command::Backend(_)
             | Command::Zoom(_)
             | Command::At(_)
             | Command::Seek(_)

@@ -1,6 +1,8 @@
 //! From text to a command.
 
-use super::super::{AcceptPolicy, Fd, LaneId, Mistake, Nanos, ReadPolicy, Settings, Trigger};
+use super::super::{
+    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, ReadPolicy, Settings, Trigger,
+};
 use super::{Command, CommandError, GRAMMAR, Scope, Target, UNITS, View};
 
 pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
@@ -145,6 +147,10 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
             "once" => Ok(Command::Accept(AcceptPolicy::Once)),
             other => Err(wrong(other, "drain or once")),
         },
+        "backend" => match words.word() {
+            "" => Ok(Command::Backend(None)),
+            name => backend(name).map(|backend| Command::Backend(Some(backend))),
+        },
         "mistake" => {
             let name = words.word();
             let Some(mistake) = Mistake::parse(name) else {
@@ -178,6 +184,13 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
         }
         other => Err(unknown_word(other)),
     }
+}
+
+fn backend(name: &str) -> Result<Backend, CommandError> {
+    Backend::parse(name).ok_or_else(|| {
+        let all = Backend::ALL.map(Backend::word);
+        wrong(name, format!("one of {}", all.join(", ")))
+    })
 }
 
 fn unknown_word(word: &str) -> CommandError {

@@ -49,6 +49,8 @@ impl fmt::Display for Command {
                 print_on(f, *on)
             }
             Self::Threads(n) => write!(f, "threads {n}"),
+            Self::Backend(None) => f.write_str("backend"),
+            Self::Backend(Some(to)) => write!(f, "backend {to}"),
             Self::Zoom(time) => write!(f, "zoom {}", print_duration(*time)),
             Self::At(t) => write!(f, "at {}", print_seconds(*t)),
             Self::Seek(by) => write!(f, "seek {by}"),

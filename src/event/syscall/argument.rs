@@ -33,8 +33,10 @@ pub enum Argument {
     Address(SocketAddrV4),
     /// Level, name and value of an option.
     Option(SocketOption),
-    /// What poll(2) or select(2) is asked.
+    /// What poll(2) is asked.
     Set(PollSet),
+    /// What select(2) is asked.
+    Bits(PollSet),
     /// `struct itimerspec`, in milliseconds.
     Timer {
         /// To the first expiry; 0 disarms.
@@ -192,11 +194,22 @@ pub struct PollFd {
 }
 
 /// What poll(2) or select(2) is asked about: how many, and the first of them in the order of the
-/// array.
+/// array. Of a server that changes its set between two calls only the numbers are kept: which they
+/// are is told by [`Kind::Set`](crate::event::Kind::Set).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PollSet {
     count: u32,
-    first: [PollFd; Self::SHOWN],
+    entries: Entries,
+}
+
+/// How much of the entries is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Entries {
+    /// The first ones.
+    First([PollFd; PollSet::SHOWN]),
+    /// How many there are, a set of select(2): those to read, to write, and with exceptions; and
+    /// the highest number plus one.
+    Counted { sets: [u32; 3], nfds: u32 },
 }
 
 impl PollSet {
@@ -205,15 +218,25 @@ impl PollSet {
 
     /// The set of these entries.
     pub fn new(entries: impl IntoIterator<Item = PollFd>) -> Self {
-        let mut set =
-            Self { count: 0, first: [PollFd { fd: Fd(-1), events: Mask(0) }; Self::SHOWN] };
+        let mut count = 0_u32;
+        let mut first = [PollFd { fd: Fd(-1), events: Mask(0) }; Self::SHOWN];
         for entry in entries {
-            if let Some(place) = set.first.get_mut(set.count as usize) {
+            if let Some(place) = first.get_mut(count as usize) {
                 *place = entry;
             }
-            set.count = set.count.saturating_add(1);
+            count = count.saturating_add(1);
         }
-        set
+        Self { count, entries: Entries::First(first) }
+    }
+
+    /// An array of so many entries.
+    pub fn array(count: u32) -> Self {
+        Self { count, entries: Entries::Counted { sets: [0; 3], nfds: 0 } }
+    }
+
+    /// Bitmaps of so many numbers below `nfds`, of which so many are in each set.
+    pub fn bitmaps(count: u32, sets: [u32; 3], nfds: u32) -> Self {
+        Self { count, entries: Entries::Counted { sets, nfds } }
     }
 
     /// How many entries there are.
@@ -221,8 +244,41 @@ impl PollSet {
         self.count
     }
 
-    /// The first entries, at most [`SHOWN`](Self::SHOWN).
+    /// The first entries, at most [`SHOWN`](Self::SHOWN); none where only numbers are kept.
     pub fn first(&self) -> &[PollFd] {
-        &self.first[..Self::SHOWN.min(self.count as usize)]
+        match &self.entries {
+            Entries::First(first) => &first[..Self::SHOWN.min(self.count as usize)],
+            Entries::Counted { .. } => &[],
+        }
+    }
+
+    /// Whether it says of no entry which one it is.
+    pub fn is_counted(&self) -> bool {
+        matches!(self.entries, Entries::Counted { .. })
+    }
+
+    /// How many numbers are in the sets of select(2): to read, to write, with exceptions; `None`
+    /// if not all entries are kept.
+    pub fn sets(&self) -> Option<[u32; 3]> {
+        match self.entries {
+            Entries::Counted { sets, .. } => Some(sets),
+            Entries::First(_) if self.count as usize > Self::SHOWN => None,
+            Entries::First(_) => Some([Mask::IN, Mask::OUT, Mask::PRI].map(|bit| {
+                let asked = self.first().iter().filter(|entry| entry.events.has(bit)).count();
+                u32::try_from(asked).unwrap_or(0)
+            })),
+        }
+    }
+
+    /// `nfds` of select(2), the highest number plus one; `None` if not all entries are kept.
+    pub fn nfds(&self) -> Option<u32> {
+        match self.entries {
+            Entries::Counted { nfds, .. } => Some(nfds),
+            Entries::First(_) if self.count as usize > Self::SHOWN => None,
+            Entries::First(_) => {
+                let numbers = self.first().iter().map(|entry| entry.fd.0.saturating_add(1));
+                Some(numbers.max().map_or(0, |end| u32::try_from(end).unwrap_or(0)))
+            }
+        }
     }
 }

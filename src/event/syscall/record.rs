@@ -85,14 +85,15 @@ impl fmt::Display for Ret {
     }
 }
 
-/// One `epoll_event` as `epoll_wait` handed it over.
+/// One `epoll_event` as `epoll_wait` handed it over; one entry of poll(2) or select(2) with what was
+/// found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Delivery {
-    /// `epoll_event.data`
+    /// `epoll_event.data`; the file that the entry stands for.
     pub file: FileId,
     /// The number under which the server knows that file.
     pub fd: Fd,
-    /// `epoll_event.events`
+    /// `epoll_event.events`; `revents`, or in which sets of select(2) it is left.
     pub mask: Mask,
 }
 
@@ -156,6 +157,16 @@ pub enum Output {
         /// When the call had returned; the edge log was read after that, and before the event's
         /// own time.
         done: Nanos,
+    },
+    /// `poll`, `select`: what was found in the set.
+    Scan {
+        /// In the order of the array, of select(2) in that of the numbers.
+        ready: Box<[Delivery]>,
+        /// How often the thread slept in it (`ru_nvcsw`, getrusage(2)); `None` if it was not
+        /// counted.
+        slept: Option<u32>,
+        /// What is known of the wake-ups before it.
+        log: WakeupLog,
     },
     /// `accept4`: the new connection.
     Accepted {

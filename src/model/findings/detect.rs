@@ -1,8 +1,8 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Syscall,
-    SyscallRecord, WatchKey,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Refusal,
+    SwitchPhase, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -23,8 +23,8 @@ impl Findings {
     pub(super) fn detect(&mut self, event: &Event, world: &World) {
         match &event.kind {
             Kind::Return(record) => self.returned(event, record, world),
-            Kind::Enter(Syscall::EpollWait { timeout_ms, .. }) => {
-                if *timeout_ms != 0 {
+            Kind::Enter(call) if call.ends_turn() => {
+                if call.may_sleep() {
                     self.sleeps(event.lane);
                 }
                 self.rest(event, world);
@@ -43,6 +43,8 @@ impl Findings {
             }
             Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
             Kind::Unpark(_) => self.turn(event.lane).run = None,
+            Kind::Backend { phase: SwitchPhase::Left, .. } => self.switched(),
+            Kind::Refused(Refusal::FdSetSize(fd)) => self.beyond_fd_set(*fd, event),
             Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
                 self.sleeps(event.lane);
                 self.rest(event, world);
@@ -61,6 +63,8 @@ impl Findings {
             | Kind::Poller { .. }
             | Kind::Threads(_)
             | Kind::Settings(_)
+            | Kind::Set { .. }
+            | Kind::Backend { .. }
             | Kind::Stale { .. }
             | Kind::Refused(_)
             | Kind::Command { .. }
@@ -95,6 +99,10 @@ impl Findings {
         let ret = record.ret;
         match record.call {
             Syscall::EpollWait { timeout_ms, .. } => self.waited(event, record, timeout_ms, world),
+            Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. } => {
+                self.waited(event, record, timeout_ms, world);
+                self.scanned(event, world);
+            }
             Syscall::Accept { fd } => self.accepted(fd, event, record, world),
             Syscall::Read { fd, .. } => self.read(fd, event, record, world),
             Syscall::Write { fd, .. } | Syscall::Send { fd, .. } if ret.value() > Some(0) => {
@@ -128,8 +136,6 @@ impl Findings {
             | Syscall::Send { .. }
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
-            | Syscall::Poll { .. }
-            | Syscall::Select { .. }
             | Syscall::Setup(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Fd, FileKind, LaneId, Mask, Nanos, Peer};
+use crate::event::{Backend, Fd, FileKind, LaneId, Mask, Nanos, Peer};
 
 /// What a file was at that time: it may be closed by the time it is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,29 @@ pub enum Evidence {
     TimeoutZero {
         /// Which thread.
         lane: LaneId,
+        /// Which call.
+        call: &'static str,
         /// Empty returns in a row.
         times: u64,
+    },
+    /// A number does not fit an fd_set.
+    FdSetSize {
+        /// Which.
+        fd: Fd,
+        /// How many clients were turned away so far.
+        times: u64,
+    },
+    /// Many files are asked for each one that is found.
+    ScanCost {
+        /// By which call.
+        backend: Backend,
+        /// How many files it is passed.
+        files: u64,
+        /// Over so many calls,
+        calls: u64,
+        /// so many times a file was asked,
+        asked: u64,
+        /// and so many were found.
+        found: u64,
     },
 }

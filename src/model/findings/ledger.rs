@@ -143,5 +143,11 @@ impl Ledger {
 
 /// Whether it is something that happens, rather than a state that lasts.
 fn is_instant(kind: FindingKind) -> bool {
-    matches!(kind, FindingKind::ThunderingHerd | FindingKind::StaleEvent | FindingKind::Starving)
+    matches!(
+        kind,
+        FindingKind::ThunderingHerd
+            | FindingKind::StaleEvent
+            | FindingKind::Starving
+            | FindingKind::SelectFdLimit
+    )
 }

@@ -28,11 +28,11 @@ impl Findings {
         // A call that cannot sleep is not announced by an Enter.
         self.rest(event, world);
         let events: &[Delivery] = match &record.output {
-            Output::Events { events, .. } => events,
+            Output::Events { events, .. } | Output::Scan { ready: events, .. } => events,
             _ => &[],
         };
         if timeout_ms == 0 && record.ret.value() == Some(0) {
-            self.empty_return(event, record.call.fd());
+            self.empty_return(event, record.call.name(), record.call.fd());
         } else {
             self.turn(event.lane).empty = 0;
         }
@@ -42,14 +42,18 @@ impl Findings {
         }
     }
 
-    fn empty_return(&mut self, event: &Event, ep: Option<Fd>) {
+    fn empty_return(&mut self, event: &Event, call: &'static str, ep: Option<Fd>) {
         let turn = self.turn(event.lane);
         turn.empty = turn.empty.saturating_add(1);
         if turn.empty >= EMPTY_RETURNS {
             let about = About::lane(FindingKind::TimeoutZeroSpin, event.lane);
             let shown = Shown { fd: ep, lane: Some(event.lane) };
             let lane = event.lane;
-            self.ledger.see(about, shown, event, |n| Evidence::TimeoutZero { lane, times: n + 63 });
+            self.ledger.see(about, shown, event, |n| Evidence::TimeoutZero {
+                lane,
+                call,
+                times: n + 63,
+            });
         }
     }
 

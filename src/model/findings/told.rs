@@ -1,7 +1,7 @@
 //! What a thread does about that of which it is told: spins, herds, floods.
 
 use crate::event::{
-    Arm, Delivery, Errno, Event, Fd, FileId, FileKind, LaneId, Mask, Nanos, Output, SyscallRecord,
+    Delivery, Errno, Event, Fd, FileId, FileKind, LaneId, Mask, Nanos, Output, SyscallRecord,
     Trigger, WatchKey,
 };
 
@@ -10,6 +10,7 @@ use super::left::LEFT;
 use super::state::FileState;
 use super::{Evidence, FindingKind, Findings, WatchIdentity};
 use crate::model::{InterestEntry, Progress, World};
+use crate::sim::rules;
 
 /// Deliveries, or failed accepts, in a row without progress that make a spin.
 const SPIN: u32 = 32;
@@ -36,13 +37,12 @@ impl Findings {
         world: &World,
     ) {
         let key = WatchKey { fd: delivery.fd, file: delivery.file };
-        let from = record.call.fd().map(|ep| world.through_fd(ep));
-        let entry = from.and_then(|view| view.instance.interest.get(key));
+        let asked = asked(world, record, key);
         let state = self.touch(event.lane, key.file, key.fd);
         state.emptied = false;
         state.woken = false;
         state.fresh.insert(event.lane);
-        let kind = entry.and_then(|entry| spin(state, entry, delivery.mask));
+        let kind = asked.and_then(|asked| spin(state, asked, delivery.mask));
         let row = if state.row.0 == kind { state.row.1.saturating_add(1) } else { 1 };
         let changed = state.row.0 != kind;
         state.row = (kind, row);
@@ -84,7 +84,8 @@ impl Findings {
     ) {
         let Some(file) = world.fds.get(&fd).copied() else { return };
         let key = WatchKey { fd, file };
-        let edge = world.entries(key).next().map(InterestEntry::trigger);
+        let scanned = world.scan().and_then(|set| set.get(key)).map(|_| Trigger::Level);
+        let edge = world.entries(key).next().map(InterestEntry::trigger).or(scanned);
         let state = self.touch(event.lane, file, fd);
         let fresh = state.fresh.contains(event.lane);
         state.fresh.remove(event.lane);
@@ -203,15 +204,23 @@ impl Findings {
     }
 }
 
-/// The spin to which one more report of that file belongs.
-fn spin(state: &FileState, entry: &InterestEntry, mask: Mask) -> Option<FindingKind> {
+/// What the call that returned asks that file for, ERR and HUP included.
+fn asked(world: &World, record: &SyscallRecord, key: WatchKey) -> Option<Mask> {
+    let from = record.call.fd().map(|ep| world.through_fd(ep));
+    let registered = from.and_then(|view| view.instance.interest.get(key)).map(|e| e.mask);
+    let scanned = || world.scan().and_then(|set| set.get(key)).map(|e| e.events | Mask::ALWAYS);
+    registered.or_else(scanned)
+}
+
+/// The spin to which one more report of a file that is asked for so much belongs.
+fn spin(state: &FileState, asked: Mask, mask: Mask) -> Option<FindingKind> {
     let over = Mask::RDHUP | Mask::HUP | Mask::ERR;
-    if entry.mask.has(Mask::ONESHOT) {
+    if asked.has(Mask::ONESHOT) {
         // Armed again by MOD, which polls it: OUT is there again, with either trigger.
         (mask.has(Mask::OUT) && !mask.any(Mask::IN)).then_some(FindingKind::OutSpin)
-    } else if entry.trigger() == Trigger::Edge || entry.arm() == Arm::Disarmed {
+    } else if asked.trigger() == Trigger::Edge || !rules::armed(asked) {
         None
-    } else if entry.mask.asked().is_empty() {
+    } else if asked.asked().is_empty() {
         mask.any(Mask::ALWAYS).then_some(FindingKind::MaskZeroSpin)
     } else if state.ended || mask.any(over) {
         Some(FindingKind::EofSpin)
@@ -229,10 +238,11 @@ fn starved(world: &World, lane: LaneId, flooder: FileId, since: Nanos) -> Option
     let lists = world.pollers.epolls().flat_map(|(_, instance)| instance.ready.iter());
     let listed = lists.filter(|entry| entry.since <= since).map(|e| e.key);
     let ready = |key: &WatchKey| {
-        let entry = world.entries(*key).next();
+        let mask = world.entries(*key).next().map(|entry| entry.mask);
+        let mask = mask.or_else(|| world.scan()?.get(*key).map(|entry| entry.events));
         key.file != flooder
-            && entry.zip(world.files.get(&key.file)).is_some_and(|(entry, open)| {
-                open.what != FileKind::Eventfd && open.poll().surely(entry.mask)
+            && mask.zip(world.files.get(&key.file)).is_some_and(|(mask, open)| {
+                open.what != FileKind::Eventfd && open.poll().surely(mask)
             })
     };
     waiting.chain(listed).find(ready)

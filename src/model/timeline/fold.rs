@@ -1,12 +1,14 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, Syscall, SyscallRecord,
-    WatchKey,
+    Backend, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, SwitchPhase,
+    Syscall, SyscallRecord, Trigger, WatchKey,
 };
 
 use super::{Mark, MarkKind, Span, Timeline, TrackId};
-use crate::model::{EpollView, InterestEntry, LaneState, ReadyEntry, Reason, Sync};
+use crate::model::{
+    EpollView, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, ScanEntry, ScanSet, Sync,
+};
 
 impl Timeline {
     /// Folds an event that has just been folded into `world`: the tracks are those of its threads,
@@ -15,13 +17,17 @@ impl Timeline {
         match &event.kind {
             Kind::Return(record) => self.returned(event, record, world),
             Kind::Wakeup(wakeup) => {
-                if let Some(entry) = world.entry_at(wakeup.fd) {
-                    self.mark(TrackId::Watch(entry.key), event, MarkKind::Arrive);
+                if let Some(key) = world.watch_at(wakeup.fd) {
+                    self.mark(TrackId::Watch(key), event, MarkKind::Arrive);
                 }
             }
             Kind::ListRead(read) if world.id == Some(read.poller) => {
                 self.list_read(event, &read.list, world);
             }
+            Kind::Set { fd, file, events: Some(_), .. } => {
+                self.asked(event, WatchKey { fd: *fd, file: *file }, world);
+            }
+            Kind::Backend { to, phase: SwitchPhase::Entered } => self.switched(event, *to),
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, MarkKind::Close);
@@ -38,6 +44,8 @@ impl Timeline {
             | Kind::Threads(_)
             | Kind::Compared { .. }
             | Kind::Settings(_)
+            | Kind::Set { events: None, .. }
+            | Kind::Backend { .. }
             | Kind::Conn { .. }
             | Kind::Handle { .. }
             | Kind::Stale { .. }
@@ -71,8 +79,8 @@ impl Timeline {
     /// On the thread's track and on that of the file's registration.
     fn both(&mut self, event: &Event, fd: Fd, world: EpollView<'_>, what: MarkKind) {
         self.mark(TrackId::Lane(event.lane), event, what);
-        if let Some(entry) = world.entry_at(fd) {
-            self.mark(TrackId::Watch(entry.key), event, what);
+        if let Some(key) = world.watch_at(fd) {
+            self.mark(TrackId::Watch(key), event, what);
         }
     }
 
@@ -89,6 +97,15 @@ impl Timeline {
                 for delivery in events.iter().filter(|_| is_about(world, ep)) {
                     let key = WatchKey { fd: delivery.fd, file: delivery.file };
                     if world.instance.interest.get(key).is_some() {
+                        self.mark(TrackId::Watch(key), event, MarkKind::Report);
+                    }
+                }
+            }
+            (_, Output::Scan { ready, .. }) => {
+                self.mark(TrackId::Lane(event.lane), event, MarkKind::Report);
+                for delivery in ready {
+                    let key = WatchKey { fd: delivery.fd, file: delivery.file };
+                    if world.watches(key) {
                         self.mark(TrackId::Watch(key), event, MarkKind::Report);
                     }
                 }
@@ -137,7 +154,7 @@ impl Timeline {
         let own: Vec<WatchKey> = own.filter(|key| self.is_kept(*key)).collect();
         for key in own {
             let id = TrackId::Watch(key);
-            let registered = world.instance.interest.get(key).is_some();
+            let registered = world.watches(key);
             if !registered {
                 self.mark(id, event, MarkKind::Close);
                 self.leave(event, key);
@@ -146,7 +163,8 @@ impl Timeline {
             }
         }
         // The last copy of a file may have had another number than its registration.
-        if self.watched() != world.instance.interest.len() {
+        let one = world.id.is_some() || world.labelled;
+        if one && self.watched() != world.instance.interest.len() {
             self.compare(event, world);
         }
     }
@@ -214,7 +232,7 @@ impl Timeline {
                     self.span(TrackId::Watch(entry.key), event, now(entry, world));
                 }
             }
-            ListEntries::Overflow(_) | ListEntries::Waiting(_) => {}
+            ListEntries::Overflow(_) | ListEntries::Waiting(_) | ListEntries::Scanned(_) => {}
         }
     }
 
@@ -244,7 +262,8 @@ impl Timeline {
 
     /// The spans of registrations: the ready list's changes.
     fn spans(&mut self, event: &Event, world: EpollView<'_>) {
-        match world.instance.check.sync {
+        match world.check().sync {
+            _ if world.waits_for_nothing() && !world.labelled => {}
             Sync::Following if self.lost && !matches!(event.kind, Kind::Gap { .. }) => {
                 self.lost = false;
                 for ready in world.instance.ready.iter() {
@@ -253,9 +272,15 @@ impl Timeline {
                 for entry in world.instance.interest.iter().filter(|entry| !entry.listed) {
                     self.span(TrackId::Watch(entry.key), event, quiet(entry, world));
                 }
+                for entry in world.scan().into_iter().flat_map(ScanSet::iter) {
+                    self.span(TrackId::Watch(entry.key), event, scanned(entry, world));
+                }
             }
             Sync::Lost | Sync::Unknown if !self.lost => self.forget_spans(event),
             _ => {}
+        }
+        if let Some(set) = world.scan() {
+            self.scan_spans(event, world, set);
         }
         for ready in &world.instance.delta.added {
             self.span(TrackId::Watch(ready.key), event, listed(ready.why));
@@ -264,6 +289,35 @@ impl Timeline {
             // What was put back at once has its span already; what is gone has none.
             if let Some(entry) = world.instance.interest.get(*key).filter(|e| !e.listed) {
                 self.span(TrackId::Watch(*key), event, quiet(entry, world));
+            }
+        }
+    }
+
+    /// The server passes that file from now on, or asks it for something else.
+    fn asked(&mut self, event: &Event, key: WatchKey, world: EpollView<'_>) {
+        let Some(entry) = world.scan().and_then(|set| set.get(key)) else { return };
+        self.gone.retain(|gone| *gone != key);
+        self.mark(TrackId::Watch(key), event, MarkKind::Changed);
+        self.span(TrackId::Watch(key), event, scanned(entry, world));
+    }
+
+    /// The server waits in another way from now on: a line through all tracks.
+    fn switched(&mut self, event: &Event, to: Backend) {
+        if self.order.is_empty() {
+            return;
+        }
+        if self.switches.len() == Self::GONE {
+            self.switches.pop_front();
+        }
+        self.switches.push_back((event.t, to));
+    }
+
+    /// The spans of files that the event told of, or that it was about.
+    fn scan_spans(&mut self, event: &Event, world: EpollView<'_>, set: &ScanSet) {
+        let about = event.fd().and_then(|fd| world.watch_at(fd));
+        for key in set.delta.iter().copied().chain(about) {
+            if let Some(entry) = set.get(key) {
+                self.span(TrackId::Watch(key), event, scanned(entry, world));
             }
         }
     }
@@ -299,6 +353,22 @@ fn listed(why: Reason) -> Span {
         Reason::PutBack => Span::PutBack,
         Reason::Perhaps => Span::Unknown,
         _ => Span::Ready,
+    }
+}
+
+/// The span of a file that is asked anew by each call: it waits to be asked while something holds,
+/// and is found again and again until nothing does.
+fn scanned(entry: &ScanEntry, world: EpollView<'_>) -> Span {
+    let Some(set) = world.scan().filter(|set| set.check.sync == Sync::Following) else {
+        return Span::Unknown;
+    };
+    let poll = world.file_of(entry.key).map(OpenFile::poll).unwrap_or_default();
+    if set.answer(entry.events, poll).set.is_empty() {
+        Span::Quiet(Trigger::Level)
+    } else if entry.revents.is_empty() {
+        Span::Ready
+    } else {
+        Span::PutBack
     }
 }
 

@@ -8,8 +8,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Lines;
 use crate::event::{
-    Argument, CommandPhase, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries, ListRead,
-    Mask, Mistake, Output, Queues, Settings, Syscall, SyscallRecord, Wakeup, visible,
+    Argument, Backend, CommandPhase, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries,
+    ListRead, Mask, Mistake, Output, Queues, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup,
+    visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text;
@@ -76,7 +77,7 @@ impl Serialize for JsonLine<'_> {
                 stamp(map, event.seq.0, event.t.0, &event.lane.to_string())?;
                 kind(map, world, event)?;
                 let call = event.record().filter(|_| lines.strace);
-                entries!(map, "strace"?: call.map(|call| strace::line(call, |key| Some(key.data()))))
+                entries!(map, "strace"?: call.map(|call| strace::line(call, |key| Some(key.data()), world.scan())))
             }
             Self::ReadyChange(world) => {
                 stamp(map, world.seq.0, world.t.0, "tool")?;
@@ -196,6 +197,9 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         }
         Kind::Stale { fd, file, believed } => entries!(map, "kind": "stale", "fd": fd.0,
             "file": file.0, "believed": believed),
+        Kind::Set { fd, file, events, place } => entries!(map, "kind": "set", "fd": fd.0,
+            "file": file.0, "place": place, "events": events.map(|mask| mask.to_string())),
+        Kind::Backend { to, phase } => backend(map, *to, phase),
         Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
@@ -261,17 +265,34 @@ fn thread<M: SerializeMap>(map: &mut M, change: &LaneChange) -> Result<(), M::Er
 }
 
 fn list_read<M: SerializeMap>(map: &mut M, world: &World, read: &ListRead) -> Result<(), M::Error> {
-    let ListEntries::Interest(entries) = &read.list else {
-        return entries!(map, "kind": "look");
+    let entries = match &read.list {
+        ListEntries::Interest(entries) => entries,
+        ListEntries::Scanned(entries) => {
+            let list: Vec<_> =
+                entries.iter().map(|(key, mask)| FdMask::of(key.fd, *mask)).collect();
+            return entries!(map, "kind": "sets", "list": list, "source": "server");
+        }
+        _ => return entries!(map, "kind": "look"),
     };
     let ep = world.pollers.epoll(read.poller).and_then(|instance| instance.fd);
     let list: Vec<_> = entries.iter().map(|e| FdMask::of(e.key.fd, e.mask)).collect();
     entries!(map, "kind": "interest", "epfd": ep.map(|ep| ep.0), "list": list, "source": "kernel")
 }
 
+fn backend<M: SerializeMap>(map: &mut M, to: Backend, phase: &SwitchPhase) -> Result<(), M::Error> {
+    let (phase, note) = match phase {
+        SwitchPhase::Asked => ("asked", None),
+        SwitchPhase::Left => ("left", None),
+        SwitchPhase::Entered => ("entered", None),
+        SwitchPhase::Refused(why) => ("refused", Some(visible(why.as_bytes(), LONG))),
+    };
+    entries!(map, "kind": "backend", "to": to.word(), "phase": phase, "note"?: note)
+}
+
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {
     let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
     entries!(map, "kind": "settings", "app": settings.app.word(),
+        "backend": settings.backend.word(),
         "trigger": settings.trigger.to_string(), "read": settings.read.to_string(),
         "accept": settings.accept.to_string(), "max_events": settings.max_events,
         "delay_ms": settings.delay_ms, "threads": settings.threads, "paused": settings.paused,
@@ -325,11 +346,17 @@ fn argument<M: SerializeMap>(
         Argument::How(how) => map.serialize_entry(name, &how.to_string()),
         Argument::Address(address) => map.serialize_entry(name, &address.to_string()),
         Argument::Option(option) => map.serialize_entry(name, &option.to_string()),
+        Argument::Set(set) if set.is_counted() => map.serialize_entry("nfds", &set.count()),
         Argument::Set(set) => {
             let list: Vec<_> = set.first().iter().map(|p| FdMask::of(p.fd, p.events)).collect();
             map.serialize_entry("nfds", &set.count())?;
             map.serialize_entry(name, &list)
         }
+        Argument::Bits(set) if set.is_counted() => {
+            let [read, write, _] = set.sets().unwrap_or_default();
+            entries!(map, "nfds": set.nfds(), "readfds": read, "writefds": write)
+        }
+        Argument::Bits(set) => argument(map, name, Argument::Set(set)),
         Argument::Timer { first_ms, interval_ms } => {
             entries!(map, "first_ms": first_ms, "interval_ms": interval_ms)
         }
@@ -348,6 +375,10 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
         Output::Events { events, log, .. } => {
             let list: Vec<_> = events.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
             entries!(map, "events": list, "edge_log": log.word())
+        }
+        Output::Scan { ready, slept, log } => {
+            let list: Vec<_> = ready.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
+            entries!(map, "events": list, "slept"?: *slept, "edge_log": log.word())
         }
         Output::Accepted { file, peer } => entries!(map, "file": file.0,
             "peer": visible(peer.to_string().as_bytes(), 200)),

@@ -58,6 +58,8 @@ pub(super) struct Probe {
     restless: bool,
     sleepers: Sleepers,
     server: Handle,
+    /// What is passed to poll(2) or select(2) is not known: when that was asked last.
+    set: Option<Nanos>,
     question: Option<Question>,
     fdinfo: Option<Fdinfo>,
 }
@@ -75,6 +77,7 @@ impl Probe {
             restless: false,
             sleepers: Sleepers::new(server.clone()),
             server,
+            set: None,
             question: None,
             fdinfo: None,
         }
@@ -126,7 +129,8 @@ impl Probe {
         let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
         let sleepers = self.sleepers.due();
         let calm = self.restless.then_some(Nanos(self.last_event.0 + CALM_SECOND));
-        let at = [interest, queues, sleepers, calm].into_iter().flatten().min()?;
+        let set = self.set.map(|at| Nanos(at.0 + QUEUES_EVERY));
+        let at = [interest, queues, sleepers, calm, set].into_iter().flatten().min()?;
         Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
     }
 
@@ -142,11 +146,26 @@ impl Probe {
     /// Asks what is due. Whether anything was asked.
     pub(super) fn ask(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
         self.sleepers.look(world);
+        self.ask_set(now, world);
         let sleepers = self.sleepers.ask(now, world, &clock);
         self.ask_lists(now, world, clock) || sleepers
     }
 
+    /// Asks for what is passed to poll(2) or select(2) if changes of it were lost.
+    fn ask_set(&mut self, now: Nanos, world: &World) {
+        let wanted = world.scan().is_some_and(|set| set.check.wants_resync);
+        let due = self.set.is_none_or(|at| now.since(at).0 >= QUEUES_EVERY);
+        if !wanted {
+            self.set = None;
+        } else if due {
+            self.set = Some(now);
+            self.server.tell_set();
+        }
+    }
+
     fn ask_lists(&mut self, now: Nanos, world: &World, clock: impl Fn() -> Nanos) -> bool {
+        // Without an instance there is no list of the kernel's to compare with.
+        self.unchecked &= world.through(None).instance.fd.is_some();
         let urgent = world.through(None).instance.check.wants_resync && now >= self.rest_until;
         let interest = self.unchecked && (urgent || now >= self.interest_due());
         let queues = !self.uncertain.is_empty() && now >= self.queues_due();

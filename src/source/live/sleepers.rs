@@ -79,14 +79,14 @@ impl Sleepers {
 
     fn sleeps(&self, lane: &ThreadLane) -> Option<bool> {
         let waits = matches!(lane.state, LaneState::Harvesting(_) | LaneState::Asleep(_));
-        self.server.sleeps_in_epoll_wait(lane.id, waits)
+        self.server.sleeps_in_wait(lane.id, waits)
     }
 }
 
 /// Since when somebody should be asked: a thread was woken and has not returned, threads sleep
 /// beside a list that is not empty, or the list is not known while somebody waits.
 fn doubtful_since(world: &World) -> Option<Nanos> {
-    let check = &world.through(None).instance.check;
+    let check = world.through(None).check();
     let waits = |lane: &&ThreadLane| match lane.state {
         LaneState::Harvesting(call) => call.may_sleep(),
         LaneState::Asleep(_) => {

@@ -4,9 +4,10 @@ use std::net::SocketAddrV4;
 
 use super::escaped;
 use crate::event::{
-    CtlOp, Delivery, Domain, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
+    CtlOp, Delivery, Domain, Fd, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
     SocketType, Syscall, SyscallRecord, WatchKey,
 };
+use crate::model::{ScanEntry, ScanSet};
 
 /// Bytes of a buffer, and entries of an array, that strace prints (`-s`, strace(1)).
 const SHOWN: usize = 32;
@@ -16,7 +17,8 @@ const UNKNOWN: &str = "...";
 /// The call with its arguments and its result as strace prints them: with the flags that every such
 /// call of this program has, under the name of the system call that the C library makes of it, and
 /// without the padding before the result. What the record does not hold is `...`, and so is
-/// `epoll_event.data` unless `data` says what the registration has there.
+/// `epoll_event.data` unless `data` says what the registration has there. `set` is what a server
+/// passes to its poll(2) or select(2), of which the record itself only has the number.
 ///
 /// ```
 /// use epollscope::event::{CtlOp, Errno, Fd, FileId, Mask, Nanos, Output, Ret, Syscall, SyscallRecord};
@@ -30,13 +32,18 @@ const UNKNOWN: &str = "...";
 ///     started: Nanos(0),
 /// };
 /// assert_eq!(
-///     strace::line(&record, |key| Some(key.data())),
+///     strace::line(&record, |key| Some(key.data()), None),
 ///     "epoll_ctl(3, EPOLL_CTL_ADD, 7, {events=EPOLLIN, data={u32=9, u64=30064771081}}) = -1 EEXIST \
 ///      (File exists)"
 /// );
 /// ```
-pub fn line(record: &SyscallRecord, data: impl Fn(WatchKey) -> Option<u64>) -> String {
+pub fn line(
+    record: &SyscallRecord,
+    data: impl Fn(WatchKey) -> Option<u64>,
+    set: Option<&ScanSet>,
+) -> String {
     let SyscallRecord { call, ret, output, .. } = record;
+    let scanned = set;
     let text = match *call {
         Syscall::EpollCreate => "epoll_create1(EPOLL_CLOEXEC)".to_owned(),
         Syscall::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
@@ -65,12 +72,12 @@ pub fn line(record: &SyscallRecord, data: impl Fn(WatchKey) -> Option<u64>) -> S
         Syscall::Close { fd } => format!("close({fd})"),
         Syscall::Dup { fd } => format!("dup({fd})"),
         Syscall::Poll { set, timeout_ms } => {
-            format!("poll({}, {}, {timeout_ms})", polled(&set), set.count())
+            format!("poll({}, {}, {timeout_ms})", polled(&set, scanned), set.count())
         }
-        Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms),
+        Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms, scanned),
         Syscall::Setup(call) => setup(&call, output),
     };
-    format!("{text} = {}", result(call, *ret))
+    format!("{text} = {}", result(call, *ret, output))
 }
 
 fn operation(op: CtlOp) -> String {
@@ -167,29 +174,62 @@ fn buffer(head: &[u8], len: u32) -> String {
     format!("\"{}\"{cut}", escaped(shown, usize::MAX).0)
 }
 
-fn polled(set: &PollSet) -> String {
-    let one = |p: &PollFd| format!("{{fd={}, events={}}}", p.fd, bits("POLL", p.events));
-    array(set.first().iter().map(one), set.count() as usize)
+fn polled(set: &PollSet, scanned: Option<&ScanSet>) -> String {
+    let one = |p: PollFd| format!("{{fd={}, events={}}}", p.fd, bits("POLL", p.events));
+    let own = |e: &ScanEntry| PollFd { fd: e.key.fd, events: e.events };
+    let count = set.count() as usize;
+    match scanned.filter(|own| set.is_counted() && own.len() == count) {
+        Some(scanned) => array(scanned.iter().map(own).map(one), count),
+        None => array(set.first().iter().copied().map(one), count),
+    }
+}
+
+/// The numbers of a set of select(2).
+fn numbers(fds: impl Iterator<Item = Fd>) -> String {
+    let mut numbers: Vec<_> = fds.collect();
+    numbers.sort_unstable();
+    let words: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    format!("[{}]", words.join(" "))
 }
 
 /// select(2), which the C library makes by pselect6: a set of numbers for each condition.
-fn selected(set: &PollSet, timeout_ms: i32) -> String {
-    let all = set.count() as usize <= PollSet::SHOWN;
-    let of = |bit: Mask| {
-        let asked = set.first().iter().filter(|p| p.events.has(bit));
-        let mut numbers: Vec<_> = asked.map(|p| p.fd).collect();
-        numbers.sort_unstable();
-        let words: Vec<_> = numbers.iter().map(ToString::to_string).collect();
-        if all { format!("[{}]", words.join(" ")) } else { UNKNOWN.to_owned() }
+fn selected(set: &PollSet, timeout_ms: i32, scanned: Option<&ScanSet>) -> String {
+    let all = !set.is_counted() && set.count() as usize <= PollSet::SHOWN;
+    let own = scanned.filter(|own| set.is_counted() && own.bits() == set.count() as usize);
+    let of = |bit: Mask| match own {
+        Some(own) => numbers(own.iter().filter(|e| e.events.has(bit)).map(|e| e.key.fd)),
+        None if all => numbers(set.first().iter().filter(|p| p.events.has(bit)).map(|p| p.fd)),
+        None => UNKNOWN.to_owned(),
     };
-    let end = set.first().iter().map(|p| p.fd.0 + 1).max().unwrap_or(0);
-    let end = if all { end.to_string() } else { UNKNOWN.to_owned() };
+    let end = set.nfds().map_or_else(|| UNKNOWN.to_owned(), |end| end.to_string());
     let timeout = match u32::try_from(timeout_ms) {
         Ok(ms) => timespec(ms),
         Err(_) => "NULL".to_owned(),
     };
     let [read, write, except] = [of(Mask::IN), of(Mask::OUT), of(Mask::PRI)];
+    if set.is_counted() {
+        // The server has no use for the third set, and the C library's select passes no mask.
+        let mask = "{sigmask=NULL, sigsetsize=8}";
+        return format!("pselect6({end}, {read}, {write}, NULL, {timeout}, {mask})");
+    }
     format!("pselect6({end}, {read}, {write}, {except}, {timeout}, {UNKNOWN})")
+}
+
+/// What a poll(2) or select(2) found.
+fn answered(call: &Syscall, ready: &[Delivery]) -> String {
+    if let Syscall::Select { timeout_ms, .. } = call {
+        let of = |bit: Mask| ready.iter().filter(move |d| d.mask.has(bit)).map(|d| d.fd);
+        let sets = [("in", Mask::IN), ("out", Mask::OUT)];
+        let sets = sets.into_iter().filter(|(_, bit)| of(*bit).next().is_some());
+        let mut words: Vec<_> =
+            sets.map(|(word, bit)| format!("{word} {}", numbers(of(bit)))).collect();
+        if *timeout_ms >= 0 {
+            words.push(format!("left {UNKNOWN}"));
+        }
+        return words.join(", ");
+    }
+    let one = |d: &Delivery| format!("{{fd={}, revents={}}}", d.fd, bits("POLL", d.mask));
+    array(ready.iter().map(one), ready.len())
 }
 
 fn timespec(ms: u32) -> String {
@@ -283,8 +323,11 @@ fn option(option: SocketOption) -> String {
     }
 }
 
-fn result(call: &Syscall, ret: Ret) -> String {
+fn result(call: &Syscall, ret: Ret, output: &Output) -> String {
     let asks_many = matches!(call, Syscall::Poll { .. } | Syscall::Select { .. });
+    if let (Some(found @ 1..), Output::Scan { ready, .. }) = (ret.value(), output) {
+        return format!("{found} ({})", answered(call, ready));
+    }
     match (ret.errno(), ret.raw()) {
         (Some(errno), _) => {
             let text = errno.description().unwrap_or("Unknown error");

@@ -5,6 +5,7 @@ mod wait;
 
 use super::file::contents;
 use super::prepare;
+use super::scan;
 use crate::event::{
     CtlOp, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, Syscall, SyscallRecord, Trigger,
     WatchKey,
@@ -47,6 +48,9 @@ pub(super) fn phrase(world: EpollView<'_>, event: &Event, record: &SyscallRecord
             ),
             None => format!("dup of {} failed: {ret}", short(&world, fd)),
         }),
+        Syscall::Poll { .. } | Syscall::Select { .. } if world.scan().is_some() => {
+            scan::returned(world, event.lane, record)
+        }
         Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => {
             Phrase::new(prepare::sentence(&record.call, &who(&world, event.lane), ret))
         }

@@ -1,6 +1,6 @@
 //! What an event means.
 
-use super::{call, lane, predict, prepare, watch};
+use super::{call, lane, predict, prepare, scan, watch};
 use crate::event::{
     Arm, CommandPhase, ConnState, Event, Fd, FileKind, Kind, LaneChange, LaneId, ListEntries,
     ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WakeupLog, WatchKey, visible,
@@ -18,6 +18,11 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Enter(call @ Syscall::EpollWait { max, timeout_ms, .. }) => {
             entered(world, event, call, *max, *timeout_ms)
         }
+        Kind::Enter(Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. })
+            if world.scan().is_some() =>
+        {
+            format!("{id} is in the call: {}", scan::will(world, *timeout_ms))
+        }
         Kind::Enter(call) => format!("{id} makes {call}"),
         Kind::Wakeup(wakeup) => woken(world, event, wakeup),
         Kind::Arrive { fd, queues } => queues_read(world, *fd, *queues),
@@ -28,7 +33,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Unpark(pass) => match pass {
             Pass::Run => format!("{id} is let go and runs on"),
             Pass::Step => format!("{id} is let go for one call"),
-            Pass::Turn => format!("{id} is let go up to its next epoll_wait"),
+            Pass::Turn => format!("{id} is let go up to its next wait"),
         },
         Kind::ListRead(ListRead { list: ListEntries::Interest(entries), .. }) => format!(
             "the kernel's own interest list was read (fdinfo): {}; where the picture differed the \
@@ -39,7 +44,17 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
                               it is changed by MOD"
             .to_owned(),
         Kind::Conn { fd, state, queued } => connection(world, *fd, *state, *queued),
-        Kind::Handle { fd, file } => watch::about(world, WatchKey { fd: *fd, file: *file }),
+        Kind::Handle { fd, file } => {
+            let key = WatchKey { fd: *fd, file: *file };
+            match world.scan() {
+                Some(set) => Sentence::from(scan::phrase(world, set, key)).text,
+                None => watch::about(world, key),
+            }
+        }
+        Kind::Set { fd, file, events, .. } => {
+            scan::changed(world, WatchKey { fd: *fd, file: *file }, *events)
+        }
+        Kind::Backend { to, phase } => scan::switched(*to, phase),
         Kind::Stale { fd, believed, .. } => stale(world, event, *fd, *believed),
         Kind::Refused(why) => {
             format!(
@@ -79,7 +94,8 @@ fn asleep(world: EpollView<'_>, lanes: &[LaneId]) -> String {
              thread goes to sleep only beside an empty list, and whatever is listed wakes one"
         )
     } else {
-        format!("{who} {verb} in epoll_wait, as /proc/self/task says")
+        let call = world.scan().map_or("epoll_wait", |set| set.backend.word());
+        format!("{who} {verb} in {call}, as /proc/self/task says")
     }
 }
 

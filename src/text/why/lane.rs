@@ -1,6 +1,7 @@
 //! What a thread is doing, and what the call before which it is held will do.
 
 use super::predict;
+use super::scan;
 use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey};
 use crate::model::{EpollInstance, EpollView, LaneState, Progress, ThreadLane};
 use crate::text::strace;
@@ -23,8 +24,14 @@ pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
         }
         LaneState::Held(call) => held(world, lane, call),
         LaneState::Harvesting(call) if steps => held_inside(world, &who, call),
-        LaneState::Harvesting(call) => harvesting(world, lane, call),
-        LaneState::Asleep(call) => asleep(world, lane, call),
+        LaneState::Harvesting(call) => match world.scan() {
+            Some(set) => scan::asks(lane, set),
+            None => harvesting(world, lane, call),
+        },
+        LaneState::Asleep(call) => match world.scan() {
+            Some(set) => scan::sleeps(world, lane, set),
+            None => asleep(world, lane, call),
+        },
         LaneState::Ended if steps => format!("{who} ended {}", when(&world, lane.since)),
         LaneState::Ended => format!("{who} ended at {}: it was asked to", lane.since),
         LaneState::Died(_) if steps => format!("{who} died {}", when(&world, lane.since)),
@@ -56,7 +63,7 @@ fn running(world: EpollView<'_>, lane: &ThreadLane) -> String {
     let rest = lane.batch.iter().filter(|entry| entry.progress == Progress::Waiting);
     let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
     let then = match rest.len() {
-        0 => "then it goes back to epoll_wait".to_owned(),
+        0 => format!("then it goes back to {}", waits_in(world)),
         1 => format!("then comes {} of the same batch", list(&rest)),
         _ => format!("then come {} of the same batch", list(&rest)),
     };
@@ -68,6 +75,11 @@ fn running(world: EpollView<'_>, lane: &ThreadLane) -> String {
         None if rest.is_empty() => format!("{} runs, between two calls", lane.id),
         None => format!("{} runs: it comes to {} of its batch next", lane.id, list(&rest)),
     }
+}
+
+/// The call in which the server waits.
+fn waits_in(world: EpollView<'_>) -> &'static str {
+    world.scan().map_or("epoll_wait", |set| set.backend.word())
 }
 
 fn harvesting(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
@@ -150,9 +162,10 @@ pub(super) fn will(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
             "a second number will name the open file of fd {fd}, and keep its registration alive \
              when fd {fd} is closed"
         ),
-        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => {
-            format!("it makes {}", call.name())
+        Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. } => {
+            scan::will(world, timeout_ms)
         }
+        Syscall::Setup(_) => format!("it makes {}", call.name()),
     }
 }
 

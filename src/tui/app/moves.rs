@@ -97,14 +97,18 @@ impl App {
     fn go_interest(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         let world = self.world(scene);
         let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
-        let interest = &world.through(self.ui.poller).instance.interest;
-        let keys: Vec<_> = interest.iter().map(|e| e.key).filter(shown).collect();
+        let keys: Vec<_> = world.through(self.ui.poller).watched().filter(shown).collect();
         self.go_among(&keys, reach, step);
     }
 
     fn go_ready(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
-        let ready = &self.world(scene).through(self.ui.poller).instance.ready;
-        let keys: Vec<_> = ready.iter().map(|e| e.key).collect();
+        let view = self.world(scene).through(self.ui.poller);
+        let found = view.scan().into_iter().flat_map(|set| {
+            let places = set.last.iter().flat_map(|last| last.found.iter());
+            places.filter_map(|place| set.at(*place)).map(|entry| entry.key)
+        });
+        let ready = view.instance.ready.iter().map(|e| e.key);
+        let keys: Vec<_> = ready.chain(found).collect();
         self.go_among(&keys, reach, step);
     }
 
@@ -145,11 +149,11 @@ impl App {
         let world = self.world(scene).through(self.ui.poller);
         let key = |f: &Finding| f.fd.zip(f.file).map(|(fd, file)| WatchKey { fd, file });
         let findings = world.findings.iter().rev().map(key);
-        findings.map(|key| key.filter(|k| world.instance.interest.get(*k).is_some())).collect()
+        findings.map(|key| key.filter(|k| world.watches(*k))).collect()
     }
 
     fn divergences(&self, scene: &Scene<'_>) -> Vec<Divergence> {
-        let check = &scene.live.through(self.ui.poller).instance.check;
+        let check = scene.live.through(self.ui.poller).check();
         check.recent().rev().copied().collect()
     }
 

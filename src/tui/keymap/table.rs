@@ -49,7 +49,9 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Server VIEW [ch('.')] KeyAction::StepCall
         => "step T1", "one system call of the selected thread", "step";
     Server VIEW [ch('>')] KeyAction::StepTurn
-        => "turn T1", "on to the selected thread's next epoll_wait", "turn";
+        => "turn T1", "on to the selected thread's next wait", "turn";
+    Server VIEW [ch('b')] KeyAction::Do(Command::Backend(None))
+        => "backend poll", "wait by the next of epoll, poll, select; clients stay", "backend";
     Registration VIEW [ch('t')] KeyAction::Do(Command::Trigger(Scope::Selected, None))
         => "trigger fd=7 edge", "level-triggered <-> edge-triggered", "level/edge";
     Registration VIEW [ch('T')] KeyAction::TriggerAll

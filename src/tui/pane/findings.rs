@@ -28,7 +28,7 @@ impl FindingsPane<'_> {
         let all = findings.iter().count();
         let numbers = format!("{active} now, {all} in all");
         let mut title = vec!["Findings".to_owned(), numbers];
-        let diverged = look.live().instance.check.diverged;
+        let diverged = look.live().check().diverged;
         if diverged > 0 {
             title.push(words::plural(diverged, "divergence"));
         }
@@ -97,7 +97,7 @@ impl FindingsPane<'_> {
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let lines = words::wrap(
-            &reckoning(&self.0.live().instance.check, self.0.live().labelled),
+            &reckoning(self.0.live().check(), self.0.live().labelled),
             usize::from(area.width.saturating_sub(2)),
         );
         let rows = cells(lines.len());
@@ -187,7 +187,7 @@ impl Widget for FindingsPane<'_> {
         let Self(look) = self;
         let area = self.foot(area.intersection(buf.area), buf);
         let found: Vec<_> = look.scene.world.findings.iter().rev().collect();
-        let divergences: Vec<_> = look.live().instance.check.recent().rev().collect();
+        let divergences: Vec<_> = look.live().check().recent().rev().collect();
         let len = found.len() + divergences.len();
         if len == 0 {
             self.nothing(area, buf);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::{Nanos, ReadPolicy, Seq};
+use crate::event::{Backend, Nanos, ReadPolicy, Seq};
 use crate::model::{Loss, Sync};
 use crate::text;
 use crate::tui::draw::Row;
@@ -42,10 +42,15 @@ impl HeaderPane<'_> {
             ReadPolicy::Once(ReadPolicy::DEFAULT_BYTES) => "once".to_owned(),
             ReadPolicy::Once(n) => format!("once {n}"),
         };
-        let threads = plural(settings.threads.into(), "thread");
+        let backend = settings.backend;
+        let threads = plural(backend.lanes(settings.threads).into(), "thread");
         // In a narrow header what matters more needs the columns.
-        let backend = if look.ui.size.0 < WIDE { String::new() } else { format!("epoll{dot}") };
-        let how = format!("{backend}{}{dot}{read}{dot}{threads}", settings.trigger);
+        let way = match backend {
+            Backend::Epoll if look.ui.size.0 < WIDE => settings.trigger.to_string(),
+            Backend::Epoll => format!("{backend}{dot}{}", settings.trigger),
+            _ => backend.to_string(),
+        };
+        let how = format!("{way}{dot}{read}{dot}{threads}");
         let mut pieces = vec![
             piece(6, Role::Title, "epollscope"),
             piece(2, Role::Text, format!("{} {address}", settings.app.word())),
@@ -55,6 +60,9 @@ impl HeaderPane<'_> {
             pieces.push(piece(0, Role::Badge, format!(" {} held ", look.theme.glyphs.held)));
         } else {
             pieces.push(piece(3, Role::Good, "running"));
+        }
+        if let Some(to) = world.switching {
+            pieces.push(piece(0, Role::Badge, format!(" to {to} ")));
         }
         if settings.delay_ms > 0 {
             pieces.push(piece(2, Role::Text, format!("delay {} ms", settings.delay_ms)));
@@ -82,7 +90,7 @@ impl HeaderPane<'_> {
             let found = format!("{} {}", look.theme.glyphs.stuck, plural(active, "finding"));
             pieces.push(piece(1, Role::Bad, found));
         }
-        if world.instance.check.loss == Loss::NoQueue {
+        if world.check().loss == Loss::NoQueue {
             pieces.push(piece(0, Role::Bad, "no signal queue: wake-ups unseen"));
         }
         if look.scene.header.facts.lan {
@@ -112,7 +120,7 @@ impl HeaderPane<'_> {
         if lost == 0 {
             return piece(5, Role::Dim, "lost 0");
         }
-        let known = world.instance.check.sync == Sync::Following && world.t.since(at) >= A_SECOND;
+        let known = world.check().sync == Sync::Following && world.t.since(at) >= A_SECOND;
         let (rank, role) = if known { (5, Role::Dim) } else { (0, Role::Bad) };
         piece(rank, role, format!("lost {} until {at}", words::rough(lost)))
     }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use crate::event::Command;
 use crate::model::ThreadLane;
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::draw::{Row, cells};
@@ -41,6 +42,11 @@ impl Hints<'_> {
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
             KeyAction::Lesson(LessonAction::AskTry) => ui.can_try,
+            // What epoll alone has gives way to what there is beside it.
+            KeyAction::Do(Command::Backend(_)) => scene.world.scan().is_some(),
+            KeyAction::Do(Command::Trigger(..)) | KeyAction::ReadPolicy => {
+                scene.world.scan().is_none()
+            }
             _ => true,
         }
     }

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::scan::{self, Scanned};
 use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey, visible};
 use crate::model::{EpollView, FindingKind, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, around, cells};
@@ -19,17 +20,22 @@ pub(crate) struct Interest<'a>(pub RenderContext<'a>);
 /// marker, what, unread, unsent, state.
 const FIXED: u16 = 1 + 1 + 9 + 7 + 7 + 10 + 3;
 /// The shortest column of peers: an IPv4 address with its port.
-const PEER: u16 = 15;
+pub(super) const PEER: u16 = 15;
 /// From this width on the trigger's heading is written out.
 const ROOMY: u16 = 78;
 /// The columns of unread and of unsent.
-const QUEUE: u16 = 6;
+pub(super) const QUEUE: u16 = 6;
 /// The widest column of watched bits.
 const WATCHING: u16 = 15;
 
 impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
+        if let Some(set) = look.world().scan() {
+            let mut title = scan::title(set);
+            look.filtered(&mut title);
+            return title;
+        }
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
@@ -42,7 +48,10 @@ impl Interest<'_> {
 
     /// The registration in a row of a pane with so many rows.
     pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        self.keys(rows).get(row).copied()
+        match self.0.world().scan() {
+            Some(set) => Scanned { look: self.0, set }.key_at(row, rows),
+            None => self.keys(rows).get(row).copied(),
+        }
     }
 
     /// The visible keys.
@@ -65,6 +74,10 @@ impl Interest<'_> {
 impl Widget for Interest<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
+        if let Some(set) = look.world().world.scan() {
+            Scanned { look, set }.render(area, buf);
+            return;
+        }
         let trigger = if area.width < ROOMY { 5 } else { 7 };
         let last = look.world().instance.interest.iter().next_back().map(|entry| entry.key.fd);
         let number = words::number_columns(last);
@@ -98,10 +111,19 @@ impl Widget for Interest<'_> {
             let text = if look.world().id.is_some() {
                 " nothing is registered"
             } else {
-                " there is no epoll instance"
+                nothing_waits(&look)
             };
             Row::new(buf, area, 1).put(text, dim);
         }
+    }
+}
+
+/// What is said where there is no list.
+fn nothing_waits(look: &RenderContext<'_>) -> &'static str {
+    if look.world().labelled || look.world().lanes.is_empty() {
+        " there is no epoll instance"
+    } else {
+        " nothing waits for the files now: what comes stays in the sockets"
     }
 }
 
@@ -154,7 +176,7 @@ fn watching(entry: &InterestEntry) -> String {
 }
 
 /// Unread and unsent as text; what is not known is `?`, what does not exist is a dash.
-fn queues(file: Option<&OpenFile>) -> [String; 2] {
+pub(super) fn queues(file: Option<&OpenFile>) -> [String; 2] {
     let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
     let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
     let count = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
@@ -230,7 +252,7 @@ fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
 }
 
 /// A finding in one short word.
-fn ailment(kind: FindingKind) -> &'static str {
+pub(super) fn ailment(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::EdgeStranded | FindingKind::EmfileStranded | FindingKind::OneshotDisarmed => {
             "stuck"
@@ -244,6 +266,8 @@ fn ailment(kind: FindingKind) -> &'static str {
         FindingKind::ThunderingHerd => "herd",
         FindingKind::StaleEvent => "stale",
         FindingKind::Starving => "starves",
+        FindingKind::SelectFdLimit => "beyond",
+        FindingKind::ScanCost => "costs",
     }
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::found::{self, Found};
 use crate::event::{LaneId, Provenance, WatchKey};
 use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
@@ -16,7 +17,7 @@ use crate::tui::words;
 pub(crate) struct Ready<'a>(pub RenderContext<'a>);
 
 /// How the ready list is known.
-fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
+pub(super) fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
     match (known, check.diverged) {
         (false, _) => "unknown".to_owned(),
         (true, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
@@ -27,6 +28,9 @@ fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
+        if let Some(set) = look.world().scan() {
+            return found::title(look, set);
+        }
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
@@ -51,6 +55,10 @@ impl Widget for Ready<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
         let world = look.world();
+        if let Some(set) = world.world.scan() {
+            Found { look, set }.render(area, buf);
+            return;
+        }
         let dim = look.style(Role::Dim);
         if let Some(text) = self.unknown() {
             for (n, line) in words::wrap(&text, usize::from(area.width)).iter().enumerate() {

@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, Trigger, print_duration};
-use crate::model::{InterestEntry, MarkKind, Span, Track, TrackId};
+use crate::model::{InterestEntry, MarkKind, ScanSet, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::{Glyphs, Role};
 use crate::tui::ui::TrackChoice;
@@ -182,7 +182,9 @@ impl TimelinePane<'_> {
 
     /// Columns of the labels.
     fn columns(&self) -> u16 {
-        if self.0.world().labelled { NAMED } else { LABEL + self.number() - 3 }
+        // The longest word for how a file is watched has five letters; select has one more.
+        let select = self.0.world().scan().is_some_and(ScanSet::is_select);
+        if self.0.world().labelled { NAMED } else { LABEL + self.number() - 3 + u16::from(select) }
     }
 
     /// Columns of a descriptor's number in a label.
@@ -203,7 +205,11 @@ impl TimelinePane<'_> {
                 }
             }
             TrackId::Watch(key) => {
+                let scanned = world.scan().filter(|set| set.get(key).is_some());
                 let (word, role) = match world.instance.interest.get(key) {
+                    None if scanned.is_some() => {
+                        (scanned.map_or("", |set| set.backend.word()), Role::Text)
+                    }
                     Some(entry) if entry.trigger() == Trigger::Level => ("level", Role::Text),
                     Some(_) => ("EDGE", Role::Edge),
                     None => ("gone", Role::Dim),
@@ -247,6 +253,25 @@ impl TimelinePane<'_> {
             t += step;
         }
         Row::new(buf, area, y).column(unit, self.columns(), Align::Left, self.0.style(Role::Dim));
+    }
+
+    /// A switch to another way of waiting is a line through all tracks.
+    fn switches(&self, area: Rect, window: &Window, drawn: usize, buf: &mut Buffer) {
+        let shown = |t: Nanos| t >= window.from && t <= window.until;
+        for (t, to) in self.0.scene.timeline.switches().filter(|(t, _)| shown(*t)) {
+            let x = area.x + self.columns() + window.column(t);
+            let line = Rect { x, width: area.right().saturating_sub(x), ..area };
+            for n in 0..area.height {
+                Row::new(buf, line, n).put(self.0.theme.glyphs.vertical, self.0.style(Role::Badge));
+            }
+            // Its name has a row of its own, if no track is there.
+            let word = to.word();
+            let room = cells(words::width(word)) < line.width;
+            if room && drawn < usize::from(area.height) {
+                let after = Rect { x: x + 1, width: line.width - 1, ..line };
+                Row::new(buf, after, area.height - 1).put(word, self.0.style(Role::Dim));
+            }
+        }
     }
 
     /// The marks explained, broken into rows.
@@ -316,7 +341,9 @@ impl Widget for TimelinePane<'_> {
             if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
         let legend = cells(explained.len());
         let rows = usize::from(area.height.saturating_sub(1 + legend));
-        for (n, (id, track)) in self.tracks(&window, rows).iter().enumerate() {
+        let tracks = self.tracks(&window, rows);
+        let drawn = tracks.len();
+        for (n, (id, track)) in tracks.iter().enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             let marker = if self.chosen() == Some(*id) { look.theme.glyphs.selected } else { " " };
             let (name, role) = self.label(*id);
@@ -328,6 +355,7 @@ impl Widget for TimelinePane<'_> {
         }
         let axis = area.height - 1 - legend;
         self.axis(area, axis, &window, buf);
+        self.switches(Rect { height: axis, ..area }, &window, drawn, buf);
         if look.ui.past.is_some() {
             let x = area.x + label + window.column(window.until);
             let line = Rect::new(x, area.y, 1, axis + 1).intersection(buf.area);

@@ -20,6 +20,11 @@ impl Waiting<'_> {
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let world = look.world();
         let alive = world.lanes.iter().filter(|lane| lane.is_alive()).count();
+        if let Some(set) = world.scan() {
+            let sleeps = |lane: &&ThreadLane| matches!(lane.state, LaneState::Asleep(_));
+            let asleep = world.lanes.iter().filter(sleeps).count();
+            return vec![format!("Asleep in {}", set.backend), format!("{asleep} of {alive}")];
+        }
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
         let mut title = vec![name.to_owned()];
@@ -87,10 +92,15 @@ fn words(
         LaneState::Running if world.clock == TimeUnit::Steps => {
             ("in no call".to_owned(), Role::Dim, None)
         }
+        LaneState::Running if world.scan().is_some() => {
+            ("runs".to_owned(), Role::Text, Some("0 hooks are left on any socket"))
+        }
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(call) => {
             let to_wait = call.ends_turn();
-            let hint = if to_wait {
+            let hint = if world.switching.is_some() && !to_wait {
+                "a switch is pending: > on to its wait"
+            } else if to_wait {
                 "press . to make the call"
             } else {
                 "press . to make it, > for a turn"
@@ -109,7 +119,14 @@ fn words(
         }
         LaneState::Asleep(_) => match lane.pending {
             Some(pass) => (format!("{}: the call sleeps", pending(pass)), Role::Asleep, None),
-            None => (format!("asleep since {}", lane.since), Role::Asleep, None),
+            None => match world.scan() {
+                Some(set) => {
+                    let n = if set.is_select() { set.bits() } else { set.len() };
+                    let text = format!("since {}, on {n} wait queues", lane.since);
+                    (text, Role::Asleep, None)
+                }
+                None => (format!("asleep since {}", lane.since), Role::Asleep, None),
+            },
         },
         LaneState::Ended => ("ended".to_owned(), Role::Dim, None),
         LaneState::Died(message) => {

@@ -33,7 +33,8 @@ fn is_exhausted(line: &Value) -> bool {
 }
 
 fn is_wait(line: &Value) -> bool {
-    line["kind"] == "call" && line["call"] == "epoll_wait"
+    let waits = ["epoll_wait", "poll", "select"];
+    line["kind"] == "call" && waits.iter().any(|call| line["call"] == *call)
 }
 
 /// Wake-ups a second between the line of number `from` and the last one.
@@ -62,7 +63,12 @@ fn a_server_whose_thread_died_has_not_ended_well() {
 }
 
 fn exhaust(trigger: &str) {
+    exhaust_loop("epoll", trigger);
+}
+
+fn exhaust_loop(backend: &str, trigger: &str) {
     let args = ["--headless", "--listen", "127.0.0.1:0", "--trigger", trigger];
+    let args = [&args[..], &["--backend", backend]].concat();
     let mut server = Server::spawn(&mut limited(64, &args));
     let clients: Vec<_> = (0..100).map(|_| server.silent_client()).collect();
     server.wait("a refusal", is_refusal);
@@ -70,6 +76,12 @@ fn exhaust(trigger: &str) {
     server.wait("EMFILE", is_exhausted);
     let from = server.lines().len() - 1;
     for _ in 0..3 {
+        server.wait("another try", is_exhausted);
+    }
+    if backend != "epoll" {
+        // There is no descriptor for the instance: the old loop comes back.
+        let answer = server.command("backend epoll");
+        assert_eq!(answer["note"], "epoll_create1 failed", "{answer}");
         server.wait("another try", is_exhausted);
     }
     let rate = wakeups_a_second(&server, from);
@@ -100,6 +112,12 @@ fn exhaust(trigger: &str) {
 #[test]
 fn without_descriptors_one_client_is_refused_and_the_rest_wait_and_are_served_level() {
     exhaust("level");
+}
+
+#[test]
+fn without_descriptors_one_client_is_refused_and_the_rest_wait_in_other_loops() {
+    exhaust_loop("poll", "level");
+    exhaust_loop("select", "level");
 }
 
 #[test]

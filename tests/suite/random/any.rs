@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain, Errno,
-    Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId, ListEntries,
-    ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd, PollSet,
-    Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
-    SocketOption, SocketType, Syscall, SyscallRecord, Target, ThreadSeen, Trigger, View, Wakeup,
-    WakeupLog, WatchKey, WatchRead,
+    AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
+    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
+    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
+    SocketOption, SocketType, SwitchPhase, Syscall, SyscallRecord, Target, ThreadSeen, Trigger,
+    View, Wakeup, WakeupLog, WatchKey, WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -118,7 +118,15 @@ fn preparing() -> impl Strategy<Value = Syscall> {
 fn asking() -> impl Strategy<Value = Syscall> {
     let asked = (fd(), mask()).prop_map(|(fd, events)| PollFd { fd, events });
     (vec(asked, 0..9), any::<i32>(), any::<bool>()).prop_map(|(fds, timeout_ms, poll)| {
-        let set = PollSet::new(fds);
+        let counted = timeout_ms % 2 == 0;
+        let (count, ends) = (u32::try_from(fds.len()).unwrap_or(0), fds.first().map(|p| p.fd.0));
+        let set = match (counted, poll) {
+            (false, _) => PollSet::new(fds),
+            (true, true) => PollSet::array(count),
+            (true, false) => {
+                PollSet::bitmaps(count, [count, 1, 0], ends.unwrap_or(0).unsigned_abs())
+            }
+        };
         if poll { Syscall::Poll { set, timeout_ms } } else { Syscall::Select { set, timeout_ms } }
     })
 }
@@ -134,6 +142,7 @@ fn peer() -> impl Strategy<Value = Peer> {
 
 fn output() -> impl Strategy<Value = Output> {
     let delivery = (file(), fd(), mask()).prop_map(|(file, fd, mask)| Delivery { file, fd, mask });
+    let found = (file(), fd(), mask()).prop_map(|(file, fd, mask)| Delivery { file, fd, mask });
     prop_oneof![
         Just(Output::None),
         (vec(delivery, 0..6), log(), nanos()).prop_map(|(events, log, done)| Output::Events {
@@ -141,6 +150,8 @@ fn output() -> impl Strategy<Value = Output> {
             log,
             done
         }),
+        (vec(found, 0..6), option::of(0..9_u32), log())
+            .prop_map(|(ready, slept, log)| Output::Scan { ready: ready.into(), slept, log }),
         mask().prop_map(Output::Polled),
         [fd(), fd()].prop_map(Output::Pair),
         (file(), peer()).prop_map(|(file, peer)| Output::Accepted { file, peer }),
@@ -168,12 +179,14 @@ fn settings() -> impl Strategy<Value = Settings> {
     let read = prop_oneof![Just(ReadPolicy::Drain), any::<u32>().prop_map(ReadPolicy::Once)];
     let accept = select(vec![AcceptPolicy::Drain, AcceptPolicy::Once]);
     let numbers = (any::<u32>(), any::<u32>(), any::<u8>(), any::<u16>());
+    let app = (app, backend());
     (app, trigger(), read, accept, numbers, any::<bool>(), any::<bool>()).prop_map(
-        |(app, trigger, read, accept, numbers, raw, paused)| {
+        |((app, backend), trigger, read, accept, numbers, raw, paused)| {
             let (max_events, delay_ms, threads, mistakes) = numbers;
             let mistakes = Mistakes::from_bits(mistakes);
             Settings {
                 app,
+                backend,
                 trigger,
                 read,
                 accept,
@@ -188,6 +201,34 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+fn backend() -> impl Strategy<Value = Backend> {
+    select(&Backend::ALL[..])
+}
+
+/// What a server tells that waits by poll(2) or select(2), or is about to.
+fn of_scans() -> impl Strategy<Value = Kind> {
+    let phase = prop_oneof![
+        Just(SwitchPhase::Asked),
+        Just(SwitchPhase::Left),
+        Just(SwitchPhase::Entered),
+        text().prop_map(SwitchPhase::Refused),
+    ];
+    let scanned = vec((key(), mask()), 0..6).prop_map(|entries| {
+        let list = ListEntries::Scanned(entries.into());
+        Kind::ListRead(ListRead { poller: FileId::SCAN_SET, by: Provenance::Deduced, list })
+    });
+    prop_oneof![
+        (key(), option::of(mask()), 0..8_u32).prop_map(|(key, events, place)| Kind::Set {
+            fd: key.fd,
+            file: key.file,
+            events,
+            place
+        }),
+        (backend(), phase).prop_map(|(to, phase)| Kind::Backend { to, phase }),
+        scanned,
+    ]
+}
+
 /// What a server thread tells of its calls.
 fn of_calls() -> impl Strategy<Value = Kind> {
     let pass = select(vec![Pass::Run, Pass::Step, Pass::Turn]);
@@ -197,6 +238,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
     let queues = (length(), length(), option::of(mask()), option::of(any::<bool>()))
         .prop_map(|(unread, unsent, state, room)| Queues { unread, unsent, state, room });
     prop_oneof![
+        of_scans(),
         call().prop_map(Kind::Enter),
         record().prop_map(Kind::Return),
         record().prop_map(Kind::Return),
@@ -240,7 +282,12 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         ConnState::BackPressure,
         ConnState::Flushing,
     ]);
-    let refusal = select(vec![Refusal::NoDescriptor, Refusal::Clients, Refusal::Address]);
+    let refusal = select(vec![
+        Refusal::NoDescriptor,
+        Refusal::Clients,
+        Refusal::Address,
+        Refusal::FdSetSize(Fd(1024)),
+    ]);
     let phase = prop_oneof![
         Just(CommandPhase::Accepted),
         option::of(text()).prop_map(CommandPhase::Done),

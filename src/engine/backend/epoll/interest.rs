@@ -5,10 +5,7 @@ use crate::event::{CtlOp, FileKind, Mask, Mistake, Settings, Trigger};
 
 /// What the kernel should be asked to watch now.
 fn mask(file: &Watched, state: &State, settings: &Settings) -> Mask {
-    let (flags, wants) = (&state.flags, file.wants(state, settings));
-    let input = if file.is_stream() { Mask::IN | Mask::RDHUP } else { Mask::IN };
-    let plain = if wants.read { input } else { Mask::EMPTY };
-    let plain = plain.with(Mask::OUT, wants.write || flags.watch_out);
+    let (flags, plain) = (&state.flags, file.asks(state, settings));
     let mask = plain.with(Mask::ET, flags.trigger == Trigger::Edge);
     if flags.exclusive {
         (mask | Mask::EXCLUSIVE) - Mask::RDHUP

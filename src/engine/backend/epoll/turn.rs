@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::EpollWorker;
-use crate::engine::backend::Turn;
+use crate::engine::backend::{Turn, batch};
 use crate::engine::lock;
 use crate::engine::table::Watched;
-use crate::event::{Delivery, Mask, Mistake, Settings, Syscall};
+use crate::event::{Delivery, Mask, Settings, Syscall};
 
 /// One wait and what it brought.
 pub(super) fn turn<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>) -> Turn {
@@ -47,39 +47,14 @@ fn wait<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>, timeout_ms
 }
 
 fn handle<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>, delivery: Delivery) {
-    let Delivery { file, fd, mask } = delivery;
-    if OBSERVED {
-        worker.door.lane().handle(fd, file);
-    }
-    let Some(watched) = worker.shared.table.get(file) else {
-        stale(worker, delivery);
-        return;
-    };
+    let Some(watched) = batch::take(worker, delivery) else { return };
     {
         let mut state = lock(&watched.state);
         if state.held.is_some_and(|held| held.has(Mask::ONESHOT)) {
             state.armed = false;
         }
     }
-    worker.handle(&watched, mask);
-}
-
-/// The file of the event has been closed by an earlier event of the batch, or by another thread.
-/// The number may be somebody else's by now.
-fn stale<const OBSERVED: bool>(worker: &mut EpollWorker<'_, OBSERVED>, delivery: Delivery) {
-    let Delivery { file, fd, mask } = delivery;
-    let believed = worker.mistake(Mistake::TrustBatch);
-    if OBSERVED {
-        worker.door.lane().stale(fd, file, believed);
-    }
-    if !believed {
-        return;
-    }
-    match worker.shared.table.at(fd).filter(|w| w.is_stream()) {
-        Some(other) if mask.any(Mask::ERR | Mask::HUP) => worker.close(&other),
-        Some(other) => worker.handle(&other, mask),
-        None => {}
-    }
+    worker.handle(&watched, delivery.mask);
 }
 
 /// Reads and forgets until every client has sent its end, or the time is up.

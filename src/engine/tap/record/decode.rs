@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::{
     ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED, NUMBER,
-    PARK, POLLED, READ, RET, RETURN, Record, SEND, STALE, TOOK, TURNED, UNPARK, WAIT, WAKEUP,
-    WIDTH, WRITE, call_of, fd, join,
+    PARK, POLL, POLLED, READ, RET, RETURN, Record, SELECT, SEND, SET, STALE, TOOK, TURNED, UNPARK,
+    WAIT, WAKEUP, WIDTH, WRITE, call_of, fd, join,
 };
 use crate::event::{
     Delivery, FileId, Head, Kind, Mask, Nanos, Output, Pass, Peer, Queues, Ret, SyscallRecord,
@@ -43,6 +43,12 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
             after: Nanos(join(c, d)),
         }),
         GAP => Kind::Gap { lost: join(a, b) },
+        SET => Kind::Set {
+            fd: at,
+            file: FileId(a),
+            events: (head.flags() != 0).then_some(Mask(b)),
+            place: c,
+        },
         _ => return None,
     })
 }
@@ -61,6 +67,7 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
             log: decode_log(head.0[TURNED] & 0xff),
             done: Nanos(t.saturating_sub((head.0[TURNED] >> 8).into())),
         },
+        (POLL | SELECT, _) => decode_scan(rest),
         (ADD_POLLED | MOD_POLLED, _) => {
             let polled = Output::Polled(Mask(head.0[RET]));
             ret = Ret::ok(0);
@@ -76,6 +83,16 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
         _ => Output::None,
     };
     Some(SyscallRecord { call: call_of(head), ret, output, started: Nanos(started) })
+}
+
+fn decode_scan(rest: &[Record]) -> Output {
+    let Some((first, rest)) = rest.split_first() else { return Output::None };
+    let [slept, log, count, ..] = first.0;
+    Output::Scan {
+        ready: decode_events(usize::try_from(count).unwrap_or(0), rest),
+        slept: slept.checked_sub(1),
+        log: decode_log(log),
+    }
 }
 
 fn decode_log(log: u32) -> WakeupLog {

@@ -1,0 +1,324 @@
+//! The same clients, served by other loops: the same bytes, and none lost on the way from one to
+//! the other.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde_json::Value;
+
+use crate::harness::{Client, Server, program};
+
+/// The loops that are built.
+const LOOPS: [&str; 3] = ["epoll", "poll", "select"];
+
+fn is_divergence(line: &Value) -> bool {
+    line["kind"] == "divergence"
+}
+
+fn calls(server: &Server, name: &str) -> usize {
+    server.count(|line| line["kind"] == "call" && line["call"] == name)
+}
+
+/// Everything that two clients are sent in one conversation.
+fn conversation(backend: &str, app: &str) -> [String; 2] {
+    let server = Server::start(&["--backend", backend, "--app", app, "--edge-log", "on"]);
+    let ((mut a, _), (mut b, _)) = (server.client(), server.client());
+    if app == "http" {
+        a.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        b.send("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    } else {
+        a.send("one\r\n");
+        if app == "echo" {
+            a.expect("one\r\n");
+        } else if app == "chat" {
+            b.expect("one\r\n");
+        }
+        b.send("two\r\n");
+        if app == "chat" {
+            a.expect("two\r\n");
+        }
+        a.send(&"x".repeat(100_000));
+        a.send("\r\n");
+    }
+    a.half_close();
+    let mut read = [a, b].map(|client| thread::spawn(move || rest(client)));
+    if app != "http" {
+        // The second one is closed by the first one's end, and no sooner.
+        let first = std::mem::replace(&mut read[0], thread::spawn(String::new)).join().unwrap();
+        assert!(server.quit().success());
+        let [_, second] = read.map(|thread| thread.join().unwrap());
+        return [first, second];
+    }
+    let told = read.map(|thread| thread.join().unwrap());
+    assert!(server.quit().success());
+    told
+}
+
+fn rest(mut client: Client) -> String {
+    client.rest()
+}
+
+#[test]
+fn every_loop_tells_clients_the_same() {
+    for app in ["echo", "chat", "discard", "http"] {
+        let [first, others @ ..] = LOOPS.map(|backend| conversation(backend, app));
+        for (told, backend) in others.iter().zip(&LOOPS[1..]) {
+            assert!(*told == first, "{app}: {backend} tells {told:.300?}, epoll {first:.300?}");
+        }
+    }
+}
+
+#[test]
+fn poll_and_select_serve_without_an_epoll_instance() {
+    for (backend, call) in [("poll", "poll"), ("select", "select")] {
+        let args = ["--backend", backend, "--edge-log", "on"];
+        let mut server = Server::start(&args);
+        let clients: Vec<_> = (0..8).map(|_| server.client()).collect();
+        for round in 0..40 {
+            for (mut client, _) in
+                clients.iter().map(|(c, fd)| (Client(c.0.try_clone().unwrap()), fd))
+            {
+                let text = format!("round {round}\n");
+                client.send(&text);
+                client.expect(&text);
+            }
+        }
+        drop(clients);
+        server.many("close", 8, |l| l["kind"] == "call" && l["call"] == "close");
+        server.command("client");
+        assert!(calls(&server, call) >= 40, "{backend}");
+        assert_eq!((calls(&server, "epoll_wait"), calls(&server, "epoll_create1")), (0, 0));
+        assert_eq!(server.count(is_divergence), 0, "{backend}");
+        let slept = server.lines().iter().filter(|l| l["slept"].as_u64() > Some(0)).count();
+        assert!(slept > 0, "{backend} has slept");
+        assert!(server.quit().success());
+    }
+}
+
+#[test]
+fn commands_on_registrations_are_for_epoll_alone() {
+    let mut server = Server::start(&["--backend", "poll"]);
+    let (mut client, fd) = server.client();
+    for command in ["trigger all edge", &format!("oneshot fd={fd} on"), &format!("rearm fd={fd}")] {
+        let answer = server.command(command);
+        assert_eq!(answer["state"], "failed", "{command}");
+        let note = answer["note"].as_str().unwrap();
+        assert!(note.starts_with("only epoll has registrations: poll"), "{note}");
+    }
+    assert_eq!(server.command("threads 4")["state"], "done");
+    let started = server.count(|l| l["kind"] == "thread" && l["state"] == "started");
+    assert_eq!(started, 1, "the wish is kept");
+    client.send("x");
+    client.expect("x");
+    assert_eq!(server.command("backend epoll")["state"], "done");
+    server.wait("T4", |l| l["kind"] == "thread" && l["state"] == "started" && l["lane"] == "T4");
+    client.send("y");
+    client.expect("y");
+    assert!(server.quit().success());
+}
+
+#[test]
+fn what_is_not_built_is_refused_in_one_sentence_and_skipped() {
+    let mut server = Server::start(&[]);
+    for name in ["io_uring", "goroutine", "threads"] {
+        let answer = server.command(&format!("backend {name}"));
+        assert_eq!(answer["state"], "failed");
+        let note = answer["note"].as_str().unwrap();
+        assert!(note.starts_with(&format!("{name} is not built")), "{note}");
+    }
+    let entered = |to: &'static str| {
+        move |l: &Value| l["kind"] == "backend" && l["to"] == to && l["phase"] == "entered"
+    };
+    for to in ["poll", "select", "epoll"] {
+        server.mark();
+        server.tell("backend");
+        server.wait(to, entered(to));
+    }
+    assert!(server.quit().success());
+    let mut command = program();
+    command.args(["--headless", "--listen", "127.0.0.1:0", "--backend", "io_uring"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("io_uring is not built"));
+}
+
+#[test]
+fn a_thread_held_in_mid_turn_holds_the_switch() {
+    let mut server = Server::start(&[]);
+    let (mut client, fd) = server.client();
+    server.command("pause");
+    client.send("hello");
+    // Over its epoll_wait, to the read.
+    server.wait("woken", |l| l["kind"] == "wakeup" && l["fd"] == fd);
+    server.command("step T1");
+    server.mark();
+    server.tell("backend poll");
+    let pending = server.wait("pending", |l| l["kind"] == "note");
+    let text = format!("switch to poll pending: T1 is held before read({fd}, 4096)");
+    assert_eq!(pending["text"], text.as_str());
+    assert_eq!(server.command("backend select")["note"], "a switch to poll is under way");
+    server.command("turn T1");
+    server.ever("left", |l| l["kind"] == "backend" && l["phase"] == "left");
+    server.ever("held in poll", |l| l["kind"] == "park" && l["call"] == "poll");
+    server.command("run");
+    client.expect("hello");
+    assert!(server.quit().success());
+}
+
+/// Descriptors of that process, and its threads.
+fn resources(server: &Server) -> (usize, usize) {
+    let count = |what| std::fs::read_dir(format!("/proc/{}/{what}", server.pid())).unwrap().count();
+    (count("fd"), count("task"))
+}
+
+/// What the clients of a storm share.
+#[derive(Default)]
+struct Storm {
+    stop: AtomicBool,
+    echoed: AtomicUsize,
+    /// Between two pieces that a client sends.
+    pause: Duration,
+}
+
+/// Sends numbered bytes without end and compares what comes back.
+fn flood(mut stream: TcpStream, storm: &Storm, seed: u8) {
+    let mut out = stream.try_clone().unwrap();
+    thread::scope(|scope| {
+        let (tell, told) = std::sync::mpsc::channel::<usize>();
+        scope.spawn(move || {
+            let mut buffer = vec![0; 32_768];
+            let mut at = 0_usize;
+            let mut end = None;
+            while end != Some(at) {
+                end = end.or_else(|| told.try_recv().ok());
+                if end == Some(at) {
+                    break;
+                }
+                let got = stream.read(&mut buffer).expect("the echo");
+                if got == 0 {
+                    let end = end.or_else(|| told.recv().ok());
+                    assert_eq!(end, Some(at), "bytes are lost");
+                    return;
+                }
+                for byte in &buffer[..got] {
+                    assert_eq!(*byte, byte_at(at, seed), "at {at}");
+                    at += 1;
+                }
+                storm.echoed.fetch_add(got, Ordering::Relaxed);
+            }
+        });
+        let mut sent = 0_usize;
+        let mut chunk = [0; 3_000];
+        while !storm.stop.load(Ordering::Relaxed) {
+            thread::sleep(storm.pause);
+            for (n, byte) in chunk.iter_mut().enumerate() {
+                *byte = byte_at(sent + n, seed);
+            }
+            out.write_all(&chunk).unwrap();
+            sent += chunk.len();
+        }
+        tell.send(sent).unwrap();
+        out.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+}
+
+fn byte_at(at: usize, seed: u8) -> u8 {
+    ((at * 31 + at / 251) % 256).to_le_bytes()[0].wrapping_add(seed)
+}
+
+#[test]
+fn no_byte_is_lost_on_the_way_from_loop_to_loop() {
+    storm(&["--unobserved"], Duration::ZERO);
+}
+
+#[test]
+fn no_byte_is_lost_on_the_way_from_loop_to_loop_while_it_is_watched() {
+    storm(&["--edge-log", "on"], Duration::from_millis(5));
+}
+
+fn storm(args: &[&str], pause: Duration) {
+    let args = [args, &["--raw", "--threads", "3", "--trigger", "edge"]].concat();
+    let mut server = Server::start(&args);
+    let started = |l: &Value| l["kind"] == "thread" && l["state"] == "started";
+    server.many("threads", 3, started);
+    if !args.contains(&"--unobserved") {
+        server.ever("fdinfo has been opened", |l| l["kind"] == "interest");
+    }
+    let before = resources(&server);
+    let storm = Arc::new(Storm { pause, ..Storm::default() });
+    let clients: Vec<_> = (0..6)
+        .map(|seed| {
+            let stream = TcpStream::connect(server.address()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            let storm = Arc::clone(&storm);
+            thread::spawn(move || flood(stream, &storm, seed))
+        })
+        .collect();
+    for round in 0..8 {
+        for to in ["poll", "select", "epoll"] {
+            let answer = server.command(&format!("backend {to}"));
+            assert_eq!(answer["state"], "done", "round {round}: {answer}");
+            // Some come and go meanwhile.
+            let mut client = server.silent_client();
+            client.send("in between");
+            client.expect("in between");
+            if round % 2 == 0 {
+                client.reset();
+            }
+            let so_far = storm.echoed.load(Ordering::Relaxed);
+            while storm.echoed.load(Ordering::Relaxed) < so_far + 50_000 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+    storm.stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("every byte came back in order");
+    }
+    // The last switch ends where it began.
+    server.many("threads of the last round", 3 + 8 * 5, started);
+    let mut after = resources(&server);
+    for _ in 0..500 {
+        if after == before {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+        after = resources(&server);
+    }
+    assert_eq!(after, before);
+    assert!(server.quit().success());
+}
+
+#[test]
+fn select_turns_away_what_its_bitmaps_have_no_room_for() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let mut server = Server::start(&["--backend", "select", "--edge-log", "off"]);
+    let mut clients: Vec<_> = (0..1024).map(|_| server.silent_client()).collect();
+    let refused = server.wait("a refusal", |l| l["kind"] == "refused");
+    assert_eq!(refused["why"], "fd 1024 is beyond an fd_set, which ends at 1023");
+    server.finding("select-fd-limit");
+    server.finding("scan-cost");
+    let first = &mut clients[0];
+    first.send("still here");
+    first.expect("still here");
+    assert_eq!(server.command("backend poll")["state"], "done");
+    let mut late = server.silent_client();
+    late.send("room");
+    late.expect("room");
+    let mut more: Vec<_> = (0..16).map(|_| server.silent_client()).collect();
+    for client in &mut more {
+        client.send("room");
+        client.expect("room");
+    }
+    let answer = server.command("backend select");
+    assert_eq!(answer["state"], "failed");
+    assert!(answer["note"].as_str().unwrap().contains("is beyond an fd_set"), "{answer}");
+    assert!(server.quit().success());
+}
