@@ -21,6 +21,7 @@ mod pipe;
 mod queue;
 mod race;
 pub(crate) mod rules;
+mod scan;
 mod side;
 mod stream;
 mod tcp;
@@ -51,6 +52,7 @@ use listener::Listener;
 use pipe::Pipe;
 use queue::ItemId;
 use race::Nondeterminism;
+pub use scan::ScanTally;
 use side::Side;
 use stream::Stream;
 use tcp::Tcp;
@@ -87,6 +89,7 @@ pub struct KernelModel {
     woken: VecDeque<LaneId>,
     returned: Vec<(LaneId, Woke)>,
     doubt: Nondeterminism,
+    scans: ScanTally,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].
@@ -256,15 +259,21 @@ impl KernelModel {
     }
 
     /// A thread calls `poll(2)` or `select(2)` with a timeout: it returns at once if something is
-    /// ready, or sleeps.
+    /// ready, or sleeps. With a timeout of 0 it would not `sleep`, and hooks nothing.
     ///
     /// # Errors
     /// EBADF from select if a descriptor is not open.
-    pub fn park_poll(&mut self, thread: LaneId, fds: &[(Fd, Mask)], way: Way) -> Result<(), Errno> {
+    pub fn park_poll(
+        &mut self,
+        thread: LaneId,
+        fds: &[(Fd, Mask)],
+        way: Way,
+        sleeps: bool,
+    ) -> Result<(), Errno> {
         if way == Way::Select {
             self.selectable(fds)?;
         }
-        self.enter_poll(thread, fds, way);
+        self.enter_poll(thread, fds, way, sleeps);
         self.settle();
         Ok(())
     }

@@ -20,7 +20,7 @@ pub use crate::sim::Way;
 pub(crate) use action::HOWS;
 pub use action::{Action, Amount, ConnectTarget, Run, Scan, SockOpt, Wait, Who};
 pub use bounds::MAX_EVENTS;
-pub(crate) use bounds::{MAX_EPOLLS, MAX_HELD, MAX_IO, MAX_MS, MAX_THREADS};
+pub(crate) use bounds::{MAX_EPOLLS, MAX_HELD, MAX_IO, MAX_MS, MAX_NUMBER, MAX_THREADS};
 pub use label::{FdArg, Label};
 pub use words::{Counter, Level, Look, NVAL, Need, Take};
 
@@ -319,9 +319,11 @@ impl Expect {
         *self == Self::default()
     }
 
-    /// Whether it names what only the model tells: a ready list or an overflow list.
+    /// Whether it names what only the model tells: a ready list, an overflow list, or one of its
+    /// counters.
     pub(crate) fn names_lists(&self) -> bool {
-        !self.rdl.is_empty() || !self.ovf.is_empty()
+        let mut counted = self.count.keys().chain(self.less.iter().flatten());
+        !self.rdl.is_empty() || !self.ovf.is_empty() || counted.any(Counter::is_model)
     }
 }
 

@@ -7,7 +7,7 @@ use super::case::{
     Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, Label, Outcome, Run, Scan, Seen, Wait,
     Who,
 };
-use super::kernel::{Call, Kernel, Query, RunError, nanos};
+use super::kernel::{Call, Kernel, Query, RunError, SELECT_SETS, nanos};
 use super::table::MAIN;
 
 /// A number that is no operation of epoll_ctl(2).
@@ -42,6 +42,7 @@ fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
         }
         Action::Poll(scan) => scans(k, Way::Poll, scan),
         Action::Select(scan) => scans(k, Way::Select, scan),
+        Action::SelectAgain => select_again(k),
         Action::Freeze { ep, thread, max, at } => freeze(k, ep, thread, *max, *at),
         Action::Thaw { thread } => to_sleeper(k, thread, K::thaw),
         Action::Expire { thread } => to_sleeper(k, thread, K::expire),
@@ -57,10 +58,11 @@ fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
         Action::Fill { fd, n, who } => fill(k, who.as_ref(), fd, *n),
         Action::Close { fd, who } => by(k, who.as_ref(), fd, |_, fd| Call::Close { fd }),
         Action::Rst { fd } => reset(k, fd),
-        Action::Dup { fd, name } => {
+        Action::Dup { fd, name, least } => {
             is_free(k, name)?;
             k.has_room(1, 0)?;
-            by(k, None, fd, |_, fd| Call::Dup { fd, name: name.clone() })
+            let least = least.map(|least| least_number(k, least)).transpose()?;
+            by(k, None, fd, |_, fd| Call::Dup { fd, name: name.clone(), least })
         }
         Action::Shutdown { fd, how } => by(k, None, fd, |_, fd| Call::Shutdown { fd, how: *how }),
         Action::Connect { fd, to } => connect(k, fd, to),
@@ -157,7 +159,16 @@ fn wait_query(k: &impl Kernel, wait: &Wait) -> Result<Query, RunError> {
 fn scan_query(k: &impl Kernel, way: Way, scan: &Scan) -> Result<Query, RunError> {
     let fds = scan.fds.iter().map(|(arg, mask)| Ok((k.number(arg)?, *mask)));
     let labels = scan.fds.iter().map(|(arg, _)| Label::new(arg.to_string())).collect();
-    Ok(Query::Scan { way, fds: fds.collect::<Result<_, RunError>>()?, labels })
+    let fds: Vec<(Fd, Mask)> = fds.collect::<Result<_, RunError>>()?;
+    let sets = fds.iter().fold(Mask::EMPTY, |all, (_, mask)| all | (*mask & SELECT_SETS));
+    Ok(Query::Scan { way, fds, labels, sets })
+}
+
+/// select(2) with what the last one left in its sets.
+fn select_again(k: &mut impl Kernel) -> Done {
+    let sets = k.sets().clone();
+    let query = sets.ok_or_else(|| RunError::refused("no select of the main thread was made"))?;
+    waits(k, &query, Some(0), None)
 }
 
 fn scans(k: &mut impl Kernel, way: Way, scan: &Scan) -> Done {
@@ -170,7 +181,14 @@ fn waits(k: &mut impl Kernel, query: &Query, ms: Option<u32>, thread: Option<&La
         Some(name) => awake(k, name)?,
         None => MAIN,
     };
-    k.wait(lane, query, ms)
+    let outcome = k.wait(lane, query, ms)?;
+    if lane == MAIN {
+        let seen = k.seen()[0].as_ref().and_then(|seen| seen.events.clone());
+        if let Some(left) = seen.and_then(|seen| query.left(&seen)) {
+            *k.sets() = Some(left);
+        }
+    }
+    Ok(outcome)
 }
 
 // --- calls that return at once
@@ -270,7 +288,11 @@ fn measure(k: &mut impl Kernel, name: &Label, times: u32, run: &Run) -> Done {
         Run::Wait(wait) => wait_query(k, wait)?,
         Run::Scan(way, scan) => scan_query(k, *way, scan)?,
     };
-    k.measure(name, times, &query)?;
+    let timeout = match run {
+        Run::Scan(_, scan) => scan.timeout.unwrap_or(0),
+        Run::Wait(_) => 0,
+    };
+    k.measure(name, times, &query, timeout)?;
     Ok(came_to(k, times))
 }
 
@@ -376,6 +398,11 @@ fn repeat(k: &mut impl Kernel, times: u32, body: &[Action], until: Option<Outcom
 }
 
 // --- what is made
+
+/// A number from which on a duplicate may be, which must not be the tool's own.
+fn least_number(k: &impl Kernel, least: u32) -> Result<Fd, RunError> {
+    k.number(&FdArg::Number(i32::try_from(least).unwrap_or(i32::MAX)))
+}
 
 /// Whether a new descriptor may be called so.
 fn is_free(k: &impl Kernel, name: &Label) -> Result<(), RunError> {

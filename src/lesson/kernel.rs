@@ -58,8 +58,8 @@ pub(crate) enum Call {
     Accept { fd: Fd, name: Label },
     /// close(2)
     Close { fd: Fd },
-    /// dup(2); the result is 0.
-    Dup { fd: Fd, name: Label },
+    /// dup(2), or `F_DUPFD` of fcntl(2) from a number on; the result is 0.
+    Dup { fd: Fd, name: Label, least: Option<Fd> },
     /// shutdown(2)
     Shutdown { fd: Fd, how: How },
     /// connect(2) to a listener, or to a port on which nobody listens. EINPROGRESS, which is its
@@ -87,12 +87,28 @@ pub(crate) enum Query {
     Scan {
         /// Which.
         way: Way,
-        /// Who is asked for what.
+        /// Who is asked for what; in an array that select left behind some for nothing.
         fds: Vec<(Fd, Mask)>,
         /// The name of each in the case.
         labels: Vec<Label>,
+        /// Of select the sets that are given: IN, OUT, PRI.
+        sets: Mask,
     },
 }
+
+/// Bytes that a call copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Copied {
+    /// From the caller to the kernel.
+    pub(crate) into: u64,
+    /// Back.
+    pub(crate) out: u64,
+}
+
+/// The bits for which select(2) has a set.
+pub(crate) const SELECT_SETS: Mask = Mask(Mask::IN.0 | Mask::OUT.0 | Mask::PRI.0);
+/// Bytes of a struct epoll_event, which is packed on x86-64 alone.
+pub(crate) const EVENT_BYTES: u64 = if cfg!(target_arch = "x86_64") { 12 } else { 16 };
 
 impl Query {
     /// The call, with its timeout in milliseconds; `None` is for ever.
@@ -111,6 +127,51 @@ impl Query {
                 }
             }
         }
+    }
+
+    /// The bytes of what is asked and answered, if the call does not fail: of poll(2) all structs
+    /// pollfd in and their `revents` out (`do_sys_poll`), of select(2) each set that is given, in
+    /// whole words up to the largest number in any (`core_sys_select`, `FDS_BYTES`), of
+    /// epoll_wait(2) one struct epoll_event an event.
+    pub(crate) fn copied(&self, found: u64) -> Copied {
+        match self {
+            Self::Wait { .. } => Copied { into: 0, out: EVENT_BYTES * found },
+            Self::Scan { way: Way::Poll, fds, .. } => {
+                let count = fds.len() as u64;
+                Copied { into: 8 * count, out: 2 * count }
+            }
+            Self::Scan { way: Way::Select, fds, sets, .. } => {
+                let end = fds.iter().map(|(fd, _)| fd.0.saturating_add(1)).max().unwrap_or(0);
+                let set = 8 * u64::try_from(end).unwrap_or(0).div_ceil(64);
+                let sets = u64::from((*sets & SELECT_SETS).0.count_ones());
+                Copied { into: sets * set, out: sets * set }
+            }
+        }
+    }
+
+    /// The same of a call that came to this. One that failed copied in alone, but poll(2), which
+    /// writes its array in any case.
+    pub(crate) fn copied_by(&self, found: Result<u64, Errno>) -> Copied {
+        let all = self.copied(found.unwrap_or(0));
+        match (self, found) {
+            (Self::Scan { way: Way::Select, .. }, Err(_)) => Copied { out: 0, ..all },
+            _ => all,
+        }
+    }
+
+    /// What is left in the variables of a select that came back with this: who was not ready is
+    /// asked for nothing, though the sets are as long as before. Of a call that failed they are as
+    /// they were.
+    pub(crate) fn left(&self, seen: &Seen) -> Option<Self> {
+        let Self::Scan { way: Way::Select, fds, labels, sets } = self else { return None };
+        let Seen::Events(found) = seen else { return Some(self.clone()) };
+        let answered = |label: &Label| {
+            let all = found.iter().filter(|one| one.label == *label);
+            all.fold(Mask::EMPTY, |all, one| all | one.mask)
+        };
+        let asked = fds.iter().zip(labels);
+        let fds = asked.map(|((fd, mask), label)| (*fd, *mask & answered(label))).collect();
+        Some(Self::Scan { way: Way::Select, fds, labels: labels.clone(), sets: *sets })
     }
 
     /// What poll or select handed over, by the labels that were asked.
@@ -211,6 +272,9 @@ pub(crate) trait Kernel: Sized {
         Ok(())
     }
 
+    /// What the last select of the main thread left in its sets.
+    fn sets(&mut self) -> &mut Option<Query>;
+
     /// The lane of the thread with this name, which begins if it is new.
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError>;
 
@@ -248,8 +312,15 @@ pub(crate) trait Kernel: Sized {
     /// Time passes.
     fn pass(&mut self, time: Nanos) -> Result<(), RunError>;
 
-    /// Makes a call so many times with a timeout of 0, and tells what the last one handed over.
-    fn measure(&mut self, name: &Label, times: u32, query: &Query) -> Result<Seen, RunError>;
+    /// Makes a call so many times with a timeout in milliseconds, which does not pass, and tells what
+    /// the last one handed over.
+    fn measure(
+        &mut self,
+        name: &Label,
+        times: u32,
+        query: &Query,
+        timeout: u32,
+    ) -> Result<Seen, RunError>;
 
     /// read(2) until EAGAIN, the end of the stream, or an error.
     fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError>;

@@ -6,7 +6,7 @@
 
 use super::case::{
     Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD,
-    MAX_IO, MAX_MS, Scan, SockOpt, Step, Wait, Who,
+    MAX_IO, MAX_MS, MAX_NUMBER, Scan, SockOpt, Step, Wait, Who,
 };
 use super::nearest;
 use crate::event::{FileKind, Mask};
@@ -14,20 +14,21 @@ use crate::event::{FileKind, Mask};
 pub use super::print::{call, call_alone};
 
 /// Each action with its arguments and what it does.
-pub const GRAMMAR: [(&str, &str, &str); 24] = [
+pub const GRAMMAR: [(&str, &str, &str); 25] = [
     ("add", "EP FD MASK", "epoll_ctl ADD: watch FD, as in `add e p.r IN|ET`"),
     ("mod", "EP FD MASK", "epoll_ctl MOD: watch it for something else, and poll it"),
     ("del", "EP FD", "epoll_ctl DEL: watch it no longer"),
     ("wait", "EP [max N] [timeout MS] [thread A]", "epoll_wait; a thread goes to sleep in it"),
     ("poll", "FD MASK ...", "poll(2), as in `poll p.r IN q.r IN`"),
     ("select", "FD MASK ...", "select(2)"),
+    ("select-again", "", "select(2) with the sets as the last one left them"),
     ("write", "FD N", "write N bytes; for an eventfd, add N"),
     ("read", "FD [N]", "one read of at most N bytes"),
     ("drain", "FD", "read until EAGAIN"),
     ("fill", "FD", "write until EAGAIN"),
     ("close", "FD", "close it"),
     ("rst", "FD", "close a TCP socket with a reset"),
-    ("dup", "FD as NAME", "another number for the same open file"),
+    ("dup", "FD as NAME [from N]", "another number for the same open file, not below N"),
     ("shutdown", "FD rd|wr|rdwr", "shut down one direction of a socket, or both"),
     ("connect", "FD LISTENER", "connect a client"),
     ("accept", "FD as NAME", "take a connection from a listener"),
@@ -124,7 +125,11 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
         "fill" => Action::Fill { fd: w.fd()?, n: 4096, who: w.by.take() },
         "close" => Action::Close { fd: w.fd()?, who: w.by.take() },
         "rst" => Action::Rst { fd: w.of(|kind| kind == FileKind::Tcp)? },
-        "dup" => Action::Dup { fd: w.fd()?, name: w.named()? },
+        "select-again" => Action::SelectAgain,
+        "dup" => {
+            let (fd, name) = (w.fd()?, w.named()?);
+            Action::Dup { fd, name, least: w.from()? }
+        }
         "shutdown" => Action::Shutdown { fd: w.of(is_socket)?, how: w.one_of(&HOWS)? },
         "connect" => {
             let fd = w.of(|kind| kind == FileKind::Tcp)?;
@@ -343,6 +348,17 @@ impl<'a> Words<'a> {
             return Err(format!("`{text}` is taken"));
         }
         new_name(text)
+    }
+
+    /// `from N`, or nothing.
+    fn from(&mut self) -> Result<Option<u32>, String> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        if self.next()? != "from" {
+            return Err(self.usage());
+        }
+        self.number(MAX_NUMBER).map(Some)
     }
 
     fn one_of<T: Copy>(&mut self, table: &[(T, &str)]) -> Result<T, String> {

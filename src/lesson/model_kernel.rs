@@ -81,6 +81,19 @@ impl ModelKernel {
         Ok(places)
     }
 
+    /// Where a duplicate would be whose number is not below `least`.
+    ///
+    /// # Errors
+    /// EINVAL if the limit is below it, EMFILE if it is in the way (fcntl(2)).
+    fn place_from(&self, least: Fd) -> Result<Place, Errno> {
+        let fd = self.table.free_from(least);
+        match self.limit {
+            Some(limit) if least >= limit => Err(Errno::EINVAL),
+            Some(limit) if fd >= limit => Err(Errno::EMFILE),
+            _ => Ok(Place { fd, ..self.table.next_place(0) }),
+        }
+    }
+
     /// Where so many new descriptors are.
     fn take_places(&mut self, count: usize) -> Result<Vec<Place>, Errno> {
         let given = std::mem::take(&mut self.given);
@@ -138,7 +151,7 @@ impl ModelKernel {
             Call::Close { fd } => self.machine.close(*fd).inspect(|()| {
                 self.table.close(*fd);
             }),
-            Call::Dup { fd, name } => self.dup(*fd, name),
+            Call::Dup { fd, name, least } => self.dup(*fd, name, *least),
             Call::Shutdown { fd, how } => self.machine.shutdown(*fd, *how),
             Call::Connect { fd, to } => self.machine.connect(*fd, *to),
             Call::Settime { fd, ms, interval } => {
@@ -172,9 +185,13 @@ impl ModelKernel {
         Ok(())
     }
 
-    fn dup(&mut self, fd: Fd, name: &Label) -> Result<(), Errno> {
+    fn dup(&mut self, fd: Fd, name: &Label, least: Option<Fd>) -> Result<(), Errno> {
         self.machine.file_under(fd).ok_or(Errno::EBADF)?;
-        for at in self.take_places(1)? {
+        let places = match least {
+            Some(least) if self.given.is_empty() => vec![self.place_from(least)?],
+            _ => self.take_places(1)?,
+        };
+        for at in places {
             self.machine.dup(fd, at.fd)?;
             self.table.duplicate(fd, name.clone(), at.fd);
         }
@@ -214,7 +231,7 @@ impl ModelKernel {
     fn enter(&mut self, lane: LaneId, query: &Query, ms: Option<u32>) -> bool {
         let entered = match query {
             Query::Wait { ep, max } => self.machine.park_wait(lane, *ep, *max),
-            Query::Scan { way, fds, .. } => self.machine.park_poll(lane, fds, *way),
+            Query::Scan { way, fds, .. } => self.machine.park_poll(lane, fds, *way, ms != Some(0)),
         };
         self.entered(lane, query, ms, entered)
     }
@@ -277,6 +294,10 @@ impl Kernel for ModelKernel {
 
     fn seen(&mut self) -> [Option<&mut Observed>; 2] {
         [Some(&mut self.seen), None]
+    }
+
+    fn sets(&mut self) -> &mut Option<Query> {
+        &mut self.table.sets
     }
 
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
@@ -363,9 +384,24 @@ impl Kernel for ModelKernel {
         Ok(())
     }
 
-    fn measure(&mut self, _name: &Label, times: u32, query: &Query) -> Result<Seen, RunError> {
-        // Only an epoll_wait changes what the next one brings.
-        for _ in 1..if matches!(query, Query::Wait { .. }) { times } else { 1 } {
+    fn measure(
+        &mut self,
+        _name: &Label,
+        times: u32,
+        query: &Query,
+        timeout: u32,
+    ) -> Result<Seen, RunError> {
+        if timeout > 0 {
+            // It finds something at once, as before it.
+            let mut seen = Seen::Events(Vec::new());
+            for _ in 0..times {
+                self.enter(MAIN, query, Some(timeout));
+                self.main_returns(query);
+                seen = self.seen.events.take().unwrap_or(seen);
+            }
+            return Ok(seen);
+        }
+        for _ in 1..times {
             self.ask(query);
         }
         Ok(self.ask(query))

@@ -72,7 +72,13 @@ pub enum Judge {
 impl Judge {
     /// Who judges the answers to `ask`.
     pub fn of(ask: &Ask) -> Self {
-        let Answer::Choice(choices) = &ask.answer else { return Self::Kernel };
+        let choices = match &ask.answer {
+            Answer::Choice(choices) => choices,
+            Answer::Free { take: Take::Count(counter), .. } if counter.is_model() => {
+                return Self::Model;
+            }
+            Answer::Free { .. } => return Self::Kernel,
+        };
         let mut whens = choices.iter().filter_map(|choice| choice.when.as_ref()).peekable();
         if whens.peek().is_none() {
             Self::Author

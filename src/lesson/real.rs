@@ -24,7 +24,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::event::{
-    Errno, Fd, FileId, Kind, LaneChange, LaneId, Nanos, Output, Ret, Setup, Syscall,
+    Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, Output, Ret, Setup, Syscall,
 };
 use crate::kernel::fdinfo::{Fdinfo, Registration};
 use crate::sim::{Flow, Way};
@@ -189,7 +189,9 @@ impl RealKernel {
     /// [`RunError::Refused`] of a number that select(2) ignores.
     pub(crate) fn can_ask(&self, query: &Query) -> Result<(), RunError> {
         let Query::Scan { way: Way::Select, fds, .. } = query else { return Ok(()) };
-        match fds.iter().find(|(fd, _)| fd.0 >= self.end_of_numbers()) {
+        // One that is in no set only makes them longer.
+        let far = |(fd, mask): &&(Fd, Mask)| !mask.is_empty() && fd.0 >= self.end_of_numbers();
+        match fds.iter().find(far) {
             Some((fd, _)) => Err(RunError::Refused(format!("select ignores a number like {fd}"))),
             None => Ok(()),
         }
@@ -341,6 +343,10 @@ impl Kernel for RealKernel {
         if epolls > 0 { self.has_epolls(epolls) } else { Ok(()) }
     }
 
+    fn sets(&mut self) -> &mut Option<Query> {
+        &mut self.table.sets
+    }
+
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
         if let Some(lane) = self.table.lane_of(name) {
             return Ok(lane);
@@ -446,8 +452,14 @@ impl Kernel for RealKernel {
         Ok(())
     }
 
-    fn measure(&mut self, name: &Label, times: u32, query: &Query) -> Result<Seen, RunError> {
-        self.measured(name, times, query)
+    fn measure(
+        &mut self,
+        name: &Label,
+        times: u32,
+        query: &Query,
+        timeout: u32,
+    ) -> Result<Seen, RunError> {
+        self.measured(name, times, query, timeout)
     }
 
     fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {

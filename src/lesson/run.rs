@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{FileId, Kind, LaneId, Nanos};
 use crate::kernel::fdinfo::Registration;
-use crate::sim::KernelModel;
+use crate::sim::{KernelModel, ScanTally};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, ActorKind, Case, Expect, Label, Outcome, Step};
+use super::case::{Action, ActorKind, Case, Counter, Expect, Label, Outcome, Step};
 use super::fd_budget;
 use super::interpret::{make_members, perform};
 use super::kernel::Kernel as _;
@@ -137,7 +137,7 @@ impl Runner {
             }
         }
         self.model.machine.keep_wakeup(self.real.keeps_wakeup()?);
-        self.real.reset_counters();
+        self.reset_counters();
         for seen in self.seen().into_iter().flatten() {
             *seen = Observed::default();
         }
@@ -220,7 +220,7 @@ impl Runner {
             seen: doing.kernel,
             model: doing.model,
             mismatches: Vec::new(),
-            counters: self.real.log.counters.all().clone(),
+            counters: self.counters(),
             numbers: numbers.map(|(label, fd)| (label.clone(), fd)).collect(),
             duplicates: self.duplicates(),
         };
@@ -233,6 +233,14 @@ impl Runner {
         let look = self.picture().into_iter();
         report.events.extend(look.map(|kind| LessonEvent { t: now, lane: LaneId::TOOL, kind }));
         Ok(report)
+    }
+
+    /// What was counted of the calls, and what only the model can count.
+    fn counters(&self) -> BTreeMap<Counter, u64> {
+        let ScanTally { asked, hooks } = self.model.machine.scans();
+        let modelled = [(Counter::Asked, asked), (Counter::Hooks, hooks)];
+        let all = self.real.log.counters.all().clone().into_iter();
+        all.chain(modelled.into_iter().filter(|(_, count)| *count > 0)).collect()
     }
 
     /// The time since the case began.

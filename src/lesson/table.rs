@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{CtlOp, Fd, FileId, FileKind, LaneId};
 use crate::lesson::case::{Entry, FdArg, Label, Seen};
+use crate::lesson::kernel::Query;
 use crate::sim::{Place, Reported};
 
 /// The lane of the main thread; those of the others follow.
@@ -50,6 +51,8 @@ pub(crate) struct Table {
     threads: Vec<Label>,
     /// The thread that returned first in the last step in which one did.
     pub(crate) woken: Option<LaneId>,
+    /// What the last select of the main thread left in its sets.
+    pub(crate) sets: Option<Query>,
     /// How many descriptors were open at a time, at most.
     pub(crate) most_open: usize,
     /// How many epoll instances were open at a time, at most.
@@ -123,6 +126,12 @@ impl Table {
     pub(crate) fn free(&self, skip: u32) -> Fd {
         let mut free = (FIRST_NUMBER..).map(Fd).filter(|fd| !self.open.contains_key(fd));
         free.nth(skip as usize).unwrap_or(Fd(i32::MAX))
+    }
+
+    /// The lowest free number that is not below `least`.
+    pub(crate) fn free_from(&self, least: Fd) -> Fd {
+        let mut free = (least.0..).map(Fd).filter(|fd| !self.open.contains_key(fd));
+        free.next().unwrap_or(Fd(i32::MAX))
     }
 
     /// The place of a new file that takes the lowest number after `skip` other files.

@@ -2,7 +2,7 @@
 
 use crate::event::{
     ConnState, CtlOp, Errno, Event, Fd, FileId, FileKind, How, Kind, LaneId, Mask, Nanos, Output,
-    Pass, Peer, Ret, Seq, Syscall, SyscallRecord, WatchKey,
+    Pass, Peer, Ret, Seq, Setup, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::check::{Ahead, Loss};
@@ -240,7 +240,7 @@ impl World {
                 self.shut_down(fd, how);
             }
             (Syscall::Close { fd }, _) if record.ret.value().is_some() => self.closed(fd),
-            (Syscall::Dup { fd }, _) => {
+            (Syscall::Dup { fd } | Syscall::Setup(Setup::DupFrom { fd, .. }), _) => {
                 if let Some(copy) = record.ret.fd() {
                     self.copied(fd, copy);
                 }

@@ -135,6 +135,13 @@ impl KernelModel {
         }
     }
 
+    /// Whether its poll method hooks its caller; a file without one is always ready
+    /// (`DEFAULT_POLLMASK`).
+    pub(super) fn has_queue(&self, id: FileId) -> bool {
+        let what = self.files.get(&id).map(|file| &file.what);
+        !matches!(what, Some(What::Plain | What::Directory) | None)
+    }
+
     pub(super) fn kind_of(&self, id: FileId) -> FileKind {
         match self.files.get(&id).map(|file| &file.what) {
             Some(What::Epoll) => FileKind::Epoll,

@@ -79,13 +79,22 @@ impl KernelModel {
 
     /// A thread enters poll or select: it polls every file, hooking each until one is ready, and
     /// sleeps if none is. What it hooks it holds, also when the number is closed meanwhile.
-    pub(super) fn enter_poll(&mut self, thread: LaneId, fds: &[(Fd, Mask)], way: Way) {
+    /// Without a timeout, when it never `sleeps`, nothing is hooked: that is not told apart but by
+    /// what is counted.
+    pub(super) fn enter_poll(
+        &mut self,
+        thread: LaneId,
+        fds: &[(Fd, Mask)],
+        way: Way,
+        sleeps: bool,
+    ) {
         let mut found = Vec::new();
         let mut hooked = Vec::new();
-        for (fd, mask) in fds {
+        for (fd, mask) in fds.iter().filter(|(_, mask)| way.is_in_set(*mask)) {
             if let (Ok(id), true) = (self.file_at(*fd), found.is_empty()) {
                 self.hold(id);
                 hooked.push(id);
+                self.scans.hooks += u64::from(sleeps && self.has_queue(id));
                 let (flaw, want) = (self.flaw, *mask | way.always(*mask));
                 if let Some(file) = self.files.get_mut(&id) {
                     file.queue.hook(Hook::Poller { thread, want }, flaw);
@@ -106,8 +115,14 @@ impl KernelModel {
 
     /// One descriptor of a pass, if it has something to tell.
     fn poll_one(&mut self, fd: Fd, mask: Mask, way: Way) -> Option<(Fd, Mask)> {
+        if !way.is_in_set(mask) {
+            return None;
+        }
         let bits = match self.file_at(fd) {
-            Ok(file) => self.poll_file(file),
+            Ok(file) => {
+                self.scans.asked += 1;
+                self.poll_file(file)
+            }
             Err(_) if fd.0 < 0 => Mask::EMPTY,
             Err(_) => NVAL,
         };
@@ -146,7 +161,8 @@ impl KernelModel {
 
     /// EBADF if a descriptor of a select is not open.
     pub(super) fn selectable(&self, fds: &[(Fd, Mask)]) -> Result<(), Errno> {
-        fds.iter().try_for_each(|(fd, _)| self.file_at(*fd).map(drop))
+        let mut asked = fds.iter().filter(|(_, mask)| Way::Select.is_in_set(*mask));
+        asked.try_for_each(|(fd, _)| self.file_at(*fd).map(drop))
     }
 
     /// A thread in poll or select was woken through one of its hooks.
@@ -271,6 +287,12 @@ impl KernelModel {
 }
 
 impl Way {
+    /// Whether a descriptor with this mask is asked: for select(2) one without IN, OUT and PRI is in
+    /// none of the three sets.
+    fn is_in_set(self, mask: Mask) -> bool {
+        self == Self::Poll || mask.any(Mask::IN | Mask::OUT | Mask::PRI)
+    }
+
     /// The keys that concern a caller beside those it asked for: `poll` adds ERR and HUP, `select`
     /// waits for groups of bits (`wait_key_set`).
     fn always(self, asked: Mask) -> Mask {

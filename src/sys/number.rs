@@ -132,6 +132,8 @@ fn poll_bits(bits: u32) -> i16 {
 pub struct SelectSet {
     /// Each number with its sets: bit 0 readfds, bit 1 writefds, bit 2 exceptfds.
     fds: Vec<(i32, u8)>,
+    /// The sets that are given at all: a null pointer is copied neither in nor out.
+    given: u8,
     end: i32,
     asked: [Vec<u64>; 3],
     answered: [Vec<u64>; 3],
@@ -141,11 +143,12 @@ pub struct SelectSet {
 const LARGEST_IN_SET: i32 = 1 << 20;
 
 impl SelectSet {
-    /// These numbers, each with the sets that it is put into.
+    /// These numbers, each with the sets that it is put into, of those that are `given`; one that is
+    /// in none makes the sets long enough for it.
     ///
     /// # Errors
     /// EBADF for a number that cannot be in a set.
-    pub fn new(fds: &[(i32, u8)]) -> Result<Self, Errno> {
+    pub fn new(fds: &[(i32, u8)], given: u8) -> Result<Self, Errno> {
         if fds.iter().any(|(fd, _)| !(0..LARGEST_IN_SET).contains(fd)) {
             return Err(Errno::EBADF);
         }
@@ -158,7 +161,7 @@ impl SelectSet {
                 set[word] |= u64::from(sets >> at & 1) << bit;
             }
         }
-        Ok(Self { fds: fds.to_vec(), end, answered: asked.clone(), asked })
+        Ok(Self { fds: fds.to_vec(), given, end, answered: asked.clone(), asked })
     }
 
     /// Makes the call; how many bits are set in the answer. A negative timeout is for ever.
@@ -167,7 +170,12 @@ impl SelectSet {
     /// What select(2) lists.
     pub fn call(&mut self, timeout_ms: i32) -> Result<usize, Errno> {
         self.answered.clone_from(&self.asked);
-        let [read, write, except] = self.answered.each_mut().map(|set| set.as_mut_ptr().cast());
+        let given = self.given;
+        let mut at = 0;
+        let [read, write, except] = self.answered.each_mut().map(|set| {
+            at += 1;
+            if given >> (at - 1) & 1 == 0 { std::ptr::null_mut() } else { set.as_mut_ptr().cast() }
+        });
         let time = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
         let time = time.map(|time| libc::timespec {
             tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(0),
@@ -175,7 +183,7 @@ impl SelectSet {
         });
         let limit = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: each set has `end` bits, rounded up to whole words, which is what the kernel
-        // reads and writes (select(2)); the timeout may be null, as the signal mask.
+        // reads and writes (select(2)), or is null, as the timeout and the signal mask may be.
         let done = unsafe { libc::pselect(self.end, read, write, except, limit, std::ptr::null()) };
         Errno::result(done).map(|count| usize::try_from(count).unwrap_or(0))
     }
@@ -234,6 +242,16 @@ pub fn dup(fd: i32) -> Result<OwnedFd, Errno> {
     Errno::result(number).map(owned)
 }
 
+/// `F_DUPFD` of `fcntl(2)`: the lowest free number that is not below `least`.
+///
+/// # Errors
+/// What fcntl(2) lists: EINVAL for a `least` that no descriptor may have.
+pub fn dup_from(fd: i32, least: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: this operation of fcntl(2) takes two numbers and touches no memory.
+    let number = unsafe { libc::fcntl(fd, libc::F_DUPFD, least) };
+    Errno::result(number).map(owned)
+}
+
 /// Closes every descriptor from number `first` on, whoever holds it: for a process that has just
 /// begun and opened nothing yet.
 ///
@@ -266,7 +284,7 @@ mod tests {
     }
 
     fn select(fds: &[(i32, u8)]) -> Result<Vec<u8>, Errno> {
-        let mut set = SelectSet::new(fds)?;
+        let mut set = SelectSet::new(fds, 7)?;
         set.call(0).map(|_| set.answers().collect())
     }
 

@@ -5,7 +5,9 @@ mod line;
 
 use std::fmt::{self, Write as _};
 
-use crate::event::{Argument, CtlOp, Fd, Output, PollFd, PollSet, Seq, Syscall, SyscallRecord};
+use crate::event::{
+    Argument, CtlOp, Fd, Output, PollFd, PollSet, Seq, Setup, Syscall, SyscallRecord,
+};
 use crate::model::World;
 
 pub use line::line;
@@ -87,7 +89,10 @@ pub fn returned(world: &World, record: &SyscallRecord, seq: Seq) -> String {
                 if pair { made(fd) } else { known(fd) }
             },
         );
-    let makes = matches!(record.call, Syscall::Accept { .. } | Syscall::Dup { .. });
+    let makes = matches!(
+        record.call,
+        Syscall::Accept { .. } | Syscall::Dup { .. } | Syscall::Setup(Setup::DupFrom { .. })
+    );
     match record.ret.fd().filter(|_| makes) {
         Some(fd) => format!("{text} = {}", made(fd)),
         None => format!("{text} = {}", record.ret),

@@ -77,6 +77,13 @@ pub enum Setup {
         /// Milliseconds between the next ones; 0 is one expiry only.
         interval_ms: u32,
     },
+    /// `fcntl(2)` with `F_DUPFD`: a duplicate
+    DupFrom {
+        /// The number to copy.
+        fd: Fd,
+        /// The new one is the lowest that is free from this on.
+        least: Fd,
+    },
     /// `memfd_create(2)` with `MFD_CLOEXEC`
     MemfdCreate,
     /// `open(2)`
@@ -107,7 +114,7 @@ impl Setup {
             Self::Connect { .. } => "connect",
             Self::Setsockopt { .. } => "setsockopt",
             Self::Pipe => "pipe2",
-            Self::SetPipeSize { .. } => "fcntl",
+            Self::SetPipeSize { .. } | Self::DupFrom { .. } => "fcntl",
             Self::Eventfd { .. } => "eventfd2",
             Self::TimerfdCreate => "timerfd_create",
             Self::TimerfdSettime { .. } => "timerfd_settime",
@@ -126,6 +133,7 @@ impl Setup {
             | Self::Connect { fd, .. }
             | Self::Setsockopt { fd, .. }
             | Self::SetPipeSize { fd, .. }
+            | Self::DupFrom { fd, .. }
             | Self::TimerfdSettime { fd, .. } => Some(fd),
             Self::Socket { .. }
             | Self::Socketpair { .. }
@@ -162,6 +170,9 @@ impl Setup {
             Self::Pipe => list([("pipefd", NewFds), ("flags", Flags("O_NONBLOCK"))]),
             Self::SetPipeSize { fd, bytes } => {
                 list([("fd", Fds(fd)), ("op", Flags("F_SETPIPE_SZ")), ("arg", number(bytes))])
+            }
+            Self::DupFrom { fd, least } => {
+                list([("fd", Fds(fd)), ("op", Flags("F_DUPFD")), ("arg", number(least.0))])
             }
             Self::Eventfd { initval, semaphore } => {
                 let flags = if semaphore { "EFD_NONBLOCK|EFD_SEMAPHORE" } else { "EFD_NONBLOCK" };

@@ -54,7 +54,8 @@ pub struct Scan {
     pub thread: Option<Label>,
 }
 
-/// The call that `measure` makes: with timeout 0, by the main thread.
+/// The call that `measure` makes, by the main thread: with timeout 0, or a poll or select that finds
+/// something at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Run {
     /// epoll_wait(2)
@@ -164,6 +165,9 @@ pub enum Action {
     Poll(Scan),
     /// select(2)
     Select(Scan),
+    /// select(2) with a timeout of 0 and the very sets that the last select of the main thread left
+    /// behind: who was not ready is in none.
+    SelectAgain,
     /// A thread harvests and is held inside the kernel while event number `at` is copied out.
     Freeze {
         /// The epoll instance.
@@ -244,6 +248,8 @@ pub enum Action {
         fd: FdArg,
         /// The name of the duplicate.
         name: Label,
+        /// The least number that it may get (`F_DUPFD`, fcntl(2)); `None` is dup(2).
+        least: Option<u32>,
     },
     /// shutdown(2)
     Shutdown {
@@ -307,7 +313,8 @@ pub enum Action {
         /// Ends it after the round whose last action returned this.
         until: Option<Outcome>,
     },
-    /// One call so many times; `ns.NAME` is then the nanoseconds that one took.
+    /// One call so many times; a poll or select with a timeout that must find something at once.
+    /// `ns.NAME` is then the nanoseconds that one took.
     Measure {
         /// The name of the result.
         name: Label,
@@ -343,10 +350,39 @@ pub enum Action {
 
 impl Action {
     /// What can be done, in the order in which an error lists it.
-    pub(crate) const WORDS: [&str; 32] = [
-        "add", "mod", "del", "ctl", "wait", "poll", "select", "freeze", "thaw", "signal", "expire",
-        "write", "read", "drain", "fill", "close", "rst", "dup", "shutdown", "connect", "accept",
-        "arm", "sleep", "sockopt", "new", "note", "repeat", "many", "measure", "limit", "tally",
+    pub(crate) const WORDS: [&str; 33] = [
+        "add",
+        "mod",
+        "del",
+        "ctl",
+        "wait",
+        "poll",
+        "select",
+        "select-again",
+        "freeze",
+        "thaw",
+        "signal",
+        "expire",
+        "write",
+        "read",
+        "drain",
+        "fill",
+        "close",
+        "rst",
+        "dup",
+        "shutdown",
+        "connect",
+        "accept",
+        "arm",
+        "sleep",
+        "sockopt",
+        "new",
+        "note",
+        "repeat",
+        "many",
+        "measure",
+        "limit",
+        "tally",
         "reset",
     ];
 
@@ -360,6 +396,7 @@ impl Action {
             Self::Wait(_) => "wait",
             Self::Poll(_) => "poll",
             Self::Select(_) => "select",
+            Self::SelectAgain => "select-again",
             Self::Freeze { .. } => "freeze",
             Self::Thaw { .. } => "thaw",
             Self::Signal { .. } => "signal",

@@ -11,5 +11,7 @@ pub(crate) const MAX_HELD: u32 = 64;
 /// The largest number of epoll instances that are open at a time: of each the tool keeps a file open
 /// in which its interest list stands.
 pub(crate) const MAX_EPOLLS: usize = 256;
+/// The largest number that a duplicate may be asked to have: above it are the tool's own.
+pub(crate) const MAX_NUMBER: u32 = 3583;
 /// The largest number of threads beside the main one.
 pub(crate) const MAX_THREADS: usize = 16;

@@ -112,6 +112,14 @@ pub enum Counter {
     Again,
     /// Descriptors passed to poll and select.
     Polled,
+    /// Bytes that poll, select, epoll_wait and epoll_ctl copied: sets, arrays and events, in and out.
+    Copied,
+    /// Of these, those that went in.
+    CopiedIn,
+    /// Files that poll and select asked; the model's, the kernel does not tell.
+    Asked,
+    /// Wait queues on which poll and select put their caller; the model's.
+    Hooks,
     /// Parked threads that returned: this one, or all.
     Wakeups(Option<Label>),
     /// Nanoseconds a call, as the `measure` of this name found it.
@@ -120,7 +128,7 @@ pub enum Counter {
 
 impl Counter {
     /// Those that are one word, each with it.
-    pub const PLAIN: [(Self, &str); 10] = [
+    pub const PLAIN: [(Self, &str); 14] = [
         (Self::Calls, "calls"),
         (Self::Waits, "waits"),
         (Self::Empty, "empty"),
@@ -130,8 +138,17 @@ impl Counter {
         (Self::Accepts, "accepts"),
         (Self::Again, "again"),
         (Self::Polled, "polled"),
+        (Self::Copied, "copied"),
+        (Self::CopiedIn, "copied-in"),
+        (Self::Asked, "asked"),
+        (Self::Hooks, "hooks"),
         (Self::Wakeups(None), "wakeups"),
     ];
+
+    /// Whether only the model can count it.
+    pub(crate) fn is_model(&self) -> bool {
+        matches!(self, Self::Asked | Self::Hooks)
+    }
 
     /// The counter that is written so: a plain word, `wakeups.THREAD`, `ns.NAME`.
     pub fn parse(text: &str) -> Option<Self> {

@@ -10,8 +10,8 @@ use super::usage::{Thing, Use, Wants, What};
 use super::value::Value;
 use crate::event::Mask;
 use crate::lesson::case::{
-    Action, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS, Scan,
-    SockOpt, Wait, Way, Who,
+    Action, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD, MAX_IO, MAX_MS,
+    MAX_NUMBER, Scan, SockOpt, Wait, Way, Who,
 };
 
 /// The largest `maxevents` that the kernel accepts (`EP_MAX_EVENTS`).
@@ -35,6 +35,7 @@ pub(super) fn read(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Rea
         "wait" => wait(r, table).map(Action::Wait),
         "poll" => scan(r, table, Way::Poll).map(Action::Poll),
         "select" => scan(r, table, Way::Select).map(Action::Select),
+        "select-again" => Ok(Action::SelectAgain),
         "freeze" => freeze(r, table),
         "thaw" => named(r, table, What::Thaw).map(|thread| Action::Thaw { thread }),
         "signal" => named(r, table, What::Signal).map(|thread| Action::Signal { thread }),
@@ -243,7 +244,8 @@ fn dup(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {
     let fd = fd(r, table, Wants::Any);
     let label = fd.as_ref().ok().and_then(FdArg::label).cloned();
     let name = made(r, table, |name| What::Dup(name, label));
-    Ok(Action::Dup { fd: fd?, name: name? })
+    let least = table.option(r, "from", |r, least| least.number(r, 3, MAX_NUMBER));
+    Ok(Action::Dup { fd: fd?, name: name?, least: least? })
 }
 
 fn connect(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Action> {

@@ -61,6 +61,7 @@ fn hands_over(action: &Action) -> bool {
     match action {
         Action::Wait(wait) => wait.thread.is_none(),
         Action::Poll(scan) | Action::Select(scan) => scan.thread.is_none(),
+        Action::SelectAgain => true,
         Action::Repeat { body, .. } => body.iter().any(hands_over),
         _ => false,
     }

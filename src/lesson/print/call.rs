@@ -30,6 +30,7 @@ pub fn call_alone(action: &Action) -> String {
         Action::Wait(it) => wait(it),
         Action::Poll(it) => scan("poll", it),
         Action::Select(it) => scan("select", it),
+        Action::SelectAgain => "select(the same variables)".to_owned(),
         Action::Freeze { ep, thread, max, at } => {
             format!("epoll_wait({ep}, max {max}) by {thread}, held at event {at}")
         }
@@ -43,7 +44,10 @@ pub fn call_alone(action: &Action) -> String {
         Action::Fill { fd, .. } => format!("write({fd}) until EAGAIN"),
         Action::Close { fd, .. } => format!("close({fd})"),
         Action::Rst { fd } => format!("close({fd}) with a reset"),
-        Action::Dup { fd, name } => format!("{name} = dup({fd})"),
+        Action::Dup { fd, name, least: None } => format!("{name} = dup({fd})"),
+        Action::Dup { fd, name, least: Some(least) } => {
+            format!("{name} = fcntl({fd}, F_DUPFD, {least})")
+        }
         Action::Shutdown { fd, how } => format!("shutdown({fd}, {how})"),
         Action::Connect { fd, to } => format!("connect({fd}, {})", target(to)),
         Action::Accept { fd, name, .. } => format!("{name} = accept({fd})"),

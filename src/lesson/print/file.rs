@@ -183,10 +183,14 @@ fn action(action: &Action) -> Pairs {
             pairs.extend((*n != 4096).then(|| pair("n", n)));
         }
         Action::Close { fd: file, .. } | Action::Rst { fd: file } => pairs.push(fd("fd", file)),
-        Action::Dup { fd: file, name } | Action::Accept { fd: file, name, .. } => {
+        Action::Dup { fd: file, name, least } => {
+            pairs.extend([fd("fd", file), text("as", name)]);
+            pairs.extend(least.map(|least| pair("from", least)));
+        }
+        Action::Accept { fd: file, name, .. } => {
             pairs.extend([fd("fd", file), text("as", name)]);
         }
-        Action::Note | Action::Reset => {}
+        Action::Note | Action::Reset | Action::SelectAgain => {}
         other => pairs.extend(rare(other)),
     }
     pairs.extend(by(action.who()));
@@ -246,6 +250,7 @@ fn rare(action: &Action) -> Pairs {
         | Action::Wait(_)
         | Action::Poll(_)
         | Action::Select(_)
+        | Action::SelectAgain
         | Action::Freeze { .. }
         | Action::Thaw { .. }
         | Action::Signal { .. }

@@ -50,7 +50,7 @@ impl RealKernel {
             Call::Write { fd, what } => self.write(lane, *fd, *what),
             Call::Accept { fd, name } => self.accept(lane, *fd, name),
             Call::Close { fd } => self.close(lane, *fd),
-            Call::Dup { fd, name } => Ok(self.dup(*fd, name)),
+            Call::Dup { fd, name, least } => Ok(self.dup(*fd, name, *least)),
             Call::Shutdown { fd, how } => Ok(self.shutdown(*fd, *how)),
             Call::Connect { fd, to } => self.connect(*fd, *to),
             Call::Settime { fd, ms, interval } => {
@@ -120,6 +120,7 @@ impl RealKernel {
             _ => return Err(strange()),
         };
         self.log.returned(lane, call, done.time(), ret(count), output);
+        self.log.counters.copied(query.copied_by(count));
         Ok(seen)
     }
 
@@ -273,10 +274,17 @@ impl RealKernel {
         self.returned_number(lane, call, &done)
     }
 
-    /// dup(2); the copy is called `label`.
-    fn dup(&mut self, fd: Fd, label: &Label) -> Result<u64, Errno> {
-        let make = || number::dup(fd.0);
-        let copy = self.by_main(|maker| maker.call(Syscall::Dup { fd }, make, make::number))?;
+    /// dup(2), or the same with a number that is not below `least`; the copy is called `label`.
+    fn dup(&mut self, fd: Fd, label: &Label, least: Option<Fd>) -> Result<u64, Errno> {
+        let call = match least {
+            None => Syscall::Dup { fd },
+            Some(least) => Syscall::Setup(Setup::DupFrom { fd, least }),
+        };
+        let make = || match least {
+            None => number::dup(fd.0),
+            Some(least) => number::dup_from(fd.0, least.0),
+        };
+        let copy = self.by_main(|maker| maker.call(call, make, make::number))?;
         let at = Fd(copy.as_raw_fd());
         self.owned.insert(at, copy);
         self.table.duplicate(fd, label.clone(), at);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Errno, Syscall, SyscallRecord};
+use crate::event::{CtlOp, Errno, Syscall, SyscallRecord};
 use crate::lesson::case::{Counter, Label};
+use crate::lesson::kernel::{Copied, EVENT_BYTES};
 
 /// The counters that are not 0.
 #[derive(Clone, Debug, Default)]
@@ -50,14 +51,23 @@ impl Counters {
             Syscall::Poll { set, .. } | Syscall::Select { set, .. } => {
                 self.add(Counter::Polled, set.count().into());
             }
+            Syscall::EpollCtl { op, .. } => {
+                let into = if *op == CtlOp::Del { 0 } else { EVENT_BYTES };
+                self.copied(Copied { into, out: 0 });
+            }
             Syscall::EpollCreate
-            | Syscall::EpollCtl { .. }
             | Syscall::Send { .. }
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
             | Syscall::Dup { .. }
             | Syscall::Setup(_) => {}
         }
+    }
+
+    /// A call copied so much.
+    pub(crate) fn copied(&mut self, bytes: Copied) {
+        self.add(Counter::Copied, bytes.into.saturating_add(bytes.out));
+        self.add(Counter::CopiedIn, bytes.into);
     }
 
     /// A parked thread returned.

@@ -152,23 +152,23 @@ impl Ready {
                 let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
                 Ok(Self::Poll(fds.clone(), RawPollSet::new(&asked)))
             }
-            Query::Scan { way: Way::Select, fds, .. } => {
+            Query::Scan { way: Way::Select, fds, sets: given, .. } => {
                 let sets = |mask: Mask| {
                     let chosen = SETS.iter().filter(|(bit, _)| mask.any(*bit));
                     chosen.fold(0, |sets, (_, set)| sets | set)
                 };
                 let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, sets(*mask))).collect();
-                Ok(Self::Select(fds.clone(), SelectSet::new(&asked).map_err(errno)?))
+                Ok(Self::Select(fds.clone(), SelectSet::new(&asked, sets(*given)).map_err(errno)?))
             }
         }
     }
 
-    /// Makes the call with a timeout of 0 and does not look at what it brought, only at how much.
-    pub(crate) fn repeat(&mut self) -> Result<usize, Errno> {
+    /// Makes the call and does not look at what it brought, only at how much.
+    pub(crate) fn repeat(&mut self, timeout: i32) -> Result<usize, Errno> {
         match self {
-            Self::Wait(ep, room) => room.call(ep.0, 0),
-            Self::Poll(_, set) => set.call(0),
-            Self::Select(_, set) => set.call(0),
+            Self::Wait(ep, room) => room.call(ep.0, timeout),
+            Self::Poll(_, set) => set.call(timeout),
+            Self::Select(_, set) => set.call(timeout),
         }
         .map_err(errno)
     }

@@ -2,7 +2,7 @@
 
 use crate::event::{Kind, Nanos};
 use crate::lesson::case::{Counter, Label, Seen};
-use crate::lesson::kernel::{Query, RunError};
+use crate::lesson::kernel::{Copied, Query, RunError, timeout_ms};
 use crate::lesson::table::MAIN;
 
 use super::RealKernel;
@@ -19,13 +19,19 @@ impl RealKernel {
         name: &Label,
         times: u32,
         query: &Query,
+        timeout: u32,
     ) -> Result<Seen, RunError> {
         self.can_ask(query)?;
-        let call = query.syscall(Some(0));
+        let call = query.syscall(Some(timeout));
         let mut ready = Ready::new(query)
             .map_err(|errno| RunError::Refused(format!("that call cannot be made: {errno}")))?;
+        if timeout > 0 && ready.repeat(0) == Ok(0) {
+            let why = "nothing is ready: each of the calls would wait for its timeout";
+            return Err(RunError::refused(why));
+        }
         let clock = self.clock;
-        let (timing, done) = timed(&mut ready, times, || Nanos(clock.now()));
+        let now = || Nanos(clock.now());
+        let (timing, done) = timed(&mut ready, times, timeout_ms(Some(timeout)), now);
         let Timing { events, empty, each } = timing;
         // The last of them is told of, and counted with that; but it is shown as one of many.
         let (before, untold) = (self.log.events.len(), self.log.untold);
@@ -44,6 +50,13 @@ impl RealKernel {
             }
             Query::Scan { fds, .. } => counters.add(Counter::Polled, fds.len() as u64 * more),
         }
+        // What each copies is the same, but that epoll_wait copies its events.
+        let Copied { into, out } = match query {
+            Query::Wait { .. } => query.copied(events),
+            Query::Scan { .. } => query.copied(0),
+        };
+        let calls = if matches!(query, Query::Wait { .. }) { 1 } else { more };
+        counters.copied(Copied { into: into * calls, out: out * calls });
         let kind = Kind::Measured { call, times, each: Nanos(each) };
         self.log.tell(done.ended, MAIN, kind);
         Ok(seen)
@@ -61,13 +74,13 @@ struct Timing {
 }
 
 /// Makes the call so many times, at least once, and looks at what the last one brought.
-fn timed(ready: &mut Ready, times: u32, now: impl Fn() -> Nanos) -> (Timing, Done) {
+fn timed(ready: &mut Ready, times: u32, timeout: i32, now: impl Fn() -> Nanos) -> (Timing, Done) {
     let (mut events, mut empty) = (0, 0);
     let started = now();
     let (mut fastest, mut mark) = (None::<u64>, started);
     for n in 1..times {
         // What fails fails in the last call, too, which is looked at.
-        let found = ready.repeat().unwrap_or(0);
+        let found = ready.repeat(timeout).unwrap_or(0);
         events += found as u64;
         empty += u64::from(found == 0);
         if n % BATCH == 0 {
@@ -77,7 +90,7 @@ fn timed(ready: &mut Ready, times: u32, now: impl Fn() -> Nanos) -> (Timing, Don
             mark = now;
         }
     }
-    let answer = ready.call(0);
+    let answer = ready.call(timeout);
     let ended = now();
     let all = ended.since(started).0 / u64::from(times);
     let each = fastest.map_or(all, |took| took / u64::from(BATCH));

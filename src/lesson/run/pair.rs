@@ -33,6 +33,10 @@ impl Kernel for Runner {
         self.real.has_room(descriptors, epolls)
     }
 
+    fn sets(&mut self) -> &mut Option<Query> {
+        &mut self.real.table.sets
+    }
+
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
         self.real.thread(name)?;
         self.model.thread(name)
@@ -144,9 +148,15 @@ impl Kernel for Runner {
         self.real.pass(time)
     }
 
-    fn measure(&mut self, name: &Label, times: u32, query: &Query) -> Result<Seen, RunError> {
-        let kernel = self.real.measure(name, times, query)?;
-        let model = self.model.measure(name, times, query)?;
+    fn measure(
+        &mut self,
+        name: &Label,
+        times: u32,
+        query: &Query,
+        timeout: u32,
+    ) -> Result<Seen, RunError> {
+        let kernel = self.real.measure(name, times, query, timeout)?;
+        let model = self.model.measure(name, times, query, timeout)?;
         self.found.both(|| "the last call".to_owned(), &kernel, &model, seen_text);
         Ok(kernel)
     }
@@ -167,6 +177,7 @@ impl Kernel for Runner {
 
     fn reset_counters(&mut self) {
         self.real.reset_counters();
+        self.model.machine.forget_scans();
     }
 
     fn begin(&mut self, action: &Action) -> Result<(), RunError> {
@@ -209,17 +220,22 @@ impl Runner {
     /// The kernel gave these labels their numbers: the model gets them, too, and says which it
     /// would have given.
     fn gave(&mut self, what: impl FnOnce() -> String, labels: &[Label]) {
+        let skips = (0..u32::MAX).take(labels.len());
+        let expected: Vec<_> = skips.map(|skip| self.model.table.free(skip)).collect();
+        self.gave_of(what, labels, &expected);
+    }
+
+    /// The same where the model would have given the numbers that are `expected`.
+    fn gave_of(&mut self, what: impl FnOnce() -> String, labels: &[Label], expected: &[Fd]) {
         let table = &self.real.table;
         let numbers: Vec<_> = labels.iter().filter_map(|label| table.number_of(label)).collect();
         let file = |fd: Fd| Some(Place { fd, file: table.file_at(fd)?.id });
         self.model.given = numbers.iter().filter_map(|fd| file(*fd)).collect();
-        let skips = (0..u32::MAX).take(numbers.len());
-        let expected: Vec<_> = skips.map(|skip| self.model.table.free(skip)).collect();
         let text = |fds: &Vec<Fd>| match fds[..] {
             [fd] => fd.to_string(),
             _ => format!("{:?}", fds.iter().map(|fd| fd.0).collect::<Vec<_>>()),
         };
-        self.found.both(what, &numbers, &expected, text);
+        self.found.both(what, &numbers, &expected.to_vec(), text);
     }
 
     /// What the model cannot know of a call that the kernel has made.
@@ -230,6 +246,11 @@ impl Runner {
         };
         match call {
             Call::Read { fd, .. } => self.see_read(*fd, value.unwrap_or(0)),
+            Call::Dup { name, least: Some(least), .. } if value.is_some() => {
+                let expected = vec![self.model.table.free_from(*least)];
+                let what = || format!("the number of {name}");
+                self.gave_of(what, std::slice::from_ref(name), &expected);
+            }
             Call::Accept { name, .. } | Call::Dup { name, .. } if value.is_some() => {
                 self.gave(|| format!("the number of {name}"), std::slice::from_ref(name));
             }

@@ -1,7 +1,7 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Refusal,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Refusal, Setup,
     SwitchPhase, Syscall, SyscallRecord, WatchKey,
 };
 
@@ -125,7 +125,7 @@ impl Findings {
                 self.check_ghost(file, world);
             }
             Syscall::Close { fd } if ret.value().is_some() => self.closed(fd, event, world),
-            Syscall::Dup { fd } => {
+            Syscall::Dup { fd } | Syscall::Setup(Setup::DupFrom { fd, .. }) => {
                 if let (Some(copy), Some(file)) = (ret.fd(), world.fds.get(&fd)) {
                     self.name(copy, *file, world);
                 }

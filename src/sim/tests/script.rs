@@ -190,7 +190,7 @@ impl Script {
             }
             "polls" | "selects" => {
                 let way = if words[0] == "polls" { Way::Poll } else { Way::Select };
-                done(self.machine.park_poll(thread(), &self.pairs(&words[2..]), way))
+                done(self.machine.park_poll(thread(), &self.pairs(&words[2..]), way, true))
             }
             "freeze" => {
                 let max = size(3, 64).cast_signed();

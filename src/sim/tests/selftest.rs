@@ -77,7 +77,7 @@ fn park(script: &mut Script, thread: LaneId, wait: &str) {
     let fd = script.fd_of(ep);
     let parked = match way {
         "W" => script.machine.park_wait(thread, fd, max.parse().expect("maxevents")),
-        _ => script.machine.park_poll(thread, &[(fd, Mask::IN)], Way::Poll),
+        _ => script.machine.park_poll(thread, &[(fd, Mask::IN)], Way::Poll, true),
     };
     parked.expect("a thread that sleeps");
 }

@@ -258,6 +258,7 @@ fn setup(call: &Setup, output: &Output) -> String {
         Setup::Setsockopt { fd, option } => format!("setsockopt({fd}, {})", self::option(option)),
         Setup::Pipe => format!("pipe2({pair}, O_NONBLOCK|O_CLOEXEC)"),
         Setup::SetPipeSize { fd, bytes } => format!("fcntl({fd}, F_SETPIPE_SZ, {bytes})"),
+        Setup::DupFrom { fd, least } => format!("fcntl({fd}, F_DUPFD, {least})"),
         Setup::Eventfd { initval, semaphore: false } => {
             format!("eventfd2({initval}, EFD_CLOEXEC|EFD_NONBLOCK)")
         }

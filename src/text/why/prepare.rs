@@ -41,6 +41,9 @@ fn purpose(call: &Setup) -> &'static str {
         Setup::TimerfdSettime { .. } => {
             "from now on the timer counts its expirations, and each wakes whoever waits"
         }
+        Setup::DupFrom { .. } => {
+            "another number for the same open file, not below the one asked for"
+        }
         Setup::MemfdCreate => {
             "a file in memory: epoll does not watch files that have no poll method"
         }

@@ -97,6 +97,7 @@ fn preparing() -> impl Strategy<Value = Syscall> {
         (fd(), number()).prop_map(|(fd, backlog)| Syscall::Setup(Setup::Listen { fd, backlog })),
         (fd(), option).prop_map(|(fd, option)| Syscall::Setup(Setup::Setsockopt { fd, option })),
         (fd(), number()).prop_map(|(fd, bytes)| Syscall::Setup(Setup::SetPipeSize { fd, bytes })),
+        (fd(), fd()).prop_map(|(fd, least)| Syscall::Setup(Setup::DupFrom { fd, least })),
         (number(), any::<bool>())
             .prop_map(|(initval, semaphore)| Syscall::Setup(Setup::Eventfd { initval, semaphore })),
         (fd(), number(), number()).prop_map(|(fd, first_ms, interval_ms)| {

@@ -38,7 +38,7 @@ impl Action {
             | Self::Shutdown { fd, .. }
             | Self::Arm { fd, .. }
             | Self::Sockopt { fd, .. } => in_fd(fd, change),
-            Self::Accept { fd, name, .. } | Self::Dup { fd, name } => {
+            Self::Accept { fd, name, .. } | Self::Dup { fd, name, .. } => {
                 in_fd(fd, change);
                 change(name);
             }
@@ -51,6 +51,7 @@ impl Action {
             Self::New { actor } => change(&mut actor.name),
             Self::Sleep { .. }
             | Self::Note
+            | Self::SelectAgain
             | Self::Repeat { .. }
             | Self::Measure { .. }
             | Self::Limit { .. }

@@ -130,8 +130,9 @@ fn run(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Run> {
     let run = run?;
     let (Run::Wait(Wait { timeout, thread, .. }) | Run::Scan(_, Scan { timeout, thread, .. })) =
         &run;
-    if thread.is_some() || *timeout != Some(0) {
-        return Err(value.wrong(r, "a measured call has neither `thread` nor `timeout`"));
+    let waits = matches!(run, Run::Wait(_)) && *timeout != Some(0);
+    if thread.is_some() || waits {
+        return Err(value.wrong(r, "a measured call has no `thread`, and a wait no `timeout`"));
     }
     Ok(run)
 }

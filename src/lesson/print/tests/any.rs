@@ -305,7 +305,8 @@ impl Maker {
                 if !fails {
                     self.labels.push((name.clone(), kind));
                 }
-                Action::Dup { fd: FdArg::Named(of), name }
+                let least = self.maybe(|m| 3 + m.die(3000));
+                Action::Dup { fd: FdArg::Named(of), name, least }
             }
             3 => {
                 let fd = self.fd(is_socket)?;

@@ -165,7 +165,7 @@ impl Maker {
             Idea::Dup => {
                 let fd = self.file()?;
                 let full = self.model.open().count() >= MOST_OPEN;
-                (!full).then(|| Action::Dup { fd, name: self.name("d") })
+                (!full).then(|| Action::Dup { fd, name: self.name("d"), least: None })
             }
             Idea::Shutdown => {
                 let fd = self.one(&self.of_kind(is_socket))?;

@@ -287,6 +287,7 @@ fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
         | Do::Sockopt { fd, .. } => (None, label(fd)),
         Do::Poll(_)
         | Do::Select(_)
+        | Do::SelectAgain
         | Do::Measure { .. }
         | Do::Thaw { .. }
         | Do::Signal { .. }
