@@ -12,6 +12,7 @@ mod ids;
 mod kind;
 mod mask;
 mod read;
+mod ring;
 mod settings;
 mod syscall;
 mod visible;
@@ -28,6 +29,7 @@ pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};
 pub use mask::{Arm, Mask, Trigger};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
+pub use ring::{Cqe, RingOp, RingState, Sqe};
 pub use settings::{
     AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, WakeupLogMode,
 };

@@ -6,6 +6,7 @@
 //! Threads that a call wakes run, in the order in which they were woken, before the call's method
 //! returns; what they returned with is fetched by [`KernelModel::take_woken`].
 
+mod block;
 mod charge;
 mod connect;
 mod datagram;
@@ -17,9 +18,12 @@ mod harvest;
 mod link;
 mod listener;
 mod nest;
+mod notice;
+mod option;
 mod pipe;
 mod queue;
 mod race;
+mod ring;
 pub(crate) mod rules;
 mod scan;
 mod side;
@@ -38,7 +42,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, Reason, WatchKey};
+use crate::event::{CtlOp, Errno, Fd, FileId, How, LaneId, Mask, Nanos, WatchKey};
 
 use charge::Charges;
 use connect::SynRetry;
@@ -49,9 +53,11 @@ use file::{File, What};
 pub use flaw::Flaw;
 use link::{Joint, Link, LinkId};
 use listener::Listener;
+use notice::Notices;
 use pipe::Pipe;
 use queue::ItemId;
 use race::Nondeterminism;
+use ring::{Ring, Work};
 pub use scan::ScanTally;
 use side::Side;
 use stream::Stream;
@@ -60,7 +66,6 @@ use thread::Sleep;
 use timerfd::Timerfd;
 use udp::Udp;
 pub use view::{FileView, InstanceView, WatchView};
-use wakes::{SOCKET_OUT, Whom};
 pub use words::{Flow, Over, Place, Reported, Way, Woke};
 
 /// The machine.
@@ -90,6 +95,11 @@ pub struct KernelModel {
     returned: Vec<(LaneId, Woke)>,
     doubt: Nondeterminism,
     scans: ScanTally,
+    notices: Notices,
+    rings: FxHashMap<FileId, Ring>,
+    last_op: u64,
+    /// Task work that is to be done before the thread goes back to its program.
+    ring_work: VecDeque<Work>,
     keeps_wakeup: bool,
     flaw: Option<Flaw>,
     /// Where a registration stood that was removed, for [`Flaw::DelKeepsPlace`].
@@ -450,47 +460,5 @@ impl KernelModel {
             self.settle();
         }
         self.now = target;
-    }
-
-    /// `setsockopt(2)` SO_RCVLOWAT: TCP wakes readers at once if enough is there; the others do not
-    /// look at it when they are polled.
-    ///
-    /// # Errors
-    /// EBADF, ENOTSOCK.
-    pub fn rcvlowat(&mut self, fd: Fd, bytes: u32) -> Result<(), Errno> {
-        let (file, link, side) = self.socket(fd)?;
-        let mut wakes = self.wakes();
-        if let Some(tcp) = link.and_then(|link| self.tcp_of(link)) {
-            tcp.set_lowat(side, bytes, &mut wakes);
-        }
-        self.run(file, wakes);
-        self.settle();
-        Ok(())
-    }
-
-    /// `setsockopt(2)` SO_SNDBUF; `bytes` is what getsockopt(2) gives after it. Writers are woken if
-    /// there is room.
-    ///
-    /// # Errors
-    /// EBADF, ENOTSOCK.
-    pub fn sndbuf(&mut self, fd: Fd, bytes: u32) -> Result<(), Errno> {
-        let (file, link, side) = self.socket(fd)?;
-        let mut wakes = self.wakes();
-        match link.and_then(|link| self.links.get_mut(&link)) {
-            Some(link) => link.resize(side, bytes, &mut wakes)?,
-            // A listener never wrote: it has room.
-            None => wakes.one(Whom::Own, SOCKET_OUT, Reason::Room),
-        }
-        self.run(file, wakes);
-        self.settle();
-        Ok(())
-    }
-
-    /// `setsockopt(2)` SO_RCVBUF: it wakes nobody, and what receive buffers hold is not modelled.
-    ///
-    /// # Errors
-    /// EBADF, ENOTSOCK.
-    pub fn rcvbuf(&mut self, fd: Fd, _bytes: u32) -> Result<(), Errno> {
-        self.socket(fd).map(drop)
     }
 }

@@ -9,6 +9,7 @@ pub mod fdset;
 pub mod limits;
 pub mod locale;
 pub mod number;
+pub mod ring;
 pub mod signal;
 pub mod socket;
 pub mod standard;

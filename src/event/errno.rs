@@ -27,7 +27,7 @@ pub struct Errno(pub i32);
 
 /// Numbers with their names, and what strerror(3) says of them; those that the observed calls can
 /// return (their manual pages, ERRORS).
-const NAMES: [(i32, &str, &str); 48] = [
+const NAMES: [(i32, &str, &str); 49] = [
     (1, "EPERM", "Operation not permitted"),
     (2, "ENOENT", "No such file or directory"),
     (3, "ESRCH", "No such process"),
@@ -76,6 +76,7 @@ const NAMES: [(i32, &str, &str); 48] = [
     (113, "EHOSTUNREACH", "No route to host"),
     (114, "EALREADY", "Operation already in progress"),
     (115, "EINPROGRESS", "Operation now in progress"),
+    (125, "ECANCELED", "Operation canceled"),
 ];
 
 impl Errno {
@@ -90,6 +91,8 @@ impl Errno {
     /// `EAGAIN`
     pub const EAGAIN: Self = Self(11);
     /// `EEXIST`
+    pub const EBUSY: Self = Self(16);
+    /// The name is taken.
     pub const EEXIST: Self = Self(17);
     /// `EISDIR`
     pub const EISDIR: Self = Self(21);
@@ -125,6 +128,8 @@ impl Errno {
     pub const EALREADY: Self = Self(114);
     /// `EINPROGRESS`
     pub const EINPROGRESS: Self = Self(115);
+    /// The operation was cancelled.
+    pub const ECANCELED: Self = Self(125);
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {

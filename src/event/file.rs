@@ -28,6 +28,8 @@ vocabulary! {
         Udp = "udp",
         /// An epoll instance.
         Epoll = "epoll",
+        /// An io_uring.
+        Ring = "io_uring",
         /// A file that epoll refuses: a regular file, a directory, `/dev/null`.
         Plain = "file",
     }

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Backend, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance, Seq,
-    Settings, SwitchPhase, Syscall, SyscallRecord, ThreadSeen, WakeupLog, vocabulary,
+    Backend, Cqe, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance,
+    RingOp, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord, ThreadSeen, WakeupLog,
+    vocabulary,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -270,6 +271,26 @@ pub enum Kind {
         /// What one of them took.
         each: Nanos,
     },
+    /// An operation was written into a ring (io_uring(7)), and is not submitted yet.
+    Sqe {
+        /// The ring.
+        ring: Fd,
+        /// What the operation is called.
+        name: Box<str>,
+        /// The operation.
+        sqe: Sqe,
+    },
+    /// A completion was taken out of a ring.
+    Reap {
+        /// The ring.
+        ring: Fd,
+        /// What its operation is called.
+        name: Box<str>,
+        /// What its operation is.
+        op: RingOp,
+        /// The completion.
+        cqe: Cqe,
+    },
     /// These threads were found asleep in `epoll_wait` (`/proc/self/task/TID/syscall` and `status`,
     /// proc(5)), and no others.
     Asleep {
@@ -309,7 +330,9 @@ impl Event {
             Kind::Enter(call) | Kind::Park { next: call } => call.fd(),
             Kind::Return(record) => record.call.fd(),
             Kind::Wakeup(wakeup) => Some(wakeup.fd),
-            Kind::WakeupLog(_)
+            Kind::Sqe { sqe, .. } => Some(sqe.fd).filter(|fd| fd.0 >= 0),
+            Kind::Reap { .. }
+            | Kind::WakeupLog(_)
             | Kind::Unpark(_)
             | Kind::ListRead(_)
             | Kind::Files { .. }

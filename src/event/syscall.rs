@@ -100,6 +100,24 @@ pub enum Syscall {
         /// Milliseconds; -1 is for ever.
         timeout_ms: i32,
     },
+    /// `io_uring_setup(2)`
+    UringSetup {
+        /// Entries of the submission queue.
+        entries: u32,
+        /// `IORING_SETUP_*`
+        flags: u32,
+    },
+    /// `io_uring_enter(2)`
+    UringEnter {
+        /// The ring.
+        ring: Fd,
+        /// SQEs to submit.
+        submit: u32,
+        /// CQEs to wait for.
+        wait: u32,
+        /// `IORING_ENTER_*`
+        flags: u32,
+    },
     /// One that opens or sets something: only cases make it as part of what is shown.
     Setup(Setup),
 }
@@ -121,6 +139,8 @@ impl Syscall {
             Self::Setup(call) => call.name(),
             Self::Poll { .. } => "poll",
             Self::Select { .. } => "select",
+            Self::UringSetup { .. } => "io_uring_setup",
+            Self::UringEnter { .. } => "io_uring_enter",
         }
     }
 
@@ -129,6 +149,7 @@ impl Syscall {
     pub fn fd(&self) -> Option<Fd> {
         match *self {
             Self::EpollWait { ep, .. } => Some(ep),
+            Self::UringEnter { ring, .. } => Some(ring),
             Self::EpollCtl { fd, .. }
             | Self::Accept { fd }
             | Self::Read { fd, .. }
@@ -138,7 +159,10 @@ impl Syscall {
             | Self::Close { fd }
             | Self::Dup { fd } => Some(fd),
             Self::Setup(call) => call.fd(),
-            Self::EpollCreate | Self::Poll { .. } | Self::Select { .. } => None,
+            Self::EpollCreate
+            | Self::Poll { .. }
+            | Self::Select { .. }
+            | Self::UringSetup { .. } => None,
         }
     }
 
@@ -178,6 +202,15 @@ impl Syscall {
             Self::Select { set, timeout_ms } => {
                 list([("fds", Bits(set)), ("timeout", number(timeout_ms))])
             }
+            Self::UringSetup { entries, flags } => {
+                list([("entries", number(entries)), ("flags", number(flags))])
+            }
+            Self::UringEnter { ring, submit, wait, flags } => list([
+                ("fd", Fds(ring)),
+                ("to_submit", number(submit)),
+                ("min_complete", number(wait)),
+                ("flags", Flags(if flags & 1 == 1 { "GETEVENTS" } else { "0" })),
+            ]),
         }
     }
 
@@ -188,6 +221,7 @@ impl Syscall {
             Self::EpollWait { timeout_ms, .. }
             | Self::Poll { timeout_ms, .. }
             | Self::Select { timeout_ms, .. } => Some(timeout_ms),
+            Self::UringEnter { wait, .. } => Some(if wait > 0 { -1 } else { 0 }),
             Self::EpollCreate
             | Self::EpollCtl { .. }
             | Self::Accept { .. }
@@ -197,6 +231,7 @@ impl Syscall {
             | Self::Shutdown { .. }
             | Self::Close { .. }
             | Self::Dup { .. }
+            | Self::UringSetup { .. }
             | Self::Setup(_) => None,
         }
     }

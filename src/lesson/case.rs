@@ -18,7 +18,10 @@ use crate::event::{Errno, Mask};
 pub use crate::sim::Way;
 
 pub(crate) use action::HOWS;
-pub use action::{Action, Amount, ConnectTarget, Run, Scan, SockOpt, Wait, Who};
+pub use action::{
+    Action, Amount, ConnectTarget, CqeEntry, CqeResult, Enter, Run, Scan, SockOpt, Submit, Wait,
+    Who,
+};
 pub use bounds::MAX_EVENTS;
 pub(crate) use bounds::{MAX_EPOLLS, MAX_HELD, MAX_IO, MAX_MS, MAX_NUMBER, MAX_THREADS};
 pub use label::{FdArg, Label};
@@ -163,11 +166,17 @@ pub enum ActorKind {
     Dir,
     /// `/dev/null`.
     Null,
+    /// An io_uring (io_uring_setup(2)).
+    Ring {
+        /// SQEs for which there is room, a power of two; there is room for twice as many CQEs. 8
+        /// unless the file says so.
+        entries: u32,
+    },
 }
 
 impl ActorKind {
     /// Each with its word, as it is unless the file says more.
-    pub const ALL: [(Self, &str); 12] = [
+    pub const ALL: [(Self, &str); 13] = [
         (Self::Epoll, "epoll"),
         (Self::Pipe { size: 65_536 }, "pipe"),
         (Self::Eventfd { value: 0, semaphore: false }, "eventfd"),
@@ -180,6 +189,7 @@ impl ActorKind {
         (Self::File, "file"),
         (Self::Dir, "dir"),
         (Self::Null, "null"),
+        (Self::Ring { entries: 8 }, "ring"),
     ];
 
     /// Its word.
@@ -260,8 +270,17 @@ pub struct Entry {
 pub enum Seen {
     /// These events, in this order; none is a timeout.
     Events(Vec<Entry>),
+    /// This number, of a read or an io_uring_enter.
+    Value(i64),
     /// It failed.
     Errno(Errno),
+}
+
+impl Seen {
+    /// The number that a call returned.
+    pub(crate) fn number(value: u64) -> Self {
+        Self::Value(i64::try_from(value).unwrap_or(i64::MAX))
+    }
 }
 
 /// A number that must lie between two others, both included.
@@ -292,6 +311,8 @@ pub struct Expect {
     pub ret: Option<Outcome>,
     /// What wait, poll or select of the main thread handed over.
     pub events: Option<Seen>,
+    /// What was taken out of a ring, in this order.
+    pub cqes: Option<Vec<CqeEntry>>,
     /// The ready list of each of these epoll instances, head first.
     pub rdl: BTreeMap<Label, Vec<Label>>,
     /// The overflow list of each of these, newest first, while a harvest is frozen.

@@ -7,6 +7,7 @@ use super::case::{Action, ActorKind, Case, ConnectTarget, Expect, MAX_EPOLLS, Ou
 use super::interpret::{make_members, perform};
 use super::model_kernel::ModelKernel;
 use super::real::reserved::{self, Kept};
+use crate::event::Fd;
 use crate::sim::KernelModel;
 
 /// Whether this process may have what `case` makes, as far as its file says.
@@ -34,6 +35,10 @@ fn fits_into(case: &Case, hard: u64) -> Result<(), String> {
             "it has {most} descriptors open at a time, a case may have {room}{why}"
         ));
     }
+    if let Some(fd) = count.highest.filter(|fd| usize::try_from(fd.0).is_ok_and(|n| n >= room + 3))
+    {
+        return Err(format!("it needs the number {fd}, which is the tool's own here{why}"));
+    }
     let (wanted, room) = (count.kept.descriptors(), reserved::own_room(hard));
     if wanted > room {
         return Err(format!(
@@ -47,6 +52,8 @@ fn fits_into(case: &Case, hard: u64) -> Result<(), String> {
 struct Count {
     /// Descriptors of the case at a time.
     most: usize,
+    /// Its largest number.
+    highest: Option<Fd>,
     /// What the tool has open for it.
     kept: Kept,
 }
@@ -73,7 +80,8 @@ fn count(case: &Case) -> Count {
         + 2 * usize::from(has(case, |kind| matches!(kind, ActorKind::Dgram { .. })))
         + usize::from(case.steps.iter().any(|step| connects_to_nobody(&step.action)));
     let (threads, epolls) = (case.threads().len(), model.table.most_epolls);
-    Count { most: model.table.most_open, kept: Kept { threads, epolls, held, sockets } }
+    let (most, highest) = (model.table.most_open, model.table.highest);
+    Count { most, highest, kept: Kept { threads, epolls, held, sockets } }
 }
 
 fn fails(expect: &Expect) -> bool {

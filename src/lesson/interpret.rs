@@ -1,5 +1,8 @@
 //! What an action of a case does: the calls that it comes to, on any [`Kernel`].
 
+mod go;
+mod ring;
+
 use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, SocketOption};
 use crate::sim::Way;
 
@@ -43,6 +46,16 @@ fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
         Action::Poll(scan) => scans(k, Way::Poll, scan),
         Action::Select(scan) => scans(k, Way::Select, scan),
         Action::SelectAgain => select_again(k),
+        Action::Async { fd } => by(k, None, fd, |_, fd| Call::Async { fd }),
+        Action::SignalWait => k.notice().map(Some),
+        Action::Blocking { fd } => by(k, None, fd, |_, fd| Call::Blocking { fd }),
+        Action::Submit(submit) => ring::submit(k, submit),
+        Action::Enter(enter) => ring::enter(k, enter),
+        Action::Reap { ring, max } => {
+            let ring = k.number(ring)?;
+            k.reap(ring, *max).map(Some)
+        }
+        Action::Go { ep, fd, name, who } => go::run(k, (ep, fd), name, who.as_ref()),
         Action::Freeze { ep, thread, max, at } => freeze(k, ep, thread, *max, *at),
         Action::Thaw { thread } => to_sleeper(k, thread, K::thaw),
         Action::Expire { thread } => to_sleeper(k, thread, K::expire),
@@ -53,7 +66,7 @@ fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
         Action::Write { fd, what, who } => {
             by(k, who.as_ref(), fd, |k, fd| Call::Write { fd, what: amount(k, fd, *what) })
         }
-        Action::Read { fd, n, who } => by(k, who.as_ref(), fd, |_, fd| Call::Read { fd, len: *n }),
+        Action::Read { fd, n, who } => read(k, who.as_ref(), fd, *n),
         Action::Drain { fd, n, who } => drain(k, who.as_ref(), fd, *n),
         Action::Fill { fd, n, who } => fill(k, who.as_ref(), fd, *n),
         Action::Close { fd, who } => by(k, who.as_ref(), fd, |_, fd| Call::Close { fd }),
@@ -87,6 +100,10 @@ fn calls<K: Kernel>(k: &mut K, action: &Action) -> Done {
         Action::Limit { free } => {
             let end = free.map(|free| k.table().free(free));
             k.call(MAIN, &Call::Limit { end })?;
+            Ok(came_to(k, 0))
+        }
+        Action::LimitSignals { room } => {
+            k.call(MAIN, &Call::LimitSignals { room: *room })?;
             Ok(came_to(k, 0))
         }
         Action::Reset => {
@@ -166,7 +183,7 @@ fn scan_query(k: &impl Kernel, way: Way, scan: &Scan) -> Result<Query, RunError>
 
 /// select(2) with what the last one left in its sets.
 fn select_again(k: &mut impl Kernel) -> Done {
-    let sets = k.sets().clone();
+    let sets = k.table().sets.clone();
     let query = sets.ok_or_else(|| RunError::refused("no select of the main thread was made"))?;
     waits(k, &query, Some(0), None)
 }
@@ -185,7 +202,7 @@ fn waits(k: &mut impl Kernel, query: &Query, ms: Option<u32>, thread: Option<&La
     if lane == MAIN {
         let seen = k.seen()[0].as_ref().and_then(|seen| seen.events.clone());
         if let Some(left) = seen.and_then(|seen| query.left(&seen)) {
-            *k.sets() = Some(left);
+            k.table_mut().sets = Some(left);
         }
     }
     Ok(outcome)
@@ -218,6 +235,20 @@ fn by<K: Kernel>(
     let fd = k.number(fd)?;
     let call = call(k, fd);
     k.call(lane, &call).map(Some)
+}
+
+/// read(2): of a blocking file another thread sleeps in it.
+fn read<K: Kernel>(k: &mut K, who: Option<&Who>, fd: &FdArg, len: u32) -> Done {
+    let number = k.number(fd)?;
+    if !k.table().blocks(number) {
+        return by(k, who, fd, |_, fd| Call::Read { fd, len });
+    }
+    let lane = caller(k, who)?;
+    if lane == MAIN {
+        let why = format!("{fd} is a blocking file, and the main thread never waits for ever");
+        return Err(RunError::Refused(why));
+    }
+    k.wait(lane, &Query::Read { fd: number, len }, None)
 }
 
 /// `SO_LINGER` with 0 seconds, then close(2).

@@ -10,11 +10,13 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    CtlOp, Errno, Fd, How, LaneId, Mask, Nanos, PollFd, PollSet, SocketOption, Syscall,
+    CtlOp, Errno, Fd, How, LaneId, Mask, Nanos, PollFd, PollSet, RingState, SocketOption, Sqe,
+    Syscall,
 };
 use crate::sim::Way;
+use crate::sys::ring::GETEVENTS;
 
-use super::case::{Action, ActorKind, Amount, Entry, FdArg, Label, Outcome, Seen};
+use super::case::{Action, ActorKind, Amount, CqeEntry, Entry, FdArg, Label, Outcome, Seen};
 use super::skip::Skip;
 use super::table::Table;
 
@@ -71,6 +73,14 @@ pub(crate) enum Call {
     Setsockopt { fd: Fd, option: SocketOption },
     /// setrlimit(2): `RLIMIT_NOFILE`; `None` sets it back.
     Limit { end: Option<Fd> },
+    /// setrlimit(2): `RLIMIT_SIGPENDING`, so that so many more signals find room; `None` sets it back.
+    LimitSignals { room: Option<u32> },
+    /// fcntl(2): arrivals send signals.
+    Async { fd: Fd },
+    /// fcntl(2): calls may sleep.
+    Blocking { fd: Fd },
+    /// io_uring_enter(2) of so many SQEs, waiting for none.
+    Enter { ring: Fd, submit: u32 },
 }
 
 /// What is asked by a call that may sleep.
@@ -93,6 +103,22 @@ pub(crate) enum Query {
         labels: Vec<Label>,
         /// Of select the sets that are given: IN, OUT, PRI.
         sets: Mask,
+    },
+    /// read(2) of a blocking file
+    Read {
+        /// The file.
+        fd: Fd,
+        /// Bytes.
+        len: u32,
+    },
+    /// io_uring_enter(2)
+    Enter {
+        /// The ring.
+        ring: Fd,
+        /// SQEs to submit.
+        submit: u32,
+        /// CQEs to wait for.
+        wait: u32,
     },
 }
 
@@ -126,6 +152,11 @@ impl Query {
                     Way::Select => Syscall::Select { set, timeout_ms },
                 }
             }
+            Self::Read { fd, len } => Syscall::Read { fd: *fd, len: *len },
+            Self::Enter { ring, submit, wait } => {
+                let flags = GETEVENTS;
+                Syscall::UringEnter { ring: *ring, submit: *submit, wait: *wait, flags }
+            }
         }
     }
 
@@ -135,6 +166,7 @@ impl Query {
     /// epoll_wait(2) one struct epoll_event an event.
     pub(crate) fn copied(&self, found: u64) -> Copied {
         match self {
+            Self::Read { .. } | Self::Enter { .. } => Copied::default(),
             Self::Wait { .. } => Copied { into: 0, out: EVENT_BYTES * found },
             Self::Scan { way: Way::Poll, fds, .. } => {
                 let count = fds.len() as u64;
@@ -177,7 +209,7 @@ impl Query {
     /// What poll or select handed over, by the labels that were asked.
     pub(crate) fn polled(&self, found: &[(Fd, Mask)]) -> Seen {
         let label = |fd: Fd| match self {
-            Self::Wait { .. } => None,
+            Self::Wait { .. } | Self::Read { .. } | Self::Enter { .. } => None,
             Self::Scan { fds, labels, .. } => {
                 labels.get(fds.iter().position(|(other, _)| *other == fd)?).cloned()
             }
@@ -215,6 +247,10 @@ pub struct Observed {
     /// The interest list of each open epoll instance, sorted by label; those of which a harvest is
     /// held are missing.
     pub interest: BTreeMap<Label, Vec<Entry>>,
+    /// What was taken out of a ring.
+    pub cqes: Option<Vec<CqeEntry>>,
+    /// What each open ring holds.
+    pub rings: BTreeMap<Label, RingState>,
     /// The ready list of each epoll instance, head first. Of the kernel only those that can be read.
     pub rdl: BTreeMap<Label, Vec<Label>>,
     /// The overflow list of each of which a harvest is held, newest first; as `rdl`.
@@ -232,6 +268,20 @@ impl Observed {
         outcome
     }
 
+    /// CQEs were taken.
+    pub(crate) fn reaped(&mut self, cqes: Vec<CqeEntry>) -> Outcome {
+        let outcome = self.returned(Ok(cqes.len() as u64));
+        self.cqes = Some(cqes);
+        outcome
+    }
+
+    /// A signal was taken: who it names, if it does.
+    pub(crate) fn noticed(&mut self, named: Option<Entry>) -> Outcome {
+        let outcome = self.returned(Ok(u64::from(named.is_some())));
+        self.events = Some(Seen::Events(named.into_iter().collect()));
+        outcome
+    }
+
     /// A call of the main thread handed over. It returned the number of events, or, as select(2)
     /// does, that of the bits in them.
     pub(crate) fn handed_over(&mut self, query: &Query, seen: Seen) -> Outcome {
@@ -242,6 +292,7 @@ impl Observed {
             (Seen::Events(events), _) => {
                 Outcome::Value(i64::try_from(events.len()).unwrap_or(i64::MAX))
             }
+            (Seen::Value(value), _) => Outcome::Value(*value),
             (Seen::Errno(errno), _) => Outcome::Errno(*errno),
         };
         (self.ret, self.events) = (Some(outcome), Some(seen));
@@ -272,8 +323,8 @@ pub(crate) trait Kernel: Sized {
         Ok(())
     }
 
-    /// What the last select of the main thread left in its sets.
-    fn sets(&mut self) -> &mut Option<Query>;
+    /// The same, to note what a program would keep in mind.
+    fn table_mut(&mut self) -> &mut Table;
 
     /// The lane of the thread with this name, which begins if it is new.
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError>;
@@ -327,6 +378,18 @@ pub(crate) trait Kernel: Sized {
 
     /// write(2) until EAGAIN or an error.
     fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError>;
+
+    /// Writes an SQE into a ring, under the name of its operation.
+    fn write_sqe(&mut self, ring: Fd, name: &Label, sqe: Sqe) -> Result<Outcome, RunError>;
+
+    /// Takes CQEs out of a ring: how many.
+    fn reap(&mut self, ring: Fd, max: u32) -> Result<Outcome, RunError>;
+
+    /// How many SQEs of a ring are written and not submitted.
+    fn sqes_written(&mut self, ring: Fd) -> u32;
+
+    /// Takes a signal that tells of an arrival: 1, or 0 for a SIGIO, which names nobody.
+    fn notice(&mut self) -> Result<Outcome, RunError>;
 
     /// All counters are set to 0.
     fn reset_counters(&mut self) {}

@@ -4,6 +4,8 @@
 //! error can say what is possible: by what the kernel has by now, not by what a file says. Hence it is
 //! not the file's grammar with other signs; the tables of words are the same.
 
+mod ring;
+
 use super::case::{
     Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD,
     MAX_IO, MAX_MS, MAX_NUMBER, Scan, SockOpt, Step, Wait, Who,
@@ -14,7 +16,7 @@ use crate::event::{FileKind, Mask};
 pub use super::print::{call, call_alone};
 
 /// Each action with its arguments and what it does.
-pub const GRAMMAR: [(&str, &str, &str); 25] = [
+pub const GRAMMAR: [(&str, &str, &str); 33] = [
     ("add", "EP FD MASK", "epoll_ctl ADD: watch FD, as in `add e p.r IN|ET`"),
     ("mod", "EP FD MASK", "epoll_ctl MOD: watch it for something else, and poll it"),
     ("del", "EP FD", "epoll_ctl DEL: watch it no longer"),
@@ -40,6 +42,14 @@ pub const GRAMMAR: [(&str, &str, &str); 25] = [
     ("expire", "THREAD", "wait until the timeout of a sleeping thread is over"),
     ("freeze", "EP THREAD MAX AT", "hold a harvest while it copies out event number AT"),
     ("thaw", "THREAD", "let it go on"),
+    ("async", "FD", "arrivals send a signal from now on (F_SETSIG, O_ASYNC)"),
+    ("signal-wait", "", "take one signal out of the queue: sigtimedwait with timeout 0"),
+    ("blocking", "FD", "a read of it sleeps from now on, as in `read s.a by A`"),
+    ("submit", "RING OP [FD] [N|MASK] [multi] as NAME", "write an SQE: nop, recv, send, poll"),
+    ("cancel", "RING OPERATION as NAME", "write an SQE that ends another operation"),
+    ("enter", "RING [wait N thread A]", "io_uring_enter: submit what is written"),
+    ("reap", "RING", "take the CQEs that are there"),
+    ("go", "EP FD as NAME", "a goroutine runs: it reads and echoes until it parks"),
 ];
 
 /// The words of the kinds of actors that can be made.
@@ -159,6 +169,16 @@ fn action(w: &mut Words<'_>) -> Result<Action, String> {
         "expire" => Action::Expire { thread: w.sleeper()? },
         "thaw" => Action::Thaw { thread: new_thread(w.next()?)? },
         "freeze" => freeze(w)?,
+        "async" => Action::Async { fd: w.of(is_socket)? },
+        "signal-wait" => Action::SignalWait,
+        "blocking" => Action::Blocking { fd: w.of(is_socket)? },
+        "submit" | "cancel" => Action::Submit(ring::submit(w)?),
+        "enter" => Action::Enter(ring::enter(w)?),
+        "reap" => Action::Reap { ring: ring::ring(w)?, max: 64 },
+        "go" => {
+            let (ep, fd) = (w.epoll()?, w.of(is_socket)?);
+            Action::Go { ep, fd, name: w.word_after_as()?, who: w.by.take() }
+        }
         other => return Err(unknown(other)),
     })
 }
@@ -336,6 +356,14 @@ impl<'a> Words<'a> {
 
     fn number_or(&mut self, default: u32, most: u32) -> Result<u32, String> {
         if self.rest.is_empty() { Ok(default) } else { self.number(most) }
+    }
+
+    /// `as NAME` of what is no descriptor.
+    fn word_after_as(&mut self) -> Result<Label, String> {
+        match self.next()? {
+            "as" => new_name(self.next()?),
+            text => new_name(text),
+        }
     }
 
     /// `as NAME`, or the name alone.

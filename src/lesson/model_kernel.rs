@@ -2,14 +2,15 @@
 //! get, and its time is that of the steps. What is seen is what the kernel would show, if the model
 //! is right.
 
+mod as_kernel;
+
 use std::collections::BTreeMap;
 
 use crate::event::{Errno, Fd, FileKind, LaneId, Nanos, SocketOption};
 use crate::sim::{KernelModel, Place, Way, Woke};
 
-use super::case::{Action, ActorKind, Amount, Label, Outcome, Seen};
-use super::interpret::{drain_by_calls, fill_by_calls};
-use super::kernel::{Call, Kernel, Observed, Query, RunError, nanos};
+use super::case::{ActorKind, Amount, Label, Outcome, Seen};
+use super::kernel::{Call, Observed, Query, nanos};
 use super::table::{MAIN, Table};
 
 /// SO_SNDBUF of an AF_UNIX socket that nobody changed (net.core.wmem_default, socket(7)).
@@ -116,6 +117,7 @@ impl ModelKernel {
         let machine = &mut self.machine;
         match (kind, places) {
             (ActorKind::Epoll, [at]) => machine.epoll(*at),
+            (ActorKind::Ring { entries }, [at]) => machine.ring(*at, entries),
             (ActorKind::Eventfd { value, semaphore }, [at]) => {
                 machine.eventfd(*at, value.into(), semaphore);
             }
@@ -162,6 +164,15 @@ impl ModelKernel {
                 self.limit = *end;
                 Ok(())
             }
+            Call::LimitSignals { room } => {
+                self.machine.limit_signals(room.map(u64::from));
+                Ok(())
+            }
+            Call::Async { fd } => self.machine.send_signals(*fd),
+            Call::Blocking { fd } => self.machine.file_under(*fd).ok_or(Errno::EBADF).map(|file| {
+                self.table.blocking.insert(file);
+            }),
+            Call::Enter { ring, submit } => return self.machine.ring_submit(*ring, *submit),
         };
         done.map(|()| 0)
     }
@@ -221,6 +232,8 @@ impl ModelKernel {
                 let events = self.machine.wait(*ep, *max);
                 return events.map_or_else(Seen::Errno, |events| self.table.reported(&events));
             }
+            // Only a thread asks so.
+            Query::Read { .. } | Query::Enter { .. } => Err(Errno::EINVAL),
             Query::Scan { way: Way::Poll, fds, .. } => Ok(self.machine.poll(fds)),
             Query::Scan { way: Way::Select, fds, .. } => self.machine.select(fds),
         };
@@ -231,6 +244,10 @@ impl ModelKernel {
     fn enter(&mut self, lane: LaneId, query: &Query, ms: Option<u32>) -> bool {
         let entered = match query {
             Query::Wait { ep, max } => self.machine.park_wait(lane, *ep, *max),
+            Query::Read { fd, len } => self.machine.park_read(lane, *fd, (*len).into()),
+            Query::Enter { ring, submit, wait } => {
+                self.machine.ring_enter(lane, *ring, *submit, *wait)
+            }
             Query::Scan { way, fds, .. } => self.machine.park_poll(lane, fds, *way, ms != Some(0)),
         };
         self.entered(lane, query, ms, entered)
@@ -273,6 +290,7 @@ impl ModelKernel {
             let seen = match woke {
                 Woke::Events(events) => self.table.reported(&events),
                 Woke::Polled(found) => query.polled(&found),
+                Woke::Number(result) => result.map_or_else(Seen::Errno, Seen::number),
                 Woke::Interrupted => Seen::Errno(Errno::EINTR),
                 Woke::TimedOut => Seen::Events(Vec::new()),
             };
@@ -287,146 +305,6 @@ impl ModelKernel {
     }
 }
 
-impl Kernel for ModelKernel {
-    fn table(&self) -> &Table {
-        &self.table
-    }
-
-    fn seen(&mut self) -> [Option<&mut Observed>; 2] {
-        [Some(&mut self.seen), None]
-    }
-
-    fn sets(&mut self) -> &mut Option<Query> {
-        &mut self.table.sets
-    }
-
-    fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
-        let known = self.table.lane_of(name);
-        Ok(known.unwrap_or_else(|| self.table.begin(name.clone())))
-    }
-
-    fn sleeps(&self, lane: LaneId) -> bool {
-        self.sleepers.contains_key(&lane)
-    }
-
-    fn make(&mut self, name: &Label, kind: ActorKind) -> Result<Outcome, RunError> {
-        let made = self.member(name, kind);
-        Ok(self.seen.returned(made))
-    }
-
-    fn call(&mut self, _lane: LaneId, call: &Call) -> Result<Outcome, RunError> {
-        let result = self.result(call);
-        Ok(self.seen.returned(result))
-    }
-
-    fn wait(
-        &mut self,
-        lane: LaneId,
-        query: &Query,
-        timeout: Option<u32>,
-    ) -> Result<Option<Outcome>, RunError> {
-        if lane == MAIN && timeout == Some(0) {
-            let seen = self.ask(query);
-            return Ok(Some(self.seen.handed_over(query, seen)));
-        }
-        let entered = self.enter(lane, query, timeout);
-        if lane == MAIN {
-            if self.machine.asleep().contains(&MAIN) {
-                self.pass(nanos(timeout.unwrap_or(0)))?;
-            }
-            return Ok(Some(self.main_returns(query)));
-        }
-        if entered && timeout == Some(0) {
-            self.machine.expire(lane);
-        }
-        Ok(None)
-    }
-
-    fn freeze(&mut self, lane: LaneId, ep: Fd, max: u32, at: u32) -> Result<(), RunError> {
-        let max = i32::try_from(max).unwrap_or(i32::MAX);
-        let entered = self.machine.freeze(lane, ep, max, at);
-        self.entered(lane, &Query::Wait { ep, max }, None, entered);
-        Ok(())
-    }
-
-    fn thaw(&mut self, lane: LaneId) -> Result<(), RunError> {
-        self.machine.thaw(lane);
-        Ok(())
-    }
-
-    fn signal(&mut self, lane: LaneId) -> Result<(), RunError> {
-        self.machine.interrupt(lane);
-        Ok(())
-    }
-
-    fn expire(&mut self, lane: LaneId) -> Result<(), RunError> {
-        if let Some(until) = self.sleepers.get(&lane).and_then(|sleeper| sleeper.until) {
-            self.pass(until.since(self.now))?;
-        }
-        self.machine.expire(lane);
-        Ok(())
-    }
-
-    /// With the threads' own timeouts.
-    fn pass(&mut self, time: Nanos) -> Result<(), RunError> {
-        let end = Nanos(self.now.0 + time.0);
-        loop {
-            let due = self.sleepers.iter().filter_map(|(lane, s)| Some((s.until?, *lane)));
-            let asleep = self.machine.asleep();
-            let next = due.filter(|(at, lane)| *at <= end && asleep.contains(lane)).min();
-            let Some((at, lane)) = next else { break };
-            self.machine.advance(at.since(self.now));
-            self.now = self.now.max(at);
-            self.machine.expire(lane);
-        }
-        self.machine.advance(end.since(self.now));
-        self.now = end;
-        Ok(())
-    }
-
-    fn measure(
-        &mut self,
-        _name: &Label,
-        times: u32,
-        query: &Query,
-        timeout: u32,
-    ) -> Result<Seen, RunError> {
-        if timeout > 0 {
-            // It finds something at once, as before it.
-            let mut seen = Seen::Events(Vec::new());
-            for _ in 0..times {
-                self.enter(MAIN, query, Some(timeout));
-                self.main_returns(query);
-                seen = self.seen.events.take().unwrap_or(seen);
-            }
-            return Ok(seen);
-        }
-        for _ in 1..times {
-            self.ask(query);
-        }
-        Ok(self.ask(query))
-    }
-
-    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        drain_by_calls(self, lane, fd, n)
-    }
-
-    fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        let tcp = self.table.kind(fd) == Some(FileKind::Tcp);
-        if tcp && self.machine.write(fd, TCP_TAKES).is_ok() {
-            self.machine.fill(fd);
-        }
-        fill_by_calls(self, lane, fd, n)
-    }
-
-    fn end(&mut self, _action: &Action) -> Result<(), RunError> {
-        self.collect();
-        self.table.woken = self.back.first().copied().or(self.table.woken);
-        self.back.clear();
-        Ok(())
-    }
-}
-
 /// What the kernel makes of a wish for SO_SNDBUF (socket(7)).
 fn buffer(wish: Option<u32>) -> u32 {
     wish.map_or(SNDBUF, |wish| wish.min(SNDBUF).saturating_mul(2).max(LEAST_SNDBUF))
@@ -435,8 +313,9 @@ fn buffer(wish: Option<u32>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lesson::case::{Actor, FdArg};
+    use crate::lesson::case::{Action, Actor, FdArg};
     use crate::lesson::interpret::perform;
+    use crate::lesson::kernel::{Kernel as _, RunError};
 
     fn does(kernel: &mut ModelKernel, action: &Action) -> Option<Outcome> {
         perform(kernel, action).expect("it can be made")

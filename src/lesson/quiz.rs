@@ -16,6 +16,7 @@ fn taken(take: &Take, report: &Report) -> Option<Given> {
         Take::Ret => report.seen.ret.map(Given::Outcome),
         Take::Events => match report.seen.events.as_ref()? {
             Seen::Events(events) => Some(outcome(events.len() as u64)),
+            Seen::Value(value) => Some(Given::Outcome(Outcome::Value(*value))),
             Seen::Errno(errno) => Some(Given::Outcome(Outcome::Errno(*errno))),
         },
         Take::Count(counter) => Some(outcome(report.counter(counter))),
@@ -29,7 +30,7 @@ fn reported(label: &Label, report: &Report) -> Mask {
         Seen::Events(events) => {
             events.iter().find(|entry| entry.label == *label).map(|entry| entry.mask)
         }
-        Seen::Errno(_) => None,
+        Seen::Value(_) | Seen::Errno(_) => None,
     };
     let mut all = report.seen.events.iter().chain(report.seen.woke.values());
     all.find_map(events).unwrap_or(Mask::EMPTY)
@@ -206,7 +207,9 @@ pub(crate) fn outcome_text(outcome: Outcome) -> String {
 /// What a step came to in a few words: what was handed over, or returned, and to whom.
 pub(crate) fn result_text(report: &Report) -> String {
     let seen = &report.seen;
+    let cqes = seen.cqes.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let own = match (&seen.events, seen.ret) {
+        _ if !cqes.is_empty() => Some(cqes),
         (Some(events), _) => Some(seen_text(events)),
         (None, Some(ret)) => Some(outcome_text(ret)),
         (None, None) => None,
@@ -224,6 +227,7 @@ pub(crate) fn seen_text(seen: &Seen) -> String {
                 events.iter().map(|e| format!("{} {}", e.label, e.mask.join(" "))).collect();
             all.join(", ")
         }
+        Seen::Value(value) => value.to_string(),
         Seen::Errno(errno) => errno.to_string(),
     }
 }

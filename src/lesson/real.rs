@@ -5,6 +5,7 @@
 //! business. It belongs into a process of its own: it expects the small numbers to be free, and
 //! changes the limit of descriptors.
 
+mod as_kernel;
 mod calls;
 mod charge;
 mod counters;
@@ -13,8 +14,10 @@ mod log;
 mod loopback;
 mod make;
 mod measure;
+mod notices;
 pub(crate) mod reserved;
 mod settle;
+mod uring;
 pub(crate) mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,27 +26,27 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use crate::event::{
-    Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, Output, Ret, Setup, Syscall,
-};
+use crate::event::{Errno, Fd, FileId, Kind, LaneChange, LaneId, Mask, Nanos, Syscall};
 use crate::kernel::fdinfo::{Fdinfo, Registration};
 use crate::sim::{Flow, Way};
 use crate::sys::clock::Clock;
-use crate::sys::fault::{HeldBuffer, userfault};
+use crate::sys::fault::userfault;
+use crate::sys::ring::Ring;
 use crate::sys::signal;
 
-use super::case::{Action, ActorKind, FdArg, Label, MAX_EPOLLS, MAX_THREADS, Need, Outcome, Seen};
-use super::interpret::{drain_by_calls, fill_by_calls};
-use super::kernel::{Call, Kernel, Observed, Query, RunError, nanos, timeout_ms};
-use super::table::{FIRST_NUMBER, MAIN, Table};
+use super::case::{MAX_EPOLLS, Need};
+use super::kernel::{Observed, Query, RunError, nanos};
+use super::table::{MAIN, Table};
 use charge::Charges;
 use job::{Done, Job, errno};
 use log::Log;
 use loopback::Loopback;
+use notices::SignalQueue;
 use reserved::{Kept, ReservedFds};
 use worker::{PATIENCE, Worker};
 
 pub(crate) use calls::granted;
+pub(crate) use uring::refusal;
 
 /// A call in which a thread sleeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub(crate) struct RealKernel {
     /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
     /// are dropped before everything else: a close of what they watch would wait for them.
     frozen: BTreeMap<LaneId, (FileId, OwnedFd)>,
+    rings: BTreeMap<FileId, Ring>,
+    signals: SignalQueue,
     clock: Clock,
     reserved: ReservedFds,
     /// What the labels stand for.
@@ -101,12 +106,15 @@ impl RealKernel {
     pub(crate) fn new(clock: Clock) -> Result<Self, RunError> {
         let reserved =
             ReservedFds::new().map_err(|e| RunError::system("setrlimit(RLIMIT_NOFILE)", &e))?;
+        signal::block_observer_signals().map_err(|e| RunError::system("block signals", &e))?;
         signal::install_user_handler().map_err(|e| RunError::system("sigaction(SIGUSR1)", &e))?;
         let tid = u32::try_from(nix::unistd::gettid().as_raw()).unwrap_or(0);
         let mut log = Log::default();
         log.tell(Nanos(clock.now()), MAIN, Kind::Lane(LaneChange::Started { tid }));
         Ok(Self {
             frozen: BTreeMap::new(),
+            rings: BTreeMap::new(),
+            signals: SignalQueue::default(),
             clock,
             reserved,
             table: Table::default(),
@@ -317,172 +325,6 @@ impl RealKernel {
     }
 }
 
-impl Kernel for RealKernel {
-    fn table(&self) -> &Table {
-        &self.table
-    }
-
-    fn seen(&mut self) -> [Option<&mut Observed>; 2] {
-        [Some(&mut self.seen), None]
-    }
-
-    fn number(&self, arg: &FdArg) -> Result<Fd, RunError> {
-        let fd = self.table.number(arg);
-        let reserved = self.reserved.first()..self.end_of_numbers();
-        if (0..FIRST_NUMBER).contains(&fd.0) || reserved.contains(&fd.0) {
-            return Err(RunError::Refused(format!("number {fd} is the tool's own")));
-        }
-        Ok(fd)
-    }
-
-    fn has_room(&self, descriptors: usize, epolls: usize) -> Result<(), RunError> {
-        // Where the case has set a limit, which lies below the tool's own numbers, the kernel says so.
-        if self.limit.is_none() {
-            self.has_numbers(descriptors)?;
-        }
-        if epolls > 0 { self.has_epolls(epolls) } else { Ok(()) }
-    }
-
-    fn sets(&mut self) -> &mut Option<Query> {
-        &mut self.table.sets
-    }
-
-    fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
-        if let Some(lane) = self.table.lane_of(name) {
-            return Ok(lane);
-        }
-        let count = self.workers.len();
-        if count >= MAX_THREADS {
-            return Err(RunError::Refused(format!("more than {MAX_THREADS} threads")));
-        }
-        let kept = Kept { threads: count + 1, ..self.kept() };
-        self.reserved.holds(kept).map_err(RunError::Refused)?;
-        let lane = self.table.next_lane();
-        let worker = Worker::start(name.clone(), lane, self.clock, &self.reserved)
-            .map_err(|e| RunError::system("start a thread", &e))?;
-        let started = LaneChange::Started { tid: worker.tid };
-        self.workers.push(worker);
-        self.log.tell(self.now(), lane, Kind::Lane(started));
-        Ok(self.table.begin(name.clone()))
-    }
-
-    fn sleeps(&self, lane: LaneId) -> bool {
-        self.worker(lane).is_some_and(|worker| worker.called)
-    }
-
-    fn make(&mut self, name: &Label, kind: ActorKind) -> Result<Outcome, RunError> {
-        let made = self.member(name, kind);
-        Ok(self.seen.returned(made))
-    }
-
-    fn call(&mut self, lane: LaneId, call: &Call) -> Result<Outcome, RunError> {
-        let result = self.result(lane, call)?;
-        Ok(self.seen.returned(result))
-    }
-
-    fn wait(
-        &mut self,
-        lane: LaneId,
-        query: &Query,
-        timeout: Option<u32>,
-    ) -> Result<Option<Outcome>, RunError> {
-        self.can_ask(query)?;
-        let (call, since) = (query.syscall(timeout), self.now());
-        let may_sleep = lane != MAIN || timeout != Some(0);
-        if may_sleep && matches!(query, Query::Wait { .. }) {
-            self.log.tell(since, lane, Kind::Enter(call));
-        }
-        let job = Job::Query { query: query.clone(), timeout: timeout_ms(timeout) };
-        if lane == MAIN {
-            let done = self.work(MAIN, job)?;
-            let seen = self.handed_over(MAIN, call, query, &done)?;
-            return Ok(Some(self.seen.handed_over(query, seen)));
-        }
-        self.awake(lane)?.give(job);
-        self.sleepers.insert(lane, Sleeper { call, query: query.clone(), timeout, since });
-        self.settle()?;
-        Ok(None)
-    }
-
-    fn freeze(&mut self, lane: LaneId, ep: Fd, max: u32, at: u32) -> Result<(), RunError> {
-        let query = Query::Wait { ep, max: i32::try_from(max).unwrap_or(i32::MAX) };
-        let (call, since) = (query.syscall(Some(0)), self.now());
-        self.log.tell(since, lane, Kind::Enter(call));
-        self.awake(lane)?;
-        let kept = Kept { held: self.frozen.len() + 1, ..self.kept() };
-        self.reserved.holds(kept).map_err(RunError::Refused)?;
-        let fault = self.reserved.aside(|own| Ok(own.keep(userfault()?)));
-        let fault = fault.map_err(|e| RunError::Refused(format!("userfaultfd is refused: {e}")))?;
-        let buffer = HeldBuffer::new(&fault, max, at);
-        let buffer = buffer.map_err(|e| RunError::system("ioctl(UFFDIO_REGISTER)", &e))?;
-        let file = self.table.file_at(ep).map_or(FileId(0), |file| file.id);
-        self.frozen.insert(lane, (file, fault));
-        self.awake(lane)?.give(Job::HeldWait { ep, buffer });
-        self.sleepers.insert(lane, Sleeper { call, query, timeout: None, since });
-        self.settle()
-    }
-
-    fn thaw(&mut self, lane: LaneId) -> Result<(), RunError> {
-        if self.frozen.remove(&lane).is_none() {
-            let name = self.table.name_of(lane);
-            return Err(RunError::Refused(format!("thread {name} is not frozen")));
-        }
-        self.settle()
-    }
-
-    fn signal(&mut self, lane: LaneId) -> Result<(), RunError> {
-        let started = self.now();
-        let mut tid = 0;
-        if let Some(worker) = self.worker(lane) {
-            worker.signal();
-            tid = worker.tid;
-        }
-        let time = (started, self.now());
-        let call = Syscall::Setup(Setup::Tgkill { tid });
-        self.log.returned(MAIN, call, time, Ret::ok(0), Output::None);
-        Ok(())
-    }
-
-    fn expire(&mut self, lane: LaneId) -> Result<(), RunError> {
-        self.wait_for_timeout(lane).map(drop)
-    }
-
-    fn pass(&mut self, time: Nanos) -> Result<(), RunError> {
-        std::thread::sleep(Duration::from_nanos(time.0));
-        Ok(())
-    }
-
-    fn measure(
-        &mut self,
-        name: &Label,
-        times: u32,
-        query: &Query,
-        timeout: u32,
-    ) -> Result<Seen, RunError> {
-        self.measured(name, times, query, timeout)
-    }
-
-    fn drain(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        drain_by_calls(self, lane, fd, n)
-    }
-
-    fn fill(&mut self, lane: LaneId, fd: Fd, n: u32) -> Result<Outcome, RunError> {
-        fill_by_calls(self, lane, fd, n)
-    }
-
-    fn reset_counters(&mut self) {
-        self.log.counters.reset();
-    }
-
-    fn end(&mut self, _action: &Action) -> Result<(), RunError> {
-        self.settle()?;
-        for (lane, done) in self.returned() {
-            self.came_back(lane, &done)?;
-        }
-        Ok(())
-    }
-}
-
 /// A thread came back with the answer of another call.
 fn strange() -> RunError {
     RunError::Failed("a call came back as another one".to_owned())
@@ -495,5 +337,6 @@ fn strange() -> RunError {
 pub(crate) fn grants(need: Need) -> Result<(), Errno> {
     match need {
         Need::Userfaultfd => userfault().map(drop).map_err(errno),
+        Need::IoUring => uring::try_one(),
     }
 }

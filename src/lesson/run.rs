@@ -23,12 +23,12 @@ use crate::kernel::fdinfo::Registration;
 use crate::sim::{KernelModel, ScanTally};
 use crate::sys::clock::Clock;
 
-use super::case::{Action, ActorKind, Case, Counter, Expect, Label, Outcome, Step};
+use super::case::{Action, ActorKind, Case, Counter, Expect, Label, Need, Outcome, Step};
 use super::fd_budget;
 use super::interpret::{make_members, perform};
 use super::kernel::Kernel as _;
 use super::model_kernel::ModelKernel;
-use super::real::{RealKernel, grants};
+use super::real::{RealKernel, grants, refusal};
 use super::skip::{Skip, SkipCause};
 use super::table::Tag;
 use compare::Comparison;
@@ -95,7 +95,10 @@ impl Runner {
         let clock = Clock::start();
         let real = RealKernel::new(clock)?;
         for need in &case.needs {
-            let refused = grants(*need).map_err(|errno| format!("{need} is refused ({errno})"));
+            let refused = grants(*need).map_err(|errno| match need {
+                Need::Userfaultfd => format!("{need} is refused ({errno})"),
+                Need::IoUring => refusal(errno),
+            });
             refused.map_err(|why| lacks(SkipCause::Refused(*need), why))?;
         }
         if uses_loopback(&case) {
@@ -209,6 +212,9 @@ impl Runner {
         self.look(&mut doing)?;
         let mut found = std::mem::take(&mut self.found);
         found.after_step(&doing.kernel, &doing.model);
+        if self.real.signals_disturbed() {
+            self.late = self.late.max(DISTURBED);
+        }
         let now = self.now();
         let numbers = self.real.table.numbers();
         let mut report = Report {
@@ -269,6 +275,9 @@ impl Runner {
         self.real.table.name_of(lane)
     }
 }
+
+/// What counts as late where others have used the user's queue of signals.
+const DISTURBED: Nanos = Nanos(1_000_000);
 
 fn lacks(cause: SkipCause, why: String) -> RunError {
     RunError::Skipped(Skip::new(cause, why))

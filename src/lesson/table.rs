@@ -2,10 +2,10 @@
 //! which thread and which registration has which name. Everything that turns a label into a number,
 //! or back, asks this table; the kernel and the model keep one each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{CtlOp, Fd, FileId, FileKind, LaneId};
-use crate::lesson::case::{Entry, FdArg, Label, Seen};
+use crate::event::{Cqe, CtlOp, Fd, FileId, FileKind, LaneId, RingOp};
+use crate::lesson::case::{CqeEntry, Entry, FdArg, Label, Seen};
 use crate::lesson::kernel::Query;
 use crate::sim::{Place, Reported};
 
@@ -53,8 +53,18 @@ pub(crate) struct Table {
     pub(crate) woken: Option<LaneId>,
     /// What the last select of the main thread left in its sets.
     pub(crate) sets: Option<Query>,
+    /// The files of which arrivals send signals.
+    pub(crate) signalling: BTreeSet<FileId>,
+    /// The files whose calls may sleep.
+    pub(crate) blocking: BTreeSet<FileId>,
+    /// The goroutines that have run.
+    pub(crate) goroutines: BTreeSet<Label>,
+    /// The operations of rings, by `user_data` less 1.
+    ops: Vec<(Label, RingOp)>,
     /// How many descriptors were open at a time, at most.
     pub(crate) most_open: usize,
+    /// The largest number that was ever open.
+    pub(crate) highest: Option<Fd>,
     /// How many epoll instances were open at a time, at most.
     pub(crate) most_epolls: usize,
 }
@@ -164,6 +174,7 @@ impl Table {
             file.fds.push(at.fd);
         }
         self.most_open = self.most_open.max(self.open.len());
+        self.highest = self.highest.max(Some(at.fd));
     }
 
     /// A number is closed: its file, and whether this was the last descriptor of it.
@@ -203,6 +214,38 @@ impl Table {
     pub(crate) fn reported(&self, events: &[Reported]) -> Seen {
         let entry = |event: &Reported| Entry { label: self.label_of(event.data), mask: event.mask };
         Seen::Events(events.iter().map(entry).collect())
+    }
+
+    // --- operations of rings
+
+    /// The `user_data` of a new operation with this name.
+    pub(crate) fn new_op(&mut self, name: Label, op: RingOp) -> u64 {
+        self.ops.push((name, op));
+        self.ops.len() as u64
+    }
+
+    /// What a `user_data` stands for.
+    pub(crate) fn op(&self, id: u64) -> Option<&(Label, RingOp)> {
+        self.ops.get(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
+
+    /// The `user_data` of the last operation with this name; 0, which none has, if there is none.
+    pub(crate) fn op_of(&self, name: &Label) -> u64 {
+        let at = self.ops.iter().rposition(|(other, _)| other == name);
+        at.map_or(0, |at| at as u64 + 1)
+    }
+
+    /// A completion with the name of its operation.
+    pub(crate) fn completed(&self, cqe: &Cqe) -> CqeEntry {
+        match self.op(cqe.id) {
+            Some((name, op)) => CqeEntry::new(name.clone(), *op, cqe),
+            None => CqeEntry::new(Label::new("?"), RingOp::Nop, cqe),
+        }
+    }
+
+    /// Whether the calls of the file with this number may sleep.
+    pub(crate) fn blocks(&self, fd: Fd) -> bool {
+        self.file_at(fd).is_some_and(|file| self.blocking.contains(&file.id))
     }
 
     // --- threads

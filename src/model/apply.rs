@@ -79,7 +79,12 @@ impl World {
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
-            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Idle => {}
+            Kind::Stale { .. }
+            | Kind::Command { .. }
+            | Kind::Note(_)
+            | Kind::Sqe { .. }
+            | Kind::Reap { .. }
+            | Kind::Idle => {}
             Kind::Measured { .. } => self.made(lane),
             Kind::ListRead(read) => self.list_read(read),
             Kind::Files { by, files } => self.files_read(*by, files),

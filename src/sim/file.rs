@@ -26,6 +26,8 @@ pub(super) enum What {
     Plain,
     /// Nor can a directory, which is not read or written either.
     Directory,
+    /// An io_uring.
+    Ring,
 }
 
 /// An open file description (struct file).
@@ -35,6 +37,8 @@ pub(super) struct File {
     refs: u32,
     /// Whether the last close resets a connection (SO_LINGER with 0).
     pub(super) resets: bool,
+    /// The number that a signal names when something arrives (`O_ASYNC`, `F_SETSIG`).
+    pub(super) signals: Option<Fd>,
     pub(super) what: What,
     /// Its registrations, newest first (`f_ep`).
     pub(super) items: Vec<ItemId>,
@@ -52,8 +56,14 @@ impl KernelModel {
             let _closed = self.close(at.fd);
         }
         self.numbers.insert(at.fd, at.file);
-        let file =
-            File { refs: 1, resets: false, what, items: Vec::new(), queue: Queue::default() };
+        let file = File {
+            refs: 1,
+            resets: false,
+            signals: None,
+            what,
+            items: Vec::new(),
+            queue: Queue::default(),
+        };
         self.files.insert(at.file, file);
         self.order.push(at.file);
     }
@@ -131,6 +141,7 @@ impl KernelModel {
             }
             // `DEFAULT_POLLMASK`: a file without a poll method is always ready.
             Some(What::Plain | What::Directory) => READABLE | WRITABLE,
+            Some(What::Ring) => self.peek_ring(id),
             None => Mask::EMPTY,
         }
     }
@@ -151,6 +162,7 @@ impl KernelModel {
             Some(What::End(link, side)) => {
                 self.links.get(link).map_or(FileKind::Plain, |link| link.kind(*side))
             }
+            Some(What::Ring) => FileKind::Ring,
             Some(What::Plain | What::Directory) | None => FileKind::Plain,
         }
     }
@@ -190,6 +202,9 @@ impl KernelModel {
     /// The walk over a file's wait queue (`__wake_up_common`): it ends at the first exclusive hook
     /// that was served, unless everybody is to be woken.
     pub(super) fn wake(&mut self, file: FileId, key: Mask, all: bool, why: Reason) {
+        if matches!(why, Reason::Arrived(_) | Reason::Connection(_)) {
+            self.notify(file);
+        }
         let Some(queue) = self.files.get(&file).map(|file| &file.queue) else { return };
         if queue.is_empty() {
             return;
@@ -212,6 +227,12 @@ impl KernelModel {
                         self.wake_poller(thread);
                     }
                 }
+                Hook::Reader { thread } => self.wake_reader(thread),
+                Hook::Ring { ring, serial, want } => {
+                    if key.is_empty() || key.any(want) {
+                        self.wake_flight(ring, serial, key);
+                    }
+                }
             }
         }
     }
@@ -220,10 +241,15 @@ impl KernelModel {
 
     pub(super) fn read_file(&mut self, fd: Fd, n: u64) -> Result<u64, Errno> {
         let file = self.file_at(fd)?;
+        self.read_of(file, n)
+    }
+
+    /// The same of an open file, under whatever number.
+    pub(super) fn read_of(&mut self, file: FileId, n: u64) -> Result<u64, Errno> {
         let mut wakes = self.wakes();
         let now = self.now;
         let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
-            What::Epoll => Err(Errno::EINVAL),
+            What::Epoll | What::Ring => Err(Errno::EINVAL),
             What::Eventfd(_) | What::Timerfd(_) if n < COUNT => Err(Errno::EINVAL),
             What::Eventfd(eventfd) => eventfd.read(&mut wakes),
             What::Timerfd(timerfd) => timerfd.read(now),
@@ -244,9 +270,14 @@ impl KernelModel {
 
     pub(super) fn write_file(&mut self, fd: Fd, n: u64) -> Result<u64, Errno> {
         let file = self.file_at(fd)?;
+        self.write_of(file, n)
+    }
+
+    /// The same of an open file, under whatever number.
+    pub(super) fn write_of(&mut self, file: FileId, n: u64) -> Result<u64, Errno> {
         let mut wakes = self.wakes();
         let result = match &mut self.files.get_mut(&file).ok_or(Errno::EBADF)?.what {
-            What::Epoll | What::Timerfd(_) => Err(Errno::EINVAL),
+            What::Epoll | What::Timerfd(_) | What::Ring => Err(Errno::EINVAL),
             What::Eventfd(eventfd) => eventfd.write(n, &mut wakes),
             What::Listener(_) => Err(Errno::EPIPE),
             What::Plain => Ok(n),
@@ -350,6 +381,7 @@ impl KernelModel {
                 self.epolls.remove(&id);
             }
             What::Listener(listener) => self.reset_pending(listener.queue),
+            What::Ring => self.release_ring(id),
             What::End(link, side) => self.release_end(link, side, file.resets),
             What::Eventfd(_) | What::Timerfd(_) | What::Plain | What::Directory => {}
         }

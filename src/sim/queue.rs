@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use crate::event::{LaneId, Mask};
+use crate::event::{FileId, LaneId, Mask};
 
 use super::Flaw;
 
@@ -26,6 +26,20 @@ pub(super) enum Hook {
     Poller {
         /// Which.
         thread: LaneId,
+        /// The keys that concern it.
+        want: Mask,
+    },
+    /// A thread asleep in read(2).
+    Reader {
+        /// Which.
+        thread: LaneId,
+    },
+    /// An operation of an io_uring (struct io_poll).
+    Ring {
+        /// The ring.
+        ring: FileId,
+        /// The operation.
+        serial: u64,
         /// The keys that concern it.
         want: Mask,
     },
@@ -66,9 +80,18 @@ impl Queue {
         self.0.retain(|hook| !matches!(hook, Hook::Item { item, .. } if *item == gone));
     }
 
+    /// Takes an operation of a ring off.
+    pub(super) fn unhook_flight(&mut self, gone: u64) {
+        self.0.retain(|hook| !matches!(hook, Hook::Ring { serial, .. } if *serial == gone));
+    }
+
     /// Takes a thread off, all its places.
     pub(super) fn leave(&mut self, gone: LaneId) {
-        self.0.retain(|hook| !matches!(hook, Hook::Poller { thread, .. } if *thread == gone));
+        let is_his = |hook: &Hook| match hook {
+            Hook::Poller { thread, .. } | Hook::Reader { thread } => *thread == gone,
+            Hook::Item { .. } | Hook::Ring { .. } => false,
+        };
+        self.0.retain(|hook| !is_his(hook));
     }
 }
 
@@ -76,7 +99,7 @@ impl Queue {
     /// Gives threads other names.
     pub(super) fn swap(&mut self, swapped: impl Fn(LaneId) -> LaneId) {
         for hook in &mut self.0 {
-            if let Hook::Poller { thread, .. } = hook {
+            if let Hook::Poller { thread, .. } | Hook::Reader { thread } = hook {
                 *thread = swapped(*thread);
             }
         }

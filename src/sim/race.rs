@@ -72,7 +72,8 @@ impl KernelModel {
             && match self.threads.get(&thread) {
                 Some(Sleep::Wait { ep, .. } | Sleep::Frozen { ep }) => !named(ep),
                 Some(Sleep::Poll { hooked, .. }) => !hooked.iter().all(named),
-                None => false,
+                Some(Sleep::Read { file, .. }) => !named(file),
+                Some(Sleep::Ring { .. }) | None => false,
             };
     }
 
@@ -85,6 +86,7 @@ impl KernelModel {
             Sleep::Wait { ep: own, .. } | Sleep::Frozen { ep: own } => {
                 self.is_below(ep, *own, 0).then_some(Touch::Poll)
             }
+            Sleep::Read { .. } | Sleep::Ring { .. } => None,
             Sleep::Poll { fds, .. } => {
                 let mut files = fds.iter().filter_map(|(fd, _)| self.numbers.get(fd).copied());
                 files.any(|file| file == ep || self.is_below(ep, file, 0)).then_some(Touch::Poll)

@@ -4,6 +4,7 @@ mod control;
 mod files;
 mod harvest;
 mod net;
+mod rings;
 mod script;
 mod selftest;
 mod threads;

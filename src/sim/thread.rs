@@ -24,6 +24,15 @@ pub(super) enum Sleep {
     Wait { ep: FileId, max: usize },
     /// A harvest that is held.
     Frozen { ep: FileId },
+    /// read(2) of a blocking socket
+    Read {
+        file: FileId,
+        n: u64,
+        /// Whether it was woken and did not run yet.
+        woken: bool,
+    },
+    /// io_uring_enter(2), until `wait` completions are there; it then returns `count`.
+    Ring { ring: FileId, count: u64, wait: usize },
     /// poll or select
     Poll {
         fds: Vec<(Fd, Mask)>,
@@ -180,6 +189,13 @@ impl KernelModel {
     /// Lets the threads that were woken run, in the order in which they were, until all sleep or
     /// have returned.
     pub(super) fn settle(&mut self) {
+        self.run_woken();
+        while self.do_ring_work() {
+            self.run_woken();
+        }
+    }
+
+    fn run_woken(&mut self) {
         let mut alone = self.woken.len() <= 1;
         while let Some(thread) = self.woken.pop_front() {
             alone &= self.woken.is_empty();
@@ -194,7 +210,11 @@ impl KernelModel {
                         self.leave(thread, Woke::Polled(found));
                     }
                 }
-                Some(Sleep::Frozen { .. }) | None => {}
+                Some(Sleep::Read { file, n, .. }) => {
+                    let (file, n) = (*file, *n);
+                    self.run_reader(thread, file, n);
+                }
+                Some(Sleep::Frozen { .. } | Sleep::Ring { .. }) | None => {}
             }
         }
     }
@@ -247,6 +267,9 @@ impl KernelModel {
                 events.filter(|events| !events.is_empty()).map(Woke::Events)
             }
             Some(Sleep::Poll { .. }) => self.poll_again(thread).map(Woke::Polled),
+            // What was submitted is told of before the signal.
+            Some(Sleep::Ring { count, .. }) if *count > 0 => Some(Woke::Number(Ok(*count))),
+            Some(Sleep::Read { .. } | Sleep::Ring { .. }) => None,
             Some(Sleep::Frozen { .. }) => {
                 self.doubt.stuck = true;
                 return;
@@ -257,8 +280,19 @@ impl KernelModel {
     }
 
     /// The thread returns: its hooks and what it held go.
-    fn leave(&mut self, thread: LaneId, woke: Woke) {
+    pub(super) fn leave(&mut self, thread: LaneId, woke: Woke) {
         match self.threads.remove(&thread) {
+            Some(Sleep::Read { file, .. }) => {
+                if let Some(file) = self.files.get_mut(&file) {
+                    file.queue.leave(thread);
+                }
+                self.let_go(file);
+                self.returned.push((thread, woke));
+            }
+            Some(Sleep::Ring { ring, .. }) => {
+                self.let_go(ring);
+                self.returned.push((thread, woke));
+            }
             Some(Sleep::Poll { hooked, .. }) => {
                 for id in &hooked {
                     if let Some(file) = self.files.get_mut(id) {

@@ -106,7 +106,7 @@ impl KernelModel {
             What::Timerfd(timerfd) => Some(timerfd.ticks),
             What::Listener(listener) => u64::try_from(listener.queue.len()).ok(),
             What::End(..) => end.and_then(|(link, side)| link.unread(side)),
-            What::Epoll | What::Plain | What::Directory => None,
+            What::Epoll | What::Plain | What::Directory | What::Ring => None,
         };
         Some(FileView {
             id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Fd, FileId, Mask};
+use crate::event::{Errno, Fd, FileId, Mask};
 
 /// A new descriptor: its number, and the tool's number for the open file behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Woke {
     Events(Vec<Reported>),
     /// poll or select: the descriptors with something to tell, in the order given.
     Polled(Vec<(Fd, Mask)>),
+    /// read(2), io_uring_enter(2): what it returned.
+    Number(Result<u64, Errno>),
     /// A signal: EINTR.
     Interrupted,
     /// Its own timeout: 0.

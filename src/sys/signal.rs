@@ -148,6 +148,52 @@ fn send(tid: u32, signo: i32) -> bool {
     sent == 0
 }
 
+/// Takes a pending wake-up signal, or SIGIO, of this thread or its process: `sigtimedwait(2)` with a
+/// timeout of 0, which takes the smaller number first. They must be blocked.
+///
+/// # Errors
+/// EAGAIN if none is pending.
+pub fn take_notice() -> Result<SigInfo, nix::errno::Errno> {
+    let set = observer_set();
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut info = [0_u64; SIGINFO_LEN / 8];
+    let into = info.as_mut_ptr().cast();
+    // SAFETY: the set and the time are valid, and a struct siginfo has 128 bytes, aligned as a long
+    // (sigtimedwait(2)).
+    let signo = unsafe { libc::sigtimedwait(&raw const set, into, &raw const at_once) };
+    let signo = nix::errno::Errno::result(signo)?;
+    let bytes: Vec<u8> = info.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let word = |at: usize| {
+        let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        u32::from_ne_bytes(bytes.unwrap_or_default())
+    };
+    // `si_band` is a long and `si_fd` an int behind the three ints of every siginfo, which on
+    // 64-bit systems are padded to 16 bytes (sigaction(2)).
+    let band = if size_of::<libc::c_long>() == 8 { 16 } else { 12 };
+    let fd = word(band + size_of::<libc::c_long>()).cast_signed();
+    let low = if cfg!(target_endian = "big") { band + size_of::<libc::c_long>() - 4 } else { band };
+    let code = word(8).cast_signed();
+    Ok(SigInfo { signo: signo.unsigned_abs(), code, fd, band: word(low) })
+}
+
+/// How many signals of this user are queued, in whatever process (`SigQ`, proc(5)).
+pub fn queued() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"))?;
+    line.trim().split('/').next()?.parse().ok()
+}
+
+/// Lets so many signals be queued for the user by this process (RLIMIT_SIGPENDING); the hard limit
+/// stays.
+///
+/// # Errors
+/// What setrlimit(2) lists.
+pub fn limit_queue(soft: Option<u64>) -> io::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_SIGPENDING)?;
+    Ok(setrlimit(Resource::RLIMIT_SIGPENDING, soft.map_or(hard, |soft| soft.min(hard)), hard)?)
+}
+
 /// A descriptor from which the wake-up signals are read (signalfd(2)).
 ///
 /// # Errors

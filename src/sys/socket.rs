@@ -214,6 +214,38 @@ pub fn silence_wakeups(fd: BorrowedFd<'_>) -> io::Result<()> {
     control(fd, libc::F_SETFL, flags & !libc::O_ASYNC).map(drop)
 }
 
+/// `F_SETOWN`: signals of `fd` go to process `pid`.
+///
+/// # Errors
+/// What fcntl(2) lists.
+pub fn set_owner(fd: i32, pid: i32) -> Result<(), Errno> {
+    number(fd, libc::F_SETOWN, pid)
+}
+
+/// `F_SETSIG`: they have this number.
+///
+/// # Errors
+/// What fcntl(2) lists.
+pub fn set_signal(fd: i32, signo: i32) -> Result<(), Errno> {
+    number(fd, F_SETSIG, signo)
+}
+
+/// `F_SETFL`: the status flags are these alone. The bits that say how the file was opened do not
+/// count.
+///
+/// # Errors
+/// What fcntl(2) lists.
+pub fn set_flags(fd: i32, blocking: bool, signals: bool) -> Result<(), Errno> {
+    let nonblock = if blocking { 0 } else { libc::O_NONBLOCK };
+    number(fd, libc::F_SETFL, nonblock | if signals { libc::O_ASYNC } else { 0 })
+}
+
+fn number(fd: i32, command: i32, argument: i32) -> Result<(), Errno> {
+    // SAFETY: F_SETOWN, F_SETSIG and F_SETFL take an int and touch no memory (fcntl(2)).
+    let done = unsafe { libc::fcntl(fd, command, argument) };
+    Errno::result(done).map(drop)
+}
+
 fn control(fd: BorrowedFd<'_>, command: i32, argument: i32) -> io::Result<i32> {
     // SAFETY: F_SETOWN, F_SETSIG, F_GETFL and F_SETFL take an int and touch no memory (fcntl(2)).
     let value = unsafe { libc::fcntl(fd.as_raw_fd(), command, argument) };

@@ -1,5 +1,7 @@
 //! Events in words: strace's notation with a short gloss.
 
+mod ring;
+
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
@@ -18,6 +20,8 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Gap { .. }
         | Kind::Lane(_)
         | Kind::Measured { .. }
+        | Kind::Sqe { .. }
+        | Kind::Reap { .. }
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         Kind::Open { .. }
@@ -80,6 +84,8 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Measured { call, times, each } => {
             alone(format!("{} {times} times, {} ns each = {times}", call.name(), each.0))
         }
+        Kind::Sqe { name, sqe, .. } => ring::written(world, event.seq, name, sqe),
+        Kind::Reap { name, op, cqe, .. } => ring::taken(name, *op, cqe),
         Kind::Note(text) => alone(visible(text.as_bytes(), 200)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 100);

@@ -72,6 +72,7 @@ pub(in crate::text) fn file_name(what: FileKind, name: &str, peer: Option<&Peer>
         | FileKind::Datagram
         | FileKind::Udp
         | FileKind::Epoll
+        | FileKind::Ring
         | FileKind::Plain => name,
         FileKind::Tcp | FileKind::Unix => match peer {
             _ if !name.is_empty() => name,

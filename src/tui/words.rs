@@ -133,6 +133,7 @@ pub fn kind(file: &OpenFile) -> &'static str {
         FileKind::Datagram => "dgram",
         FileKind::Udp => "udp",
         FileKind::Epoll => "epoll",
+        FileKind::Ring => "io_uring",
         FileKind::Plain => "file",
     }
 }

@@ -235,7 +235,11 @@ fn with_call(tag: u8, call: &Syscall) -> Record {
             let sets = [timeout_ms.cast_unsigned(), read << 16 | write, set.count()];
             (SELECT, set.nfds().unwrap_or(0), sets)
         }
-        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => return gap(1),
+        Syscall::Setup(_)
+        | Syscall::Poll { .. }
+        | Syscall::Select { .. }
+        | Syscall::UringSetup { .. }
+        | Syscall::UringEnter { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
 }

@@ -84,6 +84,36 @@ pub enum Setup {
         /// The new one is the lowest that is free from this on.
         least: Fd,
     },
+    /// `fcntl(2)` with `F_SETOWN`: signals go to this process
+    SetOwner {
+        /// The file.
+        fd: Fd,
+        /// The process id.
+        pid: u32,
+    },
+    /// `fcntl(2)` with `F_SETSIG`: they are realtime signals that name the file
+    SetSignal {
+        /// The file.
+        fd: Fd,
+        /// Their number.
+        signo: u32,
+    },
+    /// `fcntl(2)` with `F_SETFL`
+    SetFlags {
+        /// The file.
+        fd: Fd,
+        /// Without `O_NONBLOCK`: its calls may sleep.
+        blocking: bool,
+        /// With `O_ASYNC`: arrivals send signals.
+        signals: bool,
+    },
+    /// `sigtimedwait(2)` of the signals of `SetSignal`, and SIGIO, with a timeout of 0
+    Sigtimedwait,
+    /// `setrlimit(2)` of `RLIMIT_SIGPENDING`
+    SetrlimitSignals {
+        /// How many signals the user may have queued; `None` is the hard limit.
+        soft: Option<u32>,
+    },
     /// `memfd_create(2)` with `MFD_CLOEXEC`
     MemfdCreate,
     /// `open(2)`
@@ -114,14 +144,19 @@ impl Setup {
             Self::Connect { .. } => "connect",
             Self::Setsockopt { .. } => "setsockopt",
             Self::Pipe => "pipe2",
-            Self::SetPipeSize { .. } | Self::DupFrom { .. } => "fcntl",
+            Self::SetPipeSize { .. }
+            | Self::DupFrom { .. }
+            | Self::SetOwner { .. }
+            | Self::SetSignal { .. }
+            | Self::SetFlags { .. } => "fcntl",
+            Self::Sigtimedwait => "rt_sigtimedwait",
             Self::Eventfd { .. } => "eventfd2",
             Self::TimerfdCreate => "timerfd_create",
             Self::TimerfdSettime { .. } => "timerfd_settime",
             Self::MemfdCreate => "memfd_create",
             Self::Open { .. } => "open",
             Self::Tgkill { .. } => "tgkill",
-            Self::Setrlimit { .. } => "setrlimit",
+            Self::Setrlimit { .. } | Self::SetrlimitSignals { .. } => "setrlimit",
         }
     }
 
@@ -134,6 +169,9 @@ impl Setup {
             | Self::Setsockopt { fd, .. }
             | Self::SetPipeSize { fd, .. }
             | Self::DupFrom { fd, .. }
+            | Self::SetOwner { fd, .. }
+            | Self::SetSignal { fd, .. }
+            | Self::SetFlags { fd, .. }
             | Self::TimerfdSettime { fd, .. } => Some(fd),
             Self::Socket { .. }
             | Self::Socketpair { .. }
@@ -143,6 +181,8 @@ impl Setup {
             | Self::MemfdCreate
             | Self::Open { .. }
             | Self::Tgkill { .. }
+            | Self::Sigtimedwait
+            | Self::SetrlimitSignals { .. }
             | Self::Setrlimit { .. } => None,
         }
     }
@@ -186,6 +226,20 @@ impl Setup {
                 ("flags", Number(0)),
                 ("new_value", Timer { first_ms, interval_ms }),
             ]),
+            Self::SetOwner { fd, pid } => {
+                list([("fd", Fds(fd)), ("op", Flags("F_SETOWN")), ("arg", number(pid))])
+            }
+            Self::SetSignal { fd, signo } => {
+                list([("fd", Fds(fd)), ("op", Flags("F_SETSIG")), ("arg", number(signo))])
+            }
+            Self::SetFlags { fd, blocking, signals } => {
+                let flags = Flags(status_flags(blocking, signals));
+                list([("fd", Fds(fd)), ("op", Flags("F_SETFL")), ("arg", flags)])
+            }
+            Self::Sigtimedwait => list([("set", Flags("[RTMIN+1 IO]")), ("timeout", Number(0))]),
+            Self::SetrlimitSignals { soft } => {
+                list([("resource", Flags("RLIMIT_SIGPENDING")), ("rlim", Limit(soft))])
+            }
             Self::MemfdCreate => {
                 list([("name", Flags("\"file\"")), ("flags", Flags("MFD_CLOEXEC"))])
             }
@@ -198,5 +252,15 @@ impl Setup {
                 list([("resource", Flags("RLIMIT_NOFILE")), ("rlim", Limit(soft))])
             }
         }
+    }
+}
+
+/// The flags of `F_SETFL` in words.
+fn status_flags(blocking: bool, signals: bool) -> &'static str {
+    match (blocking, signals) {
+        (false, false) => "O_NONBLOCK",
+        (false, true) => "O_NONBLOCK|O_ASYNC",
+        (true, false) => "0",
+        (true, true) => "O_ASYNC",
     }
 }

@@ -1,6 +1,8 @@
 //! What a step does: one variant for each `do`.
 
+mod ring;
 mod rounds;
+mod word;
 
 use std::fmt;
 
@@ -10,6 +12,8 @@ use super::words::word_of;
 use super::{Actor, Counter, FdArg, Label, Outcome};
 use crate::event::{How, Mask, SocketOption};
 use crate::sim::Way;
+
+pub use ring::{CqeEntry, CqeResult, Enter, Submit};
 
 /// Who makes a call that does not sleep, if not the main thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -168,6 +172,43 @@ pub enum Action {
     /// select(2) with a timeout of 0 and the very sets that the last select of the main thread left
     /// behind: who was not ready is in none.
     SelectAgain,
+    /// Arrivals at a file send signals from now on (`F_SETOWN`, `F_SETSIG`, `O_ASYNC`; fcntl(2)).
+    Async {
+        /// Which.
+        fd: FdArg,
+    },
+    /// One signal is taken out of the queue: sigtimedwait(2) with a timeout of 0. The outcome is 1 for
+    /// one that names a descriptor, 0 for a SIGIO.
+    SignalWait,
+    /// A file becomes a blocking one (`F_SETFL`): a thread sleeps in its read.
+    Blocking {
+        /// Which.
+        fd: FdArg,
+    },
+    /// An SQE is written; cancel is one, too.
+    Submit(Submit),
+    /// io_uring_enter(2)
+    Enter(Enter),
+    /// CQEs are taken, oldest first. The outcome is how many.
+    Reap {
+        /// The ring.
+        ring: FdArg,
+        /// How many at most; 64 unless the file says so.
+        max: u32,
+    },
+    /// A goroutine runs until it parks: it reads and writes back until EAGAIN. Before it runs for the
+    /// first time its file is registered, once. The outcome is how many messages it has served, or
+    /// `Eof` if it came to the end.
+    Go {
+        /// The epoll instance of the netpoller.
+        ep: FdArg,
+        /// Its connection.
+        fd: FdArg,
+        /// Its name.
+        name: Label,
+        /// The thread that runs it.
+        who: Option<Who>,
+    },
     /// A thread harvests and is held inside the kernel while event number `at` is copied out.
     Freeze {
         /// The epoll instance.
@@ -328,6 +369,11 @@ pub enum Action {
         /// How many; `None` sets the limit back.
         free: Option<u32>,
     },
+    /// `RLIMIT_SIGPENDING` so that just so many more signals can be queued.
+    LimitSignals {
+        /// How many; `None` sets the limit back.
+        room: Option<u32>,
+    },
     /// Shows counters.
     Tally {
         /// Which, in this order.
@@ -349,82 +395,6 @@ pub enum Action {
 }
 
 impl Action {
-    /// What can be done, in the order in which an error lists it.
-    pub(crate) const WORDS: [&str; 33] = [
-        "add",
-        "mod",
-        "del",
-        "ctl",
-        "wait",
-        "poll",
-        "select",
-        "select-again",
-        "freeze",
-        "thaw",
-        "signal",
-        "expire",
-        "write",
-        "read",
-        "drain",
-        "fill",
-        "close",
-        "rst",
-        "dup",
-        "shutdown",
-        "connect",
-        "accept",
-        "arm",
-        "sleep",
-        "sockopt",
-        "new",
-        "note",
-        "repeat",
-        "many",
-        "measure",
-        "limit",
-        "tally",
-        "reset",
-    ];
-
-    /// The word of its `do`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Add { .. } => "add",
-            Self::Mod { .. } => "mod",
-            Self::Del { .. } => "del",
-            Self::Ctl { .. } => "ctl",
-            Self::Wait(_) => "wait",
-            Self::Poll(_) => "poll",
-            Self::Select(_) => "select",
-            Self::SelectAgain => "select-again",
-            Self::Freeze { .. } => "freeze",
-            Self::Thaw { .. } => "thaw",
-            Self::Signal { .. } => "signal",
-            Self::Expire { .. } => "expire",
-            Self::Write { .. } => "write",
-            Self::Read { .. } => "read",
-            Self::Drain { .. } => "drain",
-            Self::Fill { .. } => "fill",
-            Self::Close { .. } => "close",
-            Self::Rst { .. } => "rst",
-            Self::Dup { .. } => "dup",
-            Self::Shutdown { .. } => "shutdown",
-            Self::Connect { .. } => "connect",
-            Self::Accept { .. } => "accept",
-            Self::Arm { .. } => "arm",
-            Self::Sleep { .. } => "sleep",
-            Self::Sockopt { .. } => "sockopt",
-            Self::New { .. } => "new",
-            Self::Note => "note",
-            Self::Repeat { .. } => "repeat",
-            Self::Measure { .. } => "measure",
-            Self::Limit { .. } => "limit",
-            Self::Tally { .. } => "tally",
-            Self::Reset => "reset",
-            Self::Many { .. } => "many",
-        }
-    }
-
     /// Who makes the call, where it is one that any thread can make.
     pub fn who(&self) -> Option<&Who> {
         match self {
@@ -436,6 +406,7 @@ impl Action {
             | Self::Drain { who, .. }
             | Self::Fill { who, .. }
             | Self::Close { who, .. }
+            | Self::Go { who, .. }
             | Self::Accept { who, .. } => who.as_ref(),
             _ => None,
         }
@@ -445,6 +416,7 @@ impl Action {
     pub fn thread(&self) -> Option<&Label> {
         match self {
             Self::Wait(wait) => wait.thread.as_ref(),
+            Self::Enter(enter) => enter.thread.as_ref(),
             Self::Poll(scan) | Self::Select(scan) => scan.thread.as_ref(),
             Self::Freeze { thread, .. }
             | Self::Thaw { thread }

@@ -44,11 +44,14 @@ impl fmt::Display for Level {
 pub enum Need {
     /// userfaultfd(2) that also handles faults of the kernel: a harvest can be held.
     Userfaultfd,
+    /// io_uring_setup(2), which many systems forbid.
+    IoUring,
 }
 
 impl Need {
     /// Each with its word.
-    pub const ALL: [(Self, &str); 1] = [(Self::Userfaultfd, "userfaultfd")];
+    pub const ALL: [(Self, &str); 2] =
+        [(Self::Userfaultfd, "userfaultfd"), (Self::IoUring, "io_uring")];
 }
 
 impl fmt::Display for Need {
@@ -120,6 +123,18 @@ pub enum Counter {
     Asked,
     /// Wait queues on which poll and select put their caller; the model's.
     Hooks,
+    /// Calls of epoll_ctl.
+    Ctls,
+    /// SQEs written.
+    Sqes,
+    /// CQEs taken.
+    Cqes,
+    /// Signals taken that name a descriptor.
+    Named,
+    /// SIGIOs taken, which name nobody.
+    Sigios,
+    /// System calls of this thread.
+    CallsOf(Label),
     /// Parked threads that returned: this one, or all.
     Wakeups(Option<Label>),
     /// Nanoseconds a call, as the `measure` of this name found it.
@@ -128,7 +143,7 @@ pub enum Counter {
 
 impl Counter {
     /// Those that are one word, each with it.
-    pub const PLAIN: [(Self, &str); 14] = [
+    pub const PLAIN: [(Self, &str); 19] = [
         (Self::Calls, "calls"),
         (Self::Waits, "waits"),
         (Self::Empty, "empty"),
@@ -142,6 +157,11 @@ impl Counter {
         (Self::CopiedIn, "copied-in"),
         (Self::Asked, "asked"),
         (Self::Hooks, "hooks"),
+        (Self::Ctls, "ctls"),
+        (Self::Sqes, "sqes"),
+        (Self::Cqes, "cqes"),
+        (Self::Named, "named"),
+        (Self::Sigios, "sigios"),
         (Self::Wakeups(None), "wakeups"),
     ];
 
@@ -150,13 +170,14 @@ impl Counter {
         matches!(self, Self::Asked | Self::Hooks)
     }
 
-    /// The counter that is written so: a plain word, `wakeups.THREAD`, `ns.NAME`.
+    /// The counter that is written so: a plain word, `calls.THREAD`, `wakeups.THREAD`, `ns.NAME`.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((counter, _)) = Self::PLAIN.iter().find(|(_, word)| *word == text) {
             return Some(counter.clone());
         }
         match text.split_once('.')? {
             ("wakeups", thread) if !thread.is_empty() => Some(Self::Wakeups(Some(thread.into()))),
+            ("calls", thread) if !thread.is_empty() => Some(Self::CallsOf(thread.into())),
             ("ns", name) if !name.is_empty() => Some(Self::Ns(name.into())),
             _ => None,
         }
@@ -168,6 +189,7 @@ impl fmt::Display for Counter {
         match self {
             Self::Wakeups(Some(thread)) => write!(f, "wakeups.{thread}"),
             Self::Ns(name) => write!(f, "ns.{name}"),
+            Self::CallsOf(thread) => write!(f, "calls.{thread}"),
             plain => f.write_str(word_of(&Self::PLAIN, plain)),
         }
     }

@@ -1,6 +1,7 @@
 //! What a step does: its `do` and the keys that belong to it.
 
 mod group;
+mod ring;
 
 use super::actor;
 use super::fd::{self, Bits};
@@ -58,6 +59,9 @@ pub(super) fn read(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Rea
         "new" => actor::made_now(r, table).map(|actor| Action::New { actor }),
         "note" => Ok(Action::Note),
         "reset" => Ok(Action::Reset),
+        "async" | "signal-wait" | "blocking" | "submit" | "cancel" | "enter" | "reap" | "go" => {
+            ring::read(r, table, word)
+        }
         _ => group::read(r, table, word),
     }
 }
@@ -90,7 +94,11 @@ fn who(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Option<Who>> {
 
 /// The key `mask` of epoll_ctl.
 fn mask(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Mask> {
-    table.take(r, "mask", |r, value| fd::mask(r, value, Bits::Epoll))
+    mask_of(r, table, Bits::Epoll)
+}
+
+fn mask_of(r: &mut Reader<'_>, table: &mut Table<'_>, bits: Bits) -> Read<Mask> {
+    table.take(r, "mask", |r, value| fd::mask(r, value, bits))
 }
 
 fn milliseconds(r: &mut Reader<'_>, value: &Value<'_>) -> Read<u32> {

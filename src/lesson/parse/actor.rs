@@ -20,6 +20,8 @@ const MAX_LIGHT: u16 = 1024;
 const MAX_DESCRIPTORS: usize = 256;
 /// The largest buffer of a socket.
 const MAX_BUFFER: u32 = 16 << 20;
+/// The largest submission queue.
+const MAX_RING: u32 = 1024;
 /// The smallest and the largest pipe.
 const PIPE_SIZES: (u32, u32) = (4096, 1 << 20);
 
@@ -153,6 +155,10 @@ fn options(r: &mut Reader<'_>, table: &mut Table<'_>, usual: ActorKind) -> Read<
             let backlog = table.option(r, "backlog", |r, value| value.number(r, 0, 4096))?;
             ActorKind::Listener { backlog: backlog.unwrap_or(usual) }
         }
+        ActorKind::Ring { entries: usual } => {
+            let entries = table.option(r, "entries", ring_size)?;
+            ActorKind::Ring { entries: entries.unwrap_or(usual) }
+        }
         ActorKind::Epoll
         | ActorKind::Timerfd
         | ActorKind::Udp
@@ -165,6 +171,15 @@ fn options(r: &mut Reader<'_>, table: &mut Table<'_>, usual: ActorKind) -> Read<
 
 fn sndbuf(r: &mut Reader<'_>, table: &mut Table<'_>) -> Read<Option<u32>> {
     table.option(r, "sndbuf", |r, value| value.number(r, 1, MAX_BUFFER))
+}
+
+/// A power of two, since the kernel makes one of any other number (`io_uring_fill_params`).
+fn ring_size(r: &mut Reader<'_>, value: &Value<'_>) -> Read<u32> {
+    let size: u32 = value.number(r, 1, MAX_RING)?;
+    if !size.is_power_of_two() {
+        return Err(value.not(r, format!("a power of two from 1 to {MAX_RING}")));
+    }
+    Ok(size)
 }
 
 /// A power of two, since the kernel makes one of any other number (`round_pipe_size`).

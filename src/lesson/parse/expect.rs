@@ -9,8 +9,10 @@ use super::reader::{ErrorReported, Read, Reader, quoted};
 use super::table::Entry as Key;
 use super::usage::{Use, Wants, What};
 use super::value::Value;
-use crate::event::Errno;
-use crate::lesson::case::{Action, Counter, Entry, Expect, Label, Outcome, Range, Seen};
+use crate::event::{Errno, Mask};
+use crate::lesson::case::{
+    Action, Counter, CqeEntry, CqeResult, Entry, Expect, Label, Outcome, Range, Seen,
+};
 
 /// The largest number of entries in a list of an expectation.
 const MAX_LIST: usize = 1024;
@@ -26,6 +28,8 @@ pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action
         }
         seen(r, value)
     });
+    let cqes =
+        table.option(r, "cqes", |r, value| value.each(r, MAX_LIST, |r, item| completion(r, &item)));
     let rdl = table.option(r, "rdl", |r, value| per_instance(r, value, labels));
     let ovf = table.option(r, "ovf", |r, value| per_instance(r, value, labels));
     let interest = table.option(r, "interest", |r, value| per_instance(r, value, registered));
@@ -44,6 +48,7 @@ pub(super) fn read(r: &mut Reader<'_>, value: &Value<'_>, action: Option<&Action
     Ok(Expect {
         ret: ret?,
         events: events?,
+        cqes: cqes?,
         rdl: rdl?.unwrap_or_default(),
         ovf: ovf?.unwrap_or_default(),
         interest: interest?.unwrap_or_default(),
@@ -61,7 +66,7 @@ fn hands_over(action: &Action) -> bool {
     match action {
         Action::Wait(wait) => wait.thread.is_none(),
         Action::Poll(scan) | Action::Select(scan) => scan.thread.is_none(),
-        Action::SelectAgain => true,
+        Action::SelectAgain | Action::SignalWait => true,
         Action::Repeat { body, .. } => body.iter().any(hands_over),
         _ => false,
     }
@@ -87,8 +92,32 @@ fn errno(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Errno> {
     })
 }
 
-/// What a call that waits came back with: a list of events, or the name of an error.
+/// `r1 5`, `p1 IN MORE`, `r1 ECANCELED`: what an operation completed with.
+fn completion(r: &mut Reader<'_>, value: &Value<'_>) -> Read<CqeEntry> {
+    let text = value.string(r)?;
+    let (rest, more) = match text.strip_suffix(" MORE") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let parsed = rest.split_once(' ').and_then(|(name, result)| {
+        let number = result.parse().map(CqeResult::Value).ok();
+        let errno = || Errno::parse(result).map(CqeResult::Errno);
+        let result = number.or_else(errno).or_else(|| Mask::parse(result).map(CqeResult::Mask));
+        Label::is_name(name).then_some((Label::new(name), result?))
+    });
+    let Some((label, result)) = parsed else {
+        let expected = "an operation and its result, such as `r1 5`, `p1 IN MORE`, `r1 ECANCELED`";
+        return Err(value.not(r, expected));
+    };
+    r.uses.push(Use::new(value.span(), What::Submitted(label.clone())));
+    Ok(CqeEntry { label, result, more })
+}
+
+/// What a call that waits came back with: a list of events, a number, or the name of an error.
 fn seen(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Seen> {
+    if value.is_number() {
+        return value.number(r, 0, i64::MAX).map(Seen::Value);
+    }
     if value.as_str().is_some() {
         return errno(r, value).map(Seen::Errno);
     }
@@ -172,7 +201,7 @@ fn counts(r: &mut Reader<'_>, value: &Value<'_>) -> Read<BTreeMap<Counter, Range
     for Key { key, span, value } in value.table(r, "the counters")?.into_entries() {
         // `wakeups.A` without quotes is a table in a table.
         let is_range = value.has("min") || value.has("max");
-        if value.is_table() && (key == "ns" || (key == "wakeups" && !is_range)) {
+        if value.is_table() && (key == "ns" || (matches!(key, "wakeups" | "calls") && !is_range)) {
             for inner in value.table(r, "the counters")?.into_entries() {
                 let name = format!("{key}.{}", inner.key);
                 all.push(count(r, &name, inner.span, &inner.value));
@@ -231,12 +260,13 @@ pub(super) fn counter_named(
     let Some(counter) = Counter::parse(name) else {
         let words: Vec<_> = Counter::PLAIN.iter().map(|(_, word)| *word).collect();
         let (found, known, hint) = (quoted(name), words.join(", "), meant(name, &words));
-        let expected = format!("expected one of {known}, wakeups.THREAD, ns.NAME{hint}");
+        let expected =
+            format!("expected one of {known}, calls.THREAD, wakeups.THREAD, ns.NAME{hint}");
         r.wrong(span, format!("unknown counter `{found}`: {expected}"));
         return Err(ErrorReported);
     };
     match &counter {
-        Counter::Wakeups(Some(thread)) => {
+        Counter::Wakeups(Some(thread)) | Counter::CallsOf(thread) => {
             r.uses.push(Use::new(span, What::Thread(thread.clone())));
         }
         Counter::Ns(name) => r.uses.push(Use::new(span, What::Measured(name.clone()))),

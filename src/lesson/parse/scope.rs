@@ -87,6 +87,8 @@ pub(super) struct Scope {
     files: usize,
     threads: BTreeMap<Label, Thread>,
     measured: BTreeSet<Label>,
+    /// Operations of rings.
+    submitted: BTreeSet<Label>,
     asked: Option<Range<usize>>,
     /// What the rounds of repeats have named.
     named: usize,
@@ -101,6 +103,7 @@ impl Scope {
             files: 0,
             threads: BTreeMap::new(),
             measured: BTreeSet::new(),
+            submitted: BTreeSet::new(),
             asked: None,
             named: 0,
         }
@@ -193,6 +196,15 @@ impl Scope {
                 self.measured.insert(named(label));
                 Ok(())
             }
+            What::Submit(label) => {
+                self.submitted.insert(named(label));
+                Ok(())
+            }
+            What::Submitted(label) if self.submitted.contains(&named(label)) => Ok(()),
+            What::Submitted(label) => {
+                let label = named(label);
+                Err(unknown("operation", label.as_str(), self.submitted.iter()))
+            }
             What::Measured(label) if self.measured.contains(&named(label)) => Ok(()),
             What::Measured(label) => {
                 Err(unknown("measurement", label.as_str(), self.measured.iter()))
@@ -264,6 +276,9 @@ impl Scope {
     ) -> Result<(), String> {
         if how.fails() {
             return Ok(());
+        }
+        if thing == Thing::Ring && !self.needs.contains(&Need::IoUring) {
+            return Err("a `ring` needs the key `needs = [\"io_uring\"]`".to_owned());
         }
         if let Some(known) = self.known.get(label).filter(|known| known.state == State::Open) {
             return Err(format!("the label `{label}` is taken since line {}", known.line));

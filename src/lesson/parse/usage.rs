@@ -40,6 +40,10 @@ pub(super) enum What {
     Measure(Label),
     /// Names a measurement.
     Measured(Label),
+    /// Writes an operation of a ring under this name.
+    Submit(Label),
+    /// Names such an operation.
+    Submitted(Label),
     /// The body of a repeat: so many rounds.
     Rounds(u32, Vec<Use>),
 }
@@ -73,6 +77,8 @@ impl Use {
             | What::By(label)
             | What::Thread(label)
             | What::Measure(label)
+            | What::Submit(label)
+            | What::Submitted(label)
             | What::Measured(label) => label.has_round(),
             What::AnyWoken | What::Rounds(..) => false,
         }

@@ -1,8 +1,10 @@
 //! One action in one line: the calls that it makes, in strace's manner, with labels for numbers and
 //! without what is as usual. The screen, the handout and the check all say it so.
 
+use crate::event::RingOp;
 use crate::lesson::case::{
-    Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, Label, Outcome, Run, Scan, Wait, Who,
+    Action, Actor, ActorKind, Amount, ConnectTarget, Enter, FdArg, Label, Outcome, Run, Scan,
+    Submit, Wait, Who,
 };
 
 /// The action as a call: `epoll_ctl(e, ADD, p.r, IN|ET)`, `read(p.r, 10) by A`.
@@ -11,6 +13,7 @@ pub fn call(action: &Action) -> String {
     let sleeper = match action {
         Action::Wait(wait) => wait.thread.as_ref(),
         Action::Poll(scan) | Action::Select(scan) => scan.thread.as_ref(),
+        Action::Enter(enter) => enter.thread.as_ref(),
         _ => None,
     };
     match (sleeper, action.who()) {
@@ -57,6 +60,17 @@ pub fn call_alone(action: &Action) -> String {
             format!("setsockopt({fd}, {}, {value})", opt.word())
         }
         Action::New { actor } => format!("new {}", actor.name),
+        Action::Async { fd } => format!("fcntl({fd}, F_SETFL, O_ASYNC) with F_SETSIG"),
+        Action::Blocking { fd } => format!("fcntl({fd}, F_SETFL, 0)"),
+        Action::SignalWait => "sigtimedwait(0)".to_owned(),
+        Action::Submit(it) => sqe(it),
+        Action::Enter(it) => enter(it),
+        Action::Reap { ring, .. } => format!("reap {ring}"),
+        Action::Go { fd, name, .. } => format!("{name} runs on {fd}"),
+        Action::LimitSignals { room: Some(n) } => {
+            format!("setrlimit(SIGPENDING): {n} more signals")
+        }
+        Action::LimitSignals { room: None } => "setrlimit(SIGPENDING): as before".to_owned(),
         Action::Note => String::new(),
         Action::Repeat { times, body, until } => {
             let calls: Vec<_> = body.iter().map(call).collect();
@@ -79,6 +93,30 @@ pub fn call_alone(action: &Action) -> String {
         Action::Many { ep, fd, mask, count } => {
             format!("{count} times epoll_ctl({ep}, ADD, {fd}, {mask})")
         }
+    }
+}
+
+/// `sqe r1: recv(s.a, 100)`
+fn sqe(submit: &Submit) -> String {
+    let Submit { op, fd, n, mask, multi, of, name, .. } = submit;
+    let fd = fd.as_ref().map(ToString::to_string).unwrap_or_default();
+    let of = of.as_ref().map(ToString::to_string).unwrap_or_default();
+    let arguments = match op {
+        RingOp::Nop => String::new(),
+        RingOp::Cancel => of,
+        RingOp::Poll if *multi => format!("{fd}, {mask}, multi"),
+        RingOp::Poll => format!("{fd}, {mask}"),
+        RingOp::Recv | RingOp::Send => format!("{fd}, {n}"),
+    };
+    format!("sqe {name}: {}({arguments})", op.word())
+}
+
+fn enter(enter: &Enter) -> String {
+    let Enter { ring, submit, wait, .. } = enter;
+    let submit = submit.map_or_else(|| "all".to_owned(), |n| n.to_string());
+    match wait {
+        0 => format!("io_uring_enter({ring}, submit {submit})"),
+        _ => format!("io_uring_enter({ring}, submit {submit}, wait {wait})"),
     }
 }
 
@@ -161,6 +199,7 @@ fn what(kind: ActorKind, count: Option<u16>) -> String {
         ActorKind::File => ("a regular file", "regular files"),
         ActorKind::Dir => ("a directory", "directories"),
         ActorKind::Null => ("/dev/null", "descriptors of /dev/null"),
+        ActorKind::Ring { .. } => ("an io_uring", "io_urings"),
     };
     let detail = match kind {
         ActorKind::Pipe { size } if size != 65536 => format!(" of {size} bytes"),
@@ -168,6 +207,7 @@ fn what(kind: ActorKind, count: Option<u16>) -> String {
         ActorKind::Pair { sndbuf: Some(n) } | ActorKind::Dgram { sndbuf: Some(n) } => {
             format!(", SO_SNDBUF {n}")
         }
+        ActorKind::Ring { entries } => format!(" with room for {entries} SQEs"),
         ActorKind::Listener { backlog } if backlog != 64 => format!(", backlog {backlog}"),
         _ => String::new(),
     };

@@ -6,9 +6,10 @@
 use std::fmt::Write as _;
 
 use super::{entry, mask};
+use crate::event::RingOp;
 use crate::lesson::case::{
     Action, Actor, ActorKind, Amount, Answer, Ask, Case, Choice, ConnectTarget, Counter, Entry,
-    Expect, FdArg, Given, HOWS, Label, Outcome, Range, Run, Scan, Seen, Step, Wait, Who,
+    Expect, FdArg, Given, HOWS, Label, Outcome, Range, Run, Scan, Seen, Step, Submit, Wait, Who,
 };
 
 /// Keys with their values, in the order in which they are written.
@@ -121,6 +122,9 @@ fn kind(actor: &Actor) -> Pairs {
         ActorKind::Listener { backlog } => {
             pairs.extend((backlog != 64).then(|| pair("backlog", backlog)));
         }
+        ActorKind::Ring { entries } => {
+            pairs.extend((entries != 8).then(|| pair("entries", entries)));
+        }
         ActorKind::Epoll
         | ActorKind::Timerfd
         | ActorKind::Udp
@@ -190,7 +194,7 @@ fn action(action: &Action) -> Pairs {
         Action::Accept { fd: file, name, .. } => {
             pairs.extend([fd("fd", file), text("as", name)]);
         }
-        Action::Note | Action::Reset | Action::SelectAgain => {}
+        Action::Note | Action::Reset | Action::SelectAgain | Action::SignalWait => {}
         other => pairs.extend(rare(other)),
     }
     pairs.extend(by(action.who()));
@@ -234,6 +238,25 @@ fn rare(action: &Action) -> Pairs {
             pairs
         }
         Action::Measure { name, times, run } => measured(name, *times, run),
+        Action::LimitSignals { room: Some(room) } => vec![pair("signals", room)],
+        Action::LimitSignals { room: None } => vec![text("signals", &"all")],
+        Action::Async { fd: file } | Action::Blocking { fd: file } => vec![fd("fd", file)],
+        Action::Submit(it) => submitted(it),
+        Action::Enter(it) => {
+            let mut pairs = vec![fd("ring", &it.ring)];
+            pairs.extend(it.submit.map(|n| pair("submit", n)));
+            pairs.extend((it.wait != 0).then(|| pair("wait", it.wait)));
+            pairs.extend(it.thread.iter().map(|thread| text("thread", thread)));
+            pairs
+        }
+        Action::Reap { ring, max } => {
+            let mut pairs = vec![fd("ring", ring)];
+            pairs.extend((*max != 64).then(|| pair("max", max)));
+            pairs
+        }
+        Action::Go { ep, fd: file, name, .. } => {
+            vec![fd("ep", ep), fd("fd", file), text("as", name)]
+        }
         Action::Limit { free: Some(free) } => vec![pair("free", free)],
         Action::Limit { free: None } => vec![text("free", &"all")],
         Action::Tally { show } => {
@@ -251,6 +274,7 @@ fn rare(action: &Action) -> Pairs {
         | Action::Poll(_)
         | Action::Select(_)
         | Action::SelectAgain
+        | Action::SignalWait
         | Action::Freeze { .. }
         | Action::Thaw { .. }
         | Action::Signal { .. }
@@ -266,6 +290,23 @@ fn rare(action: &Action) -> Pairs {
         | Action::Note
         | Action::Reset => Vec::new(),
     }
+}
+
+fn submitted(submit: &Submit) -> Pairs {
+    let mut pairs = vec![fd("ring", &submit.ring)];
+    match &submit.of {
+        Some(of) => pairs.push(text("of", of)),
+        None => pairs.push(text("op", &submit.op.word())),
+    }
+    pairs.extend(submit.fd.iter().map(|file| fd("fd", file)));
+    let bytes = matches!(submit.op, RingOp::Recv | RingOp::Send) && submit.n != 65536;
+    pairs.extend(bytes.then(|| pair("n", submit.n)));
+    if submit.op == RingOp::Poll {
+        pairs.push(pair("mask", quoted(&mask(submit.mask))));
+        pairs.extend(submit.multi.then(|| pair("multi", true)));
+    }
+    pairs.push(text("as", &submit.name));
+    pairs
 }
 
 fn measured(name: &Label, times: u32, run: &Run) -> Pairs {
@@ -318,6 +359,7 @@ fn outcome(outcome: Outcome) -> String {
 fn seen(seen: &Seen) -> String {
     match seen {
         Seen::Events(events) => entries(events),
+        Seen::Value(value) => value.to_string(),
         Seen::Errno(errno) => quoted(&errno.to_string()),
     }
 }
@@ -334,6 +376,9 @@ fn expectations(expect: &Expect) -> Pairs {
     let mut pairs = Vec::new();
     pairs.extend(expect.ret.map(|ret| pair("ret", outcome(ret))));
     pairs.extend(expect.events.iter().map(|events| pair("events", seen(events))));
+    pairs.extend(
+        expect.cqes.iter().map(|cqes| pair("cqes", list(cqes.iter().map(ToString::to_string)))),
+    );
     pairs.extend(expect.woke.iter().map(|(by, with)| pair(format!("woke.{by}"), seen(with))));
     let maybe = expect.woke_maybe.iter();
     pairs.extend(maybe.map(|(by, with)| pair(format!("woke_maybe.{by}"), seen(with))));
@@ -351,7 +396,9 @@ fn expectations(expect: &Expect) -> Pairs {
 
 fn count(counter: &Counter, value: Range) -> (String, String) {
     let key = match counter {
-        Counter::Wakeups(Some(_)) | Counter::Ns(_) => format!("count.\"{counter}\""),
+        Counter::Wakeups(Some(_)) | Counter::Ns(_) | Counter::CallsOf(_) => {
+            format!("count.\"{counter}\"")
+        }
         _ => format!("count.{counter}"),
     };
     let value = match value {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lesson::case::Case;
+use crate::lesson::case::{Case, Need};
 #[cfg(test)]
 use crate::lesson::kernel::Observed;
 use crate::lesson::run::{RunError, Runner};
@@ -39,7 +39,8 @@ pub(super) fn on_kernel(case: &Case, machine: KernelModel) -> Verdict {
         Err(error) => return Verdict::Differs(failed(0, &error)),
     };
     let begun = Instant::now();
-    let mut mute = (!case.threads().is_empty()).then(|| model_runner(case, KernelModel::new()));
+    let may_be_open = !case.threads().is_empty() || case.needs.contains(&Need::IoUring);
+    let mut mute = may_be_open.then(|| model_runner(case, KernelModel::new()));
     for (at, step) in case.steps.iter().enumerate() {
         if let Some(mute) = &mut mute {
             mute.pass_over(&step.action);

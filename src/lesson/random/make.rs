@@ -6,13 +6,15 @@
 mod action;
 mod begin;
 mod choose;
+mod ring;
 
-use crate::lesson::case::{Action, Actor, Case, Level, Need, Step};
+use crate::lesson::case::{Action, Actor, Case, Label, Level, Need, Step};
 use crate::sim::KernelModel;
 
 use super::model_runner::ModelRunner;
 use super::rng::Rng;
 use action::{ALONE, CONNECTED, FULL, Idea, TOGETHER};
+use ring::RINGS;
 
 /// So many ideas that come to nothing, or to what the kernel leaves open, are dropped before a step
 /// is left out.
@@ -27,6 +29,8 @@ enum Sort {
     Connected,
     /// One thread, and TCP sockets that are written to until they are full.
     Full,
+    /// One thread, and io_urings.
+    Rings,
     /// Threads that sleep.
     Together,
     /// Threads that sleep, and harvests that are held.
@@ -49,7 +53,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
     let sorts: &[_] = if threads {
         &[(7, Sort::Together), (3, Sort::Held)]
     } else {
-        &[(1020, Sort::Alone), (160, Sort::Connected), (20, Sort::Full)]
+        &[(1020, Sort::Alone), (160, Sort::Connected), (20, Sort::Full), (80, Sort::Rings)]
     };
     let mut maker = Maker {
         sort: rng.weigh(sorts).unwrap_or(Sort::Alone),
@@ -57,6 +61,7 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
         model: ModelRunner::new(KernelModel::new()),
         case: empty(format!("random-{seed}{}", if threads { "-threads" } else { "" })),
         tower: false,
+        ops: Vec::new(),
         made: 0,
     };
     maker.actors();
@@ -66,6 +71,10 @@ pub(super) fn sequence(seed: u64, threads: bool) -> Case {
         Sort::Full => {
             maker.buffers();
             maker.connections();
+        }
+        Sort::Rings => {
+            maker.case.needs.push(Need::IoUring);
+            maker.rings();
         }
         Sort::Together => maker.waiting(),
         Sort::Held => {
@@ -101,6 +110,8 @@ struct Maker {
     model: ModelRunner,
     case: Case,
     sort: Sort,
+    /// The names of operations of rings.
+    ops: Vec<Label>,
     /// Whether there are enough epolls to nest them too deep.
     tower: bool,
     /// Names given so far.
@@ -110,7 +121,7 @@ struct Maker {
 impl Maker {
     /// Takes a step, unless the kernel leaves open what comes of it.
     fn step(&mut self, action: Action) -> bool {
-        if self.sort.has_threads() {
+        if self.sort.has_threads() || self.sort == Sort::Rings {
             let mut after = self.model.clone();
             after.pass_over(&action);
             if after.is_open() {
@@ -135,6 +146,8 @@ impl Maker {
             let ideas = if self.sort.has_threads() { &TOGETHER[..] } else { &ALONE[..] };
             let idea = if self.tower && self.rng.percent(25) {
                 Some(Idea::Nest)
+            } else if self.sort == Sort::Rings && self.rng.percent(55) {
+                self.rng.weigh(&RINGS)
             } else if self.sort == Sort::Full && self.rng.percent(60) {
                 self.rng.weigh(&FULL)
             } else if self.sort.has_connections() && self.rng.percent(30) {

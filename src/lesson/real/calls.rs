@@ -21,6 +21,7 @@ use crate::lesson::case::{ActorKind, Amount, Label, Seen};
 use crate::lesson::kernel::{Call, Query, RunError};
 use crate::lesson::table::MAIN;
 use crate::sim::{Place, Reported};
+use crate::sys::descriptor::polled;
 use crate::sys::number;
 use crate::sys::socket as sockopt;
 
@@ -58,11 +59,18 @@ impl RealKernel {
             }
             Call::Setsockopt { fd, option } => Ok(self.set_option(*fd, *option)),
             Call::Limit { end } => self.set_limit(*end).map(Ok),
+            Call::LimitSignals { room } => self.limit_signals(*room).map(Ok),
+            Call::Async { fd } => Ok(self.send_signals(*fd)),
+            Call::Blocking { fd } => {
+                self.can_block(*fd)?;
+                Ok(self.make_blocking(*fd))
+            }
+            Call::Enter { ring, submit } => Ok(self.enter(*ring, *submit)),
         }
     }
 
     /// A call of the main thread, or several, and notes that they were made.
-    fn by_main<T>(&mut self, work: impl FnOnce(&mut Maker) -> T) -> T {
+    pub(super) fn by_main<T>(&mut self, work: impl FnOnce(&mut Maker) -> T) -> T {
         let mut maker = Maker::new(self.clock);
         let done = work(&mut maker);
         for Made { call, ret, output, time } in maker.calls {
@@ -114,7 +122,15 @@ impl RealKernel {
             (Answer::Polled(Ok(found)), Query::Scan { .. }) => {
                 (Ok(found.len() as u64), query.polled(found), Output::None)
             }
-            (Answer::Events(Err(errno)) | Answer::Polled(Err(errno)), _) => {
+            (Answer::Bytes(Ok((count, head))), Query::Read { .. }) => {
+                (Ok(*count), Seen::number(*count), Output::Data(head.clone()))
+            }
+            (Answer::Number(Ok(count)), Query::Enter { .. }) => {
+                (Ok(*count), Seen::number(*count), Output::None)
+            }
+            (Answer::Bytes(Err(errno)), Query::Read { .. })
+            | (Answer::Number(Err(errno)), Query::Enter { .. })
+            | (Answer::Events(Err(errno)) | Answer::Polled(Err(errno)), _) => {
                 (Err(*errno), Seen::Errno(*errno), Output::None)
             }
             _ => return Err(strange()),
@@ -168,6 +184,7 @@ impl RealKernel {
             Amount::Value(value) => (Job::WriteValue { fd, value }, 8),
         };
         self.keeps(fd, len)?;
+        self.has_room_for_write(fd)?;
         let done = self.work(lane, job)?;
         let written = self.returned_bytes(lane, Syscall::Write { fd, len }, &done)?;
         let written = written.map(|(count, _)| count);
@@ -176,6 +193,15 @@ impl RealKernel {
             self.loopback.wrote(file.id, written.unwrap_or(0), all);
         }
         Ok(written)
+    }
+
+    /// Whether a write would not sleep.
+    fn has_room_for_write(&self, fd: Fd) -> Result<(), RunError> {
+        let full = |fd: Fd| polled(fd.0).is_ok_and(|bits| !Mask(bits).has(Mask::OUT));
+        if self.table.blocks(fd) && full(fd) {
+            return Err(RunError::refused("that is a blocking file, which is full: it would wait"));
+        }
+        Ok(())
     }
 
     /// Whether so many more bytes may be written, where the file keeps all that it is given.
@@ -196,8 +222,19 @@ impl RealKernel {
 
     // --- opening and closing
 
+    /// Whether a thread may sleep in a read of this file.
+    fn can_block(&self, fd: Fd) -> Result<(), RunError> {
+        match self.table.kind(fd) {
+            Some(FileKind::Unix | FileKind::Tcp) | None => Ok(()),
+            Some(_) => Err(RunError::refused("only a stream socket can be made blocking here")),
+        }
+    }
+
     /// The descriptors of one member of an actor.
     pub(super) fn member(&mut self, name: &Label, kind: ActorKind) -> Result<u64, Errno> {
+        if let ActorKind::Ring { entries } = kind {
+            return self.make_ring(name, entries);
+        }
         let ends = self.by_main(|maker| maker.make(kind))?;
         for (end, (fd, what)) in kind.ends().iter().zip(ends) {
             let file = self.insert(Label::new(format!("{name}{end}")), fd, what, self.now());
@@ -251,6 +288,9 @@ impl RealKernel {
     fn close(&mut self, lane: LaneId, fd: Fd) -> Result<Result<u64, Errno>, RunError> {
         if lane != MAIN {
             self.awake(lane)?;
+        }
+        if self.is_ring(fd) {
+            return self.close_ring(lane, fd);
         }
         let call = Syscall::Close { fd };
         let (Some((file, last)), Some(owned)) = (self.table.close(fd), self.owned.remove(&fd))

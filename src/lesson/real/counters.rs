@@ -54,12 +54,15 @@ impl Counters {
             Syscall::EpollCtl { op, .. } => {
                 let into = if *op == CtlOp::Del { 0 } else { EVENT_BYTES };
                 self.copied(Copied { into, out: 0 });
+                self.add(Counter::Ctls, 1);
             }
             Syscall::EpollCreate
             | Syscall::Send { .. }
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
             | Syscall::Dup { .. }
+            | Syscall::UringSetup { .. }
+            | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::sim::{Reported, Way};
 use crate::sys::clock::Clock;
 use crate::sys::fault::HeldBuffer;
 use crate::sys::number::{self, EventRoom, RawPollSet, SelectSet};
+use crate::sys::ring::{self, GETEVENTS};
 
 /// A call with its arguments. A timeout of -1 is for ever.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Job {
     WriteValue { fd: Fd, value: u64 },
     /// accept4(2)
     Accept { fd: Fd },
+    /// io_uring_enter(2)
+    Enter { ring: Fd, submit: u32, wait: u32 },
     /// close(2)
     Close { fd: OwnedFd },
 }
@@ -75,6 +78,8 @@ const SLEEPING: &[i64] = &[
     libc::SYS_epoll_pwait,
     libc::SYS_ppoll,
     libc::SYS_pselect6,
+    libc::SYS_read,
+    libc::SYS_io_uring_enter,
 ];
 
 /// Whether call number `call` is one of those in which a thread of a case sleeps.
@@ -109,6 +114,10 @@ impl Job {
             Self::Write { fd, len } => write(fd, &vec![b'x'; len as usize]),
             Self::WriteValue { fd, value } => write(fd, &value.to_ne_bytes()),
             Self::Accept { fd } => Answer::Accepted(number::accept(fd.0).map_err(errno)),
+            Self::Enter { ring, submit, wait } => {
+                let done = ring::enter(ring.0, submit, wait, GETEVENTS);
+                Answer::Number(done.map(u64::from).map_err(errno))
+            }
             Self::Close { fd } => Answer::Number(nix::unistd::close(fd).map(|()| 0).map_err(errno)),
         }
     }
@@ -148,6 +157,7 @@ impl Ready {
     pub(crate) fn new(query: &Query) -> Result<Self, Errno> {
         match query {
             Query::Wait { ep, max } => Ok(Self::Wait(*ep, EventRoom::new(*max).map_err(errno)?)),
+            Query::Read { .. } | Query::Enter { .. } => Err(Errno::EINVAL),
             Query::Scan { way: Way::Poll, fds, .. } => {
                 let asked: Vec<_> = fds.iter().map(|(fd, mask)| (fd.0, mask.0)).collect();
                 Ok(Self::Poll(fds.clone(), RawPollSet::new(&asked)))
@@ -205,5 +215,7 @@ fn ready_error(query: &Query, error: Errno) -> Answer {
     match query {
         Query::Wait { .. } => Answer::Events(Err(error)),
         Query::Scan { .. } => Answer::Polled(Err(error)),
+        Query::Read { .. } => Answer::Bytes(Err(error)),
+        Query::Enter { .. } => Answer::Number(Err(error)),
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::event::{Kind, LaneId, Nanos, Output, Ret, Syscall, SyscallRecord};
 
+use crate::lesson::case::{Counter, Label};
+use crate::lesson::table::MAIN;
+
 use super::counters::Counters;
 
 /// Events of one step that are told; more calls are only counted.
@@ -14,6 +17,8 @@ pub(crate) struct Log {
     pub(crate) events: Vec<(Nanos, LaneId, Kind)>,
     /// How many more calls were made.
     pub(crate) untold: u64,
+    /// The threads beside the main one, in the order of their lanes.
+    pub(crate) names: Vec<Label>,
     /// What is counted of the calls.
     pub(crate) counters: Counters,
 }
@@ -23,6 +28,10 @@ impl Log {
     pub(crate) fn tell(&mut self, t: Nanos, lane: LaneId, kind: Kind) {
         if let Kind::Return(record) = &kind {
             self.counters.returned(record);
+            let at = usize::from(lane.0).checked_sub(usize::from(MAIN.0) + 1);
+            if let Some(name) = at.and_then(|at| self.names.get(at)) {
+                self.counters.add(Counter::CallsOf(name.clone()), 1);
+            }
         }
         if self.events.len() < MOST_TOLD {
             self.events.push((t, lane, kind));

@@ -94,6 +94,8 @@ impl Maker {
             ActorKind::Udp => self.udp(),
             ActorKind::Listener { backlog } => self.listener(backlog),
             ActorKind::Client => Ok(vec![(self.tcp()?, FileKind::Tcp)]),
+            // It is no descriptor alone: its memory belongs to it.
+            ActorKind::Ring { .. } => Err(Errno(libc::EINVAL)),
             ActorKind::File => self.file(),
             ActorKind::Dir => self.opened(OpenPath::Root, OFlag::O_RDONLY | OFlag::O_DIRECTORY),
             ActorKind::Null => self.opened(OpenPath::DevNull, OFlag::O_RDWR),

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::lesson::case::{Entry, Expect, Label, Outcome, Range, Seen};
+use crate::lesson::case::{CqeEntry, Entry, Expect, Label, Outcome, Range, Seen};
 
 use crate::lesson::print::entry;
 
 use crate::lesson::kernel::Observed;
 
-use super::report::{Between, Mismatch, Report, list_text, outcome_text, seen_text};
+use super::report::{Between, Mismatch, Report, cqes_text, list_text, outcome_text, seen_text};
 
 /// Collects disagreements, and counts what agreed.
 #[derive(Debug, Default)]
@@ -55,6 +55,12 @@ impl Comparison {
         if handed != [&None, &None] {
             self.both(|| what("the events"), &kernel.events, &model.events, optional);
         }
+        let taken = [&kernel.cqes, &model.cqes];
+        if taken != [&None, &None] {
+            let text =
+                |cqes: &Option<Vec<CqeEntry>>| cqes.as_deref().map_or_else(nothing, cqes_text);
+            self.both(|| what("the completions"), &kernel.cqes, &model.cqes, text);
+        }
         // In a repeat the rounds before were compared.
         let known = std::mem::replace(&mut self.returned, kernel.woke.len());
         if kernel.woke != model.woke || kernel.woke.len() > known {
@@ -68,6 +74,10 @@ impl Comparison {
         let names = |names: &Vec<Label>| labels_text(names);
         if !kernel.asleep.is_empty() || !model.asleep.is_empty() {
             self.both(|| "who sleeps".to_owned(), &kernel.asleep, &model.asleep, names);
+        }
+        for (label, state) in &kernel.rings {
+            let said = model.rings.get(label).cloned().unwrap_or_default();
+            self.both(|| format!("the ring {label}"), state, &said, |state| format!("{state:?}"));
         }
         for (label, list) in &kernel.interest {
             let said = model.interest.get(label).cloned().unwrap_or_default();
@@ -99,6 +109,11 @@ pub(crate) fn with_file(expect: &Expect, report: &Report) -> Comparison {
         let handed = |seen: &Option<Seen>| seen.as_ref().map_or_else(nothing, seen_text);
         let expected = Some(events.clone());
         file.hold("the events".to_owned(), &expected, &seen.events, said, handed);
+    }
+    if let Some(cqes) = &expect.cqes {
+        let said = model.cqes.as_deref().map(cqes_text);
+        let text = |cqes: &Option<Vec<CqeEntry>>| cqes.as_deref().map_or_else(nothing, cqes_text);
+        file.hold("the completions".to_owned(), &Some(cqes.clone()), &seen.cqes, said, text);
     }
     file.lists(expect);
     file.threads(expect);

@@ -26,6 +26,14 @@ impl Runner {
         let mut asleep: Vec<_> = lanes.into_iter().map(|lane| self.name_of(lane)).collect();
         asleep.sort();
         doing.model.asleep = asleep;
+        for (label, fd) in self.real.rings() {
+            if let Some(state) = self.real.ring_state(fd) {
+                doing.kernel.rings.insert(label.clone(), state);
+            }
+            if let Some(state) = self.model.machine.ring_state(fd) {
+                doing.model.rings.insert(label, state);
+            }
+        }
         let views: Vec<_> = self.model.machine.instances().collect();
         for view in views {
             self.look_at(doing, &view)?;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{CtlOp, Errno, Fd, FileKind, LaneId, Mask, Nanos, SocketOption};
+use crate::event::{CtlOp, Errno, Fd, FileKind, LaneId, Mask, Nanos, SocketOption, Sqe};
 use crate::lesson::case::{Action, ActorKind, FdArg, Label, Outcome, Seen};
 use crate::lesson::interpret::{drain_by_calls, fill_by_calls};
 use crate::lesson::kernel::{Call, Kernel, Query};
@@ -33,8 +33,8 @@ impl Kernel for Runner {
         self.real.has_room(descriptors, epolls)
     }
 
-    fn sets(&mut self) -> &mut Option<Query> {
-        &mut self.real.table.sets
+    fn table_mut(&mut self) -> &mut Table {
+        &mut self.real.table
     }
 
     fn thread(&mut self, name: &Label) -> Result<LaneId, RunError> {
@@ -175,6 +175,28 @@ impl Kernel for Runner {
         }
     }
 
+    fn write_sqe(&mut self, ring: Fd, name: &Label, sqe: Sqe) -> Result<Outcome, RunError> {
+        let outcome = self.real.write_sqe(ring, name, sqe)?;
+        self.model.write_sqe(ring, name, sqe)?;
+        Ok(outcome)
+    }
+
+    fn reap(&mut self, ring: Fd, max: u32) -> Result<Outcome, RunError> {
+        let outcome = self.real.reap(ring, max)?;
+        self.model.reap(ring, max)?;
+        Ok(outcome)
+    }
+
+    fn sqes_written(&mut self, ring: Fd) -> u32 {
+        self.real.sqes_written(ring)
+    }
+
+    fn notice(&mut self) -> Result<Outcome, RunError> {
+        let outcome = self.real.notice()?;
+        self.model.notice()?;
+        Ok(outcome)
+    }
+
     fn reset_counters(&mut self) {
         self.real.reset_counters();
         self.model.machine.forget_scans();
@@ -268,6 +290,10 @@ impl Runner {
             | Call::Write { .. }
             | Call::Connect { .. }
             | Call::Settime { .. }
+            | Call::LimitSignals { .. }
+            | Call::Async { .. }
+            | Call::Blocking { .. }
+            | Call::Enter { .. }
             | Call::Limit { .. } => {}
         }
         Ok(())

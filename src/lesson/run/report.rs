@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Fd, Kind, LaneId, Nanos};
-use crate::lesson::case::{Counter, Label, Outcome, Seen};
+use crate::lesson::case::{Counter, CqeEntry, Label, Outcome, Seen};
 use crate::lesson::kernel::Observed;
 use crate::lesson::print::entry;
 
@@ -114,8 +114,14 @@ impl Report {
 pub(super) fn seen_text(seen: &Seen) -> String {
     match seen {
         Seen::Events(events) => list_text(events.iter().map(entry)),
+        Seen::Value(value) => value.to_string(),
         Seen::Errno(errno) => errno.to_string(),
     }
+}
+
+/// `[r1 5, p1 IN MORE]`
+pub(super) fn cqes_text(cqes: &[CqeEntry]) -> String {
+    list_text(cqes.iter().map(ToString::to_string))
 }
 
 /// `3`, `EAGAIN`, `EOF`.

@@ -1,8 +1,8 @@
 //! The detectors: what each event means for each of them.
 
 use crate::event::{
-    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Refusal, Setup,
-    SwitchPhase, Syscall, SyscallRecord, WatchKey,
+    CtlOp, Event, Fd, FileId, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Refusal,
+    Setup, SwitchPhase, Syscall, SyscallRecord, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -71,6 +71,8 @@ impl Findings {
             | Kind::Gap { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
+            | Kind::Sqe { .. }
+            | Kind::Reap { .. }
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}
@@ -136,6 +138,8 @@ impl Findings {
             | Syscall::Send { .. }
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
+            | Syscall::UringSetup { .. }
+            | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => {}
         }
     }

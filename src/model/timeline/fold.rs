@@ -53,6 +53,8 @@ impl Timeline {
             | Kind::Command { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
+            | Kind::Sqe { .. }
+            | Kind::Reap { .. }
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}

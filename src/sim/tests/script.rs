@@ -271,6 +271,7 @@ impl Script {
                 let show = |(fd, mask): &(Fd, Mask)| format!("{} {mask}", name(*fd));
                 found.iter().map(show).collect::<Vec<_>>().join(", ")
             }
+            Woke::Number(result) => format!("{result:?}"),
             Woke::Interrupted => "EINTR".to_owned(),
             Woke::TimedOut => "0".to_owned(),
         }

@@ -64,7 +64,7 @@ fn threaded(number: u32, topology: &str, waits: [&str; 2], both: bool, expected:
                 let ep = script.fd_of(&waits[who][1..]);
                 !script.machine.wait(ep, 1).expect("an epoll").is_empty()
             }
-            Woke::Interrupted | Woke::TimedOut => false,
+            Woke::Number(_) | Woke::Interrupted | Woke::TimedOut => false,
         });
         let got = got.count();
         assert!(expected.contains(&got), "epoll{number} {order:?}: {got} of {woken:?}");

@@ -203,6 +203,12 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
+        Kind::Sqe { ring, name, sqe } => entries!(map, "kind": "sqe", "ring": ring.0,
+            "name": text(name, 200), "id": sqe.id, "op": sqe.op.word(), "fd": sqe.fd.0,
+            "len": sqe.len, "multi": sqe.multi, "target": sqe.target),
+        Kind::Reap { ring, name, op, cqe } => entries!(map, "kind": "cqe", "ring": ring.0,
+            "name": text(name, 200), "id": cqe.id, "op": op.word(), "result": cqe.ret.to_string(),
+            "more": cqe.more),
         Kind::Measured { call: measured, times, each } => {
             call(map, "measured", measured)?;
             entries!(map, "times": times, "each_ns": each.0)

@@ -75,6 +75,13 @@ pub fn line(
             format!("poll({}, {}, {timeout_ms})", polled(&set, scanned), set.count())
         }
         Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms, scanned),
+        Syscall::UringSetup { entries, flags } => {
+            format!("io_uring_setup({entries}, {{flags={flags}, {UNKNOWN}}})")
+        }
+        Syscall::UringEnter { ring, submit, wait, flags } => {
+            let flags = if flags & 1 == 1 { "IORING_ENTER_GETEVENTS" } else { "0" };
+            format!("io_uring_enter({ring}, {submit}, {wait}, {flags}, NULL, 8)")
+        }
         Syscall::Setup(call) => setup(&call, output),
     };
     format!("{text} = {}", result(call, *ret, output))
@@ -272,6 +279,18 @@ fn setup(call: &Setup, output: &Output) -> String {
             let [interval, first] = [timespec(interval_ms), timespec(first_ms)];
             format!("timerfd_settime({fd}, 0, {{it_interval={interval}, it_value={first}}}, NULL)")
         }
+        Setup::SetOwner { fd, pid } => format!("fcntl({fd}, F_SETOWN, {pid})"),
+        Setup::SetSignal { fd, signo } => format!("fcntl({fd}, F_SETSIG, {})", signal(signo)),
+        Setup::SetFlags { fd, blocking, signals } => {
+            let nonblock = if blocking { "" } else { "|O_NONBLOCK" };
+            let signals = if signals { "|O_ASYNC" } else { "" };
+            format!("fcntl({fd}, F_SETFL, O_RDONLY{nonblock}{signals})")
+        }
+        Setup::Sigtimedwait => format!("rt_sigtimedwait([IO RT_3], {UNKNOWN}, {UNKNOWN}, 8)"),
+        Setup::SetrlimitSignals { soft } => {
+            let soft = soft.map_or_else(|| UNKNOWN.to_owned(), |soft| soft.to_string());
+            format!("prlimit64(0, RLIMIT_SIGPENDING, {{rlim_cur={soft}, {UNKNOWN}}}, NULL)")
+        }
         Setup::MemfdCreate => "memfd_create(\"file\", MFD_CLOEXEC)".to_owned(),
         Setup::Open { path } => {
             let mode = match path {
@@ -286,6 +305,11 @@ fn setup(call: &Setup, output: &Output) -> String {
         }
         Setup::Setrlimit { soft: None } => format!("prlimit64(0, RLIMIT_NOFILE, {UNKNOWN}, NULL)"),
     }
+}
+
+/// A realtime signal by its distance from the kernel's first one.
+fn signal(signo: u32) -> String {
+    format!("SIGRT_{}", signo.saturating_sub(32))
 }
 
 fn family(domain: Domain) -> &'static str {

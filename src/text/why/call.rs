@@ -51,7 +51,11 @@ pub(super) fn phrase(world: EpollView<'_>, event: &Event, record: &SyscallRecord
         Syscall::Poll { .. } | Syscall::Select { .. } if world.scan().is_some() => {
             scan::returned(world, event.lane, record)
         }
-        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => {
+        Syscall::Setup(_)
+        | Syscall::Poll { .. }
+        | Syscall::Select { .. }
+        | Syscall::UringSetup { .. }
+        | Syscall::UringEnter { .. } => {
             Phrase::new(prepare::sentence(&record.call, &who(&world, event.lane), ret))
         }
     }

@@ -72,6 +72,17 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Lane(LaneChange::Ended) => format!("{id} was asked to end and did"),
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
+        Kind::Sqe { name, .. } => format!(
+            "{} is written into memory that the kernel shares: no call was made, and nothing begins \
+             before io_uring_enter",
+            visible(name.as_bytes(), 60)
+        ),
+        Kind::Reap { name, cqe, .. } => format!(
+            "a completion of {} is taken out of shared memory, without a call: {}{}",
+            visible(name.as_bytes(), 60),
+            cqe.ret,
+            if cqe.more { ", and it goes on" } else { "" }
+        ),
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::ListRead(_)
         | Kind::Files { .. }

@@ -18,6 +18,7 @@ pub(super) fn contents(file: &OpenFile) -> String {
         FileKind::PipeWriter if file.state.any(Mask::ERR) => "its reading end is closed".to_owned(),
         FileKind::PipeWriter if file.room == Some(true) => "there is room to write".to_owned(),
         FileKind::PipeWriter => "the pipe is full".to_owned(),
+        FileKind::Ring => "a completion wakes whoever polls the ring".to_owned(),
         FileKind::Plain => "a file of this kind cannot be watched".to_owned(),
         FileKind::Pipe | FileKind::Tcp | FileKind::Unix | FileKind::Datagram | FileKind::Udp => {
             let unread = match unread {
@@ -85,6 +86,7 @@ pub(super) fn condition(file: &OpenFile, mask: Mask) -> &'static str {
         FileKind::Epoll => "Whatever comes on its own ready list lists it here",
         FileKind::PipeWriter => "A reader that makes room lists it",
         FileKind::Pipe => "The next write to its other end lists it",
+        FileKind::Ring => "A completion will list it",
         FileKind::Plain => "Nothing will list it",
         _ if reads => "What its peer sends next lists it",
         _ => "Room to write lists it, when its peer has read enough",

@@ -165,7 +165,9 @@ pub(super) fn will(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
         Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. } => {
             scan::will(world, timeout_ms)
         }
-        Syscall::Setup(_) => format!("it makes {}", call.name()),
+        Syscall::Setup(_) | Syscall::UringSetup { .. } | Syscall::UringEnter { .. } => {
+            format!("it makes {}", call.name())
+        }
     }
 }
 

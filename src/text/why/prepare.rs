@@ -10,6 +10,13 @@ pub(super) fn sentence(call: &Syscall, who: &str, ret: Ret) -> String {
         (Syscall::Poll { .. } | Syscall::Select { .. }, None) => format!(
             "{who} passed all its descriptors to the kernel, which asked each of them: {ret} ready"
         ),
+        (Syscall::UringSetup { .. }, None) => {
+            "a ring: two queues in memory that the program shares with the kernel".to_owned()
+        }
+        (Syscall::UringEnter { submit, wait, .. }, None) => format!(
+            "{who} had {submit} entries to submit, of which the kernel took {ret}, and waited for {wait} \
+             completions"
+        ),
         (Syscall::Setup(Setup::Connect { .. }), Some(errno)) if errno == Errno::EINPROGRESS => {
             "EINPROGRESS: connect does not wait for the handshake; OUT tells that it is over, and \
              SO_ERROR how it ended"
@@ -43,6 +50,19 @@ fn purpose(call: &Setup) -> &'static str {
         }
         Setup::DupFrom { .. } => {
             "another number for the same open file, not below the one asked for"
+        }
+        Setup::SetOwner { .. } => "signals about this file go to this process",
+        Setup::SetSignal { .. } => {
+            "they are realtime signals, which queue and name the file, and not SIGIO"
+        }
+        Setup::SetFlags { blocking: true, .. } => {
+            "a call that finds nothing sleeps from now on, where it would have said EAGAIN"
+        }
+        Setup::SetFlags { .. } => "from now on each arrival sends a signal",
+        Setup::Sigtimedwait => "a signal was taken out of the queue",
+        Setup::SetrlimitSignals { .. } => {
+            "how many signals this user may have in the queue: one that finds no room comes as a \
+             plain SIGIO, which names nobody"
         }
         Setup::MemfdCreate => {
             "a file in memory: epoll does not watch files that have no poll method"

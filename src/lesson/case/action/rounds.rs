@@ -37,6 +37,8 @@ impl Action {
             | Self::Rst { fd }
             | Self::Shutdown { fd, .. }
             | Self::Arm { fd, .. }
+            | Self::Async { fd }
+            | Self::Blocking { fd }
             | Self::Sockopt { fd, .. } => in_fd(fd, change),
             Self::Accept { fd, name, .. } | Self::Dup { fd, name, .. } => {
                 in_fd(fd, change);
@@ -48,6 +50,22 @@ impl Action {
                     change(label);
                 }
             }
+            Self::Submit(submit) => {
+                in_fd(&mut submit.ring, change);
+                submit.fd.iter_mut().for_each(|fd| in_fd(fd, change));
+                submit.of.iter_mut().for_each(&mut *change);
+                change(&mut submit.name);
+            }
+            Self::Enter(enter) => {
+                in_fd(&mut enter.ring, change);
+                enter.thread.iter_mut().for_each(&mut *change);
+            }
+            Self::Reap { ring, .. } => in_fd(ring, change),
+            Self::Go { ep, fd, name, .. } => {
+                in_fd(ep, change);
+                in_fd(fd, change);
+                change(name);
+            }
             Self::New { actor } => change(&mut actor.name),
             Self::Sleep { .. }
             | Self::Note
@@ -55,6 +73,8 @@ impl Action {
             | Self::Repeat { .. }
             | Self::Measure { .. }
             | Self::Limit { .. }
+            | Self::LimitSignals { .. }
+            | Self::SignalWait
             | Self::Tally { .. }
             | Self::Reset => {}
         }
@@ -73,6 +93,7 @@ impl Action {
             | Self::Drain { who, .. }
             | Self::Fill { who, .. }
             | Self::Close { who, .. }
+            | Self::Go { who, .. }
             | Self::Accept { who, .. } => who.as_mut(),
             _ => None,
         }

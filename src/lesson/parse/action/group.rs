@@ -16,6 +16,8 @@ const MAX_NAMED: u32 = 1024;
 const MAX_BODY: usize = 16;
 /// The largest number of counters that are shown at once.
 const MAX_SHOWN: usize = 16;
+/// The largest number of signals for which room is left.
+const MAX_SIGNALS: u32 = 10_000;
 /// What cannot stand in a body.
 const ALONE: [&str; 6] = ["repeat", "many", "measure", "note", "freeze", "new"];
 
@@ -24,7 +26,14 @@ pub(super) fn read(r: &mut Reader<'_>, table: &mut Table<'_>, word: &str) -> Rea
         "repeat" => repeat(r, table),
         "many" => many(r, table),
         "measure" => measure(r, table),
-        "limit" => table.take(r, "free", limit),
+        "limit" if table.has("signals") => {
+            let room = table.take(r, "signals", |r, value| number_or_all(r, value, MAX_SIGNALS))?;
+            Ok(Action::LimitSignals { room })
+        }
+        "limit" => {
+            let free = table.take(r, "free", |r, value| number_or_all(r, value, MAX_NAMED))?;
+            Ok(Action::Limit { free })
+        }
         _ => {
             let counters = |r: &mut Reader<'_>, value: &Value<'_>| {
                 value.each(r, MAX_SHOWN, |r, item| expect::counter(r, &item))
@@ -141,13 +150,13 @@ fn scan(r: &mut Reader<'_>, table: &mut Table<'_>, way: Way) -> Read<Run> {
     super::scan(r, table, way).map(|scan| Run::Scan(way, scan))
 }
 
-/// `free`: a number, or `all`.
-fn limit(r: &mut Reader<'_>, value: &Value<'_>) -> Read<Action> {
+/// A number, or `all`, which is `None`.
+fn number_or_all(r: &mut Reader<'_>, value: &Value<'_>, most: u32) -> Read<Option<u32>> {
     if value.as_str() == Some("all") {
-        return Ok(Action::Limit { free: None });
+        return Ok(None);
     }
     if !value.is_number() {
         return Err(value.not(r, "a number, or `all`"));
     }
-    value.number(r, 0, MAX_NAMED).map(|free| Action::Limit { free: Some(free) })
+    value.number(r, 0, most).map(Some)
 }

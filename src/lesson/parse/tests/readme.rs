@@ -48,7 +48,9 @@ fn every_word_of_the_format_is_explained() {
         assert!(README.contains(&format!("`\"{word}\"`")), "{word} is not explained");
     }
     assert!(Need::ALL.iter().all(|(_, word)| README.contains(word)));
-    for key in ["ret", "events", "woke.A", "woke_maybe.A", "asleep", "rdl.e", "ovf.e", "same"] {
+    for key in
+        ["ret", "events", "cqes", "woke.A", "woke_maybe.A", "asleep", "rdl.e", "ovf.e", "same"]
+    {
         assert!(README.contains(&format!("| `{key}` |")), "`{key}` is not explained");
     }
 }

@@ -19,6 +19,7 @@ pub(in crate::lesson::parse) enum Thing {
     File,
     Dir,
     Null,
+    Ring,
     /// An actor of which the definition is wrong, which is an error already. Or a duplicate of a bare
     /// number, or of what was closed before: what that is by then shows when the case runs.
     Unsure,
@@ -41,6 +42,7 @@ impl Thing {
             ActorKind::File => Self::File,
             ActorKind::Dir => Self::Dir,
             ActorKind::Null => Self::Null,
+            ActorKind::Ring { .. } => Self::Ring,
         }
     }
 
@@ -60,6 +62,7 @@ impl Thing {
             Self::File => "a regular file",
             Self::Dir => "a directory",
             Self::Null => "/dev/null",
+            Self::Ring => "an io_uring",
             Self::Unsure => "unknown",
         }
     }
@@ -81,6 +84,7 @@ pub(in crate::lesson::parse) enum Wants {
     /// A TCP connection.
     Tcp,
     Socket,
+    Ring,
 }
 
 impl Wants {
@@ -90,16 +94,17 @@ impl Wants {
             (_, T::Unsure) | (Self::Any, _) => true,
             (Self::Epoll, thing) => thing == T::Epoll,
             (Self::Readable, thing) => {
-                !matches!(thing, T::Epoll | T::WriteEnd | T::Listener | T::Dir)
+                !matches!(thing, T::Epoll | T::WriteEnd | T::Listener | T::Dir | T::Ring)
             }
             (Self::Writable, thing) => !matches!(
                 thing,
-                T::Epoll | T::ReadEnd | T::Eventfd | T::Timerfd | T::Listener | T::Dir
+                T::Epoll | T::ReadEnd | T::Eventfd | T::Timerfd | T::Listener | T::Dir | T::Ring
             ),
             (Self::Eventfd, thing) => thing == T::Eventfd,
             (Self::Timerfd, thing) => thing == T::Timerfd,
             (Self::Listener, thing) => thing == T::Listener,
             (Self::Client, thing) => thing == T::Client,
+            (Self::Ring, thing) => thing == T::Ring,
             (Self::Tcp, thing) => matches!(thing, T::Client | T::Connection),
             (Self::Socket, thing) => matches!(
                 thing,
@@ -130,6 +135,7 @@ impl Wants {
             Self::Client => "a client",
             Self::Tcp => "a TCP connection",
             Self::Socket => "a socket",
+            Self::Ring => "an io_uring",
         }
     }
 }

@@ -100,7 +100,7 @@ impl Maker {
         steps.extend(self.freeze());
         steps.push(Step::new(Action::Note));
         let (topic, minutes) = (Some(self.line()), Some(1 + self.small(15)));
-        let needs = vec![Need::Userfaultfd];
+        let needs = vec![Need::Userfaultfd, Need::IoUring];
         Case { id, title, about, level, tags, sources, needs, topic, minutes, actors, steps }
     }
 
@@ -126,7 +126,7 @@ impl Maker {
             7 => ActorKind::Udp,
             8 => ActorKind::Listener { backlog: self.one_of(&[0, 64, 128]) },
             9 => ActorKind::Client,
-            10 => ActorKind::File,
+            10 => self.one_of(&[ActorKind::File, ActorKind::Ring { entries: 4 }]),
             _ => self.one_of(&[ActorKind::Dir, ActorKind::Null]),
         };
         let count = if self.die(4) == 0 { Some(1 + u16::from(self.small(3))) } else { None };
@@ -355,7 +355,9 @@ impl Maker {
     }
 
     fn group(&mut self) -> Action {
-        match self.die(6) {
+        match self.die(8) {
+            6 => self.one_of(&[Action::SelectAgain, Action::SignalWait]),
+            7 => Action::LimitSignals { room: self.maybe(|m| m.die(10_001)) },
             0 => Action::Limit { free: self.maybe(|m| m.die(1025)) },
             1 => Action::Reset,
             2 => Action::Tally { show: self.some(4, Self::counter) },

@@ -40,6 +40,11 @@ pub(super) enum Idea {
     Sip,
     Leave,
     Half,
+    /// An operation is written into a ring.
+    Sqe,
+    /// What is written is submitted.
+    Submit,
+    Reap,
 }
 
 /// How often each is had, by one thread and by several. Several threads never fill or drain: each
@@ -110,6 +115,7 @@ impl Maker {
             Idea::Close | Idea::Dup | Idea::Shutdown | Idea::Buffer => self.number(idea),
             Idea::Connect | Idea::Accept | Idea::Reset | Idea::Lowat => self.connection(idea),
             Idea::Flood | Idea::Stuff | Idea::Sip | Idea::Leave | Idea::Half => self.full(idea),
+            Idea::Sqe | Idea::Submit | Idea::Reap => self.ring(idea),
             Idea::Park => self.park(),
             Idea::Freeze | Idea::Thaw | Idea::Signal => self.thread(idea),
         }
@@ -159,13 +165,16 @@ impl Maker {
         match idea {
             Idea::Close => {
                 let all = self.rng.percent(10);
-                let fd = self.one(&self.of_kind(|kind| all || kind != FileKind::Epoll))?;
+                let fd = self
+                    .one(&self.of_kind(|kind| {
+                        kind != FileKind::Ring && (all || kind != FileKind::Epoll)
+                    }))?;
                 Some(Action::Close { fd, who: None })
             }
             Idea::Dup => {
                 let fd = self.file()?;
                 let full = self.model.open().count() >= MOST_OPEN;
-                (!full).then(|| Action::Dup { fd, name: self.name("d"), least: None })
+                (!full).then(|| Action::Dup { fd, name: self.name("d"), least: self.least() })
             }
             Idea::Shutdown => {
                 let fd = self.one(&self.of_kind(is_socket))?;
@@ -245,8 +254,17 @@ impl Maker {
         }
     }
 
+    /// From which number on a duplicate may be.
+    fn least(&mut self) -> Option<u32> {
+        let far = self.rng.percent(25);
+        self.rng.pick(&[3, 60, 200, 1000]).copied().filter(|_| far)
+    }
+
     /// poll or select over some of what is open, sometimes over what is not.
     fn scan(&mut self, thread: Option<Label>) -> Option<Action> {
+        if thread.is_none() && self.rng.percent(8) {
+            return Some(Action::SelectAgain);
+        }
         let mut labels = self.of_kind(|_| true);
         if self.rng.percent(10) {
             labels.extend(self.model.closed().cloned());
@@ -273,7 +291,13 @@ impl Maker {
         match scan.fds.as_slice() {
             [] => None,
             _ if select => Some(Action::Select(scan)),
-            _ => Some(Action::Poll(scan)),
+            _ => {
+                let mut scan = scan;
+                // A negative number is skipped.
+                let nobody = (FdArg::Number(-1), Mask::IN);
+                scan.fds.extend(self.rng.percent(5).then_some(nobody));
+                Some(Action::Poll(scan))
+            }
         }
     }
 

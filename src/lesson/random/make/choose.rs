@@ -45,8 +45,8 @@ impl Maker {
     /// Something that is no epoll, most of the time; sometimes one, or a number that was closed.
     pub(super) fn file(&mut self) -> Option<FdArg> {
         let wanted = match self.rng.roll(100) {
-            0..94 => self.of_kind(|kind| kind != FileKind::Epoll),
-            94..97 => self.of_kind(|_| true),
+            0..94 => self.of_kind(|kind| !matches!(kind, FileKind::Epoll | FileKind::Ring)),
+            94..97 => self.of_kind(|kind| kind != FileKind::Ring),
             _ => self.model.closed().cloned().collect(),
         };
         self.one(&wanted)

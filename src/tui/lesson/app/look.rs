@@ -261,12 +261,16 @@ fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
         Do::Add { ep, fd, .. }
         | Do::Mod { ep, fd, .. }
         | Do::Del { ep, fd, .. }
+        | Do::Go { ep, fd, .. }
         | Do::Ctl { ep, fd, .. } => (label(ep), label(fd)),
         Do::Many { ep, fd, count, .. } => {
             (label(ep), label(fd).map(|label| label.of_round(*count)))
         }
         Do::Wait(wait) | Do::Measure { run: Run::Wait(wait), .. } => (label(&wait.ep), None),
         Do::Freeze { ep, .. } => (label(ep), None),
+        Do::Submit(submit) => (None, submit.fd.as_ref().and_then(label)),
+        Do::Enter(enter) => (None, label(&enter.ring)),
+        Do::Reap { ring, .. } => (None, label(ring)),
         Do::New { actor } => (Some(actor.name.clone()), None),
         Do::Repeat { times, body, .. } => {
             let all = body.iter().map(|one| touched(&one.of_round(*times)));
@@ -284,6 +288,8 @@ fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
         | Do::Shutdown { fd, .. }
         | Do::Connect { fd, .. }
         | Do::Arm { fd, .. }
+        | Do::Async { fd }
+        | Do::Blocking { fd }
         | Do::Sockopt { fd, .. } => (None, label(fd)),
         Do::Poll(_)
         | Do::Select(_)
@@ -295,6 +301,8 @@ fn touched(action: &Do) -> (Option<Label>, Option<Label>) {
         | Do::Sleep { .. }
         | Do::Note
         | Do::Limit { .. }
+        | Do::LimitSignals { .. }
+        | Do::SignalWait
         | Do::Tally { .. }
         | Do::Reset => (None, None),
     }
