@@ -29,6 +29,7 @@ mod serve;
 mod shared;
 mod sync;
 mod table;
+mod tally;
 pub mod tap;
 mod wakeup_log;
 mod worker;
@@ -68,6 +69,7 @@ pub use self::control::Handle;
 pub use self::doorbell::Doorbell;
 pub use self::failure::EngineError;
 pub use self::listen::Address;
+pub use self::tally::CallCounts;
 pub use self::tap::DrainReport;
 
 /// The longest that a shutdown waits for clients to close their ends.
@@ -189,6 +191,11 @@ impl Engine {
     /// The settings as they are now.
     pub fn settings(&self) -> Settings {
         self.handle.shared().settings()
+    }
+
+    /// What the calls of the server's threads came to so far.
+    pub fn counts(&self) -> CallCounts {
+        self.handle.shared().counts()
     }
 
     /// Hands at most `max` events to `sink`, in the order of their times; each lane's times

@@ -10,11 +10,13 @@ mod scan;
 pub(crate) use self::scan::Scannable;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::engine::gate::{GateVisit, Verdict};
 use crate::engine::shared::Shared;
+use crate::engine::tally::Tally;
 use crate::engine::tap::{Handed, RingWriter};
 use crate::event::{self, Kind, LaneId, Mask, Nanos, Ret, Syscall};
 use crate::sys;
@@ -23,12 +25,13 @@ use crate::sys;
 pub(crate) struct Door<'a, const OBSERVED: bool> {
     shared: &'a Shared,
     lane: RingWriter,
+    tally: Arc<Tally>,
 }
 
 impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     /// The door of the thread whose events go to `lane`.
     pub(crate) fn new(shared: &'a Shared, lane: RingWriter) -> Self {
-        Self { shared, lane }
+        Self { shared, lane, tally: shared.new_tally() }
     }
 
     /// Gives back where the events went to.
@@ -67,8 +70,9 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
         if OBSERVED { self.lane.start() } else { Nanos(0) }
     }
 
-    /// Tells of a call that returned just now.
+    /// Counts a call that returned just now, and tells of it.
     fn record(&mut self, call: Syscall, ret: Ret, started: Nanos, handed: Handed<'_>) {
+        self.tally.call(&call, ret);
         if OBSERVED {
             self.lane.returned(&call, ret, started, handed);
         }

@@ -12,6 +12,7 @@ use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
 use super::table::{Table, Watched};
+use super::tally::{CallCounts, Tally};
 use super::tap::{RingWriter, SLOTS, SideChannel};
 use super::wakeup_log::SharedWakeupLog;
 use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     lanes: Mutex<BTreeMap<LaneId, Option<RingWriter>>>,
     /// The files that tell what each thread does.
     tasks: Mutex<BTreeMap<LaneId, Task>>,
+    /// What the threads count; of those that have ended, their sum.
+    tallies: Mutex<(CallCounts, Vec<Arc<Tally>>)>,
     /// How long the last thread may wait for clients to close their ends.
     pub(crate) linger: Mutex<Duration>,
     /// The next turn panics.
@@ -102,6 +105,7 @@ impl Shared {
             next_file: AtomicU32::new(1),
             first_client: AtomicU32::new(1),
             lanes: Mutex::default(),
+            tallies: Mutex::default(),
             linger: Mutex::new(Duration::ZERO),
             #[cfg(test)]
             panic_next: AtomicBool::new(false),
@@ -132,8 +136,30 @@ impl Shared {
         lock(&self.lanes).insert(lane.id(), Some(lane));
     }
 
-    /// Whether the thread of `lane` sleeps where it waits for many files: `said` where the system tells only that
-    /// it sleeps, `None` where it does not even tell that.
+    /// Counters for a thread that begins.
+    pub(crate) fn new_tally(&self) -> Arc<Tally> {
+        let mut tallies = lock(&self.tallies);
+        let (ended, running) = &mut *tallies;
+        running.retain(|tally| {
+            let held = Arc::strong_count(tally) > 1;
+            if !held {
+                *ended = ended.plus(tally.read());
+            }
+            held
+        });
+        let tally = Arc::new(Tally::default());
+        running.push(Arc::clone(&tally));
+        tally
+    }
+
+    /// What all threads have counted so far.
+    pub(crate) fn counts(&self) -> CallCounts {
+        let tallies = lock(&self.tallies);
+        tallies.1.iter().fold(tallies.0, |sum, tally| sum.plus(tally.read()))
+    }
+
+    /// Whether the thread of `lane` sleeps where it waits for many files: `said` where the system
+    /// tells only that it sleeps, `None` where it does not even tell that.
     pub(crate) fn sleeps_in_wait(&self, lane: LaneId, said: bool) -> Option<bool> {
         let tasks = lock(&self.tasks);
         let task = tasks.get(&lane)?;

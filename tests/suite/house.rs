@@ -46,7 +46,7 @@ const TABLE: [(&str, &[&str]); 19] = [
 /// and wait by comes before who does it.
 const ENGINE: [(&str, &[&str]); 3] = [
     ("serve", &[]),
-    ("door", &["gate", "lock", "peer", "shared", "table", "tap"]),
+    ("door", &["gate", "lock", "peer", "shared", "table", "tally", "tap"]),
     ("backend", &["door", "lock", "shared", "table", "worker"]),
 ];
 
