@@ -34,7 +34,7 @@ pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{
-    Delta, EpollInstance, Known, ListsKnown, Poller, Pollers, Scan, ScanEntry, ScanForecast,
+    Delta, EpollInstance, Known, LastScan, ListsKnown, Poller, Pollers, ScanEntry, ScanForecast,
     ScanSet,
 };
 pub use ready::{ReadyEntry, ReadyList, Reason};

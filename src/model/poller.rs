@@ -13,7 +13,7 @@ use super::ready::{ReadyEntry, ReadyList};
 
 mod scan;
 
-pub use scan::{Scan, ScanEntry, ScanForecast, ScanSet};
+pub use scan::{LastScan, ScanEntry, ScanForecast, ScanSet};
 
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! cells, visible rows only.
 
 mod calls;
+mod file;
 mod findings;
 mod found;
 mod header;

@@ -39,13 +39,17 @@ fn joined(first: &str, rest: &str) -> String {
     format!("{first}{gap}{}", rest.trim_start())
 }
 
-/// A line without the blanks by which strace puts the results below each other.
+/// A line without the blanks by which strace puts the results below each other. It sees what the
+/// kernel answers before the signal's handler runs; the program only ever sees EINTR (signal(7)).
 fn plain(line: &str) -> String {
-    match line.split_once(")  ") {
-        Some((call, result)) => format!("{call}) {}", result.trim_start()),
-        None => line.to_owned(),
-    }
+    let Some((call, result)) = line.split_once(")  ") else { return line.to_owned() };
+    let result = result.trim_start();
+    let result = if result.starts_with("= ? ERESTART") { INTERRUPTED } else { result };
+    format!("{call}) {result}")
 }
+
+/// How a call ends that a signal's handler interrupts.
+const INTERRUPTED: &str = "= -1 EINTR (Interrupted system call)";
 
 /// Whether a line of ours is that line of strace: `...` stands for anything.
 fn is_same(ours: &str, theirs: &str) -> bool {

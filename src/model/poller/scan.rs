@@ -38,7 +38,7 @@ pub struct ScanEntry {
 
 /// What the last call did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scan {
+pub struct LastScan {
     /// When it returned.
     pub at: (Seq, Nanos),
     /// Its timeout in milliseconds; -1 is for ever.
@@ -80,7 +80,7 @@ pub struct ScanSet {
     /// The places of the files in the array.
     places: FxHashMap<FileId, usize>,
     /// The last call that returned.
-    pub last: Option<Scan>,
+    pub last: Option<LastScan>,
     /// How well what is found agrees with what is known of the files.
     pub check: Check,
     /// Of which something was told since they were last asked.
@@ -380,7 +380,7 @@ impl ScanSet {
         let hooked = self.hooked(timeout_ms, slept, found.first().copied());
         let asked = files * (1 + u64::from(slept.unwrap_or(0)));
         let copied = self.copied(ret);
-        self.last = Some(Scan { at, timeout_ms, files, found, slept, asked, hooked, copied });
+        self.last = Some(LastScan { at, timeout_ms, files, found, slept, asked, hooked, copied });
     }
 
     /// To how many wait queues a call was hooked.

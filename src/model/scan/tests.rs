@@ -2,13 +2,13 @@
 
 use crate::event::{Backend, Errno, Kind, Mask, Ret, SwitchPhase, WakeupLog};
 use crate::model::scenario::{END, IN, Scenario};
-use crate::model::{FindingKind, LaneState, Scan, ScanSet, Span, Sync, TrackId};
+use crate::model::{FindingKind, LaneState, LastScan, ScanSet, Span, Sync, TrackId};
 
 fn set(s: &Scenario) -> &ScanSet {
     s.world.scan().expect("the server scans")
 }
 
-fn last(s: &Scenario) -> &Scan {
+fn last(s: &Scenario) -> &LastScan {
     set(s).last.as_ref().expect("a call has returned")
 }
 

@@ -2,7 +2,9 @@
 
 use crate::event::{Backend, Errno, Syscall};
 use crate::event::{ConnState, FileKind, LaneId, Mask, SwitchPhase, SyscallRecord, WatchKey};
-use crate::model::{EpollView, LaneState, OpenFile, Scan, ScanEntry, ScanSet, Sync, ThreadLane};
+use crate::model::{
+    EpollView, LaneState, LastScan, OpenFile, ScanEntry, ScanSet, Sync, ThreadLane,
+};
 use crate::text::words::{Phrase, bits, clients, count, grouped, list, name, since};
 
 /// What is to be said of that file while the server waits so.
@@ -40,7 +42,7 @@ fn files(n: usize) -> String {
 
 impl Case<'_> {
     /// The last call, if it found this file.
-    fn finding(&self) -> Option<&Scan> {
+    fn finding(&self) -> Option<&LastScan> {
         self.set.last.as_ref().filter(|last| last.found.contains(&self.place))
     }
 
@@ -119,7 +121,7 @@ impl Case<'_> {
     }
 
     /// It is in the answer of the last poll(2).
-    fn found(&self, last: &Scan) -> Phrase {
+    fn found(&self, last: &LastScan) -> Phrase {
         let fd = &self.fd;
         let first = last.found.first() == Some(&self.place);
         let after = self.set.len().saturating_sub(self.place + 1);
@@ -233,7 +235,7 @@ fn highest(set: &ScanSet, fd: &str) -> Phrase {
 }
 
 /// What a select(2) moved.
-fn moved(last: &Scan) -> String {
+fn moved(last: &LastScan) -> String {
     let learnt = match last.found.len() {
         0 => "nothing".to_owned(),
         1 => "one descriptor".to_owned(),

@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::ready::provenance;
+use super::file::provenance;
 use crate::event::Mask;
-use crate::model::{InterestList, Progress, Scan, ScanEntry, ScanSet, Sync};
+use crate::model::{InterestList, LastScan, Progress, ScanEntry, ScanSet, Sync};
 use crate::tui::draw::{Align, Row, cells};
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
@@ -42,7 +42,7 @@ fn bits_left(set: &ScanSet) -> u64 {
 }
 
 /// `57, slept, 57 again`.
-fn asked(last: &Scan) -> String {
+fn asked(last: &LastScan) -> String {
     let all = count(last.files);
     match last.slept {
         None => format!("at least {all}"),
@@ -54,7 +54,7 @@ fn asked(last: &Scan) -> String {
 
 impl Found<'_> {
     /// What the last call cost, in lines.
-    fn cost(&self, last: &Scan) -> Vec<String> {
+    fn cost(&self, last: &LastScan) -> Vec<String> {
         let (into, out) = last.copied;
         let hooked = last.hooked.map_or_else(|| "?".to_owned(), count);
         if self.look.ui.size.0 < WIDE {

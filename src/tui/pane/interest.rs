@@ -6,9 +6,10 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::file::{PEER, QUEUE, ailment, queues};
 use super::scan::{self, Scanned};
-use crate::event::{Arm, ConnState, FileKind, Mask, Trigger, WatchKey, visible};
-use crate::model::{EpollView, FindingKind, InterestEntry, OpenFile};
+use crate::event::{Arm, ConnState, Mask, Trigger, WatchKey, visible};
+use crate::model::{EpollView, InterestEntry, OpenFile};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -19,12 +20,8 @@ pub(crate) struct Interest<'a>(pub RenderContext<'a>);
 /// Columns of all but fd, peer, watched bits and trigger, with the blanks between all of them:
 /// marker, what, unread, unsent, state.
 const FIXED: u16 = 1 + 1 + 9 + 7 + 7 + 10 + 3;
-/// The shortest column of peers: an IPv4 address with its port.
-pub(super) const PEER: u16 = 15;
 /// From this width on the trigger's heading is written out.
 const ROOMY: u16 = 78;
-/// The columns of unread and of unsent.
-pub(super) const QUEUE: u16 = 6;
 /// The widest column of watched bits.
 const WATCHING: u16 = 15;
 
@@ -175,32 +172,6 @@ fn watching(entry: &InterestEntry) -> String {
     text
 }
 
-/// Unread and unsent as text; what is not known is `?`, what does not exist is a dash.
-pub(super) fn queues(file: Option<&OpenFile>) -> [String; 2] {
-    let Some(file) = file else { return ["?".to_owned(), "?".to_owned()] };
-    let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), words::bytes);
-    let count = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
-    if file.polled.is_some() {
-        return [file.unread, file.unsent].map(|n| n.map_or_else(|| "-".to_owned(), words::bytes));
-    }
-    match file.what {
-        FileKind::Listener => {
-            let waiting = count(file.unread);
-            let limit = file.unsent.map_or_else(String::new, |n| format!("/{n}"));
-            let both = format!("{waiting}{limit}");
-            // So many that both do not fit: who waits matters more than how many may.
-            let fits = both.len() <= usize::from(QUEUE);
-            [if fits { both } else { count(file.unread) }, "-".to_owned()]
-        }
-        FileKind::Tcp | FileKind::Unix if file.queued > 0 => [
-            number(file.unread),
-            words::bytes(file.queued.saturating_add(file.unsent.unwrap_or(0))),
-        ],
-        FileKind::Tcp | FileKind::Unix => [number(file.unread), number(file.unsent)],
-        _ => ["-".to_owned(), "-".to_owned()],
-    }
-}
-
 /// The state of a registration: glyph, word, role. The first that holds is shown:
 /// a finding, being handled, in a thread's batch, disarmed, on the ready list (drained or ready),
 /// the server's own state, idle.
@@ -249,26 +220,6 @@ fn state(
 fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
     let told = world.file_of(entry.key).and_then(|file| file.polled);
     told.is_some_and(|poll| poll.any(entry.mask - Mask::PRIVATE))
-}
-
-/// A finding in one short word.
-pub(super) fn ailment(kind: FindingKind) -> &'static str {
-    match kind {
-        FindingKind::EdgeStranded | FindingKind::EmfileStranded | FindingKind::OneshotDisarmed => {
-            "stuck"
-        }
-        FindingKind::OutSpin
-        | FindingKind::EofSpin
-        | FindingKind::MaskZeroSpin
-        | FindingKind::EmfileSpin
-        | FindingKind::TimeoutZeroSpin => "spins",
-        FindingKind::Ghost => "ghost",
-        FindingKind::ThunderingHerd => "herd",
-        FindingKind::StaleEvent => "stale",
-        FindingKind::Starving => "starves",
-        FindingKind::SelectFdLimit => "beyond",
-        FindingKind::ScanCost => "costs",
-    }
 }
 
 /// A one-shot registration that fired keeps only its private bits (and what the kernel adds is

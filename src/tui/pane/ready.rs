@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::file::provenance;
 use super::found::{self, Found};
 use crate::event::{LaneId, Provenance, WatchKey};
-use crate::model::{BatchEntry, Check, InterestList, Progress, ReadyEntry};
+use crate::model::{BatchEntry, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
@@ -15,15 +16,6 @@ use crate::tui::words;
 
 /// Draws the ready list.
 pub(crate) struct Ready<'a>(pub RenderContext<'a>);
-
-/// How the ready list is known.
-pub(super) fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {
-    match (known, check.diverged) {
-        (false, _) => "unknown".to_owned(),
-        (true, 0) => format!("{by} {ok} {}", words::rough(check.agreed)),
-        (true, n) => words::plural(n, "divergence"),
-    }
-}
 
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.

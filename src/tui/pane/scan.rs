@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::interest::{PEER, QUEUE, ailment, queues};
+use super::file::{PEER, QUEUE, ailment, queues};
 use crate::event::{Mask, WatchKey};
 use crate::model::{OpenFile, ScanEntry, ScanSet, Sync};
 use crate::tui::draw::{Align, Row, cells, first_row};

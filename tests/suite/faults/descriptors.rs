@@ -62,6 +62,12 @@ fn a_server_whose_thread_died_has_not_ended_well() {
     panic!("no thread died of too few descriptors");
 }
 
+/// Sets how many descriptors the server may have, by prlimit(1): whether that could be done.
+fn limit(server: &Server, descriptors: &str) -> bool {
+    let (pid, asked) = (server.pid().to_string(), format!("--nofile={descriptors}"));
+    Command::new("prlimit").args(["--pid", &pid, &asked]).status().is_ok_and(|s| s.success())
+}
+
 fn exhaust(trigger: &str) {
     exhaust_loop("epoll", trigger);
 }
@@ -78,10 +84,13 @@ fn exhaust_loop(backend: &str, trigger: &str) {
     for _ in 0..3 {
         server.wait("another try", is_exhausted);
     }
-    if backend != "epoll" {
+    // The thread that ends leaves a few of the tool's own, so the limit is lowered; poll(2) may not
+    // be passed more files than it allows.
+    if backend == "select" && limit(&server, "8:64") {
         // There is no descriptor for the instance: the old loop comes back.
         let answer = server.command("backend epoll");
         assert_eq!(answer["note"], "epoll_create1 failed", "{answer}");
+        assert!(limit(&server, "64:64"));
         server.wait("another try", is_exhausted);
     }
     let rate = wakeups_a_second(&server, from);
