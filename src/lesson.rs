@@ -18,6 +18,7 @@ pub mod line;
 mod model_kernel;
 mod parse;
 mod print;
+mod query;
 pub mod quiz;
 pub mod random;
 mod real;

@@ -28,7 +28,7 @@ macro_rules! counters {
         impl CallCounts {
             /// These and others.
             #[must_use]
-            pub fn plus(self, other: Self) -> Self {
+            pub(crate) fn plus(self, other: Self) -> Self {
                 Self { $($name: self.$name.saturating_add(other.$name),)* }
             }
 

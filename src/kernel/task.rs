@@ -30,14 +30,6 @@ pub struct TaskLook {
     pub sleeps: u64,
 }
 
-/// The numbers under which the C library may make an `epoll_wait`.
-const EPOLL_WAIT: &[i64] = &[
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_epoll_wait,
-    libc::SYS_epoll_pwait,
-    libc::SYS_epoll_pwait2,
-];
-
 /// The numbers under which the C library may wait for many files at once.
 const WAITS: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
@@ -60,15 +52,6 @@ impl TaskLook {
             return Some(false);
         }
         tells_call.then(|| self.call.is_some_and(|call| WAITS.contains(&call)))
-    }
-
-    /// Whether it sleeps in `epoll_wait`, on the wait queue of an epoll instance; `None` where the
-    /// system does not tell in which call it sleeps.
-    pub fn sleeps_in_epoll_wait(&self, tells_call: bool) -> Option<bool> {
-        if !self.interruptible {
-            return Some(false);
-        }
-        tells_call.then(|| self.call.is_some_and(|call| EPOLL_WAIT.contains(&call)))
     }
 }
 

@@ -61,6 +61,15 @@ impl Case {
         self.steps.iter().any(|step| step.ask.is_some())
     }
 
+    /// Whether it ever makes an epoll instance.
+    pub(crate) fn has_epoll(&self) -> bool {
+        let made = self.steps.iter().filter_map(|step| match &step.action {
+            Action::New { actor } => Some(actor),
+            _ => None,
+        });
+        self.actors.iter().chain(made).any(|actor| actor.kind == ActorKind::Epoll)
+    }
+
     /// The threads beside the main one, in the order in which the steps name them.
     pub fn threads(&self) -> Vec<Label> {
         let mut threads = Vec::new();

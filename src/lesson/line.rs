@@ -49,7 +49,7 @@ pub const GRAMMAR: [(&str, &str, &str); 33] = [
     ("cancel", "RING OPERATION as NAME", "write an SQE that ends another operation"),
     ("enter", "RING [wait N thread A]", "io_uring_enter: submit what is written"),
     ("reap", "RING", "take the CQEs that are there"),
-    ("go", "EP FD as NAME", "a goroutine runs: it reads and echoes until it parks"),
+    ("go", "EP FD as NAME", "a goroutine runs until it parks"),
 ];
 
 /// The words of the kinds of actors that can be made.

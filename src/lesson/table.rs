@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Cqe, CtlOp, Fd, FileId, FileKind, LaneId, RingOp};
 use crate::lesson::case::{CqeEntry, Entry, FdArg, Label, Seen};
-use crate::lesson::kernel::Query;
+use crate::lesson::query::Query;
 use crate::sim::{Place, Reported};
 
 /// The lane of the main thread; those of the others follow.

@@ -104,6 +104,8 @@ impl KernelModel {
         let id = self.ring_at(fd)?;
         self.hold(id);
         let count = self.submit(id, submit, wait > 0);
+        // What finds less to submit than it was told waits for nothing.
+        let wait = if count < u64::from(submit) { 0 } else { wait };
         let wait = usize::try_from(wait).unwrap_or(usize::MAX);
         self.threads.insert(thread, Sleep::Ring { ring: id, count, wait });
         self.wake_ring(id);
@@ -131,7 +133,7 @@ impl KernelModel {
         }
         self.post_batch(id);
         self.settle();
-        if flushes {
+        if flushes && count == u64::from(submit) {
             self.flush_overflow(id);
             self.settle();
         }

@@ -90,7 +90,10 @@ fn what_does_not_fit_is_named_with_its_bound() {
 fn every_case_of_the_program_fits_where_most_systems_have_their_limit() {
     for file in catalog::files() {
         let case = file.parse().unwrap_or_else(|errors| panic!("{errors}"));
-        assert_eq!(fits_into(&case, 1024), Ok(()), "{}", file.name);
+        // They are about large numbers, and many descriptors.
+        let large = ["fd-1100", "place-in-the-array", "what-select-copies"];
+        let hard = if large.contains(&case.id.as_str()) { 4096 } else { 1024 };
+        assert_eq!(fits_into(&case, hard), Ok(()), "{}", file.name);
     }
 }
 

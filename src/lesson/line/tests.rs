@@ -10,6 +10,7 @@ fn known() -> WhatIsOpen {
         ("t", FileKind::Timerfd),
         ("L", FileKind::Listener),
         ("c", FileKind::Tcp),
+        ("u", FileKind::Ring),
     ];
     WhatIsOpen {
         open: open.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
@@ -67,9 +68,23 @@ fn every_action_can_be_typed() {
     is("thaw my-thread_2", "let my-thread_2 go on");
     is("read p.r by my-thread", "read(p.r, 65536) by my-thread");
     is("dup p.r as p-2", "p-2 = dup(p.r)");
+    is("select-again", "select(the same variables)");
+    is("dup p.r as d from 100", "d = fcntl(p.r, F_DUPFD, 100)");
+    is("async c", "fcntl(c, F_SETFL, O_ASYNC) with F_SETSIG");
+    is("signal-wait", "sigtimedwait(0)");
+    is("blocking c", "fcntl(c, F_SETFL, 0)");
+    is("submit u recv c 100 as r1", "sqe r1: recv(c, 100)");
+    is("submit u recv c as r1", "sqe r1: recv(c, 65536)");
+    is("submit u poll p.r IN multi as r2", "sqe r2: poll(p.r, IN, multi)");
+    is("submit u nop as r3", "sqe r3: nop()");
+    is("cancel u r1 as r4", "sqe r4: cancel(r1)");
+    is("enter u", "io_uring_enter(u, submit all)");
+    is("enter u wait 1 thread B", "io_uring_enter(u, submit all, wait 1) by B");
+    is("reap u", "reap u");
+    is("go e c as G1 by B", "G1 runs on c by B");
     is("freeze e B 64 64", "epoll_wait(e, max 64) by B, held at event 64");
     let words: Vec<_> = GRAMMAR.iter().map(|(word, ..)| *word).collect();
-    assert_eq!(words.len(), 24);
+    assert_eq!(words.len(), 33);
 }
 
 #[test]
@@ -91,6 +106,8 @@ fn errors_say_what_is_possible() {
     fails("shutdown c up", "one of rd, wr, rdwr");
     fails("sleep 5 by B", "leave `by` out");
     fails("close p.r p.w", "expected: close FD");
+    fails("enter u wait 1", "the main thread does not wait");
+    fails("reap e", "cannot take `e`: there is u");
     fails("freeze e B 2 3", "from 1 to 2");
     fails("freeze e B 65 1", "a number from 0 to 64");
     fails("freeze e B 0 1", "from 1 to 64");

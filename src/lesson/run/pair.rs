@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::event::{CtlOp, Errno, Fd, FileKind, LaneId, Mask, Nanos, SocketOption, Sqe};
-use crate::lesson::case::{Action, ActorKind, FdArg, Label, Outcome, Seen};
+use crate::event::{CtlOp, Errno, Fd, FileKind, LaneId, Mask, Nanos, RingOp, SocketOption, Sqe};
+use crate::lesson::case::{Action, ActorKind, Amount, FdArg, Label, Outcome, Seen};
 use crate::lesson::interpret::{drain_by_calls, fill_by_calls};
 use crate::lesson::kernel::{Call, Kernel, Query};
 use crate::lesson::real::granted;
@@ -176,6 +176,9 @@ impl Kernel for Runner {
     }
 
     fn write_sqe(&mut self, ring: Fd, name: &Label, sqe: Sqe) -> Result<Outcome, RunError> {
+        if sqe.op == RingOp::Send {
+            self.learn(sqe.fd, Amount::Bytes(sqe.len));
+        }
         let outcome = self.real.write_sqe(ring, name, sqe)?;
         self.model.write_sqe(ring, name, sqe)?;
         Ok(outcome)

@@ -37,7 +37,7 @@ impl Runner {
     }
 
     /// The model learns what the kernel charges for a message before it is written.
-    fn learn(&mut self, fd: Fd, what: Amount) {
+    pub(super) fn learn(&mut self, fd: Fd, what: Amount) {
         let n = match what {
             Amount::Bytes(len) => u64::from(len),
             Amount::Value(_) => 8,

@@ -203,9 +203,12 @@ fn numbers(fds: impl Iterator<Item = Fd>) -> String {
 fn selected(set: &PollSet, timeout_ms: i32, scanned: Option<&ScanSet>) -> String {
     let all = !set.is_counted() && set.count() as usize <= PollSet::SHOWN;
     let own = scanned.filter(|own| set.is_counted() && own.bits() == set.count() as usize);
+    let asked = |bit: Mask| set.first().iter().filter(move |p| p.events.has(bit)).map(|p| p.fd);
     let of = |bit: Mask| match own {
         Some(own) => numbers(own.iter().filter(|e| e.events.has(bit)).map(|e| e.key.fd)),
-        None if all => numbers(set.first().iter().filter(|p| p.events.has(bit)).map(|p| p.fd)),
+        None if all && asked(bit).next().is_some() => numbers(asked(bit)),
+        // Who is in no set was in one before: what select has left behind is given again.
+        None if all && set.first().iter().all(|p| !p.events.is_empty()) => "NULL".to_owned(),
         None => UNKNOWN.to_owned(),
     };
     let end = set.nfds().map_or_else(|| UNKNOWN.to_owned(), |end| end.to_string());

@@ -61,6 +61,7 @@ impl LessonApp {
         app.ui.size = size;
         app.ui.place = UiContext::Lesson;
         app.ui.zoom = zoom(script.course.case.steps.len());
+        let epoll = script.course.case.has_epoll();
         let mut lesson = Self {
             app,
             session: Session::new(script, Limits::default()),
@@ -71,6 +72,10 @@ impl LessonApp {
             again: false,
         };
         lesson.tick();
+        // Without an epoll instance there are no lists to see.
+        if !epoll {
+            lesson.show(Shown::Calls);
+        }
         lesson
     }
 

@@ -579,7 +579,8 @@ fn the_readme_has_the_keys_and_words_of_lessons() {
     let keys = crate::tui::keymap::lesson_rows();
     assert!(readme.contains(&keys), "its table of a lesson's keys should be\n{keys}");
     let row = |(word, arguments, help): &(&str, &str, &str)| {
-        format!("| `{}` | {help} |\n", format!("{word} {arguments}").replace('|', "\\|"))
+        let line = format!("{word} {arguments}");
+        format!("| `{}` | {help} |\n", line.trim_end().replace('|', "\\|"))
     };
     let rows: String = crate::lesson::line::GRAMMAR.iter().map(row).collect();
     let words = format!("| line | does |\n| --- | --- |\n{rows}");

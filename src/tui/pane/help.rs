@@ -70,7 +70,7 @@ impl Help<'_> {
             crate::lesson::line::GRAMMAR.to_vec()
         };
         for (word, arguments, help) in grammar {
-            let usage = format!("{word} {arguments}");
+            let usage = format!("{word} {arguments}").trim_end().to_owned();
             if words::width(&usage) > 24 || words::width(help) > BESIDE {
                 lines.push(Line::Usage(usage));
                 lines.push(Line::Below(help));

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
-    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
-    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
-    SocketOption, SocketType, SwitchPhase, Syscall, SyscallRecord, Target, ThreadSeen, Trigger,
-    View, Wakeup, WakeupLog, WatchKey, WatchRead,
+    AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, Cqe, CtlOp, Delivery,
+    Domain, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange,
+    LaneId, ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer,
+    PollFd, PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, RingOp, Scope, Seq,
+    Settings, Setup, SocketOption, SocketType, Sqe, SwitchPhase, Syscall, SyscallRecord, Target,
+    ThreadSeen, Trigger, View, Wakeup, WakeupLog, WatchKey, WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -71,7 +71,13 @@ fn call() -> impl Strategy<Value = Syscall> {
         fd().prop_map(|fd| Syscall::Close { fd }),
         fd().prop_map(|fd| Syscall::Dup { fd }),
         preparing(),
+        signalling(),
         asking(),
+        (any::<u32>(), any::<u32>())
+            .prop_map(|(entries, flags)| Syscall::UringSetup { entries, flags }),
+        (fd(), any::<u32>(), any::<u32>(), 0..2_u32).prop_map(|(ring, submit, wait, flags)| {
+            Syscall::UringEnter { ring, submit, wait, flags }
+        }),
     ]
 }
 
@@ -112,6 +118,49 @@ fn preparing() -> impl Strategy<Value = Syscall> {
         ]),
         number().prop_map(|tid| Syscall::Setup(Setup::Tgkill { tid })),
         option::of(number()).prop_map(|soft| Syscall::Setup(Setup::Setrlimit { soft })),
+    ]
+}
+
+/// Calls about signals of arrivals, and files whose calls sleep.
+fn signalling() -> impl Strategy<Value = Syscall> {
+    prop_oneof![
+        (fd(), any::<u32>()).prop_map(|(fd, pid)| Setup::SetOwner { fd, pid }),
+        (fd(), any::<u32>()).prop_map(|(fd, signo)| Setup::SetSignal { fd, signo }),
+        (fd(), any::<bool>(), any::<bool>()).prop_map(|(fd, blocking, signals)| Setup::SetFlags {
+            fd,
+            blocking,
+            signals
+        }),
+        Just(Setup::Sigtimedwait),
+        option::of(any::<u32>()).prop_map(|soft| Setup::SetrlimitSignals { soft }),
+    ]
+    .prop_map(Syscall::Setup)
+}
+
+/// What goes into a ring, and what comes out.
+fn ring() -> impl Strategy<Value = Kind> {
+    let op = || select(RingOp::ALL.map(|(op, _)| op).to_vec());
+    let ret = any::<i64>().prop_map(Ret::from_raw);
+    let sqe = (any::<u64>(), op(), fd(), any::<u32>(), mask(), any::<bool>(), any::<u64>());
+    let sqe = sqe.prop_map(|(id, op, fd, len, mask, multi, target)| Sqe {
+        id,
+        op,
+        fd,
+        len,
+        mask,
+        multi,
+        target,
+    });
+    prop_oneof![
+        (fd(), text(), sqe).prop_map(|(ring, name, sqe)| Kind::Sqe { ring, name, sqe }),
+        (fd(), text(), op(), any::<u64>(), ret, any::<bool>()).prop_map(
+            |(ring, name, op, id, ret, more)| Kind::Reap {
+                ring,
+                name,
+                op,
+                cqe: Cqe { id, ret, more }
+            }
+        ),
     ]
 }
 
@@ -272,6 +321,7 @@ fn what() -> impl Strategy<Value = FileKind> {
         FileKind::Datagram,
         FileKind::Udp,
         FileKind::Epoll,
+        FileKind::Ring,
         FileKind::Plain,
     ])
 }
@@ -322,6 +372,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
         look().prop_flat_map(select),
+        ring(),
         (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
             call,
             times,

@@ -345,7 +345,13 @@ impl Maker {
     fn reading(&mut self) -> Option<Action> {
         let fd = self.fd(|label, kind| {
             end(label) != "w"
-                && !matches!(kind, ActorKind::Epoll | ActorKind::Listener { .. } | ActorKind::Dir)
+                && !matches!(
+                    kind,
+                    ActorKind::Epoll
+                        | ActorKind::Listener { .. }
+                        | ActorKind::Ring { .. }
+                        | ActorKind::Dir
+                )
                 && !matches!(kind, ActorKind::Pipe { .. })
                 || end(label) == "r"
         })?;
