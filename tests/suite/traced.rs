@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -67,8 +67,13 @@ fn is_same(ours: &str, theirs: &str) -> bool {
 }
 
 /// Runs the program beneath strace, which follows its children, and gives what both wrote. Its
-/// standard input stays open until it ends.
-fn traced(arguments: &[&str], name: &str, input: &[u8]) -> Option<(Vec<Value>, Trace)> {
+/// standard input stays open until it ends: the commands of `first`, and as soon as they are done
+/// those of `then`.
+fn traced(
+    arguments: &[&str],
+    name: &str,
+    [first, then]: [&[u8]; 2],
+) -> Option<(Vec<Value>, Trace)> {
     let version = Command::new("strace").arg("-V").output();
     if !version.is_ok_and(|output| output.status.success()) {
         eprintln!("SKIPPED {name}: strace is not installed");
@@ -81,7 +86,19 @@ fn traced(arguments: &[&str], name: &str, input: &[u8]) -> Option<(Vec<Value>, T
     strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut strace = strace.spawn().unwrap();
     let mut stdin = strace.stdin.take().unwrap();
-    stdin.write_all(input).unwrap();
+    stdin.write_all(first).unwrap();
+    let mut wanted = first.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    let mut lines: Vec<Value> = Vec::new();
+    for line in BufReader::new(strace.stdout.take().unwrap()).lines() {
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if wanted > 0 && line["kind"] == "command" && line["state"] == "done" {
+            wanted -= 1;
+            if wanted == 0 {
+                stdin.write_all(then).unwrap();
+            }
+        }
+        lines.push(line);
+    }
     let output = strace.wait_with_output().unwrap();
     drop(stdin);
     let error = String::from_utf8_lossy(&output.stderr);
@@ -90,8 +107,6 @@ fn traced(arguments: &[&str], name: &str, input: &[u8]) -> Option<(Vec<Value>, T
         return None;
     }
     assert!(output.status.success(), "{arguments:?}: {error}");
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     Some((lines, read_trace(&trace)))
 }
 
@@ -216,7 +231,7 @@ fn calls_of_cases_are_written_as_strace_prints_them() {
     for case in cases.chain([own]) {
         let name = case.file_stem().unwrap().to_str().unwrap();
         let arguments = ["lesson", "--json", "--strace-text", case.to_str().unwrap()];
-        let Some((lines, trace)) = traced(&arguments, name, b"") else { return };
+        let Some((lines, trace)) = traced(&arguments, name, [b"", b""]) else { return };
         let calls = lines.iter().filter_map(|line| line["strace"].as_array()).flatten();
         let calls = calls.map(|call| call.as_str().unwrap().split_once(' ').unwrap());
         let calls: Vec<_> = calls.map(|(tid, call)| (tid.to_owned(), call.to_owned())).collect();
@@ -244,12 +259,12 @@ fn calls_of_a_server_that_selects_are_written_as_strace_prints_them() {
 
 fn traced_server(backend: &str, waits: &[&str]) {
     // The built-in client and its commands come in on standard input.
-    let commands = b"client\nclient\nsend client=1 hello\nwatch client=2 on\nwatch client=2 off\nclose client=1\n";
-    let commands =
-        [commands, &b"send client=2 0123456789012345678901234567890123456789\n"[..]].concat();
-    let arguments = ["--headless", "--strace-text", "--listen", "127.0.0.1:0", "--for", "2s"];
+    let first = b"client\nclient\n";
+    let then = b"send client=1 hello\nwatch client=2 on\nwatch client=2 off\nclose client=1\n\
+        send client=2 0123456789012345678901234567890123456789\n";
+    let arguments = ["--headless", "--strace-text", "--listen", "127.0.0.1:0", "--for", "5s"];
     let arguments = [&arguments[..], &["--backend", backend, "--edge-log", "on"]].concat();
-    let Some((lines, trace)) = traced(&arguments, backend, &commands) else { return };
+    let Some((lines, trace)) = traced(&arguments, backend, [first, then]) else { return };
     let started = lines.iter().filter(|line| line["state"] == "started");
     let tid = |line: &Value| line["tid"].as_u64().unwrap().to_string();
     let tids: BTreeMap<_, _> =
