@@ -1,6 +1,6 @@
-//! The model as a [`Kernel`]: it gives the numbers that a process without other descriptors would
-//! get, and its time is that of the steps. What is seen is what the kernel would show, if the model
-//! is right.
+//! The model as a [`Kernel`](super::kernel::Kernel): it gives the numbers that a process without
+//! other descriptors would get, and its time is that of the steps. What is seen is what the kernel
+//! would show, if the model is right.
 
 mod as_kernel;
 

@@ -1,5 +1,5 @@
-//! This machine's kernel as a [`Kernel`]: real descriptors, threads, and a harvest that can be held
-//! inside.
+//! This machine's kernel as a [`Kernel`](super::kernel::Kernel): real descriptors, threads, and a
+//! harvest that can be held inside.
 //!
 //! It makes calls and says what was answered; what should have been answered is none of its
 //! business. It belongs into a process of its own: it expects the small numbers to be free, and
