@@ -4,6 +4,7 @@
 //! manual page, the completions and the keys of the configuration file are made. The words of the
 //! values are those of the commands. This module starts nothing: it says what is to be done.
 
+mod compare;
 mod config;
 mod lesson;
 mod options;
@@ -17,10 +18,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::compare::child;
 use crate::error::Error;
 use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
+use compare::CompareArgs;
+pub use compare::{CompareOptions, CompareOutput};
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
@@ -36,6 +40,8 @@ pub enum CliRequest {
     Serve(Box<ServeOptions>),
     /// Show, list, print or run lessons.
     Lesson(Box<LessonOptions>),
+    /// Compare loops on the same clients.
+    Compare(Box<CompareOptions>),
     /// Run cases and say how they came out.
     Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
@@ -68,6 +74,9 @@ pub struct ServeOptions {
     pub strace_text: bool,
     /// The server runs without being watched, to compare with.
     pub unobserved: bool,
+    /// The process that compares this server with others: it ends with it, and if nobody watches
+    /// tells it what it counts.
+    pub child_of: Option<u32>,
     /// When wake-ups are recorded.
     pub edge_log: WakeupLogMode,
     /// What is written without a screen.
@@ -94,6 +103,7 @@ Examples:
   epollscope --headless --for 10s --listen 127.0.0.1:0
                                   events as lines of JSON, for 10 seconds, on a free port
   epollscope --config class.toml  options from a file: trigger = \"edge\", mistake = [\"ignore-eof\"]
+  epollscope compare              what a request costs in each way of waiting
   epollscope check                does this kernel do what the cases and lessons say?
 ";
 
@@ -105,6 +115,16 @@ Examples:
   epollscope lesson read-once --theme projector
   epollscope lesson ./mine.toml   a lesson of your own
   printf '1\\n2\\n' | epollscope lesson read-once --json
+";
+
+/// The examples at the end of the help of comparisons.
+const COMPARE: &str = "\
+Examples:
+  epollscope compare                                  100 clients, all of them busy
+  epollscope compare --clients 1000 --active 10       most of them idle
+  epollscope compare --clients 1 --rounds 50 --csv    one client, on one core with its server
+  epollscope compare --curve --json > run.jsonl
+  epollscope compare --mirror 127.0.0.1:8000          then: telnet 127.0.0.1 8000
 ";
 
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
@@ -127,6 +147,9 @@ enum Verb {
     /// Go through lessons: predict what epoll does, then watch the kernel do it.
     #[command(after_help = LESSONS)]
     Lesson(Box<LessonArgs>),
+    /// Compare ways of waiting on the same clients: what a request costs in each
+    #[command(after_help = COMPARE)]
+    Compare(Box<CompareArgs>),
     /// Run case files on this kernel and on the model: both must do what the files say
     Check(CheckArgs),
     /// Print the completions for a shell.
@@ -151,6 +174,15 @@ where
     if let Some(parent) = case_process(&args) {
         return Ok(CliRequest::CaseProcess(parent));
     }
+    if let Some((parent, args)) = loop_process(&args) {
+        let child_of = Some(parent);
+        return Ok(match parse(args)? {
+            CliRequest::Serve(options) => {
+                CliRequest::Serve(Box::new(ServeOptions { child_of, ..*options }))
+            }
+            other => other,
+        });
+    }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => return not_parsed(&error),
@@ -160,6 +192,9 @@ where
         Some(Verb::Serve(options)) => options.with(line.options),
         Some(_) if line.options != Options::default() => {
             return Err(Error::Usage("the options of serve mean nothing to this command".into()));
+        }
+        Some(Verb::Compare(arguments)) => {
+            return arguments.resolve().map(|options| CliRequest::Compare(Box::new(options)));
         }
         Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {
@@ -180,6 +215,13 @@ fn case_process(args: &[OsString]) -> Option<u32> {
         [_, word, parent] if word == SUBCOMMAND => parent.to_str()?.parse().ok(),
         _ => None,
     }
+}
+
+/// The process that asks, and the options of the server, if this is to be the process of a loop.
+fn loop_process(args: &[OsString]) -> Option<(u32, Vec<OsString>)> {
+    let [program, word, parent, rest @ ..] = args else { return None };
+    let parent = parent.to_str()?.parse().ok().filter(|_| word == child::SUBCOMMAND)?;
+    Some((parent, std::iter::once(program).chain(rest).cloned().collect()))
 }
 
 /// Help and version are no failures, though clap says so.

@@ -21,12 +21,14 @@
 //! ```text
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
-//!               │ serve       │ engine  source  session  headless  tui  journal  cli
-//! shows         │ tui         │ session  source  history  lesson  journal  text  model
+//!               │ measure     │ serve  compare  tui  kernel  cli
+//!               │ serve       │ engine  source  session  headless  compare  tui  journal  cli
+//! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model
-//! asks for      │ cli         │ lesson  journal      (what the command line asks for)
+//! asks for      │ cli         │ lesson  compare  journal  (what the command line asks for)
+//! compares      │ compare     │ engine               (loops side by side, each in a process of its own)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
@@ -119,6 +121,7 @@
 //! and programs see).
 
 pub mod cli;
+pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -127,6 +130,7 @@ pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod lesson;
+pub mod measure;
 pub mod model;
 pub mod serve;
 pub mod session;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{OutputFormat, ServeOptions, ThemeChoice};
+use crate::compare;
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::event::{Application, Facts, WakeupLogMode, visible};
@@ -40,6 +41,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     if !headless {
         tui::terminal::require()?;
     }
+    if let Some(parent) = options.child_of {
+        compare::child::tie(parent)?;
+    }
     // Before any thread starts, so that every thread inherits it.
     sys::signal::block_observer_signals().map_err(|e| Error::runtime("sigprocmask", &e))?;
     tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
@@ -62,6 +66,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         unobserved: options.unobserved,
     };
     let engine = Engine::start(config, Arc::clone(&doorbell)).map_err(failure)?;
+    if options.child_of.is_some() && options.unobserved {
+        return compare::child::answer(engine);
+    }
     let facts = facts(&engine, options, descriptors);
     let edge_log = if options.unobserved { WakeupLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };

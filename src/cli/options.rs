@@ -231,6 +231,7 @@ impl Options {
             output: self.run.output.unwrap_or_default(),
             strace_text: self.run.strace_text,
             unobserved: self.run.unobserved,
+            child_of: None,
             edge_log: self.run.edge_log.unwrap_or_default(),
             run_for: self.run.duration,
         })

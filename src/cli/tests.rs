@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::compare::ComparePlan;
 use crate::event::{
     AcceptPolicy, Application, Backend, Mistake, ReadPolicy, Trigger, WakeupLogMode,
 };
@@ -303,4 +304,69 @@ fn what_lessons_cannot_do_is_refused() {
         let error = refused(line);
         assert!(error.contains(words), "{line}: {error}");
     }
+}
+
+#[track_caller]
+fn compared(line: &str) -> CompareOptions {
+    let args = std::iter::once("epollscope").chain(line.split_whitespace());
+    match parse(args) {
+        Ok(CliRequest::Compare(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn loops_are_compared_on_a_screen_as_lines_or_as_values() {
+    let plain = compared("compare");
+    assert_eq!(plain.plan.loops, crate::compare::AT_HAND);
+    assert_eq!((plain.plan.clients, plain.plan.active, plain.plan.size), (100, 100, 64));
+    assert_eq!((plain.output, plain.mirror), (CompareOutput::Screen, None));
+    let given = compared(
+        "compare --loops epoll,poll,epoll --clients 1000 --active 10 --size 512 --rounds 3 --curve \
+         --json --for 2s",
+    );
+    let loops: Vec<_> = given.plan.loops.iter().map(|name| name.word()).collect();
+    assert_eq!(loops, ["epoll", "poll", "epoll"]);
+    assert_eq!((given.plan.clients, given.plan.active, given.plan.size), (1000, 10, 512));
+    assert_eq!((given.plan.rounds, given.plan.curve), (3, true));
+    assert_eq!(given.run_for, Some(Duration::from_secs(2)));
+    assert_eq!(compared("compare --csv --active 3").output, CompareOutput::Csv);
+    let mirror = compared("compare --mirror 127.0.0.1:8000 --theme mono").mirror;
+    assert_eq!(mirror, Some(([127, 0, 0, 1], 8000).into()));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    for (line, words) in [
+        (
+            "compare --loops kqueue",
+            "expected one of epoll, poll, select, io_uring, goroutine, threads",
+        ),
+        ("compare --loops epoll,,poll", "expected one of epoll"),
+        ("compare --clients 0", "expected a number of clients, 1 to 10000"),
+        ("compare --clients 10001", "expected a number of clients, 1 to 10000"),
+        ("compare --active 0", "1 to 10000"),
+        ("compare --clients 10 --active 11", "--active 11 of --clients 10: at most all"),
+        ("compare --size 16385", "expected bytes, 1 to 16384"),
+        ("compare --rounds many", "expected a number of rounds, 1 to 10000"),
+        ("compare --rounds 0", "expected a number of rounds, 1 to 10000"),
+        ("compare --json --csv", "cannot be used with"),
+        ("compare --csv --mirror 127.0.0.1:1", "cannot be used with"),
+        ("compare --mirror 8000", "expected an address and a port"),
+        ("compare --mirror 0.0.0.0:8000", "other machines could reach 0.0.0.0:8000"),
+        ("compare --trigger edge", "unexpected"),
+        ("--paused compare", "the options of serve"),
+    ] {
+        let error = refused(line);
+        assert!(error.contains(words), "{line}: {error}");
+    }
+    let many = vec!["epoll"; ComparePlan::MAX_LOOPS + 1].join(",");
+    assert!(refused(&format!("compare --loops {many}")).contains("12 at most"));
+}
+
+#[test]
+fn the_process_of_a_loop_is_a_server_that_knows_who_asked() {
+    let own = serve("loop-process 42 --headless --unobserved");
+    assert_eq!(own, ServeOptions { child_of: Some(42), ..serve("--headless --unobserved") });
+    assert!(refused("loop-process x").contains("unrecognized subcommand"));
 }

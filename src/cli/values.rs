@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 
+use crate::compare::ComparePlan;
 use crate::event::{
     AcceptPolicy, Application, Backend, Command, Mistake, ReadPolicy, Trigger, WakeupLogMode,
     parse_duration,
@@ -165,6 +166,31 @@ pub(super) fn history_events(text: &str) -> Result<usize, String> {
     let number = text.replace('_', "").parse().ok();
     let events = within(number, 1000, 1_000_000_000, "events")?;
     usize::try_from(events).map_err(|error| error.to_string())
+}
+
+pub(super) fn loop_name(text: &str) -> Result<Backend, String> {
+    Backend::parse(text.trim()).ok_or_else(|| {
+        let words: Vec<_> = Backend::ALL.iter().map(|name| name.word()).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+/// A number from 1 to `most`.
+fn from_one(text: &str, most: u32, what: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+    number.ok_or_else(|| format!("expected {what}, 1 to {most}"))
+}
+
+pub(super) fn clients(text: &str) -> Result<u32, String> {
+    from_one(text, ComparePlan::MAX_CLIENTS, "a number of clients")
+}
+
+pub(super) fn request_size(text: &str) -> Result<u32, String> {
+    from_one(text, ComparePlan::MAX_SIZE, "bytes")
+}
+
+pub(super) fn rounds(text: &str) -> Result<u32, String> {
+    from_one(text, ComparePlan::MAX_ROUNDS, "a number of rounds")
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

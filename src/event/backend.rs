@@ -15,7 +15,9 @@ vocabulary! {
     /// // Two threads in poll(2) on one set are both woken by each byte.
     /// assert_eq!((Backend::Epoll.lanes(4), Backend::Poll.lanes(4)), (4, 1));
     /// ```
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[derive(
+        Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    )]
     pub enum Backend {
         /// epoll(7): the kernel keeps the set, and a list of what is ready.
         #[default]

@@ -38,6 +38,19 @@ pub enum Shown {
     Why,
 }
 
+/// What a key asks a comparison of loops to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CompareAction {
+    /// All clients are active, or few of them.
+    AllActive,
+    /// Fewer or more clients.
+    Clients(Direction),
+    /// Show the mirror, or the curve again.
+    Mirror,
+    /// Measure everything again.
+    Again,
+}
+
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyAction {
@@ -91,6 +104,8 @@ pub enum KeyAction {
     Suspend,
     /// Something that only a lesson can do, or the menu of lessons.
     Lesson(LessonAction),
+    /// What only a comparison knows.
+    Compare(CompareAction),
     /// Something that is done to the line being typed.
     Edit(EditAction),
 }

@@ -206,8 +206,9 @@ impl App {
             | KeyAction::Threads(_)
             | KeyAction::Do(_)
             | KeyAction::Edit(_)
-            // A lesson's own come to its app alone.
-            | KeyAction::Lesson(_) => {}
+            // A lesson's and a comparison's own come to their apps alone.
+            | KeyAction::Lesson(_)
+            | KeyAction::Compare(_) => {}
         }
     }
 

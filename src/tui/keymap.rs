@@ -1,5 +1,6 @@
 //! The one table of keys: it makes key handling, the hint bar, the help, and the README's rows.
 
+mod compare;
 mod lesson;
 mod table;
 
@@ -35,11 +36,13 @@ pub enum Mode {
     Earlier,
     /// The lessons to choose from.
     Menu,
+    /// A comparison of loops.
+    Compare,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Live,
         Self::Past,
         Self::Entry,
@@ -49,6 +52,7 @@ impl Mode {
         Self::Ended,
         Self::Earlier,
         Self::Menu,
+        Self::Compare,
     ];
 }
 
@@ -75,6 +79,8 @@ pub enum Group {
     LessonLook,
     /// Choosing a lesson.
     Menu,
+    /// Comparing loops.
+    Compare,
 }
 
 impl Group {
@@ -105,6 +111,7 @@ impl Group {
             Self::Lesson => "Lesson",
             Self::LessonLook => "Looking around in a lesson",
             Self::Menu => "Choosing a lesson",
+            Self::Compare => "Comparing loops",
         }
     }
 }
@@ -130,7 +137,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().chain(LESSON)
+    BINDINGS.iter().chain(LESSON).chain(compare::COMPARE)
 }
 
 /// What `press` asks for in `mode`.
@@ -214,6 +221,18 @@ pub(crate) fn lesson_rows() -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
         }
+    }
+    text
+}
+
+/// The rows of the README's table of the keys of a comparison.
+#[cfg(test)]
+pub(crate) fn compare_rows() -> String {
+    let mut text = String::from("| key | does |\n| --- | --- |\n");
+    for binding in rows(Group::Compare) {
+        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
     }
     text
 }

@@ -108,6 +108,8 @@ pub enum UiContext {
     Ended,
     /// Before the list of lessons.
     Menu,
+    /// Before a comparison of loops.
+    Compare,
 }
 
 /// The state of the screen.
@@ -204,6 +206,7 @@ impl Ui {
         } else {
             match (self.place, self.past.is_some()) {
                 (UiContext::Menu, _) => Mode::Menu,
+                (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,

@@ -52,6 +52,12 @@ pub(crate) fn plural(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
 }
 
+/// A count to divide by or to multiply with.
+#[expect(clippy::cast_precision_loss, reason = "it is shown with a few digits")]
+pub(crate) fn share(n: u64) -> f64 {
+    n as f64
+}
+
 /// Bytes in at most five columns: `0`, `999`, `4.0K`, `12M`.
 pub fn bytes(n: u32) -> String {
     let scaled = |unit: u32, name: char| {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 21] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -23,13 +23,14 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("history", &["event", "model", "journal", "sink"]),
     ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
     ("session", &["event", "model", "journal", "sink", "history", "source"]),
-    ("cli", &["event", "error", "journal", "lesson"]),
+    ("compare", &["event", "engine", "error", "sys"]),
+    ("cli", &["event", "error", "journal", "lesson", "compare"]),
     ("headless", &["event", "sink", "source", "session", "error", "sys"]),
     (
         "tui",
         &[
-            "event", "model", "text", "journal", "history", "lesson", "source", "session", "error",
-            "sys",
+            "event", "model", "text", "journal", "history", "lesson", "compare", "source",
+            "session", "error", "sys",
         ],
     ),
     ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
@@ -37,9 +38,10 @@ const TABLE: [(&str, &[&str]); 19] = [
         "serve",
         &[
             "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
-            "tui",
+            "compare", "tui",
         ],
     ),
+    ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 
 /// The engine's inner rooms with the parts of the engine that each may import. What they serve, call

@@ -3,6 +3,7 @@
 
 mod backends;
 mod cases;
+mod compare;
 mod divergences;
 mod faults;
 mod findings;

@@ -94,6 +94,7 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             headless: run.0,
             output: if run.1 { OutputFormat::None } else { OutputFormat::Json },
             unobserved: run.2[0],
+            child_of: None,
             strace_text: run.2[1],
             edge_log: run.3,
             run_for: time.map(Duration::from_nanos),

@@ -46,6 +46,20 @@ const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
     ("divergence", "one was not; the narration of that step says which"),
 ];
 
+/// What the columns of a comparison say.
+const COMPARED: [(&str, &str); 10] = [
+    ("req/s", "seen: requests answered in a second of the loop's own turns"),
+    ("CPU/req", "kernel: what the server's threads ran (schedstat), the median of rounds"),
+    ("ratio", "to the first loop in the same round: the median, and the quartiles"),
+    ("same", "it differs by no more than the first loop does from itself: the last row"),
+    ("calls", "seen: system calls"),
+    ("copied", "seen: bytes of the arguments of waits, by the ABI"),
+    ("asked, hooks", "model: files asked whether they are ready; wait queues stood on"),
+    ("sqe, cqe", "seen: entries of the rings"),
+    ("sleeps", "kernel: voluntary context switches"),
+    ("KiB/client", "kernel: growth of the memory in use (VmRSS), without kernel stacks"),
+];
+
 impl Help<'_> {
     fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
@@ -53,6 +67,7 @@ impl Help<'_> {
         let groups = match self.0.ui.place {
             UiContext::Server => &Group::ALL[..],
             UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
+            UiContext::Compare => &[Group::Compare],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         for group in groups.iter().copied() {
@@ -61,6 +76,11 @@ impl Help<'_> {
                 keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
             );
             lines.push(Line::Blank);
+        }
+        if self.0.ui.place == UiContext::Compare {
+            lines.push(Line::Heading("Columns, each for one request"));
+            lines.extend(COMPARED.iter().map(|(word, what)| Line::Mark(word, what)));
+            return lines;
         }
         let grammar: Vec<_> = if server {
             lines.push(Line::Heading("Commands without a key (press : first)"));
