@@ -49,9 +49,9 @@ const KNOWN_IN_LESSONS: [(&str, &str); 5] = [
 /// What the columns of a comparison say.
 const COMPARED: [(&str, &str); 10] = [
     ("req/s", "seen: requests answered in a second of the loop's own turns"),
-    ("CPU/req", "kernel: what the server's threads ran (schedstat), the median of rounds"),
-    ("ratio", "to the first loop in the same round: the median, and the quartiles"),
-    ("same", "it differs by no more than the first loop does from itself: the last row"),
+    ("CPU/req", "kernel: what the server's threads ran (schedstat), the median"),
+    ("ratio", "to the first loop in the same round: median and quartiles"),
+    ("same", "no further from it than it is from itself, in the last row"),
     ("calls", "seen: system calls"),
     ("copied", "seen: bytes of the arguments of waits, by the ABI"),
     ("asked, hooks", "model: files asked whether they are ready; wait queues stood on"),
