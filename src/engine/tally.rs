@@ -105,13 +105,14 @@ impl Tally {
                 // DEL reads no event (fs/eventpoll.c, ep_op_has_event).
                 add(&self.copied_in, if *op == CtlOp::Del { 0 } else { EPOLL_EVENT });
             }
-            Syscall::Poll { set, .. } | Syscall::Select { set, .. } => {
+            Syscall::Poll { set, .. } => {
                 let files = u64::from(set.count());
-                add(&self.waits, 1);
-                add(&self.events, u64::from(ret.count().unwrap_or(0)));
-                add(&self.asked, files);
-                add(&self.copied_in, files * POLLFD);
-                add(&self.copied_out, files * REVENTS);
+                self.scanned(files, ret, [files * POLLFD, files * REVENTS]);
+            }
+            Syscall::Select { set, .. } => {
+                // Two sets go in and out, in whole words (fs/select.c, core_sys_select).
+                let bytes = 2 * 8 * u64::from(set.nfds().unwrap_or(0).div_ceil(64));
+                self.scanned(set.count().into(), ret, [bytes, bytes]);
             }
             Syscall::Read { .. } => add(&self.reads, 1),
             Syscall::Send { .. } | Syscall::Write { .. } => add(&self.sends, 1),
@@ -124,6 +125,22 @@ impl Tally {
             | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => add(&self.others, 1),
         }
+    }
+}
+
+impl Tally {
+    /// Counts a scan of so many files, and the bytes that its arguments moved in and out.
+    fn scanned(&self, files: u64, ret: Ret, [copied_in, copied_out]: [u64; 2]) {
+        add(&self.waits, 1);
+        add(&self.events, u64::from(ret.count().unwrap_or(0)));
+        add(&self.asked, files);
+        add(&self.copied_in, copied_in);
+        add(&self.copied_out, copied_out);
+    }
+
+    /// Counts the wait queues that a scan was hooked to before it found the first file ready.
+    pub(crate) fn hooked(&self, files: u32) {
+        add(&self.hooked, files.into());
     }
 }
 
@@ -142,7 +159,7 @@ impl CallCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Errno, Fd, FileId, Mask};
+    use crate::event::{Errno, Fd, FileId, Mask, PollSet};
 
     #[test]
     fn calls_are_counted_by_what_they_are_and_what_they_moved() {
@@ -168,5 +185,18 @@ mod tests {
         assert_eq!(since, CallCounts { reads: 2, sends: 1, ..CallCounts::default() });
         assert_eq!((all.calls(), since.calls(), since.copied()), (7, 3, 0));
         assert_eq!(before.plus(since), all);
+    }
+    #[test]
+    fn a_scan_moves_its_array_or_its_bitmaps() {
+        let scan = |call: Syscall, ret| {
+            let tally = Tally::default();
+            tally.call(&call, ret);
+            let CallCounts { asked, copied_in, copied_out, .. } = tally.read();
+            (asked, copied_in, copied_out)
+        };
+        let poll = Syscall::Poll { set: PollSet::array(57), timeout_ms: -1 };
+        assert_eq!(scan(poll, Ret::ok(2)), (57, 456, 114));
+        let set = PollSet::bitmaps(57, [57, 1, 0], 1004);
+        assert_eq!(scan(Syscall::Select { set, timeout_ms: -1 }, Ret::ok(3)), (57, 256, 256));
     }
 }

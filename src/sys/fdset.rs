@@ -1,6 +1,7 @@
 //! The bitmaps of select(2) as the C library has them: numbers below FD_SETSIZE.
 #![expect(unsafe_code, reason = "nix ties an fd_set to the life of every descriptor in it")]
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -61,6 +62,19 @@ impl FdSets {
         let either = read.iter().zip(write).map(|(r, w)| (r | w).count_ones()).sum();
         let ones = |set: &[u64; WORDS]| set.iter().map(|word| word.count_ones()).sum();
         [either, ones(read), ones(write)]
+    }
+
+    /// How many numbers up to that one are in either set.
+    pub(crate) fn up_to(&self, fd: i32) -> u32 {
+        let [read, write] = &self.asked;
+        let (Ok(at), bits) = (usize::try_from(fd / 64), 63 - fd.rem_euclid(64)) else { return 0 };
+        let either = read.iter().zip(write).map(|(r, w)| r | w);
+        let count = |(word, set): (usize, u64)| match word.cmp(&at) {
+            Ordering::Less => set.count_ones(),
+            Ordering::Equal => (set << bits).count_ones(),
+            Ordering::Greater => 0,
+        };
+        either.enumerate().map(count).sum()
     }
 
     /// Makes the call on a copy; how many bits are left in it. A negative timeout is for ever.
@@ -130,6 +144,7 @@ mod tests {
         let mut sets = FdSets::default();
         assert!(sets.put(3, READ) && sets.put(63, READ | WRITE) && sets.put(1003, WRITE));
         assert_eq!((sets.nfds(), sets.counts()), (1004, [3, 2, 2]));
+        assert_eq!([2, 3, 62, 63, 64, 1003].map(|fd| sets.up_to(fd)), [0, 1, 1, 2, 2, 3]);
         assert!(sets.put(1003, 0) && sets.put(63, WRITE));
         assert_eq!((sets.nfds(), sets.counts()), (64, [2, 1, 1]));
         assert!(sets.put(63, 0) && sets.put(3, 0));

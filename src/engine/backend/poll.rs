@@ -40,6 +40,10 @@ impl Scannable for PollArray {
             mask: Mask(answer),
         }));
     }
+
+    fn asked_up_to(&self, found: &Delivery) -> u32 {
+        self.places.get(&found.file).map_or(0, |place| number(*place).saturating_add(1))
+    }
 }
 
 impl FileSet for PollArray {

@@ -61,6 +61,10 @@ impl Scannable for SelectSets {
             Some(Delivery { file, fd: Fd(fd), mask: events(left) })
         }));
     }
+
+    fn asked_up_to(&self, found: &Delivery) -> u32 {
+        self.sets.up_to(found.fd.0)
+    }
 }
 
 impl FileSet for SelectSets {

@@ -17,6 +17,9 @@ pub(crate) trait Scannable {
 
     /// Puts what the last call found into `batch`, in the order of the set.
     fn found(&self, count: usize, batch: &mut Vec<Delivery>);
+
+    /// How many files are asked up to that one, it among them.
+    fn asked_up_to(&self, found: &Delivery) -> u32;
 }
 
 /// How often this thread has gone to sleep (`ru_nvcsw`, getrusage(2)).
@@ -48,6 +51,10 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         batch.clear();
         if let Ok(count) = got {
             set.found(count, batch);
+        }
+        // Who does not want to wait is hooked nowhere (fs/select.c, do_poll, do_select).
+        if let Some(first) = batch.first().filter(|_| timeout_ms != 0) {
+            self.tally.hooked(set.asked_up_to(first));
         }
         self.record(call, count(got), started, Handed::Scan(batch, slept, log));
         if OBSERVED && got == Err(Errno::EINTR) {
