@@ -221,6 +221,12 @@ impl Shared {
         let after = Nanos(self.clock.now());
         self.mailbox.event().ring();
         let fd = self.mailbox.event().fd();
-        self.side.push(Kind::Wakeup(Wakeup { fd, band: Mask::IN, unread: None, after }));
+        self.side.push(Kind::Wakeup(Wakeup {
+            fd,
+            band: Mask::IN,
+            unread: None,
+            counted: after,
+            after,
+        }));
     }
 }

@@ -165,8 +165,9 @@ impl Log {
             let ask = last && asked < ASK_MAX;
             asked += usize::from(ask);
             let what = if listeners.contains(&fd) { FileKind::Listener } else { FileKind::Pipe };
+            let counted = self.lane.now();
             let unread = if ask { queues::of(fd, what).unread } else { None };
-            self.lane.wakeup(&Wakeup { fd, band, unread, after: self.looked });
+            self.lane.wakeup(&Wakeup { fd, band, unread, counted, after: self.looked });
         }
     }
 }

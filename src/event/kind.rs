@@ -48,6 +48,8 @@ pub struct Wakeup {
     /// Bytes to read right after it was noticed, if they were asked for; for a listener,
     /// connections to accept.
     pub unread: Option<u32>,
+    /// When they were asked for: the server may have read since, up to the event's time.
+    pub counted: Nanos,
     /// The previous look at the log: it happened after this and before the event's time.
     pub after: Nanos,
 }

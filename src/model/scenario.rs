@@ -241,13 +241,20 @@ impl Scenario {
 
     pub(crate) fn wakeup(self, fd: i32, band: Mask, unread: Option<u32>) -> Self {
         let after = self.world.t;
-        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
+        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, counted: after, after }))
+    }
+
+    /// A wake-up whose bytes were counted before the last event, and which is told only now.
+    pub(crate) fn wakeup_counted_before(self, fd: i32, band: Mask, unread: u32) -> Self {
+        let (unread, after) = (Some(unread), Nanos(self.world.t.0 - 1));
+        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, counted: after, after }))
     }
 
     /// A wake-up between the time `ago` before the last event and now.
     pub(crate) fn wakeup_since(self, fd: i32, band: Mask, unread: u32, ago: u64) -> Self {
-        let (unread, after) = (Some(unread), Nanos(self.world.t.0 - ago));
-        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, after }))
+        let (unread, counted) = (Some(unread), self.world.t);
+        let after = Nanos(counted.0 - ago);
+        self.tool(Kind::Wakeup(Wakeup { fd: Fd(fd), band, unread, counted, after }))
     }
 
     /// A UNIX connection, with what it has sent and the peer has not read.

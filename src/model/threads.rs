@@ -221,7 +221,8 @@ mod tests {
         let looked = early().every(1000).world.t;
         let band = Mask::IN;
         let after = crate::event::Nanos(looked.0 - 900_000);
-        let told = Kind::Wakeup(Wakeup { fd: Fd(4), band, unread: Some(1), after });
+        let told =
+            Kind::Wakeup(Wakeup { fd: Fd(4), band, unread: Some(1), counted: looked, after });
         let busy = |log| {
             let waits = early().every(150_000_000).enter(1);
             waits.every(1000).report_with(1, &[(4, IN)], log)

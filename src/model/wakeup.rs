@@ -297,6 +297,12 @@ impl OpenFile {
         if counted_since { None } else { Some(wakeup.unread? <= self.unread?) }
     }
 
+    /// Whether what was counted for a wake-up still held when that was told, as far as the server
+    /// is concerned.
+    pub(crate) fn still_counts(&self, wakeup: &Wakeup) -> bool {
+        !self.is_served_since(wakeup.counted)
+    }
+
     /// Whether the server has had to do with it since that time.
     fn is_served_since(&self, after: Nanos) -> bool {
         self.served.is_some_and(|(_, t)| t > after)
@@ -323,7 +329,7 @@ impl OpenFile {
             self.room = (!served_since).then_some(true);
         }
         let arrived = wakeup.band.any(Mask::IN);
-        match wakeup.unread {
+        match wakeup.unread.filter(|_| self.still_counts(wakeup)) {
             Some(unread) => self.set_unread(unread, seq),
             None if arrived => {
                 self.unread = None;
@@ -379,6 +385,13 @@ mod tests {
         let s = s.turn(1, &[(9, IN)]).read(1, 9, 5, 5);
         let s = s.turn(1, &[(9, IN)]).read(1, 9, 5, 5);
         check(&s.every(200 * MS).turn(1, &[]), "");
+    }
+
+    #[test]
+    fn a_count_told_after_a_read_may_be_of_before() {
+        let s = start().client(9, LEVEL).arrive(9, 6).turn(1, &[(9, IN)]).read(1, 9, 512, 6);
+        let s = s.again(1, 9).wakeup_counted_before(9, IN, 6);
+        check(&s.turn(1, &[]).every(200 * MS).turn(1, &[]), "");
     }
 
     #[test]

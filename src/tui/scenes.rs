@@ -229,7 +229,7 @@ impl Stage {
     pub(super) fn arrive(&mut self, fd: Fd, unread: u32) {
         let after = self.t;
         let band = Mask::IN | Mask::RDNORM;
-        self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(unread), after }));
+        self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(unread), counted: after, after }));
     }
 
     fn wait_returns(&mut self, fds: &[Fd]) {
@@ -323,7 +323,7 @@ impl Stage {
         let after = self.t;
         for fd in std::iter::repeat_n(fds[0], 40).chain([fds[1]]) {
             let band = Mask::IN | Mask::RDNORM;
-            self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(3), after }));
+            self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(3), counted: after, after }));
         }
     }
 

@@ -76,7 +76,7 @@ impl Script {
         events.push(self.event(Kind::Enter(wait)));
         let band = Mask::IN | Mask::RDNORM;
         let after = Nanos(self.seq * 1000);
-        let wakeup = Wakeup { fd, band, unread: Some(64), after };
+        let wakeup = Wakeup { fd, band, unread: Some(64), counted: after, after };
         events.push(self.event(Kind::Wakeup(wakeup)));
         let delivery = Delivery { file, fd, mask: Mask::IN };
         let output =

@@ -181,7 +181,7 @@ impl Duel {
         let band = Mask::IN | Mask::RDNORM;
         let unread = Some(unread + u32::try_from(wrote.unwrap()).unwrap());
         let after = Nanos(self.seq * 1000);
-        self.tell(Kind::Wakeup(Wakeup { fd, band, unread, after }));
+        self.tell(Kind::Wakeup(Wakeup { fd, band, unread, counted: after, after }));
         // The test drives both ends: it knows that this was no end of stream.
         let queues = Queues { unread, unsent: None, state: Some(Mask::EMPTY), room: None };
         self.tell(Kind::Arrive { fd, queues });
@@ -201,7 +201,8 @@ impl Duel {
         self.log.push(format!("close the peer of {fd}"));
         let unread = self.world.file_at(fd).and_then(|file| file.unread);
         let after = Nanos(self.seq * 1000);
-        self.tell(Kind::Wakeup(Wakeup { fd, band: Mask::EMPTY, unread, after }));
+        let band = Mask::EMPTY;
+        self.tell(Kind::Wakeup(Wakeup { fd, band, unread, counted: after, after }));
         let queues = Queues { unread, unsent: None, state: Some(state), room: None };
         self.tell(Kind::Arrive { fd, queues });
     }

@@ -100,10 +100,24 @@ impl Server {
             if left.is_zero() || lines.1 {
                 let tail: Vec<_> = lines.0.iter().skip(from).map(Value::to_string).collect();
                 let skip = tail.len().saturating_sub(60);
-                panic!("{what} did not come; the last lines:\n{}", tail[skip..].join("\n"));
+                // Who reads the lines is not to fail for this.
+                drop(lines);
+                let (threads, tail) = (self.threads(), tail[skip..].join("\n"));
+                panic!("{what} did not come; the threads:\n{threads}\nthe last lines:\n{tail}");
             }
             lines = self.lines.1.wait_timeout(lines, left).unwrap().0;
         }
+    }
+
+    /// Where its threads are (`/proc/PID/task/TID/stat` and `syscall`, proc(5)).
+    fn threads(&self) -> String {
+        let of = |task: std::io::Result<std::fs::DirEntry>| {
+            let path = task.ok()?.path();
+            let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap_or_default();
+            Some(format!("{}  {}", read("stat").trim(), read("syscall").trim()))
+        };
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten();
+        tasks.filter_map(of).collect::<Vec<_>>().join("\n")
     }
 
     /// All lines so far.

@@ -316,11 +316,12 @@ pub(super) fn arrive(at: Fd, queues: Queues) -> Record {
     Record::header(ARRIVE, known, number(at), [unread, unsent, state, room, 0])
 }
 
-/// A file was woken.
-pub(super) fn wakeup(wakeup: &Wakeup) -> Record {
-    let known = u8::from(wakeup.unread.is_some());
+/// A file was woken, which is told at `t`. A count of very long ago is left out.
+pub(super) fn wakeup(wakeup: &Wakeup, t: u64) -> Record {
+    let age = u32::try_from(t.saturating_sub(wakeup.counted.0)).ok();
+    let known = u8::from(wakeup.unread.is_some() && age.is_some());
     let (low, high) = split(wakeup.after.0);
-    let args = [wakeup.band.0, wakeup.unread.unwrap_or(0), low, high, 0];
+    let args = [wakeup.band.0, wakeup.unread.unwrap_or(0), low, high, age.unwrap_or(0)];
     Record::header(WAKEUP, known, number(wakeup.fd), args)
 }
 
@@ -566,8 +567,10 @@ mod tests {
         let call = Syscall::Read { fd: Fd(7), len: 1 };
         let room = Some(true);
         let queues = Queues { unread: Some(1), unsent: None, state: Some(Mask::RDHUP), room };
-        let woken =
-            Wakeup { fd: Fd(7), band: Mask::IN, unread: Some(2), after: Nanos(u64::MAX - 1) };
+        let (t, counted, after) = (1 << 40, Nanos((1 << 40) - 7), Nanos(u64::MAX - 1));
+        let woken = Wakeup { fd: Fd(7), band: Mask::IN, unread: Some(2), counted, after };
+        let old = Wakeup { counted: Nanos(t - (1 << 32)), ..woken };
+        let untold = Wakeup { unread: None, counted: Nanos(t), ..old };
         let pairs = [
             (enter(&call), Kind::Enter(call)),
             (park(&call), Kind::Park { next: call }),
@@ -580,7 +583,8 @@ mod tests {
                 Kind::Stale { fd: Fd(7), file: FileId(2), believed: true },
             ),
             (arrive(Fd(7), queues), Kind::Arrive { fd: Fd(7), queues }),
-            (wakeup(&woken), Kind::Wakeup(woken)),
+            (wakeup(&woken, t), Kind::Wakeup(woken)),
+            (wakeup(&old, t), Kind::Wakeup(untold)),
             (gap(1 << 40), Kind::Gap { lost: 1 << 40 }),
             (
                 set(Fd(7), FileId(2), Some(Mask::EMPTY), 9),
@@ -592,7 +596,7 @@ mod tests {
             ),
         ];
         for (record, kind) in pairs {
-            assert_eq!(decode(&record, &[], 0), Some(kind));
+            assert_eq!(decode(&record, &[], t), Some(kind));
         }
         assert_eq!(decode(&Record::default(), &[], 0), None);
         assert_eq!(Record::time(u64::MAX - 1).as_time(), Some(u64::MAX - 1));

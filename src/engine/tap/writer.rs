@@ -182,7 +182,9 @@ impl RingWriter {
 
     /// The edge log told of a wake-up.
     pub fn wakeup(&mut self, wakeup: &Wakeup) {
-        self.push(record::wakeup(wakeup));
+        self.tell_turned();
+        let t = self.begin();
+        self.put(t, record::wakeup(wakeup, t));
     }
 
     /// An event for the side channel, in this lane and in order with its own.

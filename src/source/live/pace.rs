@@ -97,7 +97,8 @@ mod tests {
     use crate::event::{Fd, Mask, Wakeup};
 
     fn wakeups(pace: &mut Pace, count: u32) {
-        let wakeup = Wakeup { fd: Fd(7), band: Mask::IN, unread: None, after: Nanos(0) };
+        let wakeup =
+            Wakeup { fd: Fd(7), band: Mask::IN, unread: None, counted: Nanos(0), after: Nanos(0) };
         (0..count).for_each(|_| pace.note(&Kind::Wakeup(wakeup)));
     }
 

@@ -13,7 +13,7 @@ use crate::event::{
 };
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
-use crate::model::{InterestList, World};
+use crate::model::{InterestList, OpenFile, World};
 
 /// How long nothing must have changed before the kernel is asked.
 const CALM: u64 = 100_000_000;
@@ -100,7 +100,7 @@ impl Probe {
             self.uncertain.extend(connections);
         }
         if self.uncertain.len() < QUEUES_AT_ONCE * 16
-            && let Some(file) = makes_uncertain(kind).and_then(|fd| world.fds.get(&fd))
+            && let Some(file) = makes_uncertain(kind, world).and_then(|fd| world.fds.get(&fd))
         {
             self.uncertain.insert(*file);
         }
@@ -269,15 +269,19 @@ fn changes_interest(kind: &Kind, world: &World) -> bool {
     }
 }
 
-/// The file whose queue lengths an event makes uncertain.
-fn makes_uncertain(kind: &Kind) -> Option<Fd> {
+/// The file whose queue lengths an event that comes upon `world` makes uncertain.
+fn makes_uncertain(kind: &Kind, world: &World) -> Option<Fd> {
     match kind {
         Kind::Return(record) => match record.call {
             Syscall::Send { fd, .. } => Some(fd),
             Syscall::Read { fd, .. } if record.ret.count().is_some_and(|n| n > 0) => Some(fd),
             _ => None,
         },
-        Kind::Wakeup(wakeup) if wakeup.unread.is_none() => Some(wakeup.fd),
+        Kind::Wakeup(wakeup) => {
+            let counts = |file: &OpenFile| wakeup.unread.is_some() && file.still_counts(wakeup);
+            let known = world.fds.get(&wakeup.fd).and_then(|file| world.files.get(file));
+            (!known.is_some_and(counts)).then_some(wakeup.fd)
+        }
         _ => None,
     }
 }

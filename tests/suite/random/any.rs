@@ -282,8 +282,14 @@ fn of_scans() -> impl Strategy<Value = Kind> {
 /// What a server thread tells of its calls.
 fn of_calls() -> impl Strategy<Value = Kind> {
     let pass = select(vec![Pass::Run, Pass::Step, Pass::Turn]);
-    let wakeup = (fd(), mask(), option::of(any::<u32>()), nanos())
-        .prop_map(|(fd, band, unread, after)| Wakeup { fd, band, unread, after });
+    let wakeup = (fd(), mask(), option::of(any::<u32>()), nanos(), nanos());
+    let wakeup = wakeup.prop_map(|(fd, band, unread, counted, after)| Wakeup {
+        fd,
+        band,
+        unread,
+        counted,
+        after,
+    });
     let length = || option::of(any::<u32>());
     let queues = (length(), length(), option::of(mask()), option::of(any::<bool>()))
         .prop_map(|(unread, unsent, state, room)| Queues { unread, unsent, state, room });

@@ -15,7 +15,7 @@ use crate::event::{
 /// The event of that time that these records, a header and those that follow it, stand for.
 pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) -> Option<Kind> {
     let at = fd(head.0[NUMBER]);
-    let [_, _, _, a, b, c, d, _] = head.0;
+    let [_, _, _, a, b, c, d, age] = head.0;
     Some(match head.tag() {
         ENTER => Kind::Enter(call_of(head)),
         RETURN => Kind::Return(decode_return(head, rest, time)?),
@@ -40,6 +40,7 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
             fd: at,
             band: Mask(a),
             unread: (head.flags() != 0).then_some(b),
+            counted: Nanos(time.saturating_sub(age.into())),
             after: Nanos(join(c, d)),
         }),
         GAP => Kind::Gap { lost: join(a, b) },
