@@ -18,7 +18,7 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{FileId, Kind, LaneId, Nanos};
+use crate::event::{Fd, FileId, Kind, LaneId, Nanos};
 use crate::kernel::fdinfo::Registration;
 use crate::sim::{KernelModel, ScanTally};
 use crate::sys::clock::Clock;
@@ -66,6 +66,8 @@ pub(crate) struct Runner {
     /// TCP sockets that took less than they were given.
     filled: BTreeSet<FileId>,
     flows: Flows,
+    /// Messages that rings were given to send, and where: they are written later.
+    ring_sends: BTreeSet<(Fd, u32)>,
     /// Whether it was open what came first, a call or what a timer of TCP brought.
     timely: bool,
     /// What the file says of the time, once a timer was started.
@@ -121,6 +123,7 @@ impl Runner {
             follows: false,
             filled: BTreeSet::new(),
             flows: Flows::new(),
+            ring_sends: BTreeSet::new(),
             timely: false,
             nominal: None,
             late: Nanos(0),

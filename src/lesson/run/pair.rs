@@ -86,6 +86,12 @@ impl Kernel for Runner {
                 }
             }
             Call::Settime { .. } => self.timer_started(),
+            // A smaller buffer cuts what is sent into other messages.
+            Call::Setsockopt { .. } => {
+                for (fd, len) in self.ring_sends.clone() {
+                    self.learn(fd, Amount::Bytes(len));
+                }
+            }
             _ => {}
         }
         Ok(outcome)
@@ -177,6 +183,7 @@ impl Kernel for Runner {
 
     fn write_sqe(&mut self, ring: Fd, name: &Label, sqe: Sqe) -> Result<Outcome, RunError> {
         if sqe.op == RingOp::Send {
+            self.ring_sends.insert((sqe.fd, sqe.len));
             self.learn(sqe.fd, Amount::Bytes(sqe.len));
         }
         let outcome = self.real.write_sqe(ring, name, sqe)?;
