@@ -45,7 +45,8 @@ impl Scenario {
         blank.push(1, Kind::Backend { to, phase: SwitchPhase::Entered })
     }
 
-    fn blank() -> Self {
+    /// One thread, which has made nothing yet.
+    pub(crate) fn blank() -> Self {
         let scenario = Self {
             world: World::default(),
             timeline: Timeline::default(),

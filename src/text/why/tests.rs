@@ -60,6 +60,14 @@ fn edge() -> Scenario {
 const READ: Syscall = Syscall::Read { fd: Fd(7), len: 4096 };
 
 #[test]
+fn without_an_epoll_instance_a_close_takes_no_registration_away() {
+    let s = Scenario::blank().accept(1, 4, 7).close(1, 7);
+    check(&s.why_fd(7), &["is closed: its number is free", "an operation in flight holds it"]);
+    let s = start().client(7, LEVEL).close(1, 7);
+    check(&s.why_fd(7), &["is closed", "took its registration"]);
+}
+
+#[test]
 fn listed_because_data_arrived() {
     let s = level().arrive(7, 12);
     check(&s.why_fd(7), &["fd 7 (127.0.0.1:51007) is on the ready list", "data arrived at 0.0"]);

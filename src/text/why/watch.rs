@@ -79,6 +79,10 @@ fn unregistered(world: EpollView<'_>, key: WatchKey) -> String {
             "{name} is open but not on {this} interest list: {it} knows nothing of it until an \
              ADD, which polls it at once"
         ),
+        None if world.pollers.is_empty() => format!(
+            "{name} is closed: its number is free, and the open file lives on as long as another \
+             number or an operation in flight holds it"
+        ),
         None => format!(
             "{name} is closed: closing the last descriptor of the open file took its registration \
              off the interest list and the ready list, without an event"
