@@ -9,7 +9,8 @@ use super::entry::{LineEntry, Purpose};
 use super::filter::Filter;
 use super::key::KeyPress;
 use super::keymap;
-use super::pane::unforetold;
+use super::pane::{RenderContext, TimelinePane, unforetold};
+use super::theme::PLAIN;
 use super::ui::{TrackChoice, Ui, UiContext, UiRequest, WhyTopic};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
@@ -23,7 +24,13 @@ use crate::text::{self, Sentence, Subject, why};
 const DELAYS: [u32; 10] = [0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /// Widths that `z` and `Z` step through.
-pub(crate) const ZOOMS: [Nanos; 20] = [
+pub(crate) const ZOOMS: [Nanos; 26] = [
+    Nanos(5_000),
+    Nanos(10_000),
+    Nanos(20_000),
+    Nanos(50_000),
+    Nanos(100_000),
+    Nanos(200_000),
     Nanos(500_000),
     Nanos(1_000_000),
     Nanos(2_000_000),
@@ -186,7 +193,7 @@ impl App {
             KeyAction::Focus(step) => self.focus(step),
             KeyAction::View(view) => self.show(view, scene),
             KeyAction::Track(step) => self.along_track(step, scene),
-            KeyAction::Zoom(step) => self.zoom(step),
+            KeyAction::Zoom(step) => self.zoom(step, scene),
             KeyAction::Seek(step) => self.seek(step, scene),
             KeyAction::Live => self.live(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
@@ -320,9 +327,14 @@ impl App {
         next.map(Command::Threads)
     }
 
-    fn zoom(&mut self, step: Direction) {
+    /// One width nearer or farther; from several marks in one column so near that they part.
+    fn zoom(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.ui.zoom;
+        let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+        let crowd = TimelinePane::crowd(&look).filter(|_| step == Direction::Back);
+        let apart = crowd.and_then(|crowd| crowd.zoom(look.scene.world.t, &ZOOMS));
         let next = match step {
+            Direction::Back if apart.is_some_and(|apart| apart < now) => apart.as_ref(),
             Direction::Back => ZOOMS.iter().rev().find(|width| **width < now),
             Direction::On => ZOOMS.iter().find(|width| **width > now),
         };

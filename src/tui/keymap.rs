@@ -10,7 +10,7 @@ pub(crate) use table::BINDINGS;
 #[cfg(test)]
 use std::fmt::Write as _;
 
-use super::action::{EditAction, KeyAction, LessonAction};
+use super::action::{Direction, EditAction, KeyAction, LessonAction};
 use super::key::{Key, KeyPress};
 use crate::event::{Command, GRAMMAR};
 use crate::text::Remedy;
@@ -176,6 +176,12 @@ pub fn remedy(remedy: Remedy) -> String {
     let asks = |b: &&Binding| b.action == KeyAction::Do(command.clone());
     let key = all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default();
     format!("{key} for {what}")
+}
+
+/// The key that narrows the timeline.
+pub fn zoom_in() -> String {
+    let asks = |b: &&Binding| b.action == KeyAction::Zoom(Direction::Back);
+    all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default()
 }
 
 /// The keys of a row of the help.

@@ -41,6 +41,21 @@ pub(crate) fn rough(n: u64) -> String {
     }
 }
 
+/// A time in two or three digits: `25 ms`, `8.3 us`, `700 ns`.
+pub(crate) fn brief(time: Nanos) -> String {
+    let (unit, name) = match time.0 {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let (whole, tenths) = (time.0 / unit, time.0 % unit * 10 / unit);
+    match tenths {
+        1.. if whole < 10 => format!("{whole}.{tenths} {name}"),
+        _ => format!("{whole} {name}"),
+    }
+}
+
 /// Columns of a descriptor's number beside others up to `last`: three at the least.
 pub(crate) fn number_columns(last: Option<Fd>) -> u16 {
     let digits = last.map_or(0, |fd| fd.to_string().len());

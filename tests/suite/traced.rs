@@ -283,5 +283,6 @@ fn traced_server(backend: &str, waits: &[&str]) {
     assert!(differ.is_empty(), "{differ:#?}");
     let whole = |call: &&(String, String)| !call.1.contains("...");
     let told = calls.iter().filter(|call| waits.iter().any(|word| call.1.starts_with(word)));
-    assert!(backend == "epoll" || told.filter(whole).count() > 4, "{calls:#?}");
+    // What comes together is found by one call.
+    assert!(backend == "epoll" || told.filter(whole).count() > 1, "{calls:#?}");
 }

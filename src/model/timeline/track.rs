@@ -118,7 +118,7 @@ impl Track {
         self.dropped_until
     }
 
-    pub(super) fn push(&mut self, mark: Mark, cap: usize) {
+    pub(crate) fn push(&mut self, mark: Mark, cap: usize) {
         while self.marks.len() >= cap.max(1) {
             let Some(dropped) = self.marks.pop_front() else { break };
             self.dropped_until = dropped.t();

@@ -108,7 +108,7 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Time VIEW [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
         => "", "the mark after it", "";
     Time VIEW [ch('z')] KeyAction::Zoom(Direction::Back)
-        => "zoom 1s", "narrow the timeline, down to 500 us", "";
+        => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "";
     Time VIEW [ch('Z')] KeyAction::Zoom(Direction::On)
         => "zoom 2m", "widen the timeline, up to 10 minutes", "";
     Time VIEW [ch('f')] KeyAction::Still

@@ -1,8 +1,17 @@
 //! The timeline: a track a thread and a registration; how long it stood on the ready list, when it
 //! was reported, what was called.
 //!
-//! The axis ends at the newest (or viewed) event, rounded up to a quarter of its width, so that it
-//! sweeps and moves on a slow beat instead of scrolling with every event.
+//! A column is a stretch of time and shows what happened in it: one mark as what it is, several as
+//! their number, and where nothing happened the state that held longest. Of a thread whose calls
+//! fall together it shows the share of the time in which it was not asleep.
+//!
+//! The axis ends at the newest (or viewed) event, rounded up to a sixteenth of its width, so that it
+//! moves on a slow beat instead of scrolling with every event.
+
+mod column;
+
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,11 +19,13 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, Trigger, print_duration};
-use crate::model::{InterestEntry, MarkKind, ScanSet, Span, Track, TrackId};
+use crate::model::{InterestEntry, Mark, ScanSet, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
-use crate::tui::theme::{Glyphs, Role};
+use crate::tui::theme::Role;
 use crate::tui::ui::TrackChoice;
 use crate::tui::words;
+
+use column::{Band, Window, columns};
 
 /// Draws the tracks.
 pub(crate) struct TimelinePane<'a>(pub RenderContext<'a>);
@@ -23,106 +34,69 @@ pub(crate) struct TimelinePane<'a>(pub RenderContext<'a>);
 const LABEL: u16 = 11;
 /// The same where descriptors and threads have names.
 const NAMED: u16 = 17;
-/// How far a mark may be moved to the right so as not to hide another one.
-const SPILL: u16 = 4;
 /// From this height on the marks are explained below the axis.
 const LEGEND_FROM: u16 = 16;
 
-/// The stretch of time that is shown.
-#[derive(Clone, Copy)]
-struct Window {
-    from: Nanos,
-    /// The newest event shown.
-    until: Nanos,
-    width: Nanos,
+/// Several marks of the chosen track in one column.
+pub(crate) struct Crowd {
+    /// How many.
+    pub(crate) count: usize,
+    /// The first of them.
+    pub(crate) first: Mark,
+    /// The time that a column stands for.
+    pub(crate) within: Nanos,
     columns: u16,
 }
 
-impl Window {
-    fn new(until: Nanos, width: Nanos, columns: u16) -> Self {
-        let beat = (width.0 / 4).max(1);
-        // Marks of one moment follow each other to the right: the newest ones need room there.
-        let room = width.0 * u64::from(SPILL + 2) / u64::from(columns.max(1));
-        let end = (((until.0 + room) / beat + 1) * beat).max(width.0);
-        Self { from: Nanos(end - width.0), until, width, columns }
-    }
-
-    /// The column of a time inside the window.
-    fn column(&self, t: Nanos) -> u16 {
-        let place = u128::from(t.since(self.from).0) * u128::from(self.columns);
-        let place = u16::try_from(place / u128::from(self.width.0.max(1))).unwrap_or(u16::MAX);
-        place.min(self.columns.saturating_sub(1))
+impl Crowd {
+    /// The widest of these stretches of time in which the first and the last of them, at `until`, are
+    /// far enough apart for the others between them; or the narrowest.
+    pub(crate) fn zoom(&self, until: Nanos, widths: &[Nanos]) -> Option<Nanos> {
+        let apart = until.since(self.first.t).0.saturating_mul(self.columns.into());
+        let parts = apart / (4 * u64::try_from(self.count).unwrap_or(u64::MAX)).max(1);
+        let fits = |width: &&Nanos| width.0 <= parts;
+        widths.iter().rev().find(fits).or(widths.first()).copied()
     }
 }
 
-/// A cell: its glyph and role.
-type Cell = (&'static str, Role);
-
-fn span_cell(glyphs: &Glyphs, span: Option<Span>) -> Cell {
-    match span {
-        None | Some(Span::Gone) => (" ", Role::Dim),
-        Some(Span::Running) => (glyphs.running, Role::Text),
-        Some(Span::Asleep) => (glyphs.asleep, Role::Asleep),
-        Some(Span::Held) => (glyphs.held, Role::Title),
-        Some(Span::Quiet(Trigger::Level)) => (glyphs.level, Role::Dim),
-        Some(Span::Quiet(Trigger::Edge)) => (glyphs.edge, Role::Edge),
-        Some(Span::Ready) => (glyphs.listed, Role::Ready),
-        Some(Span::PutBack) => (glyphs.put_back, Role::Ready),
-        Some(Span::Unknown) => ("?", Role::Bad),
+impl<'a> TimelinePane<'a> {
+    /// The marks of the chosen track that share a column with the viewed event, on a screen as wide
+    /// as it is: what the keys zoom to.
+    pub(crate) fn crowd(look: &RenderContext<'a>) -> Option<Crowd> {
+        look.ui.past.as_ref()?;
+        let pane = Self(*look);
+        let columns = look.ui.size.0.checked_sub(2 + pane.columns()).filter(|n| *n > 10)?;
+        let window = Window::new(look.world().t, look.ui.zoom, columns);
+        let track = look.scene.timeline.track(pane.chosen()?)?;
+        let (first, count) = window.last_column(track).filter(|(_, count)| *count > 1)?;
+        Some(Crowd { count, first, within: window.resolution(), columns })
     }
-}
 
-fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: MarkKind) -> Option<Cell> {
-    Some(match moment {
-        MarkKind::Span(_) => return None,
-        MarkKind::Accept => (glyphs.accept, Role::Good),
-        MarkKind::Arrive => (glyphs.arrive, Role::Data),
-        MarkKind::Report if matches!(id, TrackId::Lane(_)) => ("W", Role::Title),
-        MarkKind::Report => (glyphs.report, Role::Title),
-        MarkKind::Read => (glyphs.read, Role::Data),
-        MarkKind::Write => (glyphs.write, Role::Data),
-        MarkKind::Again => (glyphs.again, Role::Text),
-        MarkKind::End => (glyphs.end, Role::Title),
-        MarkKind::Close => (glyphs.close, Role::Bad),
-        MarkKind::Changed => (glyphs.changed, Role::Edge),
-        MarkKind::Lost => (glyphs.lost, Role::Bad),
-    })
-}
-
-/// A track as cells: the spans, with the marks on top. Marks that fall into one cell follow each
-/// other to the right as long as they are not moved far.
-fn track_cells(glyphs: &Glyphs, id: TrackId, track: &Track, window: &Window) -> Vec<Cell> {
-    let mut line = vec![(" ", Role::Dim); usize::from(window.columns)];
-    let mut marks: Vec<(u16, Cell)> = Vec::new();
-    let mut span = track.span_before(window.from);
-    let mut at = 0;
-    for mark in track.window(window.from, window.until) {
-        let column = window.column(mark.t);
-        if let MarkKind::Span(next) = mark.what {
-            line[usize::from(at)..usize::from(column)].fill(span_cell(glyphs, span));
-            (span, at) = (Some(next), column);
-        } else if let Some(cell) = moment_cell(glyphs, id, mark.what) {
-            marks.push((column, cell));
+    fn draw_track(
+        &self,
+        id: TrackId,
+        track: &Track,
+        window: &Window,
+        bands: &[Band],
+        area: Rect,
+        buf: &mut Buffer,
+    ) {
+        let look = self.0;
+        let glyphs = look.theme.glyphs;
+        let columns = columns(track, window);
+        for (n, band) in bands.iter().enumerate().take(usize::from(area.height)) {
+            let mut row = Row::new(buf, area, cells(n));
+            let chosen = self.chosen() == Some(id);
+            let marker = if chosen { glyphs.selected } else { " " };
+            let (name, role) = if n == 0 { self.label(id) } else { (String::new(), Role::Dim) };
+            row.put(marker, look.style(Role::Focus));
+            row.column(&name, self.columns() - 2, Align::Left, look.style(role));
+            for column in &columns {
+                let (glyph, role) = column.cell(glyphs, id, *band);
+                row.put(glyph, look.style(role));
+            }
         }
     }
-    let last = usize::from(window.column(window.until));
-    if let Some(rest) = line.get_mut(usize::from(at)..=last) {
-        rest.fill(span_cell(glyphs, span));
-    }
-    if track.dropped_until() > window.from {
-        // What is no longer kept is not drawn as if nothing had been.
-        let until = usize::from(window.column(track.dropped_until()));
-        line[..until].fill(("?", Role::Dim));
-    }
-    let mut free = 0;
-    for (column, cell) in marks {
-        let place = column.max(free);
-        if place - column <= SPILL && place < window.columns {
-            line[usize::from(place)] = cell;
-            free = place + 1;
-        }
-    }
-    line
 }
 
 impl TimelinePane<'_> {
@@ -275,12 +249,14 @@ impl TimelinePane<'_> {
     }
 
     /// The marks explained, broken into rows.
-    fn legend(&self, columns: u16) -> Vec<Vec<(&'static str, &'static str)>> {
+    fn legend(&self, window: &Window) -> Vec<Vec<(String, String)>> {
         let g = self.0.theme.glyphs;
+        let columns = window.columns + self.columns();
         let marks = [
             (g.asleep, "asleep"),
             (g.running, "runs"),
             (g.held, "held"),
+            (g.shares[4], "part of the time"),
             ("W", "epoll_wait returned"),
             (g.listed, "on the ready list"),
             (g.put_back, "put back"),
@@ -296,11 +272,18 @@ impl TimelinePane<'_> {
             (g.end, "end"),
             (g.close, "close, reset"),
             (g.lost, "lost"),
+            (g.idle, "not known"),
         ];
+        let marks = marks.map(|(glyph, what)| (glyph.to_owned(), what.to_owned()));
+        let within = words::brief(window.resolution());
+        let many = (
+            format!("2..9 {} {}", g.many, g.very_many),
+            format!("so many marks in {within}, 10 and more, 100 and more"),
+        );
         let mut rows = vec![Vec::new()];
         let mut used = 0;
-        for (glyph, what) in marks {
-            let width = cells(words::width(what)) + 4;
+        for (glyph, what) in marks.into_iter().chain([many]) {
+            let width = cells(words::width(&glyph) + words::width(&what)) + 3;
             if used + width > columns {
                 rows.push(Vec::new());
                 used = 0;
@@ -313,12 +296,7 @@ impl TimelinePane<'_> {
         rows
     }
 
-    fn draw_legend(
-        &self,
-        rows: &[Vec<(&'static str, &'static str)>],
-        area: Rect,
-        buf: &mut Buffer,
-    ) {
+    fn draw_legend(&self, rows: &[Vec<(String, String)>], area: Rect, buf: &mut Buffer) {
         for (n, marks) in rows.iter().enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             for (glyph, what) in marks {
@@ -337,24 +315,19 @@ impl Widget for TimelinePane<'_> {
         }
         let look = self.0;
         let window = Window::new(look.world().t, look.ui.zoom, area.width - label);
-        let explained =
-            if area.height >= LEGEND_FROM { self.legend(area.width) } else { Vec::new() };
+        let explained = if area.height >= LEGEND_FROM { self.legend(&window) } else { Vec::new() };
         let legend = cells(explained.len());
-        let rows = usize::from(area.height.saturating_sub(1 + legend));
-        let tracks = self.tracks(&window, rows);
-        let drawn = tracks.len();
+        let axis = area.height.saturating_sub(1 + legend);
+        let tracks = self.tracks(&window, usize::from(axis));
+        let each = if legend > 0 { usize::from(axis) / tracks.len().max(1) } else { 1 };
+        let bands = Band::rows(each);
         for (n, (id, track)) in tracks.iter().enumerate() {
-            let mut row = Row::new(buf, area, cells(n));
-            let marker = if self.chosen() == Some(*id) { look.theme.glyphs.selected } else { " " };
-            let (name, role) = self.label(*id);
-            row.put(marker, look.style(Role::Focus));
-            row.column(&name, label - 2, Align::Left, look.style(role));
-            for (glyph, role) in track_cells(look.theme.glyphs, *id, track, &window) {
-                row.put(glyph, look.style(role));
-            }
+            let row = cells(n * bands.len());
+            let rows = Rect { y: area.y + row, height: axis.saturating_sub(row), ..area };
+            self.draw_track(*id, track, &window, bands, rows, buf);
         }
-        let axis = area.height - 1 - legend;
         self.axis(area, axis, &window, buf);
+        let drawn = tracks.len() * bands.len();
         self.switches(Rect { height: axis, ..area }, &window, drawn, buf);
         if look.ui.past.is_some() {
             let x = area.x + label + window.column(window.until);
@@ -362,11 +335,8 @@ impl Widget for TimelinePane<'_> {
             buf.set_style(line, look.style(Role::Cursor));
         }
         if legend > 0 {
-            self.draw_legend(
-                &explained,
-                Rect { y: area.y + axis + 1, height: legend, ..area },
-                buf,
-            );
+            let below = Rect { y: area.y + axis + 1, height: legend, ..area };
+            self.draw_legend(&explained, below, buf);
         }
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::RenderContext;
+use super::{RenderContext, TimelinePane};
 use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap;
@@ -51,6 +51,14 @@ pub(crate) fn unforetold(sentence: &Sentence) -> String {
 }
 
 impl Why<'_> {
+    /// How many marks share a column of the timeline with the viewed event.
+    fn crowd(&self) -> Option<String> {
+        let crowd = TimelinePane::crowd(&self.0).filter(|_| self.0.ui.topic == WhyTopic::Event)?;
+        let within = words::brief(crowd.within);
+        let key = keymap::zoom_in();
+        Some(format!("{} marks share this column of {within}: {key} parts them.", crowd.count))
+    }
+
     /// How to connect, as long as nobody is.
     fn invitation(&self) -> Option<String> {
         let scene = &self.0.scene;
@@ -79,6 +87,9 @@ impl Widget for Why<'_> {
         } else if let Some(remedy) = sentence.remedy.filter(|_| look.ui.place == UiContext::Server)
         {
             text = format!("{text} Press {}.", keymap::remedy(remedy));
+        }
+        if let Some(crowd) = self.crowd() {
+            text = format!("{text} {crowd}");
         }
         if let Some(invitation) = self.invitation() {
             let both = format!("{invitation} {text}");
