@@ -94,6 +94,14 @@ pub enum KeyAction {
     Clear,
     /// Keep the view still, or go on.
     Still,
+    /// Go through the past from here in slow motion.
+    Play,
+    /// Go through the selected thread's last turn in slow motion.
+    PlayTurn,
+    /// Slow motion: stand, or go on.
+    Stand,
+    /// Slower or faster slow motion.
+    Pace(Direction),
     /// Copy what is selected.
     Copy,
     /// Show or hide the help.
@@ -127,6 +135,8 @@ pub enum LessonAction {
     Restart,
     /// Play on by itself, or stop.
     Play,
+    /// Slow motion after each step, or not.
+    SlowMotion,
     /// Ask for an action of the learner's own.
     AskTry,
     /// The next epoll instance.

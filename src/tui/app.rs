@@ -2,6 +2,7 @@
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
 mod moves;
+mod play;
 mod time;
 
 use super::action::{Direction, EditAction, KeyAction};
@@ -83,6 +84,9 @@ impl App {
     pub fn key(&mut self, press: KeyPress, scene: &Scene<'_>) -> Option<Command> {
         self.ui.message = None;
         let action = keymap::action(self.ui.mode(), press)?;
+        if !goes_on_playing(&action) {
+            self.end_play();
+        }
         self.update(action, scene)
     }
 
@@ -198,6 +202,10 @@ impl App {
             KeyAction::Live => self.live(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
             KeyAction::Still => self.still(None, scene),
+            KeyAction::Play => self.play(scene),
+            KeyAction::PlayTurn => self.play_turn(scene),
+            KeyAction::Stand => self.stand(),
+            KeyAction::Pace(step) => self.pace(step),
             KeyAction::Copy => self.ui.request = Some(UiRequest::Copy(self.copied(scene))),
             KeyAction::Help => {
                 self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
@@ -278,6 +286,7 @@ impl App {
     /// to now and says so.
     fn server(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
         let returned = self.ui.past.take().is_some();
+        self.end_play();
         self.settle(scene);
         let fd = self.ui.watch.map(|key| key.fd);
         let command = command.resolved(fd, Some(self.ui.lane));
@@ -393,6 +402,20 @@ impl App {
 
 fn is_client(world: &World, fd: Fd) -> bool {
     world.file_at(fd).is_some_and(|f| matches!(f.what, FileKind::Tcp | FileKind::Unix))
+}
+
+/// Whether slow motion goes on beside that.
+fn goes_on_playing(action: &KeyAction) -> bool {
+    matches!(
+        action,
+        KeyAction::Stand
+            | KeyAction::Pace(_)
+            | KeyAction::View(_)
+            | KeyAction::Zoom(_)
+            | KeyAction::Focus(_)
+            | KeyAction::Copy
+            | KeyAction::Suspend
+    )
 }
 
 /// Whether a command can mean something now.

@@ -22,6 +22,8 @@ pub enum Mode {
     Live,
     /// An earlier event is shown.
     Past,
+    /// The past is gone through in slow motion.
+    Playing,
     /// A line is being typed.
     Entry,
     /// The help is shown.
@@ -42,9 +44,10 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Live,
         Self::Past,
+        Self::Playing,
         Self::Entry,
         Self::Help,
         Self::Lesson,

@@ -235,6 +235,11 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
     Ok(Next::Go)
 }
 
+/// Milliseconds since then.
+pub(super) fn clock(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 struct Screen<'a, S> {
     terminal: Terminal,
     theme: Theme,
@@ -246,13 +251,16 @@ struct Screen<'a, S> {
     due: Instant,
     /// Events since the last frame.
     events: usize,
+    /// The screen's clock: slow motion goes by it.
+    begun: Instant,
 }
 
 impl<'a, S: Source> Screen<'a, S> {
     fn new(terminal: Terminal, theme: Theme, session: &'a mut Session<S>) -> Self {
         let mut app = App::default();
         app.ui.size = terminal.size();
-        Self { terminal, theme, app, session, dirty: true, due: Instant::now(), events: 0 }
+        let now = Instant::now();
+        Self { terminal, theme, app, session, dirty: true, due: now, events: 0, begun: now }
     }
 
     /// Folds what the server did; if that is nothing, asks to be woken and looks once more.
@@ -302,8 +310,12 @@ impl<'a, S: Source> Screen<'a, S> {
 impl<S: Source> Front for Screen<'_, S> {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
         let drained = self.take_events();
+        let now = clock(self.begun);
+        let (played, due) = self.app.advance(now, &self.session.scene(self.app.ui.poller));
+        self.dirty |= played;
         self.draw()?;
-        Ok(self.pause(&drained))
+        let next = due.map(|due| Duration::from_millis(due.saturating_sub(now)));
+        Ok([self.pause(&drained), next].into_iter().flatten().min())
     }
 
     fn input(&mut self, input: Input) -> Result<Next, Error> {

@@ -232,7 +232,7 @@ impl Stage {
         self.tool(Kind::Wakeup(Wakeup { fd, band, unread: Some(unread), counted: after, after }));
     }
 
-    fn wait_returns(&mut self, fds: &[Fd]) {
+    pub(super) fn wait_returns(&mut self, fds: &[Fd]) {
         let events: Box<[_]> =
             fds.iter().map(|fd| Delivery { file: file(*fd), fd: *fd, mask: Mask::IN }).collect();
         let ret = Ret::ok(i64::try_from(fds.len()).unwrap_or(0));

@@ -3,6 +3,7 @@
 pub(crate) mod styles;
 
 mod panes;
+mod play;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;

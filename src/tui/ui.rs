@@ -65,6 +65,22 @@ pub struct Past {
     pub world: World,
 }
 
+/// A stretch of the past that is gone through at a human pace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// The last event of it.
+    pub until: Seq,
+    /// Back to now after that one.
+    pub returns: bool,
+    /// It stands still.
+    pub stands: bool,
+    /// The panes that were pointed at before.
+    pub pointed: Vec<Pane>,
+    /// When the next event is shown, in milliseconds of the screen's clock; `None` until that is
+    /// asked for.
+    pub due: Option<u64>,
+}
+
 /// How a message is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -139,6 +155,10 @@ pub struct Ui {
     pub topic: WhyTopic,
     /// The earlier event that is viewed; `None` follows the newest.
     pub past: Option<Past>,
+    /// What is gone through in slow motion.
+    pub play: Option<Play>,
+    /// The time that each event of it is shown for, in milliseconds.
+    pub pace: u64,
     /// The timeline's width.
     pub zoom: Nanos,
     /// What is shown.
@@ -180,6 +200,8 @@ impl Default for Ui {
             once_bytes: 16,
             topic: WhyTopic::Watch,
             past: None,
+            play: None,
+            pace: 400,
             zoom: Nanos(2_000_000_000),
             filter: Filter::All,
             entry: None,
@@ -207,6 +229,7 @@ impl Ui {
             match (self.place, self.past.is_some()) {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
+                (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,

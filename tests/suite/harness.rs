@@ -98,12 +98,14 @@ impl Server {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || lines.1 {
-                let tail: Vec<_> = lines.0.iter().skip(from).map(Value::to_string).collect();
-                let skip = tail.len().saturating_sub(60);
+                let tail: Vec<_> = lines.0.iter().map(Value::to_string).collect();
+                let (skip, ago) = (tail.len().saturating_sub(60), tail.len() - from);
                 // Who reads the lines is not to fail for this.
                 drop(lines);
                 let (threads, tail) = (self.threads(), tail[skip..].join("\n"));
-                panic!("{what} did not come; the threads:\n{threads}\nthe last lines:\n{tail}");
+                panic!(
+                    "{what} is not in the last {ago}; the threads:\n{threads}\nthe last:\n{tail}"
+                );
             }
             lines = self.lines.1.wait_timeout(lines, left).unwrap().0;
         }

@@ -10,7 +10,7 @@ use crate::tui::ui::{Hold, Past, TrackChoice, WhyTopic};
 
 impl App {
     /// The viewed event.
-    fn viewed(&self, scene: &Scene<'_>) -> Seq {
+    pub(super) fn viewed(&self, scene: &Scene<'_>) -> Seq {
         self.ui.past.as_ref().map_or(scene.live.seq, |past| past.seq)
     }
 

@@ -6,13 +6,16 @@ use crate::tui::action::KeyAction::Edit;
 use crate::tui::action::{Direction, EditAction, KeyAction, Reach};
 use crate::tui::key::{Key, ch, ctrl, plain};
 
-const VIEW: &[Mode] = &[Mode::Live, Mode::Past];
-const PAST: &[Mode] = &[Mode::Past];
+const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing];
+/// These mean something else while the past is gone through.
+const STILL: &[Mode] = &[Mode::Live, Mode::Past];
+const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
+const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
 const ENTRY: &[Mode] = &[Mode::Entry];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
-const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Help];
+const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Help];
 const EVERY: &[Mode] = &Mode::ALL;
 
 /// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what
@@ -42,9 +45,14 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Time PAST [ch('g'), plain(Key::Esc)] KeyAction::Live
         => "live", "back to now; follow the newest event", "now";
     Time LIVE [ch('g')] KeyAction::Live => "", "", "";
+    Time PLAYING [ch(' '), ch('p')] KeyAction::Stand
+        => "", "slow motion: stand, or go on", "stand";
+    Time PLAYING [ch('-')] KeyAction::Pace(Direction::Back) => "", "slow motion: slower", "slower";
+    Time PLAYING [ch('+'), ch('=')] KeyAction::Pace(Direction::On)
+        => "", "slow motion: faster", "faster";
     Time PAST [ch('[')] KeyAction::Seek(Direction::Back) => "seek -1", "", "back";
     Time PAST [ch(']')] KeyAction::Seek(Direction::On) => "", "", "on";
-    Server VIEW [ch(' ')] KeyAction::Hold
+    Server STILL [ch(' ')] KeyAction::Hold
         => "pause, run", "hold or run all server threads between two system calls", "hold";
     Server VIEW [ch('.')] KeyAction::StepCall
         => "step T1", "one system call of the selected thread", "step";
@@ -75,9 +83,9 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "watch fd=7", "watch OUT or not", "";
     Registration VIEW [ch('m')] KeyAction::Do(Command::Rearm(None))
         => "rearm fd=7", "MOD with the same mask: polls it, re-arms it", "";
-    Server VIEW [ch('-')] KeyAction::Delay(Direction::Back)
+    Server STILL [ch('-')] KeyAction::Delay(Direction::Back)
         => "delay 0", "less delay before each call", "";
-    Server VIEW [ch('+'), ch('=')] KeyAction::Delay(Direction::On)
+    Server STILL [ch('+'), ch('=')] KeyAction::Delay(Direction::On)
         => "delay 200", "more delay before each call (real time at the gate)", "";
     Server VIEW [ch('n')] KeyAction::Threads(Direction::On)
         => "threads 2", "one worker thread more", "";
@@ -111,6 +119,10 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "";
     Time VIEW [ch('Z')] KeyAction::Zoom(Direction::On)
         => "zoom 2m", "widen the timeline, up to 10 minutes", "";
+    Time STILL [ch('p')] KeyAction::Play
+        => "", "slow motion: from the viewed event on, one each 400 ms", "";
+    Time VIEW [ch('P')] KeyAction::PlayTurn
+        => "", "slow motion: the selected thread's last turn; then back to now", "slow motion";
     Time VIEW [ch('f')] KeyAction::Still
         => "still", "keep the view still while the server goes on; again to follow", "";
     Look VIEW [ch('/')] KeyAction::AskFilter

@@ -140,6 +140,7 @@ impl HeaderPane<'_> {
         let dot = self.0.theme.glyphs.dot;
         let t = past.world.t;
         let title = match past.hold {
+            Hold::Past if self.0.ui.play.is_some() => format!(" SLOW MOTION {t} "),
             Hold::Past => format!(" PAST {t} "),
             Hold::Still => format!(" STILL {t} "),
         };
