@@ -151,6 +151,8 @@ vocabulary! {
         Calls = "calls",
         /// What would be a bug in a real server.
         Findings = "findings",
+        /// The way of one event through the kernel.
+        Path = "path",
     }
 }
 

@@ -13,6 +13,11 @@ pub(crate) const WIDE: u16 = 118;
 /// From this height on the overview has a timeline.
 const TALL: u16 = 34;
 
+/// From this size on the overview shows the way of one event, too.
+const LARGE: (u16, u16) = (160, 50);
+/// Rows of that, with its title.
+const PATH: u16 = 14;
+
 /// What stands in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -51,6 +56,14 @@ pub struct Layout {
 /// The panes of a view, in the order of Tab.
 pub fn panes(size: (u16, u16), view: View) -> Vec<Pane> {
     match view {
+        View::Overview if size.0 >= LARGE.0 && size.1 >= LARGE.1 => vec![
+            Pane::Interest,
+            Pane::Ready,
+            Pane::Waiting,
+            Pane::Path,
+            Pane::Timeline,
+            Pane::Calls,
+        ],
         View::Overview if size.1 >= TALL => {
             vec![Pane::Interest, Pane::Ready, Pane::Waiting, Pane::Timeline, Pane::Calls]
         }
@@ -58,6 +71,7 @@ pub fn panes(size: (u16, u16), view: View) -> Vec<Pane> {
         View::Timeline => vec![Pane::Timeline],
         View::Calls => vec![Pane::Calls],
         View::Findings => vec![Pane::Findings],
+        View::Path => vec![Pane::Path],
     }
 }
 
@@ -76,6 +90,7 @@ pub fn layout(size: (u16, u16), view: View, lanes: usize) -> Option<Layout> {
         View::Timeline => vec![slot(Pane::Timeline, body, Joint::First)],
         View::Calls => vec![slot(Pane::Calls, body, Joint::First)],
         View::Findings => vec![slot(Pane::Findings, body, Joint::First)],
+        View::Path => vec![slot(Pane::Path, body, Joint::First)],
     };
     let below = Rect::new(0, body.bottom(), width, why);
     slots.push(Slot { part: Part::Why, area: below, joint: Joint::Next });
@@ -99,7 +114,9 @@ fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
 
 fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
     let timeline = has_timeline(body, why);
-    let top_rows = if timeline { body.height * 2 / 5 } else { body.height * 3 / 5 };
+    let path = body.width >= LARGE.0 && body.height + why + 2 >= LARGE.1;
+    let shared = body.height - if path { PATH } else { 0 };
+    let top_rows = if timeline { shared * 2 / 5 } else { shared * 3 / 5 };
     let (top, next) = strip(body, body.y, top_rows);
     // Beyond the longest address the interest list gains nothing by more room.
     let left_width = (body.width - 45 - (body.width - WIDE) / 3).min(116);
@@ -114,10 +131,15 @@ fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
         slot(Pane::Ready, ready, Joint::First),
         slot(Pane::Waiting, waiting, Joint::Last),
     ];
-    let rest = body.height - top_rows;
+    let rest = shared - top_rows;
+    let (area, next) = strip(body, next, if path { PATH } else { 0 });
+    if path {
+        slots.push(slot(Pane::Path, area, Joint::First));
+    }
     if timeline {
         let (area, next) = strip(body, next, rest / 2);
-        slots.push(slot(Pane::Timeline, area, Joint::First));
+        let joint = if path { Joint::Next } else { Joint::First };
+        slots.push(slot(Pane::Timeline, area, joint));
         slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0, Joint::Next));
     } else {
         slots.push(slot(Pane::Calls, strip(body, next, rest).0, Joint::First));

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, frame, inside};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
-    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, Prompt, Ready, RenderContext,
+    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready, RenderContext,
     TimelinePane, TooSmall, Waiting, Why,
 };
 use super::ui::{Pane, UiContext};
@@ -47,6 +47,7 @@ pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer)
         Part::Pane(Pane::Timeline) => TimelinePane::title(look),
         Part::Pane(Pane::Calls) => Calls::title(look),
         Part::Pane(Pane::Findings) => FindingsPane::title(look),
+        Part::Pane(Pane::Path) => PathPane::title(look),
     };
     let server = look.ui.place == UiContext::Server;
     let accent = match slot.part {
@@ -65,5 +66,6 @@ pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer)
         Part::Pane(Pane::Timeline) => TimelinePane(*look).render(inner, buf),
         Part::Pane(Pane::Calls) => Calls(*look).render(inner, buf),
         Part::Pane(Pane::Findings) => FindingsPane(*look).render(inner, buf),
+        Part::Pane(Pane::Path) => PathPane(*look).render(inner, buf),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod styles;
 
 mod panes;
+mod path;
 mod play;
 
 use proptest::prelude::*;

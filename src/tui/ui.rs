@@ -23,6 +23,8 @@ pub enum Pane {
     Calls,
     /// The findings.
     Findings,
+    /// The way of one event.
+    Path,
 }
 
 /// What the Why pane speaks of.

@@ -100,6 +100,22 @@ pub fn size(n: u32) -> String {
     }
 }
 
+/// The text cut to `max` columns at its end, which says that it is.
+pub(crate) fn cut(text: &str, max: usize, ellipsis: &str) -> String {
+    if width(text) <= max {
+        return text.to_owned();
+    }
+    let room = max.saturating_sub(width(ellipsis));
+    let mut used = 0;
+    let fits = text.chars().take_while(|c| {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        used <= room
+    });
+    let mut cut: String = fits.collect();
+    cut.push_str(ellipsis);
+    cut
+}
+
 /// The text cut to `max` columns at its beginning, which is the less telling end of an address.
 pub fn tail(text: &str, max: usize, ellipsis: &str) -> String {
     if width(text) <= max {

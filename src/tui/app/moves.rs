@@ -38,6 +38,7 @@ impl App {
             View::Timeline => Pane::Timeline,
             View::Calls => Pane::Calls,
             View::Findings => Pane::Findings,
+            View::Path => Pane::Path,
         };
         if view == View::Findings
             && let Some(Some(key)) = self.found(scene).get(self.ui.finding)
@@ -63,7 +64,8 @@ impl App {
             return;
         }
         match self.ui.focus {
-            Pane::Interest => self.go_interest(reach, step, scene),
+            // What is selected is what goes the way.
+            Pane::Interest | Pane::Path => self.go_interest(reach, step, scene),
             Pane::Ready => self.go_ready(reach, step, scene),
             Pane::Waiting => self.go_waiting(reach, step, scene),
             Pane::Timeline => self.go_timeline(reach, step, scene),

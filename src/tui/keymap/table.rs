@@ -111,6 +111,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Look VIEW [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "";
     Look VIEW [ch('4')] KeyAction::View(View::Findings)
         => "view findings", "what would be a bug in a real server", "";
+    Look VIEW [ch('5')] KeyAction::View(View::Path)
+        => "view path", "the way of one event through the kernel", "";
     Time VIEW [ch('h'), plain(Key::Left)] KeyAction::Track(Direction::Back)
         => "at 12.031", "the mark before, on the selected thread or descriptor", "";
     Time VIEW [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
