@@ -182,7 +182,7 @@ pub fn remedy(remedy: Remedy) -> String {
 }
 
 /// The key that narrows the timeline.
-pub fn zoom_in() -> String {
+pub(crate) fn zoom_in() -> String {
     let asks = |b: &&Binding| b.action == KeyAction::Zoom(Direction::Back);
     all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default()
 }

@@ -69,7 +69,7 @@ pub struct Past {
 
 /// A stretch of the past that is gone through at a human pace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Play {
+pub struct SlowMotion {
     /// The last event of it.
     pub until: Seq,
     /// Back to now after that one.
@@ -158,7 +158,7 @@ pub struct Ui {
     /// The earlier event that is viewed; `None` follows the newest.
     pub past: Option<Past>,
     /// What is gone through in slow motion.
-    pub play: Option<Play>,
+    pub play: Option<SlowMotion>,
     /// The time that each event of it is shown for, in milliseconds.
     pub pace: u64,
     /// The timeline's width.

@@ -5,7 +5,7 @@ use super::App;
 use crate::event::{Event, Kind, LaneId, Output, Seq, Syscall};
 use crate::session::Scene;
 use crate::tui::action::Direction;
-use crate::tui::ui::{Pane, Play};
+use crate::tui::ui::{Pane, SlowMotion};
 
 /// Paces that `-` and `+` step through, in milliseconds an event.
 pub(crate) const PACES: [u64; 8] = [50, 100, 200, 400, 800, 1600, 3200, 6400];
@@ -47,7 +47,7 @@ impl App {
 
     fn begin_play(&mut self, until: Seq, returns: bool) {
         let pointed = self.ui.looked.clone();
-        self.ui.play = Some(Play { until, returns, stands: false, pointed, due: None });
+        self.ui.play = Some(SlowMotion { until, returns, stands: false, pointed, due: None });
     }
 
     /// Stands, or goes on.

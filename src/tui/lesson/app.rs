@@ -140,7 +140,10 @@ impl LessonApp {
 
     /// Goes through what the last step brought, if that is wished for and has not been done.
     pub(crate) fn replay(&mut self) {
-        let wished = self.slow && self.viewed.is_none() && self.app.ui.past.is_none();
+        // What was there before the first step is no step.
+        let made = self.course().moments.len() > 1;
+        let now = self.viewed.is_none() && self.app.ui.past.is_none();
+        let wished = self.slow && made && now;
         if let Some(before) = self.before.take().filter(|_| wished) {
             self.app.play_since(before, &self.session.scene(self.app.ui.poller));
         }
