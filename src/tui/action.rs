@@ -36,6 +36,8 @@ pub enum Shown {
     Steps,
     /// The interest list and the Why sentence.
     Why,
+    /// The way of one event.
+    Path,
 }
 
 /// What a key asks a comparison of loops to do.

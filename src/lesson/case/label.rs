@@ -19,7 +19,8 @@ impl Label {
     /// The longest name.
     pub const LONGEST: usize = 40;
     /// Names that mean something else where a label may stand.
-    pub(crate) const RESERVED: [&str; 5] = ["interest", "ready", "waiting", "calls", "nobody"];
+    pub(crate) const RESERVED: [&str; 6] =
+        ["interest", "ready", "waiting", "calls", "path", "nobody"];
     /// Thread names that mean something else: two in a counter, one is that of the thread which
     /// makes the calls of which the file names no other.
     pub(crate) const RESERVED_THREADS: [&str; 3] = ["min", "max", "main"];

@@ -71,17 +71,20 @@ pub enum Look {
     Waiting,
     /// The calls.
     Calls,
+    /// The way of one event.
+    Path,
     /// An epoll instance, to which the panes turn, or another descriptor, which is selected.
     Label(Label),
 }
 
 impl Look {
     /// The panes, each with its word.
-    pub(crate) const PANES: [(Self, &str); 4] = [
+    pub(crate) const PANES: [(Self, &str); 5] = [
         (Self::Interest, "interest"),
         (Self::Ready, "ready"),
         (Self::Waiting, "waiting"),
         (Self::Calls, "calls"),
+        (Self::Path, "path"),
     ];
 }
 

@@ -45,6 +45,8 @@ pub static LESSON: &[Binding] = rows! {
         => "", "the timeline; again for everything", "time";
     LessonLook EVERY [ch('c')] Lesson(LessonAction::Part(Shown::Calls))
         => "", "every system call; again for everything", "calls";
+    LessonLook EVERY [ch('5')] Lesson(LessonAction::Part(Shown::Path))
+        => "", "the way of one event; again for everything", "";
     LessonLook EVERY [ch('s')] Lesson(LessonAction::Part(Shown::Steps))
         => "", "the steps; again for everything", "steps";
     LessonLook EVERY [ch('e'), plain(Key::Tab)] Lesson(LessonAction::Instance(Direction::On))

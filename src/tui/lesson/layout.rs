@@ -85,6 +85,7 @@ pub fn layout(plan: &LayoutPlan) -> Option<Layout> {
         Shown::Overview => overview(plan, below, &mut slots),
         Shown::Timeline => slots.push(pane(Pane::Timeline, below, Joint::Next)),
         Shown::Calls => slots.push(pane(Pane::Calls, below, Joint::Next)),
+        Shown::Path => slots.push(pane(Pane::Path, below, Joint::Next)),
         Shown::Steps => slots.push(slot(Part::Steps, below, Joint::Next)),
         // Of which registration it speaks is chosen in the list.
         Shown::Why => {

@@ -86,8 +86,23 @@ impl<'a> PathPane<'a> {
         let passed = |stage: &Stage| stage.place == Place::List && look.world().scan().is_some();
         let time = |stage: &Stage| trail.time(stage.place).filter(|_| !passed(stage));
         let times = stages.iter().map(time).collect();
-        let lit = stages.iter().map(|stage| trail.at.contains(&stage.place)).collect();
+        let changed = self.changed(trail.key);
+        let is_lit = |place: &Place| trail.at.contains(place) || changed.contains(place);
+        let lit = stages.iter().map(|stage| is_lit(&stage.place)).collect();
         Some(Picture { stages, times, lit })
+    }
+
+    /// Where lists are read they tell what the viewed event did to the file's registration.
+    fn changed(&self, key: WatchKey) -> &'static [Place] {
+        let world = self.0.world();
+        let delta = &world.instance.delta;
+        match world.labelled {
+            true if delta.added.iter().any(|entry| entry.key == key) => {
+                &[Place::Socket, Place::Callback, Place::List]
+            }
+            true if delta.removed.contains(&key) => &[Place::Scan, Place::List],
+            _ => &[],
+        }
     }
 
     /// `4.486 +12 us`: when a place was reached, and how long after the last one before.
@@ -208,7 +223,8 @@ impl<'a> PathPane<'a> {
                 let right = Rect { x: area.x + left + 1, width: area.width - left - 1, ..area };
                 let mut row = Row::new(buf, right, at + cells(below));
                 for (role, text) in texts {
-                    row.put(text, self.0.style(*role)).put("  ", self.0.style(Role::Dim));
+                    let text = words::cut(text, row.left().into(), self.0.theme.glyphs.ellipsis);
+                    row.put(&text, self.0.style(*role)).put("  ", self.0.style(Role::Dim));
                 }
             }
         }

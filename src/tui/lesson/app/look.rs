@@ -34,6 +34,12 @@ impl LessonApp {
                 Eye::Ready => self.app.ui.looked.push(Pane::Ready),
                 Eye::Waiting => self.app.ui.looked.push(Pane::Waiting),
                 Eye::Calls => self.app.ui.looked.push(Pane::Calls),
+                Eye::Path => {
+                    self.app.ui.looked.push(Pane::Path);
+                    if self.shown == Shown::Overview {
+                        self.show(Shown::Path);
+                    }
+                }
                 Eye::Label(label) => self.look_at(label.as_str()),
             }
         }
@@ -105,6 +111,7 @@ impl LessonApp {
             Shown::Overview | Shown::Steps | Shown::Why => (View::Overview, Pane::Interest),
             Shown::Timeline => (View::Timeline, Pane::Timeline),
             Shown::Calls => (View::Calls, Pane::Calls),
+            Shown::Path => (View::Path, Pane::Path),
         };
     }
 

@@ -2,7 +2,7 @@
 
 use super::Stage;
 use super::trail::{Place, Trail};
-use crate::event::{LaneId, Trigger, WakeupLog};
+use crate::event::{LaneId, Mask, Reason, Trigger, WakeupLog};
 use crate::model::{InterestEntry, InterestList, LaneState, Progress};
 use crate::text::strace;
 use crate::tui::pane::RenderContext;
@@ -57,6 +57,8 @@ fn callback(look: &RenderContext<'_>, trail: &Trail) -> Stage {
     match trail.woken {
         Some((_, band)) if band.is_empty() => stage.line(Role::Data, "called without a key"),
         Some((_, band)) => stage.line(Role::Data, format!("called with {}", band.join(" "))),
+        // Without wake-ups of their own they are known by what they listed.
+        None if look.world().labelled => stage.line(Role::Data, listed(look, trail)),
         None if look.world().edge_log == WakeupLog::Off => {
             stage.line(Role::Dim, "wake-ups are not recorded");
         }
@@ -67,6 +69,16 @@ fn callback(look: &RenderContext<'_>, trail: &Trail) -> Stage {
         None => stage.line(Role::Dim, "not registered here"),
     }
     stage
+}
+
+fn listed(look: &RenderContext<'_>, trail: &Trail) -> &'static str {
+    let world = look.world();
+    match world.instance.ready.find(trail.key).map(|(_, entry)| entry.why) {
+        Some(Reason::PutBack) => "called before",
+        Some(_) => "called: listed it",
+        None if trail.found.is_some() => "called before",
+        None => "not called yet",
+    }
 }
 
 fn list(look: &RenderContext<'_>, trail: &Trail) -> Stage {
@@ -136,15 +148,21 @@ fn scan(look: &RenderContext<'_>, trail: &Trail) -> Stage {
         return stage;
     };
     let lane = look.world().lane_name(lane);
-    stage.line(Role::Title, format!("{lane} asks: {}", mask.join(" ")));
+    stage.line(Role::Title, format!("{lane} asked it: {}", mask.join(" ")));
     let entry = look.world().instance.interest.get(trail.key);
     let what = match entry {
-        Some(entry) if entry.mask.has(crate::event::Mask::ONESHOT) => "off the list: one-shot",
+        Some(entry) if entry.mask.has(Mask::ONESHOT) => "off the list: one-shot",
         Some(entry) if entry.trigger() == Trigger::Edge => "off the list: edge",
         Some(_) => "back at the tail: level",
         None => "gone since",
     };
     stage.line(Role::Ready, what);
+    let world = look.world();
+    let level = entry
+        .is_some_and(|entry| entry.trigger() == Trigger::Level && !entry.mask.has(Mask::ONESHOT));
+    if level && world.knows_ready_list() && world.instance.ready.find(trail.key).is_none() {
+        stage.line(Role::Dim, "asked again: off the list");
+    }
     stage
 }
 
