@@ -29,7 +29,7 @@ pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};
 pub use mask::{Arm, Mask, Trigger};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
-pub use ring::{Cqe, RingOp, RingState, Sqe};
+pub use ring::{Admitted, Cqe, RingHeads, RingOp, RingRead, RingState, Sqe};
 pub use settings::{
     AcceptPolicy, Application, Mistake, Mistakes, ReadPolicy, Settings, WakeupLogMode,
 };

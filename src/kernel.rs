@@ -6,5 +6,6 @@
 pub mod fdinfo;
 pub mod queues;
 pub mod release;
+pub mod ring;
 pub mod task;
 pub mod wakeup_log;

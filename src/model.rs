@@ -16,6 +16,7 @@ mod poller;
 mod read;
 mod ready;
 mod resync;
+mod ring;
 mod scan;
 #[cfg(test)]
 pub(crate) mod scenario;
@@ -34,8 +35,8 @@ pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{
-    Delta, EpollInstance, Known, LastScan, ListsKnown, Poller, Pollers, ScanEntry, ScanForecast,
-    ScanSet,
+    Delta, EndedInput, EpollInstance, Flight, Known, LastScan, ListsKnown, Poller, Pollers,
+    PostedCqe, RingCheck, Rings, ScanEntry, ScanForecast, ScanSet,
 };
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, MarkKind, Span, Timeline, Track, TrackId};

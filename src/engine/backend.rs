@@ -9,6 +9,7 @@ mod epoll;
 mod poll;
 mod scan;
 mod select;
+mod uring;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,10 +20,13 @@ pub(crate) use self::epoll::EpollLoop;
 use self::poll::PollArray;
 use self::scan::ScanLoop;
 use self::select::SelectSets;
+use self::uring::UringLoop;
+use crate::engine::lock;
 use crate::engine::shared::Shared;
 use crate::engine::table::Watched;
 use crate::engine::worker::{self, Worker};
 use crate::event::{Backend, Errno, Fd, FileId, LaneId, Refusal};
+use crate::sys::ring::Denied;
 
 /// Why a loop cannot be had.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -33,8 +37,11 @@ pub(crate) enum Unavailable {
     /// A file that the server has does not fit it.
     #[error("{0}")]
     Refused(Refusal),
+    /// The system has no io_uring for us.
+    #[error(transparent)]
+    Ring(#[from] Denied),
     /// The program has no such loop.
-    #[error("{0} is not built: epoll, poll and select can be had")]
+    #[error("{0} is not built: epoll, poll, select and io_uring can be had")]
     NotBuilt(Backend),
 }
 
@@ -52,7 +59,12 @@ pub(crate) fn available(to: Backend, shared: &Shared) -> Result<(), Unavailable>
             let beyond = files.iter().find_map(|file| SelectLoop::refuses(file.fd));
             beyond.map_or(Ok(()), |refusal| Err(Unavailable::Refused(refusal)))
         }
-        Backend::IoUring | Backend::Goroutine | Backend::Threads => Err(Unavailable::NotBuilt(to)),
+        Backend::IoUring => {
+            // A low number that the ring has for a moment is not missed.
+            let _order = lock(&shared.numbers);
+            uring::probe()
+        }
+        Backend::Goroutine | Backend::Threads => Err(Unavailable::NotBuilt(to)),
     }
 }
 
@@ -61,8 +73,9 @@ pub(crate) fn live<const OBSERVED: bool>(backend: Backend, shared: &Shared, lane
     match backend {
         Backend::Poll => worker::live::<OBSERVED, PollLoop>(shared, lane),
         Backend::Select => worker::live::<OBSERVED, SelectLoop>(shared, lane),
+        Backend::IoUring => worker::live::<OBSERVED, UringLoop>(shared, lane),
         // Those that are not built are refused before a thread is started for them.
-        Backend::Epoll | Backend::IoUring | Backend::Goroutine | Backend::Threads => {
+        Backend::Epoll | Backend::Goroutine | Backend::Threads => {
             worker::live::<OBSERVED, EpollLoop>(shared, lane);
         }
     }
@@ -92,6 +105,8 @@ pub(crate) trait Loop: Default {
     const BACKEND: Backend;
     /// Whether a file is registered, once or for an edge: else each wait asks what holds.
     const REGISTERS: bool = false;
+    /// Whether it sends what is queued by itself.
+    const SENDS: bool = false;
 
     /// Opens it, and takes every file of the table.
     ///
@@ -139,6 +154,9 @@ pub(crate) trait Loop: Default {
 
     /// The files of events that it has in hand and will not handle: its thread has died.
     fn orphans(&mut self) -> Vec<FileId>;
+
+    /// Its thread has panicked: what would be lost with it is saved.
+    fn died<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>) {}
 
     /// Closes it, as its thread ends: nothing is in flight afterwards.
     fn shut<const OBSERVED: bool>(worker: &mut Worker<'_, OBSERVED, Self>);

@@ -92,8 +92,14 @@ impl Handle {
                 self.want(order, count);
             }
             Command::Backend(to) => self.switch(order, to),
-            Command::Read(policy) => self.set(order, |s| s.read = policy),
-            Command::Accept(policy) => self.set(order, |s| s.accept = policy),
+            Command::Read(policy) => {
+                self.set(order, |s| s.read = policy);
+                self.replan();
+            }
+            Command::Accept(policy) => {
+                self.set(order, |s| s.accept = policy);
+                self.replan();
+            }
             Command::MaxEvents(n) => {
                 self.set(order, |s| s.max_events = n.clamp(1, Settings::MAX_EVENTS));
             }
@@ -211,6 +217,14 @@ impl Handle {
     fn set(&self, order: Order, change: impl FnOnce(&mut Settings)) {
         self.shared.change(change);
         self.done(order);
+    }
+
+    /// What a ring has in flight is what the settings were when it was armed.
+    fn replan(&self) {
+        if self.shared.gate.backend() == Backend::IoUring {
+            // If the mailbox is full, each file is planned anew with its next completion.
+            let _ = self.shared.post(Job::Refresh);
+        }
     }
 
     fn mistake(&self, order: Order, mistake: Mistake, on: Option<bool>) {

@@ -6,8 +6,10 @@
 mod epoll;
 mod files;
 mod scan;
+mod uring;
 
 pub(crate) use self::scan::Scannable;
+pub(crate) use self::uring::{Noted, ServerRing, Taken, enter_call, number};
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;

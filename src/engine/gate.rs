@@ -345,6 +345,19 @@ impl Gate {
         true
     }
 
+    /// A thread that was to make way cannot end, and goes on: the switch has failed. To where it was
+    /// to go; `None` if it was to end for another reason.
+    pub(crate) fn call_off(&self, lane: LaneId, why: &str) -> Option<Backend> {
+        let mut state = lock(&self.state);
+        let change = state.change.take_if(|change| change.stage == Stage::Leaving)?;
+        let to = change.to;
+        change.order.finish(&self.side, CommandPhase::Failed(why.into()));
+        state.lane(lane).place = Place::Out;
+        state.recount();
+        self.refresh(&state);
+        Some(to)
+    }
+
     /// Dead threads may be started again; how many there are.
     pub(crate) fn forgive(&self) -> usize {
         let mut state = lock(&self.state);

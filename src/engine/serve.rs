@@ -196,6 +196,17 @@ impl Connection {
         self.out.consume(count);
     }
 
+    /// What is queued moves out, for the kernel to send from until [`Self::give_back`]. `None` if
+    /// nothing is, or while bytes are on loan.
+    pub(crate) fn lend(&mut self) -> Option<Vec<u8>> {
+        self.out.lend()
+    }
+
+    /// What was lent comes back; its first `sent` bytes are sent.
+    pub(crate) fn give_back(&mut self, lent: Vec<u8>, sent: usize) {
+        self.out.give_back(lent, sent);
+    }
+
     /// What the length of the queue means for the connection. `more`: input is left of which no
     /// event will tell.
     pub(crate) fn advance(&mut self, more: bool) -> Next {

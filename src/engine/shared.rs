@@ -65,6 +65,9 @@ pub(crate) struct Shared {
     /// The next turn panics.
     #[cfg(test)]
     pub(crate) panic_next: AtomicBool,
+    /// The next ring has few entries and buffers.
+    #[cfg(test)]
+    pub(crate) small_ring: AtomicBool,
 }
 
 /// What [`Shared`] is made of.
@@ -109,6 +112,8 @@ impl Shared {
             linger: Mutex::new(Duration::ZERO),
             #[cfg(test)]
             panic_next: AtomicBool::new(false),
+            #[cfg(test)]
+            small_ring: AtomicBool::new(false),
         }
     }
 

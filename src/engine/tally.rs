@@ -114,6 +114,7 @@ impl Tally {
                 let bytes = 2 * 8 * u64::from(set.nfds().unwrap_or(0).div_ceil(64));
                 self.scanned(set.count().into(), ret, [bytes, bytes]);
             }
+            Syscall::UringEnter { .. } => add(&self.waits, 1),
             Syscall::Read { .. } => add(&self.reads, 1),
             Syscall::Send { .. } | Syscall::Write { .. } => add(&self.sends, 1),
             Syscall::Accept { .. } => add(&self.accepts, 1),
@@ -122,7 +123,7 @@ impl Tally {
             | Syscall::Close { .. }
             | Syscall::Dup { .. }
             | Syscall::UringSetup { .. }
-            | Syscall::UringEnter { .. }
+            | Syscall::UringRegister { .. }
             | Syscall::Setup(_) => add(&self.others, 1),
         }
     }
@@ -136,6 +137,17 @@ impl Tally {
         add(&self.asked, files);
         add(&self.copied_in, copied_in);
         add(&self.copied_out, copied_out);
+    }
+
+    /// Counts an operation that was written into a ring.
+    pub(crate) fn written(&self) {
+        add(&self.sqes, 1);
+    }
+
+    /// Counts a completion that was taken out of a ring.
+    pub(crate) fn taken(&self) {
+        add(&self.cqes, 1);
+        add(&self.events, 1);
     }
 
     /// Counts the wait queues that a scan was hooked to before it found the first file ready.

@@ -25,6 +25,7 @@ use crate::event::{Kind, LaneId, Nanos};
 use crate::sys::clock::Clock;
 
 pub use self::record::Handed;
+pub(crate) use self::record::ring::Brought;
 pub use self::writer::RingWriter;
 
 /// Records that a ring holds.

@@ -21,6 +21,7 @@ mod gate;
 mod mistakes;
 mod service;
 mod storm;
+mod uring;
 
 const LIMIT: Duration = Duration::from_secs(5);
 

@@ -4,6 +4,7 @@
 //! ([`crate::engine::door`]).
 
 mod accept;
+mod complete;
 mod conn;
 mod farewell;
 mod orders;
@@ -47,7 +48,7 @@ pub(crate) struct Worker<'a, const OBSERVED: bool, L> {
     unfinished: VecDeque<FileId>,
     /// When to try the muted listeners again.
     retry: Option<Instant>,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// The body of the thread of that lane, until it is not wanted any more or panics.
@@ -63,6 +64,8 @@ pub(crate) fn live<const OBSERVED: bool, L: Loop>(shared: &Shared, id: LaneId) {
     shared.gate.arrived(id, tid);
     let ended = catch_unwind(AssertUnwindSafe(|| worker.live()));
     if ended.is_err() {
+        // What is in flight is ended, as far as a thread in that state can.
+        let _ended = catch_unwind(AssertUnwindSafe(|| L::died(&mut worker)));
         worker.rearm_orphans();
     }
     let Worker { door, backend, .. } = worker;
@@ -281,7 +284,7 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         }
     }
 
-    fn note(&mut self, text: String) {
+    pub(crate) fn note(&mut self, text: String) {
         self.door.note(text);
     }
 }

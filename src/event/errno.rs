@@ -27,7 +27,7 @@ pub struct Errno(pub i32);
 
 /// Numbers with their names, and what strerror(3) says of them; those that the observed calls can
 /// return (their manual pages, ERRORS).
-const NAMES: [(i32, &str, &str); 49] = [
+const NAMES: [(i32, &str, &str); 50] = [
     (1, "EPERM", "Operation not permitted"),
     (2, "ENOENT", "No such file or directory"),
     (3, "ESRCH", "No such process"),
@@ -51,6 +51,7 @@ const NAMES: [(i32, &str, &str); 49] = [
     (32, "EPIPE", "Broken pipe"),
     (35, "EDEADLK", "Resource deadlock avoided"),
     (40, "ELOOP", "Too many levels of symbolic links"),
+    (62, "ETIME", "Timer expired"),
     (71, "EPROTO", "Protocol error"),
     (88, "ENOTSOCK", "Socket operation on non-socket"),
     (89, "EDESTADDRREQ", "Destination address required"),
@@ -130,6 +131,10 @@ impl Errno {
     pub const EINPROGRESS: Self = Self(115);
     /// The operation was cancelled.
     pub const ECANCELED: Self = Self(125);
+    /// No buffer is left to put the bytes in.
+    pub const ENOBUFS: Self = Self(105);
+    /// The timeout has passed.
+    pub const ETIME: Self = Self(62);
 
     /// The symbolic name, if it is one that the observed calls return.
     pub fn name(self) -> Option<&'static str> {

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Backend, Cqe, Fd, FileId, FileKind, FileRead, LaneId, ListRead, Mask, Nanos, Provenance,
-    RingOp, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord, ThreadSeen, WakeupLog,
-    vocabulary,
+    Admitted, Backend, Cqe, Fd, FileId, FileKind, FileRead, Head, LaneId, ListRead, Mask, Nanos,
+    Provenance, RingOp, RingRead, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord,
+    ThreadSeen, WakeupLog, vocabulary,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -237,6 +237,45 @@ pub enum Kind {
         /// Its place in the array, from 0; for select(2) the number.
         place: u32,
     },
+    /// An operation was written into a ring (io_uring(7)), and is not submitted yet.
+    Sqe {
+        /// The ring.
+        ring: Fd,
+        /// What the operation is called; empty if its source names nothing.
+        name: Box<str>,
+        /// The operation.
+        sqe: Sqe,
+    },
+    /// A completion was taken out of a ring.
+    Reap {
+        /// The ring.
+        ring: Fd,
+        /// What its operation is called; empty if its source names nothing.
+        name: Box<str>,
+        /// What its operation is.
+        op: RingOp,
+        /// The completion.
+        cqe: Cqe,
+        /// The first bytes that came with it.
+        data: Head,
+        /// The connection that came with it.
+        admitted: Option<Box<Admitted>>,
+    },
+    /// A buffer was given back to the kernel, which may choose it from now on.
+    Give {
+        /// The ring.
+        ring: Fd,
+        /// Its number.
+        buffer: u16,
+    },
+    /// A ring was read from fdinfo, to be compared with what its operations and completions made
+    /// of it.
+    Rings {
+        /// The ring.
+        ring: Fd,
+        /// What stands there.
+        read: RingRead,
+    },
     /// The server goes over to another way of waiting.
     Backend {
         /// To which.
@@ -272,26 +311,6 @@ pub enum Kind {
         times: u32,
         /// What one of them took.
         each: Nanos,
-    },
-    /// An operation was written into a ring (io_uring(7)), and is not submitted yet.
-    Sqe {
-        /// The ring.
-        ring: Fd,
-        /// What the operation is called.
-        name: Box<str>,
-        /// The operation.
-        sqe: Sqe,
-    },
-    /// A completion was taken out of a ring.
-    Reap {
-        /// The ring.
-        ring: Fd,
-        /// What its operation is called.
-        name: Box<str>,
-        /// What its operation is.
-        op: RingOp,
-        /// The completion.
-        cqe: Cqe,
     },
     /// These threads were found asleep in `epoll_wait` (`/proc/self/task/TID/syscall` and `status`,
     /// proc(5)), and no others.
@@ -334,6 +353,8 @@ impl Event {
             Kind::Wakeup(wakeup) => Some(wakeup.fd),
             Kind::Sqe { sqe, .. } => Some(sqe.fd).filter(|fd| fd.0 >= 0),
             Kind::Reap { .. }
+            | Kind::Give { .. }
+            | Kind::Rings { .. }
             | Kind::WakeupLog(_)
             | Kind::Unpark(_)
             | Kind::ListRead(_)

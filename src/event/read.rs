@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fd, FdinfoEntry, FileId, FileKind, LaneId, Mask, Syscall, WatchKey};
+use super::{Fd, FdinfoEntry, FileId, FileKind, LaneId, Mask, Sqe, Syscall, WatchKey};
 
 /// Why an entry stands on the ready list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub enum ListEntries {
     /// What the server passes to poll(2) in the order of its array, or to select(2) in that of the
     /// numbers: which file, and what it is asked for.
     Scanned(Box<[(WatchKey, Mask)]>),
+    /// The operations that are written into a ring and not over, each with the file that it is
+    /// about.
+    InFlight(Box<[(Sqe, Option<FileId>)]>),
 }
 
 /// A list of a poller was read.

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fd, Mask, Ret};
+use super::{Fd, FileId, Mask, Peer, Ret};
 
 /// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RingOp {
     /// `IORING_OP_NOP`: nothing.
     Nop,
@@ -17,16 +17,22 @@ pub enum RingOp {
     Poll,
     /// `IORING_OP_ASYNC_CANCEL` of the operation with a given `user_data`.
     Cancel,
+    /// `IORING_OP_ACCEPT` with `SOCK_NONBLOCK | SOCK_CLOEXEC`: the same of accept4(2).
+    Accept,
+    /// `IORING_OP_READ`: the same of read(2).
+    Read,
 }
 
 impl RingOp {
     /// Each with its word.
-    pub const ALL: [(Self, &str); 5] = [
+    pub const ALL: [(Self, &str); 7] = [
         (Self::Nop, "nop"),
         (Self::Recv, "recv"),
         (Self::Send, "send"),
         (Self::Poll, "poll"),
         (Self::Cancel, "cancel"),
+        (Self::Accept, "accept"),
+        (Self::Read, "read"),
     ];
 
     /// Its word.
@@ -35,14 +41,29 @@ impl RingOp {
     }
 
     /// Its number, as fdinfo has it (`enum io_uring_op` of uapi/linux/io_uring.h).
+    ///
+    /// ```
+    /// use epollscope::event::RingOp;
+    ///
+    /// let known = RingOp::ALL.map(|(op, _)| RingOp::of_number(op.number()) == Some(op));
+    /// assert_eq!(known, [true; 7]);
+    /// assert_eq!((RingOp::of_number(27), RingOp::of_number(99)), (Some(RingOp::Recv), None));
+    /// ```
     pub fn number(self) -> u8 {
         match self {
             Self::Nop => 0,
             Self::Poll => 6,
+            Self::Accept => 13,
             Self::Cancel => 14,
+            Self::Read => 22,
             Self::Send => 26,
             Self::Recv => 27,
         }
+    }
+
+    /// The one of that number, if it is one of these.
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.iter().find(|(op, _)| op.number() == number).map(|(op, _)| *op)
     }
 }
 
@@ -56,11 +77,12 @@ pub struct Sqe {
     pub op: RingOp,
     /// With which file; -1 for none.
     pub fd: Fd,
-    /// Bytes, of recv and send.
+    /// Bytes, of recv, read and send.
     pub len: u32,
     /// The bits that are waited for, of poll.
     pub mask: Mask,
-    /// It goes on after a completion (`IORING_POLL_ADD_MULTI`).
+    /// It goes on after a completion (`IORING_POLL_ADD_MULTI`, `IORING_RECV_MULTISHOT`,
+    /// `IORING_ACCEPT_MULTISHOT`).
     pub multi: bool,
     /// The `user_data` of the operation that is to end, of cancel.
     pub target: u64,
@@ -75,6 +97,8 @@ pub struct Cqe {
     pub ret: Ret,
     /// `IORING_CQE_F_MORE`: the operation goes on.
     pub more: bool,
+    /// `IORING_CQE_F_BUFFER`: the number of the buffer that the bytes are in.
+    pub buffer: Option<u16>,
 }
 
 /// What a ring holds: entries of its two queues, and operations in flight.
@@ -89,4 +113,43 @@ pub struct RingState {
     pub overflow: bool,
     /// The operations that wait for a file, by [`RingOp::number`], sorted: `PollList` of fdinfo.
     pub armed: Vec<u8>,
+}
+
+/// A connection that came with a completion of an accept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Admitted {
+    /// The tool's number for it.
+    pub file: FileId,
+    /// Who connected.
+    pub peer: Peer,
+}
+
+/// Where the queues of a ring begin and end, in shared memory: counters that wrap at 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RingHeads {
+    /// SQEs that the kernel has taken.
+    pub sq_head: u32,
+    /// SQEs written.
+    pub sq_tail: u32,
+    /// CQEs taken.
+    pub cq_head: u32,
+    /// CQEs posted.
+    pub cq_tail: u32,
+    /// Completions found no room in the CQ (`IORING_SQ_CQ_OVERFLOW`).
+    pub overflow: bool,
+    /// Completions wait for the owner to enter the kernel (`IORING_SQ_TASKRUN`).
+    pub taskrun: bool,
+}
+
+/// A ring as `/proc/self/fdinfo/N` has it (io_uring/fdinfo.c: `io_uring_show_fdinfo`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RingRead {
+    /// `SqHead`, `SqTail`, `CqHead`, `CqTail`.
+    pub heads: RingHeads,
+    /// The CQEs that are posted and not taken, oldest first.
+    pub pending: Box<[Cqe]>,
+    /// `CqOverflowList`: completions that wait for room, oldest first.
+    pub overflow: Box<[Cqe]>,
+    /// `PollList`: how many operations of each kind wait for a file.
+    pub armed: Box<[(RingOp, u32)]>,
 }

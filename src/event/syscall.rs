@@ -107,6 +107,13 @@ pub enum Syscall {
         /// `IORING_SETUP_*`
         flags: u32,
     },
+    /// `io_uring_register(2)` of a ring of buffers
+    UringRegister {
+        /// The ring.
+        ring: Fd,
+        /// How many buffers.
+        buffers: u32,
+    },
     /// `io_uring_enter(2)`
     UringEnter {
         /// The ring.
@@ -121,6 +128,9 @@ pub enum Syscall {
     /// One that opens or sets something: only cases make it as part of what is shown.
     Setup(Setup),
 }
+
+/// `IORING_ENTER_GETEVENTS`: io_uring_enter(2) is asked for completions.
+const ENTER_GETEVENTS: u32 = 1;
 
 impl Syscall {
     /// The system call's name, as strace prints it.
@@ -140,6 +150,7 @@ impl Syscall {
             Self::Poll { .. } => "poll",
             Self::Select { .. } => "select",
             Self::UringSetup { .. } => "io_uring_setup",
+            Self::UringRegister { .. } => "io_uring_register",
             Self::UringEnter { .. } => "io_uring_enter",
         }
     }
@@ -149,7 +160,7 @@ impl Syscall {
     pub fn fd(&self) -> Option<Fd> {
         match *self {
             Self::EpollWait { ep, .. } => Some(ep),
-            Self::UringEnter { ring, .. } => Some(ring),
+            Self::UringEnter { ring, .. } | Self::UringRegister { ring, .. } => Some(ring),
             Self::EpollCtl { fd, .. }
             | Self::Accept { fd }
             | Self::Read { fd, .. }
@@ -169,7 +180,7 @@ impl Syscall {
     /// Its arguments in the order of the manual page, each with its name there; `fd` is always the
     /// file that the call is about.
     pub fn arguments(&self) -> Arguments {
-        use Argument::{Bits, Ctl, Events, Fds, Flags, How, Implied, Max, Set};
+        use Argument::{Bits, Counted, Ctl, Events, Fds, Flags, How, Implied, Max, Set};
         match *self {
             Self::EpollCreate => list([("flags", Flags("EPOLL_CLOEXEC"))]),
             Self::EpollCtl { ep, op: CtlOp::Del, fd, .. } => {
@@ -203,13 +214,18 @@ impl Syscall {
                 list([("fds", Bits(set)), ("timeout", number(timeout_ms))])
             }
             Self::UringSetup { entries, flags } => {
-                list([("entries", number(entries)), ("flags", number(flags))])
+                list([("entries", number(entries)), ("flags", Implied(setup_words(flags)))])
             }
+            Self::UringRegister { ring, buffers } => list([
+                ("fd", Fds(ring)),
+                ("opcode", Flags("PBUF_RING")),
+                ("buffers", number(buffers)),
+            ]),
             Self::UringEnter { ring, submit, wait, flags } => list([
                 ("fd", Fds(ring)),
-                ("to_submit", number(submit)),
-                ("min_complete", number(wait)),
-                ("flags", Flags(if flags & 1 == 1 { "GETEVENTS" } else { "0" })),
+                ("to_submit", Counted("submit", submit)),
+                ("min_complete", Counted("wait", wait)),
+                ("flags", Implied(enter_words(flags))),
             ]),
         }
     }
@@ -221,7 +237,9 @@ impl Syscall {
             Self::EpollWait { timeout_ms, .. }
             | Self::Poll { timeout_ms, .. }
             | Self::Select { timeout_ms, .. } => Some(timeout_ms),
-            Self::UringEnter { wait, .. } => Some(if wait > 0 { -1 } else { 0 }),
+            Self::UringEnter { wait, flags, .. } if flags & ENTER_GETEVENTS != 0 => {
+                Some(if wait > 0 { -1 } else { 0 })
+            }
             Self::EpollCreate
             | Self::EpollCtl { .. }
             | Self::Accept { .. }
@@ -232,6 +250,8 @@ impl Syscall {
             | Self::Close { .. }
             | Self::Dup { .. }
             | Self::UringSetup { .. }
+            | Self::UringRegister { .. }
+            | Self::UringEnter { .. }
             | Self::Setup(_) => None,
         }
     }
@@ -244,5 +264,22 @@ impl Syscall {
     /// Whether a turn of the server's loop ends where this call begins: it asks for the next events.
     pub fn ends_turn(&self) -> bool {
         self.wait().is_some()
+    }
+}
+
+/// The flags of a server's io_uring_setup(2) in words.
+fn setup_words(flags: u32) -> &'static str {
+    match flags {
+        0 => "0",
+        _ => "CQSIZE|COOP_TASKRUN|TASKRUN_FLAG|SINGLE_ISSUER",
+    }
+}
+
+/// The flags of io_uring_enter(2) in words.
+fn enter_words(flags: u32) -> &'static str {
+    match flags {
+        0 => "0",
+        ENTER_GETEVENTS => "GETEVENTS",
+        _ => "GETEVENTS|EXT_ARG",
     }
 }

@@ -42,6 +42,7 @@ const WAITS: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_select,
     libc::SYS_pselect6,
+    libc::SYS_io_uring_enter,
 ];
 
 impl TaskLook {

@@ -67,7 +67,7 @@ pub(crate) struct RealKernel {
     /// Held harvests: closing the descriptor lets one go on. With the epoll instance of each. They
     /// are dropped before everything else: a close of what they watch would wait for them.
     frozen: BTreeMap<LaneId, (FileId, OwnedFd)>,
-    rings: BTreeMap<FileId, Ring>,
+    rings: BTreeMap<FileId, Ring<()>>,
     signals: SignalQueue,
     clock: Clock,
     reserved: ReservedFds,

@@ -26,6 +26,9 @@ impl World {
         if let Some(set) = self.pollers.scan_mut() {
             set.clear();
         }
+        if let Some(rings) = self.pollers.ring_mut() {
+            rings.delta.clear();
+        }
         self.new_findings = 0;
         self.seq = event.seq;
         self.t = event.t;
@@ -68,6 +71,10 @@ impl World {
             Kind::Set { fd, file, events, place } => {
                 self.set_changed(WatchKey { fd: *fd, file: *file }, *events, *place);
             }
+            Kind::Sqe { ring, sqe, .. } => self.sqe_written(*ring, sqe),
+            Kind::Reap { op, cqe, admitted, .. } => self.reaped(*op, cqe, admitted.as_deref()),
+            Kind::Give { buffer, .. } => self.buffer_given(*buffer),
+            Kind::Rings { read, .. } => self.ring_read(read),
             Kind::Backend { to, phase } => self.switched(*to, phase),
             Kind::Refused(_) => self.counters.refused += 1,
             Kind::Gap { lost } => {
@@ -76,15 +83,13 @@ impl World {
                 self.counters.lost_at = event.t;
                 self.lost_sync(Loss::Gap);
                 self.pollers.deduced_mut().for_each(|it| it.check.wants_resync = true);
+                if let Some(rings) = self.pollers.ring_mut() {
+                    rings.check.wants_resync = true;
+                }
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
-            Kind::Stale { .. }
-            | Kind::Command { .. }
-            | Kind::Note(_)
-            | Kind::Sqe { .. }
-            | Kind::Reap { .. }
-            | Kind::Idle => {}
+            Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Idle => {}
             Kind::Measured { .. } => self.made(lane),
             Kind::ListRead(read) => self.list_read(read),
             Kind::Files { by, files } => self.files_read(*by, files),
@@ -115,7 +120,7 @@ impl World {
         }
     }
 
-    fn accepted(&mut self, listener: Fd, fd: Fd, id: FileId, peer: &Peer) {
+    pub(super) fn accepted(&mut self, listener: Fd, fd: Fd, id: FileId, peer: &Peer) {
         let seq = self.seq;
         let t = self.t;
         let mut what = FileKind::Tcp;
@@ -167,6 +172,9 @@ impl World {
         if let Some(file) = self.files.remove(&id) {
             self.counters.clients -= usize::from(file.peer.is_some());
         }
+        if let Some(rings) = self.pollers.ring_mut() {
+            rings.ended.remove(&id);
+        }
     }
 
     fn copied(&mut self, fd: Fd, copy: Fd) {
@@ -217,6 +225,15 @@ impl World {
             }
             (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
             (Syscall::Poll { .. } | Syscall::Select { .. }, _) => self.scanned(lane, record),
+            (Syscall::UringEnter { .. }, _) => self.ring_entered(lane, record),
+            (Syscall::UringSetup { entries, .. }, _) => {
+                if let Some(ring) = record.ret.fd().filter(|_| !self.labelled) {
+                    self.ring_made(ring, entries);
+                }
+            }
+            (Syscall::UringRegister { buffers, .. }, _) if record.ret.value().is_some() => {
+                self.ring_buffers(buffers);
+            }
             _ => {}
         }
     }

@@ -11,8 +11,10 @@ use super::interest::InterestList;
 use super::lane::WaitQueue;
 use super::ready::{ReadyEntry, ReadyList};
 
+mod ring;
 mod scan;
 
+pub use ring::{EndedInput, Flight, PostedCqe, RingCheck, Rings};
 pub use scan::{LastScan, ScanEntry, ScanForecast, ScanSet};
 
 /// An epoll instance (struct eventpoll).
@@ -121,6 +123,8 @@ impl Delta {
 pub enum Poller {
     /// What it passes to each poll(2) or select(2).
     Scan(ScanSet),
+    /// Its io_uring.
+    Ring(Rings),
 }
 
 /// What waits for files to be ready in a process: epoll instances by their open files, in the order
@@ -178,11 +182,32 @@ impl Pollers {
 
     /// What is passed to each poll(2) or select(2), while the server waits so.
     pub fn scan(&self) -> Option<&ScanSet> {
-        self.own.as_ref().map(|Poller::Scan(set)| set)
+        match &self.own {
+            Some(Poller::Scan(set)) => Some(set),
+            Some(Poller::Ring(_)) | None => None,
+        }
     }
 
     pub(super) fn scan_mut(&mut self) -> Option<&mut ScanSet> {
-        self.own.as_mut().map(|Poller::Scan(set)| set)
+        match &mut self.own {
+            Some(Poller::Scan(set)) => Some(set),
+            Some(Poller::Ring(_)) | None => None,
+        }
+    }
+
+    /// Its io_uring, while the server waits so.
+    pub fn ring(&self) -> Option<&Rings> {
+        match &self.own {
+            Some(Poller::Ring(rings)) => Some(rings),
+            Some(Poller::Scan(_)) | None => None,
+        }
+    }
+
+    pub(super) fn ring_mut(&mut self) -> Option<&mut Rings> {
+        match &mut self.own {
+            Some(Poller::Ring(rings)) => Some(rings),
+            Some(Poller::Scan(_)) | None => None,
+        }
     }
 
     /// By that the server waits from now on, if not by an epoll instance.

@@ -53,6 +53,10 @@ impl World {
             self.set_read(entries);
             return;
         }
+        if let ListEntries::InFlight(list) = list {
+            self.flights_read(list);
+            return;
+        }
         let t = self.t;
         let instance = self.pollers.at_mut(*poller);
         match list {
@@ -60,7 +64,7 @@ impl World {
             ListEntries::Overflow(list) => instance.read_overflow(list.as_deref(), known),
             ListEntries::Ready(list) => instance.read_ready(list, &self.files, known, t),
             ListEntries::Waiting(lanes) => instance.read_waiting(lanes, known),
-            ListEntries::Scanned(_) => {}
+            ListEntries::Scanned(_) | ListEntries::InFlight(_) => {}
         }
     }
 

@@ -36,8 +36,11 @@ impl World {
             SwitchPhase::Left => self.pollers.set_own(None),
             SwitchPhase::Entered => {
                 self.switching = None;
-                let own = to.scans().then(|| ScanSet::new(to, self.fresh_check()));
-                self.pollers.set_own(own.map(Poller::Scan));
+                // A ring was made before.
+                if to != Backend::IoUring {
+                    let own = to.scans().then(|| ScanSet::new(to, self.fresh_check()));
+                    self.pollers.set_own(own.map(Poller::Scan));
+                }
             }
             SwitchPhase::Refused(_) => self.switching = None,
         }

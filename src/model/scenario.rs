@@ -473,5 +473,7 @@ fn letter(moment: MarkKind) -> &'static str {
         MarkKind::Close => "close",
         MarkKind::Changed => "changed",
         MarkKind::Lost => "lost",
+        MarkKind::Submit => "submit",
+        MarkKind::Complete => "complete",
     }
 }

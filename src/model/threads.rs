@@ -37,6 +37,7 @@ impl World {
                 sleeps
             }
             Syscall::Poll { .. } | Syscall::Select { .. } => self.scan_sleeps(call),
+            Syscall::UringEnter { .. } => self.ring_enters(call),
             _ => false,
         };
         let Some(lane) = self.lane_mut(id) else { return };
@@ -81,6 +82,7 @@ impl World {
             next = self.pollers.after(next);
         }
         self.scan_asleep(asleep, since);
+        self.ring_asleep(asleep, since);
     }
 
     /// The ready list was empty if all threads that wait at that instance were asleep.

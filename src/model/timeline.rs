@@ -69,6 +69,10 @@ pub enum MarkKind {
     Changed,
     /// Observations were lost.
     Lost,
+    /// An operation was written into an io_uring.
+    Submit,
+    /// A completion was posted there.
+    Complete,
 }
 
 /// A moment with its time and its event.

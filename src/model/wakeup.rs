@@ -42,6 +42,7 @@ impl World {
         // The end of a stream is told to everybody, without a key (`tcp_fin`, `unix_shutdown`).
         let band = if end == Some(true) { Mask::EMPTY } else { wakeup.band };
         self.scan_woken(key, band, wakeup.after);
+        self.ring_woken(key);
         let mut next = self.pollers.after(None);
         while let Some(ep) = next {
             let keys: Vec<_> = if copied {

@@ -194,6 +194,7 @@ impl World {
         let of = |(_, it): (_, &EpollInstance)| it.interest.len() + it.ready.len();
         let entries: usize = self.pollers.epolls().map(of).sum();
         let scanned = self.scan().map_or(0, super::poller::ScanSet::len);
-        4096 + 256 * (self.files.len() + entries + scanned) + self.labels.size()
+        let flying = self.ring().map_or(0, |rings| rings.len() + rings.cq.len());
+        4096 + 256 * (self.files.len() + entries + scanned + flying) + self.labels.size()
     }
 }

@@ -160,6 +160,8 @@ impl KernelModel {
         let done = match sqe.op {
             RingOp::Nop => Ok(0),
             RingOp::Cancel => self.cancel(id, sqe.target),
+            // No case writes these.
+            RingOp::Accept | RingOp::Read => Err(Errno::EINVAL),
             RingOp::Recv | RingOp::Send | RingOp::Poll => match self.file_of(&sqe) {
                 Ok(file) => {
                     self.hold(file);
@@ -186,7 +188,7 @@ impl KernelModel {
     fn complete(&mut self, id: FileId, op: u64, done: Result<u64, Errno>, file: Option<FileId>) {
         let ret = done.map_or_else(Ret::err, |n| Ret::ok(i64::try_from(n).unwrap_or(i64::MAX)));
         if let Some(ring) = self.rings.get_mut(&id) {
-            ring.batch.push((Cqe { id: op, ret, more: false }, file));
+            ring.batch.push((Cqe { id: op, ret, more: false, buffer: None }, file));
         }
     }
 

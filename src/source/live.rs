@@ -10,6 +10,7 @@
 
 mod pace;
 mod probe;
+mod rings;
 mod sleepers;
 
 use std::sync::Arc;
@@ -94,7 +95,8 @@ impl Live {
         self.set_pace();
         let pace = self.pace.due().map(|at| Duration::from_nanos(at.since(self.now()).0));
         let held = drained.held.then_some(HELD);
-        drained.again = [self.probe.due(self.now()), pace, held].into_iter().flatten().min();
+        drained.again =
+            [self.probe.due(self.now(), to.world()), pace, held].into_iter().flatten().min();
         drained
     }
 

@@ -2,6 +2,8 @@
 
 mod ring;
 
+pub(in crate::text) use self::ring::operation;
+
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
@@ -40,6 +42,8 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Conn { .. }
         | Kind::Handle { .. }
         | Kind::Set { .. }
+        | Kind::Give { .. }
+        | Kind::Rings { .. }
         | Kind::Asleep { .. }
         | Kind::Idle => false,
     }
@@ -85,7 +89,9 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
             alone(format!("{} {times} times, {} ns each = {times}", call.name(), each.0))
         }
         Kind::Sqe { name, sqe, .. } => ring::written(world, event.seq, name, sqe),
-        Kind::Reap { name, op, cqe, .. } => ring::taken(name, *op, cqe),
+        Kind::Reap { name, op, cqe, data, admitted, .. } => {
+            ring::taken(world, name, *op, cqe, (data, admitted.as_deref()))
+        }
         Kind::Note(text) => alone(visible(text.as_bytes(), 200)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 100);
@@ -115,7 +121,8 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         | Kind::Compared { .. } => alone("every list as it is then".to_owned()),
         Kind::Asleep { lanes, .. } => {
             let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
-            let call = world.scan().map_or("epoll_wait", |set| set.backend.word());
+            let ring = world.ring().map_or("epoll_wait", |_| "io_uring_enter");
+            let call = world.scan().map_or(ring, |set| set.backend.word());
             alone(format!("found asleep in {call}: {}", names.join(", ")))
         }
         Kind::Idle => alone("nothing happened up to here".to_owned()),
@@ -123,6 +130,10 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
             alone(format!("fd {fd} is asked for {events}"))
         }
         Kind::Set { fd, events: None, .. } => alone(format!("fd {fd} is taken out of the set")),
+        Kind::Give { buffer, .. } => alone(format!("buffer {buffer} is given back")),
+        Kind::Rings { read, .. } => {
+            alone(format!("fdinfo of the ring read: {} posted", read.pending.len()))
+        }
     }
 }
 
@@ -198,6 +209,7 @@ fn found(call: &Syscall, ready: &[Delivery], slept: Option<u32>) -> String {
 
 fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
     match (&record.output, record.ret.errno()) {
+        (Output::Ring { heads, posted, .. }, None) => ring::posted(world, heads, posted),
         (Output::Scan { ready, slept, .. }, None) => found(&record.call, ready, *slept),
         (Output::Events { events, .. }, None) if !events.is_empty() => {
             let all: Vec<_> = events
@@ -239,8 +251,12 @@ fn failure(call: &Syscall, errno: Errno) -> &'static str {
         (_, Errno::EMFILE | Errno::ENFILE) => "no descriptor left",
         (_, Errno::ECONNRESET) => "the peer reset the connection",
         (_, Errno::EPIPE) => "the peer is gone",
+        (Syscall::UringEnter { .. }, Errno::ETIME) => "timed out",
         (
-            Syscall::EpollWait { .. } | Syscall::Poll { .. } | Syscall::Select { .. },
+            Syscall::EpollWait { .. }
+            | Syscall::Poll { .. }
+            | Syscall::Select { .. }
+            | Syscall::UringEnter { .. },
             Errno::EINTR,
         ) => "interrupted by a signal",
         (Syscall::EpollCtl { op: CtlOp::Add, .. }, Errno(17)) => "already registered",
@@ -262,6 +278,8 @@ fn success(event: &Event, record: &SyscallRecord) -> &'static str {
         (Syscall::Close { .. }, _) => "the number is free again",
         (Syscall::Dup { .. }, _) => "another number for the same open file",
         (Syscall::EpollCreate, _) => "the epoll instance",
+        (Syscall::UringSetup { .. }, _) => "the ring",
+        (Syscall::UringRegister { .. }, _) => "buffers that the kernel chooses from",
         _ => "",
     }
 }

@@ -53,6 +53,7 @@ fn written<N: fmt::Display>(
         },
         Argument::Number(number) => number.to_string(),
         Argument::Max(max) => format!("max {max}"),
+        Argument::Counted(word, count) => format!("{word} {count}"),
         Argument::Ctl(CtlOp::Add) => "ADD".to_owned(),
         Argument::Ctl(CtlOp::Mod) => "MOD".to_owned(),
         Argument::Ctl(CtlOp::Del) => "DEL".to_owned(),

@@ -7,6 +7,7 @@ mod file;
 mod lane;
 mod predict;
 mod prepare;
+mod ring;
 mod scan;
 mod step;
 mod watch;
@@ -54,6 +55,7 @@ fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
     match subject {
         Subject::Watch(key) => match world.scan() {
             Some(set) => scan::phrase(world, set, key),
+            None if world.ring().is_some() => ring::phrase(world, key),
             None => watch::phrase(world, key),
         },
         Subject::Lane(id) => Phrase::new(lane::sentence(world, id)),

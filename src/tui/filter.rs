@@ -57,7 +57,7 @@ impl Filter {
     pub(crate) fn shows_event(&self, world: &World, event: &Event) -> bool {
         match self {
             Self::All => true,
-            Self::Fd(fd) => event.fd() == Some(*fd) || delivers(event, *fd),
+            Self::Fd(fd) => event.fd() == Some(*fd) || delivers(world, event, *fd),
             Self::Text(text) => {
                 let named = match &event.kind {
                     Kind::Enter(call) | Kind::Park { next: call } => call.name().contains(text),
@@ -80,10 +80,17 @@ impl Filter {
 }
 
 /// Whether the event hands over an event of that descriptor.
-fn delivers(event: &Event, fd: Fd) -> bool {
+fn delivers(world: &World, event: &Event, fd: Fd) -> bool {
+    let named = |id| world.ring().and_then(|rings| rings.name(id)).map(|(_, fd)| fd);
+    if let Kind::Reap { cqe, .. } = &event.kind {
+        return named(cqe.id) == Some(fd);
+    }
     match event.record().map(|record| (&record.output, record.ret)) {
         Some((Output::Events { events, .. } | Output::Scan { ready: events, .. }, _)) => {
             events.iter().any(|e| e.fd == fd)
+        }
+        Some((Output::Ring { posted, .. }, _)) => {
+            posted.iter().any(|cqe| named(cqe.id) == Some(fd))
         }
         Some((Output::Accepted { .. }, ret)) => ret.fd() == Some(fd),
         _ => false,

@@ -2,6 +2,7 @@
 //! cells, visible rows only.
 
 mod calls;
+mod completions;
 mod file;
 mod findings;
 mod found;
@@ -12,6 +13,7 @@ mod interest;
 mod path;
 mod prompt;
 mod ready;
+mod ring;
 mod scan;
 mod timeline;
 mod too_small;

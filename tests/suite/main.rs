@@ -15,6 +15,7 @@ mod interest;
 mod lessons;
 mod pty;
 mod random;
+mod rings;
 mod sieve;
 mod terminal;
 mod traced;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// What strace printed of each thread, in order.
-type Trace = BTreeMap<String, VecDeque<String>>;
+pub(crate) type Trace = BTreeMap<String, VecDeque<String>>;
 
 /// Reads it; calls that were interrupted are put together again.
 fn read_trace(path: &Path) -> Trace {
@@ -69,7 +69,7 @@ fn is_same(ours: &str, theirs: &str) -> bool {
 /// Runs the program beneath strace, which follows its children, and gives what both wrote. Its
 /// standard input stays open until it ends: the commands of `first`, and as soon as they are done
 /// those of `then`.
-fn traced(
+pub(crate) fn traced(
     arguments: &[&str],
     name: &str,
     [first, then]: [&[u8]; 2],
@@ -111,7 +111,7 @@ fn traced(
 }
 
 /// Looks for each of these lines, in order, among those of strace; the words of the calls found.
-fn compare(
+pub(crate) fn compare(
     ours: &[(String, String)],
     mut theirs: BTreeMap<String, VecDeque<String>>,
 ) -> BTreeSet<String> {

@@ -143,7 +143,7 @@ impl State {
     }
 
     /// Which lanes there are to be follows from the wish and from how they wait.
-    fn recount(&mut self) {
+    pub(super) fn recount(&mut self) {
         let leaving = self.is_leaving();
         self.wanted = self.backend.lanes(self.wished).into();
         self.lane(LaneId(self.wanted));

@@ -5,12 +5,13 @@
 //! follows in whole records. Times that do not fit a word have a record of their own.
 
 mod decode;
+pub(super) mod ring;
 
 use std::net::SocketAddr;
 
 use crate::event::{
-    CtlOp, Delivery, Fd, FileId, HEAD, How, Mask, Nanos, Pass, Peer, PollSet, Queues, Ret, Syscall,
-    Wakeup, WakeupLog,
+    Cqe, CtlOp, Delivery, Fd, FileId, HEAD, How, Mask, Nanos, Pass, Peer, PollSet, Queues, Ret,
+    RingHeads, Syscall, Wakeup, WakeupLog,
 };
 
 pub(super) use decode::decode;
@@ -35,6 +36,8 @@ pub enum Handed<'a> {
     Events(&'a [Delivery], WakeupLog, Nanos),
     /// What `poll` or `select` found, and how often the thread slept in it.
     Scan(&'a [Delivery], Option<u32>, WakeupLog),
+    /// Where a ring's queues stand, and what is posted.
+    Ring(RingHeads, &'a [Cqe], WakeupLog),
     /// What the file answered to poll(2) right after the call.
     Polled(Mask),
     /// A new connection.
@@ -54,6 +57,9 @@ const WAKEUP: u8 = 8;
 const GAP: u8 = 9;
 const TIME: u8 = 10;
 const SET: u8 = 11;
+const SQE: u8 = 12;
+const REAP: u8 = 13;
+const GIVE: u8 = 14;
 
 /// The words of a record.
 const DELTA: usize = 0;
@@ -201,6 +207,9 @@ const ADD_POLLED: u8 = 12;
 const MOD_POLLED: u8 = 13;
 const POLL: u8 = 14;
 const SELECT: u8 = 15;
+const URING_SETUP: u8 = 16;
+const URING_REGISTER: u8 = 17;
+const URING_ENTER: u8 = 18;
 
 /// A header with a call, or the loss of one that the server never makes: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
@@ -235,11 +244,12 @@ fn with_call(tag: u8, call: &Syscall) -> Record {
             let sets = [timeout_ms.cast_unsigned(), read << 16 | write, set.count()];
             (SELECT, set.nfds().unwrap_or(0), sets)
         }
-        Syscall::Setup(_)
-        | Syscall::Poll { .. }
-        | Syscall::Select { .. }
-        | Syscall::UringSetup { .. }
-        | Syscall::UringEnter { .. } => return gap(1),
+        Syscall::UringSetup { entries, flags } => (URING_SETUP, 0, [entries, flags, 0]),
+        Syscall::UringRegister { ring, buffers } => (URING_REGISTER, number(ring), [buffers, 0, 0]),
+        Syscall::UringEnter { ring, submit, wait, flags } => {
+            (URING_ENTER, number(ring), [submit, wait, flags])
+        }
+        Syscall::Setup(_) | Syscall::Poll { .. } | Syscall::Select { .. } => return gap(1),
     };
     Record::header(tag, kind, at, [0, 0, a, b, c])
 }
@@ -275,6 +285,9 @@ fn call_of(record: &Record) -> Syscall {
             let set = PollSet::bitmaps(c, [b >> 16, b & 0xffff, 0], record.0[NUMBER]);
             Syscall::Select { set, timeout_ms: a.cast_signed() }
         }
+        URING_SETUP => Syscall::UringSetup { entries: a, flags: b },
+        URING_REGISTER => Syscall::UringRegister { ring: at, buffers: a },
+        URING_ENTER => Syscall::UringEnter { ring: at, submit: a, wait: b, flags: c },
         _ => Syscall::Dup { fd: at },
     }
 }
@@ -371,6 +384,7 @@ pub(super) fn hand_over(to: &mut Vec<Record>, head: &mut Record, t: u64, handed:
             ]));
             push_deliveries(to, ready);
         }
+        Handed::Ring(heads, posted, log) => ring::posted(to, &heads, posted, log),
         Handed::Accepted(file, peer) => accepted(to, head, file, peer),
         Handed::Data(bytes) => {
             let bytes = bytes.get(..HEAD).unwrap_or(bytes);

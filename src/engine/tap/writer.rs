@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rtrb::Producer;
 
-use super::record::{self, Handed, LONGEST, Record};
+use super::record::{self, Handed, LONGEST, Record, ring, ring::Brought};
 use super::{IDLE, SideChannel};
-use crate::event::{Fd, FileId, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, Syscall, Wakeup};
+use crate::event::{
+    Cqe, Fd, FileId, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, RingOp, Sqe, Syscall, Wakeup,
+};
 use crate::sys::clock::Clock;
 
 /// Once so many records are collected, they go into the ring.
@@ -173,6 +175,35 @@ impl RingWriter {
     /// The server changed what it passes to poll(2) or select(2); `None` is out of it.
     pub(crate) fn set(&mut self, fd: Fd, file: FileId, events: Option<Mask>, place: u32) {
         self.push(record::set(fd, file, events, place));
+    }
+
+    /// An operation was written into a ring.
+    pub(crate) fn sqe(&mut self, at: Fd, sqe: &Sqe) {
+        self.push(ring::sqe(at, sqe));
+    }
+
+    /// A completion was taken out of a ring, with what it brought.
+    pub(crate) fn reap(&mut self, at: Fd, op: RingOp, cqe: &Cqe, brought: Brought<'_>) {
+        let brief = self.bounds.brief.load(Ordering::Relaxed);
+        let brought = match brought {
+            Brought::Bytes(_) if brief => Brought::Nothing,
+            brought => brought,
+        };
+        self.tell_turned();
+        let t = self.begin();
+        let mut head = ring::reap(at, op, cqe);
+        head.set_delta(self.delta(t));
+        let first = self.batch.len();
+        self.batch.push(head);
+        ring::bring(&mut self.batch, &mut head, brought);
+        head.set_following(self.batch.len() - first - 1);
+        self.batch[first] = head;
+        self.written(t);
+    }
+
+    /// A buffer was given back to a ring.
+    pub(crate) fn give(&mut self, at: Fd, buffer: u16) {
+        self.push(ring::give(at, buffer));
     }
 
     /// Queue lengths of a file were read.

@@ -195,3 +195,53 @@ fn many_commands_at_once_all_end() {
     });
     rig.check();
 }
+
+#[test]
+fn a_ring_without_a_descriptor_arms_no_accept_until_one_is_free() {
+    if !alone("a_ring_without_a_descriptor_arms_no_accept_until_one_is_free") {
+        return;
+    }
+    if crate::sys::ring::Ring::<()>::probe().is_err() {
+        return;
+    }
+    let before = (open_descriptors(), tasks());
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limit");
+    setrlimit(Resource::RLIMIT_NOFILE, 40, hard).expect("limit");
+    let mut rig = rig(settings(|s| {
+        s.backend = crate::event::Backend::IoUring;
+        s.paused = true;
+    }));
+    rig.parked();
+    let room = [spare_descriptor(), spare_descriptor(), spare_descriptor()];
+    let Address::Tcp(addr) = rig.engine.addresses()[0].clone() else { panic!("no TCP") };
+    let clients: Vec<_> = std::iter::from_fn(|| TcpStream::connect(addr).ok()).collect();
+    assert!(clients.len() > 5, "{}", clients.len());
+    drop(room);
+    rig.done("run");
+    let admitted = |kind: &Kind| match kind {
+        Kind::Reap { cqe, admitted: Some(_), .. } => cqe.ret.fd(),
+        _ => None,
+    };
+    // One number is the ring's.
+    let fd = rig.find("connection", admitted);
+    rig.find("connection", admitted);
+    rig.find("refusal", |k| matches!(k, Kind::Refused(Refusal::NoDescriptor)).then_some(()));
+    rig.catch_up();
+    let waits = |rig: &Rig| {
+        let entered = |k: &Kind| matches!(k, Kind::Enter(Syscall::UringEnter { .. }));
+        rig.seen.iter().filter(|(_, _, k)| entered(k)).count()
+    };
+    let calls = waits(&rig);
+    thread::sleep(Duration::from_millis(1500));
+    rig.catch_up();
+    assert!(waits(&rig) - calls < 15, "{} waits", waits(&rig) - calls);
+    rig.done(&format!("drop fd={fd}"));
+    rig.find("the next one", admitted);
+    let refused = rig.seen.iter().filter(|(_, _, k)| matches!(k, Kind::Refused(_)));
+    assert_eq!(refused.count(), 1);
+    rig.check();
+    drop(clients);
+    rig.engine.shutdown(Duration::ZERO);
+    drop(rig);
+    assert_eq!((open_descriptors(), tasks()), before);
+}

@@ -75,7 +75,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// Takes a new connection into the table and the interest list.
-    fn admit(&mut self, fd: OwnedFd, file: FileId, peer: Peer) {
+    pub(super) fn admit(&mut self, fd: OwnedFd, file: FileId, peer: Peer) {
         let beyond = L::refuses(Fd(fd.as_raw_fd()));
         if let Some(refusal) = self.refusal(&peer).or(beyond) {
             self.refuse(fd, refusal);
@@ -121,7 +121,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// No descriptor is left. The spare one is given up once, so that one client can be told by a
     /// close; the others wait until there is room, and the listener is muted meanwhile, because it
     /// would be reported without end.
-    fn out_of_descriptors(&mut self, listener: &Arc<Watched>) {
+    pub(super) fn out_of_descriptors(&mut self, listener: &Arc<Watched>) {
         if self.mistake(Mistake::NoEmfileGuard) {
             return;
         }
@@ -156,7 +156,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// The listener is not watched for a while.
-    fn mute(&mut self, listener: &Watched) {
+    pub(super) fn mute(&mut self, listener: &Watched) {
         lock(&listener.state).flags.muted = true;
         self.shared.muted.store(true, Ordering::SeqCst);
         self.retry = Some(Instant::now() + RETRY);
@@ -195,7 +195,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
 }
 
 /// Ends the time in which clients wait for descriptors, if the queue is empty again.
-fn all_served(listener: &Watched, empty: bool) {
+pub(super) fn all_served(listener: &Watched, empty: bool) {
     let mut state = lock(&listener.state);
     if state.flags.refused {
         let waiting = || queues::of(listener.fd, listener.what).unread;

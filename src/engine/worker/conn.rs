@@ -115,7 +115,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
         }
     }
 
-    fn after_serve(&mut self, watched: &Arc<Watched>, served: &Served) {
+    pub(super) fn after_serve(&mut self, watched: &Arc<Watched>, served: &Served) {
         if !served.commands.is_empty() {
             self.note(format!("fd {}: telnet {}", watched.fd, served.commands.join(" ")));
         }
@@ -145,6 +145,9 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// Sends what is queued until it is gone or the socket takes no more; whether the connection
     /// is still there.
     pub(super) fn flush(&mut self, watched: &Arc<Watched>) -> bool {
+        if L::SENDS {
+            return lock(&watched.state).fd.is_some();
+        }
         loop {
             let queued = {
                 let state = lock(&watched.state);
@@ -177,7 +180,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// What the length of the queue and the end of the reading mean for the connection.
-    fn after_flush(&mut self, watched: &Arc<Watched>, more_to_read: bool) {
+    pub(super) fn after_flush(&mut self, watched: &Arc<Watched>, more_to_read: bool) {
         let mut guard = lock(&watched.state);
         let state = &mut *guard;
         if state.fd.is_none() {
@@ -279,7 +282,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// Tells how the connection stands, if that has changed.
-    fn tell_state(&mut self, watched: &Watched, before: ConnState, conn: &Connection) {
+    pub(super) fn tell_state(&mut self, watched: &Watched, before: ConnState, conn: &Connection) {
         let state = conn.state();
         if state != before {
             self.door.tell(Kind::Conn { fd: watched.fd, state, queued: conn.queued() });
@@ -304,7 +307,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// A read or a send failed: nothing more will come of this connection.
-    fn broken(&mut self, watched: &Arc<Watched>) {
+    pub(crate) fn broken(&mut self, watched: &Arc<Watched>) {
         if !self.switch_off(watched) {
             self.close(watched);
         }

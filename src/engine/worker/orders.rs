@@ -16,7 +16,7 @@ type Outcome = Result<Option<String>, String>;
 
 impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// Carries out all waiting commands.
-    pub(super) fn carry_out(&mut self) {
+    pub(crate) fn carry_out(&mut self) {
         while let Some(job) = self.shared.mailbox.take() {
             self.refresh();
             match job {

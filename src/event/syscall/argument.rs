@@ -44,6 +44,8 @@ pub enum Argument {
         /// Between the next ones; 0 is one only.
         interval_ms: u32,
     },
+    /// A count with a word for what is counted: `wait 1`.
+    Counted(&'static str, u32),
     /// The soft limit of setrlimit(2); `None` is the hard one.
     Limit(Option<u32>),
 }

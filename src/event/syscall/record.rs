@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Syscall;
-use crate::event::{Errno, Fd, FileId, Mask, Nanos, vocabulary};
+use crate::event::{Cqe, Errno, Fd, FileId, Mask, Nanos, RingHeads, vocabulary};
 
 /// What a call returned: a value, or an error number, in one word as the kernel's ABI has it.
 ///
@@ -165,6 +165,16 @@ pub enum Output {
         /// How often the thread slept in it (`ru_nvcsw`, getrusage(2)); `None` if it was not
         /// counted.
         slept: Option<u32>,
+        /// What is known of the wake-ups before it.
+        log: WakeupLog,
+    },
+    /// `io_uring_enter`: where the queues stand after it, and what is posted and not taken, which
+    /// is what the call brought.
+    Ring {
+        /// After the call.
+        heads: RingHeads,
+        /// Oldest first.
+        posted: Box<[Cqe]>,
         /// What is known of the wake-ups before it.
         log: WakeupLog,
     },

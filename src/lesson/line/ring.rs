@@ -34,7 +34,7 @@ pub(super) fn submit(w: &mut Words<'_>) -> Result<Submit, String> {
                 w.next()?;
             }
         }
-        RingOp::Nop | RingOp::Cancel => {}
+        RingOp::Nop | RingOp::Cancel | RingOp::Accept | RingOp::Read => {}
     }
     Ok(Submit { ring, op, fd, n, mask, multi, of, name: w.word_after_as()? })
 }

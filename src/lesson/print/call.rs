@@ -103,10 +103,11 @@ fn sqe(submit: &Submit) -> String {
     let of = of.as_ref().map(ToString::to_string).unwrap_or_default();
     let arguments = match op {
         RingOp::Nop => String::new(),
+        RingOp::Accept => fd,
         RingOp::Cancel => of,
         RingOp::Poll if *multi => format!("{fd}, {mask}, multi"),
         RingOp::Poll => format!("{fd}, {mask}"),
-        RingOp::Recv | RingOp::Send => format!("{fd}, {n}"),
+        RingOp::Recv | RingOp::Read | RingOp::Send => format!("{fd}, {n}"),
     };
     format!("sqe {name}: {}({arguments})", op.word())
 }

@@ -62,6 +62,7 @@ impl Counters {
             | Syscall::Close { .. }
             | Syscall::Dup { .. }
             | Syscall::UringSetup { .. }
+            | Syscall::UringRegister { .. }
             | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => {}
         }

@@ -4,13 +4,15 @@ use std::fs;
 use std::io;
 
 use crate::event::{
-    Cqe, Errno, Fd, FileId, FileKind, Kind, LaneId, Output, Ret, RingOp, RingState, Sqe, Syscall,
+    Cqe, Errno, Fd, FileId, FileKind, Head, Kind, LaneId, Output, Ret, RingOp, RingState, Sqe,
+    Syscall,
 };
+use crate::kernel::ring::parse;
 use crate::lesson::case::{Counter, Label, Outcome};
 use crate::lesson::kernel::RunError;
 use crate::lesson::table::MAIN;
 use crate::sim::Place;
-use crate::sys::ring::{self, Completion, GETEVENTS, Operation, Ring};
+use crate::sys::ring::{self, Completion, Denied, GETEVENTS, Operation, Ring};
 
 use super::RealKernel;
 use super::job::errno;
@@ -19,7 +21,7 @@ impl RealKernel {
     /// `io_uring_setup(2)`; the ring is called `name`.
     pub(super) fn make_ring(&mut self, name: &Label, entries: u32) -> Result<u64, Errno> {
         let started = self.now();
-        let made = Ring::new(entries).map_err(|error| number_of(&error));
+        let made = Ring::plain(entries).map_err(|denied| Errno(denied.errno()));
         let time = (started, self.now());
         let ret =
             made.as_ref().map_or_else(|errno| Ret::err(*errno), |one| Ret::ok(one.number().into()));
@@ -40,7 +42,7 @@ impl RealKernel {
         if file.what == FileKind::Ring { Ok(file.id) } else { Err(Errno::EOPNOTSUPP) }
     }
 
-    fn ring_at(&mut self, fd: Fd) -> Result<&mut Ring, Errno> {
+    fn ring_at(&mut self, fd: Fd) -> Result<&mut Ring<()>, Errno> {
         let file = self.ring_file(fd)?;
         self.rings.get_mut(&file).ok_or(Errno::EOPNOTSUPP)
     }
@@ -66,8 +68,10 @@ impl RealKernel {
         }
         let id = self.table.new_op(name.clone(), sqe.op);
         let sqe = Sqe { id, ..sqe };
-        let written =
-            self.ring_at(fd).and_then(|ring| ring.write(id, operation(&sqe)).map_err(errno));
+        let written = self.ring_at(fd).and_then(|ring| {
+            let operation = operation(&sqe).ok_or(Errno::EOPNOTSUPP)?;
+            ring.write(id, operation, ()).map_err(|_| Errno::EBUSY)
+        });
         if written.is_ok() {
             let name = name.as_str().into();
             self.log.tell(self.now(), MAIN, Kind::Sqe { ring: fd, name, sqe });
@@ -93,17 +97,18 @@ impl RealKernel {
     pub(super) fn take_completions(&mut self, fd: Fd, max: u32) -> Outcome {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let taken = match self.ring_at(fd) {
-            Ok(ring) => ring.take(max),
+            Ok(ring) => std::iter::from_fn(|| ring.take()).take(max).collect::<Vec<_>>(),
             Err(errno) => return self.seen.returned(Err(errno)),
         };
         let now = self.now();
         self.log.counters.add(Counter::Cqes, taken.len() as u64);
         let mut cqes = Vec::with_capacity(taken.len());
-        for Completion { id, res, more } in taken {
-            let cqe = Cqe { id, ret: Ret::from_raw(res.into()), more };
+        for Completion { id, res, more, .. } in taken {
+            let cqe = Cqe { id, ret: Ret::from_raw(res.into()), more, buffer: None };
             if let Some((name, op)) = self.table.op(id) {
                 let (name, op) = (name.as_str().into(), *op);
-                self.log.tell(now, MAIN, Kind::Reap { ring: fd, name, op, cqe });
+                let (data, admitted) = (Head::new(), None);
+                self.log.tell(now, MAIN, Kind::Reap { ring: fd, name, op, cqe, data, admitted });
             }
             cqes.push(self.table.completed(&cqe));
         }
@@ -113,21 +118,25 @@ impl RealKernel {
     /// What a ring holds: its queues as they stand in the shared memory, and what is armed as fdinfo
     /// has it; `None` if the number is none.
     pub(crate) fn ring_state(&mut self, fd: Fd) -> Option<RingState> {
-        let (written, posted, overflow) = self.ring_at(fd).ok()?.queues();
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let heads = self.ring_at(fd).ok()?.heads();
         let armed = self.armed(fd).unwrap_or_default();
-        Some(RingState { written: count(written), posted: count(posted), overflow, armed })
+        Some(RingState {
+            written: heads.sq_tail.wrapping_sub(heads.sq_head),
+            posted: heads.cq_tail.wrapping_sub(heads.cq_head),
+            overflow: heads.overflow,
+            armed,
+        })
     }
 
-    /// `PollList` of fdinfo: one line an armed operation (`io_uring_show_fdinfo`).
+    /// The operations that wait for a file, sorted.
     fn armed(&self, fd: Fd) -> io::Result<Vec<u8>> {
         let text =
             self.reserved.aside(|_| fs::read_to_string(format!("/proc/self/fdinfo/{fd}")))?;
-        let lines = text.lines().skip_while(|line| !line.starts_with("PollList:")).skip(1);
-        let ops = lines.map_while(|line| line.trim().strip_prefix("op=")?.split(',').next());
-        let mut armed: Vec<u8> = ops.filter_map(|number| number.parse().ok()).collect();
-        armed.sort_unstable();
-        Ok(armed)
+        let armed = parse(&text).map(|read| read.armed).unwrap_or_default();
+        let each = |(op, n): &(RingOp, u32)| std::iter::repeat_n(op.number(), *n as usize);
+        let mut numbers: Vec<u8> = armed.iter().flat_map(each).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// close(2) of a ring.
@@ -139,7 +148,7 @@ impl RealKernel {
         lane: LaneId,
         fd: Fd,
     ) -> Result<Result<u64, Errno>, RunError> {
-        if self.ring_at(fd).is_ok_and(|ring| ring.is_busy()) {
+        if self.ring_at(fd).is_ok_and(|ring| ring.in_flight() > 0) {
             let why = "the ring has operations that are not over: cancel them, and reap";
             return Err(RunError::refused(why));
         }
@@ -159,19 +168,17 @@ impl RealKernel {
     }
 }
 
-fn operation(sqe: &Sqe) -> Operation {
+/// `None` of what no case writes.
+fn operation(sqe: &Sqe) -> Option<Operation> {
     let (fd, len) = (sqe.fd.0, sqe.len);
-    match sqe.op {
+    Some(match sqe.op {
         RingOp::Nop => Operation::Nop,
         RingOp::Recv => Operation::Recv { fd, len },
-        RingOp::Send => Operation::Send { fd, len },
+        RingOp::Send => Operation::Send { fd, bytes: vec![b'x'; usize::try_from(len).ok()?] },
         RingOp::Poll => Operation::Poll { fd, mask: sqe.mask.0, multi: sqe.multi },
         RingOp::Cancel => Operation::Cancel { target: sqe.target },
-    }
-}
-
-fn number_of(error: &io::Error) -> Errno {
-    Errno(error.raw_os_error().unwrap_or(0))
+        RingOp::Accept | RingOp::Read => return None,
+    })
 }
 
 /// Whether the system lets a ring be made.
@@ -179,29 +186,19 @@ fn number_of(error: &io::Error) -> Errno {
 /// # Errors
 /// Why not: what io_uring_setup(2) lists.
 pub(super) fn try_one() -> Result<(), Errno> {
-    Ring::new(8).map(drop).map_err(|error| number_of(&error))
+    Ring::<()>::plain(8).map(drop).map_err(|denied| Errno(denied.errno()))
 }
 
 /// Why there is no io_uring here, in words.
 pub(crate) fn refusal(errno: Errno) -> String {
-    const ENOSYS: Errno = Errno(nix::libc::ENOSYS);
-    const ENOMEM: Errno = Errno(nix::libc::ENOMEM);
-    match errno {
-        Errno::EPERM => {
-            let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
-            match disabled.as_deref().map(str::trim) {
-                Some(level @ ("1" | "2")) => {
-                    format!(
-                        "io_uring is forbidden here: kernel.io_uring_disabled is {level} (EPERM)"
-                    )
-                }
-                _ => "io_uring is forbidden here by a seccomp filter, as in containers \
-                      (--security-opt seccomp=unconfined) (EPERM)"
-                    .to_owned(),
-            }
+    match Denied::of_number(errno.0) {
+        Denied::Missing => "this system has no io_uring (ENOSYS)".to_owned(),
+        denied @ (Denied::Sysctl(_) | Denied::Seccomp) => {
+            format!("io_uring is {denied} ({errno})")
         }
-        ENOSYS => "this system has no io_uring (ENOSYS)".to_owned(),
-        ENOMEM => "io_uring needs more lockable memory than ulimit -l allows (ENOMEM)".to_owned(),
-        errno => format!("io_uring is refused ({errno})"),
+        Denied::Memory(kib) => {
+            format!("io_uring needs lockable memory, and ulimit -l is {kib} KiB ({errno})")
+        }
+        _ => format!("io_uring is refused ({errno})"),
     }
 }

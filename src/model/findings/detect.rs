@@ -43,6 +43,11 @@ impl Findings {
             }
             Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
             Kind::Unpark(_) => self.turn(event.lane).run = None,
+            Kind::Reap { cqe, admitted: Some(new), .. } => {
+                if let Some(fd) = cqe.ret.fd() {
+                    self.name(fd, new.file, world);
+                }
+            }
             Kind::Backend { phase: SwitchPhase::Left, .. } => self.switched(),
             Kind::Refused(Refusal::FdSetSize(fd)) => self.beyond_fd_set(*fd, event),
             Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
@@ -64,6 +69,10 @@ impl Findings {
             | Kind::Threads(_)
             | Kind::Settings(_)
             | Kind::Set { .. }
+            | Kind::Sqe { .. }
+            | Kind::Reap { .. }
+            | Kind::Give { .. }
+            | Kind::Rings { .. }
             | Kind::Backend { .. }
             | Kind::Stale { .. }
             | Kind::Refused(_)
@@ -71,8 +80,6 @@ impl Findings {
             | Kind::Gap { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
-            | Kind::Sqe { .. }
-            | Kind::Reap { .. }
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}
@@ -139,6 +146,7 @@ impl Findings {
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
             | Syscall::UringSetup { .. }
+            | Syscall::UringRegister { .. }
             | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => {}
         }

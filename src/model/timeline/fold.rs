@@ -1,13 +1,14 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    Backend, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, SwitchPhase,
-    Syscall, SyscallRecord, Trigger, WatchKey,
+    Backend, Cqe, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, RingOp,
+    SwitchPhase, Syscall, SyscallRecord, Trigger, WatchKey,
 };
 
 use super::{Mark, MarkKind, Span, Timeline, TrackId};
 use crate::model::{
-    EpollView, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, ScanEntry, ScanSet, Sync,
+    EpollView, Flight, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, Rings, ScanEntry,
+    ScanSet, Sync,
 };
 
 impl Timeline {
@@ -27,6 +28,10 @@ impl Timeline {
             Kind::Set { fd, file, events: Some(_), .. } => {
                 self.asked(event, WatchKey { fd: *fd, file: *file }, world);
             }
+            Kind::Sqe { sqe, .. } if sqe.op != RingOp::Cancel => {
+                self.both(event, sqe.fd, world, MarkKind::Submit);
+            }
+            Kind::Reap { op, cqe, .. } => self.reaped(event, *op, cqe, world),
             Kind::Backend { to, phase: SwitchPhase::Entered } => self.switched(event, *to),
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
@@ -45,6 +50,9 @@ impl Timeline {
             | Kind::Compared { .. }
             | Kind::Settings(_)
             | Kind::Set { events: None, .. }
+            | Kind::Sqe { .. }
+            | Kind::Give { .. }
+            | Kind::Rings { .. }
             | Kind::Backend { .. }
             | Kind::Conn { .. }
             | Kind::Handle { .. }
@@ -53,8 +61,6 @@ impl Timeline {
             | Kind::Command { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
-            | Kind::Sqe { .. }
-            | Kind::Reap { .. }
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}
@@ -103,6 +109,10 @@ impl Timeline {
                     }
                 }
             }
+            (_, Output::Ring { posted, .. }) => {
+                self.mark(TrackId::Lane(event.lane), event, MarkKind::Report);
+                self.posted(event, posted, world);
+            }
             (_, Output::Scan { ready, .. }) => {
                 self.mark(TrackId::Lane(event.lane), event, MarkKind::Report);
                 for delivery in ready {
@@ -129,6 +139,31 @@ impl Timeline {
             (Syscall::Close { fd }, _) if ret.value().is_some() => self.closed(event, fd, world),
             _ => {}
         }
+    }
+
+    /// Completions are posted in a ring: those that are new there.
+    fn posted(&mut self, event: &Event, posted: &[Cqe], world: EpollView<'_>) {
+        let Some(rings) = world.ring() else { return };
+        let new = rings.cq.iter().filter(|one| one.at.0 == event.seq).count();
+        for cqe in posted.iter().rev().take(new).rev() {
+            if let Some(key) = rings.get(cqe.id).and_then(Flight::key) {
+                self.mark(TrackId::Watch(key), event, MarkKind::Complete);
+            }
+        }
+    }
+
+    /// A completion was taken out of a ring.
+    fn reaped(&mut self, event: &Event, op: RingOp, cqe: &Cqe, world: EpollView<'_>) {
+        let Some((_, fd)) = world.ring().and_then(|rings| rings.name(cqe.id)) else { return };
+        let moment = match (op, cqe.ret.value()) {
+            (RingOp::Cancel, _) => return,
+            (RingOp::Recv, Some(0)) => MarkKind::End,
+            (RingOp::Recv | RingOp::Read, Some(_)) => MarkKind::Read,
+            (RingOp::Send, Some(_)) => MarkKind::Write,
+            (RingOp::Accept, Some(_)) => MarkKind::Accept,
+            _ => MarkKind::Again,
+        };
+        self.both(event, fd, world, moment);
     }
 
     fn changed(&mut self, event: &Event, op: CtlOp, key: WatchKey, world: EpollView<'_>) {
@@ -234,7 +269,10 @@ impl Timeline {
                     self.span(TrackId::Watch(entry.key), event, now(entry, world));
                 }
             }
-            ListEntries::Overflow(_) | ListEntries::Waiting(_) | ListEntries::Scanned(_) => {}
+            ListEntries::Overflow(_)
+            | ListEntries::Waiting(_)
+            | ListEntries::Scanned(_)
+            | ListEntries::InFlight(_) => {}
         }
     }
 
@@ -266,6 +304,8 @@ impl Timeline {
     fn spans(&mut self, event: &Event, world: EpollView<'_>) {
         match world.check().sync {
             _ if world.waits_for_nothing() && !world.labelled => {}
+            // What is in a ring is told, and needs no wake-ups.
+            _ if world.ring().is_some() => {}
             Sync::Following if self.lost && !matches!(event.kind, Kind::Gap { .. }) => {
                 self.lost = false;
                 for ready in world.instance.ready.iter() {
@@ -280,6 +320,9 @@ impl Timeline {
             }
             Sync::Lost | Sync::Unknown if !self.lost => self.forget_spans(event),
             _ => {}
+        }
+        if let Some(rings) = world.ring() {
+            self.ring_spans(event, rings, world);
         }
         if let Some(set) = world.scan() {
             self.scan_spans(event, world, set);
@@ -320,6 +363,16 @@ impl Timeline {
         for key in set.delta.iter().copied().chain(about) {
             if let Some(entry) = set.get(key) {
                 self.span(TrackId::Watch(key), event, scanned(entry, world));
+            }
+        }
+    }
+
+    /// The spans of files that the event changed something for in the ring.
+    fn ring_spans(&mut self, event: &Event, rings: &Rings, world: EpollView<'_>) {
+        for key in &rings.delta {
+            if world.fds.get(&key.fd) == Some(&key.file) {
+                self.gone.retain(|gone| gone != key);
+                self.span(TrackId::Watch(*key), event, ringed(rings, *key));
             }
         }
     }
@@ -371,6 +424,18 @@ fn scanned(entry: &ScanEntry, world: EpollView<'_>) -> Span {
         Span::Ready
     } else {
         Span::PutBack
+    }
+}
+
+/// The span of a file with operations in a ring: its completion waits to be taken, it is armed, or
+/// it is not.
+fn ringed(rings: &Rings, key: WatchKey) -> Span {
+    if rings.posted(key.file).is_some() {
+        Span::Ready
+    } else if rings.input(key.file).is_some() {
+        Span::Quiet(Trigger::Edge)
+    } else {
+        Span::Quiet(Trigger::Level)
     }
 }
 

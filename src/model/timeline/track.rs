@@ -29,7 +29,7 @@ impl Packed {
 }
 
 /// Every moment, at the place of its [`code`].
-const MOMENTS: [MarkKind; 19] = [
+const MOMENTS: [MarkKind; 21] = [
     MarkKind::Span(Span::Running),
     MarkKind::Span(Span::Asleep),
     MarkKind::Span(Span::Held),
@@ -49,6 +49,8 @@ const MOMENTS: [MarkKind; 19] = [
     MarkKind::Close,
     MarkKind::Changed,
     MarkKind::Lost,
+    MarkKind::Submit,
+    MarkKind::Complete,
 ];
 
 fn code(what: MarkKind) -> u8 {
@@ -72,6 +74,8 @@ fn code(what: MarkKind) -> u8 {
         MarkKind::Close => 16,
         MarkKind::Changed => 17,
         MarkKind::Lost => 18,
+        MarkKind::Submit => 19,
+        MarkKind::Complete => 20,
     }
 }
 

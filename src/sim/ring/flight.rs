@@ -176,7 +176,7 @@ impl KernelModel {
         }
         if ring.overflow.is_empty() && ring.has_room() {
             let ret = Ret::ok(told.0.into());
-            ring.post(Cqe { id: flight.sqe.id, ret, more: true });
+            ring.post(Cqe { id: flight.sqe.id, ret, more: true, buffer: None });
             ring.flights.push(flight);
             self.tell_ring(id);
             return;

@@ -68,6 +68,8 @@ macro_rules! entries {
     }};
 }
 
+mod ring;
+
 impl Serialize for JsonLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
@@ -199,16 +201,13 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             "file": file.0, "believed": believed),
         Kind::Set { fd, file, events, place } => entries!(map, "kind": "set", "fd": fd.0,
             "file": file.0, "place": place, "events": events.map(|mask| mask.to_string())),
+        Kind::Sqe { .. } | Kind::Reap { .. } | Kind::Give { .. } | Kind::Rings { .. } => {
+            ring::line(map, &event.kind)
+        }
         Kind::Backend { to, phase } => backend(map, *to, phase),
         Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
-        Kind::Sqe { ring, name, sqe } => entries!(map, "kind": "sqe", "ring": ring.0,
-            "name": text(name, 200), "id": sqe.id, "op": sqe.op.word(), "fd": sqe.fd.0,
-            "len": sqe.len, "multi": sqe.multi, "target": sqe.target),
-        Kind::Reap { ring, name, op, cqe } => entries!(map, "kind": "cqe", "ring": ring.0,
-            "name": text(name, 200), "id": cqe.id, "op": op.word(), "result": cqe.ret.to_string(),
-            "more": cqe.more),
         Kind::Measured { call: measured, times, each } => {
             call(map, "measured", measured)?;
             entries!(map, "times": times, "each_ns": each.0)
@@ -346,6 +345,7 @@ fn argument<M: SerializeMap>(
         Argument::NewFds => Ok(()),
         Argument::Number(number) => map.serialize_entry(name, &number),
         Argument::Max(max) => map.serialize_entry(name, &max),
+        Argument::Counted(_, count) => map.serialize_entry(name, &count),
         Argument::Ctl(op) => map.serialize_entry(name, &op.to_string()),
         Argument::Events(mask) => map.serialize_entry(name, &mask.to_string()),
         Argument::Flags(words) | Argument::Implied(words) => map.serialize_entry(name, words),
@@ -386,6 +386,7 @@ fn result<M: SerializeMap>(map: &mut M, record: &SyscallRecord) -> Result<(), M:
             let list: Vec<_> = ready.iter().map(|e| FdMask::of(e.fd, e.mask)).collect();
             entries!(map, "events": list, "slept"?: *slept, "edge_log": log.word())
         }
+        Output::Ring { heads, posted, log } => ring::output(map, heads, posted, log.word()),
         Output::Accepted { file, peer } => entries!(map, "file": file.0,
             "peer": visible(peer.to_string().as_bytes(), 200)),
         Output::Pair([a, b]) => map.serialize_entry("fds", &[a.0, b.0]),

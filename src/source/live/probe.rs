@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
+use super::rings::RingProbe;
 use super::sleepers::Sleepers;
 use crate::engine::Handle;
 use crate::event::{
@@ -57,6 +58,7 @@ pub(super) struct Probe {
     /// Something has happened since it was last noted that nothing happens.
     restless: bool,
     sleepers: Sleepers,
+    rings: RingProbe,
     server: Handle,
     /// What is passed to poll(2) or select(2) is not known: when that was asked last.
     set: Option<Nanos>,
@@ -76,6 +78,7 @@ impl Probe {
             last_event: Nanos(0),
             restless: false,
             sleepers: Sleepers::new(server.clone()),
+            rings: RingProbe::new(server.clone()),
             server,
             set: None,
             question: None,
@@ -88,6 +91,7 @@ impl Probe {
         self.last_event = t;
         self.restless = true;
         self.sleepers.note(kind);
+        self.rings.note(t, kind);
         if changes_interest(kind, world) {
             self.unchecked = true;
             self.changed = t;
@@ -124,13 +128,14 @@ impl Probe {
     }
 
     /// How long until something is due; `None` if nothing is to be asked.
-    pub(super) fn due(&self, now: Nanos) -> Option<Duration> {
+    pub(super) fn due(&self, now: Nanos, world: &World) -> Option<Duration> {
         let interest = self.unchecked.then(|| self.interest_due());
         let queues = (!self.uncertain.is_empty()).then(|| self.queues_due());
         let sleepers = self.sleepers.due();
         let calm = self.restless.then_some(Nanos(self.last_event.0 + CALM_SECOND));
         let set = self.set.map(|at| Nanos(at.0 + QUEUES_EVERY));
-        let at = [interest, queues, sleepers, calm, set].into_iter().flatten().min()?;
+        let rings = self.rings.due(world);
+        let at = [interest, queues, sleepers, calm, set, rings].into_iter().flatten().min()?;
         Some(Duration::from_nanos(at.since(now).0.max(1_000_000)))
     }
 
@@ -148,12 +153,14 @@ impl Probe {
         self.sleepers.look(world);
         self.ask_set(now, world);
         let sleepers = self.sleepers.ask(now, world, &clock);
-        self.ask_lists(now, world, clock) || sleepers
+        let rings = self.rings.ask(now, world, &clock);
+        self.ask_lists(now, world, clock) || sleepers || rings
     }
 
     /// Asks for what is passed to poll(2) or select(2) if changes of it were lost.
     fn ask_set(&mut self, now: Nanos, world: &World) {
-        let wanted = world.scan().is_some_and(|set| set.check.wants_resync);
+        let ring = world.ring().is_some_and(|ring| ring.check.wants_resync);
+        let wanted = ring || world.scan().is_some_and(|set| set.check.wants_resync);
         let due = self.set.is_none_or(|at| now.since(at).0 >= QUEUES_EVERY);
         if !wanted {
             self.set = None;
@@ -213,6 +220,8 @@ impl Probe {
     /// folded and `t` is later than the answers.
     pub(super) fn answers(&mut self, t: Nanos, world: &World) -> Vec<(Nanos, Kind)> {
         let mut kinds: Vec<_> = self.sleepers.answer(t).into_iter().collect();
+        kinds.extend(self.rings.answer(t, world));
+        kinds.sort_by_key(|(at, _)| *at);
         let Some(question) = self.question.take_if(|question| question.answered < t) else {
             return kinds;
         };

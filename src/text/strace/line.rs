@@ -76,15 +76,41 @@ pub fn line(
         }
         Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms, scanned),
         Syscall::UringSetup { entries, flags } => {
-            format!("io_uring_setup({entries}, {{flags={flags}, {UNKNOWN}}})")
+            format!("io_uring_setup({entries}, {{flags={}, {UNKNOWN}}})", ring_setup(flags))
+        }
+        Syscall::UringRegister { ring, .. } => {
+            format!("io_uring_register({ring}, IORING_REGISTER_PBUF_RING, {UNKNOWN}, 1)")
         }
         Syscall::UringEnter { ring, submit, wait, flags } => {
-            let flags = if flags & 1 == 1 { "IORING_ENTER_GETEVENTS" } else { "0" };
-            format!("io_uring_enter({ring}, {submit}, {wait}, {flags}, NULL, 8)")
+            let (words, rest) = ring_enter(flags);
+            format!("io_uring_enter({ring}, {submit}, {wait}, {words}, {rest})")
         }
         Syscall::Setup(call) => setup(&call, output),
     };
     format!("{text} = {}", result(call, *ret, output))
+}
+
+/// The flags of io_uring_setup(2) by their names.
+fn ring_setup(flags: u32) -> String {
+    let names = [
+        (1 << 3, "IORING_SETUP_CQSIZE"),
+        (1 << 8, "IORING_SETUP_COOP_TASKRUN"),
+        (1 << 9, "IORING_SETUP_TASKRUN_FLAG"),
+        // SINGLE_ISSUER has no name in strace before 6.2.
+        (1 << 12, UNKNOWN),
+    ];
+    let known = names.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name);
+    let words: Vec<_> = known.collect();
+    if words.is_empty() { "0".to_owned() } else { words.join("|") }
+}
+
+/// The flags of io_uring_enter(2), and what follows them: no signal mask of 8 bytes, or a timeout.
+fn ring_enter(flags: u32) -> (&'static str, String) {
+    match flags {
+        0 => ("0", "NULL, 8".to_owned()),
+        1 => ("IORING_ENTER_GETEVENTS", "NULL, 8".to_owned()),
+        _ => ("IORING_ENTER_GETEVENTS|IORING_ENTER_EXT_ARG", format!("{UNKNOWN}, 24")),
+    }
 }
 
 fn operation(op: CtlOp) -> String {

@@ -5,6 +5,7 @@ mod wait;
 
 use super::file::contents;
 use super::prepare;
+use super::ring;
 use super::scan;
 use crate::event::{
     CtlOp, Errno, Event, Fd, FileKind, LaneId, Mask, Output, Ret, Syscall, SyscallRecord, Trigger,
@@ -51,10 +52,14 @@ pub(super) fn phrase(world: EpollView<'_>, event: &Event, record: &SyscallRecord
         Syscall::Poll { .. } | Syscall::Select { .. } if world.scan().is_some() => {
             scan::returned(world, event.lane, record)
         }
+        Syscall::UringEnter { .. } if world.ring().is_some() => {
+            ring::returned(world, event.lane, record)
+        }
         Syscall::Setup(_)
         | Syscall::Poll { .. }
         | Syscall::Select { .. }
         | Syscall::UringSetup { .. }
+        | Syscall::UringRegister { .. }
         | Syscall::UringEnter { .. } => {
             Phrase::new(prepare::sentence(&record.call, &who(&world, event.lane), ret))
         }

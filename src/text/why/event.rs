@@ -1,6 +1,6 @@
 //! What an event means.
 
-use super::{call, lane, predict, prepare, scan, watch};
+use super::{call, lane, predict, prepare, ring, scan, watch};
 use crate::event::{
     Arm, CommandPhase, ConnState, Event, Fd, FileKind, Kind, LaneChange, LaneId, ListEntries,
     ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WakeupLog, WatchKey, visible,
@@ -48,12 +48,19 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
             let key = WatchKey { fd: *fd, file: *file };
             match world.scan() {
                 Some(set) => Sentence::from(scan::phrase(world, set, key)).text,
+                None if world.ring().is_some() => Sentence::from(ring::phrase(world, key)).text,
                 None => watch::about(world, key),
             }
         }
         Kind::Set { fd, file, events, .. } => {
             scan::changed(world, WatchKey { fd: *fd, file: *file }, *events)
         }
+        Kind::Sqe { name, sqe, .. } => ring::written(name, sqe),
+        Kind::Reap { name, op, cqe, .. } => ring::taken(world, name, *op, cqe),
+        Kind::Give { buffer, .. } => format!(
+            "buffer {buffer} is the kernel's again: the server wrote its number into shared memory"
+        ),
+        Kind::Rings { read, .. } => ring::read(world, read),
         Kind::Backend { to, phase } => scan::switched(*to, phase),
         Kind::Stale { fd, believed, .. } => stale(world, event, *fd, *believed),
         Kind::Refused(why) => {
@@ -72,17 +79,6 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Lane(LaneChange::Ended) => format!("{id} was asked to end and did"),
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
-        Kind::Sqe { name, .. } => format!(
-            "{} is written into memory that the kernel shares: no call was made, and nothing begins \
-             before io_uring_enter",
-            visible(name.as_bytes(), 60)
-        ),
-        Kind::Reap { name, cqe, .. } => format!(
-            "a completion of {} is taken out of shared memory, without a call: {}{}",
-            visible(name.as_bytes(), 60),
-            cqe.ret,
-            if cqe.more { ", and it goes on" } else { "" }
-        ),
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::ListRead(_)
         | Kind::Files { .. }

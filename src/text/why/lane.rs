@@ -1,6 +1,7 @@
 //! What a thread is doing, and what the call before which it is held will do.
 
 use super::predict;
+use super::ring;
 use super::scan;
 use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey};
 use crate::model::{EpollInstance, EpollView, LaneState, Progress, ThreadLane};
@@ -26,10 +27,12 @@ pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
         LaneState::Harvesting(call) if steps => held_inside(world, &who, call),
         LaneState::Harvesting(call) => match world.scan() {
             Some(set) => scan::asks(lane, set),
+            None if world.ring().is_some() => ring::inside(lane),
             None => harvesting(world, lane, call),
         },
         LaneState::Asleep(call) => match world.scan() {
             Some(set) => scan::sleeps(world, lane, set),
+            None if world.ring().is_some() => ring::sleeps(world, lane),
             None => asleep(world, lane, call),
         },
         LaneState::Ended if steps => format!("{who} ended {}", when(&world, lane.since)),
@@ -79,7 +82,8 @@ fn running(world: EpollView<'_>, lane: &ThreadLane) -> String {
 
 /// The call in which the server waits.
 fn waits_in(world: EpollView<'_>) -> &'static str {
-    world.scan().map_or("epoll_wait", |set| set.backend.word())
+    let ring = world.ring().map_or("epoll_wait", |_| "io_uring_enter");
+    world.scan().map_or(ring, |set| set.backend.word())
 }
 
 fn harvesting(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
@@ -165,9 +169,17 @@ pub(super) fn will(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
         Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. } => {
             scan::will(world, timeout_ms)
         }
-        Syscall::Setup(_) | Syscall::UringSetup { .. } | Syscall::UringEnter { .. } => {
-            format!("it makes {}", call.name())
+        Syscall::UringEnter { submit, wait, .. } => ring::will(world, submit, wait),
+        Syscall::UringSetup { .. } => {
+            "it makes a ring: two queues in memory that it shares with the kernel".to_owned()
         }
+        Syscall::UringRegister { buffers, .. } => {
+            format!(
+                "it hands over {} that the kernel chooses from",
+                count(buffers.into(), "buffer")
+            )
+        }
+        Syscall::Setup(_) => format!("it makes {}", call.name()),
     }
 }
 

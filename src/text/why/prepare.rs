@@ -23,6 +23,10 @@ pub(super) fn sentence(call: &Syscall, who: &str, ret: Ret) -> String {
                 .to_owned()
         }
         (_, Some(errno)) => format!("{name} failed with {errno}"),
+        (Syscall::UringRegister { buffers, .. }, None) => format!(
+            "the kernel has {} buffers to choose from: it reads into one of them when bytes come",
+            grouped((*buffers).into())
+        ),
         (Syscall::Setup(call), None) => purpose(call).to_owned(),
         (_, None) => format!("{name} returned {ret}"),
     }

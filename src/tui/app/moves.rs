@@ -109,8 +109,13 @@ impl App {
             let places = set.last.iter().flat_map(|last| last.found.iter());
             places.filter_map(|place| set.at(*place)).map(|entry| entry.key)
         });
+        let posted = view
+            .world
+            .ring()
+            .into_iter()
+            .flat_map(|rings| rings.cq.iter().filter_map(|one| rings.get(one.cqe.id)?.key()));
         let ready = view.instance.ready.iter().map(|e| e.key);
-        let keys: Vec<_> = ready.chain(found).collect();
+        let keys: Vec<_> = ready.chain(found).chain(posted).collect();
         self.go_among(&keys, reach, step);
     }
 

@@ -50,7 +50,12 @@ impl HeaderPane<'_> {
             Backend::Epoll => format!("{backend}{dot}{}", settings.trigger),
             _ => backend.to_string(),
         };
-        let how = format!("{way}{dot}{read}{dot}{threads}");
+        let how = match (backend, settings.read) {
+            (Backend::IoUring, _) if look.ui.size.0 < WIDE => format!("{way}{dot}1 ring"),
+            (Backend::IoUring, ReadPolicy::Drain) => format!("{way}{dot}recv multi{dot}1 ring"),
+            (Backend::IoUring, ReadPolicy::Once(n)) => format!("{way}{dot}recv {n}{dot}1 ring"),
+            _ => format!("{way}{dot}{read}{dot}{threads}"),
+        };
         let mut pieces = vec![
             piece(6, Role::Title, "epollscope"),
             piece(2, Role::Text, format!("{} {address}", settings.app.word())),

@@ -43,9 +43,11 @@ impl Hints<'_> {
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
             KeyAction::Lesson(LessonAction::AskTry) => ui.can_try,
             // What epoll alone has gives way to what there is beside it.
-            KeyAction::Do(Command::Backend(_)) => scene.world.scan().is_some(),
+            KeyAction::Do(Command::Backend(_)) => {
+                scene.world.scan().is_some() || scene.world.ring().is_some()
+            }
             KeyAction::Do(Command::Trigger(..)) | KeyAction::ReadPolicy => {
-                scene.world.scan().is_none()
+                scene.world.scan().is_none() && scene.world.ring().is_none()
             }
             _ => true,
         }

@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::file::{PEER, QUEUE, ailment, queues};
+use super::ring::{self, InFlight};
 use super::scan::{self, Scanned};
 use crate::event::{Arm, ConnState, Mask, Trigger, WatchKey, visible};
 use crate::model::{EpollView, InterestEntry, OpenFile};
@@ -33,6 +34,11 @@ impl Interest<'_> {
             look.filtered(&mut title);
             return title;
         }
+        if let Some(rings) = look.world().world.ring() {
+            let mut title = ring::title(look, rings);
+            look.filtered(&mut title);
+            return title;
+        }
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
@@ -47,7 +53,10 @@ impl Interest<'_> {
     pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
         match self.0.world().scan() {
             Some(set) => Scanned { look: self.0, set }.key_at(row, rows),
-            None => self.keys(rows).get(row).copied(),
+            None => match self.0.world().world.ring() {
+                Some(rings) => InFlight { look: self.0, rings }.key_at(row, rows),
+                None => self.keys(rows).get(row).copied(),
+            },
         }
     }
 
@@ -73,6 +82,10 @@ impl Widget for Interest<'_> {
         let look = self.0;
         if let Some(set) = look.world().world.scan() {
             Scanned { look, set }.render(area, buf);
+            return;
+        }
+        if let Some(rings) = look.world().world.ring() {
+            InFlight { look, rings }.render(area, buf);
             return;
         }
         let trigger = if area.width < ROOMY { 5 } else { 7 };

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::completions::{self, Completions};
 use super::file::provenance;
 use super::found::{self, Found};
 use crate::event::{LaneId, Provenance, WatchKey};
@@ -22,6 +23,9 @@ impl Ready<'_> {
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         if let Some(set) = look.world().scan() {
             return found::title(look, set);
+        }
+        if let Some(rings) = look.world().world.ring() {
+            return completions::title(look, rings);
         }
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
@@ -49,6 +53,10 @@ impl Widget for Ready<'_> {
         let world = look.world();
         if let Some(set) = world.world.scan() {
             Found { look, set }.render(area, buf);
+            return;
+        }
+        if let Some(rings) = world.world.ring() {
+            Completions { look, rings }.render(area, buf);
             return;
         }
         let dim = look.style(Role::Dim);

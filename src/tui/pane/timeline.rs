@@ -181,6 +181,9 @@ impl TimelinePane<'_> {
             TrackId::Watch(key) => {
                 let scanned = world.scan().filter(|set| set.get(key).is_some());
                 let (word, role) = match world.instance.interest.get(key) {
+                    None if world.ring().is_some_and(|rings| rings.files().contains(&key)) => {
+                        ("ring", Role::Text)
+                    }
                     None if scanned.is_some() => {
                         (scanned.map_or("", |set| set.backend.word()), Role::Text)
                     }

@@ -25,6 +25,13 @@ impl Waiting<'_> {
             let asleep = world.lanes.iter().filter(sleeps).count();
             return vec![format!("Asleep in {}", set.backend), format!("{asleep} of {alive}")];
         }
+        if world.world.ring().is_some() {
+            let sleeps = |lane: &&ThreadLane| matches!(lane.state, LaneState::Asleep(_));
+            let asleep = world.lanes.iter().filter(sleeps).count();
+            let narrow = look.ui.size.0 < WIDE;
+            let name = if narrow { "In io_uring_enter" } else { "Waiting in io_uring_enter" };
+            return vec![name.to_owned(), format!("{asleep} of {alive}")];
+        }
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
         let mut title = vec![name.to_owned()];

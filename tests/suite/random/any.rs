@@ -1,14 +1,16 @@
 //! Any event and any command, to be drawn by lot.
 
+mod rings;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
-    AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, Cqe, CtlOp, Delivery,
-    Domain, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange,
-    LaneId, ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer,
-    PollFd, PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, RingOp, Scope, Seq,
-    Settings, Setup, SocketOption, SocketType, Sqe, SwitchPhase, Syscall, SyscallRecord, Target,
-    ThreadSeen, Trigger, View, Wakeup, WakeupLog, WatchKey, WatchRead,
+    AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
+    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
+    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
+    SocketOption, SocketType, SwitchPhase, Syscall, SyscallRecord, Target, ThreadSeen, Trigger,
+    View, Wakeup, WakeupLog, WatchKey, WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,6 +53,7 @@ fn call() -> impl Strategy<Value = Syscall> {
     let how = select(vec![How::Rd, How::Wr, How::RdWr]);
     prop_oneof![
         Just(Syscall::EpollCreate),
+        rings::calls(),
         (fd(), op, fd(), mask(), file()).prop_map(|(ep, op, fd, mask, file)| Syscall::EpollCtl {
             ep,
             op,
@@ -73,11 +76,6 @@ fn call() -> impl Strategy<Value = Syscall> {
         preparing(),
         signalling(),
         asking(),
-        (any::<u32>(), any::<u32>())
-            .prop_map(|(entries, flags)| Syscall::UringSetup { entries, flags }),
-        (fd(), any::<u32>(), any::<u32>(), 0..2_u32).prop_map(|(ring, submit, wait, flags)| {
-            Syscall::UringEnter { ring, submit, wait, flags }
-        }),
     ]
 }
 
@@ -137,33 +135,6 @@ fn signalling() -> impl Strategy<Value = Syscall> {
     .prop_map(Syscall::Setup)
 }
 
-/// What goes into a ring, and what comes out.
-fn ring() -> impl Strategy<Value = Kind> {
-    let op = || select(RingOp::ALL.map(|(op, _)| op).to_vec());
-    let ret = any::<i64>().prop_map(Ret::from_raw);
-    let sqe = (any::<u64>(), op(), fd(), any::<u32>(), mask(), any::<bool>(), any::<u64>());
-    let sqe = sqe.prop_map(|(id, op, fd, len, mask, multi, target)| Sqe {
-        id,
-        op,
-        fd,
-        len,
-        mask,
-        multi,
-        target,
-    });
-    prop_oneof![
-        (fd(), text(), sqe).prop_map(|(ring, name, sqe)| Kind::Sqe { ring, name, sqe }),
-        (fd(), text(), op(), any::<u64>(), ret, any::<bool>()).prop_map(
-            |(ring, name, op, id, ret, more)| Kind::Reap {
-                ring,
-                name,
-                op,
-                cqe: Cqe { id, ret, more }
-            }
-        ),
-    ]
-}
-
 /// Calls that ask many files at once.
 fn asking() -> impl Strategy<Value = Syscall> {
     let asked = (fd(), mask()).prop_map(|(fd, events)| PollFd { fd, events });
@@ -195,6 +166,7 @@ fn output() -> impl Strategy<Value = Output> {
     let found = (file(), fd(), mask()).prop_map(|(file, fd, mask)| Delivery { file, fd, mask });
     prop_oneof![
         Just(Output::None),
+        rings::output(),
         (vec(delivery, 0..6), log(), nanos()).prop_map(|(events, log, done)| Output::Events {
             events: events.into(),
             log,
@@ -295,6 +267,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
         .prop_map(|(unread, unsent, state, room)| Queues { unread, unsent, state, room });
     prop_oneof![
         of_scans(),
+        rings::kinds(),
         call().prop_map(Kind::Enter),
         record().prop_map(Kind::Return),
         record().prop_map(Kind::Return),
@@ -378,7 +351,6 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
         look().prop_flat_map(select),
-        ring(),
         (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
             call,
             times,

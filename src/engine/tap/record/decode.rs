@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::{
-    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED, NUMBER,
-    PARK, POLL, POLLED, READ, RET, RETURN, Record, SELECT, SEND, SET, STALE, TOOK, TURNED, UNPARK,
-    WAIT, WAKEUP, WIDTH, WRITE, call_of, fd, join,
+    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED,
+    NUMBER, PARK, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT, SEND, SET, SQE, STALE,
+    TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WIDTH, WRITE, call_of, fd, join, ring,
 };
 use crate::event::{
     Delivery, FileId, Head, Kind, Mask, Nanos, Output, Pass, Peer, Queues, Ret, SyscallRecord,
@@ -44,6 +44,7 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
             after: Nanos(join(c, d)),
         }),
         GAP => Kind::Gap { lost: join(a, b) },
+        tag @ (SQE | REAP | GIVE) => ring::decode(tag, head, rest)?,
         SET => Kind::Set {
             fd: at,
             file: FileId(a),
@@ -69,6 +70,7 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
             done: Nanos(t.saturating_sub((head.0[TURNED] >> 8).into())),
         },
         (POLL | SELECT, _) => decode_scan(rest),
+        (URING_ENTER, _) => ring::decode_posted(rest),
         (ADD_POLLED | MOD_POLLED, _) => {
             let polled = Output::Polled(Mask(head.0[RET]));
             ret = Ret::ok(0);
@@ -96,7 +98,7 @@ fn decode_scan(rest: &[Record]) -> Output {
     }
 }
 
-fn decode_log(log: u32) -> WakeupLog {
+pub(super) fn decode_log(log: u32) -> WakeupLog {
     match log {
         1 => WakeupLog::Drained,
         2 => WakeupLog::Skipped,
@@ -114,7 +116,7 @@ fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
     halves.take(count).map(delivery).collect()
 }
 
-fn decode_bytes(count: usize, rest: &[Record]) -> Head {
+pub(super) fn decode_bytes(count: usize, rest: &[Record]) -> Head {
     let mut head = Head::new();
     for record in rest {
         let left = count.saturating_sub(head.len());
@@ -123,7 +125,7 @@ fn decode_bytes(count: usize, rest: &[Record]) -> Head {
     head
 }
 
-fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
+pub(super) fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
     let Some((first, more)) = rest.split_first() else { return Peer::Unknown };
     match kind {
         INET | INET6 => {

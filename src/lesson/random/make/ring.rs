@@ -43,11 +43,11 @@ impl Maker {
     }
 
     fn sqe(&mut self, ring: FdArg) -> Option<Submit> {
-        use RingOp::{Cancel, Nop, Poll, Recv, Send};
+        use RingOp::{Accept, Cancel, Nop, Poll, Read, Recv, Send};
         let op = self.rng.weigh(&[(8, Recv), (5, Poll), (2, Send), (1, Nop), (4, Cancel)])?;
         let of = if op == Cancel { Some(self.rng.pick(&self.ops)?.clone()) } else { None };
         let fd = match op {
-            Nop | Cancel => None,
+            Nop | Cancel | Accept | Read => None,
             Recv if self.rng.percent(10) => self.file(),
             Recv => {
                 self.one(&self.of_kind(|kind| matches!(kind, FileKind::Unix | FileKind::Datagram)))

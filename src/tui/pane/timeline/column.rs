@@ -94,8 +94,13 @@ impl Band {
     fn has(self, what: MarkKind) -> bool {
         let call = match what {
             MarkKind::Span(_) => return false,
-            MarkKind::Accept | MarkKind::Read | MarkKind::Write | MarkKind::Again => true,
+            MarkKind::Accept
+            | MarkKind::Read
+            | MarkKind::Write
+            | MarkKind::Again
+            | MarkKind::Submit => true,
             MarkKind::Arrive
+            | MarkKind::Complete
             | MarkKind::Report
             | MarkKind::End
             | MarkKind::Close
@@ -151,9 +156,10 @@ fn weight(what: MarkKind) -> u8 {
     match what {
         MarkKind::Span(_) => 0,
         MarkKind::Write => 1,
+        MarkKind::Submit => 2,
         MarkKind::Read => 2,
         MarkKind::Again => 3,
-        MarkKind::Report => 4,
+        MarkKind::Report | MarkKind::Complete => 4,
         MarkKind::Arrive => 5,
         MarkKind::Changed => 6,
         MarkKind::Accept => 7,
@@ -281,6 +287,8 @@ fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: MarkKind) -> Option<Cell> {
         MarkKind::Close => (glyphs.close, Role::Bad),
         MarkKind::Changed => (glyphs.changed, Role::Edge),
         MarkKind::Lost => (glyphs.lost, Role::Bad),
+        MarkKind::Submit => ("s", Role::Edge),
+        MarkKind::Complete => ("c", Role::Data),
     })
 }
 

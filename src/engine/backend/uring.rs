@@ -1,0 +1,343 @@
+//! The loop of io_uring(7): one ring, and one thread that writes operations into it and takes their
+//! completions out of it.
+//!
+//! Nobody asks what is ready. A listener has an accept in flight and each connection a recv, both of
+//! which go on after a completion; what is queued for a client is lent to one send at a time.
+
+mod leave;
+mod reap;
+mod slot;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use self::slot::{Due, Input, Slot};
+use super::{Loop, Turn, Unavailable};
+use crate::engine::door::{Noted, ServerRing, enter_call, number};
+use crate::engine::lock;
+use crate::engine::table::Watched;
+use crate::engine::worker::Worker;
+use crate::event::{
+    Backend, Errno, Fd, FileId, FileKind, Kind, ListEntries, ListRead, Mask, Provenance, RingOp,
+    Sqe, Syscall,
+};
+use crate::sys::ring::{Operation, Posted, SETUP_FLAGS, Sizes};
+
+/// How large the server's ring is.
+const SIZES: Sizes =
+    Sizes { submissions: 256, completions: 1024, buffers: 256, buffer_bytes: 4096 };
+
+/// A worker that waits in io_uring_enter(2).
+type RingWorker<'a, const OBSERVED: bool> = Worker<'a, OBSERVED, UringLoop>;
+
+/// What the loop does with files that have nothing in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    /// It writes what the server wants of them.
+    #[default]
+    Serve,
+    /// Nothing: it is about to end.
+    Leave,
+    /// The server has said goodbye: it reads and forgets until their ends.
+    Linger,
+}
+
+/// The thread's ring, and what is in flight for each file.
+#[derive(Debug, Default)]
+pub(crate) struct UringLoop {
+    /// `None` before it is opened and after it is shut.
+    ring: Option<ServerRing>,
+    slots: FxHashMap<FileId, Slot>,
+    /// The last `user_data` that was used.
+    last_id: u64,
+    /// What the last call found posted.
+    posted: Vec<Posted>,
+    /// Files whose recv ended because no buffer was left.
+    starved: Vec<FileId>,
+    /// Buffers given back since then.
+    given: u16,
+    mode: Mode,
+}
+
+/// Whether a ring can be had here.
+pub(super) fn probe() -> Result<(), Unavailable> {
+    Ok(ServerRing::probe()?)
+}
+
+impl UringLoop {
+    /// Whether it has a ring that can be written to.
+    fn is_open(&self) -> bool {
+        self.ring.is_some()
+    }
+
+    fn slot(&mut self, file: FileId) -> &mut Slot {
+        self.slots.entry(file).or_default()
+    }
+}
+
+/// How large the ring is to be.
+fn sizes<const OBSERVED: bool>(worker: &RingWorker<'_, OBSERVED>) -> Sizes {
+    #[cfg(test)]
+    {
+        let small = worker.shared.small_ring.load(std::sync::atomic::Ordering::SeqCst);
+        if small {
+            return Sizes { submissions: 4, completions: 4, buffers: 2, buffer_bytes: 64 };
+        }
+    }
+    let _ = worker;
+    SIZES
+}
+
+/// The call of the next wait, and its timeout. What is posted already is not waited for.
+fn next_call<const OBSERVED: bool>(
+    worker: &mut RingWorker<'_, OBSERVED>,
+) -> Option<(Syscall, Option<Duration>)> {
+    let timeout_ms = worker.timeout_ms();
+    let ring = worker.backend.ring.as_mut()?;
+    let heads = ring.heads();
+    let wait = u32::from(timeout_ms != 0 && heads.cq_head == heads.cq_tail);
+    let timeout = u64::try_from(timeout_ms).ok().filter(|_| wait > 0).map(Duration::from_millis);
+    Some((enter_call(ring, wait, timeout), timeout))
+}
+
+/// Submits what is written, and waits for a completion if the call says so.
+fn enter<const OBSERVED: bool>(
+    worker: &mut RingWorker<'_, OBSERVED>,
+    call: Syscall,
+    timeout: Option<Duration>,
+) {
+    let Worker { door, backend, .. } = worker;
+    if let Some(ring) = &mut backend.ring {
+        door.uring_enter(ring, call, timeout, &mut backend.posted);
+    }
+}
+
+/// Makes room in the SQ by a call that waits for nothing.
+fn submit<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+    let Some(ring) = &mut worker.backend.ring else { return };
+    let Syscall::UringEnter { ring, submit, .. } = enter_call(ring, 0, None) else { return };
+    let call = Syscall::UringEnter { ring, submit, wait: 0, flags: 0 };
+    // A call in the middle of a turn must not lose sight of what the turn is about.
+    let posted = std::mem::take(&mut worker.backend.posted);
+    if worker.backend.mode == Mode::Serve {
+        worker.gate(call);
+    }
+    enter(worker, call, None);
+    worker.backend.posted = posted;
+}
+
+/// Writes an operation about a file; its `user_data`. It comes back if there is no ring, or no
+/// room in it.
+fn write<const OBSERVED: bool>(
+    worker: &mut RingWorker<'_, OBSERVED>,
+    file: FileId,
+    sqe: Sqe,
+    operation: Operation,
+) -> Result<u64, Operation> {
+    if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
+        submit(worker);
+    }
+    let Worker { door, backend, .. } = worker;
+    let Some(ring) = &mut backend.ring else { return Err(operation) };
+    let id = backend.last_id + 1;
+    let noted = Noted { sqe: Sqe { id, ..sqe }, file };
+    door.uring_write(ring, operation, noted)?;
+    backend.last_id = id;
+    Ok(id)
+}
+
+/// Writes what is due for a file; whether there was room.
+fn write_due<const OBSERVED: bool>(
+    worker: &mut RingWorker<'_, OBSERVED>,
+    file: &Watched,
+    due: Due,
+) -> bool {
+    let base = Sqe {
+        id: 0,
+        op: RingOp::Nop,
+        fd: file.fd,
+        len: 0,
+        mask: Mask::EMPTY,
+        multi: false,
+        target: 0,
+    };
+    match due {
+        Due::Arm(input) => {
+            let (sqe, operation) = armed(base, input);
+            let Ok(id) = write(worker, file.file, sqe, operation) else { return false };
+            worker.backend.slot(file.file).armed(id, input);
+        }
+        Due::Cancel(target) => {
+            let sqe = Sqe { op: RingOp::Cancel, fd: Fd(-1), target, ..base };
+            if write(worker, file.file, sqe, Operation::Cancel { target }).is_err() {
+                return false;
+            }
+            worker.backend.slot(file.file).cancelled(target);
+        }
+        Due::Send => {
+            // A command carried out while room was made may have sent it already.
+            if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
+                submit(worker);
+            }
+            let Some(bytes) = lock(&file.state).conn.lend() else { return true };
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let sqe = Sqe { op: RingOp::Send, len, ..base };
+            let operation = Operation::Send { fd: file.fd.0, bytes };
+            match write(worker, file.file, sqe, operation) {
+                Ok(id) => worker.backend.slot(file.file).sends(id),
+                Err(operation) => {
+                    if let Operation::Send { bytes, .. } = operation {
+                        lock(&file.state).conn.give_back(bytes, 0);
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// The operation that brings input, and how it is told.
+fn armed(base: Sqe, input: Input) -> (Sqe, Operation) {
+    let fd = base.fd.0;
+    match input {
+        Input::Accept { multi } => {
+            (Sqe { op: RingOp::Accept, multi, ..base }, Operation::Accept { fd, multi })
+        }
+        Input::Recv { once: None } => {
+            (Sqe { op: RingOp::Recv, multi: true, ..base }, Operation::RecvMulti { fd })
+        }
+        Input::Recv { once: Some(len) } => {
+            (Sqe { op: RingOp::Recv, len, ..base }, Operation::Recv { fd, len })
+        }
+        Input::Read { len } => (Sqe { op: RingOp::Read, len, ..base }, Operation::Read { fd, len }),
+    }
+}
+
+/// Writes all that is due for a file; whether there was room.
+fn settle<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) -> bool {
+    // Each writes one operation: a cancel, an input, an output.
+    for _ in 0..4 {
+        let due = {
+            let state = lock(&file.state);
+            // The control eventfd is the mailbox's.
+            let open = state.fd.is_some() || file.what == FileKind::Eventfd;
+            if !open {
+                return true;
+            }
+            let wanted = slot::wanted(file, &state, &worker.settings, worker.backend.mode);
+            worker.backend.slot(file.file).due(wanted)
+        };
+        match due {
+            None => return true,
+            Some(due) if write_due(worker, file, due) => {}
+            Some(_) => return false,
+        }
+    }
+    true
+}
+
+impl Loop for UringLoop {
+    const BACKEND: Backend = Backend::IoUring;
+    const SENDS: bool = true;
+
+    fn open<const OBSERVED: bool>(
+        worker: &mut RingWorker<'_, OBSERVED>,
+    ) -> Result<(), Unavailable> {
+        let sizes = sizes(worker);
+        let (entries, flags) = (sizes.submissions, SETUP_FLAGS);
+        worker.gate(Syscall::UringSetup { entries, flags });
+        let ring = worker.door.uring_setup(sizes)?;
+        worker.backend = Self { ring: Some(ring), ..Self::default() };
+        worker.entered();
+        for file in worker.shared.table.all(|_| true) {
+            lock(&file.state).held = None;
+            if file.what == FileKind::Listener {
+                worker.log_wakeups(&file);
+            }
+            worker.settle(&file);
+        }
+        Ok(())
+    }
+
+    fn turn<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) -> Turn {
+        worker.refresh();
+        let Some((call, _)) = next_call(worker) else { return Turn::Stop };
+        if !worker.gate(call) {
+            return leave::leave(worker);
+        }
+        // Commands at the gate may have written more.
+        let Some((call, timeout)) = next_call(worker) else { return Turn::Stop };
+        enter(worker, call, timeout);
+        worker.after_wait();
+        for _ in 0..worker.backend.posted.len() {
+            reap::one(worker);
+        }
+        reap::feed(worker);
+        Turn::Again
+    }
+
+    /// Writes what is due; the next wait submits it.
+    fn watch<const OBSERVED: bool>(
+        worker: &mut RingWorker<'_, OBSERVED>,
+        file: &Watched,
+    ) -> Option<Errno> {
+        let done = !worker.backend.is_open() || settle(worker, file);
+        (!done).then_some(Errno::ENOBUFS)
+    }
+
+    fn rearm<const OBSERVED: bool>(
+        _: &mut RingWorker<'_, OBSERVED>,
+        _: &Watched,
+    ) -> Result<(), String> {
+        Err(super::only_epoll(Self::BACKEND))
+    }
+
+    /// An operation in flight holds the socket, and its peer would see no end: it is cancelled
+    /// first, and the last completion closes.
+    fn release<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Arc<Watched>) {
+        let slot = worker.backend.slot(file.file);
+        let known = std::mem::replace(&mut slot.closing, true);
+        if slot.is_idle() {
+            worker.close_now(file);
+            // It may have been closed before.
+            worker.backend.slots.remove(&file.file);
+        } else if !known {
+            settle(worker, file);
+        }
+    }
+
+    fn tell_set<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+        let Some(ring) = &worker.backend.ring else { return };
+        let mut flights: Vec<_> =
+            ring.flights().map(|(_, noted)| (noted.sqe, Some(noted.file))).collect();
+        flights.sort_unstable_by_key(|(sqe, _)| sqe.id);
+        let list = ListEntries::InFlight(flights.into());
+        let poller = FileId::unnumbered(number(ring));
+        let read = ListRead { poller, by: Provenance::Deduced, list };
+        worker.door.tell(Kind::ListRead(read));
+    }
+
+    fn forget<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) {
+        worker.backend.slots.remove(&file.file);
+    }
+
+    fn linger<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, until: Instant) {
+        leave::linger(worker, until);
+    }
+
+    /// What was in flight is over, as far as it ended in time: nothing is left behind.
+    fn orphans(&mut self) -> Vec<FileId> {
+        Vec::new()
+    }
+
+    fn died<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+        leave::shut(worker);
+    }
+
+    fn shut<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+        leave::shut(worker);
+    }
+}
