@@ -194,14 +194,14 @@ impl Findings {
         event: &Event,
         evidence: impl FnOnce(u64) -> Evidence,
     ) {
-        self.state(key.file, key.fd).active |= 1 << kind as u16;
+        self.state(key.file, key.fd).active |= 1 << kind as u32;
         let shown = Shown { fd: Some(key.fd), lane: None };
         self.ledger.see(About::file(kind, key.file), shown, event, evidence);
     }
 
     pub(super) fn end(&mut self, kind: FindingKind, file: FileId) {
         if let Some(state) = self.files.get_mut(&file).filter(|state| state.may(kind)) {
-            state.active &= !(1 << kind as u16);
+            state.active &= !(1 << kind as u32);
             self.ledger.end(About::file(kind, file));
         }
     }

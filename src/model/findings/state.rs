@@ -26,7 +26,7 @@ pub(super) struct FileState {
     /// The threads that were told of it and have not yet called read or accept on it.
     pub(super) fresh: LaneSet,
     /// The findings (a bit each) that may be active.
-    pub(super) active: u16,
+    pub(super) active: u32,
 }
 
 impl FileState {
@@ -46,7 +46,7 @@ impl FileState {
     }
 
     pub(super) fn may(&self, kind: FindingKind) -> bool {
-        self.active & (1 << kind as u16) != 0
+        self.active & (1 << kind as u32) != 0
     }
 }
 

@@ -156,7 +156,7 @@ impl Findings {
         // Every client of a server has the same finding: it is shown once for all of them.
         let what = world.files.get(&key.file).map(|open| open.what);
         let about = if what == Some(FileKind::Listener) {
-            self.state(key.file, key.fd).active |= 1 << FindingKind::ThunderingHerd as u16;
+            self.state(key.file, key.fd).active |= 1 << FindingKind::ThunderingHerd as u32;
             About::file(FindingKind::ThunderingHerd, key.file)
         } else {
             About::all(FindingKind::ThunderingHerd)

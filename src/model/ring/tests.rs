@@ -159,7 +159,8 @@ fn who_waits_sleeps_until_something_arrives_for_an_armed_operation() {
     let state = |story: &Story| story.world.lane(LaneId(1)).map(|lane| lane.state.clone());
     assert_eq!(state(&story), Some(LaneState::Asleep(call)));
     let (fd, after) = (CLIENT.fd, story.world.t);
-    let wakeup = crate::event::Wakeup { fd, band: Mask::IN, unread: Some(5), after };
+    let wakeup =
+        crate::event::Wakeup { fd, band: Mask::IN, unread: Some(5), counted: after, after };
     story.tell(Kind::Wakeup(wakeup));
     assert_eq!(state(&story), Some(LaneState::Harvesting(call)));
     assert_eq!(story.world.seq, Seq(story.world.counters.events));
