@@ -7,6 +7,7 @@ mod backend;
 mod command;
 mod errno;
 mod file;
+mod gate_step;
 mod header;
 mod ids;
 mod kind;
@@ -24,6 +25,7 @@ pub use command::{
 };
 pub use errno::Errno;
 pub use file::{FdinfoEntry, FileKind};
+pub use gate_step::GateStep;
 pub use header::{Facts, Header, Witness};
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};

@@ -9,7 +9,7 @@ mod scan;
 mod uring;
 
 pub(crate) use self::scan::Scannable;
-pub(crate) use self::uring::{Noted, ServerRing, Taken, enter_call, number};
+pub(crate) use self::uring::{Noted, ServerRing, Taken, enter_call, number, reap_step};
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::engine::gate::{GateVisit, Verdict};
 use crate::engine::shared::Shared;
 use crate::engine::tally::Tally;
 use crate::engine::tap::{Handed, RingWriter};
-use crate::event::{self, Kind, LaneId, Mask, Nanos, Ret, Syscall};
+use crate::event::{self, GateStep, Kind, LaneId, Mask, Nanos, Ret, Syscall};
 use crate::sys;
 
 /// A thread's way to the kernel. Without `OBSERVED` the same calls are compiled without the tap.
@@ -62,7 +62,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
     }
 
     /// The thread's way through the gate to the call that it makes next.
-    pub(crate) fn pass(&mut self, next: &Syscall, passage: &mut GateVisit) -> Verdict {
+    pub(crate) fn pass(&mut self, next: &GateStep, passage: &mut GateVisit) -> Verdict {
         let mailbox = &self.shared.mailbox;
         self.shared.gate.pass(&mut self.lane, next, passage, || mailbox.waiting())
     }

@@ -1,5 +1,5 @@
-//! The gate between any two system calls of a server thread: run, hold, step a call, step a turn,
-//! delay.
+//! The gate between any two system calls of a server thread, and before what a ring is passed or
+//! tells in shared memory: run, hold, step a call, step a turn, delay.
 //!
 //! Holding a thread holds a real thread: the kernel goes on filling the ready list meanwhile. A
 //! free run costs one relaxed load a call. The gate knows nothing of connections; no lock of
@@ -16,7 +16,7 @@ use super::sync::{
     AtomicBool, Condvar, Mutex, MutexGuard, Ordering, lock, wait, wait_for, wait_while,
 };
 use super::tap::{RingWriter, SideChannel};
-use crate::event::{Backend, CommandPhase, Kind, LaneId, Pass, Settings, SwitchPhase, Syscall};
+use crate::event::{Backend, CommandPhase, GateStep, Kind, LaneId, Pass, Settings, SwitchPhase};
 
 /// How long a thread that is asked to come to the gate is left alone between two kicks.
 const KICK_EVERY: Duration = Duration::from_millis(2);
@@ -100,7 +100,7 @@ impl Gate {
     pub(crate) fn pass(
         &self,
         lane: &mut RingWriter,
-        next: &Syscall,
+        next: &GateStep,
         passage: &mut GateVisit,
         waiting: impl Fn() -> bool,
     ) -> Verdict {
@@ -145,7 +145,7 @@ impl Gate {
         &'a self,
         mut state: MutexGuard<'a, State>,
         lane: &mut RingWriter,
-        next: &Syscall,
+        next: &GateStep,
         passage: &mut GateVisit,
         waiting: &impl Fn() -> bool,
         time: Option<Duration>,

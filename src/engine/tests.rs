@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use super::*;
 use crate::event::{
-    Application, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, LaneChange, ListEntries,
-    ListRead, Mask, Mistake, Output, ReadPolicy, Refusal, Ret, Syscall, SyscallRecord, Trigger,
+    Application, CommandPhase, ConnState, CtlOp, Errno, FdinfoEntry, GateStep, LaneChange,
+    ListEntries, ListRead, Mask, Mistake, Output, ReadPolicy, Refusal, Ret, Syscall, SyscallRecord,
+    Trigger,
 };
 
 mod doorbell;
@@ -144,7 +145,7 @@ impl Rig {
     }
 
     #[track_caller]
-    fn parked(&mut self) -> Syscall {
+    fn parked(&mut self) -> GateStep {
         self.find("park", |kind| if let Kind::Park { next } = kind { Some(*next) } else { None })
     }
 
@@ -322,7 +323,7 @@ fn pause_holds_every_thread_and_eats_no_event() {
 #[test]
 fn server_started_paused_makes_no_call_before_its_step() {
     let mut rig = rig(settings(|s| s.paused = true));
-    assert_eq!(rig.parked(), Syscall::EpollCreate);
+    assert_eq!(rig.parked(), Syscall::EpollCreate.into());
     assert!(!rig.seen.iter().any(|(_, _, k)| matches!(k, Kind::Return(_))));
     rig.done("step");
     let first = rig.returned("first call", |_| true);

@@ -25,8 +25,8 @@ use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
 use crate::event::{
-    Errno, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Mistake, Settings, SwitchPhase,
-    Syscall,
+    Errno, FileId, FileKind, GateStep, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
+    SwitchPhase, Syscall,
 };
 
 /// Milliseconds after which a muted listener is tried again.
@@ -167,10 +167,11 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
     }
 
     /// The thread's way through the gate; whether it is to make the call.
-    pub(crate) fn gate(&mut self, next: Syscall) -> bool {
+    pub(crate) fn gate(&mut self, next: impl Into<GateStep>) -> bool {
         if self.at_gate {
             return true;
         }
+        let next = next.into();
         let mut passage = GateVisit::default();
         loop {
             match self.door.pass(&next, &mut passage) {

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admitted, Backend, Cqe, Fd, FileId, FileKind, FileRead, Head, LaneId, ListRead, Mask, Nanos,
-    Provenance, RingOp, RingRead, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord,
+    Admitted, Backend, Cqe, Fd, FileId, FileKind, FileRead, GateStep, Head, LaneId, ListRead, Mask,
+    Nanos, Provenance, RingOp, RingRead, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord,
     ThreadSeen, WakeupLog, vocabulary,
 };
 
@@ -163,8 +163,8 @@ pub enum Kind {
     WakeupLog(WakeupLog),
     /// A thread is held at the gate.
     Park {
-        /// The call it is about to make.
-        next: Syscall,
+        /// What it is about to do.
+        next: GateStep,
     },
     /// A thread left the gate.
     Unpark(Pass),
@@ -348,7 +348,8 @@ impl Event {
             | Kind::Handle { fd, .. }
             | Kind::Set { fd, .. }
             | Kind::Stale { fd, .. } => Some(*fd),
-            Kind::Enter(call) | Kind::Park { next: call } => call.fd(),
+            Kind::Enter(call) => call.fd(),
+            Kind::Park { next } => next.fd(),
             Kind::Return(record) => record.call.fd(),
             Kind::Wakeup(wakeup) => Some(wakeup.fd),
             Kind::Sqe { sqe, .. } => Some(sqe.fd).filter(|fd| fd.0 >= 0),

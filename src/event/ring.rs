@@ -1,5 +1,7 @@
 //! What goes into an io_uring and comes out of it: operations and completions (io_uring(7)).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Fd, FileId, Mask, Peer, Ret};
@@ -86,6 +88,21 @@ pub struct Sqe {
     pub multi: bool,
     /// The `user_data` of the operation that is to end, of cancel.
     pub target: u64,
+}
+
+impl fmt::Display for Sqe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, fd, len, multi, target, .. } = self;
+        let word = op.word();
+        match op {
+            RingOp::Nop => f.write_str(word),
+            RingOp::Cancel => write!(f, "{word} of {target}"),
+            RingOp::Send => write!(f, "{word} fd {fd}, {len} bytes"),
+            _ if *multi => write!(f, "{word} fd {fd}, until it ends"),
+            RingOp::Recv | RingOp::Read => write!(f, "{word} fd {fd}, at most {len} bytes"),
+            RingOp::Accept | RingOp::Poll => write!(f, "{word} fd {fd}"),
+        }
+    }
 }
 
 /// A completion queue entry (struct io_uring_cqe).

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
-use crate::event::{Delivery, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
+use crate::event::{Delivery, GateStep, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
 
 use super::interest::InterestList;
 
@@ -15,8 +15,8 @@ pub enum LaneState {
     Unstarted,
     /// It runs, between two calls.
     Running,
-    /// It is held at the gate, before this call.
-    Held(Syscall),
+    /// It is held at the gate, before this.
+    Held(GateStep),
     /// It is inside `epoll_wait`, harvesting what is on the ready list.
     Harvesting(Syscall),
     /// It is asleep in this call: in `epoll_wait` on the wait queue (wq) of the instance, in poll(2)

@@ -407,7 +407,7 @@ impl Scenario {
     }
 
     pub(crate) fn park(self, lane: u16, next: Syscall) -> Self {
-        self.push(lane, Kind::Park { next })
+        self.push(lane, Kind::Park { next: next.into() })
     }
 
     pub(crate) fn park_wait(self, lane: u16) -> Self {

@@ -1,7 +1,8 @@
 //! What the server's threads do between calls: the gate, the wait queue, batches.
 
 use crate::event::{
-    Fd, FileId, LaneChange, LaneId, Nanos, Pass, Seq, Settings, Syscall, WakeupLog, WatchKey,
+    Fd, FileId, GateStep, LaneChange, LaneId, Nanos, Pass, Seq, Settings, Syscall, WakeupLog,
+    WatchKey,
 };
 
 use super::check::Sync;
@@ -154,7 +155,7 @@ impl World {
         lane.batch.turn_to(WatchKey { fd, file });
     }
 
-    pub(super) fn parked(&mut self, id: LaneId, next: Syscall) {
+    pub(super) fn parked(&mut self, id: LaneId, next: GateStep) {
         let t = self.t;
         self.leaves_queues(id);
         let Some(lane) = self.lane_mut(id) else { return };

@@ -267,6 +267,11 @@ impl<T> Ring<T> {
         self.flights.iter().map(|(id, flight)| (*id, &flight.note))
     }
 
+    /// What was noted of an operation that is not over.
+    pub fn note(&self, id: u64) -> Option<&T> {
+        self.flights.get(&id).map(|flight| &flight.note)
+    }
+
     /// How many buffers there are.
     pub fn buffers(&self) -> u16 {
         self.buffers.as_ref().map_or(0, Buffers::count)

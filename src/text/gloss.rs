@@ -69,7 +69,9 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Return(record) => {
             (strace::returned(world, record, event.seq), gloss(world, event, record))
         }
-        Kind::Park { next } => alone(format!("held before {}", spelled(next))),
+        Kind::Park { next } => {
+            alone(format!("held before {}", strace::before(world, next, event.seq)))
+        }
         Kind::Stale { fd, believed: true, .. } => (
             format!("stale event of the batch for fd {fd}"),
             "its file was closed; the server believed it".to_owned(),

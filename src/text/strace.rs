@@ -6,7 +6,7 @@ mod line;
 use std::fmt::{self, Write as _};
 
 use crate::event::{
-    Argument, CtlOp, Fd, Output, PollFd, PollSet, Seq, Setup, Syscall, SyscallRecord,
+    Argument, CtlOp, Fd, GateStep, Output, PollFd, PollSet, Seq, Setup, Syscall, SyscallRecord,
 };
 use crate::model::World;
 
@@ -75,6 +75,14 @@ fn written<N: fmt::Display>(
 /// The call in an event at `seq` of that world, its descriptors as they were called then.
 pub fn entered(world: &World, call: &Syscall, seq: Seq) -> String {
     self::call(call, None, |fd| named(fd, world.label_at(fd, seq)))
+}
+
+/// What a thread is held before at `seq` of that world.
+pub fn before(world: &World, next: &GateStep, seq: Seq) -> String {
+    match next {
+        GateStep::Call(call) => entered(world, call, seq),
+        GateStep::Push { .. } | GateStep::Reap { .. } => next.to_string(),
+    }
 }
 
 /// The call that returned at `seq`, with its result: `accept4(4) = 7`.

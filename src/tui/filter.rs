@@ -60,7 +60,8 @@ impl Filter {
             Self::Fd(fd) => event.fd() == Some(*fd) || delivers(world, event, *fd),
             Self::Text(text) => {
                 let named = match &event.kind {
-                    Kind::Enter(call) | Kind::Park { next: call } => call.name().contains(text),
+                    Kind::Enter(call) => call.name().contains(text),
+                    Kind::Park { next } => next.name().contains(text),
                     Kind::Return(record) => {
                         record.call.name().contains(text)
                             || record.ret.to_string().to_lowercase().contains(text)

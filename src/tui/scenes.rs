@@ -89,7 +89,7 @@ impl Stage {
         stage.wait_returns(&[Fd(9)]);
         stage.read(Fd(9), b"wor");
         stage.tool(Kind::Settings(Settings { paused: true, ..stage.world.settings }));
-        stage.push(T1, Kind::Park { next: WAIT });
+        stage.push(T1, Kind::Park { next: WAIT.into() });
         stage.after_ms(300);
         stage.arrive(Fd(7), 12);
         stage
@@ -158,7 +158,7 @@ impl Stage {
         stage.returns(call, Ret::ok(2), output);
         stage.push(T1, Kind::Handle { fd: Fd(9), file: file(Fd(9)) });
         stage.tool(Kind::Settings(Settings { paused: true, ..stage.world.settings }));
-        stage.push(T1, Kind::Park { next: Syscall::Read { fd: Fd(9), len: 4096 } });
+        stage.push(T1, Kind::Park { next: Syscall::Read { fd: Fd(9), len: 4096 }.into() });
         stage.after_ms(125);
         stage.arrive(Fd(13), 12);
         stage

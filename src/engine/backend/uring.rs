@@ -15,13 +15,13 @@ use rustc_hash::FxHashMap;
 
 use self::slot::{Due, Input, Slot};
 use super::{Loop, Turn, Unavailable};
-use crate::engine::door::{Noted, ServerRing, enter_call, number};
+use crate::engine::door::{Noted, ServerRing, enter_call, number, reap_step};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::worker::Worker;
 use crate::event::{
-    Backend, Errno, Fd, FileId, FileKind, Kind, ListEntries, ListRead, Mask, Provenance, RingOp,
-    Sqe, Syscall,
+    Backend, Errno, Fd, FileId, FileKind, GateStep, Kind, ListEntries, ListRead, Mask, Provenance,
+    RingOp, Sqe, Syscall,
 };
 use crate::sys::ring::{Operation, Posted, SETUP_FLAGS, Sizes};
 
@@ -136,9 +136,6 @@ fn write<const OBSERVED: bool>(
     sqe: Sqe,
     operation: Operation,
 ) -> Result<u64, Operation> {
-    if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
-        submit(worker);
-    }
     let Worker { door, backend, .. } = worker;
     let Some(ring) = &mut backend.ring else { return Err(operation) };
     let id = backend.last_id + 1;
@@ -148,92 +145,89 @@ fn write<const OBSERVED: bool>(
     Ok(id)
 }
 
+/// The SQE and the operation that a due one is, as far as it can be told before it is written.
+fn due_sqe(file: &Watched, due: Due) -> Sqe {
+    let (fd, mask) = (file.fd, Mask::EMPTY);
+    let base = Sqe { id: 0, op: RingOp::Nop, fd, len: 0, mask, multi: false, target: 0 };
+    match due {
+        Due::Arm(Input::Accept { multi }) => Sqe { op: RingOp::Accept, multi, ..base },
+        Due::Arm(Input::Recv { once: None }) => Sqe { op: RingOp::Recv, multi: true, ..base },
+        Due::Arm(Input::Recv { once: Some(len) }) => Sqe { op: RingOp::Recv, len, ..base },
+        Due::Arm(Input::Read { len }) => Sqe { op: RingOp::Read, len, ..base },
+        Due::Cancel(target) => Sqe { op: RingOp::Cancel, fd: Fd(-1), target, ..base },
+        Due::Send => {
+            let queued = lock(&file.state).conn.queued();
+            Sqe { op: RingOp::Send, len: u32::try_from(queued).unwrap_or(u32::MAX), ..base }
+        }
+    }
+}
+
 /// Writes what is due for a file; whether there was room.
 fn write_due<const OBSERVED: bool>(
     worker: &mut RingWorker<'_, OBSERVED>,
     file: &Watched,
     due: Due,
+    sqe: Sqe,
 ) -> bool {
-    let base = Sqe {
-        id: 0,
-        op: RingOp::Nop,
-        fd: file.fd,
-        len: 0,
-        mask: Mask::EMPTY,
-        multi: false,
-        target: 0,
-    };
-    match due {
-        Due::Arm(input) => {
-            let (sqe, operation) = armed(base, input);
-            let Ok(id) = write(worker, file.file, sqe, operation) else { return false };
-            worker.backend.slot(file.file).armed(id, input);
-        }
-        Due::Cancel(target) => {
-            let sqe = Sqe { op: RingOp::Cancel, fd: Fd(-1), target, ..base };
-            if write(worker, file.file, sqe, Operation::Cancel { target }).is_err() {
-                return false;
-            }
-            worker.backend.slot(file.file).cancelled(target);
-        }
+    let fd = file.fd.0;
+    let operation = match due {
+        Due::Arm(Input::Accept { multi }) => Operation::Accept { fd, multi },
+        Due::Arm(Input::Recv { once: None }) => Operation::RecvMulti { fd },
+        Due::Arm(Input::Recv { once: Some(len) }) => Operation::Recv { fd, len },
+        Due::Arm(Input::Read { len }) => Operation::Read { fd, len },
+        Due::Cancel(target) => Operation::Cancel { target },
         Due::Send => {
-            // A command carried out while room was made may have sent it already.
-            if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
-                submit(worker);
-            }
             let Some(bytes) = lock(&file.state).conn.lend() else { return true };
-            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            let sqe = Sqe { op: RingOp::Send, len, ..base };
-            let operation = Operation::Send { fd: file.fd.0, bytes };
-            match write(worker, file.file, sqe, operation) {
-                Ok(id) => worker.backend.slot(file.file).sends(id),
-                Err(operation) => {
-                    if let Operation::Send { bytes, .. } = operation {
-                        lock(&file.state).conn.give_back(bytes, 0);
-                    }
-                    return false;
-                }
+            Operation::Send { fd, bytes }
+        }
+    };
+    let sqe = match &operation {
+        Operation::Send { bytes, .. } => {
+            Sqe { len: u32::try_from(bytes.len()).unwrap_or(u32::MAX), ..sqe }
+        }
+        _ => sqe,
+    };
+    match (write(worker, file.file, sqe, operation), due) {
+        (Ok(id), Due::Arm(input)) => worker.backend.slot(file.file).armed(id, input),
+        (Ok(id), Due::Send) => worker.backend.slot(file.file).sends(id),
+        (Ok(_), Due::Cancel(target)) => worker.backend.slot(file.file).cancelled(target),
+        (Err(operation), _) => {
+            if let Operation::Send { bytes, .. } = operation {
+                lock(&file.state).conn.give_back(bytes, 0);
             }
+            return false;
         }
     }
     true
 }
 
-/// The operation that brings input, and how it is told.
-fn armed(base: Sqe, input: Input) -> (Sqe, Operation) {
-    let fd = base.fd.0;
-    match input {
-        Input::Accept { multi } => {
-            (Sqe { op: RingOp::Accept, multi, ..base }, Operation::Accept { fd, multi })
-        }
-        Input::Recv { once: None } => {
-            (Sqe { op: RingOp::Recv, multi: true, ..base }, Operation::RecvMulti { fd })
-        }
-        Input::Recv { once: Some(len) } => {
-            (Sqe { op: RingOp::Recv, len, ..base }, Operation::Recv { fd, len })
-        }
-        Input::Read { len } => (Sqe { op: RingOp::Read, len, ..base }, Operation::Read { fd, len }),
+/// What is due for a file, if anything is.
+fn due<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) -> Option<Due> {
+    let state = lock(&file.state);
+    // The control eventfd is the mailbox's.
+    if state.fd.is_none() && file.what != FileKind::Eventfd {
+        return None;
     }
+    let wanted = slot::wanted(file, &state, &worker.settings, worker.backend.mode);
+    worker.backend.slot(file.file).due(wanted)
 }
 
-/// Writes all that is due for a file; whether there was room.
+/// Writes all that is due for a file; whether there was room. Commands that are carried out while
+/// the thread is held, or room is made, may have changed what is due.
 fn settle<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) -> bool {
     // Each writes one operation: a cancel, an input, an output.
     for _ in 0..4 {
-        let due = {
-            let state = lock(&file.state);
-            // The control eventfd is the mailbox's.
-            let open = state.fd.is_some() || file.what == FileKind::Eventfd;
-            if !open {
-                return true;
-            }
-            let wanted = slot::wanted(file, &state, &worker.settings, worker.backend.mode);
-            worker.backend.slot(file.file).due(wanted)
-        };
-        match due {
-            None => return true,
-            Some(due) if write_due(worker, file, due) => {}
-            Some(_) => return false,
+        let Some(first) = due(worker, file) else { return true };
+        let sqe = due_sqe(file, first);
+        if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
+            submit(worker);
+        }
+        if let (Mode::Serve, Some(ring)) = (worker.backend.mode, &worker.backend.ring) {
+            let ring = number(ring);
+            worker.gate(GateStep::Push { ring, sqe });
+        }
+        if due(worker, file) == Some(first) && !write_due(worker, file, first, sqe) {
+            return false;
         }
     }
     true
@@ -272,7 +266,14 @@ impl Loop for UringLoop {
         let Some((call, timeout)) = next_call(worker) else { return Turn::Stop };
         enter(worker, call, timeout);
         worker.after_wait();
-        for _ in 0..worker.backend.posted.len() {
+        for place in 0..worker.backend.posted.len() {
+            if OBSERVED
+                && let (Some(ring), Some(posted)) =
+                    (&worker.backend.ring, worker.backend.posted.get(place))
+            {
+                let step = reap_step(ring, posted);
+                worker.gate(step);
+            }
             reap::one(worker);
         }
         reap::feed(worker);

@@ -9,7 +9,7 @@ use crate::engine::lock;
 use crate::engine::peer;
 use crate::engine::tap::{Brought, Handed};
 use crate::event::{
-    self, Admitted, Cqe, Fd, FileId, Ret, RingHeads, RingOp, Sqe, Syscall, WakeupLog,
+    self, Admitted, Cqe, Fd, FileId, GateStep, Ret, RingHeads, RingOp, Sqe, Syscall, WakeupLog,
 };
 use crate::sys::ring::{
     Completion, Denied, EXT_ARG, GETEVENTS, Gain, Heads, Operation, Posted, Ring, SETUP_FLAGS,
@@ -49,6 +49,13 @@ pub(crate) fn enter_call(ring: &mut ServerRing, wait: u32, timeout: Option<Durat
 fn heads(ring: &mut ServerRing) -> RingHeads {
     let Heads { sq_head, sq_tail, cq_head, cq_tail, overflow, taskrun } = ring.heads();
     RingHeads { sq_head, sq_tail, cq_head, cq_tail, overflow, taskrun }
+}
+
+/// What taking a completion is called, that is posted in that ring.
+pub(crate) fn reap_step(ring: &ServerRing, posted: &Posted) -> GateStep {
+    let noted = ring.note(posted.id);
+    let (op, fd) = noted.map_or((RingOp::Nop, Fd(-1)), |noted| (noted.sqe.op, noted.sqe.fd));
+    GateStep::Reap { ring: number(ring), op, fd, cqe: cqe(posted) }
 }
 
 fn cqe(posted: &Posted) -> Cqe {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{GateVisit, Order};
 use crate::engine::sync::Condvar;
-use crate::event::{Backend, LaneId, Pass, Syscall};
+use crate::event::{Backend, GateStep, LaneId, Pass};
 
 /// What lets one thread pass while all are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) struct LaneState {
     pub(super) order: Option<Order>,
     pub(super) poked: bool,
     pub(super) retire: bool,
-    /// The call before which it is held.
-    pub(super) before: Option<Syscall>,
+    /// What it is held before.
+    pub(super) before: Option<GateStep>,
 }
 
 /// The server goes over to another way of waiting.
@@ -169,8 +169,8 @@ impl State {
         self.recount();
     }
 
-    /// Threads that are held where they cannot end, and the call before which each is.
-    pub(super) fn stuck(&self) -> Vec<(LaneId, Syscall)> {
+    /// Threads that are held where they cannot end, and what each is held before.
+    pub(super) fn stuck(&self) -> Vec<(LaneId, GateStep)> {
         let held = (0..).zip(&self.lanes).filter(|(_, me)| me.place == Place::Gate);
         let before = held.filter_map(|(index, me)| Some((LaneId(index), me.before?)));
         before.filter(|(_, call)| !call.ends_turn()).collect()

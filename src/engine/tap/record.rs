@@ -10,8 +10,8 @@ pub(super) mod ring;
 use std::net::SocketAddr;
 
 use crate::event::{
-    Cqe, CtlOp, Delivery, Fd, FileId, HEAD, How, Mask, Nanos, Pass, Peer, PollSet, Queues, Ret,
-    RingHeads, Syscall, Wakeup, WakeupLog,
+    Cqe, CtlOp, Delivery, Fd, FileId, GateStep, HEAD, How, Mask, Nanos, Pass, Peer, PollSet,
+    Queues, Ret, RingHeads, Syscall, Wakeup, WakeupLog,
 };
 
 pub(super) use decode::decode;
@@ -60,6 +60,8 @@ const SET: u8 = 11;
 const SQE: u8 = 12;
 const REAP: u8 = 13;
 const GIVE: u8 = 14;
+const PARK_PUSH: u8 = 15;
+const PARK_REAP: u8 = 16;
 
 /// The words of a record.
 const DELTA: usize = 0;
@@ -90,6 +92,12 @@ impl Record {
         let mut words = [0, header, number, 0, 0, 0, 0, 0];
         words[3..].copy_from_slice(&args);
         Self(words)
+    }
+
+    /// The same with another tag.
+    fn tagged(mut self, tag: u8) -> Self {
+        self.0[HEADER] = self.0[HEADER] & !0xff | u32::from(tag);
+        self
     }
 
     /// The time of what follows it.
@@ -297,9 +305,17 @@ pub(super) fn enter(call: &Syscall) -> Record {
     with_call(ENTER, call)
 }
 
-/// A thread parked before `call`.
-pub(super) fn park(call: &Syscall) -> Record {
-    with_call(PARK, call)
+/// A thread parked before that.
+pub(super) fn park(next: &GateStep) -> Record {
+    match next {
+        GateStep::Call(call) => with_call(PARK, call),
+        GateStep::Push { ring, sqe } => ring::sqe(*ring, sqe).tagged(PARK_PUSH),
+        GateStep::Reap { ring, op, fd, cqe } => {
+            let mut record = ring::reap(*ring, *op, cqe).tagged(PARK_REAP);
+            record.0[7] = number(*fd);
+            record
+        }
+    }
 }
 
 /// A thread left the gate.
@@ -587,7 +603,7 @@ mod tests {
         let untold = Wakeup { unread: None, counted: Nanos(t), ..old };
         let pairs = [
             (enter(&call), Kind::Enter(call)),
-            (park(&call), Kind::Park { next: call }),
+            (park(&call.into()), Kind::Park { next: call.into() }),
             (unpark(Pass::Run), Kind::Unpark(Pass::Run)),
             (unpark(Pass::Step), Kind::Unpark(Pass::Step)),
             (unpark(Pass::Turn), Kind::Unpark(Pass::Turn)),

@@ -8,7 +8,8 @@ use rtrb::Producer;
 use super::record::{self, Handed, LONGEST, Record, ring, ring::Brought};
 use super::{IDLE, SideChannel};
 use crate::event::{
-    Cqe, Fd, FileId, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, RingOp, Sqe, Syscall, Wakeup,
+    Cqe, Fd, FileId, GateStep, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, RingOp, Sqe, Syscall,
+    Wakeup,
 };
 use crate::sys::clock::Clock;
 
@@ -151,7 +152,7 @@ impl RingWriter {
     }
 
     /// The thread is held: nothing more is pushed until it is let go.
-    pub fn park(&mut self, next: &Syscall) {
+    pub fn park(&mut self, next: &GateStep) {
         self.push(record::park(next));
         self.rest();
     }

@@ -36,7 +36,7 @@ fn rig(hold: bool) -> Rig {
             let mut passage = GateVisit::default();
             let mut verdict = Verdict::Commands;
             while verdict == Verdict::Commands {
-                verdict = door.pass(&mut lane, call, &mut passage, || false);
+                verdict = door.pass(&mut lane, &(*call).into(), &mut passage, || false);
                 let made = if verdict == Verdict::Commands { "commands" } else { call.name() };
                 if verdict != Verdict::Stop && tell.send(made).is_err() {
                     verdict = Verdict::Stop;
@@ -65,7 +65,7 @@ impl Rig {
             assert!(Instant::now() < deadline, "not parked");
             self.tap.drain(1, &mut |_, _, kind| {
                 if let Kind::Park { next } = kind {
-                    parked = Some(next);
+                    parked = next.call().copied();
                 }
             });
         }

@@ -181,7 +181,10 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             result(map, record)
         }
         Kind::Enter(entered) => call(map, "enter", entered),
-        Kind::Park { next } => call(map, "park", next),
+        Kind::Park { next } => match next.call() {
+            Some(next) => call(map, "park", next),
+            None => ring::step(map, next),
+        },
         Kind::Unpark(pass) => entries!(map, "kind": "unpark", "pass": pass.word()),
         Kind::Wakeup(wakeup) => wakeup_line(map, world, wakeup),
         Kind::Arrive { fd, queues } => queues_line(map, world, *fd, *queues),

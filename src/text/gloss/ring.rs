@@ -21,7 +21,7 @@ pub(in crate::text) fn operation(world: &World, id: u64, op: Option<RingOp>) -> 
 /// An operation was written: `sqe r1: recv(5<s.a>, 100)`, `* push send fd 9, 5 bytes, id 3`.
 pub(super) fn written(world: &World, seq: Seq, name: &str, sqe: &Sqe) -> (String, String) {
     if name.is_empty() {
-        return (pushed(sqe), String::new());
+        return (format!("* push {sqe}, id {}", sqe.id), String::new());
     }
     let file = |fd: Fd| match world.label_at(fd, seq) {
         Some(label) => format!("{fd}<{label}>"),
@@ -37,18 +37,6 @@ pub(super) fn written(world: &World, seq: Seq, name: &str, sqe: &Sqe) -> (String
     };
     let name = visible(name.as_bytes(), 60);
     (format!("sqe {name}: {}({arguments})", sqe.op.word()), "written, not submitted".to_owned())
-}
-
-fn pushed(sqe: &Sqe) -> String {
-    let Sqe { id, op, fd, len, multi, target, .. } = *sqe;
-    let what = match op {
-        RingOp::Cancel => format!("cancel of {target}"),
-        RingOp::Send => format!("send fd {fd}, {len} bytes"),
-        _ if multi => format!("{} fd {fd}, until it ends", op.word()),
-        RingOp::Recv | RingOp::Read => format!("{} fd {fd}, at most {len} bytes", op.word()),
-        _ => format!("{} fd {fd}", op.word()),
-    };
-    format!("* push {what}, id {id}")
 }
 
 /// What follows the name of an operation in a completion: ` = 9   MORE  buffer 4`.

@@ -3,7 +3,9 @@
 use super::predict;
 use super::ring;
 use super::scan;
-use crate::event::{CtlOp, Fd, FileKind, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey};
+use crate::event::{
+    CtlOp, Fd, FileKind, GateStep, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey,
+};
 use crate::model::{EpollInstance, EpollView, LaneState, Progress, ThreadLane};
 use crate::text::strace;
 use crate::text::words::{
@@ -20,10 +22,10 @@ pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
         LaneState::Unstarted => format!("{who} has not started"),
         LaneState::Running if steps => format!("{who} is in no call"),
         LaneState::Running => running(world, lane),
-        LaneState::Held(call) if steps => {
-            format!("{who} is held before {}", strace::entered(&world, call, world.seq))
+        LaneState::Held(next) if steps => {
+            format!("{who} is held before {}", strace::before(&world, next, world.seq))
         }
-        LaneState::Held(call) => held(world, lane, call),
+        LaneState::Held(next) => held(world, lane, next),
         LaneState::Harvesting(call) if steps => held_inside(world, &who, call),
         LaneState::Harvesting(call) => match world.scan() {
             Some(set) => scan::asks(lane, set),
@@ -143,12 +145,21 @@ fn asleep(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
     format!("{sleeps}: {turn}")
 }
 
-fn held(world: EpollView<'_>, lane: &ThreadLane, call: &Syscall) -> String {
-    format!("{} is held before {call}: {}", lane.id, will(world, lane.id, call))
+fn held(world: EpollView<'_>, lane: &ThreadLane, next: &GateStep) -> String {
+    format!("{} is held before {next}: {}", lane.id, will(world, lane.id, next))
+}
+
+/// What the thread will do if it is let go now.
+pub(super) fn will(world: EpollView<'_>, id: LaneId, next: &GateStep) -> String {
+    match next {
+        GateStep::Call(call) => will_call(world, id, call),
+        GateStep::Push { sqe, .. } => ring::will_push(sqe),
+        GateStep::Reap { op, fd, cqe, .. } => ring::will_reap(world, *op, *fd, cqe),
+    }
 }
 
 /// What the call will do if it is made now.
-pub(super) fn will(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
+fn will_call(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
     match *call {
         Syscall::EpollWait { max, timeout_ms, .. } => {
             format!("it {}", predict::sentence(world, max, timeout_ms))

@@ -2,7 +2,7 @@
 //! an operation.
 
 use crate::event::{
-    ConnState, Cqe, Errno, FileKind, LaneId, Output, RingOp, RingRead, Sqe, SyscallRecord,
+    ConnState, Cqe, Errno, Fd, FileKind, LaneId, Output, RingOp, RingRead, Sqe, SyscallRecord,
     WatchKey, visible,
 };
 use crate::model::{EpollView, Flight, LaneState, OpenFile, PostedCqe, Rings, ThreadLane};
@@ -218,6 +218,41 @@ pub(super) fn will(world: EpollView<'_>, submit: u32, wait: u32) -> String {
             format!("{submits}, and does not sleep: {noun} {verb} posted already")
         }
     }
+}
+
+/// What writing that operation will do.
+pub(super) fn will_push(sqe: &Sqe) -> String {
+    let what = match sqe.op {
+        RingOp::Cancel => "the kernel will end that operation, which completes a last time",
+        RingOp::Send => "what is queued moves into memory that stays in place until it is sent",
+        RingOp::Accept => "it stays armed while its completions say MORE",
+        _ if sqe.multi => "it stays armed while its completions say MORE",
+        _ => "it completes once",
+    };
+    format!("it is written into shared memory, and begins at the next io_uring_enter; {what}")
+}
+
+/// What taking that completion will do.
+pub(super) fn will_reap(world: EpollView<'_>, op: RingOp, fd: Fd, cqe: &Cqe) -> String {
+    let posted = world.world.ring().map_or(0, |rings| rings.cq.len());
+    let behind = match posted.saturating_sub(1) {
+        0 => "no other is posted".to_owned(),
+        1 => "1 other waits behind it".to_owned(),
+        n => format!("{} others wait behind it", grouped(n as u64)),
+    };
+    let what = match (op, cqe.ret.errno(), cqe.ret.count()) {
+        (RingOp::Cancel, ..) => "it learns what became of its cancel".to_owned(),
+        (_, Some(errno), _) => format!("the {} of fd {fd} has failed with {errno}", op.word()),
+        (RingOp::Accept, _, _) => "the connection is accepted already".to_owned(),
+        (RingOp::Recv, _, Some(0)) => format!("the peer of fd {fd} has sent its end"),
+        (RingOp::Recv | RingOp::Read, _, n) => format!(
+            "{} of fd {fd} {} read already",
+            count(n.unwrap_or(0).into(), "byte"),
+            if n == Some(1) { "is" } else { "are" }
+        ),
+        (_, _, n) => format!("{} of fd {fd} left", count(n.unwrap_or(0).into(), "byte")),
+    };
+    format!("{what}, and no call is needed to learn it; {behind}")
 }
 
 /// A call that returned.

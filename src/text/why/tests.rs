@@ -347,7 +347,7 @@ fn every_kind_of_event_has_a_sentence() {
         Kind::Lane(LaneChange::Ended),
         Kind::WakeupLog(WakeupLog::Drained),
         Kind::Enter(READ),
-        Kind::Park { next: Syscall::Shutdown { fd: Fd(7), how: How::Wr } },
+        Kind::Park { next: Syscall::Shutdown { fd: Fd(7), how: How::Wr }.into() },
     ];
     for kind in kinds {
         check(&level().push(1, kind).why_last(), &[]);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::{LaneId, Pass, TimeUnit, visible};
+use crate::event::{GateStep, LaneId, Pass, TimeUnit, visible};
 use crate::model::{EpollView, LaneState, ThreadLane};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
@@ -103,19 +103,25 @@ fn words(
             ("runs".to_owned(), Role::Text, Some("0 hooks are left on any socket"))
         }
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
-        LaneState::Held(call) => {
-            let to_wait = call.ends_turn();
+        LaneState::Held(next) => {
+            let to_wait = next.ends_turn();
             let hint = if world.switching.is_some() && !to_wait {
                 "a switch is pending: > on to its wait"
             } else if to_wait {
                 "press . to make the call"
+            } else if next.call().is_none() {
+                if matches!(next, GateStep::Reap { .. }) {
+                    "press . to take it, > for a turn"
+                } else {
+                    "press . to write it, > for a turn"
+                }
             } else {
                 "press . to make it, > for a turn"
             };
-            let call = strace::entered(&world, call, world.seq);
-            let text = format!("held before {call}");
+            let next = strace::before(&world, next, world.seq);
+            let text = format!("held before {next}");
             let fits = super::super::words::width(&text) <= columns;
-            (if fits { text } else { format!("next: {call}") }, Role::Title, Some(hint))
+            (if fits { text } else { format!("next: {next}") }, Role::Title, Some(hint))
         }
         LaneState::Harvesting(call) if world.clock == TimeUnit::Steps => {
             (format!("held inside {}", strace::entered(&world, call, world.seq)), Role::Title, None)

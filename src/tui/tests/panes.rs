@@ -55,18 +55,18 @@ fn a_step_is_pending_until_its_call_returns_or_all_run_on() {
     let ret = Ret::ok(8);
     let returned = SyscallRecord { call: read, ret, started: Nanos(0), output: Output::None };
     says(paused(true), "z asleep since 0.001");
-    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(Some(Kind::Park { next: read.into() }), "| held before read(5, 8)");
     says(step(Pass::Step), ". makes the call");
     says(Some(Kind::Return(returned.clone())), ". runs");
-    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(Some(Kind::Park { next: read.into() }), "| held before read(5, 8)");
     says(step(Pass::Turn), ". runs");
     says(Some(Kind::Return(returned)), ". runs");
-    says(Some(Kind::Park { next: wait }), "| held before epoll_wait(3, max 64, -1)");
+    says(Some(Kind::Park { next: wait.into() }), "| held before epoll_wait(3, max 64, -1)");
     says(step(Pass::Step), ". makes the call");
     says(Some(Kind::Enter(wait)), "z step pending, asleep since 0.001");
     says(paused(false), "z asleep since 0.001");
     // The thread took its step just before all were let go, and that is told after it.
-    says(Some(Kind::Park { next: read }), "| held before read(5, 8)");
+    says(Some(Kind::Park { next: read.into() }), "| held before read(5, 8)");
     says(step(Pass::Step), ". runs");
 }
 

@@ -274,7 +274,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
         wakeup.prop_map(Kind::Wakeup),
         (fd(), queues).prop_map(|(fd, queues)| Kind::Arrive { fd, queues }),
         log().prop_map(Kind::WakeupLog),
-        call().prop_map(|next| Kind::Park { next }),
+        call().prop_map(|next| Kind::Park { next: next.into() }),
         pass.prop_map(Kind::Unpark),
         (fd(), vec(fdinfo(), 0..6))
             .prop_map(|(ep, entries)| Kind::ListRead(ListRead::fdinfo(ep, entries))),

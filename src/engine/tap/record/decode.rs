@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::{
     ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED,
-    NUMBER, PARK, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT, SEND, SET, SQE, STALE,
-    TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WIDTH, WRITE, call_of, fd, join, ring,
+    NUMBER, PARK, PARK_PUSH, PARK_REAP, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT,
+    SEND, SET, SQE, STALE, TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WIDTH, WRITE, call_of,
+    fd, join, ring,
 };
 use crate::event::{
     Delivery, FileId, Head, Kind, Mask, Nanos, Output, Pass, Peer, Queues, Ret, SyscallRecord,
@@ -19,7 +20,8 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
     Some(match head.tag() {
         ENTER => Kind::Enter(call_of(head)),
         RETURN => Kind::Return(decode_return(head, rest, time)?),
-        PARK => Kind::Park { next: call_of(head) },
+        PARK => Kind::Park { next: call_of(head).into() },
+        PARK_PUSH | PARK_REAP => Kind::Park { next: ring::decode_step(head)? },
         UNPARK => Kind::Unpark(match head.0[NUMBER] {
             0 => Pass::Run,
             1 => Pass::Step,

@@ -3,7 +3,8 @@
 use super::decode::{decode_bytes, decode_log, decode_peer};
 use super::{Record, accepted, fd, join, length, number, push_bytes, split};
 use crate::event::{
-    Admitted, Cqe, Fd, FileId, HEAD, Kind, Mask, Output, Ret, RingHeads, RingOp, Sqe, WakeupLog,
+    Admitted, Cqe, Fd, FileId, GateStep, HEAD, Kind, Mask, Output, Ret, RingHeads, RingOp, Sqe,
+    WakeupLog,
 };
 
 /// In the flags of an operation or completion: it goes on.
@@ -129,26 +130,49 @@ pub(super) fn decode_posted(rest: &[Record]) -> Output {
     }
 }
 
+/// The operation that a record stands for, and its ring.
+fn decode_sqe(head: &Record) -> Option<(Fd, Sqe)> {
+    let [_, _, number, low, high, third, fourth, ring] = head.0;
+    let op = RingOp::of_number(head.flags() & !GOES_ON)?;
+    let (fd, id, multi) = (fd(number), join(low, high), head.flags() & GOES_ON != 0);
+    let mut sqe = Sqe { id, op, fd, len: 0, mask: Mask::EMPTY, multi, target: 0 };
+    match op {
+        RingOp::Cancel => sqe.target = join(third, fourth),
+        RingOp::Poll => sqe.mask = Mask(third),
+        _ => sqe.len = third,
+    }
+    Some((super::fd(ring), sqe))
+}
+
+/// The completion that a record stands for, its operation and its ring.
+fn decode_cqe(head: &Record) -> Option<(Fd, RingOp, Cqe)> {
+    let [_, _, number, low, high, third, fourth, _] = head.0;
+    let op = RingOp::of_number(head.flags() & !GOES_ON)?;
+    let (id, ret, more) = (join(low, high), ret_of(third), head.flags() & GOES_ON != 0);
+    Some((fd(number), op, Cqe { id, ret, more, buffer: buffer_of(fourth) }))
+}
+
+/// What a thread is held before.
+pub(super) fn decode_step(head: &Record) -> Option<GateStep> {
+    if head.tag() == super::PARK_PUSH {
+        let (ring, sqe) = decode_sqe(head)?;
+        return Some(GateStep::Push { ring, sqe });
+    }
+    let (ring, op, cqe) = decode_cqe(head)?;
+    Some(GateStep::Reap { ring, op, fd: fd(head.0[7]), cqe })
+}
+
 /// The event of that tag that these records stand for.
 pub(super) fn decode(tag: u8, head: &Record, rest: &[Record]) -> Option<Kind> {
-    let [_, _, number, low, high, third, fourth, last] = head.0;
-    let op = RingOp::of_number(head.flags() & !GOES_ON);
-    let goes_on = head.flags() & GOES_ON != 0;
-    let (at, id, name) = (fd(number), join(low, high), Box::<str>::default());
+    let name = Box::<str>::default();
     Some(match tag {
         super::SQE => {
-            let op = op?;
-            let mut sqe =
-                Sqe { id, op, fd: at, len: 0, mask: Mask::EMPTY, multi: goes_on, target: 0 };
-            match op {
-                RingOp::Cancel => sqe.target = join(third, fourth),
-                RingOp::Poll => sqe.mask = Mask(third),
-                _ => sqe.len = third,
-            }
-            Kind::Sqe { ring: fd(last), name, sqe }
+            let (ring, sqe) = decode_sqe(head)?;
+            Kind::Sqe { ring, name, sqe }
         }
         super::REAP => {
-            let cqe = Cqe { id, ret: ret_of(third), more: goes_on, buffer: buffer_of(fourth) };
+            let (ring, op, cqe) = decode_cqe(head)?;
+            let last = head.0[7];
             let admitted = match rest.split_first() {
                 Some((first, peer)) if last & CONNECTION != 0 => Some(Box::new(Admitted {
                     file: FileId(first.0[0]),
@@ -157,9 +181,9 @@ pub(super) fn decode(tag: u8, head: &Record, rest: &[Record]) -> Option<Kind> {
                 _ => None,
             };
             let bytes = if last & CONNECTION != 0 { 0 } else { usize::try_from(last).ok()? };
-            Kind::Reap { ring: at, name, op: op?, cqe, data: decode_bytes(bytes, rest), admitted }
+            Kind::Reap { ring, name, op, cqe, data: decode_bytes(bytes, rest), admitted }
         }
-        super::GIVE => Kind::Give { ring: at, buffer: u16::try_from(low).ok()? },
+        super::GIVE => Kind::Give { ring: fd(head.0[2]), buffer: u16::try_from(head.0[3]).ok()? },
         _ => return None,
     })
 }
@@ -185,6 +209,12 @@ mod tests {
         assert_eq!(super::super::decode(&head, &records, 0), Some(kind));
     }
 
+    #[track_caller]
+    fn held(next: GateStep) {
+        let record = super::super::park(&next);
+        assert_eq!(super::super::decode(&record, &[], 0), Some(Kind::Park { next }));
+    }
+
     #[test]
     fn operations_and_completions_survive_the_ring() {
         let base = Sqe {
@@ -201,12 +231,15 @@ mod tests {
         for written in [base, cancel, accept] {
             let kind = Kind::Sqe { ring: Fd(7), name: "".into(), sqe: written };
             assert_eq!(super::super::decode(&sqe(Fd(7), &written), &[], 0), Some(kind));
+            held(GateStep::Push { ring: Fd(7), sqe: written });
         }
         let kind = Kind::Give { ring: Fd(7), buffer: 255 };
         assert_eq!(super::super::decode(&give(Fd(7), 255), &[], 0), Some(kind));
 
         let cqe = Cqe { id: 1 << 40, ret: Ret::ok(5), more: true, buffer: Some(0) };
         check_reap(cqe, Brought::Bytes(b"hello"), b"hello", None);
+        held(GateStep::Reap { ring: Fd(7), op: RingOp::Recv, fd: Fd(14), cqe });
+        held(GateStep::Reap { ring: Fd(7), op: RingOp::Cancel, fd: Fd(-1), cqe });
         let failed = Cqe { ret: Ret::err(Errno::EINTR), more: false, buffer: None, ..cqe };
         check_reap(failed, Brought::Nothing, b"", None);
         let peers = [

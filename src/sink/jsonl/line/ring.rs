@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::{DATA_COLUMNS, optional};
-use crate::event::{Cqe, Kind, RingHeads, RingOp, visible};
+use crate::event::{Cqe, GateStep, Kind, RingHeads, RingOp, visible};
 use crate::text::strace::escaped;
 
 /// A completion.
@@ -46,6 +46,23 @@ pub(super) fn output<M: SerializeMap>(
 /// The name of an operation, if its source names them.
 fn called(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| visible(name.as_bytes(), 200))
+}
+
+/// What a thread is held before, if that is no call.
+pub(super) fn step<M: SerializeMap>(map: &mut M, next: &GateStep) -> Result<(), M::Error> {
+    entries!(map, "kind": "park", "step": next.name())?;
+    match next {
+        GateStep::Push { ring, sqe } => {
+            let target = (sqe.op == RingOp::Cancel).then_some(sqe.target);
+            entries!(map, "ring": ring.0, "op": sqe.op.word(), "fd": sqe.fd.0, "len": sqe.len,
+                "multi": sqe.multi, "target"?: target)
+        }
+        GateStep::Reap { ring, op, fd, cqe } => {
+            entries!(map, "ring": ring.0, "id": cqe.id, "op": op.word(), "fd": fd.0,
+                "result": cqe.ret.to_string(), "more": cqe.more, "buffer"?: cqe.buffer)
+        }
+        GateStep::Call(_) => Ok(()),
+    }
 }
 
 /// An event about a ring.

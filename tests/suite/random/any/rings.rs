@@ -1,8 +1,8 @@
 //! What a server tells that waits by io_uring(7).
 
 use epollscope::event::{
-    Admitted, Cqe, FileId, Kind, ListEntries, ListRead, Output, Provenance, Ret, RingHeads, RingOp,
-    RingRead, Sqe, Syscall,
+    Admitted, Cqe, FileId, GateStep, Kind, ListEntries, ListRead, Output, Provenance, Ret,
+    RingHeads, RingOp, RingRead, Sqe, Syscall,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -94,7 +94,17 @@ pub(super) fn kinds() -> impl Strategy<Value = Kind> {
         let (poller, list) = (FileId::unnumbered(ring), ListEntries::InFlight(list.into()));
         Kind::ListRead(ListRead { poller, by: Provenance::Deduced, list })
     });
+    let step = prop_oneof![
+        (fd(), sqe()).prop_map(|(ring, sqe)| GateStep::Push { ring, sqe }),
+        (fd(), op(), fd(), cqe()).prop_map(|(ring, op, fd, cqe)| GateStep::Reap {
+            ring,
+            op,
+            fd,
+            cqe
+        }),
+    ];
     prop_oneof![
+        step.prop_map(|next| Kind::Park { next }),
         (fd(), text(), sqe()).prop_map(|(ring, name, sqe)| Kind::Sqe { ring, name, sqe }),
         reap,
         (fd(), any::<u16>()).prop_map(|(ring, buffer)| Kind::Give { ring, buffer }),
