@@ -32,7 +32,8 @@ pub use rounds::measure;
 pub use update::{ComparePhase, CompareUpdate, CurvePoint, LoopSample, ReadyPlace};
 
 /// The loops that the server has, which are compared unless others are asked for.
-pub const AT_HAND: [Backend; 3] = [Backend::Epoll, Backend::Poll, Backend::Select];
+pub const AT_HAND: [Backend; 4] =
+    [Backend::Epoll, Backend::Poll, Backend::Select, Backend::IoUring];
 
 /// Which files a wait asks whether they are ready (`vfs_poll`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

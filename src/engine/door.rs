@@ -9,7 +9,7 @@ mod scan;
 mod uring;
 
 pub(crate) use self::scan::Scannable;
-pub(crate) use self::uring::{Noted, ServerRing, Taken, enter_call, number, reap_step};
+pub(crate) use self::uring::{Noted, ServerRing, Taken, enter_call, number, reap_step, setup_call};
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;

@@ -85,6 +85,12 @@ vocabulary! {
         MaskZero = "mask-zero",
         /// Events of a batch are believed although an earlier event of it closed their file.
         TrustBatch = "trust-batch",
+        /// A connection is closed under the operations that it has in flight in a ring.
+        NoCancel = "no-cancel",
+        /// Buffers that came with completions of a ring are not given back.
+        NoBuffers = "no-buffers",
+        /// A ring has room for a few completions only.
+        SmallCq = "small-cq",
     }
 }
 
@@ -102,6 +108,9 @@ impl Mistake {
             Self::NoRearm => "a fired one-shot is not armed again",
             Self::MaskZero => "mask 0 instead of close at the end of stream",
             Self::TrustBatch => "stale events of a batch are believed",
+            Self::NoCancel => "a close under operations in flight",
+            Self::NoBuffers => "buffers of a ring are not given back",
+            Self::SmallCq => "room for 8 completions",
         }
     }
 }

@@ -106,6 +106,9 @@ pub enum Syscall {
         entries: u32,
         /// `IORING_SETUP_*`
         flags: u32,
+        /// Entries of the completion queue, if the flags ask for so many (`IORING_SETUP_CQSIZE`);
+        /// else 0, and there are twice as many.
+        completions: u32,
     },
     /// `io_uring_register(2)` of a ring of buffers
     UringRegister {
@@ -213,7 +216,7 @@ impl Syscall {
             Self::Select { set, timeout_ms } => {
                 list([("fds", Bits(set)), ("timeout", number(timeout_ms))])
             }
-            Self::UringSetup { entries, flags } => {
+            Self::UringSetup { entries, flags, .. } => {
                 list([("entries", number(entries)), ("flags", Implied(setup_words(flags)))])
             }
             Self::UringRegister { ring, buffers } => list([

@@ -226,9 +226,9 @@ impl World {
             (Syscall::EpollWait { .. }, _) => self.leaves_queues(lane),
             (Syscall::Poll { .. } | Syscall::Select { .. }, _) => self.scanned(lane, record),
             (Syscall::UringEnter { .. }, _) => self.ring_entered(lane, record),
-            (Syscall::UringSetup { entries, .. }, _) => {
+            (Syscall::UringSetup { entries, completions, .. }, _) => {
                 if let Some(ring) = record.ret.fd().filter(|_| !self.labelled) {
-                    self.ring_made(ring, entries);
+                    self.ring_made(ring, (entries, completions));
                 }
             }
             (Syscall::UringRegister { buffers, .. }, _) if record.ret.value().is_some() => {

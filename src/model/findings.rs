@@ -8,6 +8,7 @@ mod detect;
 mod evidence;
 mod ledger;
 mod left;
+mod ring;
 mod state;
 mod told;
 mod witness;
@@ -52,6 +53,14 @@ vocabulary! {
         SelectFdLimit = "select-fd-limit",
         /// Each poll(2) or select(2) asks many files for every one that it finds.
         ScanCost = "scan-cost",
+        /// Completions found no room in the queue of a ring, and wait in the kernel.
+        CqOverflow = "cq-overflow",
+        /// A recv of a ring ended because no buffer was free (ENOBUFS).
+        NoBuffers = "no-buffers",
+        /// An operation of a ring that brought input ended, and was not armed again.
+        MultishotEnded = "multishot-ended",
+        /// A number was closed whose file an operation of a ring holds open.
+        RingGhost = "ring-ghost",
     }
 }
 
@@ -89,6 +98,8 @@ pub struct Findings {
     turns: Vec<Turn>,
     /// What the last calls of poll(2) or select(2) cost.
     cost: cost::Cost,
+    /// Files that are closed and held open by operations of a ring.
+    held_open: Vec<FileId>,
 }
 
 impl Findings {

@@ -15,8 +15,8 @@ impl World {
         self.pollers.ring()
     }
 
-    /// A ring was made: it has nothing in flight.
-    pub(super) fn ring_made(&mut self, ring: Fd, entries: u32) {
+    /// A ring was made, of so many SQEs and CQEs: it has nothing in flight.
+    pub(super) fn ring_made(&mut self, ring: Fd, entries: (u32, u32)) {
         self.pollers.set_own(Some(Poller::Ring(Rings::new(ring, entries))));
     }
 

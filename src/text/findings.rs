@@ -1,5 +1,7 @@
 //! The sentences of the findings: which fd, which numbers, and what would mend it.
 
+mod ring;
+
 use super::words::{bits, count, duration, file_name, grouped};
 use super::{Remedy, Sentence};
 use crate::event::{Backend, Fd, LaneId, Mask};
@@ -48,6 +50,12 @@ pub fn finding(finding: &Finding) -> Sentence {
         Evidence::ScanCost { backend, files, calls, asked, found } => {
             (scan_cost(*backend, *files, *calls, *asked, *found), None)
         }
+        Evidence::CqOverflow { room, waiting } => (ring::overflow(*room, *waiting), None),
+        Evidence::NoBuffers { watch, buffers, held } => {
+            (ring::no_buffers(&name(watch), *buffers, *held), None)
+        }
+        Evidence::InputEnded { watch, op, ret } => (ring::ended(&name(watch), *op, *ret), None),
+        Evidence::HeldOpen { watch, op, id } => (ring::held_open(&name(watch), *op, *id), None),
         Evidence::TimeoutZero { lane, call, times } => {
             let text = format!(
                 "{lane} called {call} with timeout 0 and got nothing, {} times in a row: the \

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::engine::eventfd::Eventfd;
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::tap::{RingWriter, SideChannel};
-use crate::event::{CommandPhase, Fd, LaneId, Pass, Settings, Syscall};
+use crate::event::{CommandPhase, Fd, GateStep, LaneId, Pass, Settings, Syscall};
 
-const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
-const READ: Syscall = Syscall::Read { fd: Fd(7), len: 1 };
+const WAIT: GateStep = GateStep::Call(Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 });
+const READ: GateStep = GateStep::Call(Syscall::Read { fd: Fd(7), len: 1 });
 const HOUR: Duration = Duration::from_secs(3600);
 const DONE: CommandPhase = CommandPhase::Done(None);
 
@@ -39,7 +39,7 @@ fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
 
 impl Rig {
     /// A server thread: goes through `calls` again and again until it is told to end.
-    fn live(&self, id: u16, calls: &[Syscall]) {
+    fn live(&self, id: u16, calls: &[GateStep]) {
         self.gate.arrived(LaneId(id), id.into());
         let mut lane = RingWriter::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
@@ -56,7 +56,7 @@ impl Rig {
     }
 
     /// The warden: starts threads, kicks them, and ends when all have ended.
-    fn watch_over(self: &Arc<Self>, calls: &'static [Syscall]) {
+    fn watch_over(self: &Arc<Self>, calls: &'static [GateStep]) {
         let mut threads = Vec::new();
         loop {
             let kick = |tid| self.kernel.kick(u16::try_from(tid).unwrap_or(0));
@@ -83,7 +83,7 @@ impl Rig {
 fn check(
     preemptions: Option<usize>,
     make: fn() -> Arc<Rig>,
-    calls: &'static [Syscall],
+    calls: &'static [GateStep],
     person: fn(&Rig),
 ) {
     crate::check(preemptions, move || {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::mailbox::{Job, Mailbox};
 use crate::engine::tap::{RingWriter, SideChannel};
-use crate::event::{Command, Fd, LaneId, Settings, Syscall};
+use crate::event::{Command, Fd, GateStep, LaneId, Settings, Syscall};
 use crate::sync::{Condvar, Mutex, lock, wait};
 
-const WAIT: Syscall = Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 };
-const READ: Syscall = Syscall::Read { fd: Fd(4), len: 8 };
+const WAIT: GateStep = GateStep::Call(Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 });
+const READ: GateStep = GateStep::Call(Syscall::Read { fd: Fd(4), len: 8 });
 
 struct Rig {
     gate: Gate,
@@ -59,7 +59,7 @@ impl Rig {
     }
 
     /// The way through the gate, as a server thread takes it. Whether the call is to be made.
-    fn gate(&self, lane: &mut RingWriter, call: Syscall) -> bool {
+    fn gate(&self, lane: &mut RingWriter, call: GateStep) -> bool {
         let mut passage = GateVisit::default();
         loop {
             match self.gate.pass(lane, &call, &mut passage, || self.mailbox.waiting()) {

@@ -2,7 +2,7 @@
 
 /// In the place of `src/engine/tap.rs`: it keeps what the gate tells, and wakes who waits for it.
 pub(crate) mod tap {
-    use crate::event::{CommandPhase, Kind, LaneId, Pass, Syscall};
+    use crate::event::{CommandPhase, GateStep, Kind, LaneId, Pass};
     use crate::sync::{Condvar, Mutex, lock, wait};
 
     #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ pub(crate) mod tap {
         #[expect(clippy::unused_self, reason = "as the tap has it")]
         pub(crate) fn rest(&mut self) {}
 
-        pub(crate) fn park(&mut self, _next: &Syscall) {
+        pub(crate) fn park(&mut self, _next: &GateStep) {
             let mut told = lock(&self.side.told);
             told.held[usize::from(self.id.0)] = true;
             told.parks += 1;

@@ -15,15 +15,15 @@ use rustc_hash::FxHashMap;
 
 use self::slot::{Due, Input, Slot};
 use super::{Loop, Turn, Unavailable};
-use crate::engine::door::{Noted, ServerRing, enter_call, number, reap_step};
+use crate::engine::door::{Noted, ServerRing, enter_call, number, reap_step, setup_call};
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::worker::Worker;
 use crate::event::{
-    Backend, Errno, Fd, FileId, FileKind, GateStep, Kind, ListEntries, ListRead, Mask, Provenance,
-    RingOp, Sqe, Syscall,
+    Backend, Errno, Fd, FileId, FileKind, GateStep, Kind, ListEntries, ListRead, Mask, Mistake,
+    Provenance, RingOp, Sqe, Syscall,
 };
-use crate::sys::ring::{Operation, Posted, SETUP_FLAGS, Sizes};
+use crate::sys::ring::{Operation, Posted, Sizes};
 
 /// How large the server's ring is.
 const SIZES: Sizes =
@@ -58,6 +58,10 @@ pub(crate) struct UringLoop {
     starved: Vec<FileId>,
     /// Buffers given back since then.
     given: u16,
+    /// Buffers that are not given back, by mistake.
+    kept: Vec<u16>,
+    /// Whether its ring was to be a small one.
+    small: bool,
     mode: Mode,
 }
 
@@ -86,8 +90,20 @@ fn sizes<const OBSERVED: bool>(worker: &RingWorker<'_, OBSERVED>) -> Sizes {
             return Sizes { submissions: 4, completions: 4, buffers: 2, buffer_bytes: 64 };
         }
     }
-    let _ = worker;
-    SIZES
+    if worker.mistake(Mistake::SmallCq) {
+        Sizes { submissions: 8, completions: 8, ..SIZES }
+    } else {
+        SIZES
+    }
+}
+
+/// Makes a ring.
+fn make<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) -> Result<(), Unavailable> {
+    let (sizes, small) = (sizes(worker), worker.mistake(Mistake::SmallCq));
+    worker.gate(setup_call(sizes));
+    let ring = worker.door.uring_setup(sizes)?;
+    worker.backend = UringLoop { ring: Some(ring), small, ..UringLoop::default() };
+    Ok(())
 }
 
 /// The call of the next wait, and its timeout. What is posted already is not waited for.
@@ -201,6 +217,17 @@ fn write_due<const OBSERVED: bool>(
     true
 }
 
+/// Writes the end of an operation.
+fn cancel<const OBSERVED: bool>(
+    worker: &mut RingWorker<'_, OBSERVED>,
+    file: FileId,
+    target: u64,
+) -> Result<u64, Operation> {
+    let (op, fd, mask) = (RingOp::Cancel, Fd(-1), Mask::EMPTY);
+    let sqe = Sqe { id: 0, op, fd, len: 0, mask, multi: false, target };
+    write(worker, file, sqe, Operation::Cancel { target })
+}
+
 /// What is due for a file, if anything is.
 fn due<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) -> Option<Due> {
     let state = lock(&file.state);
@@ -216,7 +243,7 @@ fn due<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watch
 /// the thread is held, or room is made, may have changed what is due.
 fn settle<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Watched) -> bool {
     // Each writes one operation: a cancel, an input, an output.
-    for _ in 0..4 {
+    for _ in 0..8 {
         let Some(first) = due(worker, file) else { return true };
         let sqe = due_sqe(file, first);
         if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
@@ -226,7 +253,8 @@ fn settle<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Wa
             let ring = number(ring);
             worker.gate(GateStep::Push { ring, sqe });
         }
-        if due(worker, file) == Some(first) && !write_due(worker, file, first, sqe) {
+        let full = worker.backend.ring.as_mut().is_some_and(ServerRing::is_full);
+        if !full && due(worker, file) == Some(first) && !write_due(worker, file, first, sqe) {
             return false;
         }
     }
@@ -240,11 +268,7 @@ impl Loop for UringLoop {
     fn open<const OBSERVED: bool>(
         worker: &mut RingWorker<'_, OBSERVED>,
     ) -> Result<(), Unavailable> {
-        let sizes = sizes(worker);
-        let (entries, flags) = (sizes.submissions, SETUP_FLAGS);
-        worker.gate(Syscall::UringSetup { entries, flags });
-        let ring = worker.door.uring_setup(sizes)?;
-        worker.backend = Self { ring: Some(ring), ..Self::default() };
+        make(worker)?;
         worker.entered();
         for file in worker.shared.table.all(|_| true) {
             lock(&file.state).held = None;
@@ -258,6 +282,9 @@ impl Loop for UringLoop {
 
     fn turn<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) -> Turn {
         worker.refresh();
+        if worker.backend.small != worker.mistake(Mistake::SmallCq) {
+            leave::renew(worker);
+        }
         let Some((call, _)) = next_call(worker) else { return Turn::Stop };
         if !worker.gate(call) {
             return leave::leave(worker);
@@ -299,9 +326,10 @@ impl Loop for UringLoop {
     /// An operation in flight holds the socket, and its peer would see no end: it is cancelled
     /// first, and the last completion closes.
     fn release<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Arc<Watched>) {
+        let wrong = worker.mistake(Mistake::NoCancel);
         let slot = worker.backend.slot(file.file);
         let known = std::mem::replace(&mut slot.closing, true);
-        if slot.is_idle() {
+        if slot.is_idle() || wrong {
             worker.close_now(file);
             // It may have been closed before.
             worker.backend.slots.remove(&file.file);

@@ -33,6 +33,12 @@ pub(crate) fn number(ring: &ServerRing) -> Fd {
     Fd(ring.number())
 }
 
+/// The call that makes a ring of that size.
+pub(crate) fn setup_call(sizes: Sizes) -> Syscall {
+    let Sizes { submissions: entries, completions, .. } = sizes;
+    Syscall::UringSetup { entries, flags: SETUP_FLAGS, completions }
+}
+
 /// The call that submits what is written and waits for `wait` completions, as long as `timeout` at
 /// most.
 pub(crate) fn enter_call(ring: &mut ServerRing, wait: u32, timeout: Option<Duration>) -> Syscall {
@@ -83,7 +89,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
     pub(crate) fn uring_setup(&mut self, sizes: Sizes) -> Result<ServerRing, Denied> {
         let shared = self.shared;
         let _order = lock(&shared.numbers);
-        let call = Syscall::UringSetup { entries: sizes.submissions, flags: SETUP_FLAGS };
+        let call = setup_call(sizes);
         let started = self.start();
         let made = ServerRing::new(sizes);
         let result = match &made {

@@ -252,7 +252,9 @@ fn with_call(tag: u8, call: &Syscall) -> Record {
             let sets = [timeout_ms.cast_unsigned(), read << 16 | write, set.count()];
             (SELECT, set.nfds().unwrap_or(0), sets)
         }
-        Syscall::UringSetup { entries, flags } => (URING_SETUP, 0, [entries, flags, 0]),
+        Syscall::UringSetup { entries, flags, completions } => {
+            (URING_SETUP, 0, [entries, flags, completions])
+        }
         Syscall::UringRegister { ring, buffers } => (URING_REGISTER, number(ring), [buffers, 0, 0]),
         Syscall::UringEnter { ring, submit, wait, flags } => {
             (URING_ENTER, number(ring), [submit, wait, flags])
@@ -293,7 +295,7 @@ fn call_of(record: &Record) -> Syscall {
             let set = PollSet::bitmaps(c, [b >> 16, b & 0xffff, 0], record.0[NUMBER]);
             Syscall::Select { set, timeout_ms: a.cast_signed() }
         }
-        URING_SETUP => Syscall::UringSetup { entries: a, flags: b },
+        URING_SETUP => Syscall::UringSetup { entries: a, flags: b, completions: c },
         URING_REGISTER => Syscall::UringRegister { ring: at, buffers: a },
         URING_ENTER => Syscall::UringEnter { ring: at, submit: a, wait: b, flags: c },
         _ => Syscall::Dup { fd: at },

@@ -25,7 +25,7 @@ impl RealKernel {
         let time = (started, self.now());
         let ret =
             made.as_ref().map_or_else(|errno| Ret::err(*errno), |one| Ret::ok(one.number().into()));
-        let call = Syscall::UringSetup { entries, flags: 0 };
+        let call = Syscall::UringSetup { entries, flags: 0, completions: 0 };
         self.log.returned(MAIN, call, time, ret, Output::None);
         let ring = made?;
         let at = Place { fd: Fd(ring.number()), file: self.table.next_place(0).file };

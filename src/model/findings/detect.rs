@@ -26,6 +26,7 @@ impl Findings {
             Kind::Enter(call) if call.ends_turn() => {
                 if call.may_sleep() {
                     self.sleeps(event.lane);
+                    self.waits_for_completions(event, world);
                 }
                 self.rest(event, world);
             }
@@ -43,12 +44,18 @@ impl Findings {
             }
             Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
             Kind::Unpark(_) => self.turn(event.lane).run = None,
-            Kind::Reap { cqe, admitted: Some(new), .. } => {
-                if let Some(fd) = cqe.ret.fd() {
+            Kind::Sqe { sqe, .. } => self.written(sqe, world),
+            Kind::Reap { cqe, admitted, .. } => {
+                if let (Some(fd), Some(new)) = (cqe.ret.fd(), admitted) {
                     self.name(fd, new.file, world);
                 }
+                self.reaped(cqe, event, world);
             }
-            Kind::Backend { phase: SwitchPhase::Left, .. } => self.switched(),
+            Kind::Rings { .. } => self.overflows(event, world),
+            Kind::Backend { phase: SwitchPhase::Left, .. } => {
+                self.switched();
+                self.ring_left();
+            }
             Kind::Refused(Refusal::FdSetSize(fd)) => self.beyond_fd_set(*fd, event),
             Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
                 self.sleeps(event.lane);
@@ -69,10 +76,7 @@ impl Findings {
             | Kind::Threads(_)
             | Kind::Settings(_)
             | Kind::Set { .. }
-            | Kind::Sqe { .. }
-            | Kind::Reap { .. }
             | Kind::Give { .. }
-            | Kind::Rings { .. }
             | Kind::Backend { .. }
             | Kind::Stale { .. }
             | Kind::Refused(_)
@@ -112,6 +116,7 @@ impl Findings {
                 self.waited(event, record, timeout_ms, world);
                 self.scanned(event, world);
             }
+            Syscall::UringEnter { .. } => self.ring_entered(event, record, world),
             Syscall::Accept { fd } => self.accepted(fd, event, record, world),
             Syscall::Read { fd, .. } => self.read(fd, event, record, world),
             Syscall::Write { fd, .. } | Syscall::Send { fd, .. } if ret.value() > Some(0) => {
@@ -147,7 +152,6 @@ impl Findings {
             | Syscall::Close { .. }
             | Syscall::UringSetup { .. }
             | Syscall::UringRegister { .. }
-            | Syscall::UringEnter { .. }
             | Syscall::Setup(_) => {}
         }
     }
@@ -172,6 +176,7 @@ impl Findings {
         if let Some(file) = self.numbers.remove(&fd) {
             if is_gone(file, world) {
                 self.forget(file);
+                self.closed_in_flight(fd, file, event, world);
             } else {
                 self.check_ghost(file, world);
             }

@@ -1,6 +1,6 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Backend, Fd, FileKind, LaneId, Mask, Nanos, Peer};
+use crate::event::{Backend, Fd, FileKind, LaneId, Mask, Nanos, Peer, Ret, RingOp};
 
 /// What a file was at that time: it may be closed by the time it is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,5 +127,39 @@ pub enum Evidence {
         asked: u64,
         /// and so many were found.
         found: u64,
+    },
+    /// Completions find no room.
+    CqOverflow {
+        /// For so many there is room.
+        room: u32,
+        /// So many were seen to wait.
+        waiting: u64,
+    },
+    /// No buffer was free.
+    NoBuffers {
+        /// For whose bytes.
+        watch: WatchIdentity,
+        /// So many there are.
+        buffers: u32,
+        /// So many the server had in its hands.
+        held: u64,
+    },
+    /// What brought input ended and was not armed again.
+    InputEnded {
+        /// Whose.
+        watch: WatchIdentity,
+        /// What it was.
+        op: RingOp,
+        /// How it ended.
+        ret: Ret,
+    },
+    /// Closed under an operation.
+    HeldOpen {
+        /// What was closed.
+        watch: WatchIdentity,
+        /// What holds it.
+        op: RingOp,
+        /// Its `user_data`.
+        id: u64,
     },
 }

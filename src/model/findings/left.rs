@@ -42,7 +42,7 @@ impl Findings {
         }
     }
 
-    fn empty_return(&mut self, event: &Event, call: &'static str, ep: Option<Fd>) {
+    pub(super) fn empty_return(&mut self, event: &Event, call: &'static str, ep: Option<Fd>) {
         let turn = self.turn(event.lane);
         turn.empty = turn.empty.saturating_add(1);
         if turn.empty >= EMPTY_RETURNS {

@@ -6,8 +6,6 @@ use rustc_hash::FxHashMap;
 
 use crate::event::{Cqe, Fd, FileId, Nanos, Ret, RingHeads, RingOp, RingRead, Seq, Sqe, WatchKey};
 
-/// How many CQEs a server's ring has for each SQE (`IORING_SETUP_CQSIZE`).
-const CQES: u32 = 4;
 /// How many operations that are over are remembered by their number.
 const PAST: usize = 4096;
 
@@ -73,8 +71,10 @@ pub struct RingCheck {
 pub struct Rings {
     /// Its number.
     pub fd: Option<Fd>,
-    /// SQEs.
+    /// SQEs that there is room for.
     pub entries: u32,
+    /// CQEs that there is room for.
+    pub cq_entries: u32,
     /// Buffers that the kernel chooses from.
     pub buffers: u32,
     /// The operations in flight by their `user_data`.
@@ -106,9 +106,11 @@ pub struct Rings {
 }
 
 impl Rings {
-    /// A ring of that number with so many SQEs, and nothing in flight.
-    pub(in crate::model) fn new(ring: Fd, entries: u32) -> Self {
-        Self { fd: Some(ring), entries, ..Self::default() }
+    /// A ring of that number with room for so many SQEs and CQEs, and nothing in flight. If none
+    /// are asked for, there is room for twice as many CQEs (io_uring_setup(2)).
+    pub(in crate::model) fn new(ring: Fd, (entries, completions): (u32, u32)) -> Self {
+        let cq_entries = if completions == 0 { entries.saturating_mul(2) } else { completions };
+        Self { fd: Some(ring), entries, cq_entries, ..Self::default() }
     }
 
     /// The operations in flight, oldest first, cancels left out.
@@ -161,11 +163,6 @@ impl Rings {
         flying.or_else(|| {
             self.past.iter().rev().find(|(past, ..)| *past == id).map(|(_, op, fd)| (*op, *fd))
         })
-    }
-
-    /// CQEs that there is room for.
-    pub fn cq_entries(&self) -> u32 {
-        self.entries.saturating_mul(CQES)
     }
 
     /// Buffers that the kernel may choose: neither in a completion nor in the server's hands.
@@ -290,7 +287,7 @@ impl Rings {
         let told = &self.heads;
         let written = u32::try_from(self.sq.len()).unwrap_or(u32::MAX);
         let sq = read.heads.sq_tail.wrapping_sub(read.heads.sq_head) == written;
-        let cq = read.heads.cq_tail.wrapping_sub(told.cq_tail) <= self.cq_entries().max(1);
+        let cq = read.heads.cq_tail.wrapping_sub(told.cq_tail) <= self.cq_entries.max(1);
         let posted = self.cq.iter().zip(read.pending.iter()).all(|(one, cqe)| one.cqe == *cqe);
         let length = self.cq.len() <= read.pending.len();
         sq && cq && posted && length && self.armed_agree(read)

@@ -75,7 +75,7 @@ pub fn line(
             format!("poll({}, {}, {timeout_ms})", polled(&set, scanned), set.count())
         }
         Syscall::Select { set, timeout_ms } => selected(&set, timeout_ms, scanned),
-        Syscall::UringSetup { entries, flags } => {
+        Syscall::UringSetup { entries, flags, .. } => {
             format!("io_uring_setup({entries}, {{flags={}, {UNKNOWN}}})", ring_setup(flags))
         }
         Syscall::UringRegister { ring, .. } => {

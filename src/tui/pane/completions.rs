@@ -21,7 +21,7 @@ pub(super) struct Completions<'a> {
 /// The title: how much is in each.
 pub(super) fn title(look: &RenderContext<'_>, rings: &Rings) -> Vec<String> {
     let (sq, cq) = (count(rings.sq.len() as u64), count(rings.cq.len() as u64));
-    let (entries, room) = (rings.entries, rings.cq_entries());
+    let (entries, room) = (rings.entries, rings.cq_entries);
     if look.ui.size.0 < WIDE {
         return vec![format!("SQ {sq}   CQ {cq} of {room}"), "kernel".to_owned()];
     }

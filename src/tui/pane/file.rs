@@ -47,19 +47,22 @@ pub(super) fn queues(file: Option<&OpenFile>) -> [String; 2] {
 /// A finding in one short word.
 pub(super) fn ailment(kind: FindingKind) -> &'static str {
     match kind {
-        FindingKind::EdgeStranded | FindingKind::EmfileStranded | FindingKind::OneshotDisarmed => {
-            "stuck"
-        }
+        FindingKind::EdgeStranded
+        | FindingKind::EmfileStranded
+        | FindingKind::OneshotDisarmed
+        | FindingKind::NoBuffers
+        | FindingKind::MultishotEnded => "stuck",
         FindingKind::OutSpin
         | FindingKind::EofSpin
         | FindingKind::MaskZeroSpin
         | FindingKind::EmfileSpin
         | FindingKind::TimeoutZeroSpin => "spins",
-        FindingKind::Ghost => "ghost",
+        FindingKind::Ghost | FindingKind::RingGhost => "ghost",
         FindingKind::ThunderingHerd => "herd",
         FindingKind::StaleEvent => "stale",
         FindingKind::Starving => "starves",
         FindingKind::SelectFdLimit => "beyond",
         FindingKind::ScanCost => "costs",
+        FindingKind::CqOverflow => "overflow",
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Mode, RingWorker, Turn, enter, reap, settle};
+use super::{Mode, RingWorker, Turn, cancel, enter, make, reap, settle, submit};
 use crate::engine::door::{ServerRing, enter_call};
 use crate::engine::table::Watched;
-use crate::event::{Kind, SwitchPhase};
+use crate::event::{FileId, Kind, Mistake, RingOp, SwitchPhase};
 
 /// How long what is in flight may take to end.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ fn quiesce<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) -> bool 
         settle(worker, &file);
         worker.backend.slot(file.file).closing = closing;
     }
+    cancel_unowned(worker);
     let mut waited = Duration::ZERO;
     while worker.backend.ring.as_ref().is_some_and(|ring| ring.in_flight() > 0) {
         let left = LIMIT.saturating_sub(waited);
@@ -36,6 +37,45 @@ fn quiesce<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) -> bool 
         while reap::one(worker) {}
     }
     true
+}
+
+/// Ends the operations of files that are closed already, which happens by mistake alone.
+fn cancel_unowned<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+    let Some(ring) = &worker.backend.ring else { return };
+    let unowned: Vec<(u64, FileId)> = ring
+        .flights()
+        .filter(|(_, noted)| noted.sqe.op != RingOp::Cancel)
+        .filter(|(_, noted)| worker.shared.table.get(noted.file).is_none())
+        .map(|(id, noted)| (id, noted.file))
+        .collect();
+    for (target, file) in unowned {
+        if worker.backend.ring.as_mut().is_some_and(ServerRing::is_full) {
+            submit(worker);
+        }
+        // If there is no room, what it does is not waited for in vain: the ring stays as it is.
+        let _ = cancel(worker, file, target);
+    }
+}
+
+/// The ring gives way to one of another size.
+pub(super) fn renew<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+    let small = worker.mistake(Mistake::SmallCq);
+    let ended = quiesce(worker);
+    worker.backend.mode = Mode::Serve;
+    // It is tried once.
+    worker.backend.small = small;
+    if ended {
+        let old = std::mem::take(&mut worker.backend);
+        if let Some(ring) = old.ring {
+            worker.door.uring_close(ring);
+        }
+        if let Err(why) = make(worker) {
+            worker.note(format!("no ring of another size: {why}"));
+        }
+    }
+    for file in worker.shared.table.all(|_| true) {
+        worker.settle(&file);
+    }
 }
 
 /// The thread is not wanted any more: whether it can end. If the server goes over to another way of

@@ -9,7 +9,7 @@ use crate::engine::door::Taken;
 use crate::engine::lock;
 use crate::engine::table::Watched;
 use crate::engine::worker::Worker;
-use crate::event::{FileId, RingOp};
+use crate::event::{FileId, Mistake, RingOp};
 use crate::sys::ring::Gain;
 
 /// An operation that ended so has done nothing, and is no sign of a broken connection: it was
@@ -61,8 +61,13 @@ fn follow<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: &Ar
 }
 
 fn give_back<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, gain: &Gain) {
+    let keeps = worker.mistake(Mistake::NoBuffers) && worker.backend.mode == Mode::Serve;
     let Worker { door, backend, .. } = worker;
     if let (Gain::Buffer(buffer), Some(ring)) = (gain, &mut backend.ring) {
+        if keeps {
+            backend.kept.push(*buffer);
+            return;
+        }
         door.uring_give(ring, *buffer);
         backend.given = backend.given.saturating_add(1);
     }
@@ -138,13 +143,20 @@ fn starve<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>, file: Fil
 
 /// Arms again what ended for want of buffers: once half are back, or nothing is left that has any.
 pub(super) fn feed<const OBSERVED: bool>(worker: &mut RingWorker<'_, OBSERVED>) {
+    if !worker.backend.kept.is_empty() && !worker.mistake(Mistake::NoBuffers) {
+        for buffer in std::mem::take(&mut worker.backend.kept) {
+            give_back(worker, &Gain::Buffer(buffer));
+        }
+    }
     let backend = &mut worker.backend;
     if backend.starved.is_empty() {
         return;
     }
     let Some(ring) = &mut backend.ring else { return };
     let heads = ring.heads();
-    if backend.given < ring.buffers() / 2 && heads.cq_head != heads.cq_tail {
+    let posted = heads.cq_head != heads.cq_tail;
+    let none = backend.kept.len() >= usize::from(ring.buffers());
+    if none || posted && backend.given < ring.buffers() / 2 {
         return;
     }
     for file in std::mem::take(&mut backend.starved) {

@@ -22,6 +22,8 @@ pub(super) struct Wanted {
     pub(super) input: Option<Input>,
     /// Something is queued.
     pub(super) output: bool,
+    /// What ended by itself is not armed again, by mistake.
+    pub(super) once: bool,
 }
 
 /// What is to be written.
@@ -52,6 +54,8 @@ pub(super) struct Slot {
     pub(super) closing: bool,
     /// No buffer was left: input is armed again when some are back.
     pub(super) starved: bool,
+    /// The last operation that brought input ended, and nobody had asked it to.
+    ended: bool,
 }
 
 /// What the server wants of a file in that mode.
@@ -61,7 +65,7 @@ pub(super) fn wanted(file: &Watched, state: &State, settings: &Settings, mode: M
     }
     if mode == Mode::Linger {
         let input = file.is_stream().then_some(Input::Recv { once: None });
-        return Wanted { input, output: false };
+        return Wanted { input, ..Wanted::default() };
     }
     let wants = file.wants(state, settings);
     let input = match (file.what, settings.read) {
@@ -76,7 +80,8 @@ pub(super) fn wanted(file: &Watched, state: &State, settings: &Settings, mode: M
         }
     };
     let output = file.is_stream() && wants.write && state.conn.queued() > 0;
-    Wanted { input: wants.read.then_some(input), output }
+    let once = file.is_stream() && settings.mistakes.has(Mistake::NoRearm);
+    Wanted { input: wants.read.then_some(input), output, once }
 }
 
 impl Slot {
@@ -92,7 +97,7 @@ impl Slot {
             Some((flying, input)) if !flying.cancelled && wanted.input != Some(input) => {
                 return Some(Due::Cancel(flying.id));
             }
-            None if !self.starved => {
+            None if !self.starved && !(self.ended && wanted.once) => {
                 if let Some(input) = wanted.input {
                     return Some(Due::Arm(input));
                 }
@@ -109,6 +114,7 @@ impl Slot {
     /// The operation that brings input was written.
     pub(super) fn armed(&mut self, id: u64, input: Input) {
         self.input = Some((Flying { id, cancelled: false }, input));
+        self.ended = false;
     }
 
     /// A send was written.
@@ -126,7 +132,9 @@ impl Slot {
 
     /// That operation is over.
     pub(super) fn over(&mut self, id: u64) {
-        self.input = self.input.filter(|(flying, _)| flying.id != id);
+        if let Some((flying, _)) = self.input.take_if(|(flying, _)| flying.id == id) {
+            self.ended = !flying.cancelled;
+        }
         self.output = self.output.filter(|flying| flying.id != id);
     }
 }
@@ -135,9 +143,10 @@ impl Slot {
 mod tests {
     use super::*;
 
-    const READS: Wanted = Wanted { input: Some(Input::Recv { once: None }), output: false };
+    const READS: Wanted =
+        Wanted { input: Some(Input::Recv { once: None }), output: false, once: false };
     const BOTH: Wanted = Wanted { output: true, ..READS };
-    const DEAF: Wanted = Wanted { input: None, output: true };
+    const DEAF: Wanted = Wanted { input: None, ..BOTH };
 
     #[test]
     fn input_is_armed_once_and_one_send_at_a_time() {
@@ -173,11 +182,25 @@ mod tests {
     fn another_way_to_read_begins_when_the_old_one_is_over() {
         let mut slot = Slot::default();
         slot.armed(1, Input::Recv { once: None });
-        let few = Wanted { input: Some(Input::Recv { once: Some(4) }), output: false };
+        let few = Wanted { input: Some(Input::Recv { once: Some(4) }), ..READS };
         assert_eq!(slot.due(few), Some(Due::Cancel(1)));
         slot.cancelled(1);
         slot.over(1);
         assert_eq!(slot.due(few), Some(Due::Arm(Input::Recv { once: Some(4) })));
+    }
+
+    #[test]
+    fn by_mistake_what_ended_by_itself_is_not_armed_again() {
+        let mut slot = Slot::default();
+        let once = Wanted { once: true, ..READS };
+        slot.armed(1, Input::Recv { once: None });
+        slot.over(1);
+        assert_eq!(slot.due(once), None);
+        assert_eq!(slot.due(READS), Some(Due::Arm(Input::Recv { once: None })));
+        slot.armed(2, Input::Recv { once: None });
+        slot.cancelled(2);
+        slot.over(2);
+        assert!(slot.due(once).is_some());
     }
 
     #[test]

@@ -53,8 +53,9 @@ fn heads() -> impl Strategy<Value = RingHeads> {
 /// The calls.
 pub(super) fn calls() -> impl Strategy<Value = Syscall> {
     prop_oneof![
-        (any::<u32>(), any::<u32>())
-            .prop_map(|(entries, flags)| Syscall::UringSetup { entries, flags }),
+        (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(entries, flags, completions)| {
+            Syscall::UringSetup { entries, flags, completions }
+        }),
         (fd(), any::<u32>()).prop_map(|(ring, buffers)| Syscall::UringRegister { ring, buffers }),
         (fd(), any::<u32>(), 0..3_u32, 0..10_u32).prop_map(|(ring, submit, wait, flags)| {
             Syscall::UringEnter { ring, submit, wait, flags }
