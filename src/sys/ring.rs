@@ -407,8 +407,10 @@ impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         drop(self.queues.take());
         if !self.flights.is_empty() {
-            std::mem::forget(std::mem::take(&mut self.flights));
             std::mem::forget(self.buffers.take());
+        }
+        for (_, flight) in self.flights.drain() {
+            std::mem::forget(flight.keeps);
         }
     }
 }

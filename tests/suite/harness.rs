@@ -178,8 +178,11 @@ impl Server {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let me = stream.local_addr().unwrap().to_string();
-        let line = self.ever("accept4", |l| l["call"] == "accept4" && l["peer"] == me.as_str());
-        (Client(stream), line["ret"].as_i64().unwrap())
+        let accepts = |l: &Value| l["call"] == "accept4" || l["op"] == "accept";
+        let line = self.ever("accept4", |l| accepts(l) && l["peer"] == me.as_str());
+        // A completion has its result as strace has those of calls: in words.
+        let number = line["ret"].as_i64().or_else(|| line["result"].as_str()?.parse().ok());
+        (Client(stream), number.unwrap())
     }
 
     /// Where the listener with this number in the command line listens.

@@ -1,15 +1,19 @@
 //! The server that waits by io_uring(7), from outside: strace, clients, a system that forbids it.
 
+mod denied;
+
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
 use crate::harness::Server;
 use crate::traced::{compare, traced};
 
 /// Whether the system has an io_uring for us: the program says why not.
-fn has_ring() -> bool {
+pub(crate) fn has_ring() -> bool {
     let program = env!("CARGO_BIN_EXE_epollscope");
     let arguments =
         ["--headless", "--backend", "io_uring", "--listen", "127.0.0.1:0", "--for", "10ms"];
@@ -74,4 +78,92 @@ fn the_ring_is_as_fdinfo_has_it() {
     assert_eq!(held["pending"][0]["result"], "11");
     server.command("run");
     client.expect("while held\n");
+}
+
+/// A thread that nothing happens to is not woken, by the program itself either.
+#[test]
+fn nobody_wakes_an_idle_ring() {
+    if !has_ring() {
+        return;
+    }
+    let mut server = Server::start(&["--backend", "io_uring"]);
+    let (mut client, _) = server.client();
+    client.send("hello");
+    client.expect("hello");
+    server.command("max-events 9");
+    let tid =
+        server.ever("T1", |l| l["kind"] == "thread" && l["state"] == "started")["tid"].clone();
+    let switches = || {
+        let path = format!("/proc/{}/task/{tid}/status", server.pid());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    // It has gone to sleep, and fdinfo has been read: nothing is left to be looked at.
+    server.ever("fdinfo", |l| l["kind"] == "ring");
+    let before = switches();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(switches() - before <= 1, "{} wake-ups", switches() - before);
+    assert_eq!(server.count(|l| l["kind"] == "divergence"), 0);
+    assert!(server.quit().success());
+}
+
+#[test]
+fn a_thousand_idle_clients_go_to_the_ring_and_back() {
+    if !has_ring() {
+        return;
+    }
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let mut server = Server::start(&["--edge-log", "off"]);
+    let mut clients: Vec<_> = (0..1000).map(|_| server.silent_client()).collect();
+    for to in ["io_uring", "epoll", "io_uring", "poll", "io_uring"] {
+        assert_eq!(server.command(&format!("backend {to}"))["state"], "done", "{to}");
+        for client in &mut clients {
+            client.send("still here");
+        }
+        for client in &mut clients {
+            client.expect("still here");
+        }
+    }
+    drop(clients);
+    assert!(server.quit().success());
+}
+
+#[test]
+fn mistakes_of_a_ring_are_found() {
+    if !has_ring() {
+        return;
+    }
+    let mut server = Server::start(&["--backend", "io_uring", "--mistake", "small-cq"]);
+    server.command("pause");
+    let mut clients: Vec<_> = (0..20).map(|_| server.silent_client()).collect();
+    server.finding("cq-overflow");
+    server.command("run");
+    for client in &mut clients {
+        client.send("hello");
+        client.expect("hello");
+    }
+    server.command("mistake small-cq off");
+    server.command("mistake no-buffers on");
+    for _ in 0..256 {
+        clients[0].send("x");
+        clients[0].expect("x");
+    }
+    clients[0].send("waits");
+    server.finding("no-buffers");
+    server.command("mistake no-buffers off");
+    clients[0].expect("waits");
+    server.command("mistake no-cancel on");
+    let (closed, fd) = server.client();
+    server.command(&format!("drop fd={fd}"));
+    assert_eq!(server.finding("ring-ghost")["fd"], fd);
+    drop(closed);
+    server.command("mistake no-rearm on");
+    server.command("read once 4");
+    let (mut deaf, fd) = server.client();
+    deaf.send("1234");
+    deaf.expect("1234");
+    assert_eq!(server.finding("multishot-ended")["fd"], fd);
+    assert!(server.quit().success());
 }

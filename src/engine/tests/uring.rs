@@ -1,5 +1,7 @@
 //! The loop of io_uring: what it serves, and what may be in flight while it ends.
 
+mod wrong;
+
 use std::sync::atomic::Ordering;
 
 use super::*;

@@ -5,7 +5,7 @@ use crate::event::{
     Peer, Ret, RingHeads, RingOp, RingRead, Seq, Sqe, SwitchPhase, Syscall, SyscallRecord,
     WakeupLog, WatchKey,
 };
-use crate::model::{LaneState, Rings, World};
+use crate::model::{FindingKind, LaneState, Rings, World};
 
 const RING: Fd = Fd(7);
 const LISTENER: Fd = Fd(3);
@@ -164,4 +164,63 @@ fn who_waits_sleeps_until_something_arrives_for_an_armed_operation() {
     story.tell(Kind::Wakeup(wakeup));
     assert_eq!(state(&story), Some(LaneState::Harvesting(call)));
     assert_eq!(story.world.seq, Seq(story.world.counters.events));
+}
+
+/// The kinds of findings that hold.
+fn active(story: &Story) -> Vec<FindingKind> {
+    story.world.findings.iter().filter(|f| f.active).map(|f| f.kind).collect()
+}
+
+fn no_buffer(id: u64) -> Cqe {
+    cqe(id, -i64::from(Errno::ENOBUFS.0), false, None)
+}
+
+#[test]
+fn completions_without_room_are_found_until_there_is_some() {
+    let mut story = served();
+    story.heads.overflow = true;
+    story.enter(&[cqe(2, 5, true, Some(7))]);
+    assert_eq!(active(&story), [FindingKind::CqOverflow]);
+    story.heads.overflow = false;
+    story.reap(RingOp::Recv, cqe(2, 5, true, Some(7)), None).enter(&[]);
+    assert_eq!(active(&story), []);
+}
+
+#[test]
+fn a_recv_without_a_buffer_is_found_until_it_is_armed_again() {
+    let mut story = served();
+    story.enter(&[no_buffer(2)]).reap(RingOp::Recv, no_buffer(2), None);
+    assert_eq!(active(&story), [FindingKind::NoBuffers]);
+    story.write(3, RingOp::Recv, CLIENT.fd, true);
+    assert_eq!(active(&story), []);
+}
+
+#[test]
+fn input_that_is_not_armed_again_is_found_once_the_thread_waits() {
+    let mut story = served();
+    let last = cqe(2, 5, false, Some(7));
+    story.enter(&[last]).reap(RingOp::Recv, last, None);
+    assert_eq!(active(&story), [], "it may be armed before the wait");
+    story.enter(&[]);
+    assert_eq!(active(&story), [FindingKind::MultishotEnded]);
+    story.write(3, RingOp::Recv, CLIENT.fd, true);
+    assert_eq!(active(&story), []);
+    // The end of a stream, and a cancel, are no mistake.
+    for ret in [0, -i64::from(Errno::ECANCELED.0)] {
+        let mut story = served();
+        story.enter(&[cqe(2, ret, false, None)]);
+        story.reap(RingOp::Recv, cqe(2, ret, false, None), None).enter(&[]);
+        assert_eq!(active(&story), [], "{ret}");
+    }
+}
+
+#[test]
+fn a_close_under_an_operation_is_found_until_that_is_over() {
+    let mut story = served();
+    story.enter(&[]);
+    story.returned(Syscall::Close { fd: CLIENT.fd }, Ret::ok(0), Output::None);
+    assert_eq!(active(&story), [FindingKind::RingGhost]);
+    let last = cqe(2, 0, false, None);
+    story.enter(&[last]).reap(RingOp::Recv, last, None);
+    assert_eq!(active(&story), []);
 }
