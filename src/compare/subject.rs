@@ -158,12 +158,15 @@ fn read_all(
 
 /// This program as a server with that loop, on a free port, which ends with the thread that starts it
 /// (PR_SET_PDEATHSIG, prctl(2)). It reads a connection once an event, as is usual with
-/// level-triggered ones: no read is made to be told that there is nothing.
+/// level-triggered ones: no read is made to be told that there is nothing. A ring has a recv armed
+/// that goes on.
 pub(super) fn program(name: Backend) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args([SUBCOMMAND, &std::process::id().to_string()]);
     command.args(["--headless", "--listen=127.0.0.1:0"]);
-    command.arg(format!("--read=once:{}", ComparePlan::MAX_SIZE));
+    if name != Backend::IoUring {
+        command.arg(format!("--read=once:{}", ComparePlan::MAX_SIZE));
+    }
     // What the server does anyway needs no word.
     if name != Backend::ALL[0] {
         command.arg(format!("--backend={name}"));

@@ -1,5 +1,7 @@
 //! Scenes for tests: literal events, folded as a session folds them.
 
+mod ring;
+
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use crate::event::{

@@ -84,6 +84,11 @@ fn screen_of_select() {
 }
 
 #[test]
+fn screen_of_io_uring() {
+    snapshot("io_uring", &Stage::ring(), "");
+}
+
+#[test]
 fn other_views() {
     let stage = Stage::three_clients();
     for (name, keys) in [

@@ -171,10 +171,7 @@ fn due_sqe(file: &Watched, due: Due) -> Sqe {
         Due::Arm(Input::Recv { once: Some(len) }) => Sqe { op: RingOp::Recv, len, ..base },
         Due::Arm(Input::Read { len }) => Sqe { op: RingOp::Read, len, ..base },
         Due::Cancel(target) => Sqe { op: RingOp::Cancel, fd: Fd(-1), target, ..base },
-        Due::Send => {
-            let queued = lock(&file.state).conn.queued();
-            Sqe { op: RingOp::Send, len: u32::try_from(queued).unwrap_or(u32::MAX), ..base }
-        }
+        Due::Send => Sqe { op: RingOp::Send, len: lock(&file.state).conn.queued(), ..base },
     }
 }
 

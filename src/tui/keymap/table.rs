@@ -59,7 +59,7 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Server VIEW [ch('>')] KeyAction::StepTurn
         => "turn T1", "on to the selected thread's next wait", "turn";
     Server VIEW [ch('b')] KeyAction::Do(Command::Backend(None))
-        => "backend poll", "wait by the next of epoll, poll, select; clients stay", "backend";
+        => "backend poll", "wait by the next loop that can be had; clients stay", "backend";
     Registration VIEW [ch('t')] KeyAction::Do(Command::Trigger(Scope::Selected, None))
         => "trigger fd=7 edge", "level-triggered <-> edge-triggered", "level/edge";
     Registration VIEW [ch('T')] KeyAction::TriggerAll

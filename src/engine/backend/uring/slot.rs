@@ -97,7 +97,7 @@ impl Slot {
             Some((flying, input)) if !flying.cancelled && wanted.input != Some(input) => {
                 return Some(Due::Cancel(flying.id));
             }
-            None if !self.starved && !(self.ended && wanted.once) => {
+            None if !(self.starved || self.ended && wanted.once) => {
                 if let Some(input) = wanted.input {
                     return Some(Due::Arm(input));
                 }
