@@ -1,8 +1,8 @@
 //! io_uring(7): what is written, submitted, posted and taken, and what that makes of the files.
 
 use crate::event::{
-    Admitted, Cqe, Fd, FileId, FileKind, LaneId, Mask, Output, RingOp, RingRead, Sqe, Syscall,
-    SyscallRecord, WatchKey,
+    Admitted, Cqe, Errno, Fd, FileId, FileKind, LaneId, Mask, Output, RingOp, RingRead, Sqe,
+    Syscall, SyscallRecord, WatchKey,
 };
 
 use super::lane::LaneState;
@@ -49,14 +49,25 @@ impl World {
         // A call that was interrupted after it had submitted says how much it submitted.
         let left = heads.sq_tail.wrapping_sub(heads.sq_head);
         let written = u32::try_from(rings.sq.len()).unwrap_or(u32::MAX);
-        rings.submit(written.saturating_sub(left), at);
+        let emptied = rings.submit(written.saturating_sub(left), at);
         rings.heads = *heads;
         if !heads.overflow {
             rings.overflow.clear();
         }
         let new = rings.post(posted, at);
+        self.sockets_emptied(&emptied);
         for cqe in new {
             self.kernel_did(&cqe);
+        }
+    }
+
+    fn sockets_emptied(&mut self, files: &[FileId]) {
+        let seq = self.seq;
+        for id in files {
+            if let Some(file) = self.files.get_mut(id) {
+                file.unread = Some(0);
+                file.unread_at = seq;
+            }
         }
     }
 
@@ -71,6 +82,8 @@ impl World {
         };
         file.unread_at = seq;
         match (op, cqe.ret.count()) {
+            // Its bytes stay there, and nobody has counted them.
+            (RingOp::Recv, None) if cqe.ret.is(Errno::ENOBUFS) => file.unread = None,
             (RingOp::Recv, Some(0)) => {
                 file.state |= Mask::RDHUP;
                 file.unread = Some(0);
@@ -157,7 +170,8 @@ impl World {
     pub(super) fn ring_enters(&mut self, call: Syscall) -> bool {
         let at = (self.seq, self.t);
         if let (Syscall::UringEnter { submit, .. }, Some(rings)) = (call, self.pollers.ring_mut()) {
-            rings.submit(submit, at);
+            let emptied = rings.submit(submit, at);
+            self.sockets_emptied(&emptied);
         }
         call.may_sleep() && self.ring().is_some_and(|rings| rings.cq.is_empty())
     }

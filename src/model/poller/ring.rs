@@ -194,15 +194,21 @@ impl Rings {
         }
     }
 
-    /// The kernel took so many of those that were written.
-    pub(in crate::model) fn submit(&mut self, count: u32, at: (Seq, Nanos)) {
+    /// The kernel took so many of those that were written. The files of recvs that go on: their
+    /// sockets are read until they are empty, or no buffer is left (io_uring/net.c: `io_recv`).
+    pub(in crate::model) fn submit(&mut self, count: u32, at: (Seq, Nanos)) -> Vec<FileId> {
+        let mut emptied = Vec::new();
         for _ in 0..count {
-            let Some(id) = self.sq.pop_front() else { return };
+            let Some(id) = self.sq.pop_front() else { break };
             if let Some(flight) = self.flights.get_mut(&id) {
                 flight.submitted = Some(at);
                 self.delta.extend(flight.key());
+                if flight.sqe.op == RingOp::Recv && flight.sqe.multi {
+                    emptied.extend(flight.file);
+                }
             }
         }
+        emptied
     }
 
     /// Those are posted and not taken; which of them are new.

@@ -10,7 +10,7 @@ use super::sleepers::Sleepers;
 use crate::engine::Handle;
 use crate::event::{
     Delivery, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Mask, Nanos, Output, Queues,
-    Syscall, WakeupLog,
+    RingOp, Syscall, WakeupLog,
 };
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
@@ -290,6 +290,14 @@ fn makes_uncertain(kind: &Kind, world: &World) -> Option<Fd> {
             let counts = |file: &OpenFile| wakeup.unread.is_some() && file.still_counts(wakeup);
             let known = world.fds.get(&wakeup.fd).and_then(|file| world.files.get(file));
             (!known.is_some_and(counts)).then_some(wakeup.fd)
+        }
+        // What a recv that goes on leaves in its socket is known, as long as there are buffers.
+        Kind::Reap { op, cqe, .. } => {
+            let counted =
+                *op != RingOp::Send && (cqe.buffer.is_some() || cqe.ret.value() == Some(0));
+            let name = world.ring().and_then(|rings| rings.name(cqe.id));
+            name.filter(|(op, _)| !counted && matches!(op, RingOp::Recv | RingOp::Send))
+                .map(|(_, fd)| fd)
         }
         _ => None,
     }

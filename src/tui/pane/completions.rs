@@ -42,7 +42,7 @@ impl Completions<'_> {
         }
     }
 
-    fn completion(&self, place: usize, cqe: &Cqe, row: &mut Row<'_>) {
+    fn completion(&self, place: usize, cqe: &Cqe, columns: usize, row: &mut Row<'_>) {
         let look = &self.look;
         let wide = look.ui.size.0 >= WIDE;
         let dim = look.style(Role::Dim);
@@ -52,7 +52,12 @@ impl Completions<'_> {
         let key = self.rings.get(cqe.id).and_then(Flight::key);
         let chosen = key.is_some() && look.ui.watch == key;
         let name = look.style(if chosen { Role::Title } else { Role::Ready });
-        row.put(&format!("{} ", place + 1), dim).column(&self.name(cqe.id), 10, Align::Left, name);
+        row.put(&format!("{} ", place + 1), dim).column(
+            &self.name(cqe.id),
+            columns,
+            Align::Left,
+            name,
+        );
         row.put(&format!("= {}", cqe.ret), look.style(Role::Data));
         let more = if cqe.more { "   MORE" } else { "" };
         row.put(more, look.style(Role::Text));
@@ -108,15 +113,17 @@ impl Widget for Completions<'_> {
         let rows = usize::from(area.height.saturating_sub(y + kept));
         let all = self.rings.cq.len();
         let shown = if all > rows { rows.saturating_sub(1) } else { all };
-        for (place, one) in self.rings.cq.iter().take(shown).enumerate() {
-            self.completion(place, &one.cqe, &mut Row::new(buf, area, y));
+        let shown = self.rings.cq.iter().take(shown);
+        let columns = shown.clone().map(|one| self.name(one.cqe.id).len() + 1).max().unwrap_or(0);
+        for (place, one) in shown.clone().enumerate() {
+            self.completion(place, &one.cqe, columns, &mut Row::new(buf, area, y));
             y += 1;
         }
         if all == 0 {
             Row::new(buf, area, y).put(if wide { "CQ   empty" } else { "empty" }, dim);
             y += 1;
-        } else if all > shown {
-            Row::new(buf, area, y).put(&format!("   and {} more", all - shown), dim);
+        } else if all > shown.len() {
+            Row::new(buf, area, y).put(&format!("   and {} more", all - shown.len()), dim);
             y += 1;
         }
         let skip = foot.len().saturating_sub(usize::from(kept));

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::Mistake;
-use crate::model::{Check, Difference, Divergence, Finding};
+use crate::model::{Check, Difference, Divergence, Finding, RingCheck};
 use crate::text::{self, Sentence};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::keymap;
@@ -96,10 +96,12 @@ impl FindingsPane<'_> {
 
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
-        let lines = words::wrap(
-            &reckoning(self.0.live().check(), self.0.live().labelled),
-            usize::from(area.width.saturating_sub(2)),
-        );
+        let live = self.0.live();
+        let text = match live.world.ring() {
+            Some(rings) => ring_reckoning(rings.check),
+            None => reckoning(live.check(), live.labelled),
+        };
+        let lines = words::wrap(&text, usize::from(area.width.saturating_sub(2)));
         let rows = cells(lines.len());
         if area.height < rows + cells(ROWS) {
             return area;
@@ -124,11 +126,18 @@ impl FindingsPane<'_> {
             Row::new(buf, inner, y).put(line, look.style(Role::Text));
             y += 1;
         }
-        for mistake in Mistake::ALL {
+        let rows = usize::from(area.height.saturating_sub(y + 1));
+        let cut = Mistake::ALL.len() > rows;
+        let shown = if cut { rows.saturating_sub(1) } else { Mistake::ALL.len() };
+        for mistake in Mistake::ALL.into_iter().take(shown) {
             y += 1;
             let mut row = Row::new(buf, inner, y);
             row.column(mistake.word(), 17, Align::Left, look.style(Role::Key));
             row.put(mistake.about(), look.style(Role::Text));
+        }
+        if cut {
+            let more = format!("and {} more", Mistake::ALL.len() - shown);
+            Row::new(buf, inner, y + 1).put(&more, look.style(Role::Dim));
         }
     }
 }
@@ -178,6 +187,17 @@ fn reckoning(check: &Check, told: bool) -> String {
     format!("Returns of epoll_wait: {agreed} as the model said, {diverged}, {unjudged}.")
 }
 
+/// How often the kernel had a ring as what was seen makes it.
+fn ring_reckoning(check: RingCheck) -> String {
+    let RingCheck { agreed, diverged, .. } = check;
+    let looks = words::plural(agreed + diverged, "look");
+    format!(
+        "{looks} at the ring in fdinfo: {} as what was seen makes it, {} not.",
+        words::count(agreed),
+        words::count(diverged)
+    )
+}
+
 fn plural_times(n: u64) -> String {
     if n == 1 { "once".to_owned() } else { format!("{} times", words::count(n)) }
 }
@@ -221,5 +241,10 @@ mod tests {
         assert_eq!(reckoning(&check, false), server);
         let lesson = "Results, who returned, who sleeps, interest lists: 12 as the model said, 1 divergence.";
         assert_eq!(reckoning(&check, true), lesson);
+        let ring = RingCheck { agreed: 12, diverged: 1, ..RingCheck::default() };
+        assert_eq!(
+            ring_reckoning(ring),
+            "13 looks at the ring in fdinfo: 12 as what was seen makes it, 1 not."
+        );
     }
 }

@@ -120,7 +120,9 @@ impl<'a> InFlight<'a> {
         row.column(&fd.to_string(), number, Align::Right, look.style(Role::Title));
         let name = file.map_or_else(|| "?".to_owned(), words::peer);
         let name = words::tail(&name, usize::from(peer), look.theme.glyphs.ellipsis);
-        row.column(file.map_or("?", words::kind), WHAT, Align::Left, plain);
+        // What is closed here may be held open by its operation.
+        let closed = if key.is_some() { "closed" } else { "?" };
+        row.column(file.map_or(closed, words::kind), WHAT, Align::Left, plain);
         row.column(&name, peer, Align::Left, plain);
         if self.is_wide() {
             let since = flight.map_or_else(
@@ -138,7 +140,7 @@ impl<'a> InFlight<'a> {
         let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);
         let data = if waits { Role::Data } else { Role::Text };
         row.column(&unread, QUEUE, Align::Right, look.style(data));
-        let (glyph, word, role) = self.state(flight, file);
+        let (glyph, word, role) = self.state(flight, file, key);
         row.put(glyph, look.style(role)).put(" ", plain).put(&word, look.style(role));
     }
 
@@ -148,10 +150,11 @@ impl<'a> InFlight<'a> {
         &self,
         flight: Option<&Flight>,
         file: Option<&OpenFile>,
+        key: Option<WatchKey>,
     ) -> (&'static str, String, Role) {
         let glyphs = self.look.theme.glyphs;
         let world = self.look.world();
-        let finding = file.and_then(|file| world.findings.of_file(file.id).next());
+        let finding = key.and_then(|key| world.findings.of_file(key.file).next());
         if let Some(finding) = finding {
             return (glyphs.stuck, ailment(finding.kind).to_owned(), Role::Bad);
         }
