@@ -195,10 +195,13 @@ fn changed(event: &Event) -> &'static [Pane] {
             &[Pane::Interest]
         }
         Kind::Gap { .. } | Kind::Backend { .. } => &[Pane::Ready, Pane::Interest],
-        Kind::Sqe { .. } | Kind::Reap { .. } => &[Pane::Calls],
+        Kind::Sqe { .. } | Kind::Reap { .. } | Kind::Give { .. } => {
+            &[Pane::Interest, Pane::Ready, Pane::Calls]
+        }
         Kind::Refused(_)
         | Kind::Measured { .. }
         | Kind::ListRead(_)
+        | Kind::Rings { .. }
         | Kind::WakeupLog(_)
         | Kind::Files { .. }
         | Kind::Poller { .. }

@@ -42,7 +42,7 @@ impl Completions<'_> {
         }
     }
 
-    fn completion(&self, place: usize, cqe: &Cqe, columns: usize, row: &mut Row<'_>) {
+    fn completion(&self, place: usize, cqe: &Cqe, columns: u16, row: &mut Row<'_>) {
         let look = &self.look;
         let wide = look.ui.size.0 >= WIDE;
         let dim = look.style(Role::Dim);
@@ -114,7 +114,8 @@ impl Widget for Completions<'_> {
         let all = self.rings.cq.len();
         let shown = if all > rows { rows.saturating_sub(1) } else { all };
         let shown = self.rings.cq.iter().take(shown);
-        let columns = shown.clone().map(|one| self.name(one.cqe.id).len() + 1).max().unwrap_or(0);
+        let columns = shown.clone().map(|one| self.name(one.cqe.id).len()).max().unwrap_or(0);
+        let columns = cells(columns);
         for (place, one) in shown.clone().enumerate() {
             self.completion(place, &one.cqe, columns, &mut Row::new(buf, area, y));
             y += 1;

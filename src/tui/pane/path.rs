@@ -6,6 +6,7 @@
 //! server; else as a list.
 
 mod epoll;
+mod ring;
 mod scan;
 mod trail;
 
@@ -59,7 +60,8 @@ impl<'a> PathPane<'a> {
         let mut title = vec!["The way of one event".to_owned()];
         if let Some(key) = Self::subject(look) {
             title.push(look.world().watch_name(key));
-            if look.world().scan().is_none() {
+            let world = look.world();
+            if world.scan().is_none() && world.world.ring().is_none() {
                 let entry = look.world().instance.interest.get(key);
                 title.push(epoll::trigger(entry).to_owned());
             }
@@ -78,9 +80,11 @@ impl<'a> PathPane<'a> {
     fn picture(&self) -> Option<Picture> {
         let look = &self.0;
         let trail = Trail::of(&look.scene, Self::subject(look)?);
-        let stages = match look.world().scan() {
-            Some(set) => scan::stages(look, set, &trail),
-            None => epoll::stages(look, &trail),
+        let world = look.world();
+        let stages = match (world.scan(), world.world.ring().filter(|_| !world.labelled)) {
+            (Some(set), _) => scan::stages(look, set, &trail),
+            (None, Some(rings)) => ring::stages(look, rings, &trail),
+            (None, None) => epoll::stages(look, &trail),
         };
         // A set that is passed in is no list on which a wake-up puts anything.
         let passed = |stage: &Stage| stage.place == Place::List && look.world().scan().is_some();

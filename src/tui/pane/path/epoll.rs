@@ -124,7 +124,7 @@ fn sleepers(look: &RenderContext<'_>) -> Stage {
         let name = world.lane_name(lane.id);
         match &lane.state {
             LaneState::Held(call) => {
-                let call = strace::entered(world.world, call, world.seq);
+                let call = strace::before(world.world, call, world.seq);
                 stage.line(Role::Title, format!("{name} held before {call}"));
             }
             LaneState::Harvesting(_) => stage.line(Role::Handled, format!("{name} looks")),

@@ -2,7 +2,7 @@
 //! else the thread found it by, to what the server did about it.
 
 use crate::event::{CtlOp, Event, Kind, LaneId, Mask, Nanos, Output, Seq, Syscall, WatchKey};
-use crate::model::InterestList;
+use crate::model::{InterestList, World};
 use crate::session::Scene;
 
 /// How many events back a way is looked for.
@@ -59,7 +59,7 @@ impl Trail {
         let viewed = scene.world.seq;
         let mut back = Vec::new();
         scene.journal.back_from(viewed, |event| {
-            if is_about(event, key) {
+            if is_about(event, key, scene.world) {
                 back.push(event.clone());
             }
             let begins = matches!(event.kind, Kind::Wakeup(wakeup) if wakeup.fd == key.fd);
@@ -70,7 +70,8 @@ impl Trail {
         for event in back.iter().rev() {
             trail.take(event);
         }
-        trail.at = scene.journal.get(viewed).map_or(&[], |event| places(&event, key));
+        let viewed = scene.journal.get(viewed);
+        trail.at = viewed.map_or(&[], |event| places(&event, key, scene.world));
         trail
     }
 
@@ -78,6 +79,11 @@ impl Trail {
         match &event.kind {
             Kind::Wakeup(wakeup) => self.woken = Some((event.t, wakeup.band)),
             Kind::Handle { .. } => self.turned = Some(event.t),
+            Kind::Sqe { sqe, .. } => self.call(event.t, format!("{} written", sqe.op.word())),
+            Kind::Reap { op, cqe, .. } => {
+                self.turned = Some(event.t);
+                self.call(event.t, format!("{} = {}", op.word(), cqe.ret));
+            }
             Kind::Return(record) => match &record.output {
                 Output::Events { events, .. } | Output::Scan { ready: events, .. } => {
                     let it = events.iter().find(|e| InterestList::key_of(e) == self.key);
@@ -88,16 +94,17 @@ impl Trail {
                         self.found = Some((event.t, event.lane, it.mask, events.len()));
                     }
                 }
-                _ => {
-                    if self.calls.len() == CALLS {
-                        self.calls.remove(0);
-                    }
-                    let text = format!("{} = {}", record.call.name(), record.ret);
-                    self.calls.push(TrailCall { at: event.t, text });
-                }
+                _ => self.call(event.t, format!("{} = {}", record.call.name(), record.ret)),
             },
             _ => {}
         }
+    }
+
+    fn call(&mut self, at: Nanos, text: String) {
+        if self.calls.len() == CALLS {
+            self.calls.remove(0);
+        }
+        self.calls.push(TrailCall { at, text });
     }
 
     /// When the way came to a place.
@@ -113,7 +120,7 @@ impl Trail {
 }
 
 /// Whether an event is about that file.
-fn is_about(event: &Event, key: WatchKey) -> bool {
+fn is_about(event: &Event, key: WatchKey, world: &World) -> bool {
     match &event.kind {
         Kind::Wakeup(wakeup) => wakeup.fd == key.fd,
         Kind::Handle { fd, file } => (*fd, *file) == (key.fd, key.file),
@@ -123,16 +130,22 @@ fn is_about(event: &Event, key: WatchKey) -> bool {
             }
             _ => record.call.fd() == Some(key.fd),
         },
+        Kind::Sqe { sqe, .. } => sqe.fd == key.fd,
+        Kind::Reap { cqe, .. } => {
+            world.ring().and_then(|rings| rings.name(cqe.id)).is_some_and(|(_, fd)| fd == key.fd)
+        }
         _ => false,
     }
 }
 
 /// The places that an event touches on the way of a file.
-fn places(event: &Event, key: WatchKey) -> &'static [Place] {
+fn places(event: &Event, key: WatchKey, world: &World) -> &'static [Place] {
     match &event.kind {
         Kind::Enter(call) if call.ends_turn() => &[Place::Sleepers],
         Kind::Asleep { .. } => &[Place::Sleepers],
-        _ if !is_about(event, key) => &[],
+        _ if !is_about(event, key, world) => &[],
+        Kind::Sqe { .. } => &[Place::List],
+        Kind::Reap { .. } => &[Place::Events, Place::Calls],
         Kind::Wakeup(_) => &[Place::Socket, Place::Callback, Place::List],
         Kind::Handle { .. } => &[Place::Events],
         Kind::Return(record) => match (&record.call, &record.output) {
@@ -163,6 +176,11 @@ pub(super) fn subject(scene: &Scene<'_>, at: Seq, chosen: Option<WatchKey>) -> O
             }
             _ => record.call.fd().and_then(key).filter(watched),
         },
+        Kind::Sqe { sqe, .. } => key(sqe.fd),
+        Kind::Reap { cqe, .. } => {
+            let name = scene.world.ring().and_then(|rings| rings.name(cqe.id));
+            name.and_then(|(_, fd)| key(fd))
+        }
         _ => None,
     }
 }
