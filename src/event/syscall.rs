@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fd, FileId, Mask};
 
 mod argument;
+mod output;
 mod record;
 mod setup;
 
@@ -12,7 +13,8 @@ pub use argument::{
     Argument, Arguments, CtlOp, Domain, How, OpenPath, PollFd, PollSet, SocketOption, SocketType,
 };
 use argument::{list, number};
-pub use record::{Delivery, HEAD, Head, Output, Peer, Ret, SyscallRecord, WakeupLog};
+pub use output::{HEAD, Head, Output, SyscallRecord};
+pub use record::{Delivery, Peer, Ret, WakeupLog};
 pub use setup::Setup;
 
 /// A call with its arguments, made or about to be made.

@@ -203,6 +203,7 @@ const CIRCLES: [(&[&str], &str); 1] = [(
         "engine/backend/poll",
         "engine/backend/scan",
         "engine/backend/select",
+        "engine/backend/uring",
         "engine/worker",
     ],
     "a thread's work calls its loop, and the loop calls it back: a held thread carries out commands",

@@ -5,6 +5,7 @@
 //! follows in whole records. Times that do not fit a word have a record of their own.
 
 mod decode;
+mod parts;
 pub(super) mod ring;
 
 use std::net::SocketAddr;

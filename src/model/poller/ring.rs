@@ -172,8 +172,8 @@ impl Rings {
         self.buffers.saturating_sub(taken)
     }
 
-    /// Files that have something in flight, or had, in the order of their numbers.
-    pub fn files(&self) -> Vec<WatchKey> {
+    /// Files that have something in flight, in the order of their numbers.
+    pub(in crate::model) fn files(&self) -> Vec<WatchKey> {
         let mut keys: Vec<_> = self.flights().filter_map(Flight::key).collect();
         keys.sort_unstable();
         keys.dedup();

@@ -28,7 +28,7 @@ const WHAT: u16 = 8;
 const SINCE: u16 = 8;
 const DONE: u16 = 4;
 /// Columns of a state.
-const STATE: u16 = 9;
+const STATE: u16 = 10;
 
 /// A row: an operation, or a connection without any.
 type Entry<'a> = (Option<&'a Flight>, Option<WatchKey>);
@@ -170,9 +170,17 @@ impl<'a> InFlight<'a> {
             return ("s", "written".to_owned(), Role::Edge);
         }
         if flight.sqe.op == RingOp::Send {
-            return ("s", format!("{} lent", words::rough(flight.sqe.len.into())), Role::Data);
+            return ("s", format!("{} lent", short(flight.sqe.len)), Role::Data);
         }
         (glyphs.edge, "armed".to_owned(), Role::Text)
+    }
+}
+
+/// So many bytes in three columns, as far as they fit: `999`, `2K`, `64K`.
+fn short(bytes: u32) -> String {
+    match bytes {
+        0..1000 => bytes.to_string(),
+        _ => format!("{}K", bytes.saturating_add(512) / 1024),
     }
 }
 

@@ -181,7 +181,8 @@ impl TimelinePane<'_> {
             TrackId::Watch(key) => {
                 let scanned = world.scan().filter(|set| set.get(key).is_some());
                 let (word, role) = match world.instance.interest.get(key) {
-                    None if world.ring().is_some_and(|rings| rings.files().contains(&key)) => {
+                    // Of a ring each open file, whether it has an operation in flight or not.
+                    None if world.ring().is_some() && world.fds.get(&key.fd) == Some(&key.file) => {
                         ("ring", Role::Text)
                     }
                     None if scanned.is_some() => {

@@ -100,7 +100,7 @@ impl Stage {
         let next = GateStep::Reap { ring: RING, op: RingOp::Recv, fd: Fd(13), cqe: posted[0] };
         stage.push(T1, Kind::Park { next });
         stage.after_ms(200);
-        let armed = [(RingOp::Recv, 3), (RingOp::Accept, 1), (RingOp::Read, 1), (RingOp::Send, 1)];
+        let armed = [(RingOp::Recv, 4), (RingOp::Accept, 1), (RingOp::Read, 1), (RingOp::Send, 1)];
         let mut armed = armed.to_vec();
         armed.sort_unstable();
         let (pending, overflow) = (posted.into(), [].into());

@@ -1,16 +1,13 @@
 //! From records back to events.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-
+use super::parts::{decode_bytes, decode_log, decode_peer};
 use super::{
-    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, HANDED, HANDLE, INET, INET6, LONG, MOD_POLLED,
-    NUMBER, PARK, PARK_PUSH, PARK_REAP, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT,
-    SEND, SET, SQE, STALE, TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WIDTH, WRITE, call_of,
-    fd, join, ring,
+    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, HANDED, HANDLE, LONG, MOD_POLLED, NUMBER, PARK,
+    PARK_PUSH, PARK_REAP, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT, SEND, SET, SQE,
+    STALE, TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WRITE, call_of, fd, join, ring,
 };
 use crate::event::{
-    Delivery, FileId, Head, Kind, Mask, Nanos, Output, Pass, Peer, Queues, Ret, SyscallRecord,
-    Wakeup, WakeupLog,
+    Delivery, FileId, Kind, Mask, Nanos, Output, Pass, Queues, Ret, SyscallRecord, Wakeup,
 };
 
 /// The event of that time that these records, a header and those that follow it, stand for.
@@ -100,14 +97,6 @@ fn decode_scan(rest: &[Record]) -> Output {
     }
 }
 
-pub(super) fn decode_log(log: u32) -> WakeupLog {
-    match log {
-        1 => WakeupLog::Drained,
-        2 => WakeupLog::Skipped,
-        _ => WakeupLog::Off,
-    }
-}
-
 fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
     let halves = rest.iter().flat_map(|record| record.0.as_chunks::<4>().0);
     let delivery = |[file, at, mask, _]: &[u32; 4]| Delivery {
@@ -116,34 +105,4 @@ fn decode_events(count: usize, rest: &[Record]) -> Box<[Delivery]> {
         mask: Mask(*mask),
     };
     halves.take(count).map(delivery).collect()
-}
-
-pub(super) fn decode_bytes(count: usize, rest: &[Record]) -> Head {
-    let mut head = Head::new();
-    for record in rest {
-        let left = count.saturating_sub(head.len());
-        head.extend_from_slice(&record.bytes()[..left.min(WIDTH)]);
-    }
-    head
-}
-
-pub(super) fn decode_peer(kind: u32, rest: &[Record]) -> Peer {
-    let Some((first, more)) = rest.split_first() else { return Peer::Unknown };
-    match kind {
-        INET | INET6 => {
-            let mut ip = [0; 16];
-            ip.copy_from_slice(&first.bytes()[..16]);
-            let ip = Ipv6Addr::from(u128::from_ne_bytes(ip));
-            let (port, scope) = (u16::try_from(first.0[4]).unwrap_or(0), first.0[5]);
-            Peer::Inet(match (kind, ip.to_ipv4_mapped()) {
-                (INET, Some(v4)) => SocketAddr::new(IpAddr::V4(v4), port),
-                _ => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
-            })
-        }
-        _ => {
-            let name = decode_bytes(usize::try_from(first.0[1]).unwrap_or(0), more);
-            let name = String::from_utf8_lossy(&name).into_owned().into_boxed_str();
-            Peer::Unix { name, pid: first.0[0] }
-        }
-    }
 }

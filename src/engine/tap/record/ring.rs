@@ -1,6 +1,6 @@
 //! Records of what goes into an io_uring and comes out of it.
 
-use super::decode::{decode_bytes, decode_log, decode_peer};
+use super::parts::{decode_bytes, decode_log, decode_peer};
 use super::{Record, accepted, fd, join, length, number, push_bytes, split};
 use crate::event::{
     Admitted, Cqe, Fd, FileId, GateStep, HEAD, Kind, Mask, Output, Ret, RingHeads, RingOp, Sqe,
