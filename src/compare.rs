@@ -32,8 +32,14 @@ pub use rounds::measure;
 pub use update::{ComparePhase, CompareUpdate, CurvePoint, LoopSample, ReadyPlace};
 
 /// The loops that the server has, which are compared unless others are asked for.
-pub const AT_HAND: [Backend; 4] =
-    [Backend::Epoll, Backend::Poll, Backend::Select, Backend::IoUring];
+pub const AT_HAND: [Backend; 6] = [
+    Backend::Epoll,
+    Backend::Poll,
+    Backend::Select,
+    Backend::IoUring,
+    Backend::Goroutine,
+    Backend::Threads,
+];
 
 /// Which files a wait asks whether they are ready (`vfs_poll`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

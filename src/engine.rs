@@ -46,8 +46,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{
-    Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, ListRead, Nanos, Peer, Settings,
-    Trigger, WakeupLog,
+    Backend, Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, ListRead, Nanos, Peer,
+    Settings, Trigger, WakeupLog,
 };
 use crate::kernel::{self, fdinfo};
 use crate::sys::clock::Clock;
@@ -275,6 +275,7 @@ impl Engine {
             shared.table.remove(&watched);
         }
         *lock(&shared.ep) = None;
+        *lock(&shared.sched) = None;
         for job in shared.mailbox.close() {
             if let Job::Command(order, _) = job {
                 order.finish(&shared.side, CommandPhase::Failed(ENDED.into()));
@@ -374,7 +375,11 @@ fn spawn_worker(shared: &Arc<Shared>, lane: LaneId) -> io::Result<JoinHandle<()>
             backend::live::<false>(waits, &own, lane);
         }
     })?;
-    if let Ok(tid) = told.recv() {
+    // A thread of one client says by itself in which call it sleeps.
+    let alone = waits == Backend::Threads && lane != LaneId(1);
+    if let Ok(tid) = told.recv()
+        && !alone
+    {
         shared.watch_task(lane, tid);
     }
     drop(open);
@@ -411,6 +416,10 @@ fn give_up(shared: &Shared, id: LaneId, error: &io::Error) {
         shared.give_lane_back(lane);
     }
     shared.gate.departed(id, true);
+    if shared.gate.backend() == Backend::Threads && id != LaneId(1) {
+        shared.crew.refuse_one();
+        shared.gate.call_first();
+    }
 }
 
 fn join_finished(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {

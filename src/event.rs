@@ -8,6 +8,7 @@ mod command;
 mod errno;
 mod file;
 mod gate_step;
+mod go;
 mod header;
 mod ids;
 mod kind;
@@ -26,6 +27,7 @@ pub use command::{
 pub use errno::Errno;
 pub use file::{FdinfoEntry, FileKind};
 pub use gate_step::GateStep;
+pub use go::{GoChange, GoId, GoWait, NetpollMode};
 pub use header::{Facts, Header, Witness};
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};

@@ -12,6 +12,7 @@ mod interest;
 mod labels;
 mod lane;
 mod log_read;
+mod netpoll;
 mod poller;
 mod read;
 mod ready;
@@ -20,6 +21,7 @@ mod ring;
 mod scan;
 #[cfg(test)]
 pub(crate) mod scenario;
+mod sleep;
 #[cfg(test)]
 pub(crate) mod teller;
 mod threads;
@@ -35,8 +37,9 @@ pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
 pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{
-    Delta, EndedInput, EpollInstance, Flight, Known, LastScan, ListsKnown, Poller, Pollers,
-    PostedCqe, RingCheck, Rings, ScanEntry, ScanForecast, ScanSet,
+    Delta, EndedInput, EpollInstance, Flight, GoReason, GoSlot, GoState, Goroutine, Known,
+    LastScan, ListsKnown, Netpoll, Poller, Pollers, PostedCqe, RingCheck, Rings, ScanEntry,
+    ScanForecast, ScanSet, Served,
 };
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, MarkKind, Span, Timeline, Track, TrackId};

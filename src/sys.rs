@@ -3,9 +3,11 @@
 //! It knows nothing of the rest of the program.
 
 pub mod clock;
+pub(crate) mod coroutine;
 pub mod descriptor;
 pub mod fault;
 pub mod fdset;
+pub(crate) mod futex;
 pub mod limits;
 pub mod locale;
 pub mod number;

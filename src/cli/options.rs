@@ -10,8 +10,8 @@ use super::values::{self, HistoryLimits, OutputFormat, ThemeChoice};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Mistake, Mistakes, ReadPolicy, Settings, Trigger,
-    WakeupLogMode,
+    AcceptPolicy, Application, Backend, Mistake, Mistakes, NetpollMode, ReadPolicy, Settings,
+    Trigger, WakeupLogMode,
 };
 use crate::lesson::check::CheckPlan;
 
@@ -59,9 +59,14 @@ struct Server {
     /// What the server does with what it receives [default: echo]
     #[arg(long, value_name = "APP", value_parser = values::application())]
     app: Option<Application>,
-    /// Wait by epoll, or by poll or select, where each call asks every file [default: epoll]
+    /// Wait by epoll; by poll or select, where each call asks every file; by a goroutine or a thread
+    /// a client [default: epoll]
     #[arg(long, value_name = "BACKEND", value_parser = values::backend())]
     backend: Option<Backend>,
+    /// Who waits for the files of goroutines: any thread with nothing to run, as in Go, or one that
+    /// does nothing else [default: shared]
+    #[arg(long, value_name = "shared|thread", value_parser = values::netpoll())]
+    netpoll: Option<NetpollMode>,
     /// Register level-triggered or edge-triggered [default: level]
     #[arg(long, value_name = "TRIGGER", value_parser = values::trigger())]
     trigger: Option<Trigger>,
@@ -269,6 +274,7 @@ impl Server {
         Self {
             app: self.app.or(below.app),
             backend: self.backend.or(below.backend),
+            netpoll: self.netpoll.or(below.netpoll),
             trigger: self.trigger.or(below.trigger),
             read: self.read.or(below.read),
             accept: self.accept.or(below.accept),
@@ -290,6 +296,7 @@ impl Server {
         Settings {
             app: self.app.unwrap_or(default.app),
             backend: self.backend.unwrap_or(default.backend),
+            netpoll: self.netpoll.unwrap_or(default.netpoll),
             trigger: self.trigger.unwrap_or(default.trigger),
             read: self.read.unwrap_or(default.read),
             accept: self.accept.unwrap_or(default.accept),

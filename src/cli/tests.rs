@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::compare::ComparePlan;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Mistake, ReadPolicy, Trigger, WakeupLogMode,
+    AcceptPolicy, Application, Backend, Mistake, NetpollMode, ReadPolicy, Trigger, WakeupLogMode,
 };
 
 mod random;
@@ -57,7 +57,7 @@ fn defaults() -> ServeOptions {
 /// One row an option: on the command line, in a file, and what it changes.
 type Row = (&'static str, &'static str, fn(&mut ServeOptions));
 
-const ROWS: [Row; 25] = [
+const ROWS: [Row; 26] = [
     ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
         o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
     }),
@@ -69,6 +69,7 @@ const ROWS: [Row; 25] = [
     ("--buffers 4K", "buffers = 4096", |o| o.buffers = Some(4096)),
     ("--app http", "app = 'http'", |o| o.settings.app = Application::Http),
     ("--backend poll", "backend = 'poll'", |o| o.settings.backend = Backend::Poll),
+    ("--netpoll thread", "netpoll = 'thread'", |o| o.settings.netpoll = NetpollMode::Thread),
     ("--trigger edge", "trigger = 'edge'", |o| o.settings.trigger = Trigger::Edge),
     ("--read once:4", "read = 'once:4'", |o| o.settings.read = ReadPolicy::Once(4)),
     ("--accept once", "accept = 'once'", |o| o.settings.accept = AcceptPolicy::Once),

@@ -9,8 +9,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, Value
 
 use crate::compare::ComparePlan;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Command, Mistake, ReadPolicy, Trigger, WakeupLogMode,
-    parse_duration,
+    AcceptPolicy, Application, Backend, Command, Mistake, NetpollMode, ReadPolicy, Trigger,
+    WakeupLogMode, parse_duration,
 };
 
 /// A set of colours.
@@ -105,6 +105,10 @@ pub(super) fn application() -> ValueParser {
 
 pub(super) fn backend() -> ValueParser {
     one_of(Backend::ALL, |backend| PossibleValue::new(backend.word()))
+}
+
+pub(super) fn netpoll() -> ValueParser {
+    one_of(NetpollMode::ALL, |by| PossibleValue::new(by.word()))
 }
 
 pub(super) fn trigger() -> ValueParser {

@@ -6,9 +6,11 @@
 
 mod batch;
 mod epoll;
+mod goroutine;
 mod poll;
 mod scan;
 mod select;
+mod threads;
 mod uring;
 
 use std::sync::Arc;
@@ -17,9 +19,13 @@ use std::time::Instant;
 use thiserror::Error;
 
 pub(crate) use self::epoll::EpollLoop;
+use self::goroutine::GoLoop;
+pub(crate) use self::goroutine::Scheduler;
 use self::poll::PollArray;
 use self::scan::ScanLoop;
 use self::select::SelectSets;
+pub(crate) use self::threads::Crew;
+use self::threads::ThreadsLoop;
 use self::uring::UringLoop;
 use crate::engine::lock;
 use crate::engine::shared::Shared;
@@ -40,9 +46,6 @@ pub(crate) enum Unavailable {
     /// The system has no io_uring for us.
     #[error(transparent)]
     Ring(#[from] Denied),
-    /// The program has no such loop.
-    #[error("{0} is not built: epoll, poll, select and io_uring can be had")]
-    NotBuilt(Backend),
 }
 
 /// The loop of poll(2).
@@ -53,7 +56,7 @@ pub(crate) type SelectLoop = ScanLoop<SelectSets>;
 /// Why that way of waiting cannot be had now, if it cannot.
 pub(crate) fn available(to: Backend, shared: &Shared) -> Result<(), Unavailable> {
     match to {
-        Backend::Epoll | Backend::Poll => Ok(()),
+        Backend::Epoll | Backend::Poll | Backend::Goroutine => Ok(()),
         Backend::Select => {
             let files = shared.table.all(|_| true);
             let beyond = files.iter().find_map(|file| SelectLoop::refuses(file.fd));
@@ -64,7 +67,7 @@ pub(crate) fn available(to: Backend, shared: &Shared) -> Result<(), Unavailable>
             let _order = lock(&shared.numbers);
             uring::probe()
         }
-        Backend::Goroutine | Backend::Threads => Err(Unavailable::NotBuilt(to)),
+        Backend::Threads => threads::available(shared),
     }
 }
 
@@ -74,8 +77,9 @@ pub(crate) fn live<const OBSERVED: bool>(backend: Backend, shared: &Shared, lane
         Backend::Poll => worker::live::<OBSERVED, PollLoop>(shared, lane),
         Backend::Select => worker::live::<OBSERVED, SelectLoop>(shared, lane),
         Backend::IoUring => worker::live::<OBSERVED, UringLoop>(shared, lane),
-        // Those that are not built are refused before a thread is started for them.
-        Backend::Epoll | Backend::Goroutine | Backend::Threads => {
+        Backend::Goroutine => worker::live::<OBSERVED, GoLoop>(shared, lane),
+        Backend::Threads => worker::live::<OBSERVED, ThreadsLoop>(shared, lane),
+        Backend::Epoll => {
             worker::live::<OBSERVED, EpollLoop>(shared, lane);
         }
     }
@@ -83,7 +87,20 @@ pub(crate) fn live<const OBSERVED: bool>(backend: Backend, shared: &Shared, lane
 
 /// Why a command on a registration means nothing where there are none.
 pub(crate) fn only_epoll(backend: Backend) -> String {
-    format!("only epoll has registrations: {backend} is passed what it asks anew by each call")
+    match backend {
+        Backend::Goroutine => {
+            "goroutine registers each file once, for IN and OUT, edge-triggered: nothing of that is \
+             ever changed"
+                .to_owned()
+        }
+        Backend::Threads => {
+            "threads has no registrations: each thread sleeps in its own call".to_owned()
+        }
+        Backend::IoUring => {
+            "io_uring has no registrations: an operation of each file is in flight".to_owned()
+        }
+        _ => format!("only epoll has registrations: {backend} is passed what it asks anew by each call"),
+    }
 }
 
 /// Whether a turn is followed by another.
@@ -131,6 +148,11 @@ pub(crate) trait Loop: Default {
         None
     }
 
+    /// Why no client more can be served, if none can.
+    fn full<const OBSERVED: bool>(_: &Worker<'_, OBSERVED, Self>) -> Option<Refusal> {
+        None
+    }
+
     /// Waits for the same once more, which makes the kernel look at the file.
     ///
     /// # Errors
@@ -145,6 +167,12 @@ pub(crate) trait Loop: Default {
 
     /// Tells what is passed to each wait, if that is kept in the server's own memory.
     fn tell_set<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>) {}
+
+    /// Something was put on the queue of that connection by another one, or by its own reader.
+    fn queued<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>, _: &Watched) {}
+
+    /// The queue of that connection is short again: it is to be read.
+    fn has_room<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>, _: &Watched) {}
 
     /// The file is about to be closed: nothing is asked of it any more.
     fn forget<const OBSERVED: bool>(_: &mut Worker<'_, OBSERVED, Self>, _: &Watched) {}

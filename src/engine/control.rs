@@ -11,7 +11,7 @@ use super::lock;
 use super::mailbox::Job;
 use super::shared::Shared;
 use crate::event::{
-    Backend, Command, CommandPhase, Fd, Kind, LaneId, Mistake, Pass, Settings, Target,
+    Backend, Command, CommandPhase, Fd, Kind, LaneId, Mistake, NetpollMode, Pass, Settings, Target,
 };
 
 /// The way in: for any thread, whatever the server's threads do at that moment.
@@ -92,6 +92,7 @@ impl Handle {
                 self.want(order, count);
             }
             Command::Backend(to) => self.switch(order, to),
+            Command::Netpoll(by) => self.netpoll(order, by),
             Command::Read(policy) => {
                 self.set(order, |s| s.read = policy);
                 self.replan();
@@ -171,7 +172,10 @@ impl Handle {
             return self.shared.gate.want(count, Some(order));
         }
         self.shared.gate.want(count, None);
-        let remark = format!("{backend} waits in one thread: the wish is kept for epoll");
+        let remark = match backend {
+            Backend::Threads => "threads has one a client: the wish is kept for epoll".to_owned(),
+            _ => format!("{backend} waits in one thread: the wish is kept for epoll"),
+        };
         order.finish(&self.shared.side, CommandPhase::Done(Some(remark.into())));
     }
 
@@ -184,7 +188,7 @@ impl Handle {
         };
         match to {
             Err(why) => self.fail(order, &why),
-            Ok(to) if to == now => {
+            Ok(to) if to == now && !self.shared.gate.is_switching() => {
                 let remark = format!("the server waits by {now}");
                 order.finish(&self.shared.side, CommandPhase::Done(Some(remark.into())));
             }
@@ -206,6 +210,24 @@ impl Handle {
             next = next.next();
         }
         next
+    }
+
+    /// That thread, or any, waits for the files of goroutines from its next wait on.
+    fn netpoll(&self, order: Order, by: NetpollMode) {
+        self.shared.change(|s| s.netpoll = by);
+        // Those that sleep look who is to wait.
+        self.shared.ring();
+        if let Some(sched) = &*lock(&self.shared.sched) {
+            sched.call_all();
+        }
+        let remark = match by {
+            NetpollMode::Shared => "any thread with nothing to run waits, one at a time, as in Go",
+            NetpollMode::Thread if self.shared.settings().threads < 2 => {
+                "texts on Go draw a thread that only waits; the only one does both"
+            }
+            NetpollMode::Thread => "T1 only waits, as texts on Go draw it; Go has no such thread",
+        };
+        order.finish(&self.shared.side, CommandPhase::Done(Some(remark.into())));
     }
 
     fn permit(&self, order: Order, lane: Option<LaneId>, pass: Pass) {

@@ -3,6 +3,7 @@
 //! Every call that is to be seen goes through here, and nothing else in these threads is called by
 //! those names. Where a call needs a lock of the server's, the caller holds it: never at the gate.
 
+mod asleep;
 mod epoll;
 mod files;
 mod scan;
@@ -61,7 +62,7 @@ impl<'a, const OBSERVED: bool> Door<'a, OBSERVED> {
         self.tell(Kind::Note(text.into()));
     }
 
-    /// The thread's way through the gate to the call that it makes next.
+    /// The thread's way through the gate to what it does next.
     pub(crate) fn pass(&mut self, next: &GateStep, passage: &mut GateVisit) -> Verdict {
         let mailbox = &self.shared.mailbox;
         self.shared.gate.pass(&mut self.lane, next, passage, || mailbox.waiting())

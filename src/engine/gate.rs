@@ -107,16 +107,20 @@ impl Gate {
         if !self.attention.load(Ordering::Relaxed) && !passage.here {
             return Verdict::Go;
         }
-        let between_turns = next.ends_turn();
         let mut state = lock(&self.state);
+        let (may_end, between_turns) = state.bounds(next);
         loop {
             let ending = state.ending;
+            if lane.id() == LaneId(1) && std::mem::take(&mut state.errand) {
+                self.refresh(&state);
+                return Verdict::Commands;
+            }
             let me = state.lane(lane.id());
             // Whoever poked counts on this thread: it may not leave before it has looked.
             if std::mem::take(&mut me.poked) {
                 return Verdict::Commands;
             }
-            if between_turns && (me.retire || ending) {
+            if may_end && (me.retire || ending) {
                 me.place = Place::Leaving;
                 self.leave(me, lane, passage, Pass::Run);
                 return Verdict::Stop;
@@ -126,7 +130,9 @@ impl Gate {
                 self.leave(me, lane, passage, pass);
                 return Verdict::Go;
             }
-            let time = if state.hold { None } else { state.delay_left(passage) };
+            // A delay stands before each call, and nothing else.
+            let call = next.call().is_some();
+            let time = if state.hold || !call { None } else { state.delay_left(passage) };
             if !state.hold && time.is_none() {
                 let me = state.lane(lane.id());
                 me.place = Place::Out;
@@ -276,6 +282,21 @@ impl Gate {
         Ok(())
     }
 
+    /// One more thread is to be started, for a client; whether there is a place for it.
+    pub(crate) fn grow(&self) -> bool {
+        let mut state = lock(&self.state);
+        let place = state.grow();
+        self.refresh(&state);
+        place
+    }
+
+    /// Takes the first thread out of its call: commands wait for it.
+    pub(crate) fn call_first(&self) {
+        let mut state = lock(&self.state);
+        state.errand = true;
+        self.refresh(&state);
+    }
+
     /// Asks a thread at the gate to carry out the waiting commands; whether there was one.
     pub(crate) fn poke(&self) -> bool {
         let mut state = lock(&self.state);
@@ -322,6 +343,11 @@ impl Gate {
         state.change(to, order);
         self.refresh(&state);
         Ok(())
+    }
+
+    /// Whether the server is on its way from one way of waiting to another.
+    pub(crate) fn is_switching(&self) -> bool {
+        lock(&self.state).change.is_some()
     }
 
     /// How threads wait that start from now on.
@@ -512,6 +538,7 @@ impl Gate {
         let quiet = !state.hold
             && !state.ending
             && state.delay.is_zero()
+            && !state.errand
             && !state.lanes.iter().any(|me| me.runs() && me.retire);
         self.attention.store(!quiet, Ordering::SeqCst);
         for me in &state.lanes {

@@ -180,8 +180,13 @@ impl Connection {
     /// The settings have changed. Whether the connection was kept by a mistake that is not made
     /// any more.
     pub(crate) fn reconsider(&mut self, settings: &Settings) -> bool {
-        let kept = if self.off { Mistake::MaskZero } else { Mistake::IgnoreEof };
-        let over = self.at_end && !settings.mistakes.has(kept) && self.state != ConnState::Flushing;
+        let has = |mistake| settings.mistakes.has(mistake);
+        let kept = if self.off {
+            has(Mistake::MaskZero) || has(Mistake::LeakGoroutine)
+        } else {
+            has(Mistake::IgnoreEof)
+        };
+        let over = self.at_end && !kept && self.state != ConnState::Flushing;
         self.off &= !over;
         over
     }

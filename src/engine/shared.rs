@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::epoll::Epoll;
 
+use super::backend::{Crew, Scheduler};
 use super::gate::Gate;
 use super::lock;
 use super::mailbox::{Job, Mailbox};
@@ -15,10 +16,13 @@ use super::table::{Table, Watched};
 use super::tally::{CallCounts, Tally};
 use super::tap::{RingWriter, SLOTS, SideChannel};
 use super::wakeup_log::SharedWakeupLog;
-use crate::event::{FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
+use crate::event::{Backend, FileId, Kind, LaneId, Mask, Nanos, Settings, Wakeup};
 use crate::kernel::task::Task;
 use crate::sys::clock::Clock;
 use crate::sys::descriptor;
+
+/// Records that the ring of a thread holds that serves one client.
+const CLIENT_SLOTS: usize = 4096;
 
 /// Copies of closed descriptors that the mistake of that name keeps.
 pub(crate) const COPIES_MAX: usize = 64;
@@ -38,6 +42,10 @@ pub(crate) struct Shared {
     changes: AtomicU64,
     /// The epoll instance, once the first thread has made it.
     pub(crate) ep: Mutex<Option<Arc<Epoll>>>,
+    /// The goroutines, while the server waits by them.
+    pub(crate) sched: Mutex<Option<Arc<Scheduler>>>,
+    /// Who serves which file, while each has a thread of its own.
+    pub(crate) crew: Arc<Crew>,
     /// Held around each call that makes or frees a descriptor, and its stamp: the order of
     /// events is then the order in which a number changed hands.
     pub(crate) numbers: Mutex<()>,
@@ -99,6 +107,8 @@ impl Shared {
             settings: Mutex::new(settings),
             changes: AtomicU64::new(1),
             ep: Mutex::new(None),
+            sched: Mutex::new(None),
+            crew: Arc::default(),
             numbers: Mutex::new(()),
             spare: Mutex::new(parts.spare),
             muted: AtomicBool::new(false),
@@ -132,8 +142,10 @@ impl Shared {
 
     /// The producing end of a lane, made at its first use; `None` if a thread has it.
     pub(crate) fn take_lane(&self, id: LaneId) -> Option<RingWriter> {
+        let few = id.0 > u16::from(LaneId::MAX_WORKERS);
+        let slots = if few { CLIENT_SLOTS } else { SLOTS };
         let mut lanes = lock(&self.lanes);
-        lanes.entry(id).or_insert_with(|| Some(self.side.open_lane(id, SLOTS))).take()
+        lanes.entry(id).or_insert_with(|| Some(self.side.open_lane(id, slots))).take()
     }
 
     /// Takes it back from a thread that ends.
@@ -223,6 +235,11 @@ impl Shared {
     /// Wakes a server thread by the eventfd, and tells of it: it happened between two looks at the
     /// clock.
     pub(crate) fn ring(&self) {
+        if self.gate.backend() == Backend::Threads {
+            // Nobody reads the eventfd.
+            self.gate.call_first();
+            return;
+        }
         let after = Nanos(self.clock.now());
         self.mailbox.event().ring();
         let fd = self.mailbox.event().fd();

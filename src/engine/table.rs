@@ -29,7 +29,7 @@ impl Watched {
         peer: Peer,
         owned: Option<OwnedFd>,
     ) -> Self {
-        let state = Mutex::new(State { fd: owned, ..State::default() });
+        let state = Mutex::new(State { fd: owned.map(Arc::new), ..State::default() });
         Self { file, fd, what, peer, state }
     }
 
@@ -79,7 +79,8 @@ pub(crate) struct Flags {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// `None` once it is closed; never there for the control eventfd, which the mailbox owns.
-    pub(crate) fd: Option<OwnedFd>,
+    /// Shared with the thread that sleeps in a call on it.
+    pub(crate) fd: Option<Arc<OwnedFd>>,
     pub(crate) flags: Flags,
     /// The mask of the registration, or what each call asks for; `None` while it is neither.
     pub(crate) held: Option<Mask>,

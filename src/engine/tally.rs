@@ -122,6 +122,7 @@ impl Tally {
             | Syscall::Shutdown { .. }
             | Syscall::Close { .. }
             | Syscall::Dup { .. }
+            | Syscall::SetFlags { .. }
             | Syscall::UringSetup { .. }
             | Syscall::UringRegister { .. }
             | Syscall::Setup(_) => add(&self.others, 1),

@@ -4,10 +4,12 @@
 //! ([`crate::engine::door`]).
 
 mod accept;
+mod asleep;
 mod complete;
 mod conn;
 mod farewell;
 mod orders;
+mod step;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-pub(crate) use self::accept::spare_descriptor;
+pub(crate) use self::accept::{Accepting, spare_descriptor};
+pub(crate) use self::step::CallOutcome;
 
 use super::backend::{Loop, Turn, Unavailable};
 use super::door::Door;
@@ -166,13 +169,12 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         self.part();
     }
 
-    /// The thread's way through the gate; whether it is to make the call.
+    /// The thread's way through the gate; whether it is to go on to that.
     pub(crate) fn gate(&mut self, next: impl Into<GateStep>) -> bool {
         if self.at_gate {
             return true;
         }
-        let next = next.into();
-        let mut passage = GateVisit::default();
+        let (next, mut passage) = (next.into(), GateVisit::default());
         loop {
             match self.door.pass(&next, &mut passage) {
                 Verdict::Go => {

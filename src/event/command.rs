@@ -7,7 +7,9 @@ mod print;
 
 use std::fmt;
 
-use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, ReadPolicy, Trigger, vocabulary};
+use super::{
+    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger, vocabulary,
+};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
@@ -112,6 +114,8 @@ pub enum Command {
     Threads(u8),
     /// Wait in that way; `None` is the next one that can be had.
     Backend(Option<Backend>),
+    /// Who waits in `epoll_wait` for the files of goroutines.
+    Netpoll(NetpollMode),
     /// The timeline's width in time.
     Zoom(Nanos),
     /// Show the screen as it was at that time.
@@ -180,7 +184,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and README are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 33] = [
+pub const GRAMMAR: [(&str, &str, &str); 34] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -206,6 +210,7 @@ pub const GRAMMAR: [(&str, &str, &str); 33] = [
         "[epoll|poll|select|io_uring|goroutine|threads]",
         "wait in that way, or in the next one that can be had; clients stay",
     ),
+    ("netpoll", "shared|thread", "who waits for the files of goroutines"),
     ("zoom", "TIME", "width of the timeline: 500us, 20ms, 1s, 2m"),
     ("at", "SECONDS", "show the screen as it was at that time"),
     ("seek", "-1|1", "one event back or forward in time"),
@@ -393,6 +398,7 @@ mod tests {
             "threads 2",
             "backend",
             "backend io_uring",
+            "netpoll thread",
             "zoom 1s",
             "zoom 500us",
             "at 12.031",
@@ -416,7 +422,7 @@ mod tests {
     fn a_bad_command_says_what_was_expected() {
         for (text, message) in [
             ("pauze", "`pauze`: expected a command (`pause`?)"),
-            ("step T9", "`T9`: expected a thread, T1 to T8"),
+            ("step T201", "`T201`: expected a thread, T1 to T200"),
             ("delay soon", "`soon`: expected milliseconds, 0 to 60000"),
             ("trigger fd=x edge", "`x`: expected a descriptor number"),
             ("drop client=0", "`0`: expected the number of a connection, 1 is the first accepted"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cqe, Fd, RingOp, Sqe, Syscall};
+use super::{Cqe, Fd, GoId, RingOp, Sqe, Syscall};
 
 /// What a thread is about to do, before which it can be held: a system call, or what its loop does
 /// in memory that it shares with the kernel.
@@ -30,6 +30,9 @@ pub enum GateStep {
         /// The completion.
         cqe: Cqe,
     },
+    /// The head of the run queue is taken and run: this goroutine, unless another thread takes that
+    /// one meanwhile.
+    Run(GoId),
 }
 
 impl GateStep {
@@ -37,7 +40,7 @@ impl GateStep {
     pub fn call(&self) -> Option<&Syscall> {
         match self {
             Self::Call(call) => Some(call),
-            Self::Push { .. } | Self::Reap { .. } => None,
+            Self::Push { .. } | Self::Reap { .. } | Self::Run(_) => None,
         }
     }
 
@@ -47,6 +50,7 @@ impl GateStep {
             Self::Call(call) => call.name(),
             Self::Push { .. } => "push",
             Self::Reap { .. } => "reap",
+            Self::Run(_) => "run",
         }
     }
 
@@ -57,6 +61,7 @@ impl GateStep {
             Self::Push { sqe: Sqe { fd, .. }, .. } | Self::Reap { fd, .. } => {
                 Some(fd).filter(|fd| fd.0 >= 0)
             }
+            Self::Run(_) => None,
         }
     }
 
@@ -81,6 +86,7 @@ impl fmt::Display for GateStep {
                 write!(f, "reap: {} fd {fd} = {}", op.word(), cqe.ret)
             }
             Self::Reap { op, cqe, .. } => write!(f, "reap: {} = {}", op.word(), cqe.ret),
+            Self::Run(go) => write!(f, "run {go}"),
         }
     }
 }

@@ -152,7 +152,8 @@ impl WatchKey {
     }
 }
 
-/// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8.
+/// A thread that makes events: 0 is the tool itself, 1 to 8 are the server's threads T1 to T8, and up
+/// to 200 where each client has one.
 /// Another source may have more, and names of its own for them.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -164,18 +165,20 @@ impl LaneId {
     pub const TOOL: Self = Self(0);
     /// The largest number of server threads.
     pub const MAX_WORKERS: u8 = 8;
+    /// The same where each client has a thread of its own.
+    pub const MAX_THREADS: u16 = 200;
 
     /// Whether this is a thread of the server.
     pub fn is_worker(self) -> bool {
         self.0 != 0
     }
 
-    /// Parses `T1` to `T8`, in either case.
+    /// Parses `T1` to `T200`, in either case.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(['T', 't'])?;
-        let n: u8 = digits.parse().ok()?;
-        let known = (1..=Self::MAX_WORKERS).contains(&n) && digits.len() == 1;
-        known.then_some(Self(n.into()))
+        let n: u16 = digits.parse().ok()?;
+        let known = (1..=Self::MAX_THREADS).contains(&n) && !digits.starts_with(['0', '+']);
+        known.then_some(Self(n))
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admitted, Backend, Cqe, Fd, FileId, FileKind, FileRead, GateStep, Head, LaneId, ListRead, Mask,
-    Nanos, Provenance, RingOp, RingRead, Seq, Settings, Sqe, SwitchPhase, Syscall, SyscallRecord,
-    ThreadSeen, WakeupLog, vocabulary,
+    Admitted, Backend, Cqe, Fd, FileId, FileKind, FileRead, GateStep, GoChange, GoId, Head, LaneId,
+    ListRead, Mask, Nanos, Provenance, RingOp, RingRead, Seq, Settings, Sqe, SwitchPhase, Syscall,
+    SyscallRecord, ThreadSeen, WakeupLog, vocabulary,
 };
 
 /// Something that happened, once, at one time, in one lane.
@@ -119,6 +119,10 @@ pub enum Refusal {
     Address,
     /// Its number is not below FD_SETSIZE (select(2)).
     FdSetSize(Fd),
+    /// The limit of threads, where each client has one of its own.
+    Threads,
+    /// The system has refused a thread for it (clone(2)).
+    NoThread,
 }
 
 impl fmt::Display for Refusal {
@@ -127,6 +131,8 @@ impl fmt::Display for Refusal {
             Self::NoDescriptor => f.write_str("no descriptor left"),
             Self::Clients => f.write_str("too many clients"),
             Self::Address => f.write_str("too many clients from one address"),
+            Self::Threads => write!(f, "{} threads is the limit here", LaneId::MAX_THREADS),
+            Self::NoThread => f.write_str("the system refused a thread for it"),
             Self::FdSetSize(fd) => write!(f, "fd {fd} is beyond an fd_set, which ends at 1023"),
         }
     }
@@ -276,6 +282,13 @@ pub enum Kind {
         /// What stands there.
         read: RingRead,
     },
+    /// A goroutine of the server came to that; the lane is the thread that brought it about.
+    Go {
+        /// Which.
+        go: GoId,
+        /// What it came to.
+        what: GoChange,
+    },
     /// The server goes over to another way of waiting.
     Backend {
         /// To which.
@@ -347,6 +360,7 @@ impl Event {
             | Kind::Conn { fd, .. }
             | Kind::Handle { fd, .. }
             | Kind::Set { fd, .. }
+            | Kind::Go { what: GoChange::Spawn { fd, .. }, .. }
             | Kind::Stale { fd, .. } => Some(*fd),
             Kind::Enter(call) => call.fd(),
             Kind::Park { next } => next.fd(),
@@ -365,6 +379,7 @@ impl Event {
             | Kind::Compared { .. }
             | Kind::Settings(_)
             | Kind::Backend { .. }
+            | Kind::Go { .. }
             | Kind::Refused(_)
             | Kind::Command { .. }
             | Kind::Gap { .. }

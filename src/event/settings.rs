@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Trigger, vocabulary};
+use super::{Backend, NetpollMode, Trigger, vocabulary};
 
 vocabulary! {
     /// What the server does with the bytes it receives.
@@ -91,6 +91,8 @@ vocabulary! {
         NoBuffers = "no-buffers",
         /// A ring has room for a few completions only.
         SmallCq = "small-cq",
+        /// The goroutine of a connection at its end parks for good instead of closing it.
+        LeakGoroutine = "leak-goroutine",
     }
 }
 
@@ -111,6 +113,7 @@ impl Mistake {
             Self::NoCancel => "a close under operations in flight",
             Self::NoBuffers => "buffers of a ring are not given back",
             Self::SmallCq => "room for 8 completions",
+            Self::LeakGoroutine => "a goroutine parks for good at the end of stream",
         }
     }
 }
@@ -173,6 +176,8 @@ pub struct Settings {
     pub app: Application,
     /// How the server waits.
     pub backend: Backend,
+    /// Who waits for the files of goroutines.
+    pub netpoll: NetpollMode,
     /// Trigger of new registrations.
     pub trigger: Trigger,
     /// Reads an event.
@@ -205,6 +210,7 @@ impl Default for Settings {
         Self {
             app: Application::Echo,
             backend: Backend::Epoll,
+            netpoll: NetpollMode::Shared,
             trigger: Trigger::Level,
             read: ReadPolicy::Drain,
             accept: AcceptPolicy::Drain,

@@ -83,6 +83,13 @@ pub enum Syscall {
         /// The number.
         fd: Fd,
     },
+    /// `fcntl(2)` with F_GETFL, and F_SETFL with the same flags but O_NONBLOCK
+    SetFlags {
+        /// The file.
+        fd: Fd,
+        /// Whether calls on it sleep from then on: without O_NONBLOCK.
+        blocking: bool,
+    },
     /// `dup(2)`
     Dup {
         /// The number to copy.
@@ -151,6 +158,7 @@ impl Syscall {
             Self::Shutdown { .. } => "shutdown",
             Self::Close { .. } => "close",
             Self::Dup { .. } => "dup",
+            Self::SetFlags { .. } => "fcntl",
             Self::Setup(call) => call.name(),
             Self::Poll { .. } => "poll",
             Self::Select { .. } => "select",
@@ -173,6 +181,7 @@ impl Syscall {
             | Self::Send { fd, .. }
             | Self::Shutdown { fd, .. }
             | Self::Close { fd }
+            | Self::SetFlags { fd, .. }
             | Self::Dup { fd } => Some(fd),
             Self::Setup(call) => call.fd(),
             Self::EpollCreate
@@ -211,6 +220,11 @@ impl Syscall {
             }
             Self::Shutdown { fd, how } => list([("fd", Fds(fd)), ("how", How(how))]),
             Self::Close { fd } | Self::Dup { fd } => list([("fd", Fds(fd))]),
+            Self::SetFlags { fd, blocking } => list([
+                ("fd", Fds(fd)),
+                ("cmd", Flags("F_SETFL")),
+                ("flags", Flags(if blocking { "O_RDWR" } else { "O_RDWR|O_NONBLOCK" })),
+            ]),
             Self::Setup(call) => call.arguments(),
             Self::Poll { set, timeout_ms } => {
                 list([("fds", Set(set)), ("timeout", number(timeout_ms))])
@@ -253,6 +267,7 @@ impl Syscall {
             | Self::Send { .. }
             | Self::Shutdown { .. }
             | Self::Close { .. }
+            | Self::SetFlags { .. }
             | Self::Dup { .. }
             | Self::UringSetup { .. }
             | Self::UringRegister { .. }

@@ -29,6 +29,9 @@ impl World {
         if let Some(rings) = self.pollers.ring_mut() {
             rings.delta.clear();
         }
+        if let Some(netpoll) = self.pollers.netpoll_mut() {
+            netpoll.clear();
+        }
         self.new_findings = 0;
         self.seq = event.seq;
         self.t = event.t;
@@ -76,6 +79,7 @@ impl World {
             Kind::Give { buffer, .. } => self.buffer_given(*buffer),
             Kind::Rings { read, .. } => self.ring_read(read),
             Kind::Backend { to, phase } => self.switched(*to, phase),
+            Kind::Go { go, what } => self.goroutine_changed(lane, *go, *what),
             Kind::Refused(_) => self.counters.refused += 1,
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
@@ -85,6 +89,9 @@ impl World {
                 self.pollers.deduced_mut().for_each(|it| it.check.wants_resync = true);
                 if let Some(rings) = self.pollers.ring_mut() {
                     rings.check.wants_resync = true;
+                }
+                if let Some(netpoll) = self.pollers.netpoll_mut() {
+                    netpoll.unsure = true;
                 }
             }
             Kind::Lane(change) => self.lane_changed(lane, change),
@@ -169,6 +176,15 @@ impl World {
     }
 
     pub(super) fn remove_file(&mut self, id: FileId) {
+        if let Some(netpoll) = self.pollers.netpoll_mut() {
+            netpoll.closed(id);
+        }
+        if let Some(file) = self.files.get(&id) {
+            let key = WatchKey { fd: file.fd, file: id };
+            if let Some(served) = self.pollers.served_mut() {
+                served.closed(key);
+            }
+        }
         if let Some(file) = self.files.remove(&id) {
             self.counters.clients -= usize::from(file.peer.is_some());
         }
@@ -197,7 +213,8 @@ impl World {
 
     fn returned(&mut self, lane: LaneId, record: &SyscallRecord) {
         self.made(lane);
-        self.served(record);
+        self.serves(lane, &record.call);
+        self.note_service(record);
         if self.deduces_files() {
             self.changed_files(record);
         }
@@ -236,6 +253,7 @@ impl World {
             }
             _ => {}
         }
+        self.netpoll_returned(lane, record);
     }
 
     /// What a call made of the open files.
@@ -286,7 +304,7 @@ impl World {
     }
 
     /// When the server last did something with a file, and whether it has taken all.
-    fn served(&mut self, record: &SyscallRecord) {
+    fn note_service(&mut self, record: &SyscallRecord) {
         let (Syscall::Accept { fd }
         | Syscall::Read { fd, .. }
         | Syscall::Send { fd, .. }

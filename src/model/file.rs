@@ -72,6 +72,8 @@ pub struct OpenFile {
     pub read: Option<Nanos>,
     /// The last `read` or `accept4` said EAGAIN and nothing has arrived since.
     pub drained: bool,
+    /// A read of the server said that the peer has sent its end.
+    pub end_read: bool,
     /// What polling it answers, if that is read.
     pub polled: Option<Mask>,
     /// The last reading by which something had arrived.
@@ -107,6 +109,7 @@ impl OpenFile {
             served: None,
             read: None,
             drained: false,
+            end_read: false,
             polled: None,
             grown: Seq(0),
             owed_by_peer: None,

@@ -6,6 +6,7 @@
 mod cost;
 mod detect;
 mod evidence;
+mod leak;
 mod ledger;
 mod left;
 mod ring;
@@ -61,6 +62,10 @@ vocabulary! {
         MultishotEnded = "multishot-ended",
         /// A number was closed whose file an operation of a ring holds open.
         RingGhost = "ring-ghost",
+        /// A goroutine is parked for good on a connection whose client has ended.
+        GoroutineLeak = "goroutine-leak",
+        /// A client was turned away because there is no thread for it.
+        ThreadLimit = "thread-limit",
     }
 }
 

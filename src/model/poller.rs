@@ -11,11 +11,15 @@ use super::interest::InterestList;
 use super::lane::WaitQueue;
 use super::ready::{ReadyEntry, ReadyList};
 
+mod netpoll;
 mod ring;
 mod scan;
+mod served;
 
+pub use netpoll::{GoReason, GoSlot, GoState, Goroutine, Netpoll};
 pub use ring::{EndedInput, Flight, PostedCqe, RingCheck, Rings};
 pub use scan::{LastScan, ScanEntry, ScanForecast, ScanSet};
+pub use served::Served;
 
 /// An epoll instance (struct eventpoll).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,9 +126,13 @@ impl Delta {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Poller {
     /// What it passes to each poll(2) or select(2).
-    Scan(ScanSet),
+    Scan(Box<ScanSet>),
     /// Its io_uring.
-    Ring(Rings),
+    Ring(Box<Rings>),
+    /// Goroutines, which wait by an epoll instance that is beside.
+    Netpoll(Netpoll),
+    /// Threads that sleep in calls of their own.
+    Threads(Served),
 }
 
 /// What waits for files to be ready in a process: epoll instances by their open files, in the order
@@ -184,14 +192,14 @@ impl Pollers {
     pub fn scan(&self) -> Option<&ScanSet> {
         match &self.own {
             Some(Poller::Scan(set)) => Some(set),
-            Some(Poller::Ring(_)) | None => None,
+            _ => None,
         }
     }
 
     pub(super) fn scan_mut(&mut self) -> Option<&mut ScanSet> {
         match &mut self.own {
             Some(Poller::Scan(set)) => Some(set),
-            Some(Poller::Ring(_)) | None => None,
+            _ => None,
         }
     }
 
@@ -199,14 +207,44 @@ impl Pollers {
     pub fn ring(&self) -> Option<&Rings> {
         match &self.own {
             Some(Poller::Ring(rings)) => Some(rings),
-            Some(Poller::Scan(_)) | None => None,
+            _ => None,
         }
     }
 
     pub(super) fn ring_mut(&mut self) -> Option<&mut Rings> {
         match &mut self.own {
             Some(Poller::Ring(rings)) => Some(rings),
-            Some(Poller::Scan(_)) | None => None,
+            _ => None,
+        }
+    }
+
+    /// The goroutines, while the server waits by them.
+    pub fn netpoll(&self) -> Option<&Netpoll> {
+        match &self.own {
+            Some(Poller::Netpoll(netpoll)) => Some(netpoll),
+            _ => None,
+        }
+    }
+
+    /// Which thread serves which file, while each client has a thread of its own.
+    pub fn served(&self) -> Option<&Served> {
+        match &self.own {
+            Some(Poller::Threads(served)) => Some(served),
+            _ => None,
+        }
+    }
+
+    pub(super) fn served_mut(&mut self) -> Option<&mut Served> {
+        match &mut self.own {
+            Some(Poller::Threads(served)) => Some(served),
+            _ => None,
+        }
+    }
+
+    pub(super) fn netpoll_mut(&mut self) -> Option<&mut Netpoll> {
+        match &mut self.own {
+            Some(Poller::Netpoll(netpoll)) => Some(netpoll),
+            _ => None,
         }
     }
 

@@ -17,7 +17,7 @@ impl World {
 
     /// A ring was made, of so many SQEs and CQEs: it has nothing in flight.
     pub(super) fn ring_made(&mut self, ring: Fd, entries: (u32, u32)) {
-        self.pollers.set_own(Some(Poller::Ring(Rings::new(ring, entries))));
+        self.pollers.set_own(Some(Poller::Ring(Box::new(Rings::new(ring, entries)))));
     }
 
     /// It has so many buffers.

@@ -10,7 +10,7 @@ use super::check::{Check, Difference, Divergence, Loss, Owed, Sync};
 use super::file::{OpenFile, Poll};
 use super::interest::InterestList;
 use super::lane::LaneState;
-use super::poller::{Poller, ScanEntry, ScanForecast, ScanSet};
+use super::poller::{Netpoll, Poller, ScanEntry, ScanForecast, ScanSet, Served};
 use super::world::World;
 
 /// A call being compared with what was known.
@@ -36,11 +36,17 @@ impl World {
             SwitchPhase::Left => self.pollers.set_own(None),
             SwitchPhase::Entered => {
                 self.switching = None;
-                // A ring was made before.
-                if to != Backend::IoUring {
-                    let own = to.scans().then(|| ScanSet::new(to, self.fresh_check()));
-                    self.pollers.set_own(own.map(Poller::Scan));
-                }
+                let own = match to {
+                    Backend::Poll | Backend::Select => {
+                        Some(Poller::Scan(Box::new(ScanSet::new(to, self.fresh_check()))))
+                    }
+                    Backend::Goroutine => Some(Poller::Netpoll(Netpoll::default())),
+                    Backend::Threads => Some(Poller::Threads(Served::default())),
+                    Backend::Epoll => None,
+                    // A ring was made before.
+                    Backend::IoUring => return,
+                };
+                self.pollers.set_own(own);
             }
             SwitchPhase::Refused(_) => self.switching = None,
         }

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Backend, ConnState, CtlOp, Delivery, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, Head,
-    How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, PollSet, Queues, Ret,
-    Seq, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
+    Backend, ConnState, CtlOp, Delivery, Errno, Event, Fd, FdinfoEntry, FileId, FileKind, GateStep,
+    Head, How, Kind, LaneChange, LaneId, ListRead, Mask, Nanos, Output, Pass, Peer, PollSet,
+    Queues, Ret, Seq, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup, WakeupLog, WatchKey,
 };
 
 use super::{Finding, FindingKind, MarkKind, Span, Timeline, TrackId, World};
@@ -406,7 +406,7 @@ impl Scenario {
         self.push(lane, Kind::Conn { fd: Fd(fd), state, queued })
     }
 
-    pub(crate) fn park(self, lane: u16, next: Syscall) -> Self {
+    pub(crate) fn park(self, lane: u16, next: impl Into<GateStep>) -> Self {
         self.push(lane, Kind::Park { next: next.into() })
     }
 
@@ -475,5 +475,8 @@ fn letter(moment: MarkKind) -> &'static str {
         MarkKind::Lost => "lost",
         MarkKind::Submit => "submit",
         MarkKind::Complete => "complete",
+        MarkKind::Park => "park",
+        MarkKind::Runnable => "runnable",
+        MarkKind::Runs => "runs",
     }
 }

@@ -39,8 +39,9 @@ impl World {
             }
             Syscall::Poll { .. } | Syscall::Select { .. } => self.scan_sleeps(call),
             Syscall::UringEnter { .. } => self.ring_enters(call),
-            _ => false,
+            _ => self.own_call_sleeps(&call),
         };
+        self.serves(id, &call);
         let Some(lane) = self.lane_mut(id) else { return };
         lane.batch.clear();
         lane.since = t;
@@ -189,6 +190,9 @@ impl World {
         let t = self.t;
         if !matches!(change, LaneChange::Started { .. }) {
             self.leaves_queues(id);
+            if let Some(served) = self.pollers.served_mut() {
+                served.left(id);
+            }
         }
         let Some(lane) = self.lane_mut(id) else { return };
         lane.since = t;

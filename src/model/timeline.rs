@@ -73,6 +73,12 @@ pub enum MarkKind {
     Submit,
     /// A completion was posted there.
     Complete,
+    /// Its goroutine parked.
+    Park,
+    /// Its goroutine can run again.
+    Runnable,
+    /// A thread took its goroutine from the run queue; on the thread's track: it runs one.
+    Runs,
 }
 
 /// A moment with its time and its event.

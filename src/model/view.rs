@@ -6,7 +6,7 @@ use crate::event::{Fd, FileId, Provenance, WakeupLog, WatchKey};
 
 use super::check::{Check, Loss, Sync};
 use super::interest::InterestEntry;
-use super::poller::{EpollInstance, NONE, Rings, ScanSet};
+use super::poller::{EpollInstance, NONE, Rings, ScanSet, Served};
 use super::world::World;
 
 /// A world seen through one of its epoll instances: the one that is looked at, or that an event is
@@ -110,14 +110,17 @@ impl<'a> EpollView<'a> {
         let scanned = self.world.scan().into_iter().flat_map(ScanSet::iter);
         let registered = self.instance.interest.iter();
         let ringed = self.world.ring().into_iter().flat_map(Rings::files);
-        registered.map(|entry| entry.key).chain(scanned.map(|entry| entry.key)).chain(ringed)
+        let served = self.world.served().into_iter().flat_map(Served::iter);
+        let own = scanned.map(|entry| entry.key).chain(ringed).chain(served.map(|(key, _)| key));
+        registered.map(|entry| entry.key).chain(own)
     }
 
     /// Whether that file is waited for.
     pub fn watches(&self, key: WatchKey) -> bool {
         let scanned = || self.world.scan().is_some_and(|set| set.get(key).is_some());
         let ringed = || self.world.ring().is_some_and(|rings| rings.of(key.file).next().is_some());
-        self.instance.interest.get(key).is_some() || scanned() || ringed()
+        let served = || self.world.served().is_some_and(|served| served.has(key));
+        self.instance.interest.get(key).is_some() || scanned() || ringed() || served()
     }
 
     /// As what the file is waited for that a number names now; failing that, a registration that
@@ -131,12 +134,18 @@ impl<'a> EpollView<'a> {
             let key = WatchKey { fd, file: *self.world.fds.get(&fd)? };
             self.world.ring().map(|_| key)
         };
-        self.entry_at(fd).map(|entry| entry.key).or_else(scanned).or_else(ringed)
+        let served = || {
+            let key = WatchKey { fd, file: *self.world.fds.get(&fd)? };
+            self.world.served()?.has(key).then_some(key)
+        };
+        let own = || scanned().or_else(ringed).or_else(served);
+        self.entry_at(fd).map(|entry| entry.key).or_else(own)
     }
 
     /// Whether nothing waits for any file: the server goes from one way to another.
     pub fn waits_for_nothing(&self) -> bool {
-        self.id.is_none() && self.world.scan().is_none() && self.world.ring().is_none()
+        let own = self.world.scan().is_some() || self.world.ring().is_some();
+        self.id.is_none() && !own && self.world.served().is_none()
     }
 
     /// By whom the interest list is known; of no instance, by whom that there is none.

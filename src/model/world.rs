@@ -193,7 +193,8 @@ impl World {
     pub fn size(&self) -> usize {
         let of = |(_, it): (_, &EpollInstance)| it.interest.len() + it.ready.len();
         let entries: usize = self.pollers.epolls().map(of).sum();
-        let scanned = self.scan().map_or(0, super::poller::ScanSet::len);
+        let scanned = self.scan().map_or(0, super::poller::ScanSet::len)
+            + self.netpoll().map_or(0, super::poller::Netpoll::len);
         let flying = self.ring().map_or(0, |rings| rings.len() + rings.cq.len());
         4096 + 256 * (self.files.len() + entries + scanned + flying) + self.labels.size()
     }

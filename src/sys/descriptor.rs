@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "ioctl(2) takes a pointer, which nix leaves to its caller")]
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
 use self::raw::owned;
@@ -77,6 +78,17 @@ fn get_int(fd: i32, request: libc::Ioctl) -> io::Result<u32> {
         return Err(io::Error::last_os_error());
     }
     Ok(u32::try_from(value).unwrap_or(0))
+}
+
+/// Whether calls on `fd` sleep from now on: takes O_NONBLOCK away or puts it there, and keeps the
+/// other flags, O_ASYNC among them.
+///
+/// # Errors
+/// What fcntl(2) lists for F_GETFL and F_SETFL.
+pub fn set_blocking(fd: BorrowedFd<'_>, blocking: bool) -> Result<(), Errno> {
+    let mut flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    flags.set(OFlag::O_NONBLOCK, !blocking);
+    fcntl(fd, FcntlArg::F_SETFL(flags)).map(|_| ())
 }
 
 pub(super) mod raw {

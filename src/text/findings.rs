@@ -4,7 +4,7 @@ mod ring;
 
 use super::words::{bits, count, duration, file_name, grouped};
 use super::{Remedy, Sentence};
-use crate::event::{Backend, Fd, LaneId, Mask};
+use crate::event::{Backend, Fd, GoId, LaneId, Mask, Refusal};
 use crate::model::{Evidence, FileIdentity, Finding, FindingKind, WatchIdentity};
 
 #[cfg(test)]
@@ -47,6 +47,7 @@ pub fn finding(finding: &Finding) -> Sentence {
             (text, None)
         }
         Evidence::FdSetSize { fd, times } => (beyond_fd_set(*fd, *times), None),
+        Evidence::ThreadLimit { why, times } => (without_thread(*why, *times), None),
         Evidence::ScanCost { backend, files, calls, asked, found } => {
             (scan_cost(*backend, *files, *calls, *asked, *found), None)
         }
@@ -56,6 +57,7 @@ pub fn finding(finding: &Finding) -> Sentence {
         }
         Evidence::InputEnded { watch, op, ret } => (ring::ended(&name(watch), *op, *ret), None),
         Evidence::HeldOpen { watch, op, id } => (ring::held_open(&name(watch), *op, *id), None),
+        Evidence::Leaked { go, watch, all } => (leaked(*go, watch, *all), None),
         Evidence::TimeoutZero { lane, call, times } => {
             let text = format!(
                 "{lane} called {call} with timeout 0 and got nothing, {} times in a row: the \
@@ -78,6 +80,36 @@ fn beyond_fd_set(fd: Fd, times: u64) -> String {
         "the client with fd {fd} was turned away: an fd_set of the C library ends at 1023, and a bit \
          beyond it would be set in whatever lies behind{more}. The kernel itself would take a longer \
          one; poll and epoll have no such limit"
+    )
+}
+
+/// There is no thread for a client.
+fn without_thread(why: Refusal, times: u64) -> String {
+    let more = match times {
+        1 => String::new(),
+        n => format!("; {} so far", count(n, "client")),
+    };
+    let whose = match why {
+        Refusal::NoThread => {
+            "the system refused to start a thread for it (clone: EAGAIN)".to_owned()
+        }
+        _ => format!("{why}, one for each client"),
+    };
+    format!(
+        "a client was turned away: {whose}{more}. A client that says nothing costs a thread as well; \
+         an epoll instance or a goroutine costs it none"
+    )
+}
+
+/// A goroutine that nobody will wake.
+fn leaked(go: GoId, watch: &WatchIdentity, all: u64) -> String {
+    let more =
+        if all > 1 { format!("; {} so far", count(all, "goroutine")) } else { String::new() };
+    format!(
+        "{go} is parked for good on {}: its client has ended, and nothing else will wake it; its \
+         stack and its descriptor stay{more}. The end of stream is to be acted upon: close it and \
+         return",
+        name(watch)
     )
 }
 

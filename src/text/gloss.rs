@@ -7,8 +7,9 @@ pub(in crate::text) use self::ring::operation;
 use super::strace::{self, escaped};
 use super::words;
 use crate::event::{
-    Backend, CommandPhase, CtlOp, Delivery, Errno, Event, HEAD, Kind, LaneChange, ListEntries,
-    ListRead, Mask, Output, Provenance, SwitchPhase, Syscall, SyscallRecord, TimeUnit, visible,
+    Backend, CommandPhase, CtlOp, Delivery, Errno, Event, GoChange, GoId, HEAD, Kind, LaneChange,
+    ListEntries, ListRead, Mask, Output, Provenance, SwitchPhase, Syscall, SyscallRecord, TimeUnit,
+    visible,
 };
 use crate::model::{LaneState, ThreadLane, World};
 
@@ -46,6 +47,8 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Rings { .. }
         | Kind::Asleep { .. }
         | Kind::Idle => false,
+        // Which one a thread runs stands between the calls that it makes.
+        Kind::Go { what, .. } => *what == GoChange::Run,
     }
 }
 
@@ -136,6 +139,10 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         Kind::Rings { read, .. } => {
             alone(format!("fdinfo of the ring read: {} posted", read.pending.len()))
         }
+        Kind::Go { go, what: what @ GoChange::Run } => {
+            alone(format!("* {}", goroutine(*go, *what)))
+        }
+        Kind::Go { go, what } => alone(goroutine(*go, *what)),
     }
 }
 
@@ -166,11 +173,27 @@ pub fn row(world: &World, event: &Event) -> String {
     line.trim_end().to_owned()
 }
 
+/// What a goroutine came to.
+fn goroutine(go: GoId, what: GoChange) -> String {
+    match what {
+        GoChange::Spawn { fd, .. } => format!("{go} is made for fd {fd}"),
+        GoChange::Run => format!("runs {go}"),
+        GoChange::Park { on } => format!("{go} parks: {}", words::parked(on)),
+        GoChange::Ready { mask } if mask.is_empty() => format!("{go} is runnable again"),
+        GoChange::Ready { mask } => format!("{go} is runnable: {mask}"),
+        GoChange::Yield => format!("{go} lets the others run"),
+        GoChange::End => format!("{go} ends"),
+    }
+}
+
 /// Any event in a few words, for the header of the past.
 pub fn moment(world: &World, event: &Event) -> String {
     let lane = world.lane_name(event.lane);
     match &event.kind {
         Kind::Park { next } => format!("{lane} held before {next}"),
+        Kind::Go { go, what: what @ GoChange::Run } => {
+            format!("{lane} {}", goroutine(*go, *what))
+        }
         Kind::Enter(call) => format!("{lane} enters {}", strace::entered(world, call, event.seq)),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 60);
@@ -279,6 +302,8 @@ fn success(event: &Event, record: &SyscallRecord) -> &'static str {
         (Syscall::EpollCtl { op: CtlOp::Del, .. }, _) => "no longer watched",
         (Syscall::Close { .. }, _) => "the number is free again",
         (Syscall::Dup { .. }, _) => "another number for the same open file",
+        (Syscall::SetFlags { blocking: true, .. }, _) => "its calls sleep from now on",
+        (Syscall::SetFlags { .. }, _) => "its calls say EAGAIN from now on",
         (Syscall::EpollCreate, _) => "the epoll instance",
         (Syscall::UringSetup { .. }, _) => "the ring",
         (Syscall::UringRegister { .. }, _) => "buffers that the kernel chooses from",

@@ -77,11 +77,11 @@ pub fn entered(world: &World, call: &Syscall, seq: Seq) -> String {
     self::call(call, None, |fd| named(fd, world.label_at(fd, seq)))
 }
 
-/// What a thread is held before at `seq` of that world.
+/// What a thread is held before at `seq` of that world, a call as [`entered`] has it.
 pub fn before(world: &World, next: &GateStep, seq: Seq) -> String {
     match next {
         GateStep::Call(call) => entered(world, call, seq),
-        GateStep::Push { .. } | GateStep::Reap { .. } => next.to_string(),
+        GateStep::Push { .. } | GateStep::Reap { .. } | GateStep::Run(_) => next.to_string(),
     }
 }
 

@@ -5,11 +5,13 @@ mod change;
 mod event;
 mod file;
 mod lane;
+mod netpoll;
 mod predict;
 mod prepare;
 mod ring;
 mod scan;
 mod step;
+mod threads;
 mod watch;
 
 #[cfg(test)]
@@ -45,6 +47,8 @@ pub fn unknown_list(world: EpollView<'_>) -> Option<&'static str> {
 /// One or two plain sentences about the subject, computed from the model.
 pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
     let remedy = match subject {
+        // What a loop of another kind registers is never changed.
+        Subject::Watch(_) if world.netpoll().is_some() || world.served().is_some() => None,
         Subject::Watch(key) => watch::remedy(world, key),
         Subject::Lane(_) | Subject::Event(_) => None,
     };
@@ -53,10 +57,14 @@ pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
 
 fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
     match subject {
-        Subject::Watch(key) => match world.scan() {
-            Some(set) => scan::phrase(world, set, key),
-            None if world.ring().is_some() => ring::phrase(world, key),
-            None => watch::phrase(world, key),
+        Subject::Watch(key) => match (world.scan(), world.netpoll()) {
+            (Some(set), _) => scan::phrase(world, set, key),
+            (None, Some(goroutines)) => netpoll::phrase(world, goroutines, key),
+            (None, None) if world.ring().is_some() => ring::phrase(world, key),
+            (None, None) => match world.served() {
+                Some(served) => threads::phrase(world, served, key),
+                None => watch::phrase(world, key),
+            },
         },
         Subject::Lane(id) => Phrase::new(lane::sentence(world, id)),
         Subject::Event(event) => match &event.kind {

@@ -2,7 +2,7 @@
 
 use super::Sentence;
 use crate::event::{
-    ConnState, Fd, FileKind, LaneId, Mask, Nanos, Peer, TimeUnit, WatchKey, visible,
+    ConnState, Fd, FileKind, GoWait, LaneId, Mask, Nanos, Peer, TimeUnit, WatchKey, visible,
 };
 use crate::model::{OpenFile, World};
 
@@ -32,6 +32,17 @@ pub(in crate::text) fn who(world: &World, id: LaneId) -> String {
         name if !world.labelled => name.to_owned(),
         "main" => "the main thread".to_owned(),
         name => format!("thread {name}"),
+    }
+}
+
+/// For what a goroutine is parked.
+pub(in crate::text) fn parked(on: GoWait) -> &'static str {
+    match on {
+        GoWait::Read => "in read",
+        GoWait::Write => "in write",
+        GoWait::Queue => "until something is queued",
+        GoWait::Room => "until its connection is read again",
+        GoWait::Descriptor => "until a descriptor is free",
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod calls;
 mod completions;
+mod connections;
 mod file;
 mod findings;
 mod found;
+mod goroutines;
 mod header;
 mod help;
 mod hints;
@@ -14,6 +16,7 @@ mod path;
 mod prompt;
 mod ready;
 mod ring;
+mod run_queue;
 mod scan;
 mod timeline;
 mod too_small;

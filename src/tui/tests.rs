@@ -1,5 +1,6 @@
 //! Key strings through the real app, and whole screens as text.
 
+mod own_code;
 pub(crate) mod styles;
 
 mod panes;

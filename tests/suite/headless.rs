@@ -280,7 +280,7 @@ fn each_client_gets_a_last_line_and_a_close() {
 }
 
 /// Every kind of line with the keys that it always has. The README documents the same table.
-const SCHEMA: [(&str, &[&str]); 28] = [
+const SCHEMA: [(&str, &[&str]); 29] = [
     ("listening", &["addresses", "pid", "descriptors"]),
     ("call", &["call", "started_ns"]),
     ("enter", &["call"]),
@@ -295,7 +295,7 @@ const SCHEMA: [(&str, &[&str]); 28] = [
     ("queues", &["fd"]),
     ("interest", &["epfd", "list", "source"]),
     ("edge-log", &["state"]),
-    ("park", &["call"]),
+    ("park", &[]),
     ("unpark", &["pass"]),
     (
         "settings",
@@ -305,6 +305,7 @@ const SCHEMA: [(&str, &[&str]); 28] = [
     ("set", &["fd", "file", "place"]),
     ("sets", &["list", "source"]),
     ("connection", &["fd", "state", "queued"]),
+    ("goroutine", &["go", "state"]),
     ("handle", &["fd", "file"]),
     ("stale", &["fd", "file", "believed"]),
     ("refused", &["why"]),

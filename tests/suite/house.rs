@@ -200,11 +200,16 @@ const CIRCLES: [(&[&str], &str); 1] = [(
     &[
         "engine/backend",
         "engine/backend/batch",
+        "engine/backend/goroutine",
         "engine/backend/poll",
         "engine/backend/scan",
         "engine/backend/select",
+        "engine/backend/threads",
         "engine/backend/uring",
         "engine/worker",
+        "engine/worker/accept",
+        "engine/worker/conn",
+        "engine/worker/step",
     ],
     "a thread's work calls its loop, and the loop calls it back: a held thread carries out commands",
 )];

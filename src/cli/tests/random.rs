@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::event::{Backend, LaneId, Mistakes, Nanos, print_duration};
+use crate::event::{Backend, LaneId, Mistakes, Nanos, NetpollMode, print_duration};
 
 fn address(lan: bool) -> BoxedStrategy<SocketAddr> {
     let ip: BoxedStrategy<IpAddr> = if lan {
@@ -56,6 +56,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             let (mistakes, raw, paused) = last;
             Settings {
                 backend: Backend::Epoll,
+                netpoll: NetpollMode::Shared,
                 app,
                 trigger: if edge { Trigger::Edge } else { Trigger::Level },
                 read,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{GateVisit, Order};
 use crate::engine::sync::Condvar;
-use crate::event::{Backend, GateStep, LaneId, Pass};
+use crate::event::{Backend, GateStep, LaneId, Pass, Syscall};
 
 /// What lets one thread pass while all are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(super) struct LaneState {
     pub(super) order: Option<Order>,
     pub(super) poked: bool,
     pub(super) retire: bool,
+    /// It is wanted beside those that are counted: for a client.
+    pub(super) extra: bool,
     /// What it is held before.
     pub(super) before: Option<GateStep>,
 }
@@ -88,6 +90,8 @@ pub(super) struct State {
     pub(super) headless: bool,
     /// The first thread has made the epoll instance: others may start.
     pub(super) ready: bool,
+    /// Commands wait for the first thread, which nothing but a signal takes out of its call.
+    pub(super) errand: bool,
 }
 
 /// What the warden is to do next.
@@ -148,7 +152,7 @@ impl State {
         self.wanted = self.backend.lanes(self.wished).into();
         self.lane(LaneId(self.wanted));
         for (index, me) in (0..).zip(&mut self.lanes) {
-            me.retire = (leaving || index > self.wanted) && me.runs();
+            me.retire = (leaving || (index > self.wanted && !me.extra)) && me.runs();
         }
     }
 
@@ -173,7 +177,7 @@ impl State {
     pub(super) fn stuck(&self) -> Vec<(LaneId, GateStep)> {
         let held = (0..).zip(&self.lanes).filter(|(_, me)| me.place == Place::Gate);
         let before = held.filter_map(|(index, me)| Some((LaneId(index), me.before?)));
-        before.filter(|(_, call)| !call.ends_turn()).collect()
+        before.filter(|(_, next)| !self.bounds(next).0).collect()
     }
 
     /// The next stage, once every thread has ended; to which way of waiting, if that has just been
@@ -194,8 +198,11 @@ impl State {
         change.stage = stage;
         self.backend = backend;
         self.ready = false;
-        for me in self.lanes.iter_mut().filter(|me| me.place == Place::Dead) {
-            me.place = Place::Absent;
+        for me in &mut self.lanes {
+            me.extra = false;
+            if me.place == Place::Dead {
+                me.place = Place::Absent;
+            }
         }
         self.recount();
         left
@@ -224,15 +231,42 @@ impl State {
         !self.ending && absent.any(|(index, _)| index == 1 || self.ready)
     }
 
+    /// Whether a thread may end where it does that next, and whether a turn ends there: where each
+    /// client has a thread, that is at its own next call.
+    pub(super) fn bounds(&self, next: &GateStep) -> (bool, bool) {
+        let GateStep::Call(next) = next else { return (true, false) };
+        let waits = next.ends_turn();
+        if self.backend != Backend::Threads {
+            return (waits, waits);
+        }
+        let reads = matches!(next, Syscall::Read { .. } | Syscall::Accept { .. });
+        (waits || reads || matches!(next, Syscall::Send { .. }), waits || reads)
+    }
+
+    /// A place for one more thread, if there is one; it is started as soon as others may be.
+    pub(super) fn grow(&mut self) -> bool {
+        let most = usize::from(LaneId::MAX_THREADS);
+        let first = usize::from(self.wanted) + 1;
+        let free = |me: &LaneState| me.place == Place::Absent && !me.extra;
+        let at = (first..=most).find(|at| self.lanes.get(*at).is_none_or(free));
+        let Some(at) = at.and_then(|at| u16::try_from(at).ok()) else { return false };
+        self.lane(LaneId(at)).extra = true;
+        true
+    }
+
     /// Threads that may sleep in a call while they are wanted elsewhere.
     pub(super) fn to_kick(&self) -> Vec<u32> {
-        let out = self.lanes.iter().filter(|me| me.place == Place::Out && me.tid != 0);
-        out.filter(|me| self.wants(me).is_some()).map(|me| me.tid).collect()
+        let out = (0..).zip(&self.lanes).filter(|(_, me)| me.place == Place::Out && me.tid != 0);
+        let called = |index| self.errand && index == 1_u16;
+        let wanted = out.filter(|(index, me)| called(*index) || self.wants(me).is_some());
+        wanted.map(|(_, me)| me.tid).collect()
     }
 
     /// Why that thread is wanted at the gate, if it is.
     pub(super) fn calls(&self, lane: LaneId) -> Option<&'static str> {
-        self.lanes.get(usize::from(lane.0)).and_then(|me| self.wants(me))
+        let errand = self.errand && lane == LaneId(1);
+        let why = self.lanes.get(usize::from(lane.0)).and_then(|me| self.wants(me));
+        why.or(errand.then_some("a command waits"))
     }
 
     fn wants(&self, me: &LaneState) -> Option<&'static str> {
@@ -262,8 +296,9 @@ impl State {
         if self.is_leaving() {
             return chores;
         }
-        for (index, me) in (0..=self.wanted).zip(&mut self.lanes).skip(1) {
-            if me.place == Place::Absent && (index == 1 || self.ready) {
+        for (index, me) in (0..).zip(&mut self.lanes).skip(1) {
+            let wanted = index <= self.wanted || me.extra;
+            if me.place == Place::Absent && wanted && (index == 1 || self.ready) {
                 me.place = Place::Out;
                 chores.start.push(LaneId(index));
             }
@@ -274,7 +309,7 @@ impl State {
     pub(super) fn askers_satisfied(&self) -> bool {
         let settled = (0..).zip(&self.lanes).skip(1).all(|(i, me)| {
             let there = me.runs() && me.tid != 0;
-            me.place == Place::Dead || if i <= self.wanted { there } else { !me.runs() }
+            me.place == Place::Dead || if i <= self.wanted { there } else { me.extra || !me.runs() }
         });
         self.ready && settled
     }

@@ -11,8 +11,8 @@ pub(super) mod ring;
 use std::net::SocketAddr;
 
 use crate::event::{
-    Cqe, CtlOp, Delivery, Fd, FileId, GateStep, HEAD, How, Mask, Nanos, Pass, Peer, PollSet,
-    Queues, Ret, RingHeads, Syscall, Wakeup, WakeupLog,
+    Cqe, CtlOp, Delivery, Fd, FileId, GateStep, GoChange, GoId, HEAD, How, Mask, Nanos, Pass, Peer,
+    PollSet, Queues, Ret, RingHeads, Syscall, Wakeup, WakeupLog,
 };
 
 pub(super) use decode::decode;
@@ -63,6 +63,8 @@ const REAP: u8 = 13;
 const GIVE: u8 = 14;
 const PARK_PUSH: u8 = 15;
 const PARK_REAP: u8 = 16;
+const GO: u8 = 17;
+const PARK_RUN: u8 = 18;
 
 /// The words of a record.
 const DELTA: usize = 0;
@@ -219,6 +221,7 @@ const SELECT: u8 = 15;
 const URING_SETUP: u8 = 16;
 const URING_REGISTER: u8 = 17;
 const URING_ENTER: u8 = 18;
+const SET_FLAGS: u8 = 19;
 
 /// A header with a call, or the loss of one that the server never makes: its number in the flags, its descriptor, and up to three words.
 #[expect(clippy::inline_always, reason = "which call it is, is known where it is told")]
@@ -245,6 +248,7 @@ fn with_call(tag: u8, call: &Syscall) -> Record {
         Syscall::Shutdown { fd, how } => (SHUTDOWN, number(fd), [how as u32, 0, 0]),
         Syscall::Close { fd } => (CLOSE, number(fd), [0; 3]),
         Syscall::Dup { fd } => (DUP, number(fd), [0; 3]),
+        Syscall::SetFlags { fd, blocking } => (SET_FLAGS, number(fd), [blocking.into(), 0, 0]),
         Syscall::Poll { set, timeout_ms } if set.is_counted() => {
             (POLL, set.count(), [timeout_ms.cast_unsigned(), 0, 0])
         }
@@ -288,6 +292,7 @@ fn call_of(record: &Record) -> Syscall {
             Syscall::Shutdown { fd: at, how }
         }
         CLOSE => Syscall::Close { fd: at },
+        SET_FLAGS => Syscall::SetFlags { fd: at, blocking: a != 0 },
         POLL => {
             let set = PollSet::array(record.0[NUMBER]);
             Syscall::Poll { set, timeout_ms: a.cast_signed() }
@@ -318,6 +323,7 @@ pub(super) fn park(next: &GateStep) -> Record {
             record.0[7] = number(*fd);
             record
         }
+        GateStep::Run(go) => Record::header(PARK_RUN, 0, go.0, [0; 5]),
     }
 }
 
@@ -429,6 +435,19 @@ pub(super) fn set(at: Fd, file: FileId, events: Option<Mask>, place: u32) -> Rec
     Record::header(SET, u8::from(events.is_some()), number(at), [file.0, bits, place, 0, 0])
 }
 
+/// A goroutine came to that.
+pub(super) fn go(go: GoId, what: GoChange) -> Record {
+    let (flags, a, b) = match what {
+        GoChange::Spawn { fd, file } => (0, number(fd), file.0),
+        GoChange::Run => (1, 0, 0),
+        GoChange::Park { on } => (2, on as u32, 0),
+        GoChange::Ready { mask } => (3, mask.0, 0),
+        GoChange::Yield => (4, 0, 0),
+        GoChange::End => (5, 0, 0),
+    };
+    Record::header(GO, flags, go.0, [a, b, 0, 0, 0])
+}
+
 /// The start of a call that took very long.
 pub(super) fn started(t: Nanos) -> Record {
     Record::time(t.0)
@@ -521,9 +540,13 @@ mod tests {
         for how in [How::Rd, How::Wr, How::RdWr] {
             check(Syscall::Shutdown { fd: at, how }, ok, Handed::None, &Output::None);
         }
-        for call in
-            [Syscall::Close { fd: at }, Syscall::Dup { fd: at }, Syscall::Write { fd: at, len: 3 }]
-        {
+        for call in [
+            Syscall::Close { fd: at },
+            Syscall::SetFlags { fd: at, blocking: true },
+            Syscall::SetFlags { fd: at, blocking: false },
+            Syscall::Dup { fd: at },
+            Syscall::Write { fd: at, len: 3 },
+        ] {
             check(call, ok, Handed::None, &Output::None);
         }
         let bytes: Vec<u8> = (0..100).collect();
@@ -607,6 +630,7 @@ mod tests {
         let pairs = [
             (enter(&call), Kind::Enter(call)),
             (park(&call.into()), Kind::Park { next: call.into() }),
+            (park(&GateStep::Run(GoId(7))), Kind::Park { next: GateStep::Run(GoId(7)) }),
             (unpark(Pass::Run), Kind::Unpark(Pass::Run)),
             (unpark(Pass::Step), Kind::Unpark(Pass::Step)),
             (unpark(Pass::Turn), Kind::Unpark(Pass::Turn)),
@@ -634,6 +658,22 @@ mod tests {
         assert_eq!(decode(&Record::default(), &[], 0), None);
         assert_eq!(Record::time(u64::MAX - 1).as_time(), Some(u64::MAX - 1));
         assert_eq!(Record::default().as_time(), None);
+    }
+
+    #[test]
+    fn changes_of_goroutines_survive_the_ring() {
+        let mut all = vec![
+            GoChange::Spawn { fd: Fd(7), file: FileId(9) },
+            GoChange::Run,
+            GoChange::Ready { mask: Mask::IN | Mask::OUT },
+            GoChange::Yield,
+            GoChange::End,
+        ];
+        all.extend(crate::event::GoWait::ALL.map(|on| GoChange::Park { on }));
+        for what in all {
+            let id = GoId(70_000);
+            assert_eq!(decode(&go(id, what), &[], 0), Some(Kind::Go { go: id, what }));
+        }
     }
 
     #[test]

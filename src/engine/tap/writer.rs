@@ -8,8 +8,8 @@ use rtrb::Producer;
 use super::record::{self, Handed, LONGEST, Record, ring, ring::Brought};
 use super::{IDLE, SideChannel};
 use crate::event::{
-    Cqe, Fd, FileId, GateStep, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret, RingOp, Sqe, Syscall,
-    Wakeup,
+    Cqe, Fd, FileId, GateStep, GoChange, GoId, Kind, LaneId, Mask, Nanos, Pass, Queues, Ret,
+    RingOp, Sqe, Syscall, Wakeup,
 };
 use crate::sys::clock::Clock;
 
@@ -205,6 +205,11 @@ impl RingWriter {
     /// A buffer was given back to a ring.
     pub(crate) fn give(&mut self, at: Fd, buffer: u16) {
         self.push(ring::give(at, buffer));
+    }
+
+    /// A goroutine came to that.
+    pub(crate) fn go(&mut self, go: GoId, what: GoChange) {
+        self.push(record::go(go, what));
     }
 
     /// Queue lengths of a file were read.

@@ -2,6 +2,7 @@
 //! what the kernel says.
 
 use super::*;
+use crate::event::{Backend, NetpollMode};
 
 /// A small generator of repeatable choices (xorshift).
 struct Dice(u64);
@@ -45,7 +46,7 @@ fn rude_clients(address: SocketAddr, seed: u64) {
 fn any_command(dice: &mut Dice) -> String {
     let fd = dice.roll(20) + 3;
     let lane = dice.roll(5) + 1;
-    match dice.roll(16) {
+    match dice.roll(19) {
         0 => "pause".to_owned(),
         1 | 2 => "run".to_owned(),
         3 => format!("step T{lane}"),
@@ -60,8 +61,15 @@ fn any_command(dice: &mut Dice) -> String {
         12 => format!("drop fd={fd}"),
         13 => "client".to_owned(),
         14 => format!("reset fd={fd}"),
+        15 | 16 => format!("backend {}", any_backend(dice)),
+        17 => format!("netpoll {}", NetpollMode::ALL[usize::from(dice.roll(2) == 0)]),
         _ => format!("max-events {}", dice.roll(8) + 1),
     }
+}
+
+fn any_backend(dice: &mut Dice) -> Backend {
+    let all = Backend::ALL.len() as u64;
+    Backend::ALL[usize::try_from(dice.roll(all)).unwrap_or(0)]
 }
 
 /// Every registration of the kernel is one that the server holds, with the same mask.
@@ -110,6 +118,11 @@ fn storm_of_clients_and_commands_leaves_order() {
         client.join().expect("client");
     }
     rig.done("run");
+    // One that was asked for last may be under way.
+    let deadline = Instant::now() + LIMIT;
+    while !matches!(rig.order("backend epoll"), CommandPhase::Done(_)) {
+        assert!(Instant::now() < deadline, "a switch does not end");
+    }
     rig.done("threads 1");
     rig.done("trigger all level");
     let mut last = rig.connect();

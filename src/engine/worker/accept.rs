@@ -31,40 +31,78 @@ const RETRY: Duration = Duration::from_millis(RETRY_MS.unsigned_abs() as u64);
 /// Failed accepts after which the turn ends.
 const FAILURES_MAX: u32 = 16;
 
+/// What an `accept4` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accepting {
+    /// A client, or an error that may be the next one's luck: there may be more.
+    More,
+    /// There is nobody.
+    Enough,
+    /// No descriptor is left, and the server makes the mistake of not minding.
+    Unminded,
+    /// No descriptor is left: the listener is left alone until one is free.
+    Muted,
+    /// The listener is closed.
+    Gone,
+}
+
 impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// One event of a listener.
     pub(super) fn accept_turn(&mut self, listener: &Arc<Watched>) {
         let mut failures = 0;
-        loop {
-            self.gate(Syscall::Accept { fd: listener.fd });
-            let accepted = {
-                let state = lock(&listener.state);
-                self.accept(&state)
-            };
-            match accepted {
-                Ok((fd, file, peer)) => {
-                    self.admit(fd, file, peer);
-                    all_served(listener, false);
-                }
-                Err(Errno::EAGAIN) => {
-                    all_served(listener, true);
-                    return;
-                }
-                Err(Errno::EBADF | Errno::EINVAL) => return,
-                Err(Errno::EMFILE | Errno::ENFILE) => {
-                    self.out_of_descriptors(listener);
-                    return;
-                }
-                // The client is gone, or the network is: the next may be well (accept(2)).
-                Err(_) => failures += 1,
-            }
-            if failures > FAILURES_MAX {
-                self.mute(listener);
-                return;
-            }
+        while self.accept_once(listener, &mut failures) == Accepting::More {
             let once = self.settings.accept == AcceptPolicy::Once;
             if once || self.mistake(Mistake::AcceptOnce) || self.shared.gate.ending() {
                 return;
+            }
+        }
+    }
+
+    /// One `accept4`, and what follows from it. `failures`: how many of them there were in a row.
+    pub(crate) fn accept_once(&mut self, listener: &Arc<Watched>, failures: &mut u32) -> Accepting {
+        self.gate(Syscall::Accept { fd: listener.fd });
+        let accepted = {
+            let state = lock(&listener.state);
+            self.accept(&state)
+        };
+        self.accepted(listener, accepted, failures)
+    }
+
+    /// What follows from an `accept4`.
+    pub(crate) fn accepted(
+        &mut self,
+        listener: &Arc<Watched>,
+        accepted: Result<(OwnedFd, FileId, Peer), Errno>,
+        failures: &mut u32,
+    ) -> Accepting {
+        match accepted {
+            Ok((fd, file, peer)) => {
+                self.admit(fd, file, peer);
+                all_served(listener, false);
+                Accepting::More
+            }
+            Err(Errno::EAGAIN) => {
+                all_served(listener, true);
+                Accepting::Enough
+            }
+            Err(Errno::EBADF | Errno::EINVAL) => Accepting::Gone,
+            Err(Errno::EMFILE | Errno::ENFILE) => {
+                self.out_of_descriptors(listener);
+                let muted = lock(&listener.state).flags.muted;
+                match muted {
+                    true => Accepting::Muted,
+                    false if self.mistake(Mistake::NoEmfileGuard) => Accepting::Unminded,
+                    false => Accepting::Enough,
+                }
+            }
+            // The client is gone, or the network is: the next may be well (accept(2)).
+            Err(_) => {
+                *failures += 1;
+                if *failures > FAILURES_MAX {
+                    self.mute(listener);
+                    return Accepting::Muted;
+                }
+                Accepting::More
             }
         }
     }
@@ -77,7 +115,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     /// Takes a new connection into the table and the interest list.
     pub(super) fn admit(&mut self, fd: OwnedFd, file: FileId, peer: Peer) {
         let beyond = L::refuses(Fd(fd.as_raw_fd()));
-        if let Some(refusal) = self.refusal(&peer).or(beyond) {
+        if let Some(refusal) = self.refusal(&peer).or(beyond).or_else(|| L::full(self)) {
             self.refuse(fd, refusal);
             return;
         }

@@ -15,7 +15,7 @@ use crate::engine::backend::Loop;
 use crate::engine::lock;
 use crate::engine::serve::{Connection, Next, Served};
 use crate::engine::shared::COPIES_MAX;
-use crate::engine::table::Watched;
+use crate::engine::table::{State, Watched};
 use crate::event::{
     Application, ConnState, How, Kind, Mask, Mistake, ReadPolicy, Syscall, Trigger,
 };
@@ -28,7 +28,7 @@ const PARTING: Duration = Duration::from_millis(PARTING_MS.unsigned_abs() as u64
 
 /// How the reading of a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Nothing is left, or the policy says that it is enough.
     Enough,
     /// More may be there, and no event will tell of it.
@@ -90,7 +90,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// One read and the serving of what it brought; how reading ended, if it did.
-    fn read_once(
+    pub(super) fn read_once(
         &mut self,
         watched: &Watched,
         len: u32,
@@ -100,10 +100,33 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
         let state = &mut *guard;
         let Some(fd) = &state.fd else { return (Some(Reading::Gone), None) };
         let room = usize::try_from(len).unwrap_or(1).min(self.buffer.len());
-        match self.door.read(fd.as_fd(), &mut self.buffer[..room]) {
+        let got = self.door.read(fd.as_fd(), &mut self.buffer[..room]);
+        *total += got.unwrap_or(0);
+        self.take_in(watched, state, got)
+    }
+
+    /// What a read brought is served; how reading ended by it, if it did.
+    pub(super) fn brought(
+        &mut self,
+        watched: &Watched,
+        got: Result<usize, Errno>,
+    ) -> (Option<Reading>, Option<Served>) {
+        let mut guard = lock(&watched.state);
+        if guard.fd.is_none() {
+            return (Some(Reading::Gone), None);
+        }
+        self.take_in(watched, &mut guard, got)
+    }
+
+    fn take_in(
+        &mut self,
+        watched: &Watched,
+        state: &mut State,
+        got: Result<usize, Errno>,
+    ) -> (Option<Reading>, Option<Served>) {
+        match got {
             Ok(0) => (Some(Reading::End), Some(state.conn.ended())),
             Ok(got) => {
-                *total += got;
                 let before = state.conn.state();
                 let served = state.conn.intake(&self.buffer[..got]);
                 self.tell_state(watched, before, &state.conn);
@@ -237,7 +260,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
     }
 
     /// Ends the server's side of a connection whose answers have all been sent.
-    fn say_last_word(&mut self, watched: &Watched) {
+    pub(super) fn say_last_word(&mut self, watched: &Watched) {
         self.gate(Syscall::Shutdown { fd: watched.fd, how: How::Wr });
         let mut guard = lock(&watched.state);
         let state = &mut *guard;
@@ -351,7 +374,11 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
                 shared.edge.drain_surely();
             }
             L::forget(self, watched);
-            self.door.close(fd, || shared.table.remove(watched));
+            match Arc::into_inner(fd) {
+                Some(fd) => self.door.close(fd, || shared.table.remove(watched)),
+                // Whoever still sleeps in a call on it closes it by going away.
+                None => shared.table.remove(watched),
+            }
         }
         self.unmute();
     }

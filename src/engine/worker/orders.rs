@@ -87,6 +87,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Mistake(..)
             | Command::Threads(_)
             | Command::Backend(_)
+            | Command::Netpoll(_)
             | Command::Zoom(_)
             | Command::At(_)
             | Command::Seek(_)

@@ -1,7 +1,7 @@
 //! From text to a command.
 
 use super::super::{
-    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, ReadPolicy, Settings, Trigger,
+    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Settings, Trigger,
 };
 use super::{Command, CommandError, GRAMMAR, Scope, Target, UNITS, View};
 
@@ -73,7 +73,7 @@ impl<'a> Words<'a> {
     fn lane(&mut self) -> Result<Option<LaneId>, CommandError> {
         self.0
             .pop_front()
-            .map(|word| LaneId::parse(word).ok_or_else(|| wrong(word, "a thread, T1 to T8")))
+            .map(|word| LaneId::parse(word).ok_or_else(|| wrong(word, "a thread, T1 to T200")))
             .transpose()
     }
 
@@ -151,6 +151,12 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
             "" => Ok(Command::Backend(None)),
             name => backend(name).map(|backend| Command::Backend(Some(backend))),
         },
+        "netpoll" => {
+            let word = words.word();
+            let netpoll =
+                NetpollMode::parse(word).ok_or_else(|| wrong(word, "shared or thread"))?;
+            Ok(Command::Netpoll(netpoll))
+        }
         "mistake" => {
             let name = words.word();
             let Some(mistake) = Mistake::parse(name) else {
@@ -172,7 +178,7 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
         },
         "lane" => match words.lane()? {
             Some(lane) => Ok(Command::Lane(lane)),
-            None => Err(wrong("", "a thread, T1 to T8")),
+            None => Err(wrong("", "a thread, T1 to T200")),
         },
         "view" => {
             let name = words.word();

@@ -51,6 +51,7 @@ impl fmt::Display for Command {
             Self::Threads(n) => write!(f, "threads {n}"),
             Self::Backend(None) => f.write_str("backend"),
             Self::Backend(Some(to)) => write!(f, "backend {to}"),
+            Self::Netpoll(by) => write!(f, "netpoll {by}"),
             Self::Zoom(time) => write!(f, "zoom {}", print_duration(*time)),
             Self::At(t) => write!(f, "at {}", print_seconds(*t)),
             Self::Seek(by) => write!(f, "seek {by}"),

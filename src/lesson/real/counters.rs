@@ -64,6 +64,7 @@ impl Counters {
             | Syscall::UringSetup { .. }
             | Syscall::UringRegister { .. }
             | Syscall::UringEnter { .. }
+            | Syscall::SetFlags { .. }
             | Syscall::Setup(_) => {}
         }
     }

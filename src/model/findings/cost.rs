@@ -1,6 +1,6 @@
 //! What waiting costs where each call asks every file: many questions for one answer.
 
-use crate::event::{Event, Fd};
+use crate::event::{Event, Fd, Refusal};
 
 use super::ledger::{About, Shown};
 use super::{Evidence, FindingKind, Findings};
@@ -58,5 +58,12 @@ impl Findings {
         let about = About::all(FindingKind::SelectFdLimit);
         let shown = Shown { fd: Some(fd), lane: Some(event.lane) };
         self.ledger.see(about, shown, event, |times| Evidence::FdSetSize { fd, times });
+    }
+
+    /// A client was turned away because there is no thread for it.
+    pub(super) fn without_thread(&mut self, why: Refusal, event: &Event) {
+        let about = About::all(FindingKind::ThreadLimit);
+        let shown = Shown { fd: None, lane: Some(event.lane) };
+        self.ledger.see(about, shown, event, |times| Evidence::ThreadLimit { why, times });
     }
 }

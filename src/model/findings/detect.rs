@@ -56,7 +56,11 @@ impl Findings {
                 self.switched();
                 self.ring_left();
             }
+            Kind::Go { go, .. } => self.goroutine(*go, event, world),
             Kind::Refused(Refusal::FdSetSize(fd)) => self.beyond_fd_set(*fd, event),
+            Kind::Refused(why @ (Refusal::Threads | Refusal::NoThread)) => {
+                self.without_thread(*why, event);
+            }
             Kind::Lane(LaneChange::Ended | LaneChange::Died(_)) => {
                 self.sleeps(event.lane);
                 self.rest(event, world);
@@ -152,6 +156,7 @@ impl Findings {
             | Syscall::Close { .. }
             | Syscall::UringSetup { .. }
             | Syscall::UringRegister { .. }
+            | Syscall::SetFlags { .. }
             | Syscall::Setup(_) => {}
         }
     }

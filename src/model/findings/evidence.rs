@@ -1,6 +1,6 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Backend, Fd, FileKind, LaneId, Mask, Nanos, Peer, Ret, RingOp};
+use crate::event::{Backend, Fd, FileKind, GoId, LaneId, Mask, Nanos, Peer, Refusal, Ret, RingOp};
 
 /// What a file was at that time: it may be closed by the time it is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,13 @@ pub enum Evidence {
         /// How many clients were turned away so far.
         times: u64,
     },
+    /// There is no thread for a client.
+    ThreadLimit {
+        /// Whose limit it is.
+        why: Refusal,
+        /// How many clients were turned away so far.
+        times: u64,
+    },
     /// Many files are asked for each one that is found.
     ScanCost {
         /// By which call.
@@ -161,5 +168,14 @@ pub enum Evidence {
         op: RingOp,
         /// Its `user_data`.
         id: u64,
+    },
+    /// A goroutine is parked for good.
+    Leaked {
+        /// Which.
+        go: GoId,
+        /// On which connection.
+        watch: WatchIdentity,
+        /// How many goroutines are.
+        all: u64,
     },
 }

@@ -149,5 +149,6 @@ fn is_instant(kind: FindingKind) -> bool {
             | FindingKind::StaleEvent
             | FindingKind::Starving
             | FindingKind::SelectFdLimit
+            | FindingKind::ThreadLimit
     )
 }

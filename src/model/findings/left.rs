@@ -31,13 +31,16 @@ impl Findings {
             Output::Events { events, .. } | Output::Scan { ready: events, .. } => events,
             _ => &[],
         };
-        if timeout_ms == 0 && record.ret.value() == Some(0) {
+        // A thread that looks for what has come before it waits for it makes no mistake.
+        if timeout_ms == 0 && record.ret.value() == Some(0) && world.netpoll().is_none() {
             self.empty_return(event, record.call.name(), record.call.fd());
         } else {
             self.turn(event.lane).empty = 0;
         }
         self.turn(event.lane).returned = event.t;
-        for delivery in events {
+        // A goroutine that another thread runs may do what this one is told.
+        let own = world.netpoll().is_none();
+        for delivery in events.iter().filter(|_| own) {
             self.delivered(delivery, event, record, world);
         }
     }
@@ -100,6 +103,10 @@ impl Findings {
         let Some(state) = self.files.get(&file) else { return };
         // What is read is of one time only at the end of a look.
         if !world.deduces_files() && !matches!(event.kind, Kind::Compared { .. }) {
+            return;
+        }
+        // What is left there is known to the file's goroutine: it has not come to EAGAIN.
+        if world.netpoll().is_some() {
             return;
         }
         let key = WatchKey { fd: state.fd, file };

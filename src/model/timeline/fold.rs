@@ -1,14 +1,14 @@
 //! What an event adds to the tracks.
 
 use crate::event::{
-    Backend, Cqe, CtlOp, Errno, Event, Fd, FileId, Kind, LaneChange, ListEntries, Output, RingOp,
-    SwitchPhase, Syscall, SyscallRecord, Trigger, WatchKey,
+    Backend, Cqe, CtlOp, Errno, Event, Fd, FileId, FileKind, GoChange, GoId, Kind, LaneChange,
+    LaneId, ListEntries, Output, RingOp, SwitchPhase, Syscall, SyscallRecord, Trigger, WatchKey,
 };
 
 use super::{Mark, MarkKind, Span, Timeline, TrackId};
 use crate::model::{
-    EpollView, Flight, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, Rings, ScanEntry,
-    ScanSet, Sync,
+    EpollView, Flight, GoState, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, Rings,
+    ScanEntry, ScanSet, Sync,
 };
 
 impl Timeline {
@@ -32,7 +32,13 @@ impl Timeline {
                 self.both(event, sqe.fd, world, MarkKind::Submit);
             }
             Kind::Reap { op, cqe, .. } => self.reaped(event, *op, cqe, world),
-            Kind::Backend { to, phase: SwitchPhase::Entered } => self.switched(event, *to),
+            Kind::Backend { to, phase: SwitchPhase::Entered } => {
+                self.switched(event, *to);
+                if world.served().is_some() {
+                    self.unserved(event, world);
+                }
+            }
+            Kind::Go { go, what } => self.goroutine(event, *go, *what, world),
             Kind::Gap { .. } => self.gap(event),
             Kind::Lane(LaneChange::Died(_)) => {
                 self.mark(TrackId::Lane(event.lane), event, MarkKind::Close);
@@ -148,6 +154,25 @@ impl Timeline {
         for cqe in posted.iter().rev().take(new).rev() {
             if let Some(key) = rings.get(cqe.id).and_then(Flight::key) {
                 self.mark(TrackId::Watch(key), event, MarkKind::Complete);
+            }
+        }
+    }
+
+    /// On the track of the goroutine's file, and on that of the thread that runs it.
+    fn goroutine(&mut self, event: &Event, go: GoId, what: GoChange, world: EpollView<'_>) {
+        let moment = match what {
+            GoChange::Run => MarkKind::Runs,
+            GoChange::Park { .. } => MarkKind::Park,
+            GoChange::Ready { .. } | GoChange::Yield => MarkKind::Runnable,
+            GoChange::Spawn { .. } | GoChange::End => return,
+        };
+        if what == GoChange::Run {
+            self.mark(TrackId::Lane(event.lane), event, moment);
+        }
+        if let Some(key) = world.goroutine_key(go) {
+            self.mark(TrackId::Watch(key), event, moment);
+            if let Some(span) = served(world, key) {
+                self.span(TrackId::Watch(key), event, span);
             }
         }
     }
@@ -302,6 +327,11 @@ impl Timeline {
 
     /// The spans of registrations: the ready list's changes.
     fn spans(&mut self, event: &Event, world: EpollView<'_>) {
+        if world.served().is_some() {
+            // No list says what is ready: a file is where its thread is.
+            self.lost = true;
+            return;
+        }
         match world.check().sync {
             _ if world.waits_for_nothing() && !world.labelled => {}
             // What is in a ring is told, and needs no wake-ups.
@@ -357,6 +387,16 @@ impl Timeline {
         self.switches.push_back((event.t, to));
     }
 
+    /// Files that no thread serves, where each has one of its own: the control eventfd.
+    fn unserved(&mut self, event: &Event, world: EpollView<'_>) {
+        for key in self.live() {
+            let eventfd = world.file_of(key).is_some_and(|file| file.what == FileKind::Eventfd);
+            if eventfd {
+                self.leave(event, key);
+            }
+        }
+    }
+
     /// The spans of files that the event told of, or that it was about.
     fn scan_spans(&mut self, event: &Event, world: EpollView<'_>, set: &ScanSet) {
         let about = event.fd().and_then(|fd| world.watch_at(fd));
@@ -381,6 +421,8 @@ impl Timeline {
         for lane in &world.lanes {
             let span = match lane.state {
                 LaneState::Unstarted => continue,
+                // It sleeps until a goroutine can run (futex(2)).
+                LaneState::Running if is_idle(world, lane.id) => Span::Asleep,
                 LaneState::Running | LaneState::Harvesting(_) => Span::Running,
                 LaneState::Held(_) => Span::Held,
                 LaneState::Asleep(_) => Span::Asleep,
@@ -394,6 +436,11 @@ impl Timeline {
             if last != Some(span) && known {
                 self.span(TrackId::Lane(lane.id), event, span);
             }
+            if lane.id == event.lane
+                && let Some(key) = world.served().and_then(|served| served.of(lane.id))
+            {
+                self.span(TrackId::Watch(key), event, span);
+            }
         }
     }
 }
@@ -401,6 +448,21 @@ impl Timeline {
 /// Whether a call on that epoll instance is about the one whose tracks these are.
 fn is_about(world: EpollView<'_>, ep: Fd) -> bool {
     world.id.is_some() && world.epoll_at(ep) == world.id
+}
+
+/// Whether a thread has no goroutine to run, where it is not the one that waits.
+fn is_idle(world: EpollView<'_>, lane: LaneId) -> bool {
+    world.netpoll().is_some_and(|netpoll| netpoll.run_by(lane).is_none())
+}
+
+/// Where the goroutine of that file is, if it has one: of two the one that is not parked.
+fn served(world: EpollView<'_>, key: WatchKey) -> Option<Span> {
+    let spans = world.netpoll()?.of_file(key.file).map(|go| match go.state {
+        GoState::Runnable(_) => Span::Ready,
+        GoState::Runs(_) => Span::Running,
+        GoState::Parked(_) => Span::Asleep,
+    });
+    spans.min_by_key(|span| u8::from(*span == Span::Asleep))
 }
 
 fn listed(why: Reason) -> Span {
@@ -441,6 +503,9 @@ fn ringed(rings: &Rings, key: WatchKey) -> Span {
 
 /// The span of a registration that is not on the modelled list.
 fn quiet(entry: &InterestEntry, world: EpollView<'_>) -> Span {
+    if let Some(span) = served(world, entry.key) {
+        return span;
+    }
     match world.instance.check.sync {
         Sync::Following => Span::Quiet(entry.trigger()),
         Sync::Lost | Sync::Unknown => Span::Unknown,

@@ -29,7 +29,7 @@ impl Packed {
 }
 
 /// Every moment, at the place of its [`code`].
-const MOMENTS: [MarkKind; 21] = [
+const MOMENTS: [MarkKind; 24] = [
     MarkKind::Span(Span::Running),
     MarkKind::Span(Span::Asleep),
     MarkKind::Span(Span::Held),
@@ -51,6 +51,9 @@ const MOMENTS: [MarkKind; 21] = [
     MarkKind::Lost,
     MarkKind::Submit,
     MarkKind::Complete,
+    MarkKind::Park,
+    MarkKind::Runnable,
+    MarkKind::Runs,
 ];
 
 fn code(what: MarkKind) -> u8 {
@@ -76,6 +79,9 @@ fn code(what: MarkKind) -> u8 {
         MarkKind::Lost => 18,
         MarkKind::Submit => 19,
         MarkKind::Complete => 20,
+        MarkKind::Park => 21,
+        MarkKind::Runnable => 22,
+        MarkKind::Runs => 23,
     }
 }
 

@@ -8,9 +8,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::Lines;
 use crate::event::{
-    Argument, Backend, CommandPhase, Event, Fd, FileKind, HEAD, Kind, LaneChange, ListEntries,
-    ListRead, Mask, Mistake, Output, Queues, Settings, SwitchPhase, Syscall, SyscallRecord, Wakeup,
-    visible,
+    Argument, Backend, CommandPhase, Event, Fd, FileKind, GateStep, GoChange, GoId, HEAD, Kind,
+    LaneChange, ListEntries, ListRead, Mask, Mistake, Output, Queues, Settings, SwitchPhase,
+    Syscall, SyscallRecord, Wakeup, visible,
 };
 use crate::model::{Difference, Divergence, Finding, ReadyEntry, Reason, World};
 use crate::text;
@@ -181,6 +181,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             result(map, record)
         }
         Kind::Enter(entered) => call(map, "enter", entered),
+        Kind::Park { next: GateStep::Run(go) } => entries!(map, "kind": "park", "go": go.0),
         Kind::Park { next } => match next.call() {
             Some(next) => call(map, "park", next),
             None => ring::step(map, next),
@@ -208,6 +209,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
             ring::line(map, &event.kind)
         }
         Kind::Backend { to, phase } => backend(map, *to, phase),
+        Kind::Go { go, what } => goroutine(map, *go, *what),
         Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
@@ -297,10 +299,26 @@ fn backend<M: SerializeMap>(map: &mut M, to: Backend, phase: &SwitchPhase) -> Re
     entries!(map, "kind": "backend", "to": to.word(), "phase": phase, "note"?: note)
 }
 
+fn goroutine<M: SerializeMap>(map: &mut M, go: GoId, what: GoChange) -> Result<(), M::Error> {
+    entries!(map, "kind": "goroutine", "go": go.0)?;
+    match what {
+        GoChange::Spawn { fd, file } => {
+            entries!(map, "state": "made", "fd": fd.0, "file": file.0)
+        }
+        GoChange::Run => entries!(map, "state": "runs"),
+        GoChange::Park { on } => entries!(map, "state": "parked", "on": on.word()),
+        GoChange::Ready { mask } => {
+            entries!(map, "state": "runnable", "events": mask.to_string())
+        }
+        GoChange::Yield => entries!(map, "state": "yielded"),
+        GoChange::End => entries!(map, "state": "ended"),
+    }
+}
+
 fn behaviour<M: SerializeMap>(map: &mut M, settings: &Settings) -> Result<(), M::Error> {
     let mistakes: Vec<_> = settings.mistakes.iter().map(Mistake::word).collect();
     entries!(map, "kind": "settings", "app": settings.app.word(),
-        "backend": settings.backend.word(),
+        "backend": settings.backend.word(), "netpoll": settings.netpoll.word(),
         "trigger": settings.trigger.to_string(), "read": settings.read.to_string(),
         "accept": settings.accept.to_string(), "max_events": settings.max_events,
         "delay_ms": settings.delay_ms, "threads": settings.threads, "paused": settings.paused,

@@ -49,6 +49,12 @@ pub(super) fn phrase(world: EpollView<'_>, event: &Event, record: &SyscallRecord
             ),
             None => format!("dup of {} failed: {ret}", short(&world, fd)),
         }),
+        Syscall::SetFlags { fd, blocking } => Phrase::new(format!(
+            "O_NONBLOCK of {} is {}: a call that finds nothing {} from now on",
+            numbered(world, fd),
+            if blocking { "cleared" } else { "set" },
+            if blocking { "sleeps" } else { "says EAGAIN" }
+        )),
         Syscall::Poll { .. } | Syscall::Select { .. } if world.scan().is_some() => {
             scan::returned(world, event.lane, record)
         }

@@ -1,6 +1,6 @@
 //! What an event means.
 
-use super::{call, lane, predict, prepare, ring, scan, watch};
+use super::{call, lane, netpoll, predict, prepare, ring, scan, watch};
 use crate::event::{
     Arm, CommandPhase, ConnState, Event, Fd, FileKind, Kind, LaneChange, LaneId, ListEntries,
     ListRead, Mask, Pass, Queues, Syscall, Trigger, Wakeup, WakeupLog, WatchKey, visible,
@@ -62,6 +62,7 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         ),
         Kind::Rings { read, .. } => ring::read(world, read),
         Kind::Backend { to, phase } => scan::switched(*to, phase),
+        Kind::Go { go, what } => netpoll::changed(world, id, *go, *what),
         Kind::Stale { fd, believed, .. } => stale(world, event, *fd, *believed),
         Kind::Refused(why) => {
             format!(

@@ -1,8 +1,10 @@
 //! What a thread is doing, and what the call before which it is held will do.
 
+use super::netpoll;
 use super::predict;
 use super::ring;
 use super::scan;
+use super::threads;
 use crate::event::{
     CtlOp, Fd, FileKind, GateStep, LaneId, Mask, Nanos, Syscall, TimeUnit, WatchKey,
 };
@@ -32,6 +34,7 @@ pub(super) fn sentence(world: EpollView<'_>, id: LaneId) -> String {
             None if world.ring().is_some() => ring::inside(lane),
             None => harvesting(world, lane, call),
         },
+        LaneState::Asleep(call) if world.served().is_some() => threads::sleeps(world, lane, call),
         LaneState::Asleep(call) => match world.scan() {
             Some(set) => scan::sleeps(world, lane, set),
             None if world.ring().is_some() => ring::sleeps(world, lane),
@@ -65,6 +68,9 @@ pub(super) fn sleeps_in(world: EpollView<'_>, id: LaneId) -> Option<(&EpollInsta
 }
 
 fn running(world: EpollView<'_>, lane: &ThreadLane) -> String {
+    if let Some(goroutines) = world.netpoll() {
+        return netpoll::runs(world, goroutines, lane);
+    }
     let rest = lane.batch.iter().filter(|entry| entry.progress == Progress::Waiting);
     let rest: Vec<String> = rest.map(|entry| format!("fd {}", entry.delivery.fd)).collect();
     let then = match rest.len() {
@@ -155,6 +161,7 @@ pub(super) fn will(world: EpollView<'_>, id: LaneId, next: &GateStep) -> String 
         GateStep::Call(call) => will_call(world, id, call),
         GateStep::Push { sqe, .. } => ring::will_push(sqe),
         GateStep::Reap { op, fd, cqe, .. } => ring::will_reap(world, *op, *fd, cqe),
+        GateStep::Run(go) => netpoll::will_run(world, *go),
     }
 }
 
@@ -177,6 +184,12 @@ fn will_call(world: EpollView<'_>, id: LaneId, call: &Syscall) -> String {
             "a second number will name the open file of fd {fd}, and keep its registration alive \
              when fd {fd} is closed"
         ),
+        Syscall::SetFlags { fd, blocking: true } => {
+            format!("a call on fd {fd} that finds nothing will sleep from then on")
+        }
+        Syscall::SetFlags { fd, .. } => {
+            format!("a call on fd {fd} that finds nothing will say EAGAIN from then on")
+        }
         Syscall::Poll { timeout_ms, .. } | Syscall::Select { timeout_ms, .. } => {
             scan::will(world, timeout_ms)
         }

@@ -1,5 +1,7 @@
 //! One scenario for each thing that Why can say.
 
+mod own_code;
+
 use super::{Subject, why};
 use crate::event::{
     CommandPhase, ConnState, CtlOp, Errno, Fd, How, Kind, LaneChange, LaneId, ListRead, Mask,

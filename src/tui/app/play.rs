@@ -194,6 +194,7 @@ fn changed(event: &Event) -> &'static [Pane] {
         Kind::Arrive { .. } | Kind::Set { .. } | Kind::Conn { .. } | Kind::Open { .. } => {
             &[Pane::Interest]
         }
+        Kind::Go { .. } => &[Pane::Interest, Pane::Ready, Pane::Waiting],
         Kind::Gap { .. } | Kind::Backend { .. } => &[Pane::Ready, Pane::Interest],
         Kind::Sqe { .. } | Kind::Reap { .. } | Kind::Give { .. } => {
             &[Pane::Interest, Pane::Ready, Pane::Calls]

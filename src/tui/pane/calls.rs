@@ -27,6 +27,8 @@ impl Calls<'_> {
             "Calls".to_owned(),
             if look.world().labelled {
                 "what the kernel was asked".to_owned()
+            } else if look.world().netpoll().is_some() {
+                "what the server asked the kernel, * what its scheduler did".to_owned()
             } else {
                 "what the server asked the kernel".to_owned()
             },

@@ -62,7 +62,9 @@ pub(super) fn ailment(kind: FindingKind) -> &'static str {
         FindingKind::StaleEvent => "stale",
         FindingKind::Starving => "starves",
         FindingKind::SelectFdLimit => "beyond",
+        FindingKind::ThreadLimit => "refused",
         FindingKind::ScanCost => "costs",
         FindingKind::CqOverflow => "overflow",
+        FindingKind::GoroutineLeak => "leaked",
     }
 }

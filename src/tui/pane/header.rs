@@ -43,7 +43,11 @@ impl HeaderPane<'_> {
             ReadPolicy::Once(n) => format!("once {n}"),
         };
         let backend = settings.backend;
-        let threads = plural(backend.lanes(settings.threads).into(), "thread");
+        let counted = match backend {
+            Backend::Threads => world.lanes.iter().filter(|lane| lane.is_alive()).count() as u64,
+            _ => backend.lanes(settings.threads).into(),
+        };
+        let threads = plural(counted, "thread");
         // In a narrow header what matters more needs the columns.
         let way = match backend {
             Backend::Epoll if look.ui.size.0 < WIDE => settings.trigger.to_string(),
@@ -54,6 +58,9 @@ impl HeaderPane<'_> {
             (Backend::IoUring, _) if look.ui.size.0 < WIDE => format!("{way}{dot}1 ring"),
             (Backend::IoUring, ReadPolicy::Drain) => format!("{way}{dot}recv multi{dot}1 ring"),
             (Backend::IoUring, ReadPolicy::Once(n)) => format!("{way}{dot}recv {n}{dot}1 ring"),
+            (Backend::Threads, _) => format!("{way}{dot}{threads}, one a client"),
+            (Backend::Goroutine, _) if look.ui.size.0 < WIDE => format!("{way}{dot}{threads}"),
+            (Backend::Goroutine, _) => format!("{way}{dot}{threads} on 1 epoll"),
             _ => format!("{way}{dot}{read}{dot}{threads}"),
         };
         let mut pieces = vec![

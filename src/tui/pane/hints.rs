@@ -37,18 +37,17 @@ impl Hints<'_> {
     /// Whether a key does something now.
     fn holds(&self, binding: &Binding) -> bool {
         let RenderContext { scene, ui, .. } = self.0;
+        let pollers = &scene.world.pollers;
+        let beside =
+            pollers.scan().is_some() || pollers.netpoll().is_some() || pollers.served().is_some();
         match binding.action {
             KeyAction::Lesson(LessonAction::Instance(_)) => scene.world.pollers.len() > 1,
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
             KeyAction::Lesson(LessonAction::AskTry) => ui.can_try,
             // What epoll alone has gives way to what there is beside it.
-            KeyAction::Do(Command::Backend(_)) => {
-                scene.world.scan().is_some() || scene.world.ring().is_some()
-            }
-            KeyAction::Do(Command::Trigger(..)) | KeyAction::ReadPolicy => {
-                scene.world.scan().is_none() && scene.world.ring().is_none()
-            }
+            KeyAction::Do(Command::Backend(_)) => beside,
+            KeyAction::Do(Command::Trigger(..)) | KeyAction::ReadPolicy => !beside,
             _ => true,
         }
     }

@@ -6,7 +6,9 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
+use super::connections::{self, Connections};
 use super::file::{PEER, QUEUE, ailment, queues};
+use super::goroutines::{self, Goroutines};
 use super::ring::{self, InFlight};
 use super::scan::{self, Scanned};
 use crate::event::{Arm, ConnState, Mask, Trigger, WatchKey, visible};
@@ -39,6 +41,16 @@ impl Interest<'_> {
             look.filtered(&mut title);
             return title;
         }
+        if let Some(netpoll) = look.world().netpoll() {
+            let mut title = goroutines::title(netpoll);
+            look.filtered(&mut title);
+            return title;
+        }
+        if let Some(served) = look.world().served() {
+            let mut title = connections::title(served);
+            look.filtered(&mut title);
+            return title;
+        }
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
@@ -51,10 +63,16 @@ impl Interest<'_> {
 
     /// The registration in a row of a pane with so many rows.
     pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        match self.0.world().scan() {
-            Some(set) => Scanned { look: self.0, set }.key_at(row, rows),
-            None => match self.0.world().world.ring() {
-                Some(rings) => InFlight { look: self.0, rings }.key_at(row, rows),
+        let (look, world) = (self.0, self.0.world());
+        match (world.world.scan(), world.world.netpoll()) {
+            (Some(set), _) => Scanned { look, set }.key_at(row, rows),
+            (None, Some(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
+            (None, None) if world.world.ring().is_some() => {
+                let rings = world.world.ring()?;
+                InFlight { look, rings }.key_at(row, rows)
+            }
+            (None, None) => match world.world.served() {
+                Some(served) => Connections { look, served }.key_at(row, rows),
                 None => self.keys(rows).get(row).copied(),
             },
         }
@@ -86,6 +104,14 @@ impl Widget for Interest<'_> {
         }
         if let Some(rings) = look.world().world.ring() {
             InFlight { look, rings }.render(area, buf);
+            return;
+        }
+        if let Some(netpoll) = look.world().world.netpoll() {
+            Goroutines { look, netpoll }.render(area, buf);
+            return;
+        }
+        if let Some(served) = look.world().world.served() {
+            Connections { look, served }.render(area, buf);
             return;
         }
         let trigger = if area.width < ROOMY { 5 } else { 7 };

@@ -6,8 +6,10 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::completions::{self, Completions};
+use super::connections::{self, Costs};
 use super::file::provenance;
 use super::found::{self, Found};
+use super::run_queue::{self, RunQueue};
 use crate::event::{LaneId, Provenance, WatchKey};
 use crate::model::{BatchEntry, InterestList, Progress, ReadyEntry};
 use crate::text::unknown_list;
@@ -26,6 +28,12 @@ impl Ready<'_> {
         }
         if let Some(rings) = look.world().world.ring() {
             return completions::title(look, rings);
+        }
+        if let Some(netpoll) = look.world().netpoll() {
+            return run_queue::title(look, netpoll);
+        }
+        if look.world().served().is_some() {
+            return connections::costs_title(look);
         }
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
@@ -57,6 +65,14 @@ impl Widget for Ready<'_> {
         }
         if let Some(rings) = world.world.ring() {
             Completions { look, rings }.render(area, buf);
+            return;
+        }
+        if let Some(netpoll) = world.world.netpoll() {
+            RunQueue { look, netpoll }.render(area, buf);
+            return;
+        }
+        if world.world.served().is_some() {
+            Costs(look).render(area, buf);
             return;
         }
         let dim = look.style(Role::Dim);

@@ -180,6 +180,10 @@ impl TimelinePane<'_> {
             }
             TrackId::Watch(key) => {
                 let scanned = world.scan().filter(|set| set.get(key).is_some());
+                let goroutine = world.netpoll().and_then(|it| it.of_file(key.file).next());
+                let own = world.served().and_then(|served| served.by(key).first());
+                let own_name = own.map_or_else(String::new, |lane| world.lane_name(*lane));
+                let served = goroutine.map_or_else(String::new, |go| go.id.to_string());
                 let (word, role) = match world.instance.interest.get(key) {
                     // Of a ring each open file, whether it has an operation in flight or not.
                     None if world.ring().is_some() && world.fds.get(&key.fd) == Some(&key.file) => {
@@ -188,8 +192,10 @@ impl TimelinePane<'_> {
                     None if scanned.is_some() => {
                         (scanned.map_or("", |set| set.backend.word()), Role::Text)
                     }
+                    Some(_) if goroutine.is_some() => (&*served, Role::Text),
                     Some(entry) if entry.trigger() == Trigger::Level => ("level", Role::Text),
                     Some(_) => ("EDGE", Role::Edge),
+                    None if own.is_some() => (&*own_name, Role::Text),
                     None => ("gone", Role::Dim),
                 };
                 let columns = usize::from(self.number());

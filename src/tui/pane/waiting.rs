@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::{GateStep, LaneId, Pass, TimeUnit, visible};
+use crate::event::{GateStep, GoId, LaneId, Pass, TimeUnit, visible};
 use crate::model::{EpollView, LaneState, ThreadLane};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
@@ -32,6 +32,15 @@ impl Waiting<'_> {
             let name = if narrow { "In io_uring_enter" } else { "Waiting in io_uring_enter" };
             return vec![name.to_owned(), format!("{asleep} of {alive}")];
         }
+        if world.netpoll().is_some() {
+            let waits = world.instance.wq.len();
+            return vec!["Threads".to_owned(), format!("{waits} of {alive} waits")];
+        }
+        if world.served().is_some() {
+            let sleeps = |lane: &&ThreadLane| matches!(lane.state, LaneState::Asleep(_));
+            let asleep = world.lanes.iter().filter(sleeps).count();
+            return vec!["Asleep, each in its call".to_owned(), format!("{asleep} of {alive}")];
+        }
         let asleep = world.instance.wq.len();
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
         let mut title = vec![name.to_owned()];
@@ -52,6 +61,7 @@ impl Waiting<'_> {
         let world = self.0.world();
         let mut lines = Vec::new();
         let foretold = self.0.foretells() && world.instance.wq.len() > 1;
+        let netpoller = if world.netpoll().is_some() { "netpoller, " } else { "" };
         for (place, id) in world.instance.wq.iter().enumerate() {
             if let Some(lane) = world.world.lane(id) {
                 let next = if place == 0 && foretold { ", woken next" } else { "" };
@@ -64,6 +74,7 @@ impl Waiting<'_> {
                         .map(|asleep| format!("{}{asleep} since {since}", pending(pass))),
                     None => ["asleep ", ""].map(|asleep| format!("{asleep}since {since}{next}")),
                 };
+                let (long, short) = (format!("{netpoller}{long}"), format!("{netpoller}{short}"));
                 let fits = crate::tui::words::width(&long) <= columns;
                 let text = if fits { long } else { short };
                 lines.push((Some(lane), text, Role::Asleep));
@@ -79,6 +90,11 @@ impl Waiting<'_> {
         }
         lines
     }
+}
+
+/// The goroutine that a thread runs.
+fn goroutine(world: EpollView<'_>, lane: &ThreadLane) -> Option<GoId> {
+    world.netpoll()?.run_by(lane.id).map(|go| go.id)
 }
 
 /// What a thread that sleeps has been let go for.
@@ -102,11 +118,17 @@ fn words(
         LaneState::Running if world.scan().is_some() => {
             ("runs".to_owned(), Role::Text, Some("0 hooks are left on any socket"))
         }
+        LaneState::Running if world.netpoll().is_some() => match goroutine(world, lane) {
+            Some(go) => (format!("runs {go}"), Role::Handled, None),
+            None => ("idle: nothing to run".to_owned(), Role::Dim, None),
+        },
         LaneState::Running => ("runs".to_owned(), Role::Text, None),
         LaneState::Held(next) => {
             let to_wait = next.ends_turn();
             let hint = if world.switching.is_some() && !to_wait {
                 "a switch is pending: > on to its wait"
+            } else if next.call().is_none() {
+                "press . to run it, > for a turn"
             } else if to_wait {
                 "press . to make the call"
             } else if next.call().is_none() {
@@ -129,6 +151,9 @@ fn words(
         LaneState::Harvesting(call) => (format!("in {call}"), Role::Text, None),
         LaneState::Asleep(call) if world.clock == TimeUnit::Steps => {
             (format!("asleep in {}", strace::entered(&world, call, world.seq)), Role::Asleep, None)
+        }
+        LaneState::Asleep(call) if world.served().is_some() && lane.pending.is_none() => {
+            (format!("in {call} since {}", lane.since), Role::Asleep, None)
         }
         LaneState::Asleep(_) => match lane.pending {
             Some(pass) => (format!("{}: the call sleeps", pending(pass)), Role::Asleep, None),

@@ -33,7 +33,7 @@ fn is_exhausted(line: &Value) -> bool {
 }
 
 fn is_wait(line: &Value) -> bool {
-    let waits = ["epoll_wait", "poll", "select"];
+    let waits = ["epoll_wait", "poll", "select", "accept4"];
     line["kind"] == "call" && waits.iter().any(|call| line["call"] == *call)
 }
 
@@ -127,6 +127,12 @@ fn without_descriptors_one_client_is_refused_and_the_rest_wait_and_are_served_le
 fn without_descriptors_one_client_is_refused_and_the_rest_wait_in_other_loops() {
     exhaust_loop("poll", "level");
     exhaust_loop("select", "level");
+}
+
+#[test]
+fn without_descriptors_whoever_accepts_in_code_of_its_own_waits_too() {
+    exhaust_loop("goroutine", "level");
+    exhaust_loop("threads", "level");
 }
 
 #[test]

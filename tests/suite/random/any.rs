@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use epollscope::event::{
     AcceptPolicy, Application, Backend, Command, CommandPhase, ConnState, CtlOp, Delivery, Domain,
-    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, How, Kind, LaneChange, LaneId,
-    ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos, OpenPath, Output, Pass, Peer, PollFd,
-    PollSet, Provenance, Queues, ReadPolicy, Reason, Refusal, Ret, Scope, Seq, Settings, Setup,
-    SocketOption, SocketType, SwitchPhase, Syscall, SyscallRecord, Target, ThreadSeen, Trigger,
-    View, Wakeup, WakeupLog, WatchKey, WatchRead,
+    Errno, Event, Fd, FdinfoEntry, FileId, FileKind, FileRead, GateStep, GoChange, GoId, GoWait,
+    How, Kind, LaneChange, LaneId, ListEntries, ListRead, Mask, Mistake, Mistakes, Nanos,
+    NetpollMode, OpenPath, Output, Pass, Peer, PollFd, PollSet, Provenance, Queues, ReadPolicy,
+    Reason, Refusal, Ret, Scope, Seq, Settings, Setup, SocketOption, SocketType, SwitchPhase,
+    Syscall, SyscallRecord, Target, ThreadSeen, Trigger, View, Wakeup, WakeupLog, WatchKey,
+    WatchRead,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -73,6 +74,7 @@ fn call() -> impl Strategy<Value = Syscall> {
         (fd(), how).prop_map(|(fd, how)| Syscall::Shutdown { fd, how }),
         fd().prop_map(|fd| Syscall::Close { fd }),
         fd().prop_map(|fd| Syscall::Dup { fd }),
+        (fd(), any::<bool>()).prop_map(|(fd, blocking)| Syscall::SetFlags { fd, blocking }),
         preparing(),
         signalling(),
         asking(),
@@ -201,14 +203,15 @@ fn settings() -> impl Strategy<Value = Settings> {
     let read = prop_oneof![Just(ReadPolicy::Drain), any::<u32>().prop_map(ReadPolicy::Once)];
     let accept = select(vec![AcceptPolicy::Drain, AcceptPolicy::Once]);
     let numbers = (any::<u32>(), any::<u32>(), any::<u8>(), any::<u16>());
-    let app = (app, backend());
+    let app = (app, (backend(), netpoll()));
     (app, trigger(), read, accept, numbers, any::<bool>(), any::<bool>()).prop_map(
-        |((app, backend), trigger, read, accept, numbers, raw, paused)| {
+        |((app, (backend, netpoll)), trigger, read, accept, numbers, raw, paused)| {
             let (max_events, delay_ms, threads, mistakes) = numbers;
             let mistakes = Mistakes::from_bits(mistakes);
             Settings {
                 app,
                 backend,
+                netpoll,
                 trigger,
                 read,
                 accept,
@@ -225,6 +228,23 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn backend() -> impl Strategy<Value = Backend> {
     select(&Backend::ALL[..])
+}
+
+fn netpoll() -> impl Strategy<Value = NetpollMode> {
+    select(&NetpollMode::ALL[..])
+}
+
+/// What a server tells of its goroutines.
+fn of_goroutines() -> impl Strategy<Value = Kind> {
+    let what = prop_oneof![
+        (fd(), file()).prop_map(|(fd, file)| GoChange::Spawn { fd, file }),
+        Just(GoChange::Run),
+        select(&GoWait::ALL[..]).prop_map(|on| GoChange::Park { on }),
+        mask().prop_map(|mask| GoChange::Ready { mask }),
+        Just(GoChange::Yield),
+        Just(GoChange::End),
+    ];
+    (0..8_u32, what).prop_map(|(go, what)| Kind::Go { go: GoId(go), what })
 }
 
 /// What a server tells that waits by poll(2) or select(2), or is about to.
@@ -268,6 +288,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
     prop_oneof![
         of_scans(),
         rings::kinds(),
+        of_goroutines(),
         call().prop_map(Kind::Enter),
         record().prop_map(Kind::Return),
         record().prop_map(Kind::Return),
@@ -275,6 +296,7 @@ fn of_calls() -> impl Strategy<Value = Kind> {
         (fd(), queues).prop_map(|(fd, queues)| Kind::Arrive { fd, queues }),
         log().prop_map(Kind::WakeupLog),
         call().prop_map(|next| Kind::Park { next: next.into() }),
+        (0..8_u32).prop_map(|go| Kind::Park { next: GateStep::Run(GoId(go)) }),
         pass.prop_map(Kind::Unpark),
         (fd(), vec(fdinfo(), 0..6))
             .prop_map(|(ep, entries)| Kind::ListRead(ListRead::fdinfo(ep, entries))),
@@ -316,6 +338,8 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         Refusal::NoDescriptor,
         Refusal::Clients,
         Refusal::Address,
+        Refusal::Threads,
+        Refusal::NoThread,
         Refusal::FdSetSize(Fd(1024)),
     ]);
     let phase = prop_oneof![
@@ -513,6 +537,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => (select(&Mistake::ALL[..]), option::of(any::<bool>()))
             .prop_map(|(mistake, on)| Command::Mistake(mistake, on)),
         1 => (1..=LaneId::MAX_WORKERS).prop_map(Command::Threads),
+        1 => option::of(backend()).prop_map(Command::Backend),
+        1 => netpoll().prop_map(Command::Netpoll),
         1 => (1..=86_400_000_000_000_u64).prop_map(|time| Command::Zoom(Nanos(time))),
         1 => (0..=86_400_000_u64).prop_map(|ms| Command::At(Nanos(ms * 1_000_000))),
         1 => any::<u64>().prop_map(|t| Command::At(Nanos(t))),

@@ -2,12 +2,14 @@
 
 use super::parts::{decode_bytes, decode_log, decode_peer};
 use super::{
-    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, HANDED, HANDLE, LONG, MOD_POLLED, NUMBER, PARK,
-    PARK_PUSH, PARK_REAP, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT, SEND, SET, SQE,
-    STALE, TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WRITE, call_of, fd, join, ring,
+    ACCEPT, ADD_POLLED, ARRIVE, ENTER, GAP, GIVE, GO, HANDED, HANDLE, LONG, MOD_POLLED, NUMBER,
+    PARK, PARK_PUSH, PARK_REAP, PARK_RUN, POLL, POLLED, READ, REAP, RET, RETURN, Record, SELECT,
+    SEND, SET, SQE, STALE, TOOK, TURNED, UNPARK, URING_ENTER, WAIT, WAKEUP, WRITE, call_of, fd,
+    join, ring,
 };
 use crate::event::{
-    Delivery, FileId, Kind, Mask, Nanos, Output, Pass, Queues, Ret, SyscallRecord, Wakeup,
+    Delivery, FileId, GateStep, GoChange, GoId, GoWait, Kind, Mask, Nanos, Output, Pass, Queues,
+    Ret, SyscallRecord, Wakeup,
 };
 
 /// The event of that time that these records, a header and those that follow it, stand for.
@@ -19,6 +21,7 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
         RETURN => Kind::Return(decode_return(head, rest, time)?),
         PARK => Kind::Park { next: call_of(head).into() },
         PARK_PUSH | PARK_REAP => Kind::Park { next: ring::decode_step(head)? },
+        PARK_RUN => Kind::Park { next: GateStep::Run(GoId(head.0[NUMBER])) },
         UNPARK => Kind::Unpark(match head.0[NUMBER] {
             0 => Pass::Run,
             1 => Pass::Step,
@@ -44,6 +47,7 @@ pub(in crate::engine::tap) fn decode(head: &Record, rest: &[Record], time: u64) 
         }),
         GAP => Kind::Gap { lost: join(a, b) },
         tag @ (SQE | REAP | GIVE) => ring::decode(tag, head, rest)?,
+        GO => Kind::Go { go: GoId(head.0[NUMBER]), what: decode_go(head.flags(), a, b)? },
         SET => Kind::Set {
             fd: at,
             file: FileId(a),
@@ -85,6 +89,21 @@ fn decode_return(head: &Record, mut rest: &[Record], t: u64) -> Option<SyscallRe
         _ => Output::None,
     };
     Some(SyscallRecord { call: call_of(head), ret, output, started: Nanos(started) })
+}
+
+fn decode_go(flags: u8, a: u32, b: u32) -> Option<GoChange> {
+    Some(match flags {
+        0 => GoChange::Spawn { fd: fd(a), file: FileId(b) },
+        1 => GoChange::Run,
+        2 => {
+            let on = GoWait::ALL.get(usize::try_from(a).unwrap_or(usize::MAX));
+            GoChange::Park { on: *on? }
+        }
+        3 => GoChange::Ready { mask: Mask(a) },
+        4 => GoChange::Yield,
+        5 => GoChange::End,
+        _ => return None,
+    })
 }
 
 fn decode_scan(rest: &[Record]) -> Output {

@@ -61,7 +61,7 @@ pub(super) fn step<M: SerializeMap>(map: &mut M, next: &GateStep) -> Result<(), 
             entries!(map, "ring": ring.0, "id": cqe.id, "op": op.word(), "fd": fd.0,
                 "result": cqe.ret.to_string(), "more": cqe.more, "buffer"?: cqe.buffer)
         }
-        GateStep::Call(_) => Ok(()),
+        GateStep::Call(_) | GateStep::Run(_) => Ok(()),
     }
 }
 

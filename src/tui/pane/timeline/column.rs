@@ -98,8 +98,11 @@ impl Band {
             | MarkKind::Read
             | MarkKind::Write
             | MarkKind::Again
+            | MarkKind::Park
+            | MarkKind::Runs
             | MarkKind::Submit => true,
             MarkKind::Arrive
+            | MarkKind::Runnable
             | MarkKind::Complete
             | MarkKind::Report
             | MarkKind::End
@@ -156,10 +159,10 @@ fn weight(what: MarkKind) -> u8 {
     match what {
         MarkKind::Span(_) => 0,
         MarkKind::Write => 1,
-        MarkKind::Submit => 2,
+        MarkKind::Park | MarkKind::Runs | MarkKind::Submit => 2,
         MarkKind::Read => 2,
         MarkKind::Again => 3,
-        MarkKind::Report | MarkKind::Complete => 4,
+        MarkKind::Report | MarkKind::Complete | MarkKind::Runnable => 4,
         MarkKind::Arrive => 5,
         MarkKind::Changed => 6,
         MarkKind::Accept => 7,
@@ -289,6 +292,9 @@ fn moment_cell(glyphs: &Glyphs, id: TrackId, moment: MarkKind) -> Option<Cell> {
         MarkKind::Lost => (glyphs.lost, Role::Bad),
         MarkKind::Submit => ("s", Role::Edge),
         MarkKind::Complete => ("c", Role::Data),
+        MarkKind::Park => ("p", Role::Asleep),
+        MarkKind::Runnable => ("+", Role::Ready),
+        MarkKind::Runs => ("G", Role::Handled),
     })
 }
 
