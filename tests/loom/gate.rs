@@ -43,8 +43,7 @@ impl Rig {
         self.gate.arrived(LaneId(id), id.into());
         let mut lane = RingWriter::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
-            let verdict =
-                self.gate.pass(&mut lane, &(*call).into(), &mut GateVisit::default(), || false);
+            let verdict = self.gate.pass(&mut lane, call, &mut GateVisit::default(), || false);
             if verdict == Verdict::Stop {
                 break;
             }

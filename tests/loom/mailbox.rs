@@ -62,7 +62,7 @@ impl Rig {
     fn gate(&self, lane: &mut RingWriter, call: GateStep) -> bool {
         let mut passage = GateVisit::default();
         loop {
-            match self.gate.pass(lane, &call.into(), &mut passage, || self.mailbox.waiting()) {
+            match self.gate.pass(lane, &call, &mut passage, || self.mailbox.waiting()) {
                 Verdict::Go => return true,
                 Verdict::Stop => return false,
                 Verdict::Commands => while self.carry_out_one() {},
@@ -196,8 +196,7 @@ fn job_for_a_thread_that_dies_at_the_gate_is_done_by_another() {
         let dying = loom::thread::spawn(move || {
             let mut lane = RingWriter::new(LaneId(1), Arc::clone(&own.side));
             let mut passage = GateVisit::default();
-            let verdict =
-                own.gate.pass(&mut lane, &READ.into(), &mut passage, || own.mailbox.waiting());
+            let verdict = own.gate.pass(&mut lane, &READ, &mut passage, || own.mailbox.waiting());
             assert_eq!(verdict, Verdict::Commands);
             own.carry_out_one();
             own.depart(1, true);

@@ -136,6 +136,8 @@ fn mistakes_of_a_ring_are_found() {
         return;
     }
     let mut server = Server::start(&["--backend", "io_uring", "--mistake", "small-cq"]);
+    // Who is held before the accept is armed is told of no client.
+    server.ever("the ring", |l| l["kind"] == "backend" && l["phase"] == "entered");
     server.command("pause");
     let mut clients: Vec<_> = (0..20).map(|_| server.silent_client()).collect();
     server.finding("cq-overflow");

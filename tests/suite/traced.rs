@@ -42,7 +42,12 @@ fn joined(first: &str, rest: &str) -> String {
 /// A line without the blanks by which strace puts the results below each other. It sees what the
 /// kernel answers before the signal's handler runs; the program only ever sees EINTR (signal(7)).
 fn plain(line: &str) -> String {
-    let Some((call, result)) = line.split_once(")  ") else { return line.to_owned() };
+    let Some((call, result)) = line.split_once(")  ") else {
+        return match line.split_once(" = ? ERESTART") {
+            Some((call, _)) => format!("{call} {INTERRUPTED}"),
+            None => line.to_owned(),
+        };
+    };
     let result = result.trim_start();
     let result = if result.starts_with("= ? ERESTART") { INTERRUPTED } else { result };
     format!("{call}) {result}")

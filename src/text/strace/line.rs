@@ -4,8 +4,8 @@ use std::net::SocketAddrV4;
 
 use super::escaped;
 use crate::event::{
-    CtlOp, Delivery, Domain, Errno, Fd, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup,
-    SocketOption, SocketType, Syscall, SyscallRecord, WatchKey,
+    CtlOp, Delivery, Domain, Fd, Mask, OpenPath, Output, PollFd, PollSet, Ret, Setup, SocketOption,
+    SocketType, Syscall, SyscallRecord, WatchKey,
 };
 use crate::model::{ScanEntry, ScanSet};
 
@@ -387,13 +387,7 @@ fn result(call: &Syscall, ret: Ret, output: &Output) -> String {
     if let (Some(found @ 1..), Output::Scan { ready, .. }) = (ret.value(), output) {
         return format!("{found} ({})", answered(call, ready));
     }
-    let restarts =
-        matches!(call, Syscall::Read { .. } | Syscall::Accept { .. } | Syscall::Send { .. });
     match (ret.errno(), ret.raw()) {
-        // What the kernel says before the handler of the signal makes EINTR of it.
-        (Some(Errno::EINTR), _) if restarts => {
-            "? ERESTARTSYS (To be restarted if SA_RESTART is set)".to_owned()
-        }
         (Some(errno), _) => {
             let text = errno.description().unwrap_or("Unknown error");
             format!("-1 {errno} ({text})")

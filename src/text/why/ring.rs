@@ -332,12 +332,12 @@ pub(super) fn taken(world: EpollView<'_>, name: &str, op: RingOp, cqe: &Cqe) -> 
 /// fdinfo was read.
 pub(super) fn read(world: EpollView<'_>, read: &RingRead) -> String {
     let check = world.world.ring().map(|rings| rings.check).unwrap_or_default();
-    let armed: u32 = read.armed.iter().map(|(_, n)| n).sum();
+    let armed: u64 = read.armed.iter().map(|(_, n)| u64::from(*n)).sum();
     format!(
         "the kernel's own view of the ring was read (fdinfo): {} posted, {} armed; it agreed {} times \
          and differed {}",
         grouped(read.pending.len() as u64),
-        grouped(armed.into()),
+        grouped(armed),
         grouped(check.agreed),
         grouped(check.diverged)
     )

@@ -6,6 +6,7 @@
 //! server; else as a list.
 
 mod epoll;
+mod own_code;
 mod ring;
 mod scan;
 mod trail;
@@ -61,7 +62,7 @@ impl<'a> PathPane<'a> {
         if let Some(key) = Self::subject(look) {
             title.push(look.world().watch_name(key));
             let world = look.world();
-            if world.scan().is_none() && world.world.ring().is_none() {
+            if world.instance.interest.get(key).is_some() {
                 let entry = look.world().instance.interest.get(key);
                 title.push(epoll::trigger(entry).to_owned());
             }
@@ -81,10 +82,13 @@ impl<'a> PathPane<'a> {
         let look = &self.0;
         let trail = Trail::of(&look.scene, Self::subject(look)?);
         let world = look.world();
-        let stages = match (world.scan(), world.world.ring().filter(|_| !world.labelled)) {
-            (Some(set), _) => scan::stages(look, set, &trail),
-            (None, Some(rings)) => ring::stages(look, rings, &trail),
-            (None, None) => epoll::stages(look, &trail),
+        let all = world.world;
+        let stages = match (all.scan(), all.ring(), all.netpoll(), all.served()) {
+            (Some(set), ..) => scan::stages(look, set, &trail),
+            (_, Some(rings), ..) => ring::stages(look, rings, &trail),
+            (_, _, Some(netpoll), _) => own_code::goroutines(look, netpoll, &trail),
+            (.., Some(served)) => own_code::threads(look, served, &trail),
+            _ => epoll::stages(look, &trail),
         };
         // A set that is passed in is no list on which a wake-up puts anything.
         let passed = |stage: &Stage| stage.place == Place::List && look.world().scan().is_some();

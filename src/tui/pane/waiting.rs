@@ -127,15 +127,15 @@ fn words(
             let to_wait = next.ends_turn();
             let hint = if world.switching.is_some() && !to_wait {
                 "a switch is pending: > on to its wait"
-            } else if next.call().is_none() {
-                "press . to run it, > for a turn"
             } else if to_wait {
                 "press . to make the call"
             } else if next.call().is_none() {
-                if matches!(next, GateStep::Reap { .. }) {
-                    "press . to take it, > for a turn"
-                } else {
-                    "press . to write it, > for a turn"
+                match next {
+                    GateStep::Run(_) => "press . to run it, > for a turn",
+                    GateStep::Reap { .. } => "press . to take it, > for a turn",
+                    GateStep::Call(_) | GateStep::Push { .. } => {
+                        "press . to write it, > for a turn"
+                    }
                 }
             } else {
                 "press . to make it, > for a turn"

@@ -29,8 +29,8 @@ fn holds(stage: &Stage, sizes: &[(u16, u16)], words: &[&str]) {
     }
 }
 
-#[test]
-fn goroutines_their_run_queue_and_their_threads() {
+/// Three goroutines: one is parked, one runs, one can.
+pub(super) fn goroutines() -> Stage {
     let mut stage = enters(Backend::Goroutine);
     let (t1, t2) = (LaneId(1), LaneId(2));
     stage.push(t2, Kind::Lane(LaneChange::Started { tid: 4712 }));
@@ -41,6 +41,23 @@ fn goroutines_their_run_queue_and_their_threads() {
     stage.push(t1, go(1, GoChange::Run));
     stage.push(t1, go(1, GoChange::Park { on: GoWait::Read }));
     stage.push(t1, go(7, GoChange::Run));
+    stage
+}
+
+/// Three threads, asleep each in its call.
+pub(super) fn threads() -> Stage {
+    let mut stage = enters(Backend::Threads);
+    stage.push(LaneId(1), Kind::Enter(Syscall::Accept { fd: Fd(4) }));
+    for (lane, fd) in [(2, 9), (3, 12)] {
+        stage.push(LaneId(lane), Kind::Lane(LaneChange::Started { tid: 4711 + u32::from(lane) }));
+        stage.push(LaneId(lane), Kind::Enter(Syscall::Read { fd: Fd(fd), len: 4096 }));
+    }
+    stage
+}
+
+#[test]
+fn goroutines_their_run_queue_and_their_threads() {
+    let stage = goroutines();
     let calls = ["T1 * runs G1", "T1 * runs G7"];
     holds(&stage, &[(120, 40), (240, 70)], &calls);
     let both = ["G1", "parked in accept", "runs on T1", "+ runnable, 1st", "wait", "runs G7"];
@@ -58,12 +75,7 @@ fn goroutines_their_run_queue_and_their_threads() {
 
 #[test]
 fn threads_asleep_each_in_its_call() {
-    let mut stage = enters(Backend::Threads);
-    stage.push(LaneId(1), Kind::Enter(Syscall::Accept { fd: Fd(4) }));
-    for (lane, fd) in [(2, 9), (3, 12)] {
-        stage.push(LaneId(lane), Kind::Lane(LaneChange::Started { tid: 4711 + u32::from(lane) }));
-        stage.push(LaneId(lane), Kind::Enter(Syscall::Read { fd: Fd(fd), len: 4096 }));
-    }
+    let stage = threads();
     let words = ["Connections ─ 3 ─ seen", "z in accept4", "z in read", "T3", "3 of 3"];
     holds(&stage, &[(80, 24), (120, 40), (240, 70)], &words);
     assert_eq!(stage.scene().world.file_at(Fd(4)).map(|f| f.what), Some(FileKind::Listener));

@@ -72,6 +72,22 @@ fn poll_and_select_have_a_way_of_their_own() {
 }
 
 #[test]
+fn goroutines_rings_and_threads_have_a_way_of_their_own() {
+    let ways = [
+        ("ring", Stage::ring(), "in flight"),
+        ("goroutines", own_code::goroutines(), "run queue"),
+        ("threads", own_code::threads(), "asleep in its call"),
+    ];
+    for (name, stage, place) in ways {
+        let mut app = stage.app((120, 40));
+        stage.press(&mut app, "5");
+        let screen = shown(&app, &stage, &UNICODE);
+        assert!(screen.contains(place), "{name}: {screen}");
+        insta::assert_snapshot!(format!("path_{name}"), screen);
+    }
+}
+
+#[test]
 fn it_can_be_drawn_in_ascii_and_of_nothing() {
     let stage = Stage::start();
     let mut app = stage.app((120, 40));

@@ -249,7 +249,8 @@ fn greedy(trigger: &str, time: Duration) {
         });
         let begun = Instant::now();
         let mut seen = Vec::new();
-        while begun.elapsed() < time {
+        // One answer that the machine was late for says nothing.
+        while begun.elapsed() < time || seen.len() < 8 {
             let asked = Instant::now();
             third.write_all(b"me too").unwrap();
             let answered = third.read_exact(&mut [0; 6]).map(|()| asked.elapsed());

@@ -86,7 +86,7 @@ fn a_running_server_that_may_not_have_a_ring_says_so_and_goes_by_it() {
         let entered = |to: &'static str| {
             move |l: &Value| l["kind"] == "backend" && l["to"] == to && l["phase"] == "entered"
         };
-        for to in ["poll", "select", "epoll"] {
+        for to in ["poll", "select", "goroutine", "threads", "epoll"] {
             server.mark();
             server.tell("backend");
             server.wait(to, entered(to));

@@ -159,8 +159,7 @@ fn weight(what: MarkKind) -> u8 {
     match what {
         MarkKind::Span(_) => 0,
         MarkKind::Write => 1,
-        MarkKind::Park | MarkKind::Runs | MarkKind::Submit => 2,
-        MarkKind::Read => 2,
+        MarkKind::Park | MarkKind::Runs | MarkKind::Submit | MarkKind::Read => 2,
         MarkKind::Again => 3,
         MarkKind::Report | MarkKind::Complete | MarkKind::Runnable => 4,
         MarkKind::Arrive => 5,
