@@ -104,6 +104,22 @@ fn a_loop_beside_itself_has_numbers_that_agree() {
     assert!(rows[2]["noise"].is_number() && rows[1]["noise"].is_null());
 }
 
+/// A ring is entered seldom, and each time is a call.
+#[test]
+fn calls_of_a_ring_are_counted() {
+    if !has_ring() {
+        return;
+    }
+    let out = compare(&["--loops", "io_uring", "--rounds", "3", "--clients", "4", "--json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let lines = lines(&out.stdout);
+    let row = of_kind(&lines, "loop")[0];
+    let count = |name: &str| row["counts"][name].as_u64().unwrap();
+    assert!(count("waits") > 0 && count("reads") == 0 && count("sends") == 0, "{row}");
+    assert!(count("sqes") > 0 && count("cqes") > 0, "{row}");
+    assert!(row["calls"].as_f64().unwrap() > 0.0, "{row}");
+}
+
 #[test]
 fn one_client_and_comma_separated_values() {
     let out = compare(&["--rounds", "2", "--clients", "1", "--csv", "--loops", "epoll"]);

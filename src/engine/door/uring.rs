@@ -142,13 +142,15 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let log = if OBSERVED { edge.drain() } else { WakeupLog::Off };
         posted.clear();
         ring.posted(posted);
+        let result = ret(&got, |count| i64::from(*count));
         if OBSERVED {
             let cqes: Vec<_> = posted.iter().map(cqe).collect();
-            let result = ret(&got, |count| i64::from(*count));
             self.record(call, result, started, Handed::Ring(heads(ring), &cqes, log));
             if got == Err(Errno::EINTR) {
                 self.explain_interrupt();
             }
+        } else {
+            self.record(call, result, started, Handed::None);
         }
     }
 
