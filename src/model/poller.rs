@@ -226,6 +226,11 @@ impl Pollers {
         }
     }
 
+    /// By what the server waits, if not by an epoll instance alone.
+    pub fn own(&self) -> Option<&Poller> {
+        self.own.as_ref()
+    }
+
     /// Which thread serves which file, while each client has a thread of its own.
     pub fn served(&self) -> Option<&Served> {
         match &self.own {

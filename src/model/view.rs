@@ -144,8 +144,7 @@ impl<'a> EpollView<'a> {
 
     /// Whether nothing waits for any file: the server goes from one way to another.
     pub fn waits_for_nothing(&self) -> bool {
-        let own = self.world.scan().is_some() || self.world.ring().is_some();
-        self.id.is_none() && !own && self.world.served().is_none()
+        self.id.is_none() && self.world.pollers.own().is_none()
     }
 
     /// By whom the interest list is known; of no instance, by whom that there is none.

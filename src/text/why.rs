@@ -21,7 +21,7 @@ use crate::event::{Event, Kind, LaneId, WatchKey};
 
 use super::Sentence;
 use super::words::Phrase;
-use crate::model::{EpollView, World};
+use crate::model::{EpollView, Poller, World};
 
 /// What is selected.
 #[derive(Clone, Copy, Debug)]
@@ -57,14 +57,12 @@ pub fn why(world: EpollView<'_>, subject: Subject<'_>) -> Sentence {
 
 fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
     match subject {
-        Subject::Watch(key) => match (world.scan(), world.netpoll()) {
-            (Some(set), _) => scan::phrase(world, set, key),
-            (None, Some(goroutines)) => netpoll::phrase(world, goroutines, key),
-            (None, None) if world.ring().is_some() => ring::phrase(world, key),
-            (None, None) => match world.served() {
-                Some(served) => threads::phrase(world, served, key),
-                None => watch::phrase(world, key),
-            },
+        Subject::Watch(key) => match world.world.pollers.own() {
+            Some(Poller::Scan(set)) => scan::phrase(world, set, key),
+            Some(Poller::Ring(_)) => ring::phrase(world, key),
+            Some(Poller::Netpoll(goroutines)) => netpoll::phrase(world, goroutines, key),
+            Some(Poller::Threads(served)) => threads::phrase(world, served, key),
+            None => watch::phrase(world, key),
         },
         Subject::Lane(id) => Phrase::new(lane::sentence(world, id)),
         Subject::Event(event) => match &event.kind {

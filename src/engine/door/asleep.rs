@@ -8,7 +8,6 @@ use nix::unistd::read;
 
 use super::{Door, count, ret};
 use crate::engine::lock;
-use crate::engine::peer;
 use crate::engine::tap::Handed;
 use crate::event::{Fd, FileId, How, Nanos, Peer, Syscall};
 use crate::sys;
@@ -33,18 +32,7 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let got = sys::socket::accept(listener);
         let shared = self.shared;
         let _order = lock(&shared.numbers);
-        let number = ret(&got, |fd| i64::from(fd.as_raw_fd()));
-        let told = match got {
-            Ok(fd) => {
-                let (file, peer) = (shared.new_file(), peer::of(&fd));
-                self.record(call, number, started, Handed::Accepted(file, &peer));
-                Ok((fd, file, peer))
-            }
-            Err(errno) => {
-                self.record(call, number, started, Handed::None);
-                Err(errno)
-            }
-        };
+        let told = self.accepted(call, started, got);
         if OBSERVED && matches!(told, Err(Errno::EINTR)) {
             self.explain_interrupt();
         }

@@ -10,7 +10,7 @@ use super::{Door, count, ret};
 use crate::engine::lock;
 use crate::engine::peer;
 use crate::engine::tap::Handed;
-use crate::event::{Fd, FileId, How, Peer, Syscall};
+use crate::event::{Fd, FileId, How, Nanos, Peer, Syscall};
 use crate::sys;
 
 fn length(bytes: &[u8]) -> u32 {
@@ -28,10 +28,20 @@ impl<const OBSERVED: bool> Door<'_, OBSERVED> {
         let _order = lock(&shared.numbers);
         let started = self.start();
         let got = sys::socket::accept(listener);
+        self.accepted(call, started, got)
+    }
+
+    /// Tells of an `accept4` that has returned.
+    pub(super) fn accepted(
+        &mut self,
+        call: Syscall,
+        started: Nanos,
+        got: Result<OwnedFd, Errno>,
+    ) -> Result<(OwnedFd, FileId, Peer), Errno> {
         let number = ret(&got, |fd| i64::from(fd.as_raw_fd()));
         match got {
             Ok(fd) => {
-                let (file, peer) = (shared.new_file(), peer::of(&fd));
+                let (file, peer) = (self.shared.new_file(), peer::of(&fd));
                 self.record(call, number, started, Handed::Accepted(file, &peer));
                 Ok((fd, file, peer))
             }

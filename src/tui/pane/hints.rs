@@ -37,11 +37,7 @@ impl Hints<'_> {
     /// Whether a key does something now.
     fn holds(&self, binding: &Binding) -> bool {
         let RenderContext { scene, ui, .. } = self.0;
-        let pollers = &scene.world.pollers;
-        let beside = pollers.scan().is_some()
-            || pollers.ring().is_some()
-            || pollers.netpoll().is_some()
-            || pollers.served().is_some();
+        let beside = scene.world.pollers.own().is_some();
         match binding.action {
             KeyAction::Lesson(LessonAction::Instance(_)) => scene.world.pollers.len() > 1,
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,

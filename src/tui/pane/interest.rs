@@ -12,7 +12,7 @@ use super::goroutines::{self, Goroutines};
 use super::ring::{self, InFlight};
 use super::scan::{self, Scanned};
 use crate::event::{Arm, ConnState, Mask, Trigger, WatchKey, visible};
-use crate::model::{EpollView, InterestEntry, OpenFile};
+use crate::model::{EpollView, InterestEntry, OpenFile, Poller};
 use crate::tui::draw::{Align, Row, around, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -31,50 +31,36 @@ const WATCHING: u16 = 15;
 impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
-        if let Some(set) = look.world().scan() {
-            let mut title = scan::title(set);
-            look.filtered(&mut title);
-            return title;
-        }
-        if let Some(rings) = look.world().world.ring() {
-            let mut title = ring::title(look, rings);
-            look.filtered(&mut title);
-            return title;
-        }
-        if let Some(netpoll) = look.world().netpoll() {
-            let mut title = goroutines::title(netpoll);
-            look.filtered(&mut title);
-            return title;
-        }
-        if let Some(served) = look.world().served() {
-            let mut title = connections::title(served);
-            look.filtered(&mut title);
-            return title;
-        }
+        let mut title = match look.world().pollers.own() {
+            Some(Poller::Scan(set)) => scan::title(set),
+            Some(Poller::Ring(rings)) => ring::title(look, rings),
+            Some(Poller::Netpoll(netpoll)) => goroutines::title(netpoll),
+            Some(Poller::Threads(served)) => connections::title(served),
+            None => Self::registered(look),
+        };
+        look.filtered(&mut title);
+        title
+    }
+
+    fn registered(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
         let len = words::count(instance.interest.len() as u64);
         let mut title = vec!["Interest list (rbr)".to_owned()];
         look.named(&mut title);
         title.extend([len, known.to_owned()]);
-        look.filtered(&mut title);
         title
     }
 
     /// The registration in a row of a pane with so many rows.
     pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let (look, world) = (self.0, self.0.world());
-        match (world.world.scan(), world.world.netpoll()) {
-            (Some(set), _) => Scanned { look, set }.key_at(row, rows),
-            (None, Some(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
-            (None, None) if world.world.ring().is_some() => {
-                let rings = world.world.ring()?;
-                InFlight { look, rings }.key_at(row, rows)
-            }
-            (None, None) => match world.world.served() {
-                Some(served) => Connections { look, served }.key_at(row, rows),
-                None => self.keys(rows).get(row).copied(),
-            },
+        let look = self.0;
+        match look.scene.world.pollers.own() {
+            Some(Poller::Scan(set)) => Scanned { look, set }.key_at(row, rows),
+            Some(Poller::Ring(rings)) => InFlight { look, rings }.key_at(row, rows),
+            Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
+            Some(Poller::Threads(served)) => Connections { look, served }.key_at(row, rows),
+            None => self.keys(rows).get(row).copied(),
         }
     }
 
@@ -98,22 +84,19 @@ impl Interest<'_> {
 impl Widget for Interest<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        if let Some(set) = look.world().world.scan() {
-            Scanned { look, set }.render(area, buf);
-            return;
+        match look.scene.world.pollers.own() {
+            Some(Poller::Scan(set)) => Scanned { look, set }.render(area, buf),
+            Some(Poller::Ring(rings)) => InFlight { look, rings }.render(area, buf),
+            Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.render(area, buf),
+            Some(Poller::Threads(served)) => Connections { look, served }.render(area, buf),
+            None => self.registrations(area, buf),
         }
-        if let Some(rings) = look.world().world.ring() {
-            InFlight { look, rings }.render(area, buf);
-            return;
-        }
-        if let Some(netpoll) = look.world().world.netpoll() {
-            Goroutines { look, netpoll }.render(area, buf);
-            return;
-        }
-        if let Some(served) = look.world().world.served() {
-            Connections { look, served }.render(area, buf);
-            return;
-        }
+    }
+}
+
+impl Interest<'_> {
+    fn registrations(&self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
         let trigger = if area.width < ROOMY { 5 } else { 7 };
         let last = look.world().instance.interest.iter().next_back().map(|entry| entry.key.fd);
         let number = words::number_columns(last);

@@ -17,6 +17,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, WatchKey};
+use crate::model::Poller;
 use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -82,13 +83,12 @@ impl<'a> PathPane<'a> {
         let look = &self.0;
         let trail = Trail::of(&look.scene, Self::subject(look)?);
         let world = look.world();
-        let all = world.world;
-        let stages = match (all.scan(), all.ring(), all.netpoll(), all.served()) {
-            (Some(set), ..) => scan::stages(look, set, &trail),
-            (_, Some(rings), ..) => ring::stages(look, rings, &trail),
-            (_, _, Some(netpoll), _) => own_code::goroutines(look, netpoll, &trail),
-            (.., Some(served)) => own_code::threads(look, served, &trail),
-            _ => epoll::stages(look, &trail),
+        let stages = match world.world.pollers.own() {
+            Some(Poller::Scan(set)) => scan::stages(look, set, &trail),
+            Some(Poller::Ring(rings)) => ring::stages(look, rings, &trail),
+            Some(Poller::Netpoll(netpoll)) => own_code::goroutines(look, netpoll, &trail),
+            Some(Poller::Threads(served)) => own_code::threads(look, served, &trail),
+            None => epoll::stages(look, &trail),
         };
         // A set that is passed in is no list on which a wake-up puts anything.
         let passed = |stage: &Stage| stage.place == Place::List && look.world().scan().is_some();

@@ -11,7 +11,7 @@ use super::file::provenance;
 use super::found::{self, Found};
 use super::run_queue::{self, RunQueue};
 use crate::event::{LaneId, Provenance, WatchKey};
-use crate::model::{BatchEntry, InterestList, Progress, ReadyEntry};
+use crate::model::{BatchEntry, InterestList, Poller, Progress, ReadyEntry};
 use crate::text::unknown_list;
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::theme::Role;
@@ -23,18 +23,16 @@ pub(crate) struct Ready<'a>(pub RenderContext<'a>);
 impl Ready<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
-        if let Some(set) = look.world().scan() {
-            return found::title(look, set);
+        match look.world().pollers.own() {
+            Some(Poller::Scan(set)) => found::title(look, set),
+            Some(Poller::Ring(rings)) => completions::title(look, rings),
+            Some(Poller::Netpoll(netpoll)) => run_queue::title(look, netpoll),
+            Some(Poller::Threads(_)) => connections::costs_title(look),
+            None => Self::listed(look),
         }
-        if let Some(rings) = look.world().world.ring() {
-            return completions::title(look, rings);
-        }
-        if let Some(netpoll) = look.world().netpoll() {
-            return run_queue::title(look, netpoll);
-        }
-        if look.world().served().is_some() {
-            return connections::costs_title(look);
-        }
+    }
+
+    fn listed(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = look.world().knows_ready_list();
         let len = if known { words::count(instance.ready.len() as u64) } else { "?".to_owned() };
@@ -58,23 +56,20 @@ impl Ready<'_> {
 impl Widget for Ready<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
+        match look.scene.world.pollers.own() {
+            Some(Poller::Scan(set)) => Found { look, set }.render(area, buf),
+            Some(Poller::Ring(rings)) => Completions { look, rings }.render(area, buf),
+            Some(Poller::Netpoll(netpoll)) => RunQueue { look, netpoll }.render(area, buf),
+            Some(Poller::Threads(_)) => Costs(look).render(area, buf),
+            None => self.list(area, buf),
+        }
+    }
+}
+
+impl Ready<'_> {
+    fn list(&self, area: Rect, buf: &mut Buffer) {
+        let look = self.0;
         let world = look.world();
-        if let Some(set) = world.world.scan() {
-            Found { look, set }.render(area, buf);
-            return;
-        }
-        if let Some(rings) = world.world.ring() {
-            Completions { look, rings }.render(area, buf);
-            return;
-        }
-        if let Some(netpoll) = world.world.netpoll() {
-            RunQueue { look, netpoll }.render(area, buf);
-            return;
-        }
-        if world.world.served().is_some() {
-            Costs(look).render(area, buf);
-            return;
-        }
         let dim = look.style(Role::Dim);
         if let Some(text) = self.unknown() {
             for (n, line) in words::wrap(&text, usize::from(area.width)).iter().enumerate() {

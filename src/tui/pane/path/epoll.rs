@@ -44,7 +44,10 @@ pub(super) fn socket(look: &RenderContext<'_>, trail: &Trail) -> Stage {
     let hooks = world.entries(trail.key).count();
     match hooks {
         0 => stage.line(Role::Dim, "nobody hangs on its queue"),
-        1 => stage.line(Role::Text, "on its queue: this epoll"),
+        1 if world.instance.interest.get(trail.key).is_some() => {
+            stage.line(Role::Text, "on its queue: this epoll");
+        }
+        1 => stage.line(Role::Text, "on its queue: another epoll"),
         n => stage.line(Role::Text, format!("on its queue: {n} epolls")),
     }
     stage
@@ -143,13 +146,18 @@ fn scan(look: &RenderContext<'_>, trail: &Trail) -> Stage {
     let words = "the woken thread takes the list and asks each file: what it answers is what is reported. Level: \
                  back at the tail, to be asked again. Edge and one-shot: off the list.";
     let mut stage = Stage::new(Place::Scan, "epoll_wait: the scan", words);
-    let Some((_, lane, mask, _)) = trail.found else {
+    let Some((found, lane, mask, _)) = trail.found else {
         stage.line(Role::Dim, "has not come to it");
         return stage;
     };
     let lane = look.world().lane_name(lane);
     stage.line(Role::Title, format!("{lane} asked it: {}", mask.join(" ")));
     let entry = look.world().instance.interest.get(trail.key);
+    // How it was triggered then is not kept.
+    if entry.is_some_and(|entry| entry.changed.1 > found) {
+        stage.line(Role::Dim, "changed since by a MOD");
+        return stage;
+    }
     let what = match entry {
         Some(entry) if entry.mask.has(Mask::ONESHOT) => "off the list: one-shot",
         Some(entry) if entry.trigger() == Trigger::Edge => "off the list: edge",
