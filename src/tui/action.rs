@@ -137,8 +137,6 @@ pub enum LessonAction {
     Restart,
     /// Play on by itself, or stop.
     Play,
-    /// Slow motion after each step, or not.
-    SlowMotion,
     /// Ask for an action of the learner's own.
     AskTry,
     /// The next epoll instance.

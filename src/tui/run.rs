@@ -236,7 +236,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
 }
 
 /// Milliseconds since then.
-pub(super) fn clock(begun: Instant) -> u64 {
+fn clock(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -36,15 +36,6 @@ impl App {
         }
     }
 
-    /// Goes through what has happened since that event, and returns to now.
-    pub(crate) fn play_since(&mut self, seen: Seq, scene: &Scene<'_>) {
-        if seen.next() >= scene.live.seq {
-            return;
-        }
-        self.go_to(seen, scene);
-        self.begin_play(scene.live.seq, true);
-    }
-
     fn begin_play(&mut self, until: Seq, returns: bool) {
         let pointed = self.ui.looked.clone();
         self.ui.play = Some(SlowMotion { until, returns, stands: false, pointed, due: None });
@@ -58,7 +49,7 @@ impl App {
     }
 
     /// It is over, wherever it was.
-    pub(crate) fn end_play(&mut self) {
+    pub(super) fn end_play(&mut self) {
         if let Some(play) = self.ui.play.take() {
             self.ui.looked = play.pointed;
         }
@@ -119,15 +110,6 @@ impl App {
         let changed = event.map_or(&[][..], |event| changed(&event));
         self.ui.looked = changed.to_vec();
         !changed.is_empty()
-    }
-
-    /// It is cut short: back to now, without a word.
-    pub(crate) fn leave_play(&mut self, scene: &Scene<'_>) {
-        if self.ui.play.is_some() {
-            self.end_play();
-            self.live(scene);
-            self.ui.message = None;
-        }
     }
 
     fn played_out(&mut self, scene: &Scene<'_>) {

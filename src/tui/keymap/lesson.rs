@@ -56,8 +56,6 @@ pub static LESSON: &[Binding] = rows! {
     LessonLook EVERY [ch('?')] KeyAction::Help => "", "show this help", "help";
     Lesson GOING [ch('p')] Lesson(LessonAction::Play)
         => "", "play on by itself; it stops at questions", "play";
-    Lesson EVERY [ch('m')] Lesson(LessonAction::SlowMotion)
-        => "", "slow motion after each step, or not", "";
     Lesson EVERY [ch('r')] Lesson(LessonAction::Restart) => "", "begin again", "restart";
     LessonLook EVERY [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
         => "", "the next row: a registration, a call, a step", "";

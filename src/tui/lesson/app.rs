@@ -5,7 +5,7 @@ mod known;
 mod look;
 
 use super::story::Teller;
-use crate::event::{Kind, Nanos, Seq, TimeUnit};
+use crate::event::{Kind, Nanos, TimeUnit};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Step};
 use crate::lesson::course::{Course, Moment, Phase, is_typed};
@@ -48,10 +48,6 @@ pub struct LessonApp {
     pub shown: Shown,
     /// It plays on by itself.
     pub playing: bool,
-    /// What a step brought is gone through in slow motion.
-    pub slow: bool,
-    /// The newest event before the last step.
-    before: Option<Seq>,
     /// The first row of the narration.
     pub scroll: usize,
     /// The key before asked to begin again.
@@ -72,8 +68,6 @@ impl LessonApp {
             viewed: None,
             shown: Shown::Overview,
             playing: false,
-            slow: true,
-            before: None,
             scroll: 0,
             again: false,
         };
@@ -105,15 +99,11 @@ impl LessonApp {
     pub fn tick(&mut self) -> bool {
         let mut any = false;
         loop {
-            let before = self.session.world().seq;
             self.session.tick();
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
             any = true;
             match outcome {
-                StepOutcome::Made => {
-                    self.before = Some(before);
-                    self.made();
-                }
+                StepOutcome::Made => self.made(),
                 StepOutcome::Over => {}
                 StepOutcome::Refused(text) => self.app.ui.warn(text),
                 StepOutcome::Stopped => self.playing = false,
@@ -136,22 +126,6 @@ impl LessonApp {
         let made = self.course().next.checked_sub(1);
         let made = made.and_then(|step| self.course().case.steps.get(step)).cloned();
         self.look(made.as_ref());
-    }
-
-    /// Goes through what the last step brought, if that is wished for and has not been done.
-    pub(crate) fn replay(&mut self) {
-        // What was there before the first step is no step.
-        let made = self.course().moments.len() > 1;
-        let now = self.viewed.is_none() && self.app.ui.past.is_none();
-        let wished = self.slow && made && now;
-        if let Some(before) = self.before.take().filter(|_| wished) {
-            self.app.play_since(before, &self.session.scene(self.app.ui.poller));
-        }
-    }
-
-    /// As [`App::advance`].
-    pub(crate) fn advance(&mut self, now: u64) -> (bool, Option<u64>) {
-        self.app.advance(now, &self.session.scene(self.app.ui.poller))
     }
 
     /// Asks the player for what was wished for.
@@ -218,8 +192,6 @@ impl LessonApp {
 
     /// Takes a key; a wish for the player may come out.
     pub fn key(&mut self, press: KeyPress) -> Option<LessonCommand> {
-        // Whoever has seen enough of it is not kept.
-        self.app.leave_play(&self.session.scene(self.app.ui.poller));
         self.app.ui.message = None;
         let again = std::mem::take(&mut self.again);
         let action = keymap::action(self.app.ui.mode(), press)?;
@@ -283,11 +255,6 @@ impl LessonApp {
                 self.app.ui.warn("this is the past: Enter leads back to now");
             }
             LessonAction::Play => return self.play(),
-            LessonAction::SlowMotion => {
-                self.slow = !self.slow;
-                let when = if self.slow { "after each step" } else { "off" };
-                self.app.ui.say(format!("slow motion: {when}"));
-            }
             LessonAction::Instance(by) => self.turn(by),
             LessonAction::Part(shown) => {
                 self.show(if self.shown == shown { Shown::Overview } else { shown });
@@ -438,7 +405,6 @@ impl LessonApp {
     /// is wanted; in milliseconds.
     pub(crate) fn pause_ms(&self) -> Option<u64> {
         let waits = self.playing && self.course().phase == Phase::Ready && self.viewed.is_none();
-        let waits = waits && self.app.ui.play.is_none();
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
         }

@@ -17,7 +17,7 @@ use crate::lesson::course::Phase;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::input::Input;
-use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, clock, end_of, failed, runtime, show};
+use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
 use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
@@ -54,7 +54,6 @@ pub fn run(
         lesson: None,
         dirty: true,
         plays_at: None,
-        begun: Instant::now(),
     };
     match start {
         Start::Menu(topics) => screen.menu = Some(Menu::new(topics, size)),
@@ -77,8 +76,6 @@ struct Screen {
     dirty: bool,
     /// When it plays on by itself.
     plays_at: Option<Instant>,
-    /// The screen's clock: slow motion goes by it.
-    begun: Instant,
 }
 
 impl Screen {
@@ -142,18 +139,10 @@ impl Screen {
 impl Front for Screen {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
         if self.lesson.as_mut().is_some_and(LessonApp::tick) {
-            self.lesson.as_mut().map(LessonApp::replay);
-            self.changed();
-        }
-        let now = clock(self.begun);
-        let (played, due) = self.lesson.as_mut().map_or((false, None), |app| app.advance(now));
-        if played {
             self.changed();
         }
         self.draw()?;
-        let next = due.map(|due| Duration::from_millis(due.saturating_sub(now)));
-        let turn = self.plays_at.map(|turn| turn.saturating_duration_since(Instant::now()));
-        Ok([next, turn].into_iter().flatten().min())
+        Ok(self.plays_at.map(|turn| turn.saturating_duration_since(Instant::now())))
     }
 
     /// It was long enough on the screen: it plays on.
