@@ -28,7 +28,7 @@ use super::mailbox::Job;
 use super::shared::Shared;
 use super::table::Watched;
 use crate::event::{
-    Errno, FileId, FileKind, GateStep, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
+    Errno, Fd, FileId, FileKind, GateStep, Kind, LaneChange, LaneId, Mask, Mistake, Settings,
     SwitchPhase, Syscall,
 };
 
@@ -134,9 +134,9 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
         Ok(())
     }
 
-    /// The loop begins: it takes every file next.
-    pub(crate) fn entered(&mut self) {
-        let (to, phase) = (L::BACKEND, SwitchPhase::Entered);
+    /// The loop begins, and waits by that descriptor, if by any: it takes every file next.
+    pub(crate) fn entered(&mut self, by: Option<Fd>) {
+        let (to, phase) = (L::BACKEND, SwitchPhase::Entered(by));
         self.door.tell(Kind::Backend { to, phase });
         self.shared.change(|settings| settings.backend = to);
         self.refresh();

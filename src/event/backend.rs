@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LaneId, vocabulary};
+use super::{Fd, LaneId, vocabulary};
 
 vocabulary! {
     /// How a server waits for its clients.
@@ -70,8 +70,9 @@ pub enum SwitchPhase {
     Asked,
     /// The last thread has ended, and nothing waits for the files.
     Left,
-    /// The first thread of the other way has begun: it takes every file.
-    Entered,
+    /// The first thread of the other way has begun: it takes every file. It waits by that
+    /// descriptor, an epoll instance or a ring, if by any.
+    Entered(Option<Fd>),
     /// It cannot be had, for this reason: the old way comes back.
     Refused(Box<str>),
 }

@@ -163,6 +163,8 @@ pub struct RingHeads {
 pub struct RingRead {
     /// `SqHead`, `SqTail`, `CqHead`, `CqTail`.
     pub heads: RingHeads,
+    /// How many SQEs and CQEs there is room for: `SqMask` and `CqMask`, and one.
+    pub entries: (u32, u32),
     /// The CQEs that are posted and not taken, oldest first.
     pub pending: Box<[Cqe]>,
     /// `CqOverflowList`: completions that wait for room, oldest first.

@@ -58,6 +58,10 @@ pub fn parse(text: &str) -> Option<RingRead> {
         let rest = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         rest.trim().parse::<u32>().ok()
     };
+    let entries = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t0x"))?;
+        u32::from_str_radix(rest, 16).ok()?.checked_add(1)
+    };
     let heads = RingHeads {
         sq_head: number("SqHead")?,
         sq_tail: number("SqTail")?,
@@ -78,7 +82,8 @@ pub fn parse(text: &str) -> Option<RingRead> {
     armed.sort_unstable();
     let whole = text.lines().any(|line| line.starts_with("PollList:"));
     let heads = RingHeads { overflow: !overflow.is_empty(), ..heads };
-    whole.then(|| RingRead { heads, pending, overflow, armed: armed.into() })
+    let entries = (entries("SqMask")?, entries("CqMask")?);
+    whole.then(|| RingRead { heads, entries, pending, overflow, armed: armed.into() })
 }
 
 /// The lines that belong to a heading.
@@ -139,6 +144,7 @@ mod tests {
             taskrun: false,
         };
         let expected = RingRead {
+            entries: (4, 8),
             heads,
             pending: [none, some].into(),
             overflow: [late].into(),

@@ -20,6 +20,16 @@ impl World {
         self.pollers.set_own(Some(Poller::Ring(Box::new(Rings::new(ring, entries)))));
     }
 
+    /// The server waits by that ring. One whose making was lost begins here: what is in flight is
+    /// to be told.
+    pub(super) fn ring_entered_by(&mut self, ring: Option<Fd>) {
+        if let Some(fd) = ring.filter(|_| self.pollers.ring().is_none()) {
+            let mut rings = Rings::new(fd, (0, 0));
+            rings.check.wants_resync = true;
+            self.pollers.set_own(Some(Poller::Ring(Box::new(rings))));
+        }
+    }
+
     /// It has so many buffers.
     pub(super) fn ring_buffers(&mut self, buffers: u32) {
         if let Some(rings) = self.pollers.ring_mut() {
@@ -128,7 +138,10 @@ impl World {
     pub(super) fn ring_read(&mut self, read: &RingRead) {
         let at = (self.seq, self.t);
         let Some(rings) = self.pollers.ring_mut() else { return };
-        if rings.agrees(read) {
+        if rings.entries == 0 {
+            // Its making was lost: this is the first that is known of its queues.
+            (rings.entries, rings.cq_entries) = read.entries;
+        } else if rings.agrees(read) {
             rings.check.agreed += 1;
             rings.check.doubted = false;
         } else {

@@ -33,8 +33,12 @@ impl World {
     pub(super) fn switched(&mut self, to: Backend, phase: &SwitchPhase) {
         match phase {
             SwitchPhase::Asked => self.switching = Some(to),
-            SwitchPhase::Left => self.pollers.set_own(None),
-            SwitchPhase::Entered => {
+            SwitchPhase::Left => {
+                self.pollers.set_own(None);
+                // Its instance was closed, which may have been lost.
+                self.pollers.retain(|_| false);
+            }
+            SwitchPhase::Entered(by) => {
                 self.switching = None;
                 let own = match to {
                     Backend::Poll | Backend::Select => {
@@ -44,9 +48,12 @@ impl World {
                     Backend::Threads => Some(Poller::Threads(Served::default())),
                     Backend::Epoll => None,
                     // A ring was made before.
-                    Backend::IoUring => return,
+                    Backend::IoUring => return self.ring_entered_by(*by),
                 };
                 self.pollers.set_own(own);
+                if let Some(ep) = by {
+                    let _known = self.epoll_of_call(*ep);
+                }
             }
             SwitchPhase::Refused(_) => self.switching = None,
         }

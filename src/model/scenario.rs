@@ -42,7 +42,7 @@ impl Scenario {
     /// One thread that waits by poll(2) or select(2), a recorded edge log.
     pub(crate) fn scanning(to: Backend) -> Self {
         let blank = Self::blank().settings(|settings| settings.backend = to);
-        blank.push(1, Kind::Backend { to, phase: SwitchPhase::Entered })
+        blank.push(1, Kind::Backend { to, phase: SwitchPhase::Entered(None) })
     }
 
     /// One thread, which has made nothing yet.

@@ -151,7 +151,7 @@ fn switched(to: Backend, phase: &SwitchPhase) -> (String, String) {
     let (what, gloss) = match phase {
         SwitchPhase::Asked => ("is asked for", "each thread ends at its next wait".to_owned()),
         SwitchPhase::Left => ("is next", "the last thread has ended".to_owned()),
-        SwitchPhase::Entered => ("waits from here on", "it takes every file".to_owned()),
+        SwitchPhase::Entered(_) => ("waits from here on", "it takes every file".to_owned()),
         SwitchPhase::Refused(why) => ("cannot be had", visible(why.as_bytes(), 120)),
     };
     (format!("backend {to} {what}"), gloss)

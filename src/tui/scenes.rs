@@ -133,7 +133,7 @@ impl Stage {
         stage.push(T1, Kind::Lane(LaneChange::Ended));
         stage.tool(phase(SwitchPhase::Left));
         stage.push(T1, Kind::Lane(LaneChange::Started { tid: 4712 }));
-        stage.push(T1, phase(SwitchPhase::Entered));
+        stage.push(T1, phase(SwitchPhase::Entered(None)));
         stage.tool(Kind::Settings(Settings { backend: to, ..stage.world.settings }));
         for (place, fd) in (0..).zip([CONTROL.0, LISTENER.0].into_iter().chain(9..63).chain([1003]))
         {

@@ -69,7 +69,7 @@ impl Loop for EpollLoop {
         let ep = Arc::new(made.map_err(|_| Unavailable::Call("epoll_create1"))?);
         *lock(&shared.ep) = Some(Arc::clone(&ep));
         worker.backend.ep = Some(ep);
-        worker.entered();
+        worker.entered(Some(worker.backend.fd()));
         for file in shared.table.all(|_| true) {
             // What another loop asked for is nothing to this one.
             lock(&file.state).held = None;

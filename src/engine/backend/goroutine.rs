@@ -121,7 +121,7 @@ impl Loop for GoLoop {
         *lock(&shared.ep) = Some(Arc::clone(&ep));
         *lock(&shared.sched) = Some(Arc::clone(&worker.backend.sched));
         worker.backend.ep = Some(ep);
-        worker.entered();
+        worker.entered(Some(worker.backend.fd()));
         for file in shared.table.all(|_| true) {
             // What another loop asked for is nothing to this one.
             lock(&file.state).held = None;

@@ -70,7 +70,7 @@ impl<S: FileSet> Loop for ScanLoop<S> {
         if let Some(refusal) = files.iter().find_map(|file| S::refuses(file.fd)) {
             return Err(Unavailable::Refused(refusal));
         }
-        worker.entered();
+        worker.entered(None);
         for file in files {
             lock(&file.state).held = None;
             if file.what == FileKind::Listener {

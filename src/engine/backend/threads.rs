@@ -80,7 +80,7 @@ impl Loop for ThreadsLoop {
             let own = first.map(|file| file.file);
             if shared.crew.begin() {
                 available(shared).inspect_err(|_| shared.crew.end())?;
-                worker.entered();
+                worker.entered(None);
                 for file in &files {
                     lock(&file.state).held = None;
                     if file.what == FileKind::Listener {

@@ -266,7 +266,8 @@ impl Loop for UringLoop {
         worker: &mut RingWorker<'_, OBSERVED>,
     ) -> Result<(), Unavailable> {
         make(worker)?;
-        worker.entered();
+        let ring = worker.backend.ring.as_ref().map(|ring| Fd(ring.number()));
+        worker.entered(ring);
         for file in worker.shared.table.all(|_| true) {
             lock(&file.state).held = None;
             if file.what == FileKind::Listener {

@@ -181,7 +181,7 @@ fn clients_go_round_all_loops() {
     let mut clients: Vec<_> = (0..5).map(|_| rig.connect()).collect();
     let entered = |rig: &mut Rig| {
         rig.find("entered", |kind| match kind {
-            Kind::Backend { to, phase: crate::event::SwitchPhase::Entered } => Some(*to),
+            Kind::Backend { to, phase: crate::event::SwitchPhase::Entered(_) } => Some(*to),
             _ => None,
         })
     };

@@ -78,7 +78,7 @@ fn served() -> Story {
     story.returned(setup, Ret::ok(RING.0.into()), Output::None);
     let register = Syscall::UringRegister { ring: RING, buffers: 256 };
     story.returned(register, Ret::ok(0), Output::None);
-    story.tell(Kind::Backend { to: Backend::IoUring, phase: SwitchPhase::Entered });
+    story.tell(Kind::Backend { to: Backend::IoUring, phase: SwitchPhase::Entered(None) });
     story.write(1, RingOp::Accept, LISTENER, true);
     let came = cqe(1, CLIENT.fd.0.into(), true, None);
     story.enter(&[came]).reap(RingOp::Accept, came, Some(CLIENT.file));
@@ -125,6 +125,19 @@ fn an_input_that_ends_is_remembered_until_it_is_armed_again() {
     assert_eq!(rings.name(2), Some((RingOp::Recv, CLIENT.fd)));
     story.write(3, RingOp::Recv, CLIENT.fd, true);
     assert_eq!(story.rings().ended(CLIENT.file), None);
+}
+
+#[test]
+fn a_ring_whose_making_was_lost_is_taken_from_fdinfo() {
+    let mut story = Story::default();
+    let fd = Some(RING);
+    story.tell(Kind::Backend { to: Backend::IoUring, phase: SwitchPhase::Entered(fd) });
+    assert!(story.rings().fd == fd && story.rings().check.wants_resync);
+    let heads = RingHeads { cq_tail: 700, cq_head: 700, ..RingHeads::default() };
+    let read = RingRead { heads, entries: (64, 4096), ..RingRead::default() };
+    story.tell(Kind::Rings { ring: RING, read });
+    assert_eq!((story.rings().entries, story.rings().cq_entries), (64, 4096));
+    assert_eq!((story.rings().check.agreed, story.rings().check.diverged), (0, 0));
 }
 
 #[test]

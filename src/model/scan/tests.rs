@@ -1,6 +1,6 @@
 //! What poll(2) and select(2) are passed, find and cost, on sequences written by hand.
 
-use crate::event::{Backend, Errno, Kind, Mask, Ret, SwitchPhase, WakeupLog};
+use crate::event::{Backend, Errno, Fd, Kind, Mask, Ret, SwitchPhase, WakeupLog};
 use crate::model::scenario::{END, IN, Scenario};
 use crate::model::{FindingKind, LaneState, LastScan, ScanSet, Span, Sync, TrackId};
 
@@ -198,7 +198,7 @@ fn files_and_tracks_go_on_through_a_switch() {
     let s = s.report_fails(1, Errno::EINTR).close(1, 3);
     assert!(s.world.through(None).waits_for_nothing());
     let s = s.tool(phase(Backend::Poll, SwitchPhase::Left));
-    let s = s.push(1, phase(Backend::Poll, SwitchPhase::Entered)).ask(4, IN).ask(7, END);
+    let s = s.push(1, phase(Backend::Poll, SwitchPhase::Entered(None))).ask(4, IN).ask(7, END);
     assert_eq!((s.world.switching, set(&s).len()), (None, 2));
     let s = s.arrive(7, 3);
     assert_eq!(s.track(TrackId::Watch(key)), "changed LEVEL changed arrive READY");
@@ -213,6 +213,22 @@ fn files_and_tracks_go_on_through_a_switch() {
     );
     let s = s.tool(phase(Backend::Epoll, SwitchPhase::Left));
     assert!(s.world.scan().is_none());
+}
+
+#[test]
+fn a_switch_whose_calls_were_lost_leads_to_the_instance_that_is() {
+    let phase = |phase| Kind::Backend { to: Backend::Epoll, phase };
+    let s = Scenario::new().listen(4, IN).client(7, END).enter(1);
+    // The close of 3 and the making of 9 are among what was lost.
+    let s = s.tool(phase(SwitchPhase::Asked)).tool(phase(SwitchPhase::Left));
+    assert!(s.world.through(None).instance.fd.is_none());
+    let s = s.push(1, Kind::Gap { lost: 9 });
+    let s = s.push(1, phase(SwitchPhase::Entered(Some(Fd(9)))));
+    let instance = s.world.through(None).instance;
+    assert_eq!((instance.fd, instance.check.wants_resync), (Some(Fd(9)), true));
+    assert_eq!(instance.check.sync, Sync::Lost);
+    let told = s.push(1, phase(SwitchPhase::Entered(Some(Fd(9)))));
+    assert_eq!(told.world.pollers.len(), 1);
 }
 
 #[test]

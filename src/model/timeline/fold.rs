@@ -32,7 +32,7 @@ impl Timeline {
                 self.both(event, sqe.fd, world, MarkKind::Submit);
             }
             Kind::Reap { op, cqe, .. } => self.reaped(event, *op, cqe, world),
-            Kind::Backend { to, phase: SwitchPhase::Entered } => {
+            Kind::Backend { to, phase: SwitchPhase::Entered(_) } => {
                 self.switched(event, *to);
                 if world.served().is_some() {
                     self.unserved(event, world);

@@ -293,7 +293,7 @@ fn backend<M: SerializeMap>(map: &mut M, to: Backend, phase: &SwitchPhase) -> Re
     let (phase, note) = match phase {
         SwitchPhase::Asked => ("asked", None),
         SwitchPhase::Left => ("left", None),
-        SwitchPhase::Entered => ("entered", None),
+        SwitchPhase::Entered(_) => ("entered", None),
         SwitchPhase::Refused(why) => ("refused", Some(visible(why.as_bytes(), LONG))),
     };
     entries!(map, "kind": "backend", "to": to.word(), "phase": phase, "note"?: note)

@@ -10,7 +10,7 @@ use super::sleepers::Sleepers;
 use crate::engine::Handle;
 use crate::event::{
     Delivery, Fd, FdinfoEntry, FileId, FileKind, Kind, ListRead, Mask, Nanos, Output, Queues,
-    RingOp, Syscall, WakeupLog,
+    RingOp, SwitchPhase, Syscall, WakeupLog,
 };
 use crate::kernel;
 use crate::kernel::fdinfo::Fdinfo;
@@ -274,6 +274,7 @@ fn changes_interest(kind: &Kind, world: &World) -> bool {
             (_, Output::Events { events, .. }) => events.iter().any(one_shot),
             _ => false,
         },
+        Kind::Backend { phase: SwitchPhase::Entered(by), .. } => by.is_some(),
         _ => false,
     }
 }

@@ -393,7 +393,7 @@ pub(super) fn switched(to: Backend, phase: &SwitchPhase) -> String {
             "the last thread has ended: nothing waits for the files until {to} takes them. What comes \
              meanwhile stays in the sockets"
         ),
-        SwitchPhase::Entered => format!(
+        SwitchPhase::Entered(_) => format!(
             "the server waits by {to} from here on: it begins by asking every file, so that nothing \
              that came meanwhile is lost"
         ),

@@ -104,7 +104,13 @@ impl Stage {
         let mut armed = armed.to_vec();
         armed.sort_unstable();
         let (pending, overflow) = (posted.into(), [].into());
-        let read = RingRead { heads: ring.heads, pending, overflow, armed: armed.into() };
+        let read = RingRead {
+            heads: ring.heads,
+            entries: (256, 1024),
+            pending,
+            overflow,
+            armed: armed.into(),
+        };
         stage.tool(Kind::Rings { ring: RING, read });
         stage
     }
@@ -122,7 +128,7 @@ impl Stage {
         self.returns(setup, Ret::ok(RING.0.into()), Output::None);
         let register = Syscall::UringRegister { ring: RING, buffers: 256 };
         self.returns(register, Ret::ok(0), Output::None);
-        self.push(T1, phase(SwitchPhase::Entered));
+        self.push(T1, phase(SwitchPhase::Entered(None)));
         self.tool(Kind::Settings(Settings { backend: to, ..self.world.settings }));
         WrittenRing::default()
     }

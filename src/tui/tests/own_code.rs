@@ -6,7 +6,7 @@ use crate::event::{Backend, FileKind, GoChange, GoId, GoWait, LaneChange, Switch
 fn enters(backend: Backend) -> Stage {
     let mut stage = Stage::start();
     stage.tool(Kind::Settings(Settings { backend, threads: 2, ..Settings::default() }));
-    stage.tool(Kind::Backend { to: backend, phase: SwitchPhase::Entered });
+    stage.tool(Kind::Backend { to: backend, phase: SwitchPhase::Entered(None) });
     for fd in [9, 12] {
         stage.after_ms(500);
         stage.client(Fd(fd));

@@ -252,7 +252,7 @@ fn of_scans() -> impl Strategy<Value = Kind> {
     let phase = prop_oneof![
         Just(SwitchPhase::Asked),
         Just(SwitchPhase::Left),
-        Just(SwitchPhase::Entered),
+        option::of(fd()).prop_map(SwitchPhase::Entered),
         text().prop_map(SwitchPhase::Refused),
     ];
     let scanned = vec((key(), mask()), 0..6).prop_map(|entries| {

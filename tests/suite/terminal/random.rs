@@ -12,7 +12,7 @@ use epollscope::lesson::random::Rng;
 
 /// Keys in the proportion in which they come. `q`, Ctrl-C and Ctrl-Z would end or stop the
 /// program, and `w` would make the server spin.
-const KEYS: &str = "  ...>>d-+=nNtTooxmcKXgghhllzzZZff[[[]]]jjkk1234/y??::eavshru0123456789\t\t\r\
+const KEYS: &str = "  ...>>bd-+=nNtTooxmcKXgghhllzzZZff[[[]]]jjkk1234/y??::eavshru0123456789\t\t\r\
      \x7f\x08\x01\x05\x15";
 
 /// Keys that are sequences.
@@ -22,7 +22,7 @@ const SEQUENCES: [&str; 12] = [
 ];
 
 /// Commands for the palette, as they are typed.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 19] = [
     "trigger all edge",
     "trigger all level",
     "read once 4",
@@ -37,6 +37,11 @@ const COMMANDS: [&str; 14] = [
     "drop fd=12",
     "zoom 1ms",
     "view findings",
+    "backend",
+    "backend goroutine",
+    "backend threads",
+    "backend epoll",
+    "netpoll thread",
 ];
 
 /// What a paste may hold.
@@ -146,8 +151,10 @@ fn listed(text: &str) -> Option<(usize, BTreeSet<i64>)> {
 /// Brings the server and the screen back to where they began. A random key that is still to be
 /// read may take a command with it, so the caller looks and asks again.
 fn set_right(terminal: &mut Terminal) {
-    let rights = ["run", "delay 0", "accept drain", "read drain", "threads 1", "trigger all level"];
-    for command in rights.iter().chain(&["live", "filter", "view overview"]) {
+    let rights =
+        ["run", "delay 0", "backend epoll", "netpoll shared", "accept drain", "read drain"];
+    let then = ["threads 1", "trigger all level", "live", "filter", "view overview"];
+    for command in rights.iter().chain(&then) {
         answers(terminal, (200, 240));
         terminal.keys(&format!(":{command}\r"));
     }

@@ -7,7 +7,7 @@ use crate::model::FindingKind;
 const BOTH: Mask = Mask(0x8000_2005);
 
 fn goroutines() -> Scenario {
-    let enter = Kind::Backend { to: Backend::Goroutine, phase: SwitchPhase::Entered };
+    let enter = Kind::Backend { to: Backend::Goroutine, phase: SwitchPhase::Entered(None) };
     let start = Scenario::new().thread(2).tool(enter);
     start.settings(|s| s.backend = Backend::Goroutine).listen(4, BOTH).client(9, BOTH)
 }
@@ -80,7 +80,7 @@ fn a_goroutine_whose_client_has_ended_is_leaked() {
 
 #[test]
 fn a_thread_of_its_own_sleeps_in_its_call() {
-    let enter = Kind::Backend { to: Backend::Threads, phase: SwitchPhase::Entered };
+    let enter = Kind::Backend { to: Backend::Threads, phase: SwitchPhase::Entered(None) };
     let s = Scenario::new().settings(|s| s.backend = Backend::Threads).tool(enter);
     let s = s.listen(4, IN).thread(7).client(12, IN);
     let read = Syscall::Read { fd: Fd(12), len: 4096 };
@@ -95,7 +95,7 @@ fn a_thread_of_its_own_sleeps_in_its_call() {
 
 #[test]
 fn a_client_for_whom_there_is_no_thread_is_a_finding() {
-    let enter = Kind::Backend { to: Backend::Threads, phase: SwitchPhase::Entered };
+    let enter = Kind::Backend { to: Backend::Threads, phase: SwitchPhase::Entered(None) };
     for why in [Refusal::Threads, Refusal::NoThread] {
         let s = Scenario::new().tool(enter.clone()).push(1, Kind::Refused(why));
         assert_eq!(s.active(), [FindingKind::ThreadLimit]);

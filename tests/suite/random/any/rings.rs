@@ -87,9 +87,11 @@ pub(super) fn kinds() -> impl Strategy<Value = Kind> {
         },
     );
     let lists = (vec(cqe(), 0..4), vec(cqe(), 0..4), vec((op(), any::<u32>()), 0..3));
-    let rings = (fd(), heads(), lists).prop_map(|(ring, heads, (pending, overflow, armed))| {
+    let queues = (heads(), (any::<u32>(), any::<u32>()));
+    let rings = (fd(), queues, lists).prop_map(|(ring, (heads, entries), lists)| {
+        let (pending, overflow, armed) = lists;
         let (pending, overflow, armed) = (pending.into(), overflow.into(), armed.into());
-        Kind::Rings { ring, read: RingRead { heads, pending, overflow, armed } }
+        Kind::Rings { ring, read: RingRead { heads, entries, pending, overflow, armed } }
     });
     let flights = (fd(), vec((sqe(), option::of(file())), 0..6)).prop_map(|(ring, list)| {
         let (poller, list) = (FileId::unnumbered(ring), ListEntries::InFlight(list.into()));
