@@ -30,7 +30,7 @@ vocabulary! {
         EdgeStranded = "edge-stranded",
         /// Level-triggered spin: OUT is always ready and nothing is written.
         OutSpin = "out-spin",
-        /// Level-triggered spin: the end of stream is reported and not acted upon.
+        /// The end of a stream is not acted upon, and reported, or read, over and over.
         EofSpin = "eof-spin",
         /// Level-triggered spin: mask 0, yet ERR and HUP are always reported.
         MaskZeroSpin = "mask-zero-spin",

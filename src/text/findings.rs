@@ -21,6 +21,7 @@ pub fn finding(finding: &Finding) -> Sentence {
             let remedy = (finding.kind == FindingKind::OutSpin).then_some(Remedy::UnwatchOut);
             (spin(finding.kind, watch, *mask, *times, *outlived), remedy)
         }
+        Evidence::EndAgain { watch, by, times } => (end_again(watch, by, *times), None),
         Evidence::Emfile { watch, times } => (emfile_spin(watch, *times), None),
         Evidence::Outlived { watch, now } => (outlived(watch, now.as_ref()), None),
         Evidence::Herd { watch, taker, loser, times } => {
@@ -220,6 +221,17 @@ fn spin(
              each time spins; watch OUT only while output is queued"
         ),
     }
+}
+
+/// The end of a stream is read over and over.
+fn end_again(watch: &WatchIdentity, by: &str, times: u64) -> String {
+    format!(
+        "{by} on {} returned 0 {} times in a row: its peer has closed, the end of a stream is there \
+         for every {by}, and who asks again instead of closing fd {} never waits",
+        name(watch),
+        grouped(times),
+        watch.fd
+    )
 }
 
 /// The accept loop spins.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::engine::eventfd::Eventfd;
 use crate::engine::gate::{Gate, GateVisit, Order, Verdict};
 use crate::engine::tap::{RingWriter, SideChannel};
-use crate::event::{CommandPhase, Fd, GateStep, LaneId, Pass, Settings, Syscall};
+use crate::event::{Backend, CommandPhase, Fd, GateStep, LaneId, Pass, Settings, Syscall};
 
 const WAIT: GateStep = GateStep::Call(Syscall::EpollWait { ep: Fd(5), max: 1, timeout_ms: -1 });
 const READ: GateStep = GateStep::Call(Syscall::Read { fd: Fd(7), len: 1 });
@@ -22,6 +22,8 @@ struct Rig {
     kernel: Eventfd,
     /// Calls made.
     made: Count,
+    /// A way of waiting that cannot be had.
+    denied: Option<Backend>,
 }
 
 fn order(id: u32) -> Order {
@@ -29,18 +31,36 @@ fn order(id: u32) -> Order {
 }
 
 fn rig(hold: bool, delay: Duration, threads: u8) -> Arc<Rig> {
+    let rig = unready(hold, delay, threads, None);
+    rig.gate.set_ready();
+    rig
+}
+
+/// A rig whose first thread is to say when the others may begin.
+fn unready(hold: bool, delay: Duration, threads: u8, denied: Option<Backend>) -> Arc<Rig> {
     let side = Arc::new(SideChannel::default());
     let delay_ms = u32::try_from(delay.as_millis()).expect("a short time");
     let settings = Settings { paused: hold, delay_ms, threads, ..Settings::default() };
     let gate = Gate::new(Arc::clone(&side), &settings);
-    gate.set_ready();
-    Arc::new(Rig { gate, side, kernel: Eventfd::default(), made: Count::new(0) })
+    Arc::new(Rig { gate, side, kernel: Eventfd::default(), made: Count::new(0), denied })
 }
 
 impl Rig {
     /// A server thread: goes through `calls` again and again until it is told to end.
     fn live(&self, id: u16, calls: &[GateStep]) {
         self.gate.arrived(LaneId(id), id.into());
+        self.serve(id, calls);
+        self.gate.departed(LaneId(id), false);
+    }
+
+    fn serve(&self, id: u16, calls: &[GateStep]) {
+        if self.denied.is_some_and(|denied| denied == self.gate.backend()) {
+            self.gate.refuse_switch("no");
+            return;
+        }
+        if id == 1 {
+            self.gate.set_ready();
+        }
         let mut lane = RingWriter::new(LaneId(id), Arc::clone(&self.side));
         for call in calls.iter().cycle() {
             let verdict = self.gate.pass(&mut lane, call, &mut GateVisit::default(), || false);
@@ -52,7 +72,6 @@ impl Rig {
                 self.kernel.sleep(id);
             }
         }
-        self.gate.departed(LaneId(id), false);
     }
 
     /// The warden: starts threads, kicks them, and ends when all have ended.
@@ -337,4 +356,108 @@ fn first_thread_is_alone_when_the_others_have_ended() {
         assert_eq!(rig.made(), 1);
         second.join().expect("the second");
     });
+}
+
+/// Asks for poll(2) beside what `meanwhile` does, and looks at the end.
+fn check_switch(
+    make: fn() -> Arc<Rig>,
+    meanwhile: fn(&Rig),
+    preemptions: usize,
+    after: fn(&Rig, CommandPhase),
+) {
+    crate::check(Some(preemptions), move || {
+        let rig = make();
+        let own = Arc::clone(&rig);
+        let warden = loom::thread::spawn(move || own.watch_over(&[WAIT]));
+        assert!(rig.gate.switch(Backend::Poll, order(1)).is_ok());
+        meanwhile(&rig);
+        let end = rig.side.end_of(1);
+        after(&rig, end);
+        rig.gate.end();
+        warden.join().expect("the warden");
+        assert_eq!(rig.side.ends_of(1), 1);
+        assert!(!rig.side.is_held(1) && !rig.side.is_held(2));
+    });
+}
+
+#[test]
+fn switch_is_done_when_the_first_thread_of_the_other_way_has_begun() {
+    let make = || unready(false, Duration::ZERO, 1, None);
+    check_switch(
+        make,
+        |_| {},
+        2,
+        |rig, end| {
+            assert_eq!((end, rig.gate.backend()), (DONE, Backend::Poll));
+            assert!(!rig.gate.is_switching());
+        },
+    );
+}
+
+#[test]
+fn switch_of_a_held_server_ends_with_its_thread_held_again() {
+    let make = || unready(true, Duration::ZERO, 1, None);
+    check_switch(
+        make,
+        |_| {},
+        2,
+        |rig, end| {
+            assert_eq!((end, rig.made()), (DONE, 0));
+            rig.gate.pause(Some(order(2)));
+            assert_eq!(rig.side.end_of(2), DONE);
+            assert!(rig.side.is_held(1));
+        },
+    );
+}
+
+#[test]
+fn switch_that_is_refused_ends_where_it_began() {
+    let make = || unready(false, Duration::ZERO, 1, Some(Backend::Poll));
+    check_switch(
+        make,
+        |_| {},
+        1,
+        |rig, end| {
+            assert_eq!(end, CommandPhase::Failed("no".into()));
+            assert_eq!(rig.gate.backend(), Backend::Epoll);
+        },
+    );
+}
+
+#[test]
+fn switch_and_a_pause_both_end() {
+    let make = || unready(false, Duration::ZERO, 1, None);
+    let pause = |rig: &Rig| rig.gate.pause(Some(order(2)));
+    check_switch(make, pause, 1, |rig, end| {
+        assert_eq!((end, rig.side.end_of(2)), (DONE, DONE));
+        assert!(rig.side.ends_of(2) == 1 && rig.side.is_held(1));
+    });
+}
+
+#[test]
+fn switch_at_the_end_is_answered_and_everybody_ends() {
+    let make = || unready(false, Duration::ZERO, 1, None);
+    check_switch(
+        make,
+        |rig| rig.gate.end(),
+        2,
+        |_, end| {
+            let late = CommandPhase::Failed(crate::engine::gate::ENDED.into());
+            assert!(end == DONE || end == late, "{end:?}");
+        },
+    );
+}
+
+#[test]
+fn second_switch_is_refused_while_the_first_is_under_way() {
+    let make = || unready(false, Duration::ZERO, 1, None);
+    let again = |rig: &Rig| {
+        if let Err((other, why)) = rig.gate.switch(Backend::Select, order(2)) {
+            assert_eq!((other.id, why.as_str()), (2, "a switch to poll is under way"));
+        } else {
+            // The first was over by then.
+            rig.side.end_of(2);
+        }
+    };
+    check_switch(make, again, 1, |_, end| assert_eq!(end, DONE));
 }

@@ -1,12 +1,6 @@
-//! The same clients, served by other loops: the same bytes, and none lost on the way from one to
-//! the other.
+//! The same clients, served by other loops: the same bytes.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
@@ -15,7 +9,7 @@ use crate::harness::{Client, Server};
 use crate::rings::has_ring;
 
 /// The loops that are built and can be had here.
-fn loops() -> Vec<&'static str> {
+pub(crate) fn loops() -> Vec<&'static str> {
     let all = ["epoll", "poll", "select", "io_uring", "goroutine", "threads"];
     all.into_iter().filter(|name| *name != "io_uring" || has_ring()).collect()
 }
@@ -164,130 +158,6 @@ fn a_thread_held_in_mid_turn_holds_the_switch() {
     server.ever("held in poll", |l| l["kind"] == "park" && l["call"] == "poll");
     server.command("run");
     client.expect("hello");
-    assert!(server.quit().success());
-}
-
-/// Descriptors of that process, and its threads.
-fn resources(server: &Server) -> (usize, usize) {
-    let count = |what| std::fs::read_dir(format!("/proc/{}/{what}", server.pid())).unwrap().count();
-    (count("fd"), count("task"))
-}
-
-/// What the clients of a storm share.
-#[derive(Default)]
-struct Storm {
-    stop: AtomicBool,
-    echoed: AtomicUsize,
-    /// Between two pieces that a client sends.
-    pause: Duration,
-}
-
-/// Sends numbered bytes without end and compares what comes back.
-fn flood(mut stream: TcpStream, storm: &Storm, seed: u8) {
-    let mut out = stream.try_clone().unwrap();
-    thread::scope(|scope| {
-        let (tell, told) = std::sync::mpsc::channel::<usize>();
-        scope.spawn(move || {
-            let mut buffer = vec![0; 32_768];
-            let mut at = 0_usize;
-            let mut end = None;
-            while end != Some(at) {
-                end = end.or_else(|| told.try_recv().ok());
-                if end == Some(at) {
-                    break;
-                }
-                let got = stream.read(&mut buffer).expect("the echo");
-                if got == 0 {
-                    let end = end.or_else(|| told.recv().ok());
-                    assert_eq!(end, Some(at), "bytes are lost");
-                    return;
-                }
-                for byte in &buffer[..got] {
-                    assert_eq!(*byte, byte_at(at, seed), "at {at}");
-                    at += 1;
-                }
-                storm.echoed.fetch_add(got, Ordering::Relaxed);
-            }
-        });
-        let mut sent = 0_usize;
-        let mut chunk = [0; 3_000];
-        while !storm.stop.load(Ordering::Relaxed) {
-            thread::sleep(storm.pause);
-            for (n, byte) in chunk.iter_mut().enumerate() {
-                *byte = byte_at(sent + n, seed);
-            }
-            out.write_all(&chunk).unwrap();
-            sent += chunk.len();
-        }
-        tell.send(sent).unwrap();
-        out.shutdown(std::net::Shutdown::Write).unwrap();
-    });
-}
-
-fn byte_at(at: usize, seed: u8) -> u8 {
-    ((at * 31 + at / 251) % 256).to_le_bytes()[0].wrapping_add(seed)
-}
-
-#[test]
-fn no_byte_is_lost_on_the_way_from_loop_to_loop() {
-    storm(&["--unobserved"], Duration::ZERO);
-}
-
-#[test]
-fn no_byte_is_lost_on_the_way_from_loop_to_loop_while_it_is_watched() {
-    storm(&["--edge-log", "on"], Duration::from_millis(5));
-}
-
-fn storm(args: &[&str], pause: Duration) {
-    let loops = loops();
-    let args = [args, &["--raw", "--threads", "3", "--trigger", "edge"]].concat();
-    let mut server = Server::start(&args);
-    let started = |l: &Value| l["kind"] == "thread" && l["state"] == "started";
-    server.many("threads", 3, started);
-    if !args.contains(&"--unobserved") {
-        server.ever("fdinfo has been opened", |l| l["kind"] == "interest");
-    }
-    let before = resources(&server);
-    let storm = Arc::new(Storm { pause, ..Storm::default() });
-    let clients: Vec<_> = (0..6)
-        .map(|seed| {
-            let stream = TcpStream::connect(server.address()).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            let storm = Arc::clone(&storm);
-            thread::spawn(move || flood(stream, &storm, seed))
-        })
-        .collect();
-    for round in 0..8 {
-        for to in loops.iter().cycle().skip(1).take(loops.len()) {
-            let answer = server.command(&format!("backend {to}"));
-            assert_eq!(answer["state"], "done", "round {round}: {answer}");
-            // Some come and go meanwhile.
-            let mut client = server.silent_client();
-            client.send("in between");
-            client.expect("in between");
-            if round % 2 == 0 {
-                client.reset();
-            }
-            let so_far = storm.echoed.load(Ordering::Relaxed);
-            while storm.echoed.load(Ordering::Relaxed) < so_far + 50_000 {
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-    storm.stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.join().expect("every byte came back in order");
-    }
-    // The last switch ends where it began, once all its threads have begun.
-    let mut after = resources(&server);
-    for _ in 0..500 {
-        if after == before {
-            break;
-        }
-        thread::sleep(Duration::from_millis(10));
-        after = resources(&server);
-    }
-    assert_eq!(after, before);
     assert!(server.quit().success());
 }
 

@@ -57,10 +57,12 @@ fn out_watched_with_nothing_to_write_is_found() {
 
 #[test]
 fn an_ignored_end_of_stream_is_found() {
-    let server = Server::start(&["--mistake", "ignore-eof"]);
-    let (client, fd) = server.client();
-    drop(client);
-    about(&server.finding("eof-spin"), fd);
+    for backend in crate::backends::loops() {
+        let server = Server::start(&["--mistake", "ignore-eof", "--backend", backend]);
+        let (client, fd) = server.client();
+        drop(client);
+        about(&server.finding("eof-spin"), fd);
+    }
 }
 
 #[test]

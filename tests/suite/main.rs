@@ -17,6 +17,7 @@ mod pty;
 mod random;
 mod rings;
 mod sieve;
+mod switches;
 mod terminal;
 mod traced;
 mod truth;

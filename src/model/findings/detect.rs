@@ -45,11 +45,11 @@ impl Findings {
             Kind::Stale { fd, file, believed: true } => self.stale(*fd, *file, event, world),
             Kind::Unpark(_) => self.turn(event.lane).run = None,
             Kind::Sqe { sqe, .. } => self.written(sqe, world),
-            Kind::Reap { cqe, admitted, .. } => {
+            Kind::Reap { op, cqe, admitted, .. } => {
                 if let (Some(fd), Some(new)) = (cqe.ret.fd(), admitted) {
                     self.name(fd, new.file, world);
                 }
-                self.reaped(cqe, event, world);
+                self.reaped(*op, cqe, event, world);
             }
             Kind::Rings { .. } => self.overflows(event, world),
             Kind::Backend { phase: SwitchPhase::Left, .. } => {

@@ -52,6 +52,15 @@ pub enum Evidence {
         /// Whether it outlived its number.
         outlived: bool,
     },
+    /// The end of its stream was read over and over, and nothing had reported it.
+    EndAgain {
+        /// Of what.
+        watch: WatchIdentity,
+        /// By which call or operation: `read`, `recv`.
+        by: Box<str>,
+        /// How often in a row.
+        times: u64,
+    },
     /// accept4 failed with EMFILE over and over.
     Emfile {
         /// The listener.

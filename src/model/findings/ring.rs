@@ -47,8 +47,9 @@ impl Findings {
     }
 
     /// A completion was taken.
-    pub(super) fn reaped(&mut self, cqe: &Cqe, event: &Event, world: &World) {
+    pub(super) fn reaped(&mut self, op: RingOp, cqe: &Cqe, event: &Event, world: &World) {
         let Some(rings) = world.ring() else { return };
+        self.input_reaped(op, cqe, event, world);
         if let Some((fd, file)) = rings.name(cqe.id).and_then(|(_, fd)| {
             let file = world.fds.get(&fd)?;
             Some((fd, *file))
@@ -70,6 +71,18 @@ impl Findings {
                 self.end(FindingKind::RingGhost, file);
                 self.files.remove(&file);
             }
+        }
+    }
+
+    /// The completion is of a recv: it moved something, or told of the end.
+    fn input_reaped(&mut self, op: RingOp, cqe: &Cqe, event: &Event, world: &World) {
+        let fd = world.ring().and_then(|rings| rings.name(cqe.id)).map(|(_, fd)| fd);
+        let file = fd.and_then(|fd| world.fds.get(&fd).copied());
+        let (RingOp::Recv, Some(fd), Some(file)) = (op, fd, file) else { return };
+        match cqe.ret.value() {
+            Some(0) => self.end_again(WatchKey { fd, file }, op.word(), event, world),
+            Some(_) => self.progress(file),
+            None => {}
         }
     }
 
@@ -104,6 +117,10 @@ impl Findings {
         let files: Vec<FileId> = self.files.keys().copied().collect();
         for (file, kind) in files.iter().flat_map(|file| OF_FILES.map(|kind| (*file, kind))) {
             self.end(kind, file);
+        }
+        // What spun may not spin in the next way.
+        for file in files {
+            self.progress(file);
         }
         for file in std::mem::take(&mut self.held_open) {
             self.files.remove(&file);

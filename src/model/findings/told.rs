@@ -9,7 +9,7 @@ use super::ledger::{About, Shown};
 use super::left::LEFT;
 use super::state::FileState;
 use super::{Evidence, FindingKind, Findings, WatchIdentity};
-use crate::model::{InterestEntry, Progress, World};
+use crate::model::{InterestEntry, Poller, Progress, World};
 use crate::sim::rules;
 
 /// Deliveries, or failed accepts, in a row without progress that make a spin.
@@ -124,6 +124,7 @@ impl Findings {
             Some(0) => {
                 state.ended = true;
                 state.emptied = true;
+                self.end_again(key, record.call.name(), event, world);
             }
             Some(_) => {
                 state.emptied = false;
@@ -141,6 +142,27 @@ impl Findings {
         self.flood(key, event, record, world);
         if self.files.get(&file).is_some_and(|state| state.active != 0) {
             self.check_left(file, event, world);
+        }
+    }
+
+    /// The end of a stream was read. Where nothing reports it over and over, the server that does not
+    /// act upon it asks over and over: a goroutine and a thread by read, a ring by the next recv.
+    pub(super) fn end_again(&mut self, key: WatchKey, by: &str, event: &Event, world: &World) {
+        match world.pollers.own() {
+            Some(Poller::Ring(_) | Poller::Netpoll(_) | Poller::Threads(_)) => {}
+            Some(Poller::Scan(_)) | None => return,
+        }
+        let state = self.state(key.file, key.fd);
+        let spin = Some(FindingKind::EofSpin);
+        let row = if state.row.0 == spin { state.row.1.saturating_add(1) } else { 1 };
+        state.row = (spin, row);
+        if row >= SPIN {
+            let watch = WatchIdentity::of(world, key);
+            self.see(FindingKind::EofSpin, key, event, |n| Evidence::EndAgain {
+                watch,
+                by: by.into(),
+                times: n.saturating_add(u64::from(SPIN) - 1),
+            });
         }
     }
 
