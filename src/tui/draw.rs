@@ -3,6 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::symbols::merge::MergeStrategy;
+use ratatui::widgets::{Block, Widget};
 
 use super::theme::{Role, Theme};
 
@@ -84,29 +86,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Which borders a pane draws beside its title line and its sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joint {
-    /// It begins a box.
-    First,
-    /// It goes on a box: its title line joins the sides above.
-    Next,
-    /// It begins a box and ends it with a line of its own.
-    Alone,
-    /// It goes on a box and ends it.
-    Last,
-}
-
-impl Joint {
-    fn ends(self) -> bool {
-        matches!(self, Self::Alone | Self::Last)
-    }
-
-    fn begins(self) -> bool {
-        matches!(self, Self::First | Self::Alone)
-    }
-}
-
 /// How a frame stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accent {
@@ -118,44 +97,70 @@ pub enum Accent {
     Look,
 }
 
+impl Accent {
+    fn role(self) -> Role {
+        match self {
+            Self::None => Role::Border,
+            Self::Focus => Role::Focus,
+            Self::Look => Role::Look,
+        }
+    }
+}
+
 /// The inside of a framed area.
-pub fn inside(area: Rect, joint: Joint) -> Rect {
-    let below = u16::from(joint.ends());
+pub fn inside(area: Rect) -> Rect {
     Rect {
         x: area.x.saturating_add(1),
         y: area.y.saturating_add(1),
         width: area.width.saturating_sub(2),
-        height: area.height.saturating_sub(1 + below),
+        height: area.height.saturating_sub(2),
     }
 }
 
-/// Draws the frame of a pane with its title: name first, then what is known about it.
-pub fn frame(
-    buf: &mut Buffer,
-    area: Rect,
-    joint: Joint,
-    title: &[String],
-    theme: &Theme,
-    accent: Accent,
-) {
-    let area = area.intersection(buf.area);
-    if area.width < 2 || area.height == 0 {
-        return;
+/// Draws the borders of panes. Neighbours overlap by one cell and share the border there; it looks
+/// like that of the one that stands out.
+pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
+    let whole = buf.area;
+    for accent in [Accent::None, Accent::Look, Accent::Focus] {
+        let block = Block::bordered()
+            .border_style(theme.style(accent.role()))
+            .merge_borders(MergeStrategy::Exact);
+        for (area, _) in panes.iter().filter(|(_, of)| *of == accent) {
+            (&block).render(area.intersection(whole), buf);
+        }
     }
+    let Some(joint) = theme.glyphs.joint else { return };
+    for edge in panes.iter().flat_map(|(area, _)| edges(area.intersection(whole))) {
+        for at in edge.positions() {
+            let cell = &mut buf[at];
+            let symbol = match cell.symbol() {
+                "─" => theme.glyphs.horizontal,
+                "│" => theme.glyphs.vertical,
+                _ => joint,
+            };
+            cell.set_symbol(symbol);
+        }
+    }
+}
+
+/// The four sides of an area, without what two of them share.
+fn edges(area: Rect) -> [Rect; 4] {
+    let (below, beside) = (area.bottom().saturating_sub(1), area.right().saturating_sub(1));
+    let sides = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
+    [
+        Rect { height: area.height.min(1), ..area },
+        Rect { y: below, height: u16::from(area.height > 1), ..area },
+        Rect { width: area.width.min(1), ..sides },
+        Rect { x: beside, width: u16::from(area.width > 1), ..sides },
+    ]
+}
+
+/// Writes the title of a pane over its upper border: name first, then what is known about it.
+pub fn heading(buf: &mut Buffer, area: Rect, title: &[String], theme: &Theme, accent: Accent) {
     let glyphs = theme.glyphs;
-    let border = theme.style(match accent {
-        Accent::None => Role::Border,
-        Accent::Focus => Role::Focus,
-        Accent::Look => Role::Look,
-    });
-    let line = glyphs.horizontal.repeat(usize::from(area.width - 2));
-    let (left, right) = if joint.begins() {
-        (glyphs.top_left, glyphs.top_right)
-    } else {
-        (glyphs.join_left, glyphs.join_right)
-    };
-    Row::new(buf, area, 0).put(left, border).put(&line, border).put(right, border);
-    let heading = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
+    let border = theme.style(accent.role());
+    let width = area.width.saturating_sub(4);
+    let heading = Rect { x: area.x.saturating_add(2), width, height: 1, ..area };
     let mut row = Row::new(buf, heading, 0);
     row.put(
         match accent {
@@ -166,7 +171,7 @@ pub fn frame(
         border,
     );
     let whole: usize = title.iter().map(|part| super::words::width(part) + 3).sum();
-    let fits = whole <= usize::from(heading.width) + 1;
+    let fits = whole <= usize::from(width) + 1;
     for (n, part) in title.iter().enumerate() {
         // The kernel's own name of the thing is what can be spared.
         let part = if fits { part } else { part.split(" (").next().unwrap_or(part) };
@@ -183,17 +188,12 @@ pub fn frame(
         );
     }
     row.put(" ", border);
-    for n in 1..area.height {
-        Row::new(buf, area, n).put(glyphs.vertical, border);
-        let edge = Rect { x: area.right() - 1, width: 1, ..area };
-        Row::new(buf, edge, n).put(glyphs.vertical, border);
-    }
-    if joint.ends() && area.height > 1 {
-        Row::new(buf, area, area.height - 1)
-            .put(glyphs.bottom_left, border)
-            .put(&line, border)
-            .put(glyphs.bottom_right, border);
-    }
+}
+
+/// Draws a box that shares its border with no other, with its title.
+pub fn frame(buf: &mut Buffer, area: Rect, title: &[String], theme: &Theme, accent: Accent) {
+    borders(buf, &[(area, accent)], theme);
+    heading(buf, area, title, theme, accent);
 }
 
 /// The `rows` visible ones of a list in which `from` begins with the chosen one, and `before` goes

@@ -2,7 +2,6 @@
 
 use ratatui::layout::Rect;
 
-use super::draw::Joint;
 use super::ui::Pane;
 use crate::event::View;
 
@@ -36,10 +35,8 @@ pub enum Part {
 pub struct Slot {
     /// What stands there.
     pub part: Part,
-    /// Where, with its frame.
+    /// Where, with its frame, of which it shares each side with its neighbour there.
     pub area: Rect,
-    /// How its frame joins those around it.
-    pub joint: Joint,
 }
 
 /// The whole screen.
@@ -84,22 +81,23 @@ pub fn layout(size: (u16, u16), view: View, lanes: usize) -> Option<Layout> {
     // The sentence is what the screen is for: it has room for four lines where they are short.
     let why = if height >= 50 || width < WIDE { 5 } else { 4 };
     let body = Rect::new(0, 1, width, height - 2 - why);
+    let whole = strip(body, body.y, body.height).0;
     let mut slots = match view {
         View::Overview if width >= WIDE => wide(body, why, lanes),
         View::Overview => narrow(body, why),
-        View::Timeline => vec![slot(Pane::Timeline, body, Joint::First)],
-        View::Calls => vec![slot(Pane::Calls, body, Joint::First)],
-        View::Findings => vec![slot(Pane::Findings, body, Joint::First)],
-        View::Path => vec![slot(Pane::Path, body, Joint::First)],
+        View::Timeline => vec![slot(Pane::Timeline, whole)],
+        View::Calls => vec![slot(Pane::Calls, whole)],
+        View::Findings => vec![slot(Pane::Findings, whole)],
+        View::Path => vec![slot(Pane::Path, whole)],
     };
-    let below = Rect::new(0, body.bottom(), width, why);
-    slots.push(Slot { part: Part::Why, area: below, joint: Joint::Next });
+    let (below, last) = strip(body, body.bottom(), why);
+    slots.push(Slot { part: Part::Why, area: below });
     let header = Rect::new(0, 0, width, 1);
-    Some(Layout { header, slots, hints: Rect::new(0, height - 1, width, 1) })
+    Some(Layout { header, slots, hints: Rect::new(0, last, width, 1) })
 }
 
-fn slot(pane: Pane, area: Rect, joint: Joint) -> Slot {
-    Slot { part: Part::Pane(pane), area, joint }
+fn slot(pane: Pane, area: Rect) -> Slot {
+    Slot { part: Part::Pane(pane), area }
 }
 
 /// Whether the overview has room for a timeline: by the screen's height, as [`panes`] says.
@@ -107,9 +105,17 @@ fn has_timeline(body: Rect, why: u16) -> bool {
     body.height + why + 2 >= TALL
 }
 
-/// A strip of `area` from row `from` on, and the row below it.
-fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
-    (Rect { y: from, height: rows, ..area }, from + rows)
+/// A strip of `area` from row `from` on with so many rows, its title one of them, and the row in
+/// which its lower border is the title of the next.
+pub(crate) fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
+    (Rect { y: from, height: rows + 1, ..area }, from + rows)
+}
+
+/// The left part of a strip with so many columns, and what is right of it: they share a border.
+pub(crate) fn split(strip: Rect, columns: u16) -> [Rect; 2] {
+    let left = Rect { width: columns, ..strip };
+    let x = left.right() - 1;
+    [left, Rect { x, width: strip.right() - x, ..strip }]
 }
 
 fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
@@ -120,29 +126,24 @@ fn wide(body: Rect, why: u16, lanes: usize) -> Vec<Slot> {
     let (top, next) = strip(body, body.y, top_rows);
     // Beyond the longest address the interest list gains nothing by more room.
     let left_width = (body.width - 45 - (body.width - WIDE) / 3).min(116);
-    let left = Rect { width: left_width, ..top };
-    let right = Rect { x: left.right(), width: body.width - left_width, ..top };
+    let [left, right] = split(top, left_width);
     let wanted = super::draw::cells(lanes).saturating_add(3).clamp(4, 11);
     let waiting_rows = (wanted + 1).min(top_rows / 2);
     let (ready, below) = strip(right, right.y, top_rows - waiting_rows);
     let (waiting, _) = strip(right, below, waiting_rows);
-    let mut slots = vec![
-        slot(Pane::Interest, left, Joint::Alone),
-        slot(Pane::Ready, ready, Joint::First),
-        slot(Pane::Waiting, waiting, Joint::Last),
-    ];
+    let mut slots =
+        vec![slot(Pane::Interest, left), slot(Pane::Ready, ready), slot(Pane::Waiting, waiting)];
     let rest = shared - top_rows;
     let (area, next) = strip(body, next, if path { PATH } else { 0 });
     if path {
-        slots.push(slot(Pane::Path, area, Joint::First));
+        slots.push(slot(Pane::Path, area));
     }
     if timeline {
         let (area, next) = strip(body, next, rest / 2);
-        let joint = if path { Joint::Next } else { Joint::First };
-        slots.push(slot(Pane::Timeline, area, joint));
-        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0, Joint::Next));
+        slots.push(slot(Pane::Timeline, area));
+        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0));
     } else {
-        slots.push(slot(Pane::Calls, strip(body, next, rest).0, Joint::First));
+        slots.push(slot(Pane::Calls, strip(body, next, rest).0));
     }
     slots
 }
@@ -153,20 +154,19 @@ fn narrow(body: Rect, why: u16) -> Vec<Slot> {
     let list_rows = (body.height / 5).max(5);
     let (interest, next) = strip(body, body.y, interest_rows);
     let (lists, next) = strip(body, next, list_rows);
-    let ready = Rect { width: body.width / 2 + 1, ..lists };
-    let waiting = Rect { x: ready.right(), width: body.width - ready.width, ..lists };
+    let [ready, waiting] = split(lists, body.width / 2 + 1);
     let mut slots = vec![
-        slot(Pane::Interest, interest, Joint::First),
-        slot(Pane::Ready, ready, Joint::Next),
-        slot(Pane::Waiting, waiting, Joint::Next),
+        slot(Pane::Interest, interest),
+        slot(Pane::Ready, ready),
+        slot(Pane::Waiting, waiting),
     ];
     let rest = body.height - interest_rows - list_rows;
     if timeline {
         let (area, next) = strip(body, next, rest / 2);
-        slots.push(slot(Pane::Timeline, area, Joint::Next));
-        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0, Joint::Next));
+        slots.push(slot(Pane::Timeline, area));
+        slots.push(slot(Pane::Calls, strip(body, next, rest - rest / 2).0));
     } else {
-        slots.push(slot(Pane::Calls, strip(body, next, rest).0, Joint::Next));
+        slots.push(slot(Pane::Calls, strip(body, next, rest).0));
     }
     slots
 }
@@ -179,9 +179,10 @@ pub(crate) fn hit(
     (x, y): (u16, u16),
 ) -> Option<(Pane, Option<(usize, usize)>)> {
     let layout = layout(size, view, scene.live.lanes.len())?;
-    let slot = layout.slots.iter().find(|s| s.area.contains((x, y).into()))?;
+    // A border belongs to the pane whose title stands in it.
+    let slot = layout.slots.iter().rfind(|s| s.area.contains((x, y).into()))?;
     let Part::Pane(pane) = slot.part else { return None };
-    let inner = super::draw::inside(slot.area, slot.joint);
+    let inner = super::draw::inside(slot.area);
     let row = y.checked_sub(inner.y + 1).filter(|_| inner.contains((x, y).into()));
     Some((pane, row.map(|row| (row.into(), inner.height.saturating_sub(1).into()))))
 }

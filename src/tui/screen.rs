@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::draw::{Accent, frame, inside};
+use super::draw::{Accent, borders, heading, inside};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
     Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready, RenderContext,
@@ -22,6 +22,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
         return;
     };
     HeaderPane(*look).render(layout.header, buf);
+    draw_borders(look, &layout.slots, buf);
     for slot in &layout.slots {
         draw_slot(look, slot, buf);
     }
@@ -35,7 +36,23 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     }
 }
 
-/// Draws a pane with its frame.
+/// How the frame of a part stands out.
+fn accent(look: &RenderContext<'_>, part: Part) -> Accent {
+    let server = look.ui.place == UiContext::Server;
+    match part {
+        Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
+        Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,
+        Part::Pane(_) | Part::Why | Part::Story | Part::Steps => Accent::None,
+    }
+}
+
+/// Draws the borders of all parts, before any title is written over them.
+pub(super) fn draw_borders(look: &RenderContext<'_>, slots: &[Slot], buf: &mut Buffer) {
+    let panes: Vec<_> = slots.iter().map(|slot| (slot.area, accent(look, slot.part))).collect();
+    borders(buf, &panes, look.theme);
+}
+
+/// Draws a pane within its borders.
 pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer) {
     let title = match slot.part {
         Part::Why => Why::title(look),
@@ -49,14 +66,8 @@ pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer)
         Part::Pane(Pane::Findings) => FindingsPane::title(look),
         Part::Pane(Pane::Path) => PathPane::title(look),
     };
-    let server = look.ui.place == UiContext::Server;
-    let accent = match slot.part {
-        Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
-        Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,
-        _ => Accent::None,
-    };
-    frame(buf, slot.area, slot.joint, &title, look.theme, accent);
-    let inner = inside(slot.area, slot.joint);
+    heading(buf, slot.area, &title, look.theme, accent(look, slot.part));
+    let inner = inside(slot.area);
     match slot.part {
         Part::Why => Why(*look).render(inner, buf),
         Part::Story | Part::Steps => {}

@@ -212,12 +212,10 @@ pub struct Glyphs {
     pub down: &'static str,
     pub horizontal: &'static str,
     pub vertical: &'static str,
-    pub top_left: &'static str,
-    pub top_right: &'static str,
     pub bottom_left: &'static str,
-    pub bottom_right: &'static str,
-    pub join_left: &'static str,
     pub join_right: &'static str,
+    /// What stands at every corner and joint of frames; `None` where each has a sign of its own.
+    pub joint: Option<&'static str>,
 }
 
 /// Unicode marks.
@@ -257,12 +255,9 @@ pub static UNICODE: Glyphs = Glyphs {
     down: "▼",
     horizontal: "─",
     vertical: "│",
-    top_left: "┌",
-    top_right: "┐",
     bottom_left: "└",
-    bottom_right: "┘",
-    join_left: "├",
     join_right: "┤",
+    joint: None,
 };
 
 /// Marks for terminals without Unicode.
@@ -302,12 +297,9 @@ pub static ASCII: Glyphs = Glyphs {
     down: "v",
     horizontal: "-",
     vertical: "|",
-    top_left: "+",
-    top_right: "+",
     bottom_left: "+",
-    bottom_right: "+",
-    join_left: "+",
     join_right: "+",
+    joint: Some("+"),
 };
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::compare::ComparePhase;
 use crate::compare::why::{count, percent};
 use crate::event::Header;
 use crate::history::History;
-use crate::tui::draw::{Accent, Joint, Row, cells, frame, inside};
-use crate::tui::layout::{SMALLEST, WIDE};
+use crate::tui::draw::{Accent, Row, borders, cells, heading, inside};
+use crate::tui::layout::{SMALLEST, WIDE, strip};
 use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
@@ -35,23 +35,25 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     let why = why_rows(area.width, area.height);
     let rows = cells(app.board.plan.rows()) + 2;
     let body = area.height - 2 - why;
-    let table = Rect { y: 1, height: rows.min(body / 2 + 2), ..area };
-    let chart = Rect { y: table.bottom(), height: body - table.height, ..area };
-    let below = Rect { y: chart.bottom(), height: why, ..area };
+    let (table, next) = strip(area, 1, rows.min(body / 2 + 2));
+    let (chart, next) = strip(area, next, body + 1 - next);
+    let (below, last) = strip(area, next, why);
+    let parts = [(table, Accent::Focus), (chart, Accent::None), (below, Accent::None)];
+    borders(buf, &parts, theme);
     let title = ["Side by side", "counted: seen, model, kernel", "ratio to the first loop"];
-    frame(buf, table, Joint::First, &title.map(str::to_owned), theme, Accent::Focus);
-    CompareTable(app, theme).render(inside(table, Joint::First), buf);
+    heading(buf, table, &title.map(str::to_owned), theme, Accent::Focus);
+    CompareTable(app, theme).render(inside(table), buf);
     if let (Some(mirror), true) = (&app.mirror, app.mirrored) {
-        frame(buf, chart, Joint::Next, &MirrorPane::title(mirror), theme, Accent::None);
-        MirrorPane(mirror, theme).render(inside(chart, Joint::Next), buf);
+        heading(buf, chart, &MirrorPane::title(mirror), theme, Accent::None);
+        MirrorPane(mirror, theme).render(inside(chart), buf);
     } else {
-        frame(buf, chart, Joint::Next, &CurveChart::title(app), theme, Accent::None);
-        CurveChart(app, theme).render(inside(chart, Joint::Next), buf);
+        heading(buf, chart, &CurveChart::title(app), theme, Accent::None);
+        CurveChart(app, theme).render(inside(chart), buf);
     }
     sentences(app, theme, below, buf);
     let (nothing, header) = (History::default(), Header::default());
     let look = RenderContext { scene: nothing.scene(&header, None), ui: &app.ui, theme };
-    Hints(look).render(Rect { y: area.bottom() - 1, height: 1, ..area }, buf);
+    Hints(look).render(Rect { y: last, height: 1, ..area }, buf);
     if let Some(first) = app.ui.help {
         Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
     }
@@ -63,8 +65,8 @@ fn sentences(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let name = report.map_or_else(String::new, |report| {
         format!("{}{}", report.name, if report.again { " again" } else { "" })
     });
-    frame(buf, area, Joint::Next, &["Why".to_owned(), name], theme, Accent::None);
-    let inner = inside(area, Joint::Next);
+    heading(buf, area, &["Why".to_owned(), name], theme, Accent::None);
+    let inner = inside(area);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     for (n, line) in words::wrap(&app.why(), inner.width.into()).iter().enumerate() {
         Row::new(buf, inner, cells(n)).put(line, theme.style(Role::Text));

@@ -6,8 +6,8 @@
 use ratatui::layout::Rect;
 
 use crate::tui::action::Shown;
-use crate::tui::draw::{Joint, cells};
-use crate::tui::layout::{Layout, Part, SMALLEST, Slot, WIDE};
+use crate::tui::draw::cells;
+use crate::tui::layout::{Layout, Part, SMALLEST, Slot, WIDE, split, strip};
 use crate::tui::ui::Pane;
 
 /// From this height on there is room for a timeline, the calls and the Why sentence.
@@ -52,17 +52,12 @@ fn steps_width(size: (u16, u16), shown: Shown) -> u16 {
     }
 }
 
-fn slot(part: Part, area: Rect, joint: Joint) -> Slot {
-    Slot { part, area, joint }
+fn slot(part: Part, area: Rect) -> Slot {
+    Slot { part, area }
 }
 
-fn pane(pane: Pane, area: Rect, joint: Joint) -> Slot {
-    slot(Part::Pane(pane), area, joint)
-}
-
-/// A strip of `area` from row `from` on, and the row below it.
-fn strip(area: Rect, from: u16, rows: u16) -> (Rect, u16) {
-    (Rect { y: from, height: rows, ..area }, from + rows)
+fn pane(pane: Pane, area: Rect) -> Slot {
+    slot(Part::Pane(pane), area)
 }
 
 /// The layout; `None` if the screen is too small.
@@ -74,25 +69,25 @@ pub fn layout(plan: &LayoutPlan) -> Option<Layout> {
     let body = Rect::new(0, 1, width, height - 2);
     let (top, next) = strip(body, body.y, story_rows(plan, body.height));
     let beside = steps_width(plan.size, plan.shown);
-    let story = Rect { width: width - beside, ..top };
-    let steps = Rect { x: story.right(), width: beside, ..top };
+    let [story, steps] = split(top, width - beside);
     let below = Rect { y: next, height: body.bottom() - next, ..body };
-    let mut slots = vec![slot(Part::Story, story, Joint::First)];
+    let whole = strip(below, next, below.height).0;
+    let mut slots = vec![slot(Part::Story, story)];
     if beside > 0 {
-        slots.push(slot(Part::Steps, steps, Joint::First));
+        slots.push(slot(Part::Steps, steps));
     }
     match plan.shown {
         Shown::Overview => overview(plan, below, &mut slots),
-        Shown::Timeline => slots.push(pane(Pane::Timeline, below, Joint::Next)),
-        Shown::Calls => slots.push(pane(Pane::Calls, below, Joint::Next)),
-        Shown::Path => slots.push(pane(Pane::Path, below, Joint::Next)),
-        Shown::Steps => slots.push(slot(Part::Steps, below, Joint::Next)),
+        Shown::Timeline => slots.push(pane(Pane::Timeline, whole)),
+        Shown::Calls => slots.push(pane(Pane::Calls, whole)),
+        Shown::Path => slots.push(pane(Pane::Path, whole)),
+        Shown::Steps => slots.push(slot(Part::Steps, whole)),
         // Of which registration it speaks is chosen in the list.
         Shown::Why => {
             let (interest, next) = strip(below, below.y, below.height / 2);
-            slots.push(pane(Pane::Interest, interest, Joint::Next));
-            let why = Rect { y: next, height: below.height - interest.height, ..below };
-            slots.push(slot(Part::Why, why, Joint::Next));
+            slots.push(pane(Pane::Interest, interest));
+            let why = strip(below, next, below.bottom() - next).0;
+            slots.push(slot(Part::Why, why));
         }
     }
     let header = Rect::new(0, 0, width, 1);
@@ -124,7 +119,7 @@ fn overview(plan: &LayoutPlan, area: Rect, slots: &mut Vec<Slot>) {
         // Many threads get rows of the timeline and the calls.
         (true, true) => (waiting_rows(plan) + READY).clamp(usual, (area.height - why) * 3 / 5),
     };
-    let (lists, mut next) = strip(area, area.y, lists_rows);
+    let lists = Rect { height: lists_rows, ..area };
     if width >= WIDE {
         wide(plan, lists, slots);
     } else {
@@ -134,12 +129,11 @@ fn overview(plan: &LayoutPlan, area: Rect, slots: &mut Vec<Slot>) {
         return;
     }
     let rest = area.height - lists_rows - why;
-    let (timeline, below) = strip(area, next, rest / 2);
+    let (timeline, below) = strip(area, lists.bottom(), rest / 2);
     let (calls, below) = strip(area, below, rest - rest / 2);
-    next = below;
-    slots.push(pane(Pane::Timeline, timeline, Joint::Next));
-    slots.push(pane(Pane::Calls, calls, Joint::Next));
-    slots.push(slot(Part::Why, strip(area, next, why).0, Joint::Next));
+    slots.push(pane(Pane::Timeline, timeline));
+    slots.push(pane(Pane::Calls, calls));
+    slots.push(slot(Part::Why, strip(area, below, why).0));
 }
 
 /// Rows of the threads, their title included.
@@ -150,15 +144,14 @@ fn waiting_rows(plan: &LayoutPlan) -> u16 {
 fn wide(plan: &LayoutPlan, lists: Rect, slots: &mut Vec<Slot>) {
     let width = plan.size.0;
     let left = (width - 45 - (width - WIDE) / 3).min(116);
-    let interest = Rect { width: left, ..lists };
-    let right = Rect { x: interest.right(), width: width - left, ..lists };
+    let [interest, right] = split(strip(lists, lists.y, lists.height).0, left);
     // The ready list keeps what it needs now.
     let ready = (cells(plan.ready).saturating_add(3)).max(READY).min(lists.height.div_ceil(2));
     let waiting = waiting_rows(plan).min(lists.height - ready);
     let (ready, below) = strip(right, right.y, lists.height - waiting);
-    slots.push(pane(Pane::Interest, interest, Joint::Next));
-    slots.push(pane(Pane::Ready, ready, Joint::Next));
-    slots.push(pane(Pane::Waiting, strip(right, below, waiting).0, Joint::Next));
+    slots.push(pane(Pane::Interest, interest));
+    slots.push(pane(Pane::Ready, ready));
+    slots.push(pane(Pane::Waiting, strip(right, below, waiting).0));
 }
 
 fn narrow(lists: Rect, slots: &mut Vec<Slot>) {
@@ -166,9 +159,8 @@ fn narrow(lists: Rect, slots: &mut Vec<Slot>) {
     let rows = lists.height.div_ceil(2).max(4);
     let (interest, next) = strip(lists, lists.y, rows.min(lists.height));
     let (both, _) = strip(lists, next, lists.height.saturating_sub(rows));
-    let ready = Rect { width: both.width / 2 + 1, ..both };
-    let waiting = Rect { x: ready.right(), width: both.width - ready.width, ..both };
-    slots.push(pane(Pane::Interest, interest, Joint::Next));
-    slots.push(pane(Pane::Ready, ready, Joint::Next));
-    slots.push(pane(Pane::Waiting, waiting, Joint::Next));
+    let [ready, waiting] = split(both, both.width / 2 + 1);
+    slots.push(pane(Pane::Interest, interest));
+    slots.push(pane(Pane::Ready, ready));
+    slots.push(pane(Pane::Waiting, waiting));
 }

@@ -7,10 +7,10 @@ use ratatui::widgets::Widget;
 use super::app::LessonApp;
 use super::layout::{LayoutPlan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
-use crate::tui::draw::{Accent, frame, inside};
+use crate::tui::draw::{Accent, heading, inside};
 use crate::tui::layout::{Layout, Part, SMALLEST};
 use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
-use crate::tui::screen::draw_slot;
+use crate::tui::screen::{draw_borders, draw_slot};
 use crate::tui::theme::Theme;
 
 /// Where the panes of a lesson stand on its screen; `None` if that is too small.
@@ -44,13 +44,14 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
     let scene = lesson.view();
     let Some(layout) = planned(lesson, theme) else { return };
     let rows = layout.slots.iter().find(|slot| slot.part == Part::Story);
-    let rows = rows.map_or(0, |slot| usize::from(inside(slot.area, slot.joint).height));
+    let rows = rows.map_or(0, |slot| usize::from(inside(slot.area).height));
     let story = teller.story(lesson.viewed, rows);
     let own = LessonLook { lesson, theme };
     let look = RenderContext { scene, ui: &lesson.app.ui, theme };
     TopRow(own).render(layout.header, buf);
+    draw_borders(&look, &layout.slots, buf);
     for slot in &layout.slots {
-        let inner = inside(slot.area, slot.joint);
+        let inner = inside(slot.area);
         let title = match slot.part {
             Part::Story => Narration::title(&own),
             Part::Steps => StepList::title(&own),
@@ -59,7 +60,7 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
                 continue;
             }
         };
-        frame(buf, slot.area, slot.joint, &title, theme, Accent::None);
+        heading(buf, slot.area, &title, theme, Accent::None);
         match slot.part {
             Part::Story => Narration(own, &story).render(inner, buf),
             _ => StepList(own).render(inner, buf),

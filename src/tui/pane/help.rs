@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::RenderContext;
-use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
 use crate::tui::ui::UiContext;
@@ -157,8 +157,8 @@ impl Widget for Help<'_> {
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
         let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
-        frame(buf, area, Joint::Alone, &title, look.theme, Accent::Focus);
-        let inner = inside(area, Joint::Alone);
+        frame(buf, area, &title, look.theme, Accent::Focus);
+        let inner = inside(area);
         let lines = self.lines();
         let server = look.ui.place == UiContext::Server;
         let keyed = lines.iter().map(|line| match line {

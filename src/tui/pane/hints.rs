@@ -1,4 +1,4 @@
-//! The last row: a message if there is one, else the keys that matter now.
+//! The last row, over the lowest border: a message if there is one, else the keys that matter now.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -86,10 +86,8 @@ impl Widget for Hints<'_> {
         if area.width < 2 {
             return;
         }
-        let glyphs = look.theme.glyphs;
         let border = look.style(Role::Border);
         let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
-        Row::new(buf, area, 0).put(glyphs.bottom_left, border);
         let mut row = Row::new(buf, inner, 0);
         row.put(" ", border);
         if let Some(message) = &look.ui.message {
@@ -104,7 +102,5 @@ impl Widget for Hints<'_> {
             row.put(&key, look.style(Role::Key)).put(" ", border);
             row.put(word, look.style(Role::Text)).put("  ", border);
         }
-        let corner = Rect { x: area.right() - 1, width: 1, ..area };
-        Row::new(buf, corner, 0).put(glyphs.bottom_right, border);
     }
 }

@@ -18,7 +18,7 @@ use ratatui::widgets::Widget;
 use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, WatchKey};
 use crate::model::Poller;
-use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -132,8 +132,8 @@ impl<'a> PathPane<'a> {
         let stage = &picture.stages[n];
         let title = vec![format!("{} {}", n + 1, stage.title)];
         let accent = if picture.lit[n] { Accent::Look } else { Accent::None };
-        frame(buf, area, Joint::Alone, &title, self.0.theme, accent);
-        let inner = inside(area, Joint::Alone);
+        frame(buf, area, &title, self.0.theme, accent);
+        let inner = inside(area);
         if let (Some(when), Some(last)) = (self.when(picture, n), inner.height.checked_sub(1)) {
             Row::new(buf, inner, last).end(&when, self.0.style(Role::Dim));
         }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::RenderContext;
-use crate::tui::draw::{Accent, Align, Joint, Row, cells, frame, inside};
+use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -104,8 +104,8 @@ impl Widget for Prompt<'_> {
             Purpose::Try => ["Try it".to_owned(), "Tab completes, Enter does it".to_owned()],
             Purpose::Send(_) => ["Send".to_owned(), "what the built-in client says".to_owned()],
         };
-        frame(buf, above, Joint::Alone, &title, look.theme, Accent::Focus);
-        let inner = inside(above, Joint::Alone);
+        frame(buf, above, &title, look.theme, Accent::Focus);
+        let inner = inside(above);
         let columns = usize::from(inner.width.saturating_sub(2));
         for (n, (line, role)) in self.lines(columns).iter().enumerate() {
             let mut row = Row::new(buf, inner, cells(n));

@@ -87,8 +87,8 @@ impl LessonApp {
         let is = |slot: &&Slot| {
             slot.part == Part::Pane(Pane::Interest) && slot.area.contains((x, y).into())
         };
-        let Some(slot) = layout.slots.iter().find(is) else { return };
-        let inner = inside(slot.area, slot.joint);
+        let Some(slot) = layout.slots.iter().rfind(is) else { return };
+        let inner = inside(slot.area);
         // The heading is no registration.
         let Some(row) = y.checked_sub(inner.y + 1) else { return };
         let look = RenderContext { scene: self.view(), ui: &self.app.ui, theme: &theme };
