@@ -51,6 +51,8 @@ pub enum CompareAction {
     Mirror,
     /// Measure everything again.
     Again,
+    /// Write what has been measured into a file.
+    Export,
 }
 
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.

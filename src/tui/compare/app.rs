@@ -1,6 +1,7 @@
 //! The state of the screen of a comparison, and what the keys do to it.
 
 use crate::compare::board::CompareBoard;
+use crate::compare::lines::csv;
 use crate::compare::mirror::MirrorBoard;
 use crate::compare::why::{count, why};
 use crate::compare::{ComparePhase, ComparePlan, CompareUpdate, ReadyPlace};
@@ -22,6 +23,8 @@ pub(crate) enum CompareCommand {
     Measure(ComparePlan),
     /// Listen for a client whose bytes go to every loop.
     Mirror,
+    /// Write this text, CSV, into a new file.
+    Export(String),
 }
 
 /// What came out of a run with another workload.
@@ -104,6 +107,11 @@ impl CompareApp {
                 self.mirrored = !self.mirrored;
                 None
             }
+            CompareAction::Export if self.board.rounds == 0 && self.board.points.is_empty() => {
+                self.ui.say("nothing has been measured yet");
+                None
+            }
+            CompareAction::Export => Some(CompareCommand::Export(csv(&self.board))),
         }
     }
 

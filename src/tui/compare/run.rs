@@ -1,7 +1,9 @@
 //! A comparison in the loop of the screen: keys, what was measured, what is measured next.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
@@ -144,6 +146,23 @@ impl Drop for Workers {
     }
 }
 
+/// Writes that text into the first of `epollscope-compare-1.csv`, `-2.csv`, … that is not there yet;
+/// its name.
+///
+/// # Errors
+/// What open(2) and write(2) list.
+pub(super) fn new_file(folder: &Path, text: &str) -> io::Result<String> {
+    for number in 1_u32.. {
+        let name = format!("epollscope-compare-{number}.csv");
+        match File::create_new(folder.join(&name)) {
+            Ok(mut file) => return file.write_all(text.as_bytes()).map(|()| name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
 struct Screen {
     terminal: Terminal,
     theme: Theme,
@@ -163,6 +182,14 @@ impl Screen {
         })?;
         self.workers.mirroring = Some(worker);
         Ok(())
+    }
+
+    /// Writes that into a new file of the working directory.
+    fn export(&mut self, csv: &str) {
+        match new_file(Path::new("."), csv) {
+            Ok(name) => self.app.ui.say(format!("written: {name}")),
+            Err(error) => self.app.ui.warn(format!("nothing is written: {error}")),
+        }
     }
 
     /// Takes over what was told meanwhile.
@@ -198,6 +225,7 @@ impl Front for Screen {
             match self.app.key(press) {
                 Some(CompareCommand::Measure(plan)) => self.workers.measure(plan)?,
                 Some(CompareCommand::Mirror) => self.listen()?,
+                Some(CompareCommand::Export(csv)) => self.export(&csv),
                 None => {}
             }
         }

@@ -224,3 +224,26 @@ fn the_readme_has_the_keys_of_a_comparison() {
     let readme = include_str!("../../../README.md");
     assert!(readme.contains(&compare_rows()), "its table should be\n{}", compare_rows());
 }
+
+#[test]
+fn what_has_been_measured_is_exported_and_nothing_before() {
+    let mut app = app(1000, 10, (120, 40));
+    assert_eq!(app.key(ch('e')), None);
+    assert!(app.ui.message.is_some());
+    measured(&mut app);
+    let Some(CompareCommand::Export(text)) = app.key(ch('e')) else { panic!("a file") };
+    assert_eq!(text, crate::compare::lines::csv(&app.board));
+}
+
+#[test]
+fn an_export_takes_the_first_name_that_is_free() {
+    let folder = std::env::temp_dir().join(format!("epollscope-{}-export", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for number in 1..=3 {
+        let name = super::run::new_file(&folder, "a,b\n").expect("a file");
+        assert_eq!(name, format!("epollscope-compare-{number}.csv"));
+        assert_eq!(std::fs::read_to_string(folder.join(name)).expect("text"), "a,b\n");
+    }
+    assert!(super::run::new_file(&folder.join("missing"), "").is_err());
+    std::fs::remove_dir_all(folder).expect("an end");
+}

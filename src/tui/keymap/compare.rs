@@ -24,6 +24,8 @@ pub(super) static COMPARE: &[Binding] = rows! {
         => "", "fewer clients", "fewer clients";
     Compare COMPARED [ch('m')] Compare(CompareAction::Mirror)
         => "", "mirror a client of yours, or the curve again", "mirror a client";
+    Compare COMPARED [ch('e')] Compare(CompareAction::Export)
+        => "", "write what has been measured into a new file, as CSV", "export";
     Compare COMPARED [ch('r')] Compare(CompareAction::Again)
         => "", "measure everything again", "again";
     Compare COMPARED [ch('q')] KeyAction::Quit
