@@ -194,18 +194,23 @@ impl KernelModel {
 
     /// The completions of a batch are posted, and its files let go.
     fn post_batch(&mut self, id: FileId) {
-        let Some(ring) = self.rings.get_mut(&id) else { return };
+        for file in self.post_only(id) {
+            self.drop_ref(file);
+        }
+    }
+
+    /// The completions of a batch are posted; the files that it held, which are still to be let go.
+    fn post_only(&mut self, id: FileId) -> Vec<FileId> {
+        let Some(ring) = self.rings.get_mut(&id) else { return Vec::new() };
         let batch = std::mem::take(&mut ring.batch);
         if batch.is_empty() {
-            return;
+            return Vec::new();
         }
         for (cqe, _) in &batch {
             ring.post(*cqe);
         }
         self.tell_ring(id);
-        for file in batch.into_iter().filter_map(|(_, file)| file) {
-            self.drop_ref(file);
-        }
+        batch.into_iter().filter_map(|(_, file)| file).collect()
     }
 
     /// Whoever waits for completions hears of them (`io_cqring_wake`).

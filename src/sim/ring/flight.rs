@@ -117,24 +117,30 @@ impl KernelModel {
 
     /// Task work is done that was set going so far; what that sets going is the next round's. Whether
     /// there was any.
+    ///
+    /// A file that it lets go is released when the round is over: that is task work, too
+    /// (fs/file_table.c: `fput`). An operation that is armed by then hears of the release.
     pub(in crate::sim) fn do_ring_work(&mut self) -> bool {
         let round = std::mem::take(&mut self.ring_work);
-        let mut last = None;
+        let (mut last, mut puts) = (None, Vec::new());
         for (ring, serial) in &round {
             if let Some(before) = last.filter(|before| before != ring) {
-                self.post_batch(before);
+                puts.extend(self.post_only(before));
             }
             last = Some(*ring);
-            self.do_work(*ring, *serial);
+            self.do_work(*ring, *serial, &mut puts);
         }
         if let Some(ring) = last {
-            self.post_batch(ring);
+            puts.extend(self.post_only(ring));
+        }
+        for file in puts {
+            self.drop_ref(file);
         }
         !round.is_empty()
     }
 
     /// `io_poll_task_func`
-    fn do_work(&mut self, ring: FileId, serial: u64) {
+    fn do_work(&mut self, ring: FileId, serial: u64, puts: &mut Vec<FileId>) {
         let Some(flights) = self.rings.get_mut(&ring).map(|ring| &mut ring.flights) else { return };
         let Some(at) = flights.iter().position(|one| one.serial == serial) else { return };
         let mut flight = flights.remove(at);
@@ -160,14 +166,14 @@ impl KernelModel {
             }
             return;
         }
-        self.polled_again(ring, flight, told);
+        self.polled_again(ring, flight, told, puts);
     }
 
     /// A poll that goes on posts a completion at once, if there is room; else it ends with it.
-    fn polled_again(&mut self, id: FileId, flight: Flight, told: Mask) {
+    fn polled_again(&mut self, id: FileId, flight: Flight, told: Mask, puts: &mut Vec<FileId>) {
         if !told.is_empty() {
             // What is over by then comes before it (`io_req_post_cqe`).
-            self.post_batch(id);
+            puts.extend(self.post_only(id));
         }
         let Some(ring) = self.rings.get_mut(&id) else { return };
         if told.is_empty() {

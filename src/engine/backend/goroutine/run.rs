@@ -9,6 +9,7 @@ use super::body::{Answer, Ask};
 use super::sched::Go;
 use super::{GoWorker, tell};
 use crate::engine::backend::Turn;
+use crate::engine::table::Watched;
 use crate::engine::worker::{Accepting, CallOutcome};
 use crate::event::{AcceptPolicy, Mistake, Syscall};
 
@@ -16,6 +17,8 @@ use crate::event::{AcceptPolicy, Mistake, Syscall};
 pub(super) fn run<const OBSERVED: bool>(worker: &mut GoWorker<'_, OBSERVED>, mut go: Go) -> Turn {
     let sched = Arc::clone(&worker.backend.sched);
     worker.backend.running = Some((go.file, go.id));
+    // Once it is closed, each call on it says so.
+    let file = worker.shared.table.get(go.file);
     loop {
         let Some(ask) = go.routine.resume(go.answer) else {
             sched.bury(go.file, go.id, |id, what| tell(worker, id, what));
@@ -32,7 +35,10 @@ pub(super) fn run<const OBSERVED: bool>(worker: &mut GoWorker<'_, OBSERVED>, mut
                 break;
             }
             Ask::Read | Ask::Send | Ask::Accept | Ask::Control => {
-                go.answer = perform(worker, &go, ask);
+                go.answer = match &file {
+                    Some(file) => perform(worker, file, ask),
+                    None => Answer::Gone,
+                };
             }
         }
     }
@@ -47,12 +53,15 @@ fn yields<const OBSERVED: bool>(worker: &GoWorker<'_, OBSERVED>) -> bool {
 }
 
 /// Makes the call; what it came to.
-fn perform<const OBSERVED: bool>(worker: &mut GoWorker<'_, OBSERVED>, go: &Go, ask: Ask) -> Answer {
-    let Some(file) = worker.shared.table.get(go.file) else { return Answer::Gone };
+fn perform<const OBSERVED: bool>(
+    worker: &mut GoWorker<'_, OBSERVED>,
+    file: &Arc<Watched>,
+    ask: Ask,
+) -> Answer {
     match ask {
-        Ask::Read => answer(worker.read_step(&file), Answer::Deaf),
-        Ask::Send => answer(worker.send_step(&file), Answer::Empty),
-        Ask::Accept => match worker.accept_once(&file, &mut 0) {
+        Ask::Read => answer(worker.read_step(file), Answer::Deaf),
+        Ask::Send => answer(worker.send_step(file), Answer::Empty),
+        Ask::Accept => match worker.accept_once(file, &mut 0) {
             Accepting::More => {
                 let once = worker.settings.accept == AcceptPolicy::Once;
                 let called = || worker.shared.gate.calls(worker.door.id()).is_some();

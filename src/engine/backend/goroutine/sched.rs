@@ -26,7 +26,7 @@ pub(super) struct Go {
 }
 
 /// A place where one goroutine may wait (runtime/netpoll.go: `rg` and `wg` of `pollDesc`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Slot {
     /// Nothing.
     #[default]
@@ -34,7 +34,7 @@ enum Slot {
     /// What was to be waited for has come before anybody waited: a note for the next who wants to.
     Ready,
     /// That goroutine is parked here.
-    Wait(GoId),
+    Wait(Go),
 }
 
 /// What the scheduler knows of an open file (runtime/netpoll.go: `pollDesc`).
@@ -63,7 +63,6 @@ pub(crate) struct Scheduler {
 #[derive(Debug, Default)]
 struct State {
     run: VecDeque<Go>,
-    parked: FxHashMap<GoId, Go>,
     descs: FxHashMap<FileId, PollDesc>,
     last: u32,
     /// The thread that waits in `epoll_wait`.
@@ -150,13 +149,12 @@ impl Scheduler {
         };
         go.answer = Answer::Go;
         let slot = desc.slot(on);
-        if *slot == Slot::Ready {
+        if matches!(slot, Slot::Ready) {
             *slot = Slot::Nil;
             return Some(go);
         }
-        *slot = Slot::Wait(go.id);
         tell(go.id, GoChange::Park { on });
-        state.parked.insert(go.id, go);
+        *slot = Slot::Wait(go);
         None
     }
 
@@ -282,32 +280,35 @@ impl State {
         tell: &mut impl FnMut(GoId, GoChange),
     ) -> bool {
         let Some(desc) = self.descs.get_mut(&file) else { return false };
-        let Slot::Wait(id) = *desc.slot(on) else {
-            *desc.slot(on) = Slot::Ready;
-            return false;
-        };
-        *desc.slot(on) = Slot::Nil;
-        self.run_again(id, Answer::Go, mask, tell)
+        match std::mem::take(desc.slot(on)) {
+            Slot::Wait(go) => {
+                self.run_again(go, Answer::Go, mask, tell);
+                true
+            }
+            Slot::Nil | Slot::Ready => {
+                *desc.slot(on) = Slot::Ready;
+                false
+            }
+        }
     }
 
     fn evict(&mut self, file: FileId, on: GoWait, tell: &mut impl FnMut(GoId, GoChange)) -> bool {
-        let slot = self.descs.get_mut(&file).map(|desc| *desc.slot(on));
-        let Some(Slot::Wait(id)) = slot else { return false };
-        self.run_again(id, Answer::Gone, Mask::EMPTY, tell)
+        let slot = self.descs.get_mut(&file).map(|desc| std::mem::take(desc.slot(on)));
+        let Some(Slot::Wait(go)) = slot else { return false };
+        self.run_again(go, Answer::Gone, Mask::EMPTY, tell);
+        true
     }
 
     fn run_again(
         &mut self,
-        id: GoId,
+        mut go: Go,
         answer: Answer,
         mask: Mask,
         tell: &mut impl FnMut(GoId, GoChange),
-    ) -> bool {
-        let Some(mut go) = self.parked.remove(&id) else { return false };
+    ) {
         go.answer = answer;
-        tell(id, GoChange::Ready { mask });
+        tell(go.id, GoChange::Ready { mask });
         self.run.push_back(go);
-        true
     }
 }
 
