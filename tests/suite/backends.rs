@@ -1,11 +1,12 @@
 //! The same clients, served by other loops: the same bytes.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, PATIENCE, Server};
 use crate::rings::has_ring;
 
 /// The loops that are built and can be had here.
@@ -189,4 +190,54 @@ fn select_turns_away_what_its_bitmaps_have_no_room_for() {
     assert_eq!(answer["state"], "failed");
     assert!(answer["note"].as_str().unwrap().contains("is beyond an fd_set"), "{answer}");
     assert!(server.quit().success());
+}
+
+/// How often each server thread has gone to sleep so far.
+fn sleeps(server: &Server) -> Vec<u64> {
+    let started = |l: &&Value| l["kind"] == "thread" && l["state"] == "started";
+    let lines = server.lines();
+    let tids = lines.iter().filter(started).map(|l| l["tid"].as_u64().unwrap());
+    let of = |tid| {
+        let path = format!("/proc/{}/task/{tid}/status", server.pid());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    tids.map(of).collect()
+}
+
+#[test]
+fn nobody_wakes_an_idle_server_in_any_loop() {
+    let mut servers: Vec<_> = loops()
+        .into_iter()
+        .map(|backend| {
+            let server = Server::start(&["--backend", backend, "--threads", "2"]);
+            let (mut client, _) = server.client();
+            client.send("hello");
+            client.expect("hello");
+            (backend, server, client)
+        })
+        .collect();
+    // What the last words set going is over: nothing is left to be looked at.
+    let all = |servers: &[(&str, Server, Client)]| -> Vec<_> {
+        servers.iter().map(|(_, server, _)| sleeps(server)).collect()
+    };
+    let (deadline, mut before) = (Instant::now() + PATIENCE, all(&servers));
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        let now = all(&servers);
+        if std::mem::replace(&mut before, now.clone()) == now {
+            break;
+        }
+        assert!(Instant::now() < deadline, "they do not come to rest: {now:?}");
+    }
+    thread::sleep(Duration::from_secs(10));
+    for ((backend, server, _), before) in servers.iter().zip(before) {
+        assert_eq!(sleeps(server), before, "{backend}");
+        assert_eq!(server.count(is_divergence), 0, "{backend}");
+    }
+    for (backend, server, client) in servers.drain(..) {
+        drop(client);
+        assert!(server.quit().success(), "{backend}");
+    }
 }

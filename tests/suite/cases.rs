@@ -86,7 +86,7 @@ fn every_case_and_lesson_of_the_program_comes_out() {
 fn every_action_and_every_kind_of_file_comes_out() {
     let (lines, numbers, output) = lines(&mut check(&[&own()]));
     all_passed(&lines, &numbers);
-    assert_eq!((lines.len(), output.status.code()), (23, Some(0)));
+    assert_eq!((lines.len(), output.status.code()), (24, Some(0)));
 }
 
 #[test]

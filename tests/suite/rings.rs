@@ -4,7 +4,6 @@ mod denied;
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
@@ -81,33 +80,6 @@ fn the_ring_is_as_fdinfo_has_it() {
 }
 
 /// A thread that nothing happens to is not woken, by the program itself either.
-#[test]
-fn nobody_wakes_an_idle_ring() {
-    if !has_ring() {
-        return;
-    }
-    let mut server = Server::start(&["--backend", "io_uring"]);
-    let (mut client, _) = server.client();
-    client.send("hello");
-    client.expect("hello");
-    server.command("max-events 9");
-    let tid =
-        server.ever("T1", |l| l["kind"] == "thread" && l["state"] == "started")["tid"].clone();
-    let switches = || {
-        let path = format!("/proc/{}/task/{tid}/status", server.pid());
-        let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-    };
-    // It has gone to sleep, and fdinfo has been read: nothing is left to be looked at.
-    server.ever("fdinfo", |l| l["kind"] == "ring");
-    let before = switches();
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(switches() - before <= 1, "{} wake-ups", switches() - before);
-    assert_eq!(server.count(|l| l["kind"] == "divergence"), 0);
-    assert!(server.quit().success());
-}
-
 #[test]
 fn a_thousand_idle_clients_go_to_the_ring_and_back() {
     if !has_ring() {

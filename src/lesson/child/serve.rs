@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, PoisonError};
 
 use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -15,6 +16,7 @@ use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 use super::frame::{pack, unpack};
 use super::{Reply, Request};
 use crate::error::Error;
+use crate::lesson::case::{Action, Case};
 use crate::lesson::real::reserved::ReservedFds;
 use crate::lesson::run::{RunError, Runner};
 use crate::sys::number;
@@ -111,12 +113,29 @@ fn answer(pipes: &mut Pipes) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives the process a count of queued signals of its own, if the case limits them: the user's is
+/// one for all processes, and others would take part in it (user_namespaces(7); kernel/ucount.c).
+/// Where that is refused the case shares it with them.
+fn own_signal_queue(case: &Case) {
+    let limits = |action: &Action| matches!(action, Action::LimitSignals { .. });
+    let has_limit = |action: &Action| match action {
+        Action::Repeat { body, .. } => body.iter().any(limits),
+        action => limits(action),
+    };
+    if case.steps.iter().any(|step| has_limit(&step.action)) {
+        let _shared = unshare(CloneFlags::CLONE_NEWUSER);
+    }
+}
+
 fn carry_out(runner: &mut Option<Runner>, request: Request) -> Reply {
     let done = match (request, runner) {
-        (Request::Start(case), runner) => Runner::start(*case).map(|(begun, report)| {
-            *runner = Some(begun);
-            Some(report)
-        }),
+        (Request::Start(case), runner) => {
+            own_signal_queue(&case);
+            Runner::start(*case).map(|(begun, report)| {
+                *runner = Some(begun);
+                Some(report)
+            })
+        }
         (Request::Step, Some(runner)) => runner.step(),
         (Request::Act(step), Some(runner)) => runner.act(&step).map(Some),
         (_, None) => Err(RunError::Refused("there is no case yet".to_owned())),

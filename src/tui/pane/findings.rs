@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use crate::event::Mistake;
-use crate::model::{Check, Difference, Divergence, Finding, RingCheck};
+use crate::model::{Check, Difference, Divergence, Finding, Poller, RingCheck};
 use crate::text::{self, Sentence};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::keymap;
@@ -97,9 +97,15 @@ impl FindingsPane<'_> {
     /// How far the model can be believed, at the foot of the pane; the rows that are left.
     fn foot(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let live = self.0.live();
-        let text = match live.world.ring() {
-            Some(rings) => ring_reckoning(rings.check),
-            None => reckoning(live.check(), live.labelled),
+        let text = match live.world.pollers.own() {
+            Some(Poller::Ring(rings)) => ring_reckoning(rings.check),
+            Some(Poller::Threads(_)) => {
+                "No list is deduced: each thread sleeps in its own call.".to_owned()
+            }
+            Some(Poller::Scan(set)) => reckoning(live.check(), Some(set.backend.word())),
+            Some(Poller::Netpoll(_)) | None => {
+                reckoning(live.check(), (!live.labelled).then_some("epoll_wait"))
+            }
         };
         let lines = words::wrap(&text, usize::from(area.width.saturating_sub(2)));
         let rows = cells(lines.len());
@@ -167,16 +173,17 @@ fn difference(what: Difference) -> (String, String) {
     (format!("fd {}", key.fd), format!("{text}. {then}"))
 }
 
-/// How often the model was right, wrong, and not to be judged.
-fn reckoning(check: &Check, told: bool) -> String {
+/// How often the model was right, wrong, and not to be judged, of that call; of what a lesson compares
+/// if of none.
+fn reckoning(check: &Check, call: Option<&str>) -> String {
     let agreed = words::count(check.agreed);
     let diverged = words::plural(check.diverged, "divergence");
-    // A lesson compares more than that.
-    if told {
+    // A lesson compares more than a call's returns.
+    let Some(call) = call else {
         return format!(
             "Results, who returned, who sleeps, interest lists: {agreed} as the model said, {diverged}."
         );
-    }
+    };
     let unjudged = match check.unjudged {
         0 => "every one could be judged".to_owned(),
         n => format!(
@@ -184,7 +191,7 @@ fn reckoning(check: &Check, told: bool) -> String {
             words::count(n)
         ),
     };
-    format!("Returns of epoll_wait: {agreed} as the model said, {diverged}, {unjudged}.")
+    format!("Returns of {call}: {agreed} as the model said, {diverged}, {unjudged}.")
 }
 
 /// How often the kernel had a ring as what was seen makes it.
@@ -238,9 +245,9 @@ mod tests {
         (check.agreed, check.diverged) = (12, 1);
         let server =
             "Returns of epoll_wait: 12 as the model said, 1 divergence, every one could be judged.";
-        assert_eq!(reckoning(&check, false), server);
+        assert_eq!(reckoning(&check, Some("epoll_wait")), server);
         let lesson = "Results, who returned, who sleeps, interest lists: 12 as the model said, 1 divergence.";
-        assert_eq!(reckoning(&check, true), lesson);
+        assert_eq!(reckoning(&check, None), lesson);
         let ring = RingCheck { agreed: 12, diverged: 1, ..RingCheck::default() };
         assert_eq!(
             ring_reckoning(ring),
