@@ -4,6 +4,7 @@ mod ends;
 mod limits;
 mod player;
 mod questions;
+mod sequences;
 mod skips;
 mod wrong;
 
