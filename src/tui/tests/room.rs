@@ -24,12 +24,34 @@ fn text_that_is_cut_says_so() {
         text(&buf)
     };
     let plain = ratatui::style::Style::new();
-    assert_eq!(row(&|row| drop(row.put("sixsix", plain))), "sixsix");
-    assert_eq!(row(&|row| drop(row.put("sixsix  ", plain))), "sixsix");
-    assert_eq!(row(&|row| drop(row.put("seven77", plain))), "seven…");
-    assert_eq!(row(&|row| drop(row.put("sixsix", plain).put("more", plain))), "sixsi…");
     assert_eq!(
-        row(&|row| drop(row.column("long", 3, Align::Left, plain).put("x", plain))),
+        row(&|row| {
+            row.put("sixsix", plain);
+        }),
+        "sixsix"
+    );
+    assert_eq!(
+        row(&|row| {
+            row.put("sixsix  ", plain);
+        }),
+        "sixsix"
+    );
+    assert_eq!(
+        row(&|row| {
+            row.put("seven77", plain);
+        }),
+        "seven…"
+    );
+    assert_eq!(
+        row(&|row| {
+            row.put("sixsix", plain).put("more", plain);
+        }),
+        "sixsi…"
+    );
+    assert_eq!(
+        row(&|row| {
+            row.column("long", 3, Align::Left, plain).put("x", plain);
+        }),
         "lo… x"
     );
     // A row below the area is none.
@@ -109,8 +131,7 @@ fn the_tools_own_is_dim_and_says_whose_it_is() {
     let screen = text(&buf);
     let styled = |word: &str| {
         let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(word)).expect(word);
-        let x = line.chars().collect::<Vec<_>>().windows(word.len());
-        let at = x.enumerate().find(|(_, w)| w.iter().collect::<String>() == word).expect(word).0;
+        let at = line.find(word).map_or(0, |at| line[..at].chars().count());
         let cell = |n: usize| u16::try_from(n).expect("a cell");
         buf[(cell(at), cell(y))].modifier
     };
