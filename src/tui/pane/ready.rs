@@ -160,10 +160,14 @@ struct Shares {
     foot: usize,
 }
 
-/// How many of `len` entries are shown in so many rows, and how many are not: the last row says so.
+/// How many of `len` entries are shown in so many rows, and how many are not: the last row says so,
+/// unless it is the only one.
 fn fitting(len: usize, rows: usize) -> (usize, usize) {
-    let fit = if len <= rows { len } else { rows.saturating_sub(1) };
-    (fit, len - fit)
+    match rows {
+        0 | 1 => (rows.min(len), 0),
+        _ if len <= rows => (len, 0),
+        _ => (rows - 1, len + 1 - rows),
+    }
 }
 
 /// The batch in hand, with a title of its own where there is room for more than that.

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{PEER, QUEUE, ailment, queues};
+use super::file::{NARROWEST, PEER, QUEUE, ailment, queues};
 use crate::event::{Mask, WatchKey};
 use crate::model::{OpenFile, ScanEntry, ScanSet, Sync};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -85,7 +85,7 @@ impl<'a> Scanned<'a> {
         let fixed = 1 + number + 1 + WHAT + 1 + bits + queues + 1;
         let [long, short] = STATE;
         let state = if columns >= fixed + PEER + long { long } else { short };
-        (number, columns.saturating_sub(fixed + state).clamp(PEER, 45))
+        (number, columns.saturating_sub(fixed + state).clamp(NARROWEST, 45))
     }
 
     /// Rows of the bitmaps in a pane of that height.

@@ -80,7 +80,7 @@ impl Why<'_> {
         let [lessons, help] = keymap::beginnings()?;
         self.0.ui.is_fresh().then(|| {
             format!(
-                "New to epoll? {lessons} opens the lessons (epollscope lesson), {help} explains \
+                "New here? {lessons} opens the lessons (epollscope lesson), {help} explains \
                  every word."
             )
         })

@@ -225,7 +225,7 @@ fn without_a_terminal_a_lesson_is_one_clear_line() {
 #[test]
 fn lessons_open_before_a_server_that_goes_on_and_is_there_again() {
     let mut terminal = Terminal::start(40, 120, &FREE);
-    terminal.shows("New to epoll?");
+    terminal.shows("New here?");
     let mut client = terminal.connect();
     terminal.shows("1 client");
     terminal.keys("2");
