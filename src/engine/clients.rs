@@ -24,7 +24,7 @@ use super::peer::{socket_addr, unix_name};
 use super::shared::Shared;
 use super::table::Watched;
 use super::tap::SideChannel;
-use crate::event::{CommandPhase, Fd, Peer};
+use crate::event::{CommandPhase, Fd, Kind, Peer};
 use crate::sys::socket::tcp_info;
 
 /// Clients at a time.
@@ -142,11 +142,7 @@ struct Crowd {
 
 /// How a client goes by the name that the server gives it.
 fn name_of(peer: &Peer) -> Option<String> {
-    match peer {
-        Peer::Inet(addr) => Some(addr.to_string()),
-        Peer::Unix { name, .. } if !name.is_empty() => Some(name.to_string()),
-        _ => None,
-    }
+    Some(peer.name()).filter(|name| !name.is_empty())
 }
 
 /// The thread's life, until it is told to end.
@@ -404,6 +400,9 @@ impl Client {
         let error = getsockopt(&self.fd, sockopt::SocketError).unwrap_or(0);
         let there = nix::sys::socket::getpeername::<SockaddrStorage>(self.fd.as_raw_fd()).is_ok();
         if there {
+            if let Some(name) = &self.name {
+                side.push(Kind::Client(name.as_str().into()));
+            }
             return Some(Stage::Waiting(order, Instant::now()));
         }
         if error == 0 {

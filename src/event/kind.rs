@@ -298,6 +298,8 @@ pub enum Kind {
     },
     /// A client was turned away.
     Refused(Refusal),
+    /// A built-in client is connected: the address by which the server knows it.
+    Client(Box<str>),
     /// A command moved on.
     Command {
         /// Its number, from 1.
@@ -381,6 +383,7 @@ impl Event {
             | Kind::Backend { .. }
             | Kind::Go { .. }
             | Kind::Refused(_)
+            | Kind::Client(_)
             | Kind::Command { .. }
             | Kind::Gap { .. }
             | Kind::Lane(_)

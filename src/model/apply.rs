@@ -81,6 +81,7 @@ impl World {
             Kind::Backend { to, phase } => self.switched(*to, phase),
             Kind::Go { go, what } => self.goroutine_changed(lane, *go, *what),
             Kind::Refused(_) => self.counters.refused += 1,
+            Kind::Client(name) => self.dialled(name),
             Kind::Gap { lost } => {
                 self.counters.gaps += 1;
                 self.counters.lost = self.counters.lost.saturating_add(*lost);
@@ -144,8 +145,18 @@ impl World {
         }
         let mut file = OpenFile::new(id, fd, what, peer.to_string().into(), t);
         file.peer = Some(peer.clone());
+        file.built_in = self.dialled.remove(peer.name().as_str());
         self.open(file);
         self.counters.accepted += 1;
+    }
+
+    /// A built-in client is connected; that may be told after the server has accepted it.
+    fn dialled(&mut self, name: &str) {
+        let is = |file: &&mut OpenFile| file.peer.as_ref().is_some_and(|peer| peer.name() == name);
+        match self.files.values_mut().find(is) {
+            Some(file) => file.built_in = true,
+            None => drop(self.dialled.insert(name.into())),
+        }
     }
 
     /// The last close of a file removes its registrations, without an event and without waking

@@ -38,6 +38,8 @@ pub struct OpenFile {
     pub name: Box<str>,
     /// The other end, for a connection.
     pub peer: Option<Peer>,
+    /// The other end is one of the built-in clients.
+    pub built_in: bool,
     /// Descriptors that point to it. It lives until the last one is closed.
     pub refs: u32,
     /// When it was opened.
@@ -92,6 +94,7 @@ impl OpenFile {
             what,
             name,
             peer: None,
+            built_in: false,
             refs: 1,
             opened,
             unread: None,

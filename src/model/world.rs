@@ -1,5 +1,7 @@
 //! The picture: everything that is known at one event.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use crate::event::{
@@ -75,6 +77,8 @@ pub struct World {
     pub files_known: Known,
     /// What the source calls its descriptors.
     pub(super) labels: Labels,
+    /// Built-in clients that the server has not accepted yet, by their addresses.
+    pub(super) dialled: BTreeSet<Box<str>>,
 }
 
 impl Default for World {
@@ -97,6 +101,7 @@ impl Default for World {
             labelled: false,
             files_known: Known::default(),
             labels: Labels::default(),
+            dialled: BTreeSet::new(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         Kind::Open { .. }
+        | Kind::Client(_)
         | Kind::Enter(_)
         | Kind::Wakeup(_)
         | Kind::Arrive { .. }
@@ -84,6 +85,9 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
         }
         Kind::Backend { to, phase } => switched(*to, phase),
         Kind::Refused(why) => alone(format!("a client was turned away: {why}")),
+        Kind::Client(name) => {
+            alone(format!("built-in client {} is connected", visible(name.as_bytes(), 120)))
+        }
         Kind::Gap { lost } => alone(format!("{lost} records were lost")),
         Kind::Lane(LaneChange::Started { tid }) => alone(format!("thread {tid} begins")),
         Kind::Lane(LaneChange::Ended) => alone("the thread ends".to_owned()),

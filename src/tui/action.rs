@@ -110,6 +110,8 @@ pub enum KeyAction {
     Copy,
     /// Show or hide the help.
     Help,
+    /// Open the lessons.
+    Lessons,
     /// End the program.
     Quit,
     /// Stop the process until the shell continues it.

@@ -64,6 +64,10 @@ pub struct App {
     pub ui: Ui,
     /// The last event that was looked at.
     seen: Seq,
+    /// Built-in clients that were asked for and are not yet connected.
+    asked: u32,
+    /// The last of those that are: it is selected once the server has accepted it.
+    newcomer: Option<Box<str>>,
 }
 
 impl App {
@@ -83,6 +87,7 @@ impl App {
     /// Takes a key; a command for the server may come out.
     pub fn key(&mut self, press: KeyPress, scene: &Scene<'_>) -> Option<Command> {
         self.ui.message = None;
+        self.ui.touched = true;
         let action = keymap::action(self.ui.mode(), press)?;
         if !goes_on_playing(&action) {
             self.end_play();
@@ -110,6 +115,10 @@ impl App {
                 Kind::Command { text, phase: CommandPhase::Done(Some(remark)), .. } => {
                     ui.say(format!("{text}: {remark}"));
                 }
+                Kind::Client(name) if self.asked > 0 => {
+                    self.asked -= 1;
+                    self.newcomer = Some(name.clone());
+                }
                 Kind::Lane(LaneChange::Died(_)) => {
                     ui.warn(format!("{} died: space starts it again", event.lane));
                 }
@@ -118,7 +127,21 @@ impl App {
             true
         });
         self.seen = scene.live.seq;
+        self.welcome(scene);
         self.settle(scene);
+    }
+
+    /// Selects the client that was asked for, as soon as the server waits for it.
+    fn welcome(&mut self, scene: &Scene<'_>) {
+        let Some(name) = &self.newcomer else { return };
+        let world = scene.live;
+        let is = |key: &WatchKey| {
+            let peer = world.file_of(*key).and_then(|file| file.peer.as_ref());
+            peer.is_some_and(|peer| peer.name() == **name)
+        };
+        if let Some(key) = world.through(self.ui.poller).watched().find(is) {
+            self.select(key);
+        }
     }
 
     /// Selects something if nothing is, or if what was selected is gone.
@@ -210,6 +233,7 @@ impl App {
             KeyAction::Help => {
                 self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
             }
+            KeyAction::Lessons => self.ui.request = Some(UiRequest::Lessons),
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
             KeyAction::Suspend => self.ui.request = Some(UiRequest::Suspend),
             KeyAction::Hold
@@ -296,6 +320,8 @@ impl App {
         }
         if returned {
             self.ui.say(format!("back to now, then: {command}"));
+        } else if matches!(command, Command::Client) {
+            self.asked = self.asked.saturating_add(1);
         } else if matches!(command, Command::Exclusive(..)) {
             self.ui.say("EPOLLEXCLUSIVE chooses among epoll instances: with one it shows nothing");
         }
@@ -308,7 +334,9 @@ impl App {
             self.settle(scene);
         }
         let client = self.ui.watch.map(|key| key.fd).filter(|fd| is_client(scene.live, *fd));
+        let foreign = client.and_then(|fd| foreign(scene.live, fd));
         match client {
+            Some(_) if foreign.is_some() => self.ui.warn(foreign.unwrap_or_default()),
             Some(fd) => self.ui.entry = Some(LineEntry::new(Purpose::Send(fd), String::new())),
             None => self.ui.warn("no client is selected: press c to connect one, j and k select"),
         }
@@ -374,6 +402,7 @@ impl App {
     }
 
     fn select(&mut self, key: WatchKey) {
+        self.newcomer = None;
         self.ui.watch = Some(key);
         self.ui.chosen = true;
         self.ui.topic = WhyTopic::Watch;
@@ -402,6 +431,12 @@ impl App {
 
 fn is_client(world: &World, fd: Fd) -> bool {
     world.file_at(fd).is_some_and(|f| matches!(f.what, FileKind::Tcp | FileKind::Unix))
+}
+
+/// What to do instead of asking that client for something, unless it is one of the built-in ones.
+fn foreign(world: &World, fd: Fd) -> Option<String> {
+    world.file_at(fd).filter(|file| !file.built_in)?;
+    Some(format!("fd {fd} is not built in: type in its own window (telnet), or press c"))
 }
 
 /// Whether slow motion goes on beside that.
@@ -434,6 +469,9 @@ fn sensible(command: &Command, live: &World) -> Result<(), String> {
     );
     if client_only && !is_client(live, fd) {
         return Err(format!("fd {fd} is not a client: j and k select one, c connects one"));
+    }
+    if client_only && !matches!(command, Command::Drop(_)) {
+        return foreign(live, fd).map_or(Ok(()), Err);
     }
     Ok(())
 }

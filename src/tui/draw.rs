@@ -22,9 +22,13 @@ pub enum Align {
     Right,
 }
 
-/// A row being written from left to right.
+/// What stands in the last cell of a text that is cut.
+const CUT: &str = "…";
+
+/// A row being written from left to right. What does not fit is cut, and says so.
 pub struct Row<'a> {
     buf: &'a mut Buffer,
+    left: u16,
     x: u16,
     y: u16,
     right: u16,
@@ -36,7 +40,8 @@ impl<'a> Row<'a> {
         let area = area.intersection(buf.area);
         let inside = n < area.height;
         let right = if inside { area.right() } else { area.left() };
-        Self { x: area.left(), y: area.top().saturating_add(n), right, buf }
+        let left = area.left();
+        Self { left, x: left, y: area.top().saturating_add(n), right, buf }
     }
 
     /// Columns that are left.
@@ -50,6 +55,9 @@ impl<'a> Row<'a> {
         if room > 0 {
             let (x, _) = self.buf.set_stringn(self.x, self.y, text, room, style);
             self.x = x.min(self.right);
+        }
+        if is_cut(text, room) && self.right > self.left {
+            self.buf[(self.right - 1, self.y)].set_symbol(CUT);
         }
         self
     }
@@ -65,6 +73,9 @@ impl<'a> Row<'a> {
         let room = usize::from(width.min(start + width - self.x));
         if room > 0 {
             self.buf.set_stringn(self.x, self.y, text, room, style);
+            if is_cut(text, room) {
+                self.buf[(self.x + width - 1, self.y)].set_symbol(CUT);
+            }
         }
         self.x = (start + width + 1).min(self.right);
         self
@@ -84,6 +95,21 @@ impl<'a> Row<'a> {
         let rest = Rect::new(self.x, self.y, self.left(), 1).intersection(self.buf.area);
         self.buf.set_style(rest, style);
     }
+}
+
+/// Gives what is cut the theme's sign for it, where that is another; done once, when all is drawn.
+pub fn sign_cuts(buf: &mut Buffer, theme: &Theme) {
+    if theme.glyphs.ellipsis == CUT {
+        return;
+    }
+    for cell in buf.content.iter_mut().filter(|cell| cell.symbol() == CUT) {
+        cell.set_symbol(theme.glyphs.ellipsis);
+    }
+}
+
+/// Whether something of a text is lost in so many columns; blanks are nothing.
+fn is_cut(text: &str, columns: usize) -> bool {
+    text.len() > columns && super::words::width(text.trim_end()) > columns
 }
 
 /// How a frame stands out.
@@ -130,6 +156,7 @@ pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
         }
     }
     let Some(joint) = theme.glyphs.joint else { return };
+    // The frames are merged by their signs in Unicode, and have those of the theme in the end.
     for edge in panes.iter().flat_map(|(area, _)| edges(area.intersection(whole))) {
         for at in edge.positions() {
             let cell = &mut buf[at];

@@ -48,6 +48,7 @@ impl Filter {
             Self::Fd(fd) => key.fd == *fd,
             Self::Text(text) => world.file_of(key).is_some_and(|file| {
                 words::kind(file).contains(text.as_str())
+                    || file.built_in && "client".contains(text.as_str())
                     || words::peer(file).to_lowercase().contains(text)
             }),
         }

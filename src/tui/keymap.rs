@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use super::action::{Direction, EditAction, KeyAction, LessonAction};
 use super::key::{Key, KeyPress};
-use crate::event::{Command, GRAMMAR};
+use crate::event::{Command, GRAMMAR, View};
 use crate::text::Remedy;
 
 /// What the keyboard is for just now. A key means one thing in one mode.
@@ -185,6 +185,18 @@ pub fn remedy(remedy: Remedy) -> String {
 pub(crate) fn zoom_in() -> String {
     let asks = |b: &&Binding| b.action == KeyAction::Zoom(Direction::Back);
     all().find(asks).map(|b| names_of(b).remove(0)).unwrap_or_default()
+}
+
+/// The keys that open the lessons and the help.
+pub(crate) fn beginnings() -> Option<[String; 2]> {
+    let key = |action: KeyAction| all().find(|b| b.action == action).map(|b| names_of(b).remove(0));
+    Some([key(KeyAction::Lessons)?, key(KeyAction::Help)?])
+}
+
+/// The key that shows the findings.
+pub(crate) fn findings() -> Option<String> {
+    let asks = |b: &&Binding| b.action == KeyAction::View(View::Findings);
+    all().find(asks).map(|b| names_of(b).remove(0))
 }
 
 /// The keys of a row of the help.

@@ -7,6 +7,7 @@ mod connections;
 mod file;
 mod findings;
 mod found;
+pub(crate) mod glossary;
 mod goroutines;
 mod header;
 mod help;

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::input::{self, Input};
+use super::lesson::lessons::Lessons;
+use super::lesson::menu::Menu;
 use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
@@ -21,6 +23,7 @@ use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
 use super::ui::{Ui, UiRequest};
 use super::watchdog;
 use crate::error::Error;
+use crate::lesson::catalog;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, Source};
 
@@ -101,7 +104,7 @@ pub fn run<S: Source>(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options.theme(), session);
+    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(wake));
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
     // A screen has no sink that could fail.
@@ -159,6 +162,9 @@ pub(super) trait Front {
     fn resized(&mut self);
 
     fn terminal(&mut self) -> &mut Terminal;
+
+    /// Opens the lessons, where that means something.
+    fn teach(&mut self) {}
 
     /// The state of what is on the screen, if anything is.
     fn ui(&mut self) -> Option<&mut Ui>;
@@ -226,6 +232,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.terminal().suspend()?;
             front.resized();
         }
+        Some(UiRequest::Lessons) => front.teach(),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
@@ -245,6 +252,10 @@ struct Screen<'a, S> {
     theme: Theme,
     app: App,
     session: &'a mut Session<S>,
+    /// Says that something has happened.
+    wake: Arc<Notify>,
+    /// The lessons, while they are open: the server goes on behind them.
+    lessons: Option<Lessons>,
     /// Something has changed since the last frame.
     dirty: bool,
     /// The next frame may be drawn from here on.
@@ -256,11 +267,27 @@ struct Screen<'a, S> {
 }
 
 impl<'a, S: Source> Screen<'a, S> {
-    fn new(terminal: Terminal, theme: Theme, session: &'a mut Session<S>) -> Self {
+    fn new(
+        terminal: Terminal,
+        theme: Theme,
+        session: &'a mut Session<S>,
+        wake: Arc<Notify>,
+    ) -> Self {
         let mut app = App::default();
         app.ui.size = terminal.size();
         let now = Instant::now();
-        Self { terminal, theme, app, session, dirty: true, due: now, events: 0, begun: now }
+        Self {
+            terminal,
+            theme,
+            app,
+            session,
+            wake,
+            lessons: None,
+            dirty: true,
+            due: now,
+            events: 0,
+            begun: now,
+        }
     }
 
     /// Folds what the server did; if that is nothing, asks to be woken and looks once more.
@@ -283,8 +310,12 @@ impl<'a, S: Source> Screen<'a, S> {
         if !self.dirty || now < self.due {
             return Ok(());
         }
-        let (app, theme, scene) = (&self.app, &self.theme, self.session.scene(self.app.ui.poller));
-        self.terminal.draw(|buf| paint(app, scene, theme, buf))?;
+        // Behind the lessons the server's events are folded at the same pace.
+        if self.lessons.is_none() {
+            let (app, theme) = (&self.app, &self.theme);
+            let scene = self.session.scene(app.ui.poller);
+            self.terminal.draw(|buf| paint(app, scene, theme, buf))?;
+        }
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
         (self.dirty, self.events) = (false, 0);
@@ -310,6 +341,14 @@ impl<'a, S: Source> Screen<'a, S> {
 impl<S: Source> Front for Screen<'_, S> {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
         let drained = self.take_events();
+        if let Some(lessons) = &mut self.lessons {
+            if lessons.tick() {
+                self.terminal.draw(|buf| lessons.paint(buf))?;
+            }
+            let next = lessons.pause();
+            self.draw()?;
+            return Ok([self.pause(&drained), next].into_iter().flatten().min());
+        }
         let now = clock(self.begun);
         let (played, due) = self.app.advance(now, &self.session.scene(self.app.ui.poller));
         self.dirty |= played;
@@ -318,7 +357,19 @@ impl<S: Source> Front for Screen<'_, S> {
         Ok([self.pause(&drained), next].into_iter().flatten().min())
     }
 
+    fn rested(&mut self) {
+        if let Some(lessons) = &mut self.lessons {
+            lessons.rested();
+        }
+    }
+
     fn input(&mut self, input: Input) -> Result<Next, Error> {
+        if let Some(lessons) = &mut self.lessons {
+            if !lessons.input(input)? {
+                (self.lessons, self.dirty) = (None, true);
+            }
+            return Ok(Next::Go);
+        }
         match input {
             Input::Key(press) => {
                 if let Some(command) = self.app.key(press, &self.session.scene(self.app.ui.poller))
@@ -337,6 +388,17 @@ impl<S: Source> Front for Screen<'_, S> {
     fn resized(&mut self) {
         self.app.ui.size = self.terminal.size();
         self.dirty = true;
+        if let Some(lessons) = &mut self.lessons {
+            lessons.resized(self.app.ui.size);
+        }
+    }
+
+    fn teach(&mut self) {
+        let menu = Menu::new(catalog::topics(), self.app.ui.size);
+        let scene = self.session.scene(self.app.ui.poller);
+        let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
+        let lessons = Lessons::new(Some(menu), self.theme, kernel, self.app.ui.size, wake);
+        self.lessons = Some(lessons);
     }
 
     fn terminal(&mut self) -> &mut Terminal {
@@ -344,7 +406,10 @@ impl<S: Source> Front for Screen<'_, S> {
     }
 
     fn ui(&mut self) -> Option<&mut Ui> {
-        Some(&mut self.app.ui)
+        match &mut self.lessons {
+            Some(lessons) => lessons.ui(),
+            None => Some(&mut self.app.ui),
+        }
     }
 }
 

@@ -33,6 +33,10 @@ fn file(fd: Fd) -> FileId {
     FileId(u32::try_from(fd.0).unwrap_or(0))
 }
 
+fn peer(fd: Fd) -> Peer {
+    Peer::Inet(([127, 0, 0, 1], 51_234 + u16::try_from(fd.0).unwrap_or(0)).into())
+}
+
 impl Stage {
     /// A server that waits for its first client.
     pub(super) fn start() -> Self {
@@ -80,6 +84,10 @@ impl Stage {
         let mut stage = Self::start();
         for fd in [7, 8, 9] {
             stage.after_ms(3500);
+            // The one in the middle is somebody's telnet.
+            if fd != 8 {
+                stage.dials(Fd(fd));
+            }
             stage.connect(Fd(fd));
         }
         stage.after_ms(900);
@@ -251,11 +259,15 @@ impl Stage {
         self.returns(call, Ret::ok(len.into()), Output::Data(bytes.into()));
     }
 
+    /// A built-in client is connected, for which the server will have this number.
+    pub(super) fn dials(&mut self, fd: Fd) {
+        self.tool(Kind::Client(peer(fd).to_string().into()));
+    }
+
     fn connect(&mut self, fd: Fd) {
         self.arrive(LISTENER, 1);
         self.wait_returns(&[LISTENER]);
-        let port = 51_234 + u16::try_from(fd.0).unwrap_or(0);
-        let peer = Peer::Inet(([127, 0, 0, 1], port).into());
+        let peer = peer(fd);
         let output = Output::Accepted { file: file(fd), peer };
         self.returns(Syscall::Accept { fd: LISTENER }, Ret::ok(fd.0.into()), output);
         self.ctl(CtlOp::Add, fd, WATCHED);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::draw::{Accent, borders, heading, inside};
+use super::draw::{Accent, borders, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
     Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready, RenderContext,
@@ -34,6 +34,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     if let Some(entry) = &look.ui.entry {
         Prompt(*look, entry).render(area, buf);
     }
+    sign_cuts(buf, look.theme);
 }
 
 /// How the frame of a part stands out.

@@ -6,6 +6,7 @@ pub(crate) mod styles;
 mod panes;
 mod path;
 mod play;
+mod room;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -46,7 +47,7 @@ fn shown(app: &App, stage: &Stage, glyphs: &'static Glyphs) -> String {
 
 #[track_caller]
 fn snapshot(name: &str, stage: &Stage, keys: &str) {
-    for size in [(80, 24), (120, 40), (240, 70)] {
+    for size in [(60, 16), (80, 24), (120, 40), (240, 70)] {
         let mut app = stage.app(size);
         stage.press(&mut app, keys);
         let name = format!("{name}_{}x{}", size.0, size.1);
@@ -126,7 +127,7 @@ fn small_screens_say_what_is_needed() {
     let stage = Stage::start();
     let mut app = stage.app((40, 5));
     insta::assert_snapshot!("too_small", shown(&app, &stage, &UNICODE));
-    for size in [(1, 1), (0, 0), (2, 1), (1, 200), (200, 1), (79, 24), (80, 23)] {
+    for size in [(1, 1), (0, 0), (2, 1), (1, 200), (200, 1), (59, 24), (80, 15)] {
         app.ui.size = size;
         shown(&app, &stage, &UNICODE);
     }
@@ -342,10 +343,10 @@ fn a_thread_that_died_is_told_and_space_starts_it_again() {
 #[test]
 fn the_help_is_not_cut_on_the_smallest_screen() {
     let stage = Stage::start();
-    let mut app = stage.app((80, 24));
+    let mut app = stage.app((60, 16));
     stage.press(&mut app, "?");
     let mut lines = std::collections::BTreeSet::new();
-    for _ in 0..120 {
+    for _ in 0..300 {
         let screen = shown(&app, &stage, &UNICODE);
         lines.extend(screen.lines().filter(|l| l.starts_with('│')).map(str::to_owned));
         stage.press(&mut app, "j");

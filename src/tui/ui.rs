@@ -108,6 +108,8 @@ pub enum UiRequest {
     Quit,
     /// Stop the process until the shell continues it.
     Suspend,
+    /// Open the lessons.
+    Lessons,
     /// Put this on the clipboard.
     Copy(String),
 }
@@ -173,6 +175,8 @@ pub struct Ui {
     pub message: Option<Message>,
     /// What the run loop is to do.
     pub request: Option<UiRequest>,
+    /// Whether a key has been pressed.
+    pub touched: bool,
     /// The columns and rows of the terminal.
     pub size: (u16, u16),
     /// Where the person is.
@@ -210,6 +214,7 @@ impl Default for Ui {
             help: None,
             message: None,
             request: None,
+            touched: false,
             size: (80, 24),
             place: UiContext::Server,
             choices: 0,
@@ -240,6 +245,11 @@ impl Ui {
                 (UiContext::Ended, false) => Mode::Ended,
             }
         }
+    }
+
+    /// Whether the person has only just come to a server.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.place == UiContext::Server && !self.touched
     }
 
     /// Says something.

@@ -155,6 +155,22 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// The text broken into lines, so many at the most: the last one says so if it is cut.
+pub(crate) fn paragraph(text: &str, columns: usize, rows: usize, ellipsis: &str) -> Vec<String> {
+    let mut lines = wrap(text, columns);
+    if lines.len() > rows {
+        lines.truncate(rows);
+        if let Some(last) = lines.last_mut() {
+            *last = cut(
+                &format!("{last} {ellipsis}{ellipsis}"),
+                columns.min(width(last) + 2),
+                ellipsis,
+            );
+        }
+    }
+    lines
+}
+
 /// What a file is, in a word.
 pub fn kind(file: &OpenFile) -> &'static str {
     match file.what {
@@ -162,6 +178,7 @@ pub fn kind(file: &OpenFile) -> &'static str {
         FileKind::Tcp if file.polled.is_some() => "tcp",
         FileKind::Unix if file.polled.is_some() => "unix",
         FileKind::Eventfd if file.polled.is_some() => "eventfd",
+        FileKind::Tcp | FileKind::Unix if file.built_in => "built-in",
         FileKind::Tcp | FileKind::Unix => "client",
         FileKind::Eventfd => "control",
         FileKind::Pipe => "pipe",
@@ -175,12 +192,18 @@ pub fn kind(file: &OpenFile) -> &'static str {
     }
 }
 
+/// Whether the tool itself needs the file to work with, and no server would have it: the eventfd
+/// that wakes the server's threads for a command.
+pub(crate) fn is_own(file: &OpenFile) -> bool {
+    file.what == FileKind::Eventfd && file.polled.is_none()
+}
+
 /// The other end, made fit to be shown.
 pub fn peer(file: &OpenFile) -> String {
     match &file.peer {
         Some(Peer::Unix { name, pid: 0 }) if name.is_empty() => "unix".to_owned(),
         Some(peer) => crate::event::visible(peer.to_string().as_bytes(), 120),
-        None if file.what == FileKind::Eventfd && file.polled.is_none() => "eventfd".to_owned(),
+        None if is_own(file) => "tool's own".to_owned(),
         None => crate::event::visible(file.name.as_bytes(), 120),
     }
 }
@@ -345,5 +368,8 @@ mod tests {
     fn words_wrap_at_blanks() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("", 7), [""]);
+        assert_eq!(paragraph("one two three", 7, 2, "…"), ["one two", "three"]);
+        assert_eq!(paragraph("one two three", 7, 1, "…"), ["one tw…"]);
+        assert_eq!(paragraph("one two three", 9, 1, "…"), ["one two …"]);
     }
 }

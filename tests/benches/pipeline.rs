@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
     CtlOp, Delivery, Event, Facts, Fd, FileId, FileKind, Header, Kind, LaneChange, LaneId, Mask,
-    Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord, Wakeup, WakeupLog,
+    Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord, View, Wakeup, WakeupLog,
 };
 use epollscope::journal::{Journal, Limits};
 use epollscope::model::{Timeline, World};
@@ -255,14 +255,20 @@ fn frame(c: &mut Criterion) {
                 journal: &journal,
                 header: &header,
             };
-            let app = App::default();
+            let mut app = App::default();
+            app.ui.size = (width, height);
+            // A client is selected, whose way is drawn.
+            app.observe(&scene);
             let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-            group.bench_function(format!("{width}x{height} with {fds} fds"), |b| {
-                b.iter(|| {
-                    buffer.reset();
-                    paint(&app, scene, &theme, &mut buffer);
+            for (view, name) in [(View::Overview, ""), (View::Path, ", view 5,")] {
+                app.ui.view = view;
+                group.bench_function(format!("{width}x{height}{name} with {fds} fds"), |b| {
+                    b.iter(|| {
+                        buffer.reset();
+                        paint(&app, scene, &theme, &mut buffer);
+                    });
                 });
-            });
+            }
         }
     }
     group.finish();

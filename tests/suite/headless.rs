@@ -280,7 +280,7 @@ fn each_client_gets_a_last_line_and_a_close() {
 }
 
 /// Every kind of line with the keys that it always has. The README documents the same table.
-const SCHEMA: [(&str, &[&str]); 29] = [
+const SCHEMA: [(&str, &[&str]); 30] = [
     ("listening", &["addresses", "pid", "descriptors"]),
     ("call", &["call", "started_ns"]),
     ("enter", &["call"]),
@@ -309,6 +309,7 @@ const SCHEMA: [(&str, &[&str]); 29] = [
     ("handle", &["fd", "file"]),
     ("stale", &["fd", "file", "believed"]),
     ("refused", &["why"]),
+    ("client", &["peer"]),
     ("thread", &["state"]),
     ("note", &["text"]),
     ("asleep", &["threads", "since_ns", "source"]),

@@ -78,7 +78,7 @@ fn every_size_is_survived() {
         // The keys work all the same.
         terminal.keys("jk1c");
     }
-    terminal.shows("80x24");
+    terminal.shows("60x16");
     terminal.resize(40, 120);
     terminal.shows("Timeline");
     terminal.shows("5 clients");

@@ -112,6 +112,17 @@ pub enum Peer {
     Unknown,
 }
 
+impl Peer {
+    /// The address alone, by which a client can be told from others; empty if there is none.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Inet(addr) => addr.to_string(),
+            Self::Unix { name, .. } => name.to_string(),
+            Self::Unknown => String::new(),
+        }
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

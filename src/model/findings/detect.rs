@@ -84,6 +84,7 @@ impl Findings {
             | Kind::Backend { .. }
             | Kind::Stale { .. }
             | Kind::Refused(_)
+            | Kind::Client(_)
             | Kind::Command { .. }
             | Kind::Gap { .. }
             | Kind::Lane(_)

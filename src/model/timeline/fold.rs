@@ -64,6 +64,7 @@ impl Timeline {
             | Kind::Handle { .. }
             | Kind::Stale { .. }
             | Kind::Refused(_)
+            | Kind::Client(_)
             | Kind::Command { .. }
             | Kind::Lane(_)
             | Kind::Note(_)

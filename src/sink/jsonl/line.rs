@@ -211,6 +211,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         Kind::Backend { to, phase } => backend(map, *to, phase),
         Kind::Go { go, what } => goroutine(map, *go, *what),
         Kind::Refused(why) => entries!(map, "kind": "refused", "why": why.to_string()),
+        Kind::Client(name) => entries!(map, "kind": "client", "peer": text(name, LONG)),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
         Kind::Measured { call: measured, times, each } => {

@@ -69,6 +69,11 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
                 "a client was turned away: {why}. Its connection was accepted and closed at once"
             )
         }
+        Kind::Client(name) => format!(
+            "the built-in client {} is connected: until the server accepts it, it stands in the \
+             accept queue",
+            visible(name.as_bytes(), 120)
+        ),
         Kind::Command { text, phase, .. } => command(text, phase),
         Kind::Gap { lost } => format!(
             "{} of {id} were lost: the ready list is not known until epoll_wait has told it again",

@@ -341,6 +341,7 @@ fn wakeups_and_controls_are_explained() {
 fn every_kind_of_event_has_a_sentence() {
     let kinds = [
         Kind::Refused(Refusal::NoDescriptor),
+        Kind::Client("127.0.0.1:40000".into()),
         Kind::Note("a note of some length".into()),
         Kind::ListRead(ListRead::fdinfo(Fd(3), Vec::new())),
         Kind::Settings(crate::event::Settings::default()),

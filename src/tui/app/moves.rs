@@ -6,7 +6,7 @@ use crate::model::{Divergence, Finding, TrackId};
 use crate::session::Scene;
 use crate::tui::action::{Direction, Reach};
 use crate::tui::layout;
-use crate::tui::pane::{Interest, RenderContext, Waiting};
+use crate::tui::pane::{Help, Interest, RenderContext, Waiting};
 use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Pane, TrackChoice};
 
@@ -59,8 +59,10 @@ impl App {
     }
 
     pub(super) fn go(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
-        if let Some(top) = &mut self.ui.help {
-            *top = moved(Some(*top), 200, reach, step).unwrap_or(0);
+        if let Some(top) = self.ui.help {
+            let look = RenderContext { scene: *scene, ui: &self.ui, theme: &PLAIN };
+            let last = Help(look, top).last(self.ui.size);
+            self.ui.help = moved(Some(top), last + 1, reach, step);
             return;
         }
         match self.ui.focus {

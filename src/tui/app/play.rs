@@ -182,6 +182,7 @@ fn changed(event: &Event) -> &'static [Pane] {
             &[Pane::Interest, Pane::Ready, Pane::Calls]
         }
         Kind::Refused(_)
+        | Kind::Client(_)
         | Kind::Measured { .. }
         | Kind::ListRead(_)
         | Kind::Rings { .. }

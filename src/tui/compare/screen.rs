@@ -12,7 +12,7 @@ use crate::compare::ComparePhase;
 use crate::compare::why::{count, percent};
 use crate::event::Header;
 use crate::history::History;
-use crate::tui::draw::{Accent, Row, borders, cells, heading, inside};
+use crate::tui::draw::{Accent, Row, borders, cells, heading, inside, sign_cuts};
 use crate::tui::layout::{SMALLEST, WIDE, strip};
 use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
 use crate::tui::theme::{Role, Theme};
@@ -20,7 +20,11 @@ use crate::tui::words;
 
 /// Rows of the sentences, with their title: by the screen's size as elsewhere.
 fn why_rows(width: u16, height: u16) -> u16 {
-    if height >= 50 || width < 100 { 5 } else { 4 }
+    match height {
+        0..20 => 2,
+        20..50 if width >= 100 => 4,
+        _ => 5,
+    }
 }
 
 /// Draws everything into `buf`.
@@ -57,6 +61,7 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     if let Some(first) = app.ui.help {
         Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
     }
+    sign_cuts(buf, theme);
 }
 
 fn sentences(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {

@@ -107,7 +107,7 @@ fn drawn(app: &CompareApp, glyphs: &'static Glyphs) -> String {
 
 #[test]
 fn screens_of_a_comparison() {
-    for size in [(80, 24), (120, 40), (240, 70)] {
+    for size in [(60, 16), (80, 24), (120, 40), (240, 70)] {
         let mut app = app(1000, 10, size);
         measured(&mut app);
         app.key(plain(Key::Tab));

@@ -87,5 +87,6 @@ pub static LESSON: &[Binding] = rows! {
     Menu MENU [plain(Key::PageUp)] KeyAction::Move(Reach::Page, Direction::Back)
         => "", "ten lessons back", "";
     Menu MENU [ch('?')] KeyAction::Help => "", "show this help", "help";
-    Menu MENU [ch('q'), plain(Key::Esc)] KeyAction::Quit => "", "end the program", "quit";
+    Menu MENU [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
+        => "", "leave the lessons: back to the server, or the end", "leave";
 };

@@ -40,6 +40,8 @@ pub(super) use rows;
 /// All keys. The order is that of the help and the hint bar.
 pub(crate) static BINDINGS: &[Binding] = rows! {
     Program VIEW [ch('?')] KeyAction::Help => "help", "show this help", "help";
+    Program STILL [ch('L')] KeyAction::Lessons
+        => "", "the lessons; the server goes on, and is there again afterwards", "lessons";
     Program HELP [ch('?'), plain(Key::Esc), ch('q')] KeyAction::Help
         => "", "leave the help", "close";
     Time PAST [ch('g'), plain(Key::Esc)] KeyAction::Live
@@ -63,7 +65,7 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Registration VIEW [ch('t')] KeyAction::Do(Command::Trigger(Scope::Selected, None))
         => "trigger fd=7 edge", "level-triggered <-> edge-triggered", "level/edge";
     Registration VIEW [ch('T')] KeyAction::TriggerAll
-        => "trigger all edge", "the same for all and for those to come", "";
+        => "trigger all edge", "the same for all and for those to come", "all";
     Server VIEW [ch('d')] KeyAction::ReadPolicy
         => "read drain, read once 4", "read until EAGAIN <-> one read of 16 bytes an event",
         "drain/once";
@@ -72,23 +74,23 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Clients VIEW [ch('i')] KeyAction::AskSend
         => "send fd=7 text", "type a line that the selected built-in client sends", "send";
     Clients VIEW [ch('K')] KeyAction::Do(Command::Close(None))
-        => "close fd=7", "the selected built-in client closes its end", "";
+        => "close fd=7", "the selected built-in client closes its end", "close";
     Clients VIEW [ch('X')] KeyAction::Do(Command::Reset(None))
-        => "reset fd=7", "the selected built-in client resets its end", "";
+        => "reset fd=7", "the selected built-in client resets its end", "reset";
     Registration VIEW [ch('o')] KeyAction::Do(Command::Oneshot(None, None))
-        => "oneshot fd=7", "one-shot on or off", "";
+        => "oneshot fd=7", "one-shot on or off", "one-shot";
     Registration VIEW [ch('x')] KeyAction::Do(Command::Exclusive(None, None))
         => "exclusive fd=7", "EPOLLEXCLUSIVE on or off (shows nothing on a single instance)", "";
     Registration VIEW [ch('w')] KeyAction::Do(Command::Watch(None, None))
-        => "watch fd=7", "watch OUT or not", "";
+        => "watch fd=7", "watch OUT or not", "OUT";
     Registration VIEW [ch('m')] KeyAction::Do(Command::Rearm(None))
-        => "rearm fd=7", "MOD with the same mask: polls it, re-arms it", "";
+        => "rearm fd=7", "MOD with the same mask: polls it, re-arms it", "MOD";
     Server STILL [ch('-')] KeyAction::Delay(Direction::Back)
         => "delay 0", "less delay before each call", "";
     Server STILL [ch('+'), ch('=')] KeyAction::Delay(Direction::On)
-        => "delay 200", "more delay before each call (real time at the gate)", "";
+        => "delay 200", "more delay before each call (real time at the gate)", "delay";
     Server VIEW [ch('n')] KeyAction::Threads(Direction::On)
-        => "threads 2", "one worker thread more", "";
+        => "threads 2", "one worker thread more", "thread";
     Server VIEW [ch('N')] KeyAction::Threads(Direction::Back)
         => "threads 1", "one worker thread fewer", "";
     Look MOVE [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
@@ -103,22 +105,22 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "the first row; in calls the oldest one kept", "";
     Look MOVE [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
         => "", "the last row; in calls the newest one, which is followed", "";
-    Look VIEW [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "";
+    Look VIEW [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "pane";
     Look VIEW [plain(Key::BackTab)] KeyAction::Focus(Direction::Back) => "", "pane before", "";
     Look VIEW [ch('1')] KeyAction::View(View::Overview)
         => "view overview", "everything at once", "";
-    Look VIEW [ch('2')] KeyAction::View(View::Timeline) => "view timeline", "the timeline", "";
-    Look VIEW [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "";
+    Look VIEW [ch('2')] KeyAction::View(View::Timeline) => "view timeline", "the timeline", "timeline";
+    Look VIEW [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "calls";
     Look VIEW [ch('4')] KeyAction::View(View::Findings)
-        => "view findings", "what would be a bug in a real server", "";
+        => "view findings", "what would be a bug in a real server", "findings";
     Look VIEW [ch('5')] KeyAction::View(View::Path)
-        => "view path", "the way of one event through the kernel", "";
+        => "view path", "the way of one event through the kernel", "way";
     Time VIEW [ch('h'), plain(Key::Left)] KeyAction::Track(Direction::Back)
         => "at 12.031", "the mark before, on the selected thread or descriptor", "";
     Time VIEW [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
         => "", "the mark after it", "";
     Time VIEW [ch('z')] KeyAction::Zoom(Direction::Back)
-        => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "";
+        => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "zoom";
     Time VIEW [ch('Z')] KeyAction::Zoom(Direction::On)
         => "zoom 2m", "widen the timeline, up to 10 minutes", "";
     Time STILL [ch('p')] KeyAction::Play
@@ -126,12 +128,12 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Time VIEW [ch('P')] KeyAction::PlayTurn
         => "", "slow motion: the selected thread's last turn; then back to now", "slow motion";
     Time VIEW [ch('f')] KeyAction::Still
-        => "still", "keep the view still while the server goes on; again to follow", "";
+        => "still", "keep the view still while the server goes on; again to follow", "still";
     Look VIEW [ch('/')] KeyAction::AskFilter
         => "filter fd=7", "show only a descriptor, a peer or a kind", "filter";
     Look LIVE [plain(Key::Esc)] KeyAction::Clear => "filter", "forget the filter", "";
     Look VIEW [ch('y')] KeyAction::Copy
-        => "copy", "copy the Why sentence or the selected call (OSC 52)", "";
+        => "copy", "copy the Why sentence or the selected call (OSC 52)", "copy";
     Program VIEW [ch(':')] KeyAction::AskCommand
         => "", "a command; without a key: accept, max-events, drop, mistake", "command";
     Time LIVE [ch('[')] KeyAction::Seek(Direction::Back)

@@ -12,7 +12,7 @@ use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Score;
 use crate::tui::action::{Direction, KeyAction, LessonAction, Reach};
-use crate::tui::draw::{Accent, Align, Row, borders, cells, first_row, heading, inside};
+use crate::tui::draw::{Accent, Align, Row, borders, cells, first_row, heading, inside, sign_cuts};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::layout::{SMALLEST, strip};
@@ -30,6 +30,14 @@ pub struct Menu {
     scores: BTreeMap<String, Option<Score>>,
     /// The screen's state.
     pub ui: Ui,
+}
+
+/// What was decided in the menu.
+pub(crate) enum MenuChoice {
+    /// This lesson begins.
+    Begin(Box<Case>),
+    /// No more lessons: back to where the menu was opened.
+    Leave,
 }
 
 /// A row of the list.
@@ -70,11 +78,14 @@ impl Menu {
         }
     }
 
-    /// Takes a key; the lesson to begin may come out.
-    pub fn key(&mut self, press: KeyPress) -> Option<Case> {
+    /// Takes a key; a decision may come out.
+    pub(crate) fn key(&mut self, press: KeyPress) -> Option<MenuChoice> {
         self.ui.message = None;
         match keymap::action(self.ui.mode(), press)? {
-            KeyAction::Lesson(LessonAction::Begin) => return self.chosen().cloned(),
+            KeyAction::Lesson(LessonAction::Begin) => {
+                return self.chosen().cloned().map(|case| MenuChoice::Begin(Box::new(case)));
+            }
+            KeyAction::Lesson(LessonAction::Leave) => return Some(MenuChoice::Leave),
             KeyAction::Move(reach, step) => self.go(reach, step),
             KeyAction::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
@@ -95,7 +106,7 @@ impl Menu {
             Direction::On => at.saturating_add(by).min(last),
         };
         match &mut self.ui.help {
-            Some(top) => *top = moved(*top, 200),
+            Some(top) => *top = moved(*top, 400),
             None => self.chosen = moved(self.chosen, self.lessons().count().saturating_sub(1)),
         }
     }
@@ -147,6 +158,7 @@ impl Menu {
         if let Some(first) = self.ui.help {
             Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
         }
+        sign_cuts(buf, theme);
     }
 
     fn list(&self, area: Rect, theme: &Theme, buf: &mut Buffer) {

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::app::LessonApp;
 use super::layout::{LayoutPlan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
-use crate::tui::draw::{Accent, heading, inside};
+use crate::tui::draw::{Accent, heading, inside, sign_cuts};
 use crate::tui::layout::{Layout, Part, SMALLEST};
 use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::screen::{draw_borders, draw_slot};
@@ -74,4 +74,5 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
     if let Some(entry) = &lesson.app.ui.entry {
         Prompt(look, entry).render(area, buf);
     }
+    sign_cuts(buf, theme);
 }

@@ -236,7 +236,7 @@ impl Class {
 
 #[track_caller]
 fn snapshot(name: &str, keys: &str) {
-    for size in [(80, 24), (120, 40), (240, 70)] {
+    for size in [(60, 16), (80, 24), (120, 40), (240, 70)] {
         let mut class = Class::begin(size);
         class.press(keys);
         let name = format!("{name}_{}x{}", size.0, size.1);
@@ -512,7 +512,7 @@ fn the_help_of_a_lesson_is_not_cut() {
 fn a_small_screen_says_so_in_full() {
     let mut class = Class::begin((80, 24));
     class.app.app.ui.size = (20, 5);
-    class.shows(&["needs 80x24, has", "20x5", "the lesson waits; q", "leaves"]);
+    class.shows(&["needs 60x16, has", "20x5", "the lesson waits; q", "leaves"]);
 }
 
 #[test]

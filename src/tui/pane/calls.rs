@@ -17,6 +17,20 @@ pub(crate) struct Calls<'a>(pub RenderContext<'a>);
 
 /// Columns of a time.
 const TIME: u16 = 7;
+
+/// A call in which a thread sleeps.
+struct Wait {
+    lane: LaneId,
+    since: Nanos,
+    call: String,
+}
+
+/// What stands in a row.
+enum Line {
+    Event(Event),
+    Asleep(Wait),
+}
+
 /// How many events are searched for rows that the filter shows.
 const SEARCHED: usize = 65_536;
 
@@ -85,18 +99,50 @@ impl Calls<'_> {
         past.is_some_and(|past| scene.journal.first().is_some_and(|first| past.seq < first))
     }
 
-    /// The waits that have not returned: whose, since when, and the call.
-    fn unfinished(&self) -> Vec<(LaneId, Nanos, String)> {
+    /// The waits that have not returned, the oldest first.
+    fn unfinished(&self) -> Vec<Wait> {
         let world = self.0.world();
-        let lanes = world.lanes.iter();
-        lanes
-            .filter_map(|lane| match &lane.state {
-                LaneState::Asleep(call) => {
-                    Some((lane.id, lane.since, strace::entered(&world, call, world.seq)))
-                }
-                _ => None,
-            })
-            .collect()
+        let waits = world.lanes.iter().filter_map(|lane| match &lane.state {
+            LaneState::Asleep(call) => {
+                let call = strace::entered(&world, call, world.seq);
+                Some(Wait { lane: lane.id, since: lane.since, call })
+            }
+            _ => None,
+        });
+        let mut waits: Vec<_> = waits.collect();
+        waits.sort_by_key(|wait| wait.since);
+        waits
+    }
+
+    /// The visible lines: the events, and the calls that sleep where their times say. What sleeps
+    /// since before the first of them is not there, unless there is room.
+    fn rows(&self, height: usize) -> Vec<Line> {
+        let waits = if self.0.ui.filter.is_all() { self.unfinished() } else { Vec::new() };
+        let events = self.events(height);
+        let room = height - events.len();
+        let oldest = events.first().map_or(Nanos(0), |event| event.t);
+        let before = waits.iter().filter(|wait| wait.since < oldest).count();
+        let mut waits = waits.into_iter().skip(before.saturating_sub(room)).peekable();
+        let mut lines = Vec::new();
+        for event in events {
+            while let Some(wait) = waits.next_if(|wait| wait.since < event.t) {
+                lines.push(Line::Asleep(wait));
+            }
+            lines.push(Line::Event(event));
+        }
+        lines.extend(waits.map(Line::Asleep));
+        let first = lines.len().saturating_sub(height);
+        lines.split_off(first)
+    }
+
+    fn draw_asleep(&self, wait: &Wait, row: &mut Row<'_>) {
+        let (look, world) = (&self.0, self.0.live());
+        let dim = look.style(Role::Dim);
+        let since = words::moment(&world, wait.since);
+        row.put(" ", dim).column(&since, self.time(), Align::Right, dim);
+        let (name, columns) = (world.lane_name(wait.lane), words::lanes(&world));
+        row.column(&name, columns, Align::Left, look.style(Role::Title));
+        row.put(&format!("{} <asleep>", wait.call), look.style(Role::Asleep));
     }
 
     /// Columns of the times, which grow.
@@ -155,30 +201,15 @@ impl Widget for Calls<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
         let height = usize::from(area.height);
-        let mut waits = if look.ui.filter.is_all() { self.unfinished() } else { Vec::new() };
-        waits.truncate(height / 3);
-        let events = self.events(height - waits.len());
-        let mut y = 0;
-        for event in &events {
-            self.draw(event, &mut Row::new(buf, area, y));
-            y += 1;
+        let rows = self.rows(height);
+        for (n, line) in rows.iter().enumerate() {
+            let mut row = Row::new(buf, area, cells(n));
+            match line {
+                Line::Event(event) => self.draw(event, &mut row),
+                Line::Asleep(wait) => self.draw_asleep(wait, &mut row),
+            }
         }
-        for (lane, since, call) in waits {
-            let mut row = Row::new(buf, area, y);
-            row.put(" ", look.style(Role::Dim));
-            row.column(
-                &words::moment(&look.live(), since),
-                self.time(),
-                Align::Right,
-                look.style(Role::Dim),
-            );
-            let world = look.live();
-            let columns = words::lanes(&world);
-            row.column(&world.lane_name(lane), columns, Align::Left, look.style(Role::Title));
-            row.put(&format!("{call} <asleep>"), look.style(Role::Asleep));
-            y += 1;
-        }
-        if y == 0 {
+        if rows.is_empty() {
             let text = if self.is_dropped() {
                 " the calls up to the viewed event have been dropped from the history"
             } else if look.ui.filter.is_all() {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{PEER, QUEUE, queues};
+use super::file::{NARROWEST, QUEUE, queues};
 use crate::event::{LaneId, WatchKey};
 use crate::model::{LaneState, Served, ThreadLane};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -66,7 +66,7 @@ impl Connections<'_> {
     fn widths(&self, columns: u16) -> (u16, u16) {
         let number = words::number_columns(self.served.iter().next_back().map(|(key, _)| key.fd));
         let fixed = 1 + number + 1 + WHAT + 1 + 1 + THREAD + 1 + CALL + 1 + 2 * (QUEUE + 1);
-        (number, columns.saturating_sub(fixed).clamp(PEER, 45))
+        (number, columns.saturating_sub(fixed).clamp(NARROWEST, 45))
     }
 
     fn head(&self, row: &mut Row<'_>, (number, peer): (u16, u16)) {

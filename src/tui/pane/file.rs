@@ -6,6 +6,8 @@ use crate::tui::words;
 
 /// The shortest column of peers: an IPv4 address with its port.
 pub(super) const PEER: u16 = 15;
+/// The column of peers on the smallest screen: the end of an address with its port.
+pub(super) const NARROWEST: u16 = 8;
 /// The columns of unread and of unsent.
 pub(super) const QUEUE: u16 = 6;
 

@@ -73,8 +73,9 @@ impl FindingsPane<'_> {
     }
 
     fn sentence(&self, text: &str, below: Rect, buf: &mut Buffer) {
-        let lines = words::wrap(text, usize::from(below.width));
-        for (n, line) in lines.iter().take(ROWS - 2).enumerate() {
+        let ellipsis = self.0.theme.glyphs.ellipsis;
+        let lines = words::paragraph(text, usize::from(below.width), ROWS - 2, ellipsis);
+        for (n, line) in lines.iter().enumerate() {
             Row::new(buf, below, cells(n) + 1).put(line, self.0.style(Role::Text));
         }
     }

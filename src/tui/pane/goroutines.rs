@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::PEER;
+use super::file::NARROWEST;
 use crate::event::{FileKind, GoWait, WatchKey};
 use crate::model::{GoSlot, GoState, Goroutine, Netpoll};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -64,7 +64,7 @@ impl<'a> Goroutines<'a> {
         let number = words::number_columns(keys.map(|key| key.fd).max());
         let stack = if self.is_wide() { STACK + 1 } else { 0 };
         let fixed = 1 + GO + 1 + number + 1 + WHAT + 1 + 1 + STATE + 1 + 2 * SLOT + 1 + stack;
-        (number, columns.saturating_sub(fixed).clamp(PEER, 45))
+        (number, columns.saturating_sub(fixed).clamp(NARROWEST, 45))
     }
 
     fn head(&self, row: &mut Row<'_>, (number, peer): (u16, u16)) {

@@ -1,10 +1,11 @@
-//! The help: all keys and what they do, made from the table of keys.
+//! The help: all keys and what they do, made from the table of keys, and the words of the screen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::RenderContext;
+use super::glossary::GLOSSARY;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
 use crate::tui::theme::Role;
@@ -14,18 +15,61 @@ use crate::tui::words;
 /// Draws the help over everything; the number is its first row.
 pub(crate) struct Help<'a>(pub RenderContext<'a>, pub usize);
 
+/// A row of the help.
 enum Line {
     Heading(&'static str),
-    Keys(String, &'static str, &'static str),
-    Word(String, &'static str),
-    Usage(String),
-    Below(&'static str),
-    Mark(&'static str, &'static str),
+    /// What is explained, in so many columns, what is said of it, and the command for it.
+    Row(String, u16, String, &'static str),
     Blank,
 }
 
-/// Columns that there are beside a usage on the smallest screen.
-const BESIDE: usize = 52;
+/// Columns of a key, of a command, of a mark or a term.
+const KEYS: u16 = 10;
+const USAGE: u16 = 24;
+const MARK: u16 = 12;
+/// From this width on the help names the commands of the keys.
+const PALETTE: usize = 100;
+/// The widest help.
+const WIDEST: u16 = 110;
+
+/// Lines being put together, so many columns wide.
+struct Lines {
+    columns: usize,
+    all: Vec<Line>,
+}
+
+impl Lines {
+    fn heading(&mut self, text: &'static str) {
+        self.all.extend((!self.all.is_empty()).then_some(Line::Blank));
+        self.all.push(Line::Heading(text));
+    }
+
+    /// What is explained in `columns`, or in a row of its own if it needs more, and the text beside
+    /// it or below, broken into rows.
+    fn row(&mut self, what: &str, columns: u16, text: &str, command: &'static str) {
+        let beside = words::width(what) <= usize::from(columns);
+        let indent = if beside { columns } else { 4 };
+        // A blank before what is explained, one behind it, and one at the end.
+        let command = if self.columns >= PALETTE { command } else { "" };
+        let taken = usize::from(indent) + 3 + words::width(command);
+        let room = self.columns.saturating_sub(taken).max(1);
+        if !beside {
+            self.all.push(Line::Row(what.to_owned(), WIDEST, String::new(), ""));
+        }
+        for (n, text) in words::wrap(text, room).into_iter().enumerate() {
+            let first = n == 0;
+            let what = if first && beside { what } else { "" };
+            let command = if first { command } else { "" };
+            self.all.push(Line::Row(what.to_owned(), indent, text, command));
+        }
+    }
+
+    fn rows(&mut self, columns: u16, rows: &[(&str, &str)]) {
+        for (what, text) in rows {
+            self.row(what, columns, text, "");
+        }
+    }
+}
 
 /// What the words in the panes' titles say.
 const KNOWN: [(&str, &str); 6] = [
@@ -61,8 +105,14 @@ const COMPARED: [(&str, &str); 10] = [
 ];
 
 impl Help<'_> {
-    fn lines(&self) -> Vec<Line> {
-        let mut lines = Vec::new();
+    /// The last row that can be the first one on a screen of that size.
+    pub(crate) fn last(&self, size: (u16, u16)) -> usize {
+        let inner = inside(frame_of(Rect::new(0, 1, size.0, size.1.saturating_sub(2))));
+        self.lines(inner.width.into()).len().saturating_sub(inner.height.into())
+    }
+
+    fn lines(&self, columns: usize) -> Vec<Line> {
+        let mut lines = Lines { columns, all: Vec::new() };
         let server = self.0.ui.place == UiContext::Server;
         let groups = match self.0.ui.place {
             UiContext::Server => &Group::ALL[..],
@@ -70,45 +120,43 @@ impl Help<'_> {
             UiContext::Compare => &[Group::Compare],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
+        let bindings = || groups.iter().flat_map(|group| keymap::rows(*group));
+        let longest = bindings().map(|b| words::width(&keymap::keys(b)) + 1).max();
+        let keyed = if server { KEYS } else { cells(longest.unwrap_or(0)).clamp(KEYS, USAGE) };
         for group in groups.iter().copied() {
-            lines.push(Line::Heading(group.title()));
-            lines.extend(
-                keymap::rows(group).map(|b| Line::Keys(keymap::keys(b), b.help, b.palette)),
-            );
-            lines.push(Line::Blank);
+            lines.heading(group.title());
+            for binding in keymap::rows(group) {
+                lines.row(&keymap::keys(binding), keyed, binding.help, binding.palette);
+            }
         }
         if self.0.ui.place == UiContext::Compare {
-            lines.push(Line::Heading("Columns, each for one request"));
-            lines.extend(COMPARED.iter().map(|(word, what)| Line::Mark(word, what)));
-            return lines;
+            lines.heading("Columns, each for one request");
+            lines.rows(MARK, &COMPARED);
+            return lines.all;
         }
         let grammar: Vec<_> = if server {
-            lines.push(Line::Heading("Commands without a key (press : first)"));
+            lines.heading("Commands without a key (press : first)");
             keymap::keyless().collect()
         } else {
-            lines.push(Line::Heading("What can be tried (press v first)"));
+            lines.heading("What can be tried (press v first)");
             crate::lesson::line::GRAMMAR.to_vec()
         };
         for (word, arguments, help) in grammar {
-            let usage = format!("{word} {arguments}").trim_end().to_owned();
-            if words::width(&usage) > 24 || words::width(help) > BESIDE {
-                lines.push(Line::Usage(usage));
-                lines.push(Line::Below(help));
-            } else {
-                lines.push(Line::Word(usage, help));
-            }
+            lines.row(format!("{word} {arguments}").trim_end(), USAGE, help, "");
         }
-        lines.push(Line::Blank);
         self.marks(&mut lines);
-        lines.push(Line::Heading("How it is known"));
-        let known = if server { &KNOWN[..] } else { &KNOWN_IN_LESSONS };
-        lines.extend(known.iter().map(|(word, what)| Line::Mark(word, what)));
-        lines
+        lines.heading("How it is known");
+        lines.rows(MARK, if server { &KNOWN } else { &KNOWN_IN_LESSONS });
+        for topic in &GLOSSARY {
+            lines.heading(topic.title);
+            lines.rows(KEYS, topic.terms);
+        }
+        lines.all
     }
 
-    fn marks(&self, lines: &mut Vec<Line>) {
+    fn marks(&self, lines: &mut Lines) {
         let g = self.0.theme.glyphs;
-        lines.push(Line::Heading("Marks"));
+        lines.heading("Marks");
         let marks = [
             (g.ready, "ready: on the ready list; on a track: reported by epoll_wait"),
             (g.idle, "idle"),
@@ -131,10 +179,9 @@ impl Help<'_> {
             (g.lost, "observations were lost; in the findings: a divergence"),
             ("?", "behind a ready entry: its place in the order is not certain"),
         ];
-        lines.extend(marks.map(|(glyph, what)| Line::Mark(glyph, what)));
-        lines.push(Line::Blank);
+        lines.rows(MARK, &marks);
         if self.0.ui.place != UiContext::Server {
-            lines.push(Line::Heading("Marks of the steps"));
+            lines.heading("Marks of the steps");
             let steps = [
                 (g.check, "predicted rightly"),
                 (g.close, "predicted wrongly"),
@@ -143,57 +190,45 @@ impl Help<'_> {
                 (g.stuck, "came out otherwise than the lesson or the model says"),
                 (g.lost, "could not be made here"),
             ];
-            lines.extend(steps.map(|(glyph, what)| Line::Mark(glyph, what)));
-            lines.push(Line::Blank);
+            lines.rows(MARK, &steps);
         }
     }
+}
+
+/// Where the frame of the help stands in that area.
+fn frame_of(area: Rect) -> Rect {
+    let width = area.width.min(WIDEST);
+    Rect { x: area.x + (area.width - width) / 2, width, ..area }
 }
 
 impl Widget for Help<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let width = area.width.min(110);
-        let area = Rect { x: area.x + (area.width - width) / 2, width, ..area };
+        let area = frame_of(area);
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
         let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
         frame(buf, area, &title, look.theme, Accent::Focus);
         let inner = inside(area);
-        let lines = self.lines();
-        let server = look.ui.place == UiContext::Server;
-        let keyed = lines.iter().map(|line| match line {
-            Line::Keys(keys, ..) => words::width(keys) + 1,
-            _ => 0,
-        });
-        let keyed = if server { 10 } else { cells(keyed.max().unwrap_or(0)).clamp(10, 24) };
+        let lines = self.lines(inner.width.into());
         let rows = usize::from(inner.height);
         let first = self.1.min(lines.len().saturating_sub(rows));
-        let palette = inner.width >= 100;
         for (n, line) in lines.iter().skip(first).take(rows).enumerate() {
             let mut row = Row::new(buf, inner, cells(n));
             row.put(" ", look.style(Role::Text));
             match line {
-                Line::Heading(text) => row.put(text, look.style(Role::Title)),
-                Line::Keys(keys, help, word) => {
-                    row.column(keys, keyed, Align::Left, look.style(Role::Key));
-                    row.put(help, look.style(Role::Text));
-                    if palette {
-                        row.end(&format!("{word} "), look.style(Role::Dim));
-                    }
-                    &mut row
+                Line::Heading(text) => {
+                    row.put(text, look.style(Role::Title));
                 }
-                Line::Word(usage, help) => row
-                    .column(usage, 24, Align::Left, look.style(Role::Key))
-                    .put(help, look.style(Role::Text)),
-                Line::Usage(usage) => row.put(usage, look.style(Role::Key)),
-                Line::Below(help) => row
-                    .column("", 4, Align::Left, look.style(Role::Text))
-                    .put(help, look.style(Role::Text)),
-                Line::Mark(glyph, what) => row
-                    .column(glyph, 12, Align::Left, look.style(Role::Key))
-                    .put(what, look.style(Role::Text)),
-                Line::Blank => &mut row,
-            };
+                Line::Row(what, columns, text, command) => {
+                    row.column(what, *columns, Align::Left, look.style(Role::Key));
+                    row.put(text, look.style(Role::Text));
+                    if !command.is_empty() {
+                        row.end(&format!("{command} "), look.style(Role::Dim));
+                    }
+                }
+                Line::Blank => {}
+            }
         }
         let left = lines.len().saturating_sub(first + rows);
         if left > 0 && area.height > 0 {

@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::Command;
+use crate::event::{Command, View};
 use crate::model::ThreadLane;
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap::{self, Binding};
 use crate::tui::theme::Role;
-use crate::tui::ui::Tone;
+use crate::tui::ui::{Tone, UiContext};
 use crate::tui::words;
 
 /// Draws the last row.
@@ -50,33 +50,67 @@ impl Hints<'_> {
         }
     }
 
-    /// The hints that fit, in order; leaving is always told.
+    /// The hints that fit, in the order of the table: leaving is always told, and what is wanted
+    /// less often only where all else is.
     fn fitting(&self, room: u16) -> Vec<(String, &'static str)> {
         let all: Vec<_> = keymap::hints(self.0.ui.mode())
             .filter(|b| self.holds(b))
-            .filter_map(|b| {
-                Some((
-                    b.keys.first()?.to_string(),
-                    self.word(b),
-                    matches!(b.action, KeyAction::Quit | KeyAction::Lesson(LessonAction::Leave)),
-                ))
-            })
+            .filter_map(|b| Some((b.keys.first()?.to_string(), self.word(b), rank(&b.action))))
             .collect();
-        let width = |key: &str, word: &str| cells(words::width(key) + words::width(word) + 3);
-        let quit: u16 = all.iter().filter(|h| h.2).map(|(k, w, _)| width(k, w)).sum();
         // No gap is needed behind the last one.
-        let mut left = (room + 2).saturating_sub(quit);
-        let mut kept = Vec::new();
-        for (key, word, leaves) in all {
-            let needs = width(&key, word);
-            if leaves {
-                kept.push((key, word));
-            } else if needs <= left {
-                left -= needs;
-                kept.push((key, word));
+        let mut left = room + 2;
+        let mut kept = vec![false; all.len()];
+        for rank in [Rank::Always, Rank::Often, Rank::Rarely] {
+            for (n, (key, word, _)) in all.iter().enumerate().filter(|(_, hint)| hint.2 == rank) {
+                let needs = cells(words::width(key) + words::width(word) + 3);
+                kept[n] = rank == Rank::Always || needs <= left;
+                left = if kept[n] { left.saturating_sub(needs) } else { left };
             }
         }
-        kept
+        let all = all.into_iter().zip(kept).filter(|(_, kept)| *kept);
+        all.map(|((key, word, _), _)| (key, word)).collect()
+    }
+
+    /// What is wrong now, and the key that says more of it.
+    fn alarm(&self, row: &mut Row<'_>) {
+        let look = &self.0;
+        let active = look.world().findings.iter().filter(|f| f.active).count() as u64;
+        let live = look.ui.place == UiContext::Server && look.ui.view != View::Findings;
+        let Some(key) = keymap::findings().filter(|_| active > 0 && live) else { return };
+        let found = format!("{} {}", look.theme.glyphs.stuck, words::plural(active, "finding"));
+        row.put(&found, look.style(Role::Bad)).put("  ", look.style(Role::Border));
+        row.put(&key, look.style(Role::Key)).put(" look  ", look.style(Role::Text));
+    }
+}
+
+/// Which hints give way to which.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Always,
+    Often,
+    Rarely,
+}
+
+fn rank(action: &KeyAction) -> Rank {
+    match action {
+        KeyAction::Quit | KeyAction::Lesson(LessonAction::Leave) => Rank::Always,
+        KeyAction::Do(
+            Command::Close(_)
+            | Command::Reset(_)
+            | Command::Oneshot(..)
+            | Command::Watch(..)
+            | Command::Rearm(_),
+        )
+        | KeyAction::ReadPolicy
+        | KeyAction::TriggerAll
+        | KeyAction::Delay(_)
+        | KeyAction::Threads(_)
+        | KeyAction::Focus(_)
+        | KeyAction::View(_)
+        | KeyAction::Zoom(_)
+        | KeyAction::Still
+        | KeyAction::Copy => Rank::Rarely,
+        _ => Rank::Often,
     }
 }
 
@@ -98,6 +132,7 @@ impl Widget for Hints<'_> {
             };
             row.put(mark, look.style(role)).put(&text, look.style(role)).put("   ", border);
         }
+        self.alarm(&mut row);
         for (key, word) in self.fitting(row.left()) {
             row.put(&key, look.style(Role::Key)).put(" ", border);
             row.put(word, look.style(Role::Text)).put("  ", border);

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
@@ -20,11 +19,13 @@ use crate::tui::words;
 /// Draws the interest list.
 pub(crate) struct Interest<'a>(pub RenderContext<'a>);
 
-/// Columns of all but fd, peer, watched bits and trigger, with the blanks between all of them:
-/// marker, what, unread, unsent, state.
-const FIXED: u16 = 1 + 1 + 9 + 7 + 7 + 10 + 3;
+/// Columns of all but fd, peer, watched bits, trigger and unsent, with the blanks between all of
+/// them: marker, what, unread, state.
+const FIXED: u16 = 1 + 1 + 9 + 7 + 10 + 3;
 /// From this width on the trigger's heading is written out.
 const ROOMY: u16 = 78;
+/// Below this width there is no column of what is unsent.
+const NARROW: u16 = 70;
 /// The widest column of watched bits.
 const WATCHING: u16 = 15;
 
@@ -60,12 +61,27 @@ impl Interest<'_> {
             Some(Poller::Ring(rings)) => InFlight { look, rings }.key_at(row, rows),
             Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
             Some(Poller::Threads(served)) => Connections { look, served }.key_at(row, rows),
-            None => self.keys(rows).get(row).copied(),
+            None => self.keys(rows).0.get(row).copied(),
         }
     }
 
-    /// The visible keys.
-    fn keys(&self, rows: usize) -> Vec<WatchKey> {
+    /// The keys in so many rows, and what is said in the last one where they do not fit.
+    fn keys(&self, rows: usize) -> (Vec<WatchKey>, Option<String>) {
+        // Those that a filter shows are not counted in each frame.
+        let visible = self.visible(rows + 1);
+        if visible.len() <= rows {
+            return (visible, None);
+        }
+        let fewer = rows.saturating_sub(1);
+        let more = if self.0.ui.filter.is_all() {
+            format!("{} more", self.0.world().instance.interest.len() - fewer)
+        } else {
+            "more".to_owned()
+        };
+        (self.visible(fewer), Some(more))
+    }
+
+    fn visible(&self, rows: usize) -> Vec<WatchKey> {
         let RenderContext { scene, ui, .. } = self.0;
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
         let interest = &self.0.world().instance.interest;
@@ -94,37 +110,66 @@ impl Widget for Interest<'_> {
     }
 }
 
+/// The columns of the list that are not the same everywhere.
+#[derive(Clone, Copy)]
+struct Widths {
+    number: u16,
+    peer: u16,
+    watching: u16,
+    trigger: u16,
+    /// Whether there is room for what is unsent.
+    unsent: bool,
+}
+
 impl Interest<'_> {
+    /// The columns in a pane of so many: the peers take what they need, the bits what is left.
+    fn widths(&self, columns: u16, keys: &[WatchKey]) -> Widths {
+        let world = self.0.world();
+        let trigger = if columns < ROOMY { 5 } else { 7 };
+        let last = world.instance.interest.iter().next_back().map(|entry| entry.key.fd);
+        let number = words::number_columns(last);
+        let unsent = columns >= NARROW;
+        let fixed = FIXED + if unsent { QUEUE + 1 } else { 0 };
+        let rest = columns.saturating_sub(fixed + number + trigger);
+        let entries = keys.iter().filter_map(|key| world.instance.interest.get(*key));
+        let names = entries.map(|entry| words::width(&name(world, entry)));
+        let longest = cells(names.max().unwrap_or(0)).max(PEER);
+        let watching = rest.saturating_sub(longest).clamp(8, WATCHING);
+        let peer = rest.saturating_sub(watching).min(longest);
+        Widths { number, peer, watching, trigger, unsent }
+    }
+
+    fn heading(&self, widths: Widths, row: &mut Row<'_>) {
+        let dim = self.0.style(Role::Dim);
+        row.put(" ", dim).column("fd", widths.number, Align::Right, dim);
+        let name = if self.0.world().labelled { "name" } else { "peer" };
+        row.column("what", 8, Align::Left, dim).column(name, widths.peer, Align::Left, dim);
+        let trigger = if widths.trigger < 7 { "trig" } else { "trigger" };
+        row.column("watching", widths.watching, Align::Left, dim);
+        row.column(trigger, widths.trigger, Align::Left, dim);
+        row.column("unread", QUEUE, Align::Right, dim);
+        if widths.unsent {
+            row.column("unsent", QUEUE, Align::Right, dim);
+        }
+        row.put("state", dim);
+    }
+
     fn registrations(&self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
-        let trigger = if area.width < ROOMY { 5 } else { 7 };
-        let last = look.world().instance.interest.iter().next_back().map(|entry| entry.key.fd);
-        let number = words::number_columns(last);
-        let rest = area.width.saturating_sub(FIXED + number + trigger);
-        let watching = rest.saturating_sub(PEER).clamp(8, WATCHING);
-        let peer = rest.saturating_sub(watching);
         let dim = look.style(Role::Dim);
-        let mut head = Row::new(buf, area, 0);
-        head.put(" ", dim).column("fd", number, Align::Right, dim);
-        let name = if look.world().labelled { "name" } else { "peer" };
-        head.column("what", 8, Align::Left, dim).column(name, peer, Align::Left, dim);
-        head.column("watching", watching, Align::Left, dim).column(
-            if trigger < 7 { "trig" } else { "trigger" },
-            trigger,
-            Align::Left,
-            dim,
-        );
-        head.column("unread", QUEUE, Align::Right, dim).column("unsent", QUEUE, Align::Right, dim);
-        head.put("state", dim);
-        let rows = usize::from(area.height.saturating_sub(1));
-        for (n, key) in self.keys(rows).into_iter().enumerate() {
-            let Some(entry) = look.world().instance.interest.get(key) else { continue };
-            let chosen = look.ui.watch == Some(key);
+        let (keys, more) = self.keys(usize::from(area.height.saturating_sub(1)));
+        let widths = self.widths(area.width, &keys);
+        self.heading(widths, &mut Row::new(buf, area, 0));
+        for (n, key) in keys.iter().enumerate() {
+            let Some(entry) = look.world().instance.interest.get(*key) else { continue };
+            let chosen = look.ui.watch == Some(*key);
             if chosen {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
             }
-            let mut row = Row::new(buf, area, cells(n) + 1);
-            draw(&look, entry, &mut row, [number, peer, watching, trigger], chosen);
+            draw(&look, entry, &mut Row::new(buf, area, cells(n) + 1), widths, chosen);
+        }
+        if let Some(more) = more {
+            Row::new(buf, area, cells(keys.len()) + 1).put("  ", dim).put(&more, dim);
         }
         if look.world().instance.interest.is_empty() {
             let text = if look.world().id.is_some() {
@@ -135,6 +180,12 @@ impl Interest<'_> {
             Row::new(buf, area, 1).put(text, dim);
         }
     }
+}
+
+/// What a registration's file is called: by its label, or by its peer.
+fn name(world: EpollView<'_>, entry: &InterestEntry) -> String {
+    let label = entry.name.as_deref().map(|name| visible(name.as_bytes(), 120));
+    label.unwrap_or_else(|| world.file_of(entry.key).map_or_else(|| "?".to_owned(), words::peer))
 }
 
 /// What is said where there is no list.
@@ -150,35 +201,39 @@ fn draw(
     look: &RenderContext<'_>,
     entry: &InterestEntry,
     row: &mut Row<'_>,
-    widths: [u16; 4],
+    widths: Widths,
     chosen: bool,
 ) {
     let theme = look.theme;
-    let plain = Style::new();
-    let [number_width, peer_width, watching_width, trigger_width] = widths;
     let world = look.world();
     let file = world.file_of(entry.key);
+    // What is the tool's own is there, and no part of what a server does.
+    let own = file.is_some_and(words::is_own);
+    let role = |role| if own { Role::Dim } else { role };
+    let style = |of| theme.style(role(of));
     let marker = if chosen { theme.glyphs.selected } else { " " };
     row.put(marker, theme.style(Role::Focus));
-    let number = entry.key.fd.to_string();
-    row.column(&number, number_width, Align::Right, theme.style(Role::Title));
+    row.column(&entry.key.fd.to_string(), widths.number, Align::Right, style(Role::Title));
     let what = if world.is_ghost(entry.key) { "ghost" } else { file.map_or("?", words::kind) };
-    let named = entry.name.as_deref().map(|name| visible(name.as_bytes(), 120));
-    let peer = named.unwrap_or_else(|| file.map_or_else(|| "?".to_owned(), words::peer));
-    let peer = words::tail(&peer, usize::from(peer_width), theme.glyphs.ellipsis);
-    row.column(what, 8, Align::Left, plain).column(&peer, peer_width, Align::Left, plain);
-    row.column(&watching(entry), watching_width, Align::Left, plain);
-    match entry.trigger() {
-        Trigger::Level => row.column("level", trigger_width, Align::Left, plain),
-        Trigger::Edge => row.column("EDGE", trigger_width, Align::Left, theme.style(Role::Edge)),
+    row.column(what, 8, Align::Left, style(Role::Text));
+    let peer = name(world, entry);
+    let peer = words::tail(&peer, usize::from(widths.peer), theme.glyphs.ellipsis);
+    row.column(&peer, widths.peer, Align::Left, style(Role::Text));
+    row.column(&watching(entry), widths.watching, Align::Left, style(Role::Text));
+    let (trigger, mark) = match entry.trigger() {
+        Trigger::Level => ("level", Role::Text),
+        Trigger::Edge => ("EDGE", Role::Edge),
     };
+    row.column(trigger, widths.trigger, Align::Left, style(mark));
     let [unread, unsent] = queues(file);
     let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);
     let data = if waits { Role::Data } else { Role::Text };
-    row.column(&unread, QUEUE, Align::Right, theme.style(data));
-    row.column(&unsent, QUEUE, Align::Right, plain);
-    let (glyph, word, role) = state(look, entry, file);
-    row.put(glyph, theme.style(role)).put(" ", plain).put(word, theme.style(role));
+    row.column(&unread, QUEUE, Align::Right, style(data));
+    if widths.unsent {
+        row.column(&unsent, QUEUE, Align::Right, style(Role::Text));
+    }
+    let (glyph, word, mark) = state(look, entry, file);
+    row.put(glyph, style(mark)).put(" ", style(Role::Text)).put(word, style(mark));
 }
 
 /// The bits that the program asked for, and how.

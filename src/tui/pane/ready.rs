@@ -77,65 +77,122 @@ impl Ready<'_> {
             }
             return;
         }
-        let handed: Vec<_> = world
-            .lanes
-            .iter()
-            .flat_map(|lane| lane.batch.iter().map(|entry| (lane.id, entry)))
-            .filter(|(_, entry)| entry.progress != Progress::Done)
-            .collect();
+        let handed = self.handed();
+        let rows = self.rows(handed.len(), usize::from(area.height));
         let list = &world.instance.ready;
-        // In a pane of a few rows the list goes first.
-        let needed = list.len() + handed.len() + 2;
-        let foot = match &world.instance.overflow {
-            Some(overflow) => {
-                // The list keeps what it needs, and half of the rows at the least.
-                let free = usize::from(area.height).saturating_sub(list.len().max(1));
-                let held = usize::from(!world.instance.batch.is_empty());
-                (overflow.len().max(1) + 1 + held).min(free.max(usize::from(area.height / 2)))
-            }
-            None => usize::from(area.height > 4 || needed <= usize::from(area.height)),
-        };
-        let room = usize::from(area.height).saturating_sub(foot);
-        let shared =
-            handed.len().min(room / 2).max(room.saturating_sub(list.len() + 1).min(handed.len()));
-        let rows = room - shared;
         let chosen = look.ui.watch.and_then(|key| list.find(key)).map_or(0, |(at, _)| at);
-        let first = first_row(chosen, list.len(), rows);
+        let (fit, more) = fitting(list.len(), rows.list);
+        let first = first_row(chosen, list.len(), fit);
         let mut y = 0;
-        for (place, entry) in list.iter().enumerate().skip(first).take(rows) {
+        for (place, entry) in list.iter().enumerate().skip(first).take(fit) {
             draw(&look, place, entry, &mut Row::new(buf, area, y));
             y += 1;
         }
         if list.is_empty() {
-            let scan = world.instance.overflow.is_some();
-            let told = look.foretells() && !scan;
-            let text = match told {
-                _ if world.id.is_none() => "there is no epoll instance",
-                true => "empty: epoll_wait would sleep",
-                false => "empty",
-            };
-            Row::new(buf, area, 0).put(text, dim);
+            Row::new(buf, area, 0).put(self.nothing(), dim);
             y = 1;
-        } else if usize::from(y) < rows {
+        } else if more > 0 {
+            Row::new(buf, area, y).put(&format!("     {more} more"), dim);
+            y += 1;
+        } else if usize::from(y) < rows.list {
             Row::new(buf, area, y).put("tail", dim);
             y += 1;
         }
-        for (lane, entry) in handed.into_iter().take(shared) {
-            draw_handed(&look, lane, entry, &mut Row::new(buf, area, y));
-            y += 1;
-        }
-        let below = cells(foot).min(area.height);
+        let batch = Rect { y: area.y + y, height: cells(rows.batch), ..area };
+        draw_batch(&look, &handed, batch.intersection(area), buf);
+        let below = cells(rows.foot).min(area.height);
         let at = Rect { y: area.bottom() - below, height: below, ..area };
         match &world.instance.overflow {
+            _ if rows.foot == 0 => {}
             Some(overflow) => draw_overflow(&look, overflow, at, buf),
-            None if foot > 0 && world.overflow_by() != Provenance::Deduced => {
+            None if world.overflow_by() != Provenance::Deduced => {
                 Row::new(buf, at, 0).put("ovflist  not in use: no harvest runs", dim);
             }
-            None if foot > 0 => {
+            None => {
                 Row::new(buf, at, 0).put("ovflist          unknown without eBPF", dim);
             }
-            None => {}
         }
+    }
+
+    /// What is said where the list is empty.
+    fn nothing(&self) -> &'static str {
+        let world = self.0.world();
+        match self.0.foretells() && world.instance.overflow.is_none() {
+            _ if world.id.is_none() => "there is no epoll instance",
+            true => "empty: epoll_wait would sleep",
+            false => "empty",
+        }
+    }
+
+    /// The events that `epoll_wait` returned and that are not handled yet, with whose they are.
+    fn handed(&self) -> Vec<(LaneId, &BatchEntry)> {
+        let lanes = self.0.world().world.lanes.iter();
+        let entries = lanes.flat_map(|lane| lane.batch.iter().map(|entry| (lane.id, entry)));
+        entries.filter(|(_, entry)| entry.progress != Progress::Done).collect()
+    }
+
+    /// How the rows are shared; in a pane of a few the list goes first.
+    fn rows(&self, handed: usize, height: usize) -> Shares {
+        let instance = self.0.world().instance;
+        let len = instance.ready.len();
+        // Both have a row of their own beside the entries: the tail, and a title.
+        let titled = if handed > 0 { handed + 1 } else { 0 };
+        let needed = len + titled + 2;
+        let foot = match &instance.overflow {
+            Some(overflow) => {
+                // The list keeps what it needs, and half of the rows at the least.
+                let free = height.saturating_sub(len.max(1));
+                let held = usize::from(!instance.batch.is_empty());
+                (overflow.len().max(1) + 1 + held).min(free.max(height / 2))
+            }
+            None => usize::from((height > 4 && titled == 0) || needed <= height),
+        };
+        let room = height.saturating_sub(foot);
+        let batch = titled.min(room / 2).max(room.saturating_sub(len + 1).min(titled));
+        Shares { list: room - batch, batch, foot }
+    }
+}
+
+/// Rows of the parts of the pane.
+struct Shares {
+    list: usize,
+    batch: usize,
+    foot: usize,
+}
+
+/// How many of `len` entries are shown in so many rows, and how many are not: the last row says so,
+/// unless it is the only one.
+fn fitting(len: usize, rows: usize) -> (usize, usize) {
+    match rows {
+        0 | 1 => (rows.min(len), 0),
+        _ if len <= rows => (len, 0),
+        _ => (rows - 1, len + 1 - rows),
+    }
+}
+
+/// The batch in hand, with a title of its own where there is room for more than that.
+fn draw_batch(
+    look: &RenderContext<'_>,
+    handed: &[(LaneId, &BatchEntry)],
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let dim = look.style(Role::Dim);
+    let mut y = 0;
+    if area.height > 1 && !handed.is_empty() {
+        let of = format!(" {} {}", look.theme.glyphs.horizontal, handed.len());
+        let mut row = Row::new(buf, area, 0);
+        row.put("in hand (events[])", look.style(Role::Title)).put(&of, dim);
+        row.end(" what epoll_wait returned", dim);
+        y = 1;
+    }
+    let (fit, more) = fitting(handed.len(), usize::from(area.height - y));
+    for (lane, entry) in handed.iter().take(fit) {
+        draw_handed(look, *lane, entry, &mut Row::new(buf, area, y));
+        y += 1;
+    }
+    if more > 0 {
+        Row::new(buf, area, y).put(&format!("     {more} more"), dim);
     }
 }
 
@@ -157,7 +214,11 @@ fn draw_overflow(look: &RenderContext<'_>, overflow: &[WatchKey], area: Rect, bu
     if overflow.is_empty() {
         Row::new(buf, area, 1).put("empty: nothing was woken since", dim);
     }
-    for (n, key) in overflow.iter().enumerate() {
+    let (fit, more) = fitting(overflow.len(), usize::from(area.height.saturating_sub(1)));
+    if more > 0 {
+        Row::new(buf, area, area.height - 1).put(&format!("     {more} more"), dim);
+    }
+    for (n, key) in overflow.iter().take(fit).enumerate() {
         let chosen = look.ui.watch == Some(*key);
         let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
         let mut row = Row::new(buf, area, cells(n) + 1);

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{PEER, QUEUE, ailment, queues};
+use super::file::{NARROWEST, QUEUE, ailment, queues};
 use crate::event::{Fd, RingOp, WatchKey};
 use crate::model::{Flight, OpenFile, Rings};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -88,7 +88,7 @@ impl<'a> InFlight<'a> {
         let since = if self.is_wide() { SINCE + 1 } else { 0 };
         let fixed =
             1 + ID + 1 + OP + 1 + number + 1 + WHAT + 1 + since + DONE + 1 + QUEUE + 1 + STATE;
-        (number, columns.saturating_sub(fixed + 1).clamp(PEER, 45))
+        (number, columns.saturating_sub(fixed + 1).clamp(NARROWEST, 45))
     }
 
     fn head(&self, row: &mut Row<'_>, (number, peer): (u16, u16)) {

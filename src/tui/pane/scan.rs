@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{PEER, QUEUE, ailment, queues};
+use super::file::{NARROWEST, PEER, QUEUE, ailment, queues};
 use crate::event::{Mask, WatchKey};
 use crate::model::{OpenFile, ScanEntry, ScanSet, Sync};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -85,7 +85,7 @@ impl<'a> Scanned<'a> {
         let fixed = 1 + number + 1 + WHAT + 1 + bits + queues + 1;
         let [long, short] = STATE;
         let state = if columns >= fixed + PEER + long { long } else { short };
-        (number, columns.saturating_sub(fixed + state).clamp(PEER, 45))
+        (number, columns.saturating_sub(fixed + state).clamp(NARROWEST, 45))
     }
 
     /// Rows of the bitmaps in a pane of that height.
@@ -128,11 +128,13 @@ impl<'a> Scanned<'a> {
             let place = self.set.place(entry.key).map_or_else(String::new, |at| at.to_string());
             row.column(&place, PLACE, Align::Right, look.style(Role::Dim));
         }
-        row.column(&entry.key.fd.to_string(), number, Align::Right, look.style(Role::Title));
+        let own = file.is_some_and(words::is_own);
+        let (title, text) = if own { (Role::Dim, Role::Dim) } else { (Role::Title, Role::Text) };
+        row.column(&entry.key.fd.to_string(), number, Align::Right, look.style(title));
         let name = file.map_or_else(|| "?".to_owned(), words::peer);
         let name = words::tail(&name, usize::from(peer), look.theme.glyphs.ellipsis);
-        row.column(file.map_or("?", words::kind), WHAT, Align::Left, plain);
-        row.column(&name, peer, Align::Left, plain);
+        row.column(file.map_or("?", words::kind), WHAT, Align::Left, look.style(text));
+        row.column(&name, peer, Align::Left, look.style(text));
         self.bits(entry, row);
         let [unread, unsent] = queues(file);
         let waits = file.and_then(|f| f.unread).is_some_and(|n| n > 0);

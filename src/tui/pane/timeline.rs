@@ -198,6 +198,8 @@ impl TimelinePane<'_> {
                     None if own.is_some() => (&*own_name, Role::Text),
                     None => ("gone", Role::Dim),
                 };
+                let own = world.world.file_of(key).is_some_and(words::is_own);
+                let role = if own { Role::Dim } else { role };
                 let columns = usize::from(self.number());
                 (format!("{:>columns$} {word}", key.fd.0), role)
             }

@@ -1,4 +1,4 @@
-//! The card below 80x24: which size is needed and which there is.
+//! The card on a screen that is too small: which size is needed and which there is.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

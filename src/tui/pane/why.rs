@@ -59,18 +59,50 @@ impl Why<'_> {
         Some(format!("{} marks share this column of {within}: {key} parts them.", crowd.count))
     }
 
-    /// How to connect, as long as nobody is.
-    fn invitation(&self) -> Option<String> {
+    /// How to connect, as long as nobody is: in a sentence, and in few words.
+    fn invitation(&self) -> Option<[String; 2]> {
         let scene = &self.0.scene;
         let line = &scene.header.facts.invitation;
-        (scene.world.clients() == 0 && !line.is_empty() && self.0.ui.topic == WhyTopic::Watch).then(
-            || {
+        let nobody = scene.world.clients() == 0 && self.0.ui.topic == WhyTopic::Watch;
+        (nobody && !line.is_empty()).then(|| {
+            [
                 format!(
                     "Nobody is connected. Type `{line}` in another window, or press c for a \
                      built-in client."
-                )
-            },
-        )
+                ),
+                format!("Type `{line}`, or press c."),
+            ]
+        })
+    }
+
+    /// Where to begin, until a key is pressed or somebody connects.
+    fn greeting(&self) -> Option<String> {
+        let [lessons, help] = keymap::beginnings()?;
+        self.0.ui.is_fresh().then(|| {
+            format!(
+                "New here? {lessons} opens the lessons (epollscope lesson), {help} explains \
+                 every word."
+            )
+        })
+    }
+
+    /// What is said as long as nobody is connected: as much of it as there is room for.
+    fn opening(&self, text: &str, columns: usize, rows: usize) -> Option<Vec<String>> {
+        let [invitation, short] = self.invitation()?;
+        let greeting = self.greeting();
+        let greeting = greeting.map_or_else(Vec::new, |text| words::wrap(&text, columns));
+        let texts = [format!("{invitation} {text}"), invitation, short];
+        let said = texts.iter().flat_map(|text| {
+            let lines = words::wrap(text, columns);
+            [[lines.clone(), greeting.clone()].concat(), lines]
+        });
+        let mut said: Vec<_> = said.collect();
+        // The greeting goes before the sentence, which is there again after the first key.
+        if !greeting.is_empty() {
+            said.swap(1, 2);
+        }
+        let fits = said.iter().position(|lines| lines.len() <= rows);
+        Some(said.swap_remove(fits.unwrap_or(said.len() - 1)))
     }
 }
 
@@ -91,12 +123,11 @@ impl Widget for Why<'_> {
         if let Some(crowd) = self.crowd() {
             text = format!("{text} {crowd}");
         }
-        if let Some(invitation) = self.invitation() {
-            let both = format!("{invitation} {text}");
-            let fits = words::wrap(&both, columns).len() <= usize::from(area.height);
-            text = if fits { both } else { invitation };
-        }
-        for (n, line) in words::wrap(&text, columns).iter().enumerate() {
+        let rows = usize::from(area.height);
+        let ellipsis = look.theme.glyphs.ellipsis;
+        let lines = self.opening(&text, columns, rows);
+        let lines = lines.unwrap_or_else(|| words::paragraph(&text, columns, rows, ellipsis));
+        for (n, line) in lines.iter().enumerate() {
             Row::new(buf, inner, cells(n)).put(line, look.style(Role::Text));
         }
     }

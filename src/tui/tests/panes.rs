@@ -27,7 +27,7 @@ fn a_fired_one_shot_is_disarmed_and_a_closed_copy_a_ghost() {
         &[
             "  fd what     peer            watching    trig  unread unsent state",
             "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
-            "   5 control  eventfd         IN          level      -      - . idle",
+            "   5 control  tool's own      IN          level      -      - . idle",
             ">  7 client   127.0.0.1:51241 none 1SHOT  level      3      0 ! disarmed",
             "   8 ghost    127.0.0.1:51242 IN RDHUP    level      0      0 ! ghost",
         ],
@@ -136,7 +136,7 @@ fn numbers_of_four_digits_are_not_cut() {
         &[
             "   fd what     peer            watching    trig  unread unsent state",
             "    4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
-            "    5 control  eventfd         IN          level      -      - . idle",
+            "    5 control  tool's own      IN          level      -      - . idle",
             ">1014 client   127.0.0.1:52248 IN RDHUP    level      0      0 . idle",
         ],
     );
@@ -162,8 +162,8 @@ fn a_drained_entry_says_that_it_stays_until_the_next_wait() {
         &[
             "head>1 fd 7 drained: next wait drops it",
             "tail",
+            "in hand (events[]) - 1",
             "   o   fd 7 IN being handled by T1",
-            "",
             "",
             "ovflist          unknown without eBPF",
         ],
@@ -201,7 +201,7 @@ fn an_event_that_waits_in_a_batch_is_nowhere_said_to_be_handled() {
         &[
             "  fd what     peer            watching    trig  unread unsent state",
             "   4 listener 127.0.0.1:8000  IN          level  0/128      - . idle",
-            "   5 control  eventfd         IN          level      -      - . idle",
+            "   5 control  tool's own      IN          level      -      - . idle",
             ">  7 client   127.0.0.1:51241 IN RDHUP    level      3      0 o handled",
             "   8 client   127.0.0.1:51242 IN RDHUP    level     12      0 . in batch",
         ],
@@ -250,10 +250,10 @@ fn the_timeline_zooms_from_microseconds_to_minutes() {
         TimelinePane(app_look(&app, &stage)),
         (72, 4),
         &[
-            "   5 level -----------------------------------------------------------",
-            ">  7 EDGE  -------------------------------------------------------m:::",
-            "   8 level -----------------------------------------------------------",
-            "seconds      |11.401300  |11.401400  |11.401500  |11.401600   |11.401700",
+            "   5 level ------------------------------------------------------------",
+            ">  7 EDGE  ---------------------------------------------------------m::",
+            "   8 level ------------------------------------------------------------",
+            "seconds              |11.401400  |11.401500   |11.401600  |11.401700",
         ],
     );
 }

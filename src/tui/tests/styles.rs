@@ -8,10 +8,10 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use super::Stage;
+use super::{Stage, text};
 use crate::tui::app::App;
 use crate::tui::run::paint;
-use crate::tui::theme::{Depth, Theme, ThemeName, UNICODE};
+use crate::tui::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
 
 /// The dark theme's colours by their initials (Okabe and Ito's names).
 const COLOURS: [(Color, char); 6] = [
@@ -144,5 +144,36 @@ fn a_style_that_is_lost_makes_another_text() {
         bare[at].bg = Color::Reset;
         bare[at].modifier = Modifier::empty();
         assert_ne!(styles(&bare), whole, "{at:?}");
+    }
+}
+
+/// Screens of all sizes as text and as styles, each looked at as a picture when it was accepted.
+#[test]
+fn screens_with_their_styles() {
+    let held = ("held", Stage::three_clients(), "");
+    let found = ("finding", Stage::stranded(), "");
+    let first = ("start", Stage::start(), "");
+    let way = ("way", Stage::three_clients(), "5");
+    let (dark, room) = (ThemeName::Dark, ThemeName::Projector);
+    for (size, (what, stage, keys), name, glyphs) in [
+        ((60, 16), &held, dark, &UNICODE),
+        ((60, 16), &found, ThemeName::Mono, &ASCII),
+        ((80, 24), &first, dark, &UNICODE),
+        ((80, 24), &found, room, &UNICODE),
+        ((120, 40), &found, dark, &ASCII),
+        ((120, 40), &held, room, &UNICODE),
+        ((160, 50), &held, dark, &UNICODE),
+        ((160, 50), &way, room, &ASCII),
+        ((240, 70), &held, dark, &UNICODE),
+        ((240, 70), &found, room, &UNICODE),
+    ] {
+        let mut app = stage.app(size);
+        stage.press(&mut app, keys);
+        let theme = Theme::new(name, Depth::Indexed, glyphs);
+        let mut buf = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        paint(&app, stage.scene(), &theme, &mut buf);
+        let whole = format!("{}\n\n{}", text(&buf), styles(&buf));
+        let name = format!("{what}_{}x{}_{name:?}", size.0, size.1).to_lowercase();
+        insta::assert_snapshot!(name, whole);
     }
 }

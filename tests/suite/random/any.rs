@@ -374,6 +374,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         any::<u64>().prop_map(|lost| Kind::Gap { lost }),
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
+        text().prop_map(Kind::Client),
         look().prop_flat_map(select),
         (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
             call,

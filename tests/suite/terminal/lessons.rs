@@ -1,13 +1,14 @@
 //! Lessons in a pseudo-terminal: the process of a lesson ends with the screen, however it ends.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::{PATIENCE, cpu_time, program};
-use crate::pty::{Terminal, Tie};
+use crate::pty::{FREE, Terminal, Tie};
 
 /// A lesson of five steps with three questions.
 pub(super) const EDGE: &str =
@@ -219,4 +220,40 @@ fn without_a_terminal_a_lesson_is_one_clear_line() {
     command.env("TERM", "dumb").args(["lesson", EDGE]);
     let mut terminal = Terminal::spawn(24, 80, &mut command, Tie::Session);
     assert_eq!(terminal.ended().code(), Some(2));
+}
+
+#[test]
+fn lessons_open_before_a_server_that_goes_on_and_is_there_again() {
+    let mut terminal = Terminal::start(40, 120, &FREE);
+    terminal.shows("New here?");
+    let mut client = terminal.connect();
+    terminal.shows("1 client");
+    terminal.keys("2");
+    terminal.until("the view of the timeline", |text| !text.contains("Interest list"));
+    terminal.keys("L");
+    terminal.shows("by topic, in teaching order");
+    terminal.keys("\r");
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.keys("\r");
+    terminal.shows("step 1 of");
+    // The server answers meanwhile.
+    client.write_all(b"hello\r\n").unwrap();
+    let mut echo = [0; 7];
+    client.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"hello\r\n");
+    terminal.keys("q");
+    terminal.shows("left early");
+    is_gone(process);
+    terminal.keys("q");
+    terminal.until("the server as it was", |text| {
+        text.contains("1 client") && text.contains("Timeline") && !text.contains("Interest list")
+    });
+    terminal.keys("3");
+    terminal.shows("\"hello\\r\\n\"");
+    terminal.keys("L");
+    terminal.shows("by topic, in teaching order");
+    terminal.keys("\u{3}");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
 }
