@@ -13,6 +13,7 @@ mod header;
 mod help;
 mod hints;
 mod interest;
+mod order;
 mod path;
 mod prompt;
 mod ready;
@@ -43,6 +44,8 @@ use ratatui::style::Style;
 
 use super::theme::{Role, Theme};
 use super::ui::{Ui, UiContext};
+use super::words;
+use crate::event::Order;
 use crate::model::EpollView;
 use crate::session::Scene;
 
@@ -85,6 +88,28 @@ impl<'a> RenderContext<'a> {
         if !name.is_empty() {
             title.push(crate::event::visible(name.as_bytes(), 20));
         }
+    }
+
+    /// How many rows a list has, for its title; under a filter how many of them are shown, too.
+    fn numbers(&self, all: usize, shown: impl FnOnce() -> usize) -> String {
+        let all = words::count(all as u64);
+        if self.ui.filter.is_all() {
+            return all;
+        }
+        format!("{} of {all}", words::count(shown() as u64))
+    }
+
+    /// The order of the list of what is waited for, for its title, if the person chose one.
+    fn sorted(&self, title: &mut Vec<String>) {
+        if self.ui.order != Order::Number {
+            title.push(format!("by {}", self.ui.order));
+        }
+    }
+
+    /// What an empty list says where only the filter makes it so.
+    fn no_match(&self) -> Option<String> {
+        let text = crate::event::visible(self.ui.filter.text().as_bytes(), 30);
+        (!self.ui.filter.is_all()).then(|| format!(" no match for {text}: Esc forgets the filter"))
     }
 
     /// The filter, for a title, if there is one.

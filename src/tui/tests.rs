@@ -3,6 +3,7 @@
 mod own_code;
 pub(crate) mod styles;
 
+mod lists;
 mod panes;
 mod path;
 mod play;

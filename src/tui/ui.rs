@@ -2,10 +2,10 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
-use super::entry::LineEntry;
+use super::entry::{LineEntry, TypedLines};
 use super::filter::Filter;
 use super::keymap::Mode;
-use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
+use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
 use crate::model::{Divergence, World};
 
 /// A pane that the keys can move in.
@@ -167,8 +167,12 @@ pub struct Ui {
     pub zoom: Nanos,
     /// What is shown.
     pub filter: Filter,
+    /// The order of the list of what is waited for.
+    pub order: Order,
     /// The line being typed.
     pub entry: Option<LineEntry>,
+    /// What was typed before.
+    pub(crate) typed: TypedLines,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
     /// A message.
@@ -210,7 +214,9 @@ impl Default for Ui {
             pace: 400,
             zoom: Nanos(2_000_000_000),
             filter: Filter::All,
+            order: Order::default(),
             entry: None,
+            typed: TypedLines::default(),
             help: None,
             message: None,
             request: None,

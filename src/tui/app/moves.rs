@@ -99,9 +99,8 @@ impl App {
     }
 
     fn go_interest(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
-        let world = self.world(scene);
-        let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
-        let keys: Vec<_> = world.through(self.ui.poller).watched().filter(shown).collect();
+        let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+        let keys = Interest(look).all_keys();
         self.go_among(&keys, reach, step);
     }
 

@@ -131,6 +131,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "still", "keep the view still while the server goes on; again to follow", "still";
     Look VIEW [ch('/')] KeyAction::AskFilter
         => "filter fd=7", "show only a descriptor, a peer or a kind", "filter";
+    Look VIEW [ch('s')] KeyAction::Sort
+        => "sort unread", "order of the list: number, unread, state, activity", "";
     Look LIVE [plain(Key::Esc)] KeyAction::Clear => "filter", "forget the filter", "";
     Look VIEW [ch('y')] KeyAction::Copy
         => "copy", "copy the Why sentence or the selected call (OSC 52)", "copy";
@@ -143,7 +145,12 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "suspend, the server too; the kernel goes on queueing clients", "";
     Entry ENTRY [plain(Key::Enter)] Edit(EditAction::Submit) => "", "carry it out", "go";
     Entry ENTRY [plain(Key::Esc)] Edit(EditAction::Cancel) => "", "give up", "give up";
-    Entry ENTRY [plain(Key::Tab)] Edit(EditAction::Complete) => "", "complete the word", "complete";
+    Entry ENTRY [plain(Key::Tab)] Edit(EditAction::Complete)
+        => "", "complete the word, or take the chosen one", "complete";
+    Entry ENTRY [plain(Key::Down)] Edit(EditAction::Choose(Direction::On))
+        => "", "down in the list of what could stand there", "";
+    Entry ENTRY [plain(Key::Up)] Edit(EditAction::Choose(Direction::Back))
+        => "", "up in that list; from the line to what was typed before", "";
     Entry ENTRY [plain(Key::Backspace), ctrl('h')] Edit(EditAction::Erase(Direction::Back))
         => "", "delete the character before", "";
     Entry ENTRY [plain(Key::Delete)] Edit(EditAction::Erase(Direction::On))
