@@ -82,6 +82,10 @@ pub enum KeyAction {
     AskCommand,
     /// Move the selection.
     Move(Reach, Direction),
+    /// Open the page of the selected row.
+    Page,
+    /// Close it.
+    ClosePage,
     /// The next pane.
     Focus(Direction),
     /// Another view.

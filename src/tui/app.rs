@@ -2,7 +2,9 @@
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
 mod line;
+mod mouse;
 mod moves;
+mod page;
 mod play;
 mod time;
 
@@ -218,6 +220,8 @@ impl App {
                 self.ui.entry = Some(LineEntry::new(Purpose::Command, String::new()));
             }
             KeyAction::Move(reach, step) => self.go(reach, step, scene),
+            KeyAction::Page => self.open_page(scene),
+            KeyAction::ClosePage => self.ui.page = None,
             KeyAction::Focus(step) => self.focus(step),
             KeyAction::View(view) => self.show(view, scene),
             KeyAction::Track(step) => self.along_track(step, scene),
@@ -323,7 +327,8 @@ impl App {
     /// One width nearer or farther; from several marks in one column so near that they part.
     fn zoom(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.ui.zoom;
-        let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+        let look =
+            RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN, spots: None };
         let crowd = TimelinePane::crowd(&look).filter(|_| step == Direction::Back);
         let apart = crowd.and_then(|crowd| crowd.zoom(look.scene.world.t, &ZOOMS));
         let next = match step {

@@ -14,6 +14,7 @@ mod help;
 mod hints;
 mod interest;
 mod order;
+mod page;
 mod path;
 mod prompt;
 mod ready;
@@ -31,6 +32,7 @@ pub(crate) use header::HeaderPane;
 pub(crate) use help::Help;
 pub(crate) use hints::Hints;
 pub(crate) use interest::Interest;
+pub(crate) use page::PagePane;
 pub(crate) use path::PathPane;
 pub(crate) use prompt::Prompt;
 pub(crate) use ready::Ready;
@@ -40,12 +42,14 @@ pub(crate) use waiting::Waiting;
 pub(crate) use why::Why;
 pub(crate) use why::unforetold;
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::spots::{Spot, Spots};
 use super::theme::{Role, Theme};
 use super::ui::{Ui, UiContext};
 use super::words;
-use crate::event::Order;
+use crate::event::{Order, WatchKey};
 use crate::model::EpollView;
 use crate::session::Scene;
 
@@ -58,9 +62,32 @@ pub struct RenderContext<'a> {
     pub ui: &'a Ui,
     /// How it looks.
     pub theme: &'a Theme,
+    /// Where it is written down what stands where, if that is asked for.
+    pub(crate) spots: Option<&'a Spots>,
 }
 
 impl<'a> RenderContext<'a> {
+    /// Writes down what stands in an area.
+    pub(super) fn note(&self, area: Rect, spot: Spot) {
+        if let Some(spots) = self.spots {
+            spots.note(area, spot);
+        }
+    }
+
+    /// Writes down what stands in row `n` of an area.
+    fn note_row(&self, area: Rect, n: u16, spot: Spot) {
+        if n < area.height {
+            self.note(Rect { y: area.y + n, height: 1, ..area }, spot);
+        }
+    }
+
+    /// The same of a row that is about a file, if it is about one.
+    fn note_file(&self, area: Rect, n: u16, key: Option<WatchKey>) {
+        if let Some(key) = key {
+            self.note_row(area, n, Spot::File(key));
+        }
+    }
+
     fn style(&self, role: Role) -> Style {
         self.theme.style(role)
     }

@@ -27,6 +27,15 @@ pub enum Pane {
     Path,
 }
 
+/// What has a page of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// A file.
+    File(WatchKey),
+    /// A thread.
+    Thread(LaneId),
+}
+
 /// What the Why pane speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyTopic {
@@ -175,6 +184,8 @@ pub struct Ui {
     pub(crate) typed: TypedLines,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
+    /// The page that is open.
+    pub page: Option<Page>,
     /// A message.
     pub message: Option<Message>,
     /// What the run loop is to do.
@@ -218,6 +229,7 @@ impl Default for Ui {
             entry: None,
             typed: TypedLines::default(),
             help: None,
+            page: None,
             message: None,
             request: None,
             touched: false,
@@ -243,6 +255,7 @@ impl Ui {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
+                (UiContext::Server, _) if self.page.is_some() => Mode::Page,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,

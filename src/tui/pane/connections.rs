@@ -72,11 +72,6 @@ impl Connections<'_> {
         all.into_iter().skip(first).take(rows).collect()
     }
 
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        self.rows(rows).get(row).map(|(key, _)| *key)
-    }
-
     /// Columns of the number and of the peer in a pane of so many.
     fn widths(&self, columns: u16) -> (u16, u16) {
         let number = words::number_columns(self.served.iter().next_back().map(|(key, _)| key.fd));
@@ -151,6 +146,7 @@ impl Widget for Connections<'_> {
         let none = shown.is_empty();
         for (n, (key, lanes)) in shown.into_iter().enumerate() {
             let y = cells(n) + 1;
+            self.look.note_file(area, y, Some(key));
             if self.look.ui.watch == Some(key) {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }

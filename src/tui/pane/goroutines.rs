@@ -62,12 +62,6 @@ impl<'a> Goroutines<'a> {
         all.into_iter().skip(first).take(rows).collect()
     }
 
-    /// The file of the goroutine in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let rows = rows.saturating_sub(usize::from(foot(cells(rows) + 1)));
-        self.rows(rows).get(row)?.key
-    }
-
     fn is_wide(&self) -> bool {
         self.look.ui.size.0 >= WIDE
     }
@@ -171,6 +165,7 @@ impl Widget for Goroutines<'_> {
         let none = shown.is_empty();
         for (n, go) in shown.into_iter().enumerate() {
             let y = cells(n) + 1;
+            self.look.note_file(area, y, go.key);
             if go.key.is_some() && go.key == self.look.ui.watch {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }

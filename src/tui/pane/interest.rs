@@ -59,18 +59,6 @@ impl Interest<'_> {
         title
     }
 
-    /// The registration in a row of a pane with so many rows.
-    pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let look = self.0;
-        match look.scene.world.pollers.own() {
-            Some(Poller::Scan(set)) => Scanned { look, set }.key_at(row, rows),
-            Some(Poller::Ring(rings)) => InFlight { look, rings }.key_at(row, rows),
-            Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
-            Some(Poller::Threads(served)) => Connections { look, served }.key_at(row, rows),
-            None => self.keys(rows).0.get(row).copied(),
-        }
-    }
-
     /// The files of all rows, in their order; one that has several rows once.
     pub(crate) fn all_keys(&self) -> Vec<WatchKey> {
         let look = self.0;
@@ -200,6 +188,7 @@ impl Interest<'_> {
         for (n, key) in keys.iter().enumerate() {
             let Some(entry) = look.world().instance.interest.get(*key) else { continue };
             let chosen = look.ui.watch == Some(*key);
+            look.note_file(area, cells(n) + 1, Some(*key));
             if chosen {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
             }

@@ -8,6 +8,7 @@ use super::RenderContext;
 use crate::tui::draw::{Accent, Align, Row, cells, first_row, frame, inside};
 use crate::tui::entry::{LineEntry, Purpose, Suggestion};
 use crate::tui::filter::Filter;
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -96,6 +97,7 @@ impl Prompt<'_> {
         for (n, one) in all.iter().enumerate().skip(first).take(shown) {
             let y = cells(n - first);
             let chosen = entry.chosen == Some(n);
+            look.note_row(area, y, Spot::Suggestion(n));
             if chosen {
                 Row::new(buf, area, y).fill(look.style(Role::Selected));
             }
@@ -148,6 +150,7 @@ impl Widget for Prompt<'_> {
         if area.height < ROWS.0 + 3 || area.width < 4 {
             return;
         }
+        look.note(area, Spot::Cover);
         let last = Rect { y: area.bottom() - 1, height: 1, ..area };
         self.line(last, buf);
         // What an answer depends on must stay in sight.

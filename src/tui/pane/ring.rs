@@ -82,11 +82,6 @@ impl<'a> InFlight<'a> {
         (all.into_iter().skip(first).take(rows).collect(), more)
     }
 
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        self.rows(rows).0.get(row).and_then(|entry| entry.1)
-    }
-
     fn is_wide(&self) -> bool {
         self.look.ui.size.0 >= WIDE
     }
@@ -202,6 +197,7 @@ impl Widget for InFlight<'_> {
         let (entries, more) = self.rows(rows);
         let mut y = 1;
         for entry in &entries {
+            self.look.note_file(area, y, entry.1);
             if entry.1.is_some() && self.look.ui.watch == entry.1 {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }

@@ -76,12 +76,6 @@ impl<'a> Scanned<'a> {
         (all.into_iter().skip(first).take(rows).collect(), more)
     }
 
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let rows = rows.saturating_sub(usize::from(self.bitmaps(cells(rows) + 1)));
-        self.rows(rows).0.get(row).map(|entry| entry.key)
-    }
-
     fn is_wide(&self) -> bool {
         self.look.ui.size.0 >= WIDE
     }
@@ -262,6 +256,7 @@ impl Widget for Scanned<'_> {
         let none = entries.is_empty();
         let mut y = 1;
         for entry in entries {
+            self.look.note_file(area, y, Some(entry.key));
             if self.look.ui.watch == Some(entry.key) {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }
