@@ -13,6 +13,7 @@ mod header;
 mod ids;
 mod kind;
 mod mask;
+mod near;
 mod read;
 mod ring;
 mod settings;
@@ -22,7 +23,8 @@ mod vocabulary;
 
 pub use backend::{Backend, SwitchPhase};
 pub use command::{
-    Command, CommandError, GRAMMAR, Scope, Target, View, parse_duration, print_duration,
+    Command, CommandError, GRAMMAR, Order, Scope, Target, VALUES, View, parse_duration,
+    print_duration,
 };
 pub use errno::Errno;
 pub use file::{FdinfoEntry, FileKind};
@@ -32,6 +34,7 @@ pub use header::{Facts, Header, Witness};
 pub use ids::{Fd, FileId, LaneId, Nanos, Seq, TimeUnit, WatchKey};
 pub use kind::{CommandPhase, ConnState, Event, Kind, LaneChange, Pass, Queues, Refusal, Wakeup};
 pub use mask::{Arm, Mask, Trigger};
+pub use near::{likeness, nearest};
 pub use read::{FileRead, ListEntries, ListRead, Provenance, Reason, ThreadSeen, WatchRead};
 pub use ring::{Admitted, Cqe, RingHeads, RingOp, RingRead, RingState, Sqe};
 pub use settings::{

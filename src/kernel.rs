@@ -4,6 +4,7 @@
 //! `epoll_wait(2)`.
 
 pub mod fdinfo;
+pub mod port;
 pub mod queues;
 pub mod release;
 pub mod ring;

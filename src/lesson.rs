@@ -26,6 +26,6 @@ pub mod run;
 pub mod skip;
 mod table;
 
-pub use parse::{Errors, MAX_BYTES, Problem, nearest, parse};
+pub use parse::{Errors, MAX_BYTES, Problem, parse};
 pub use print::handout;
 pub(crate) use print::to_toml;

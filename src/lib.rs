@@ -22,7 +22,7 @@
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
-//!               │ serve       │ engine  source  session  headless  compare  tui  journal  cli
+//!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
 //! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model

@@ -5,6 +5,7 @@
 
 mod apply;
 mod check;
+mod counts;
 mod file;
 mod findings;
 mod harvest;
@@ -31,6 +32,7 @@ mod wakeup;
 mod world;
 
 pub use check::{Check, Difference, Divergence, Loss, Sync};
+pub use counts::{FileCounts, LaneCounts};
 pub use file::{OpenFile, Poll};
 pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, WatchIdentity};
 pub use harvest::Prediction;

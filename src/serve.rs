@@ -1,6 +1,6 @@
 //! `epollscope serve`: the engine, the session, and a screen or JSON lines.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::{Application, Facts, WakeupLogMode, visible};
 use crate::headless;
 use crate::journal::Limits;
+use crate::kernel::port::{self, PortHolder};
 use crate::session::Session;
 use crate::source::Live;
 use crate::sys;
@@ -128,10 +129,25 @@ pub(crate) fn look(
     }
 }
 
+/// Why an address that is in use cannot be listened on: who has it, if that can be seen, and what to
+/// do instead.
+fn taken(address: SocketAddr) -> String {
+    let holder = port::holder(address);
+    let by = holder.map_or_else(String::new, |PortHolder { pid, name }| {
+        format!(" by {} (process {pid})", shown(&name))
+    });
+    let free = SocketAddr::new(address.ip(), 0);
+    format!("address in use{by}; try --listen {free} for a port that is free")
+}
+
 fn failure(error: EngineError) -> Error {
     match error {
         EngineError::Bind { address, source } => {
-            Error::Bind { address: address.to_string(), reason: source.to_string() }
+            let reason = match source.kind() {
+                io::ErrorKind::AddrInUse => taken(address),
+                _ => source.to_string(),
+            };
+            Error::Bind { address: address.to_string(), reason }
         }
         EngineError::BindPath { path, source } => {
             Error::Bind { address: shown(&path.display().to_string()), reason: source.to_string() }

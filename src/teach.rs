@@ -46,7 +46,7 @@ fn load(name: &str) -> Result<Case, Error> {
     let shown = visible(name.as_bytes(), 200);
     if !name.contains('/') && !path.exists() {
         let known: Vec<_> = catalog::files().map(|file| file.name).collect();
-        let hint = crate::lesson::nearest(name, known.into_iter());
+        let hint = crate::event::nearest(name, known.into_iter());
         let hint = hint.map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
         let see = "epollscope lesson --list names them";
         return Err(Error::Usage(format!("there is no lesson `{shown}`{hint} ({see})")));

@@ -19,6 +19,7 @@ pub mod lesson;
 pub mod pane;
 pub mod run;
 pub mod screen;
+mod spots;
 pub mod terminal;
 pub mod theme;
 pub mod ui;

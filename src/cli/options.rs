@@ -107,7 +107,8 @@ pub(super) struct Screen {
     /// Use this set of colours [default: by the terminal]
     #[arg(long, value_name = "THEME", value_enum)]
     pub(super) theme: Option<ThemeChoice>,
-    /// Use the mouse, which then no longer selects text
+    /// Use the mouse: a click selects or presses a key of the footer, the wheel scrolls; it then no
+    /// longer selects text
     #[arg(long)]
     pub(super) mouse: bool,
 }

@@ -131,6 +131,7 @@ impl Handle {
             | Command::Seek(_)
             | Command::Live
             | Command::Filter(_)
+            | Command::Sort(_)
             | Command::Still(_)
             | Command::Select(_)
             | Command::Lane(_)

@@ -4,6 +4,7 @@
 
 mod parse;
 mod print;
+mod values;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use super::{
 
 pub use parse::parse_duration;
 pub use print::print_duration;
+pub use values::VALUES;
 
 /// The one file that a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,13 +128,15 @@ pub enum Command {
     Live,
     /// Show only what matches; empty shows all.
     Filter(String),
+    /// The order of the list of what is waited for; `None` is the next one.
+    Sort(Option<Order>),
     /// Keep the view still, or not; `None` toggles.
     Still(Option<bool>),
     /// Select a descriptor.
     Select(Fd),
     /// Select a thread.
     Lane(LaneId),
-    /// Show a view, 1 to 4.
+    /// Show a view, 1 to 5.
     View(View),
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
@@ -160,6 +164,35 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// The orders in which the list of what is waited for can be shown.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub enum Order {
+        /// As the list is kept: by the numbers of descriptors, or by their places in an array.
+        #[default]
+        Number = "number",
+        /// What has most to be read first.
+        Unread = "unread",
+        /// What wants to be looked at first: stuck, in hand, ready, then the quiet ones.
+        State = "state",
+        /// What was served or woken last first.
+        Activity = "activity",
+    }
+}
+
+impl Order {
+    /// The one after it; the first after the last.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Number => Self::Unread,
+            Self::Unread => Self::State,
+            Self::State => Self::Activity,
+            Self::Activity => Self::Number,
+        }
+    }
+}
+
 /// What was wrong with the text of a command: what was found and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError {
@@ -184,20 +217,20 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and README are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 34] = [
+pub const GRAMMAR: [(&str, &str, &str); 35] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
     ("turn", "[T1]", "let a held thread run to its next wait"),
     ("delay", "MS", "wait so long before each call"),
     ("trigger", "[fd=N|client=N|all] [level|edge]", "level- or edge-triggered"),
-    ("read", "drain|once [BYTES]", "reads an event"),
-    ("accept", "drain|once", "accepts an event"),
-    ("max-events", "N", "events a wait may return"),
-    ("oneshot", "[fd=N|client=N] [on|off]", "one-shot"),
-    ("exclusive", "[fd=N|client=N] [on|off]", "EPOLLEXCLUSIVE, by DEL and ADD"),
-    ("watch", "[fd=N|client=N] [on|off]", "watch OUT"),
-    ("rearm", "[fd=N|client=N]", "MOD with the same mask"),
+    ("read", "drain|once [BYTES]", "how much is read for one event"),
+    ("accept", "drain|once", "how many connections are accepted for one event"),
+    ("max-events", "N", "how many events one wait may return"),
+    ("oneshot", "[fd=N|client=N] [on|off]", "one-shot: one event, then silence until a MOD"),
+    ("exclusive", "[fd=N|client=N] [on|off]", "EPOLLEXCLUSIVE on or off, by DEL and ADD"),
+    ("watch", "[fd=N|client=N] [on|off]", "watch OUT, too: room to write"),
+    ("rearm", "[fd=N|client=N]", "MOD with the same mask: polls the file, re-arms it"),
     ("client", "", "connect a built-in client"),
     ("send", "[fd=N|client=N] TEXT", "a built-in client sends a line"),
     ("close", "[fd=N|client=N]", "a built-in client closes its end"),
@@ -216,10 +249,11 @@ pub const GRAMMAR: [(&str, &str, &str); 34] = [
     ("seek", "-1|1", "one event back or forward in time"),
     ("live", "", "return to now"),
     ("filter", "[TEXT]", "show only what matches: fd=7, a peer, a kind"),
+    ("sort", "[number|unread|state|activity]", "order of the interest list, or the next one"),
     ("still", "[on|off]", "keep the view still; the server goes on"),
     ("select", "fd=N", "select a descriptor"),
     ("lane", "T1", "select a thread"),
-    ("view", "overview|timeline|calls|findings", "show a view"),
+    ("view", "overview|timeline|calls|findings|path", "show a view"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -263,6 +297,7 @@ impl Command {
                 | Self::Seek(_)
                 | Self::Live
                 | Self::Filter(_)
+                | Self::Sort(_)
                 | Self::Still(_)
                 | Self::Select(_)
                 | Self::Lane(_)
@@ -406,6 +441,8 @@ mod tests {
             "live",
             "filter fd=7",
             "filter",
+            "sort",
+            "sort unread",
             "still on",
             "select fd=7",
             "lane T2",
@@ -422,6 +459,9 @@ mod tests {
     fn a_bad_command_says_what_was_expected() {
         for (text, message) in [
             ("pauze", "`pauze`: expected a command (`pause`?)"),
+            ("treads 2", "`treads`: expected a command (`threads`?)"),
+            ("hold", "`hold`: expected a command, such as pause, trigger, client, help"),
+            ("trigger all egde", "`egde`: expected fd=N, client=N, all, level or edge (`edge`?)"),
             ("step T201", "`T201`: expected a thread, T1 to T200"),
             ("delay soon", "`soon`: expected milliseconds, 0 to 60000"),
             ("trigger fd=x edge", "`x`: expected a descriptor number"),
@@ -434,6 +474,14 @@ mod tests {
             (
                 "backend kqueue",
                 "`kqueue`: expected one of epoll, poll, select, io_uring, goroutine, threads",
+            ),
+            (
+                "view path-of",
+                "`path-of`: expected one of overview, timeline, calls, findings, path",
+            ),
+            (
+                "backend epol",
+                "`epol`: expected one of epoll, poll, select, io_uring, goroutine, threads (`epoll`?)",
             ),
             ("run now", "`now`: expected nothing more"),
             ("zoom 0s", "`0s`: expected a time such as 500us, 20ms, 1s or 2m"),

@@ -10,8 +10,7 @@ use super::case::{
     Action, Actor, ActorKind, Amount, ConnectTarget, FdArg, HOWS, Label, MAX_EVENTS, MAX_HELD,
     MAX_IO, MAX_MS, MAX_NUMBER, Scan, SockOpt, Step, Wait, Who,
 };
-use super::nearest;
-use crate::event::{FileKind, Mask};
+use crate::event::{FileKind, Mask, nearest};
 
 pub use super::print::{call, call_alone};
 

@@ -24,7 +24,6 @@ mod tests;
 use toml::de::DeTable;
 
 pub use error::{Errors, Problem};
-pub use near::nearest;
 
 use super::case::{Case, Level, Need, Step};
 use reader::{Read, Reader};

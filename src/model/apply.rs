@@ -75,7 +75,12 @@ impl World {
                 self.set_changed(WatchKey { fd: *fd, file: *file }, *events, *place);
             }
             Kind::Sqe { ring, sqe, .. } => self.sqe_written(*ring, sqe),
-            Kind::Reap { op, cqe, admitted, .. } => self.reaped(*op, cqe, admitted.as_deref()),
+            Kind::Reap { op, cqe, admitted, .. } => {
+                if let Some(lane) = self.lane_mut(lane) {
+                    lane.counts.events += 1;
+                }
+                self.reaped(*op, cqe, admitted.as_deref());
+            }
             Kind::Give { buffer, .. } => self.buffer_given(*buffer),
             Kind::Rings { read, .. } => self.ring_read(read),
             Kind::Backend { to, phase } => self.switched(*to, phase),
@@ -308,7 +313,7 @@ impl World {
             lane.pending = lane.pending.filter(|pass| *pass != Pass::Step);
             // A held thread carries out commands at the gate, and stays there.
             if !matches!(lane.state, LaneState::Held(_)) {
-                lane.state = LaneState::Running;
+                lane.becomes(LaneState::Running, t);
                 lane.since = t;
             }
         }
@@ -326,6 +331,7 @@ impl World {
         let (at, deduced) = ((self.seq, self.t), self.deduces_files());
         if let Some(file) = self.file_at_mut(fd) {
             file.served = Some(at);
+            file.counts.called(record);
             let reads = matches!(record.call, Syscall::Read { .. } | Syscall::Accept { .. });
             if reads && record.ret.count().is_some_and(|n| n > 0) {
                 file.read = Some(at.1);

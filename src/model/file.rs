@@ -3,6 +3,8 @@
 use crate::event::{ConnState, Fd, FileId, FileKind, Mask, Nanos, Peer, Queues, Seq};
 use crate::sim::Eventfd;
 
+use super::counts::FileCounts;
+
 /// What polling a file would answer now: some bits are known, some are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Poll {
@@ -78,6 +80,8 @@ pub struct OpenFile {
     pub end_read: bool,
     /// What polling it answers, if that is read.
     pub polled: Option<Mask>,
+    /// What has been done with it.
+    pub counts: FileCounts,
     /// The last reading by which something had arrived.
     pub(super) grown: Seq,
     /// AF_UNIX: when the peer was last known not to have read all that was sent, and how much was
@@ -114,6 +118,7 @@ impl OpenFile {
             drained: false,
             end_read: false,
             polled: None,
+            counts: FileCounts::default(),
             grown: Seq(0),
             owed_by_peer: None,
             counted: Nanos(0),

@@ -107,8 +107,7 @@ impl World {
         };
         let seq = self.seq;
         let (from, entered) = self.lane_mut(id).map_or((seq, seq), |lane| {
-            lane.turns += 1;
-            lane.batch.fill(events);
+            lane.takes(events);
             // What ended the sleep was the signal: what is ready came after the last look.
             let interrupted = record.ret.is(Errno::EINTR);
             (if interrupted { lane.entered } else { lane.harvest_from }, lane.entered)
@@ -136,6 +135,7 @@ impl World {
         };
         self.walk(&mut c);
         self.learn_bits(&mut c);
+        self.count_waits(&c);
         self.recover(&c);
         self.put_back(&mut c);
         self.settle_check(&c, *log);
@@ -282,6 +282,7 @@ impl World {
             entry.harvested = Some(c.done);
             entry.deliveries += 1;
             let Some(file) = self.files.get_mut(&key.file) else { continue };
+            file.counts.reports += 1;
             let poll = file.poll();
             let expected = poll.set & mask;
             let impossible = event.mask - poll.set - poll.unknown;
@@ -306,6 +307,16 @@ impl World {
         }
         if !alone {
             c.early.clear();
+        }
+    }
+
+    /// How long what was reported had stood on the list, where that is certain.
+    fn count_waits(&mut self, c: &Comparison<'_>) {
+        let (seq, t) = (self.seq, self.t);
+        for entry in c.taken.iter().filter(|entry| !entry.unsure) {
+            if let Some(file) = self.files.get_mut(&entry.key.file) {
+                file.counts.handed_over(t.since(entry.since), seq);
+            }
         }
     }
 

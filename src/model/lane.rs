@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use crate::event::{Delivery, GateStep, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
 
+use super::counts::LaneCounts;
 use super::interest::InterestList;
 
 /// What a thread is doing.
@@ -138,6 +139,8 @@ pub struct ThreadLane {
     pub turns: u64,
     /// Calls of any kind.
     pub calls: u64,
+    /// Its time up to its last change of state, and the events of its waits.
+    pub(super) counts: LaneCounts,
     /// In `epoll_wait` it may have looked at the ready list since it entered: it found something
     /// there, or was woken.
     pub looked: bool,
@@ -164,6 +167,24 @@ impl ThreadLane {
     /// The event being handled.
     pub fn current(&self) -> Option<&BatchEntry> {
         self.batch.current()
+    }
+
+    /// How it has spent its time up to `t`, and what its waits have brought.
+    pub fn spent(&self, t: Nanos) -> LaneCounts {
+        self.counts.up_to(&self.state, t)
+    }
+
+    /// From `t` on it is in that state.
+    pub(super) fn becomes(&mut self, state: LaneState, t: Nanos) {
+        self.counts = self.spent(t);
+        self.state = state;
+    }
+
+    /// A wait brought these events.
+    pub(super) fn takes(&mut self, events: &[Delivery]) {
+        self.turns += 1;
+        self.counts.events += events.len() as u64;
+        self.batch.fill(events);
     }
 }
 

@@ -23,8 +23,7 @@ impl World {
     pub(super) fn reported(&mut self, ep: FileId, lane: LaneId, events: &[Delivery]) {
         let at = (self.seq, self.t);
         if let Some(lane) = self.lane_mut(lane) {
-            lane.turns += 1;
-            lane.batch.fill(events);
+            lane.takes(events);
             // Nobody says when they are handled.
             lane.batch.finish();
         }
@@ -33,6 +32,9 @@ impl World {
             if let Some(entry) = interest.get_mut(InterestList::key_of(event)) {
                 entry.delivered = Some((at.0, at.1, event.mask));
                 entry.deliveries += 1;
+            }
+            if let Some(file) = self.files.get_mut(&event.file) {
+                file.counts.reports += 1;
             }
         }
     }
@@ -102,14 +104,15 @@ impl World {
 
     /// The threads were read; who sleeps in `epoll_wait` the wait queues say.
     pub(super) fn threads_read(&mut self, threads: &[ThreadSeen]) {
+        let t = self.t;
         for thread in threads {
             let Some(lane) = self.lane_mut(thread.lane) else { continue };
             lane.name = Some(thread.name.clone());
             lane.tid = thread.tid;
             if let Some(call) = thread.asleep_in {
-                lane.state = LaneState::Asleep(call);
+                lane.becomes(LaneState::Asleep(call), t);
             } else if lane.state == LaneState::Unstarted {
-                lane.state = LaneState::Running;
+                lane.becomes(LaneState::Running, t);
             }
         }
         for lane in &mut self.lanes {
@@ -127,7 +130,7 @@ impl World {
                 }
                 _ => continue,
             };
-            lane.state = state;
+            lane.becomes(state, t);
         }
     }
 

@@ -117,6 +117,7 @@ impl World {
         let fd = flight.sqe.fd;
         if let Some(file) = flight.file.and_then(|file| self.files.get_mut(&file)) {
             file.served = Some(at);
+            file.counts.completed(op, cqe.ret.count().map(u64::from));
             let took = cqe.ret.count().is_some_and(|n| n > 0);
             if matches!(op, RingOp::Recv | RingOp::Read | RingOp::Accept) && took {
                 file.read = Some(at.1);
@@ -199,7 +200,7 @@ impl World {
         rings.delta.push(key);
         for lane in &mut self.lanes {
             if let LaneState::Asleep(call @ Syscall::UringEnter { .. }) = lane.state {
-                lane.state = LaneState::Harvesting(call);
+                lane.becomes(LaneState::Harvesting(call), t);
                 lane.since = t;
             }
         }
@@ -212,7 +213,7 @@ impl World {
                 && asleep.contains(&lane.id)
                 && lane.since <= since
             {
-                lane.state = LaneState::Asleep(call);
+                lane.becomes(LaneState::Asleep(call), since);
             }
         }
     }

@@ -129,7 +129,7 @@ impl World {
             if let LaneState::Asleep(call @ (Syscall::Poll { .. } | Syscall::Select { .. })) =
                 lane.state
             {
-                lane.state = LaneState::Harvesting(call);
+                lane.becomes(LaneState::Harvesting(call), at.1);
                 lane.since = at.1;
             }
         }
@@ -175,8 +175,7 @@ impl World {
         };
         let at = (self.seq, self.t);
         let entered = self.lane_mut(id).map_or(at.0, |lane| {
-            lane.turns += 1;
-            lane.batch.fill(ready);
+            lane.takes(ready);
             lane.entered
         });
         if record.ret.errno().is_some_and(|errno| errno != Errno::EINTR) {
@@ -186,6 +185,11 @@ impl World {
             // More were found than could be told.
             self.scan_lost(Loss::Overflow);
             return;
+        }
+        for delivery in ready {
+            if let Some(file) = self.files.get_mut(&delivery.file) {
+                file.counts.reports += 1;
+            }
         }
         let Some(set) = self.scan() else { return };
         let whole = set.check.sync != Sync::Following;
@@ -309,7 +313,7 @@ impl World {
             };
             if matches!(call, Syscall::Poll { .. } | Syscall::Select { .. }) && lane.since <= since
             {
-                lane.state = LaneState::Asleep(call);
+                lane.becomes(LaneState::Asleep(call), since);
                 found = true;
             }
         }

@@ -47,7 +47,8 @@ impl World {
         lane.since = t;
         (lane.entered, lane.harvest_from) = (seq, seq);
         lane.looked = !sleeps;
-        lane.state = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
+        let asleep = if sleeps { LaneState::Asleep(call) } else { LaneState::Harvesting(call) };
+        lane.becomes(asleep, t);
     }
 
     /// Who enters `epoll_wait` harvests at once if something may be ready, else drops what is stale
@@ -142,7 +143,7 @@ impl World {
             wq.push_head(id);
         }
         if let Some(lane) = self.lane_mut(id) {
-            lane.state = LaneState::Asleep(call);
+            lane.becomes(LaneState::Asleep(call), since);
         }
     }
 
@@ -163,7 +164,7 @@ impl World {
         if next.ends_turn() {
             lane.batch.finish();
         }
-        lane.state = LaneState::Held(next);
+        lane.becomes(LaneState::Held(next), t);
         lane.pending = None;
         lane.since = t;
     }
@@ -171,7 +172,7 @@ impl World {
     pub(super) fn unparked(&mut self, id: LaneId, pass: Pass) {
         let (t, paused) = (self.t, self.settings.paused);
         let Some(lane) = self.lane_mut(id) else { return };
-        lane.state = LaneState::Running;
+        lane.becomes(LaneState::Running, t);
         // One that was let go for a step may be told of after all were.
         lane.pending = Some(pass).filter(|pass| paused && *pass != Pass::Run);
         lane.since = t;
@@ -199,10 +200,10 @@ impl World {
         match change {
             LaneChange::Started { tid } => {
                 *lane = ThreadLane { id, tid: *tid, since: t, ..ThreadLane::default() };
-                lane.state = LaneState::Running;
+                lane.becomes(LaneState::Running, t);
             }
-            LaneChange::Ended => lane.state = LaneState::Ended,
-            LaneChange::Died(message) => lane.state = LaneState::Died(message.clone()),
+            LaneChange::Ended => lane.becomes(LaneState::Ended, t),
+            LaneChange::Died(message) => lane.becomes(LaneState::Died(message.clone()), t),
         }
     }
 }

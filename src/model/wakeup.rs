@@ -194,7 +194,7 @@ impl World {
         let t = self.t;
         let Some(lane) = self.lane_mut(id) else { return };
         if let LaneState::Asleep(call) = lane.state {
-            lane.state = LaneState::Harvesting(call);
+            lane.becomes(LaneState::Harvesting(call), t);
             lane.since = t;
             lane.looked = true;
             lane.harvest_from = harvest_from;

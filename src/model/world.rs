@@ -201,6 +201,6 @@ impl World {
         let scanned = self.scan().map_or(0, super::poller::ScanSet::len)
             + self.netpoll().map_or(0, super::poller::Netpoll::len);
         let flying = self.ring().map_or(0, |rings| rings.len() + rings.cq.len());
-        4096 + 256 * (self.files.len() + entries + scanned + flying) + self.labels.size()
+        4096 + 320 * (self.files.len() + entries + scanned + flying) + self.labels.size()
     }
 }

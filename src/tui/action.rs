@@ -82,6 +82,10 @@ pub enum KeyAction {
     AskCommand,
     /// Move the selection.
     Move(Reach, Direction),
+    /// Open the page of the selected row.
+    Page,
+    /// Close it.
+    ClosePage,
     /// The next pane.
     Focus(Direction),
     /// Another view.
@@ -96,6 +100,8 @@ pub enum KeyAction {
     Live,
     /// Forget the filter and the message.
     Clear,
+    /// The next order of the list of what is waited for.
+    Sort,
     /// Keep the view still, or go on.
     Still,
     /// Go through the past from here in slow motion.
@@ -164,6 +170,8 @@ pub enum EditAction {
     Cancel,
     /// Complete the word.
     Complete,
+    /// Up or down: in the list of what the line could become, and to earlier lines.
+    Choose(Direction),
     /// Delete before (`Back`) or under (`On`) the cursor.
     Erase(Direction),
     /// Delete the whole line.

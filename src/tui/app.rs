@@ -1,11 +1,14 @@
 //! What keys and palette lines do: the screen's state changes here, and commands for the server
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
+mod line;
+mod mouse;
 mod moves;
+mod page;
 mod play;
 mod time;
 
-use super::action::{Direction, EditAction, KeyAction};
+use super::action::{Direction, KeyAction};
 use super::entry::{LineEntry, Purpose};
 use super::filter::Filter;
 use super::key::KeyPress;
@@ -211,12 +214,14 @@ impl App {
         match *action {
             KeyAction::AskSend => self.ask_send(scene),
             KeyAction::AskFilter => {
-                self.ui.entry = Some(LineEntry::new(Purpose::Filter, self.ui.filter.text()));
+                self.ui.entry = Some(LineEntry::marked(Purpose::Filter, self.ui.filter.text()));
             }
             KeyAction::AskCommand => {
                 self.ui.entry = Some(LineEntry::new(Purpose::Command, String::new()));
             }
             KeyAction::Move(reach, step) => self.go(reach, step, scene),
+            KeyAction::Page => self.open_page(scene),
+            KeyAction::ClosePage => self.ui.page = None,
             KeyAction::Focus(step) => self.focus(step),
             KeyAction::View(view) => self.show(view, scene),
             KeyAction::Track(step) => self.along_track(step, scene),
@@ -224,6 +229,7 @@ impl App {
             KeyAction::Seek(step) => self.seek(step, scene),
             KeyAction::Live => self.live(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
+            KeyAction::Sort => self.sort(None),
             KeyAction::Still => self.still(None, scene),
             KeyAction::Play => self.play(scene),
             KeyAction::PlayTurn => self.play_turn(scene),
@@ -251,39 +257,6 @@ impl App {
         }
     }
 
-    /// Actions on the line being typed; a command for the server may come out.
-    fn edit(&mut self, action: EditAction, scene: &Scene<'_>) -> Option<Command> {
-        let entry = self.ui.entry.as_mut()?;
-        match action {
-            EditAction::Submit => return self.submit(scene),
-            EditAction::Cancel => self.ui.entry = None,
-            EditAction::Complete => entry.complete(scene.live),
-            EditAction::Erase(step) => entry.erase(step),
-            EditAction::EraseAll => *entry = LineEntry::new(entry.purpose, String::new()),
-            EditAction::Caret(reach, step) => entry.go(reach, step),
-            EditAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
-        }
-        None
-    }
-
-    fn submit(&mut self, scene: &Scene<'_>) -> Option<Command> {
-        let entry = self.ui.entry.as_mut()?;
-        if entry.purpose == Purpose::Command && entry.text.trim().is_empty() {
-            self.ui.entry = None;
-            return None;
-        }
-        match entry.command() {
-            Ok(command) => {
-                self.ui.entry = None;
-                self.command(command, scene)
-            }
-            Err(error) => {
-                entry.error = Some(error);
-                None
-            }
-        }
-    }
-
     /// Carries out a command of the palette or of a key.
     fn command(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
         match command {
@@ -293,7 +266,8 @@ impl App {
                 self.seek(if by < 0 { Direction::Back } else { Direction::On }, scene);
             }
             Command::Live => self.live(scene),
-            Command::Filter(text) => self.ui.filter = Filter::parse(&text),
+            Command::Filter(text) => self.filter(&text, scene),
+            Command::Sort(order) => self.sort(order),
             Command::Still(on) => self.still(on, scene),
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
@@ -328,20 +302,6 @@ impl App {
         Some(command)
     }
 
-    fn ask_send(&mut self, scene: &Scene<'_>) {
-        if self.ui.past.take().is_some() {
-            self.ui.say("back to now");
-            self.settle(scene);
-        }
-        let client = self.ui.watch.map(|key| key.fd).filter(|fd| is_client(scene.live, *fd));
-        let foreign = client.and_then(|fd| foreign(scene.live, fd));
-        match client {
-            Some(_) if foreign.is_some() => self.ui.warn(foreign.unwrap_or_default()),
-            Some(fd) => self.ui.entry = Some(LineEntry::new(Purpose::Send(fd), String::new())),
-            None => self.ui.warn("no client is selected: press c to connect one, j and k select"),
-        }
-    }
-
     fn delay(&mut self, now: u32, step: Direction) -> Option<Command> {
         let next = match step {
             Direction::Back => DELAYS.iter().rev().find(|ms| **ms < now),
@@ -367,7 +327,8 @@ impl App {
     /// One width nearer or farther; from several marks in one column so near that they part.
     fn zoom(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.ui.zoom;
-        let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
+        let look =
+            RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN, spots: None };
         let crowd = TimelinePane::crowd(&look).filter(|_| step == Direction::Back);
         let apart = crowd.and_then(|crowd| crowd.zoom(look.scene.world.t, &ZOOMS));
         let next = match step {

@@ -49,6 +49,16 @@ impl<'a> Row<'a> {
         self.right.saturating_sub(self.x)
     }
 
+    /// The column in which the next text begins.
+    pub(crate) fn at(&self) -> u16 {
+        self.x
+    }
+
+    /// The cells from that column up to where the next text begins.
+    pub(crate) fn since(&self, from: u16) -> Rect {
+        Rect::new(from, self.y, self.x.saturating_sub(from), 1)
+    }
+
     /// Writes `text` and moves behind it.
     pub fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = usize::from(self.left());

@@ -1,10 +1,15 @@
-//! The line being typed: editing, and completion of commands.
+//! The line being typed: editing, choosing from what it could become, and what was typed before.
 
-use crate::event::{Command, Fd, FileKind, GRAMMAR, LaneId, Mistake};
-use crate::lesson::line;
+mod suggest;
+mod typed;
+
+use crate::event::{Command, Fd};
 use crate::model::World;
 
 use super::action::{Direction, Reach};
+
+pub(crate) use suggest::Suggestion;
+pub(crate) use typed::TypedLines;
 
 /// What the line is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,14 @@ pub struct LineEntry {
     pub caret: usize,
     /// What is wrong with it.
     pub error: Option<String>,
+    /// The whole text is selected: what is typed takes its place.
+    pub(crate) marked: bool,
+    /// The chosen suggestion.
+    pub(crate) chosen: Option<usize>,
+    /// How many lines ago this one was typed, if it is an earlier one.
+    recalled: Option<usize>,
+    /// What stood here before an earlier line took its place.
+    draft: String,
 }
 
 impl LineEntry {
@@ -40,7 +53,28 @@ impl LineEntry {
 
     /// A line that begins as `text`.
     pub fn new(purpose: Purpose, text: String) -> Self {
-        Self { purpose, caret: text.chars().count(), text, error: None }
+        Self {
+            purpose,
+            caret: text.chars().count(),
+            text,
+            error: None,
+            marked: false,
+            chosen: None,
+            recalled: None,
+            draft: String::new(),
+        }
+    }
+
+    /// A line that begins as `text`, all of it selected.
+    pub(crate) fn marked(purpose: Purpose, text: String) -> Self {
+        Self { marked: !text.is_empty(), ..Self::new(purpose, text) }
+    }
+
+    /// Something is about to change in the line: what was chosen, and what is wrong, is over. Whether
+    /// the whole of it was selected.
+    fn touch(&mut self) -> bool {
+        (self.error, self.chosen) = (None, None);
+        std::mem::take(&mut self.marked)
     }
 
     /// What stands before the line.
@@ -60,6 +94,10 @@ impl LineEntry {
 
     /// Inserts `text` at the cursor, without what could act on a terminal or end the line.
     pub fn insert(&mut self, text: &str) {
+        if self.touch() {
+            self.text.clear();
+            self.caret = 0;
+        }
         let room = Self::MAX.saturating_sub(self.text.chars().count());
         // The lines of a paste stay apart.
         let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", " ");
@@ -71,12 +109,15 @@ impl LineEntry {
             .collect();
         self.text.insert_str(self.byte(self.caret), &fit);
         self.caret += fit.chars().count();
-        self.error = None;
     }
 
     /// Deletes a character.
     pub(crate) fn erase(&mut self, step: Direction) {
-        self.error = None;
+        if self.touch() {
+            self.text.clear();
+            self.caret = 0;
+            return;
+        }
         let at = match step {
             Direction::Back if self.caret == 0 => return,
             Direction::Back => self.caret - 1,
@@ -91,6 +132,7 @@ impl LineEntry {
 
     /// Moves the cursor.
     pub fn go(&mut self, reach: Reach, step: Direction) {
+        self.marked = false;
         let end = self.text.chars().count();
         self.caret = match (reach, step) {
             (Reach::End, Direction::Back) => 0,
@@ -100,43 +142,90 @@ impl LineEntry {
         };
     }
 
-    /// The words that could stand where the last word is being typed.
-    pub(crate) fn candidates(&self, world: &World) -> Vec<String> {
-        let text = self.text.trim_start();
-        let last = text.rsplit(' ').next().unwrap_or("");
-        let first = |words: &[(&str, &str, &str)]| words.iter().map(|w| w.0.to_owned()).collect();
-        let all: Vec<String> = match (self.purpose, text.split_once(' ')) {
-            (Purpose::Command, None) => first(&GRAMMAR),
-            (Purpose::Command, Some((word, rest))) => arguments(word, rest, world),
-            (Purpose::Try, None) => first(&line::GRAMMAR),
-            (Purpose::Try, Some((word, rest))) => parts(word, rest, world),
-            (Purpose::Filter | Purpose::Send(_) | Purpose::Answer, _) => Vec::new(),
-        };
-        all.into_iter().filter(|word| word.starts_with(last)).collect()
+    /// What could stand where a word is being typed, the likeliest first.
+    pub(crate) fn suggestions(&self, world: &World) -> Vec<Suggestion> {
+        suggest::suggestions(self.purpose, &self.text, world)
     }
 
-    /// Completes the last word as far as it is certain.
+    /// The grammar's line for the command being typed, once it is.
+    pub(crate) fn usage(&self) -> Option<&'static (&'static str, &'static str, &'static str)> {
+        let (word, _) = self.text.trim_start().split_once(' ')?;
+        suggest::usage(self.purpose, word)
+    }
+
+    /// Completes the word: to the chosen suggestion, else as far as it is certain, else to what is
+    /// most like it.
     pub fn complete(&mut self, world: &World) {
-        let candidates = self.candidates(world);
-        let Some(first) = candidates.first() else { return };
-        let sure = candidates.iter().fold(first.as_str(), |sure, word| common(sure, word));
-        let from = self.text.rfind(' ').map_or(0, |at| at + 1);
-        let mut text = format!("{}{sure}", &self.text[..from]);
-        if candidates.len() == 1 {
-            text.push(' ');
+        if self.take_chosen(world) {
+            return;
         }
-        *self = Self::new(self.purpose, text);
+        let all = self.suggestions(world);
+        let Some(first) = all.first() else { return };
+        let same = || all.iter().filter(|one| one.begins);
+        let sure = same().fold(first.word.as_str(), |sure, one| common(sure, &one.word)).to_owned();
+        if same().count() > 1 {
+            let at = first.place.start;
+            self.text.replace_range(first.place.clone(), &sure);
+            self.caret = self.text[..at + sure.len()].chars().count();
+        } else {
+            self.put(first);
+        }
+        self.error = None;
     }
 
-    /// The grammar's lines for the command being typed, or for those it could become.
-    pub(crate) fn usages(&self) -> Vec<(&'static str, &'static str, &'static str)> {
-        let typed = self.text.trim_start();
-        let fits = |word: &str| match typed.split_once(' ') {
-            Some((name, _)) => word == name,
-            None => word.starts_with(typed),
-        };
-        let grammar = if self.purpose == Purpose::Try { &line::GRAMMAR[..] } else { &GRAMMAR[..] };
-        grammar.iter().copied().filter(|(word, ..)| fits(word)).collect()
+    /// Takes the chosen suggestion into the line. Whether one was chosen.
+    pub(crate) fn take_chosen(&mut self, world: &World) -> bool {
+        let Some(chosen) = self.chosen.take() else { return false };
+        let all = self.suggestions(world);
+        if let Some(one) = all.get(chosen) {
+            self.put(one);
+        }
+        true
+    }
+
+    /// A suggestion in the place of what was typed; at the end of the line a blank follows.
+    fn put(&mut self, one: &Suggestion) {
+        let last = one.place.end == self.text.len();
+        let blank = if last && !one.word.ends_with('=') { " " } else { "" };
+        self.text.replace_range(one.place.clone(), &format!("{}{blank}", one.word));
+        self.caret = self.text.chars().count();
+        self.error = None;
+    }
+
+    /// Whether nothing can follow what stands there: it need not be asked for a second time.
+    pub(crate) fn is_whole(&self, world: &World) -> bool {
+        let takes_text = self.usage().is_some_and(|(_, usage, _)| usage.contains("TEXT"));
+        self.command().is_ok() && !takes_text && self.suggestions(world).is_empty()
+    }
+
+    /// Up and down: in the list of suggestions once one is chosen, from the line down into the list,
+    /// and up to what was typed before.
+    pub(crate) fn choose(&mut self, step: Direction, world: &World, typed: &TypedLines) {
+        let len = self.suggestions(world).len();
+        match (step, self.chosen) {
+            (Direction::Back, Some(at)) => self.chosen = at.checked_sub(1),
+            (Direction::On, Some(at)) => self.chosen = Some((at + 1).min(len.saturating_sub(1))),
+            (Direction::Back, None) => self.recall(self.recalled.map_or(0, |at| at + 1), typed),
+            (Direction::On, None) => match self.recalled {
+                Some(0) => self.set(self.draft.clone(), None),
+                Some(at) => self.recall(at - 1, typed),
+                None => self.chosen = (len > 0).then_some(0),
+            },
+        }
+    }
+
+    /// The line that was typed so many lines ago takes the place of this one, if there is one.
+    fn recall(&mut self, back: usize, typed: &TypedLines) {
+        let Some(line) = typed.back(self.purpose, back).map(str::to_owned) else { return };
+        if self.recalled.is_none() {
+            self.draft.clone_from(&self.text);
+        }
+        self.set(line, Some(back));
+    }
+
+    fn set(&mut self, text: String, recalled: Option<usize>) {
+        self.caret = text.chars().count();
+        (self.text, self.recalled, self.marked, self.error) = (text, recalled, false, None);
     }
 
     /// The command that the line is, if it is one.
@@ -159,88 +248,6 @@ fn common<'a>(one: &'a str, other: &str) -> &'a str {
     &one[..same.map(|(c, _)| c.len_utf8()).sum()]
 }
 
-/// The bits that a learner may ask for.
-const MASK: [&str; 7] = ["IN", "OUT", "PRI", "RDHUP", "ET", "ONESHOT", "EXCLUSIVE"];
-
-/// What can stand at the end of a line of the learner's, by the grammar.
-fn parts(word: &str, typed: &str, world: &World) -> Vec<String> {
-    let Some((_, usage, _)) = line::GRAMMAR.iter().find(|(name, ..)| *name == word) else {
-        return Vec::new();
-    };
-    let (done, last) = typed.rsplit_once(' ').unwrap_or(("", typed));
-    let done: Vec<_> = done.split_whitespace().collect();
-    let usage: Vec<_> = usage.split(' ').collect();
-    let repeats = usage.last() == Some(&"...");
-    let place = if repeats { done.len() % (usage.len() - 1) } else { done.len() };
-    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    if word == "wait" && place > 0 {
-        // Options come in any order, each with its value.
-        return match done.last() {
-            Some(&"thread") => threads(world),
-            _ if place % 2 == 0 => Vec::new(),
-            _ => owned(&["max", "timeout", "thread"]),
-        };
-    }
-    match usage.get(place).copied() {
-        Some("EP") => files(world, |what| what == FileKind::Epoll),
-        Some("LISTENER") => files(world, |what| what == FileKind::Listener),
-        Some("FD") => files(world, |_| true),
-        Some("THREAD") => threads(world),
-        Some("KIND") => line::kinds().map(str::to_owned).collect(),
-        Some("MASK") => {
-            let before = last.rfind('|').map_or("", |bar| &last[..=bar]);
-            let free = |bit: &&&str| !before.split('|').any(|has| has == **bit);
-            MASK.iter().filter(free).map(|bit| format!("{before}{bit}")).collect()
-        }
-        Some("as") => owned(&["as"]),
-        Some(words) if words.contains('|') => words.split('|').map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn files(world: &World, wanted: impl Fn(FileKind) -> bool) -> Vec<String> {
-    let files = world.files.values().filter(|file| wanted(file.what));
-    let mut names: Vec<_> = files.map(|file| file.name.to_string()).collect();
-    names.sort();
-    names
-}
-
-/// The threads that a line can name: every one but the main thread.
-fn threads(world: &World) -> Vec<String> {
-    let names = world.lanes.iter().filter_map(|lane| lane.name.as_deref());
-    names.filter(|name| *name != "main").map(str::to_owned).collect()
-}
-
-/// The words that the grammar allows among the arguments of `word` and that are not yet there.
-fn arguments(word: &str, typed: &str, world: &World) -> Vec<String> {
-    let Some((_, usage, _)) = GRAMMAR.iter().find(|(name, ..)| *name == word) else {
-        return Vec::new();
-    };
-    let mut words = Vec::new();
-    for part in usage.split([' ', '|']).map(|p| p.trim_matches(['[', ']'])) {
-        match part {
-            "fd=N" => {
-                let mut fds: Vec<_> = world.fds.keys().collect();
-                fds.sort_unstable();
-                words.extend(fds.into_iter().map(|fd| format!("fd={fd}")));
-            }
-            // A number is typed.
-            "client=N" => words.push("client=".to_owned()),
-            "T1" => words.extend(
-                world.lanes.iter().filter(|l| l.id != LaneId::TOOL).map(|l| l.id.to_string()),
-            ),
-            "NAME" => words.extend(Mistake::ALL.iter().map(|m| m.word().to_owned())),
-            _ if part.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
-                words.push(part.to_owned());
-            }
-            _ => {}
-        }
-    }
-    let done: Vec<_> = typed.rsplit_once(' ').map_or("", |(done, _)| done).split(' ').collect();
-    words.retain(|word| !done.contains(&word.as_str()));
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,13 +267,98 @@ mod tests {
         completes("mistake ig", "mistake ignore-eof ");
         completes("mistake ignore-eof o", "mistake ignore-eof o");
         completes("nonsense", "nonsense");
+        completes("treads 2", "threads 2");
+        completes("  pasue", "  pause ");
+        completes("trigger all lv", "trigger all level ");
+    }
+
+    fn words(entry: &LineEntry) -> Vec<String> {
+        entry.suggestions(&World::default()).into_iter().map(|one| one.word).collect()
+    }
+
+    #[test]
+    fn the_likeliest_word_is_suggested_first() {
+        for (text, first) in [
+            ("treads 2", "threads"),
+            ("thr", "threads"),
+            ("tgr", "trigger"),
+            ("hold", "pause"),
+            ("mistake egnore", "ignore-eof"),
+            ("backend iou", "io_uring"),
+        ] {
+            let entry = LineEntry::new(Purpose::Command, text.to_owned());
+            assert_eq!(words(&entry).first().map(String::as_str), Some(first), "{text}");
+        }
+        for text in ["trigger all edge ", "pause ", "threads 2 ", "xyzzy"] {
+            let entry = LineEntry::new(Purpose::Command, text.to_owned());
+            assert_eq!(words(&entry), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn every_suggestion_says_what_it_asks_for() {
+        let world = World::default();
+        for (command, ..) in crate::event::GRAMMAR {
+            for text in [String::new(), format!("{command} "), format!("{command} all ")] {
+                let entry = LineEntry::new(Purpose::Command, text);
+                for one in entry.suggestions(&world) {
+                    assert!(!one.about.is_empty(), "{command} {}", one.word);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn arrows_choose_from_the_list_and_go_back_to_earlier_lines() {
+        let world = World::default();
+        let mut typed = TypedLines::default();
+        for line in ["pause", "client", "client", "run"] {
+            typed.push(Purpose::Command, line);
+        }
+        typed.push(Purpose::Filter, "fd=7");
+        let mut entry = LineEntry::new(Purpose::Command, "vi".to_owned());
+        let press = |entry: &mut LineEntry, steps: &[Direction]| {
+            for step in steps {
+                entry.choose(*step, &world, &typed);
+            }
+            (entry.text.clone(), entry.chosen)
+        };
+        let (up, down) = (Direction::Back, Direction::On);
+        assert_eq!(press(&mut entry, &[up]), ("run".to_owned(), None));
+        assert_eq!(press(&mut entry, &[up, up, up, up]), ("pause".to_owned(), None));
+        assert_eq!(press(&mut entry, &[down, down]), ("run".to_owned(), None));
+        assert_eq!(press(&mut entry, &[down]), ("vi".to_owned(), None));
+        assert_eq!(press(&mut entry, &[down]), ("vi".to_owned(), Some(0)));
+        assert_eq!(press(&mut entry, &[up]), ("vi".to_owned(), None));
+        press(&mut entry, &[down]);
+        assert!(entry.take_chosen(&world));
+        assert_eq!((entry.text.as_str(), entry.is_whole(&world)), ("view ", false));
+        press(&mut entry, &[down, down]);
+        assert!(entry.take_chosen(&world));
+        assert_eq!((entry.text.as_str(), entry.is_whole(&world)), ("view timeline ", true));
+    }
+
+    #[test]
+    fn what_is_typed_takes_the_place_of_what_is_selected() {
+        let marked = || LineEntry::marked(Purpose::Filter, "fd=7".to_owned());
+        let mut entry = marked();
+        entry.insert("tcp");
+        assert_eq!((entry.text.as_str(), entry.caret), ("tcp", 3));
+        let mut entry = marked();
+        entry.erase(Direction::Back);
+        assert_eq!((entry.text.as_str(), entry.caret), ("", 0));
+        let mut entry = marked();
+        entry.go(Reach::Row, Direction::Back);
+        entry.insert("1");
+        assert_eq!(entry.text, "fd=17");
     }
 
     #[test]
     fn a_line_to_try_is_completed_by_its_grammar() {
         let tries = |text: &str| {
             let entry = LineEntry::new(Purpose::Try, text.to_owned());
-            entry.candidates(&World::default())
+            let all = entry.suggestions(&World::default()).into_iter();
+            all.map(|one| one.word).collect::<Vec<_>>()
         };
         assert_eq!(tries("new x p"), ["pipe", "pair"]);
         assert_eq!(tries("add e p.r O"), ["OUT", "ONESHOT"]);

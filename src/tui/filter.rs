@@ -2,7 +2,8 @@
 
 use super::words;
 use crate::event::{Event, Fd, Kind, Output, WatchKey};
-use crate::model::World;
+use crate::journal::Journal;
+use crate::model::{EpollView, World};
 
 /// A filter, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,41 @@ pub enum Filter {
     Text(String),
 }
 
+/// How many events back a match is looked for.
+const SEARCHED: u64 = 4096;
+
+/// How much a filter lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Matches {
+    /// So many of what is waited for.
+    pub(crate) shown: usize,
+    /// Of so many.
+    pub(crate) all: usize,
+    /// Some of the last events.
+    pub(crate) events: bool,
+}
+
+impl Matches {
+    /// Whether it lets nothing through.
+    pub(crate) fn nothing(self) -> bool {
+        self.shown == 0 && !self.events
+    }
+}
+
 impl Filter {
+    /// What it lets through of what is waited for, and whether of the last events any.
+    pub(crate) fn matches(&self, world: EpollView<'_>, journal: &Journal) -> Matches {
+        let shown = world.watched().filter(|key| self.shows(&world, *key)).count();
+        let mut events = shown > 0;
+        if !events {
+            journal.back_from(world.seq, |event| {
+                events = crate::text::is_row(event) && self.shows_event(&world, event);
+                !events && world.seq.0 - event.seq.0 < SEARCHED
+            });
+        }
+        Matches { shown, all: world.watched().count(), events }
+    }
+
     /// Parses `fd=7` or any text; empty shows all.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();

@@ -23,8 +23,8 @@ pub enum Input {
     Paste(String),
     /// A click on a cell.
     Click(u16, u16),
-    /// The wheel, up or down.
-    Wheel(Direction),
+    /// The wheel, up or down, over a cell.
+    Wheel(Direction, (u16, u16)),
     /// Another size.
     Resize(u16, u16),
     /// Nothing that concerns the program.
@@ -89,10 +89,10 @@ impl From<Event> for Input {
                 Self::Click(mouse.column, mouse.row)
             }
             Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollUp => {
-                Self::Wheel(Direction::Back)
+                Self::Wheel(Direction::Back, (mouse.column, mouse.row))
             }
             Event::Mouse(mouse) if mouse.kind == MouseEventKind::ScrollDown => {
-                Self::Wheel(Direction::On)
+                Self::Wheel(Direction::On, (mouse.column, mouse.row))
             }
             _ => Self::Nothing,
         }

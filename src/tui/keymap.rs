@@ -28,6 +28,8 @@ pub enum Mode {
     Entry,
     /// The help is shown.
     Help,
+    /// The page of a row is shown.
+    Page,
     /// A lesson, and its next step can be made.
     Lesson,
     /// A lesson, and a question is open.
@@ -44,12 +46,13 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Live,
         Self::Past,
         Self::Playing,
         Self::Entry,
         Self::Help,
+        Self::Page,
         Self::Lesson,
         Self::Question,
         Self::Ended,
@@ -194,9 +197,9 @@ pub(crate) fn beginnings() -> Option<[String; 2]> {
 }
 
 /// The key that shows the findings.
-pub(crate) fn findings() -> Option<String> {
+pub(crate) fn findings() -> Option<KeyPress> {
     let asks = |b: &&Binding| b.action == KeyAction::View(View::Findings);
-    all().find(asks).map(|b| names_of(b).remove(0))
+    all().find(asks).and_then(|b| b.keys.first().copied())
 }
 
 /// The keys of a row of the help.
@@ -284,6 +287,31 @@ mod tests {
                 for key in binding.keys {
                     assert!(seen.insert((*mode, *key)), "`{key}` means two things in {mode:?}");
                 }
+            }
+        }
+    }
+
+    /// A key may have no row of its own where it repeats another one's.
+    #[test]
+    fn every_key_is_told_in_the_help_the_footer_or_the_palette() {
+        let groups = Group::ALL.into_iter().chain(Group::LESSON).chain([Group::Compare]);
+        let groups: Vec<_> = groups.collect();
+        let answers = |action: &KeyAction| {
+            matches!(
+                action,
+                KeyAction::Lesson(LessonAction::Answer(_) | LessonAction::NotInThePast)
+            )
+        };
+        let told = |binding: &Binding| {
+            let helped = !binding.help.is_empty() && groups.contains(&binding.group);
+            helped || !binding.hint.is_empty() || !binding.palette.is_empty()
+        };
+        for binding in all() {
+            let same = |one: &&Binding| one.action == binding.action && told(one);
+            let repeats = |key: &KeyPress| all().filter(same).any(|one| one.keys.contains(key));
+            for key in binding.keys {
+                let known = told(binding) || repeats(key) || answers(&binding.action);
+                assert!(known, "`{key}` of {:?} in {:?}", binding.action, binding.modes);
             }
         }
     }

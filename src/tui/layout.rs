@@ -207,22 +207,6 @@ fn low(body: Rect) -> Vec<Slot> {
     stack(body, &[(Pane::Interest, body.height - ready), (Pane::Ready, ready)])
 }
 
-/// The pane at a cell, and there the row below the heading and the rows there are.
-pub(crate) fn hit(
-    size: (u16, u16),
-    view: View,
-    scene: &crate::session::Scene<'_>,
-    (x, y): (u16, u16),
-) -> Option<(Pane, Option<(usize, usize)>)> {
-    let layout = layout(size, view, scene.live.lanes.len())?;
-    // A border belongs to the pane whose title stands in it.
-    let slot = layout.slots.iter().rfind(|s| s.area.contains((x, y).into()))?;
-    let Part::Pane(pane) = slot.part else { return None };
-    let inner = super::draw::inside(slot.area);
-    let row = y.checked_sub(inner.y + 1).filter(|_| inner.contains((x, y).into()));
-    Some((pane, row.map(|row| (row.into(), inner.height.saturating_sub(1).into()))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

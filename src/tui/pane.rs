@@ -13,6 +13,8 @@ mod header;
 mod help;
 mod hints;
 mod interest;
+mod order;
+mod page;
 mod path;
 mod prompt;
 mod ready;
@@ -30,6 +32,7 @@ pub(crate) use header::HeaderPane;
 pub(crate) use help::Help;
 pub(crate) use hints::Hints;
 pub(crate) use interest::Interest;
+pub(crate) use page::PagePane;
 pub(crate) use path::PathPane;
 pub(crate) use prompt::Prompt;
 pub(crate) use ready::Ready;
@@ -39,10 +42,14 @@ pub(crate) use waiting::Waiting;
 pub(crate) use why::Why;
 pub(crate) use why::unforetold;
 
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::spots::{Spot, Spots};
 use super::theme::{Role, Theme};
 use super::ui::{Ui, UiContext};
+use super::words;
+use crate::event::{Order, WatchKey};
 use crate::model::EpollView;
 use crate::session::Scene;
 
@@ -55,9 +62,32 @@ pub struct RenderContext<'a> {
     pub ui: &'a Ui,
     /// How it looks.
     pub theme: &'a Theme,
+    /// Where it is written down what stands where, if that is asked for.
+    pub(crate) spots: Option<&'a Spots>,
 }
 
 impl<'a> RenderContext<'a> {
+    /// Writes down what stands in an area.
+    pub(super) fn note(&self, area: Rect, spot: Spot) {
+        if let Some(spots) = self.spots {
+            spots.note(area, spot);
+        }
+    }
+
+    /// Writes down what stands in row `n` of an area.
+    fn note_row(&self, area: Rect, n: u16, spot: Spot) {
+        if n < area.height {
+            self.note(Rect { y: area.y + n, height: 1, ..area }, spot);
+        }
+    }
+
+    /// The same of a row that is about a file, if it is about one.
+    fn note_file(&self, area: Rect, n: u16, key: Option<WatchKey>) {
+        if let Some(key) = key {
+            self.note_row(area, n, Spot::File(key));
+        }
+    }
+
     fn style(&self, role: Role) -> Style {
         self.theme.style(role)
     }
@@ -85,6 +115,28 @@ impl<'a> RenderContext<'a> {
         if !name.is_empty() {
             title.push(crate::event::visible(name.as_bytes(), 20));
         }
+    }
+
+    /// How many rows a list has, for its title; under a filter how many of them are shown, too.
+    fn numbers(&self, all: usize, shown: impl FnOnce() -> usize) -> String {
+        let all = words::count(all as u64);
+        if self.ui.filter.is_all() {
+            return all;
+        }
+        format!("{} of {all}", words::count(shown() as u64))
+    }
+
+    /// The order of the list of what is waited for, for its title, if the person chose one.
+    fn sorted(&self, title: &mut Vec<String>) {
+        if self.ui.order != Order::Number {
+            title.push(format!("by {}", self.ui.order));
+        }
+    }
+
+    /// What an empty list says where only the filter makes it so.
+    fn no_match(&self) -> Option<String> {
+        let text = crate::event::visible(self.ui.filter.text().as_bytes(), 30);
+        (!self.ui.filter.is_all()).then(|| format!(" no match for {text}: Esc forgets the filter"))
     }
 
     /// The filter, for a title, if there is one.

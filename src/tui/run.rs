@@ -135,7 +135,7 @@ pub(super) fn end_of(ended: Result<(), Error>) -> Result<Exit, Error> {
 
 /// Paints a scene as the app sees it.
 pub fn paint(app: &App, live: Scene<'_>, theme: &Theme, buf: &mut Buffer) {
-    let look = RenderContext { scene: app.view(live), ui: &app.ui, theme };
+    let look = RenderContext { scene: app.view(live), ui: &app.ui, theme, spots: None };
     screen::draw(&look, buf);
 }
 
@@ -214,7 +214,7 @@ fn take(front: &mut impl Front, input: Input) -> Result<Next, Error> {
             front.terminal().resize(width, height);
             front.resized();
         }
-        Input::Key(_) | Input::Paste(_) | Input::Click(..) | Input::Wheel(_) => {
+        Input::Key(_) | Input::Paste(_) | Input::Click(..) | Input::Wheel(..) => {
             if front.input(input)? == Next::Stop {
                 return Ok(Next::Stop);
             }
@@ -370,16 +370,22 @@ impl<S: Source> Front for Screen<'_, S> {
             }
             return Ok(Next::Go);
         }
-        match input {
-            Input::Key(press) => {
-                if let Some(command) = self.app.key(press, &self.session.scene(self.app.ui.poller))
-                {
-                    self.session.send(command);
-                }
+        let scene = self.session.scene(self.app.ui.poller);
+        let command = match input {
+            Input::Key(press) => self.app.key(press, &scene),
+            Input::Click(x, y) => self.app.click((x, y), &scene),
+            Input::Wheel(step, at) => {
+                self.app.wheel(step, at, &scene);
+                None
             }
-            Input::Paste(text) => self.app.paste(&text),
-            Input::Click(x, y) => self.app.click((x, y), &self.session.scene(self.app.ui.poller)),
-            Input::Resize(..) | Input::Wheel(_) | Input::Nothing => return Ok(Next::Go),
+            Input::Paste(text) => {
+                self.app.paste(&text);
+                None
+            }
+            Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
+        };
+        if let Some(command) = command {
+            self.session.send(command);
         }
         self.dirty = true;
         Ok(Next::Go)

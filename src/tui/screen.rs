@@ -7,9 +7,10 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, borders, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
-    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready, RenderContext,
-    TimelinePane, TooSmall, Waiting, Why,
+    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane, Prompt, Ready,
+    RenderContext, TimelinePane, TooSmall, Waiting, Why,
 };
+use super::spots::Spot;
 use super::ui::{Pane, UiContext};
 
 /// Draws everything into `buf`.
@@ -25,6 +26,12 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     draw_borders(look, &layout.slots, buf);
     for slot in &layout.slots {
         draw_slot(look, slot, buf);
+    }
+    if let Some(page) = look.ui.page {
+        let why = layout.slots.iter().find(|slot| slot.part == Part::Why);
+        let below = why.map_or(layout.hints.y, |slot| slot.area.y);
+        let over = Rect { y: 1, height: below.saturating_sub(1), ..area };
+        PagePane(*look, page).render(over, buf);
     }
     Hints(*look).render(layout.hints, buf);
     if let Some(first) = look.ui.help {
@@ -69,6 +76,9 @@ pub(super) fn draw_slot(look: &RenderContext<'_>, slot: &Slot, buf: &mut Buffer)
     };
     heading(buf, slot.area, &title, look.theme, accent(look, slot.part));
     let inner = inside(slot.area);
+    if let Part::Pane(pane) = slot.part {
+        look.note(slot.area, Spot::Pane(pane));
+    }
     match slot.part {
         Part::Why => Why(*look).render(inner, buf),
         Part::Story | Part::Steps => {}

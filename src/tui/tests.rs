@@ -3,6 +3,9 @@
 mod own_code;
 pub(crate) mod styles;
 
+mod lists;
+mod mouse;
+mod pages;
 mod panes;
 mod path;
 mod play;
@@ -13,6 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
+use super::action::Direction;
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
 use super::keymap::readme_rows;
@@ -283,7 +287,7 @@ fn a_paste_goes_to_the_line_and_nowhere_else() {
 fn a_click_selects() {
     let stage = Stage::three_clients();
     let mut app = stage.app((120, 40));
-    app.click((5, 6), &stage.scene());
+    assert_eq!(app.click((5, 6), &stage.scene()), None);
     let sent = stage.press(&mut app, "t");
     assert_eq!(sent, [Command::Trigger(Scope::One(Fd(8).into()), None)]);
 }
@@ -421,7 +425,9 @@ proptest! {
         for (n, key) in keys.into_iter().enumerate() {
             app.ui.size = sizes[n % sizes.len()];
             app.key(key, &stage.scene());
-            app.click((7, 5), &stage.scene());
+            let at = (u16::try_from(n * 7 % 200).unwrap_or(0), u16::try_from(n * 3 % 60).unwrap_or(0));
+            app.click(at, &stage.scene());
+            app.wheel(if n % 2 == 0 { Direction::On } else { Direction::Back }, at, &stage.scene());
             shown(&app, &stage, if n % 2 == 0 { &UNICODE } else { &ASCII });
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
-use super::entry::LineEntry;
+use super::entry::{LineEntry, TypedLines};
 use super::filter::Filter;
 use super::keymap::Mode;
-use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
+use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
 use crate::model::{Divergence, World};
 
 /// A pane that the keys can move in.
@@ -25,6 +25,15 @@ pub enum Pane {
     Findings,
     /// The way of one event.
     Path,
+}
+
+/// What has a page of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// A file.
+    File(WatchKey),
+    /// A thread.
+    Thread(LaneId),
 }
 
 /// What the Why pane speaks of.
@@ -167,10 +176,16 @@ pub struct Ui {
     pub zoom: Nanos,
     /// What is shown.
     pub filter: Filter,
+    /// The order of the list of what is waited for.
+    pub order: Order,
     /// The line being typed.
     pub entry: Option<LineEntry>,
+    /// What was typed before.
+    pub(crate) typed: TypedLines,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
+    /// The page that is open.
+    pub page: Option<Page>,
     /// A message.
     pub message: Option<Message>,
     /// What the run loop is to do.
@@ -210,8 +225,11 @@ impl Default for Ui {
             pace: 400,
             zoom: Nanos(2_000_000_000),
             filter: Filter::All,
+            order: Order::default(),
             entry: None,
+            typed: TypedLines::default(),
             help: None,
+            page: None,
             message: None,
             request: None,
             touched: false,
@@ -237,6 +255,7 @@ impl Ui {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
+                (UiContext::Server, _) if self.page.is_some() => Mode::Page,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,

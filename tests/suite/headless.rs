@@ -247,6 +247,8 @@ fn a_busy_port_is_one_clear_line_and_exit_3() {
     assert_eq!(output.status.code(), Some(3));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains(&address) && text.lines().count() == 1, "{text}");
+    let holder = format!("address in use by epollscope (process {})", server.pid());
+    assert!(text.contains(&holder) && text.contains("try --listen 127.0.0.1:0 "), "{text}");
     assert!(output.stdout.is_empty());
 }
 

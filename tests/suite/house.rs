@@ -38,7 +38,7 @@ const TABLE: [(&str, &[&str]); 21] = [
         "serve",
         &[
             "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
-            "compare", "tui",
+            "compare", "kernel", "tui",
         ],
     ),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),

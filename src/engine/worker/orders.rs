@@ -93,6 +93,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Seek(_)
             | Command::Live
             | Command::Filter(_)
+            | Command::Sort(_)
             | Command::Still(_)
             | Command::Select(_)
             | Command::Lane(_)

@@ -2,8 +2,9 @@
 
 use super::super::{
     AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Settings, Trigger,
+    nearest,
 };
-use super::{Command, CommandError, GRAMMAR, Scope, Target, UNITS, View};
+use super::{Command, CommandError, GRAMMAR, Order, Scope, Target, UNITS, View};
 
 pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
     let (first, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -34,6 +35,19 @@ fn descriptor(number: &str) -> Result<Fd, CommandError> {
 
 fn wrong(found: &str, expected: impl Into<String>) -> CommandError {
     CommandError { found: found.to_owned(), expected: expected.into() }
+}
+
+/// The same where one of these words was meant: the one that is like what was found is named.
+fn wrong_word(found: &str, expected: &str, words: &[&str]) -> CommandError {
+    match nearest(found, words.iter().copied()) {
+        Some(near) => wrong(found, format!("{expected} (`{near}`?)")),
+        None => wrong(found, expected),
+    }
+}
+
+/// The same where all of the words are to be named.
+fn none_of(found: &str, words: &[&str]) -> CommandError {
+    wrong_word(found, &format!("one of {}", words.join(", ")), words)
 }
 
 /// The words of a command that are not yet used.
@@ -82,7 +96,7 @@ impl<'a> Words<'a> {
             None => Ok(None),
             Some("on") => Ok(Some(true)),
             Some("off") => Ok(Some(false)),
-            Some(other) => Err(wrong(other, "on or off")),
+            Some(other) => Err(wrong_word(other, "on or off", &["on", "off"])),
         }
     }
 
@@ -140,12 +154,12 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
                 let bytes = words.number(1, ReadPolicy::MAX_BYTES, "bytes")?;
                 Ok(Command::Read(ReadPolicy::Once(bytes)))
             }
-            other => Err(wrong(other, "drain or once")),
+            other => Err(wrong_word(other, "drain or once", &["drain", "once"])),
         },
         "accept" => match words.word() {
             "drain" => Ok(Command::Accept(AcceptPolicy::Drain)),
             "once" => Ok(Command::Accept(AcceptPolicy::Once)),
-            other => Err(wrong(other, "drain or once")),
+            other => Err(wrong_word(other, "drain or once", &["drain", "once"])),
         },
         "backend" => match words.word() {
             "" => Ok(Command::Backend(None)),
@@ -153,15 +167,14 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
         },
         "netpoll" => {
             let word = words.word();
-            let netpoll =
-                NetpollMode::parse(word).ok_or_else(|| wrong(word, "shared or thread"))?;
-            Ok(Command::Netpoll(netpoll))
+            let all = NetpollMode::ALL.map(NetpollMode::word);
+            let wrong = || wrong_word(word, "shared or thread", &all);
+            NetpollMode::parse(word).map(Command::Netpoll).ok_or_else(wrong)
         }
         "mistake" => {
             let name = words.word();
             let Some(mistake) = Mistake::parse(name) else {
-                let all: Vec<_> = Mistake::ALL.iter().map(|m| m.word()).collect();
-                return Err(wrong(name, format!("one of {}", all.join(", "))));
+                return Err(none_of(name, &Mistake::ALL.map(Mistake::word)));
             };
             Ok(Command::Mistake(mistake, words.on_off()?))
         }
@@ -182,29 +195,31 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
         },
         "view" => {
             let name = words.word();
-            View::ALL
-                .into_iter()
-                .find(|v| v.word() == name)
+            View::parse(name)
                 .map(Command::View)
-                .ok_or_else(|| wrong(name, "overview, timeline, calls or findings"))
+                .ok_or_else(|| none_of(name, &View::ALL.map(View::word)))
         }
+        "sort" => match words.word() {
+            "" => Ok(Command::Sort(None)),
+            name => Order::parse(name)
+                .map(|order| Command::Sort(Some(order)))
+                .ok_or_else(|| none_of(name, &Order::ALL.map(Order::word))),
+        },
         other => Err(unknown_word(other)),
     }
 }
 
 fn backend(name: &str) -> Result<Backend, CommandError> {
-    Backend::parse(name).ok_or_else(|| {
-        let all = Backend::ALL.map(Backend::word);
-        wrong(name, format!("one of {}", all.join(", ")))
-    })
+    Backend::parse(name).ok_or_else(|| none_of(name, &Backend::ALL.map(Backend::word)))
 }
 
 fn unknown_word(word: &str) -> CommandError {
-    let near = GRAMMAR.iter().map(|(name, ..)| *name).find(|name| {
+    let begins = |name: &&str| {
         let first = word.get(..2.min(word.len()));
         first.is_some_and(|p| !p.is_empty() && name.starts_with(p))
-    });
-    match near {
+    };
+    let words = GRAMMAR.map(|(name, ..)| name);
+    match nearest(word, words.into_iter()).or_else(|| words.into_iter().find(begins)) {
         Some(name) => wrong(word, format!("a command (`{name}`?)")),
         None => wrong(word, "a command, such as pause, trigger, client, help"),
     }
@@ -223,7 +238,10 @@ fn trigger(words: &mut Words<'_>) -> Result<Command, CommandError> {
         None => None,
         Some("level") => Some(Trigger::Level),
         Some("edge") => Some(Trigger::Edge),
-        Some(other) => return Err(wrong(other, "fd=N, client=N, all, level or edge")),
+        Some(other) => {
+            let expected = "fd=N, client=N, all, level or edge";
+            return Err(wrong_word(other, expected, &["all", "level", "edge"]));
+        }
     };
     Ok(Command::Trigger(scope, to))
 }

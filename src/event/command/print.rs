@@ -58,6 +58,8 @@ impl fmt::Display for Command {
             Self::Live => f.write_str("live"),
             Self::Filter(text) if text.is_empty() => f.write_str("filter"),
             Self::Filter(text) => write!(f, "filter {text}"),
+            Self::Sort(None) => f.write_str("sort"),
+            Self::Sort(Some(order)) => write!(f, "sort {order}"),
             Self::Still(on) => {
                 f.write_str("still")?;
                 print_on(f, *on)

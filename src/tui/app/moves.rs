@@ -33,6 +33,7 @@ fn moved(at: Option<usize>, len: usize, reach: Reach, step: Direction) -> Option
 impl App {
     pub(super) fn show(&mut self, view: View, scene: &Scene<'_>) {
         self.ui.view = view;
+        self.ui.page = None;
         self.ui.focus = match view {
             View::Overview => Pane::Interest,
             View::Timeline => Pane::Timeline,
@@ -60,12 +61,18 @@ impl App {
 
     pub(super) fn go(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         if let Some(top) = self.ui.help {
-            let look = RenderContext { scene: *scene, ui: &self.ui, theme: &PLAIN };
+            let look = RenderContext { scene: *scene, ui: &self.ui, theme: &PLAIN, spots: None };
             let last = Help(look, top).last(self.ui.size);
             self.ui.help = moved(Some(top), last + 1, reach, step);
             return;
         }
-        match self.ui.focus {
+        self.go_in(self.ui.focus, reach, step, scene);
+        self.turn_page(scene);
+    }
+
+    /// Moves the selection of a pane.
+    pub(super) fn go_in(&mut self, pane: Pane, reach: Reach, step: Direction, scene: &Scene<'_>) {
+        match pane {
             // What is selected is what goes the way.
             Pane::Interest | Pane::Path => self.go_interest(reach, step, scene),
             Pane::Ready => self.go_ready(reach, step, scene),
@@ -73,21 +80,6 @@ impl App {
             Pane::Timeline => self.go_timeline(reach, step, scene),
             Pane::Calls => self.go_calls(reach, step, scene),
             Pane::Findings => self.go_findings(reach, step, scene),
-        }
-    }
-
-    /// A click moves the focus; on a row of the interest list it selects too.
-    pub(crate) fn click(&mut self, at: (u16, u16), scene: &Scene<'_>) {
-        if self.ui.entry.is_some() || self.ui.help.is_some() {
-            return;
-        }
-        let Some((pane, row)) = layout::hit(self.ui.size, self.ui.view, scene, at) else { return };
-        self.ui.focus = pane;
-        if let (Pane::Interest, Some(row)) = (pane, row) {
-            let look = RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN };
-            if let Some(key) = Interest(look).key_at(row.0, row.1) {
-                self.select(key);
-            }
         }
     }
 
@@ -99,9 +91,9 @@ impl App {
     }
 
     fn go_interest(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
-        let world = self.world(scene);
-        let shown = |key: &WatchKey| self.ui.filter.shows(world, *key);
-        let keys: Vec<_> = world.through(self.ui.poller).watched().filter(shown).collect();
+        let look =
+            RenderContext { scene: self.view(*scene), ui: &self.ui, theme: &PLAIN, spots: None };
+        let keys = Interest(look).all_keys();
         self.go_among(&keys, reach, step);
     }
 
@@ -172,9 +164,18 @@ impl App {
         let divergences: Vec<_> = self.divergences(scene);
         let chosen = self.ui.divergence.and_then(|d| divergences.iter().position(|o| *o == d));
         let at = chosen.map_or(self.ui.finding, |n| found.len() + n);
-        let Some(next) = moved(Some(at), found.len() + divergences.len(), reach, step) else {
+        if let Some(next) = moved(Some(at), found.len() + divergences.len(), reach, step) {
+            self.choose_finding(next, scene);
+        }
+    }
+
+    /// Selects a row of the findings: of the divergences below them, if it is one.
+    pub(super) fn choose_finding(&mut self, next: usize, scene: &Scene<'_>) {
+        let found = self.found(scene);
+        let divergences = self.divergences(scene);
+        if next >= found.len() + divergences.len() {
             return;
-        };
+        }
         if let Some(divergence) = next.checked_sub(found.len()).map(|n| divergences[n]) {
             self.ui.divergence = Some(divergence);
             self.visit(divergence.seq, scene);

@@ -56,7 +56,8 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     }
     sentences(app, theme, below, buf);
     let (nothing, header) = (History::default(), Header::default());
-    let look = RenderContext { scene: nothing.scene(&header, None), ui: &app.ui, theme };
+    let look =
+        RenderContext { scene: nothing.scene(&header, None), ui: &app.ui, theme, spots: None };
     Hints(look).render(Rect { y: last, height: 1, ..area }, buf);
     if let Some(first) = app.ui.help {
         Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);

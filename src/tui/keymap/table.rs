@@ -6,16 +6,20 @@ use crate::tui::action::KeyAction::Edit;
 use crate::tui::action::{Direction, EditAction, KeyAction, Reach};
 use crate::tui::key::{Key, ch, ctrl, plain};
 
-const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing];
+const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page];
 /// These mean something else while the past is gone through.
-const STILL: &[Mode] = &[Mode::Live, Mode::Past];
+const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
 const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
+const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing];
+const PAGE: &[Mode] = &[Mode::Page];
+/// Where an event may be the newest.
+const NEWEST: &[Mode] = &[Mode::Live, Mode::Page];
 const ENTRY: &[Mode] = &[Mode::Entry];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
-const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Help];
+const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help];
 const EVERY: &[Mode] = &Mode::ALL;
 
 /// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what
@@ -46,7 +50,9 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "leave the help", "close";
     Time PAST [ch('g'), plain(Key::Esc)] KeyAction::Live
         => "live", "back to now; follow the newest event", "now";
-    Time LIVE [ch('g')] KeyAction::Live => "", "", "";
+    Look PAGE [plain(Key::Esc), plain(Key::Enter)] KeyAction::ClosePage
+        => "", "leave the page; j and k turn to the next row's", "close";
+    Time NEWEST [ch('g')] KeyAction::Live => "", "", "";
     Time PLAYING [ch(' '), ch('p')] KeyAction::Stand
         => "", "slow motion: stand, or go on", "stand";
     Time PLAYING [ch('-')] KeyAction::Pace(Direction::Back) => "", "slow motion: slower", "slower";
@@ -105,6 +111,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "the first row; in calls the oldest one kept", "";
     Look MOVE [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
         => "", "the last row; in calls the newest one, which is followed", "";
+    Look ROWS [plain(Key::Enter)] KeyAction::Page
+        => "", "the page of the row: what was counted, its last events", "";
     Look VIEW [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "pane";
     Look VIEW [plain(Key::BackTab)] KeyAction::Focus(Direction::Back) => "", "pane before", "";
     Look VIEW [ch('1')] KeyAction::View(View::Overview)
@@ -131,19 +139,26 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "still", "keep the view still while the server goes on; again to follow", "still";
     Look VIEW [ch('/')] KeyAction::AskFilter
         => "filter fd=7", "show only a descriptor, a peer or a kind", "filter";
+    Look VIEW [ch('s')] KeyAction::Sort
+        => "sort unread", "order of the list: number, unread, state, activity", "";
     Look LIVE [plain(Key::Esc)] KeyAction::Clear => "filter", "forget the filter", "";
     Look VIEW [ch('y')] KeyAction::Copy
         => "copy", "copy the Why sentence or the selected call (OSC 52)", "copy";
     Program VIEW [ch(':')] KeyAction::AskCommand
         => "", "a command; without a key: accept, max-events, drop, mistake", "command";
-    Time LIVE [ch('[')] KeyAction::Seek(Direction::Back)
+    Time NEWEST [ch('[')] KeyAction::Seek(Direction::Back)
         => "seek -1", "one event back in time; the whole screen shows it", "back in time";
-    Time LIVE [ch(']')] KeyAction::Seek(Direction::On) => "seek 1", "one event forward in time", "";
+    Time NEWEST [ch(']')] KeyAction::Seek(Direction::On) => "seek 1", "one event forward in time", "";
     Program EVERY [ctrl('z')] KeyAction::Suspend
         => "", "suspend, the server too; the kernel goes on queueing clients", "";
     Entry ENTRY [plain(Key::Enter)] Edit(EditAction::Submit) => "", "carry it out", "go";
     Entry ENTRY [plain(Key::Esc)] Edit(EditAction::Cancel) => "", "give up", "give up";
-    Entry ENTRY [plain(Key::Tab)] Edit(EditAction::Complete) => "", "complete the word", "complete";
+    Entry ENTRY [plain(Key::Tab)] Edit(EditAction::Complete)
+        => "", "complete the word, or take the chosen one", "complete";
+    Entry ENTRY [plain(Key::Down)] Edit(EditAction::Choose(Direction::On))
+        => "", "down in the list of what could stand there", "";
+    Entry ENTRY [plain(Key::Up)] Edit(EditAction::Choose(Direction::Back))
+        => "", "up in that list; from the line to what was typed before", "";
     Entry ENTRY [plain(Key::Backspace), ctrl('h')] Edit(EditAction::Erase(Direction::Back))
         => "", "delete the character before", "";
     Entry ENTRY [plain(Key::Delete)] Edit(EditAction::Erase(Direction::On))

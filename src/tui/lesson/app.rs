@@ -347,7 +347,10 @@ impl LessonApp {
     }
 
     fn submit(&mut self) -> Option<LessonCommand> {
-        let entry = self.app.ui.entry.as_ref()?;
+        let entry = self.app.ui.entry.as_mut()?;
+        if entry.take_chosen(self.session.world()) {
+            return None;
+        }
         let (purpose, text) = (entry.purpose, entry.text.trim().to_owned());
         let done = match purpose {
             Purpose::Answer => self.submit_answer(&text),
@@ -357,7 +360,8 @@ impl LessonApp {
         };
         match done {
             Ok(wish) => {
-                self.app.ui.entry = None;
+                let typed = self.app.ui.entry.take().map(|entry| entry.text);
+                self.app.ui.typed.push(purpose, &typed.unwrap_or_default());
                 wish
             }
             Err(error) => {

@@ -141,11 +141,14 @@ impl Lessons {
             },
             (Input::Key(_), None, None) => on = false,
             (Input::Paste(text), Some(app), _) => app.paste(&text),
-            (Input::Click(x, y), Some(app), _) => app.click((x, y)),
-            (Input::Wheel(by), Some(app), _) => {
+            (Input::Click(x, y), Some(app), _) => {
+                let wish = app.click((x, y));
+                on = self.grant(wish)?;
+            }
+            (Input::Wheel(by, _), Some(app), _) => {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
-            (Input::Paste(_) | Input::Click(..) | Input::Wheel(_), None, _)
+            (Input::Paste(_) | Input::Click(..) | Input::Wheel(..), None, _)
             | (Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();

@@ -152,7 +152,8 @@ impl Menu {
         heading(buf, about, &[title], theme, Accent::None);
         self.about(inside(about), theme, buf);
         let (nothing, header) = (History::default(), Header::default());
-        let look = RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme };
+        let look =
+            RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme, spots: None };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
         if let Some(first) = self.ui.help {

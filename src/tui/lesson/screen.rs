@@ -11,6 +11,7 @@ use crate::tui::draw::{Accent, heading, inside, sign_cuts};
 use crate::tui::layout::{Layout, Part, SMALLEST};
 use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::screen::{draw_borders, draw_slot};
+use crate::tui::spots::Spots;
 use crate::tui::theme::Theme;
 
 /// Where the panes of a lesson stand on its screen; `None` if that is too small.
@@ -33,6 +34,11 @@ pub(crate) fn planned(lesson: &LessonApp, theme: &Theme) -> Option<Layout> {
 
 /// Draws everything into `buf`.
 pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
+    draw(lesson, theme, None, buf);
+}
+
+/// The same; where something stands is written into `spots`.
+pub(super) fn draw(lesson: &LessonApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, theme.base());
     let size = (area.width, area.height);
@@ -47,7 +53,7 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
     let rows = rows.map_or(0, |slot| usize::from(inside(slot.area).height));
     let story = teller.story(lesson.viewed, rows);
     let own = LessonLook { lesson, theme };
-    let look = RenderContext { scene, ui: &lesson.app.ui, theme };
+    let look = RenderContext { scene, ui: &lesson.app.ui, theme, spots };
     TopRow(own).render(layout.header, buf);
     draw_borders(&look, &layout.slots, buf);
     for slot in &layout.slots {

@@ -9,6 +9,7 @@ use crate::event::{CommandPhase, Event, Kind, LaneId, Nanos, View};
 use crate::model::LaneState;
 use crate::text::{self, strace};
 use crate::tui::draw::{Align, Row, cells};
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -151,7 +152,7 @@ impl Calls<'_> {
         cells(words::width(&words::moment(&live, live.t))).max(TIME)
     }
 
-    fn draw(&self, event: &Event, row: &mut Row<'_>) {
+    pub(super) fn draw(&self, event: &Event, row: &mut Row<'_>) {
         let look = &self.0;
         let viewed = look.ui.past.is_some() && event.seq == look.world().seq;
         let marker = if viewed { look.theme.glyphs.selected } else { " " };
@@ -205,8 +206,14 @@ impl Widget for Calls<'_> {
         for (n, line) in rows.iter().enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             match line {
-                Line::Event(event) => self.draw(event, &mut row),
-                Line::Asleep(wait) => self.draw_asleep(wait, &mut row),
+                Line::Event(event) => {
+                    look.note_row(area, cells(n), Spot::Event(event.seq));
+                    self.draw(event, &mut row);
+                }
+                Line::Asleep(wait) => {
+                    look.note_row(area, cells(n), Spot::Lane(wait.lane));
+                    self.draw_asleep(wait, &mut row);
+                }
             }
         }
         if rows.is_empty() {

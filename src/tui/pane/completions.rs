@@ -117,6 +117,8 @@ impl Widget for Completions<'_> {
         let columns = shown.clone().map(|one| self.name(one.cqe.id).len()).max().unwrap_or(0);
         let columns = cells(columns);
         for (place, one) in shown.clone().enumerate() {
+            let key = self.rings.get(one.cqe.id).and_then(Flight::key);
+            self.look.note_file(area, y, key);
             self.completion(place, &one.cqe, columns, &mut Row::new(buf, area, y));
             y += 1;
         }

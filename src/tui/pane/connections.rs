@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::file::{NARROWEST, QUEUE, queues};
+use super::order::ordered;
 use crate::event::{LaneId, WatchKey};
 use crate::model::{LaneState, Served, ThreadLane};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -28,8 +29,10 @@ const THREAD: u16 = 6;
 const CALL: u16 = 18;
 
 /// The title: how many there are, and how that is known.
-pub(super) fn title(served: &Served) -> Vec<String> {
-    vec!["Connections".to_owned(), words::count(served.len() as u64), "seen".to_owned()]
+pub(super) fn title(look: &RenderContext<'_>, served: &Served) -> Vec<String> {
+    let shown = || Connections { look: *look, served }.entries().len();
+    let len = look.numbers(served.len(), shown);
+    vec!["Connections".to_owned(), len, "seen".to_owned()]
 }
 
 /// The title of the costs: how many threads sleep, of how many.
@@ -48,18 +51,25 @@ fn threads(look: &RenderContext<'_>) -> (usize, usize) {
 }
 
 impl Connections<'_> {
-    fn rows(&self, rows: usize) -> Vec<(WatchKey, &[LaneId])> {
+    /// All that the filter lets through, in the order that was asked for.
+    fn entries(&self) -> Vec<(WatchKey, &'_ [LaneId])> {
         let RenderContext { scene, ui, .. } = self.look;
         let shown = |(key, _): &(WatchKey, &[LaneId])| ui.filter.shows(scene.world, *key);
-        let all: Vec<_> = self.served.iter().filter(shown).collect();
-        let chosen = all.iter().position(|(key, _)| Some(*key) == ui.watch).unwrap_or(0);
-        let first = first_row(chosen, all.len(), rows);
-        all.into_iter().skip(first).take(rows).collect()
+        let mut all: Vec<_> = self.served.iter().filter(shown).collect();
+        ordered(&self.look, &mut all, |(key, _)| Some(*key));
+        all
     }
 
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        self.rows(rows).get(row).map(|(key, _)| *key)
+    /// Their files.
+    pub(super) fn keys(&self) -> Vec<WatchKey> {
+        self.entries().into_iter().map(|(key, _)| key).collect()
+    }
+
+    fn rows(&self, rows: usize) -> Vec<(WatchKey, &[LaneId])> {
+        let all = self.entries();
+        let chosen = all.iter().position(|(key, _)| Some(*key) == self.look.ui.watch).unwrap_or(0);
+        let first = first_row(chosen, all.len(), rows);
+        all.into_iter().skip(first).take(rows).collect()
     }
 
     /// Columns of the number and of the peer in a pane of so many.
@@ -132,8 +142,11 @@ impl Widget for Connections<'_> {
         let widths = self.widths(area.width);
         self.head(&mut Row::new(buf, area, 0), widths);
         let rows = usize::from(area.height.saturating_sub(1));
-        for (n, (key, lanes)) in self.rows(rows).into_iter().enumerate() {
+        let shown = self.rows(rows);
+        let none = shown.is_empty();
+        for (n, (key, lanes)) in shown.into_iter().enumerate() {
             let y = cells(n) + 1;
+            self.look.note_file(area, y, Some(key));
             if self.look.ui.watch == Some(key) {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }
@@ -142,6 +155,8 @@ impl Widget for Connections<'_> {
         if self.served.is_empty() {
             let dim = self.look.style(Role::Dim);
             Row::new(buf, area, 1).put(" no thread has made a call yet", dim);
+        } else if let Some(text) = self.look.no_match().filter(|_| none) {
+            Row::new(buf, area, 1).put(&text, self.look.style(Role::Bad));
         }
     }
 }

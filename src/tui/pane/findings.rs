@@ -11,6 +11,7 @@ use crate::model::{Check, Difference, Divergence, Finding, Poller, RingCheck};
 use crate::text::{self, Sentence};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::keymap;
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -228,6 +229,7 @@ impl Widget for FindingsPane<'_> {
         for n in (first..len).take(rows) {
             let from = cells((n - first) * ROWS).min(area.height);
             let part = Rect { y: area.y + from, height: area.height - from, ..area };
+            look.note(part, Spot::Finding(n));
             match n.checked_sub(found.len()) {
                 None => self.draw(found[n], n == at, part, buf),
                 Some(m) => self.divergence(divergences[m], n == at, part, buf),

@@ -138,6 +138,7 @@ impl Widget for Found<'_> {
         let (mut y, mut next) = (0, true);
         for place in last.found.iter().take(rows) {
             if let Some(entry) = self.set.at(*place) {
+                self.look.note_file(area, y, Some(entry.key));
                 self.entry(entry, *place, &mut Row::new(buf, area, y), &mut next);
                 y += 1;
             }

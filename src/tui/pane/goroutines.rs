@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::file::NARROWEST;
+use super::order::ordered;
 use crate::event::{FileKind, GoWait, WatchKey};
 use crate::model::{GoSlot, GoState, Goroutine, Netpoll};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -31,27 +32,34 @@ const STACK: u16 = 5;
 const FOOT_FROM: u16 = 8;
 
 /// The title: how many there are, and how that is known.
-pub(super) fn title(netpoll: &Netpoll) -> Vec<String> {
+pub(super) fn title(look: &RenderContext<'_>, netpoll: &Netpoll) -> Vec<String> {
     let known = if netpoll.unsure { "seen, not all" } else { "seen" };
-    vec!["Goroutines".to_owned(), words::count(netpoll.len() as u64), known.to_owned()]
+    let shown = || Goroutines { look: *look, netpoll }.entries().len();
+    vec!["Goroutines".to_owned(), look.numbers(netpoll.len(), shown), known.to_owned()]
 }
 
 impl<'a> Goroutines<'a> {
-    /// Those in so many rows.
-    fn rows(&self, rows: usize) -> Vec<&'a Goroutine> {
+    /// All that the filter lets through, in the order that was asked for.
+    fn entries(&self) -> Vec<&'a Goroutine> {
         let RenderContext { scene, ui, .. } = self.look;
         let shown = |go: &&Goroutine| go.key.is_none_or(|key| ui.filter.shows(scene.world, key));
-        let all: Vec<_> = self.netpoll.iter().filter(shown).collect();
-        let chosen = |go: &&Goroutine| go.key.is_some() && go.key == ui.watch;
+        let mut all: Vec<_> = self.netpoll.iter().filter(shown).collect();
+        ordered(&self.look, &mut all, |go| go.key);
+        all
+    }
+
+    /// Their files.
+    pub(super) fn keys(&self) -> Vec<WatchKey> {
+        self.entries().into_iter().filter_map(|go| go.key).collect()
+    }
+
+    /// Those in so many rows.
+    fn rows(&self, rows: usize) -> Vec<&'a Goroutine> {
+        let all = self.entries();
+        let chosen = |go: &&Goroutine| go.key.is_some() && go.key == self.look.ui.watch;
         let chosen = all.iter().position(chosen).unwrap_or(0);
         let first = first_row(chosen, all.len(), rows);
         all.into_iter().skip(first).take(rows).collect()
-    }
-
-    /// The file of the goroutine in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let rows = rows.saturating_sub(usize::from(foot(cells(rows) + 1)));
-        self.rows(rows).get(row)?.key
     }
 
     fn is_wide(&self) -> bool {
@@ -153,8 +161,11 @@ impl Widget for Goroutines<'_> {
         self.head(&mut Row::new(buf, area, 0), widths);
         let below = foot(area.height);
         let rows = usize::from(area.height.saturating_sub(1 + below));
-        for (n, go) in self.rows(rows).into_iter().enumerate() {
+        let shown = self.rows(rows);
+        let none = shown.is_empty();
+        for (n, go) in shown.into_iter().enumerate() {
             let y = cells(n) + 1;
+            self.look.note_file(area, y, go.key);
             if go.key.is_some() && go.key == self.look.ui.watch {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }
@@ -163,6 +174,8 @@ impl Widget for Goroutines<'_> {
         let dim = self.look.style(Role::Dim);
         if self.netpoll.is_empty() {
             Row::new(buf, area, 1).put(" no goroutine was made yet", dim);
+        } else if let Some(text) = self.look.no_match().filter(|_| none) {
+            Row::new(buf, area, 1).put(&text, self.look.style(Role::Bad));
         } else if below > 0 {
             let count = words::count(self.look.world().instance.interest.len() as u64);
             let text = format!(

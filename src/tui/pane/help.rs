@@ -8,6 +8,7 @@ use super::RenderContext;
 use super::glossary::GLOSSARY;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Group};
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::ui::UiContext;
 use crate::tui::words;
@@ -204,6 +205,7 @@ fn frame_of(area: Rect) -> Rect {
 impl Widget for Help<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let look = self.0;
+        look.note(area, Spot::Cover);
         let area = frame_of(area);
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());

@@ -9,7 +9,9 @@ use crate::event::{Command, View};
 use crate::model::ThreadLane;
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::draw::{Row, cells};
+use crate::tui::key::KeyPress;
 use crate::tui::keymap::{self, Binding};
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::ui::{Tone, UiContext};
 use crate::tui::words;
@@ -52,17 +54,17 @@ impl Hints<'_> {
 
     /// The hints that fit, in the order of the table: leaving is always told, and what is wanted
     /// less often only where all else is.
-    fn fitting(&self, room: u16) -> Vec<(String, &'static str)> {
+    fn fitting(&self, room: u16) -> Vec<(KeyPress, &'static str)> {
         let all: Vec<_> = keymap::hints(self.0.ui.mode())
             .filter(|b| self.holds(b))
-            .filter_map(|b| Some((b.keys.first()?.to_string(), self.word(b), rank(&b.action))))
+            .filter_map(|b| Some((*b.keys.first()?, self.word(b), rank(&b.action))))
             .collect();
         // No gap is needed behind the last one.
         let mut left = room + 2;
         let mut kept = vec![false; all.len()];
         for rank in [Rank::Always, Rank::Often, Rank::Rarely] {
             for (n, (key, word, _)) in all.iter().enumerate().filter(|(_, hint)| hint.2 == rank) {
-                let needs = cells(words::width(key) + words::width(word) + 3);
+                let needs = cells(words::width(&key.to_string()) + words::width(word) + 3);
                 kept[n] = rank == Rank::Always || needs <= left;
                 left = if kept[n] { left.saturating_sub(needs) } else { left };
             }
@@ -79,7 +81,10 @@ impl Hints<'_> {
         let Some(key) = keymap::findings().filter(|_| active > 0 && live) else { return };
         let found = format!("{} {}", look.theme.glyphs.stuck, words::plural(active, "finding"));
         row.put(&found, look.style(Role::Bad)).put("  ", look.style(Role::Border));
-        row.put(&key, look.style(Role::Key)).put(" look  ", look.style(Role::Text));
+        let from = row.at();
+        row.put(&key.to_string(), look.style(Role::Key)).put(" look", look.style(Role::Text));
+        look.note(row.since(from), Spot::Key(key));
+        row.put("  ", look.style(Role::Text));
     }
 }
 
@@ -134,8 +139,11 @@ impl Widget for Hints<'_> {
         }
         self.alarm(&mut row);
         for (key, word) in self.fitting(row.left()) {
-            row.put(&key, look.style(Role::Key)).put(" ", border);
-            row.put(word, look.style(Role::Text)).put("  ", border);
+            let from = row.at();
+            row.put(&key.to_string(), look.style(Role::Key)).put(" ", border);
+            row.put(word, look.style(Role::Text));
+            look.note(row.since(from), Spot::Key(key));
+            row.put("  ", border);
         }
     }
 }

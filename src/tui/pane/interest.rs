@@ -1,5 +1,7 @@
 //! The interest list (rbr): every registration as the kernel has it.
 
+use std::collections::HashSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -8,11 +10,12 @@ use super::RenderContext;
 use super::connections::{self, Connections};
 use super::file::{PEER, QUEUE, ailment, queues};
 use super::goroutines::{self, Goroutines};
+use super::order::ordered;
 use super::ring::{self, InFlight};
 use super::scan::{self, Scanned};
-use crate::event::{Arm, ConnState, Mask, Trigger, WatchKey, visible};
+use crate::event::{Arm, ConnState, Mask, Order, Trigger, WatchKey, visible};
 use crate::model::{EpollView, InterestEntry, OpenFile, Poller};
-use crate::tui::draw::{Align, Row, around, cells};
+use crate::tui::draw::{Align, Row, around, cells, first_row};
 use crate::tui::theme::Role;
 use crate::tui::words;
 
@@ -33,12 +36,13 @@ impl Interest<'_> {
     /// The pane's title: how many there are, and how that is known.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let mut title = match look.world().pollers.own() {
-            Some(Poller::Scan(set)) => scan::title(set),
+            Some(Poller::Scan(set)) => scan::title(look, set),
             Some(Poller::Ring(rings)) => ring::title(look, rings),
-            Some(Poller::Netpoll(netpoll)) => goroutines::title(netpoll),
-            Some(Poller::Threads(served)) => connections::title(served),
+            Some(Poller::Netpoll(netpoll)) => goroutines::title(look, netpoll),
+            Some(Poller::Threads(served)) => connections::title(look, served),
             None => Self::registered(look),
         };
+        look.sorted(&mut title);
         look.filtered(&mut title);
         title
     }
@@ -46,23 +50,37 @@ impl Interest<'_> {
     fn registered(look: &RenderContext<'_>) -> Vec<String> {
         let instance = look.world().instance;
         let known = words::provenance(look.world().interest_by());
-        let len = words::count(instance.interest.len() as u64);
+        let shown = |e: &&InterestEntry| look.ui.filter.shows(look.scene.world, e.key);
+        let shown = || instance.interest.iter().filter(shown).count();
+        let len = look.numbers(instance.interest.len(), shown);
         let mut title = vec!["Interest list (rbr)".to_owned()];
         look.named(&mut title);
         title.extend([len, known.to_owned()]);
         title
     }
 
-    /// The registration in a row of a pane with so many rows.
-    pub(crate) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
+    /// The files of all rows, in their order; one that has several rows once.
+    pub(crate) fn all_keys(&self) -> Vec<WatchKey> {
         let look = self.0;
-        match look.scene.world.pollers.own() {
-            Some(Poller::Scan(set)) => Scanned { look, set }.key_at(row, rows),
-            Some(Poller::Ring(rings)) => InFlight { look, rings }.key_at(row, rows),
-            Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.key_at(row, rows),
-            Some(Poller::Threads(served)) => Connections { look, served }.key_at(row, rows),
-            None => self.keys(rows).0.get(row).copied(),
-        }
+        let mut keys = match look.scene.world.pollers.own() {
+            Some(Poller::Scan(set)) => Scanned { look, set }.keys(),
+            Some(Poller::Ring(rings)) => InFlight { look, rings }.keys(),
+            Some(Poller::Netpoll(netpoll)) => Goroutines { look, netpoll }.keys(),
+            Some(Poller::Threads(served)) => Connections { look, served }.keys(),
+            None => self.sorted(),
+        };
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(*key));
+        keys
+    }
+
+    /// The keys of all registrations that are shown, in their order.
+    fn sorted(&self) -> Vec<WatchKey> {
+        let RenderContext { scene, ui, .. } = self.0;
+        let all = self.0.world().instance.interest.iter().map(|entry| entry.key);
+        let mut keys: Vec<_> = all.filter(|key| ui.filter.shows(scene.world, *key)).collect();
+        ordered(&self.0, &mut keys, |key| Some(*key));
+        keys
     }
 
     /// The keys in so many rows, and what is said in the last one where they do not fit.
@@ -83,6 +101,12 @@ impl Interest<'_> {
 
     fn visible(&self, rows: usize) -> Vec<WatchKey> {
         let RenderContext { scene, ui, .. } = self.0;
+        if ui.order != Order::Number {
+            let keys = self.sorted();
+            let chosen = ui.watch.and_then(|key| keys.iter().position(|one| *one == key));
+            let first = first_row(chosen.unwrap_or(0), keys.len(), rows);
+            return keys.into_iter().skip(first).take(rows).collect();
+        }
         let shown = |e: &&InterestEntry| ui.filter.shows(scene.world, e.key);
         let interest = &self.0.world().instance.interest;
         let chosen = ui.watch.and_then(|key| interest.get(key)).filter(shown);
@@ -158,11 +182,13 @@ impl Interest<'_> {
         let look = self.0;
         let dim = look.style(Role::Dim);
         let (keys, more) = self.keys(usize::from(area.height.saturating_sub(1)));
+        let none = keys.is_empty();
         let widths = self.widths(area.width, &keys);
         self.heading(widths, &mut Row::new(buf, area, 0));
         for (n, key) in keys.iter().enumerate() {
             let Some(entry) = look.world().instance.interest.get(*key) else { continue };
             let chosen = look.ui.watch == Some(*key);
+            look.note_file(area, cells(n) + 1, Some(*key));
             if chosen {
                 Row::new(buf, area, cells(n) + 1).fill(look.style(Role::Selected));
             }
@@ -178,6 +204,8 @@ impl Interest<'_> {
                 nothing_waits(&look)
             };
             Row::new(buf, area, 1).put(text, dim);
+        } else if let Some(text) = look.no_match().filter(|_| none) {
+            Row::new(buf, area, 1).put(&text, look.style(Role::Bad));
         }
     }
 }

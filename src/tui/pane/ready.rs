@@ -85,6 +85,7 @@ impl Ready<'_> {
         let first = first_row(chosen, list.len(), fit);
         let mut y = 0;
         for (place, entry) in list.iter().enumerate().skip(first).take(fit) {
+            look.note_file(area, y, Some(entry.key));
             draw(&look, place, entry, &mut Row::new(buf, area, y));
             y += 1;
         }
@@ -188,6 +189,7 @@ fn draw_batch(
     }
     let (fit, more) = fitting(handed.len(), usize::from(area.height - y));
     for (lane, entry) in handed.iter().take(fit) {
+        look.note_file(area, y, Some(InterestList::key_of(&entry.delivery)));
         draw_handed(look, *lane, entry, &mut Row::new(buf, area, y));
         y += 1;
     }
@@ -220,6 +222,7 @@ fn draw_overflow(look: &RenderContext<'_>, overflow: &[WatchKey], area: Rect, bu
     }
     for (n, key) in overflow.iter().take(fit).enumerate() {
         let chosen = look.ui.watch == Some(*key);
+        look.note_file(area, cells(n) + 1, Some(*key));
         let name = if chosen { look.style(Role::Title) } else { look.style(Role::Ready) };
         let mut row = Row::new(buf, area, cells(n) + 1);
         row.put(if n == 0 { "new " } else { "    " }, dim);

@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::file::{NARROWEST, QUEUE, ailment, queues};
+use super::order::ordered;
 use crate::event::{Fd, RingOp, WatchKey};
 use crate::model::{Flight, OpenFile, Rings};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -42,7 +43,9 @@ pub(super) fn title(look: &RenderContext<'_>, rings: &Rings) -> Vec<String> {
         }
         (false, n) => words::plural(n, "divergence"),
     };
-    let len = words::count(rings.len() as u64);
+    let shown =
+        || InFlight { look: *look, rings }.entries().iter().filter(|one| one.0.is_some()).count();
+    let len = look.numbers(rings.len(), shown);
     vec!["In flight".to_owned(), len, format!("seen, {fdinfo}")]
 }
 
@@ -58,7 +61,14 @@ impl<'a> InFlight<'a> {
         let bare =
             bare.into_iter().map(|file| (None, Some(WatchKey { fd: file.fd, file: file.id })));
         let shown = |entry: &Entry<'_>| entry.1.is_none_or(|key| ui.filter.shows(scene.world, key));
-        flights.chain(bare).filter(shown).collect()
+        let mut all: Vec<_> = flights.chain(bare).filter(shown).collect();
+        ordered(&self.look, &mut all, |entry| entry.1);
+        all
+    }
+
+    /// The files of all rows.
+    pub(super) fn keys(&self) -> Vec<WatchKey> {
+        self.entries().into_iter().filter_map(|entry| entry.1).collect()
     }
 
     /// The entries in so many rows, and how many more there are.
@@ -70,11 +80,6 @@ impl<'a> InFlight<'a> {
         let first = first_row(chosen, all.len(), rows);
         let more = all.len().saturating_sub(rows);
         (all.into_iter().skip(first).take(rows).collect(), more)
-    }
-
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        self.rows(rows).0.get(row).and_then(|entry| entry.1)
     }
 
     fn is_wide(&self) -> bool {
@@ -192,6 +197,7 @@ impl Widget for InFlight<'_> {
         let (entries, more) = self.rows(rows);
         let mut y = 1;
         for entry in &entries {
+            self.look.note_file(area, y, entry.1);
             if entry.1.is_some() && self.look.ui.watch == entry.1 {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }
@@ -202,6 +208,8 @@ impl Widget for InFlight<'_> {
         let multi = entries.iter().any(|entry| entry.0.is_some_and(|flight| flight.sqe.multi));
         if more > 0 {
             Row::new(buf, area, y).put(&format!("  and {more} more"), dim);
+        } else if let Some(text) = self.look.no_match().filter(|_| entries.is_empty()) {
+            Row::new(buf, area, y).put(&text, self.look.style(Role::Bad));
         } else if entries.is_empty() {
             Row::new(buf, area, y).put(" nothing is in flight", dim);
         } else if multi && y < area.height {

@@ -91,6 +91,7 @@ impl Widget for RunQueue<'_> {
             y += 1;
         }
         for (place, go) in queue.enumerate().take(rows) {
+            look.note_file(area, y, go.key);
             self.runnable(place, go, &mut Row::new(buf, area, y));
             y += 1;
         }
@@ -104,6 +105,7 @@ impl Widget for RunQueue<'_> {
         }
         let left = usize::from(area.height.saturating_sub(y));
         for (place, entry) in list.iter().enumerate().take(left) {
+            look.note_file(area, y + cells(place), Some(entry.key));
             self.listed(place, entry, &mut Row::new(buf, area, y + cells(place)));
         }
         if list.is_empty() && left > 0 {

@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 
 use super::RenderContext;
 use super::file::{NARROWEST, PEER, QUEUE, ailment, queues};
+use super::order::ordered;
 use crate::event::{Mask, WatchKey};
 use crate::model::{OpenFile, ScanEntry, ScanSet, Sync};
 use crate::tui::draw::{Align, Row, cells, first_row};
@@ -35,34 +36,44 @@ const BITMAPS_FROM: u16 = 9;
 const STATE: [u16; 2] = [10, 7];
 
 /// The title: how many there are, and how that is known.
-pub(super) fn title(set: &ScanSet) -> Vec<String> {
-    let [name, len] = if set.is_select() {
+pub(super) fn title(look: &RenderContext<'_>, set: &ScanSet) -> Vec<String> {
+    let shown = || Scanned { look: *look, set }.entries().len();
+    let len = look.numbers(set.len(), shown);
+    if set.is_select() {
         let bits = format!("{} bits", words::count(set.bits() as u64));
         let nfds = format!("nfds {}", set.nfds());
-        return vec!["Three sets (fd_set)".to_owned(), nfds, bits, "seen".to_owned()];
-    } else {
-        ["The set (struct pollfd[])".to_owned(), words::count(set.len() as u64)]
-    };
-    vec![name, len, "seen".to_owned()]
+        let mut title = vec!["Three sets (fd_set)".to_owned(), nfds, bits];
+        title.extend((!look.ui.filter.is_all()).then_some(len));
+        title.push("seen".to_owned());
+        return title;
+    }
+    vec!["The set (struct pollfd[])".to_owned(), len, "seen".to_owned()]
 }
 
 impl<'a> Scanned<'a> {
-    /// The entries in so many rows, and how many more there are.
-    fn rows(&self, rows: usize) -> (Vec<&'a ScanEntry>, usize) {
+    /// All that the filter lets through, in the order that was asked for.
+    fn entries(&self) -> Vec<&'a ScanEntry> {
         let RenderContext { scene, ui, .. } = self.look;
         let shown = |entry: &&ScanEntry| ui.filter.shows(scene.world, entry.key);
-        let all: Vec<_> = self.set.iter().filter(shown).collect();
-        let chosen = all.iter().position(|entry| Some(entry.key) == ui.watch).unwrap_or(0);
+        let mut all: Vec<_> = self.set.iter().filter(shown).collect();
+        ordered(&self.look, &mut all, |entry| Some(entry.key));
+        all
+    }
+
+    /// Their files.
+    pub(super) fn keys(&self) -> Vec<WatchKey> {
+        self.entries().into_iter().map(|entry| entry.key).collect()
+    }
+
+    /// The entries in so many rows, and how many more there are.
+    fn rows(&self, rows: usize) -> (Vec<&'a ScanEntry>, usize) {
+        let all = self.entries();
+        let is_chosen = |entry: &&ScanEntry| Some(entry.key) == self.look.ui.watch;
+        let chosen = all.iter().position(is_chosen).unwrap_or(0);
         let rows = if all.len() > rows { rows.saturating_sub(1) } else { rows };
         let first = first_row(chosen, all.len(), rows);
         let more = all.len().saturating_sub(rows);
         (all.into_iter().skip(first).take(rows).collect(), more)
-    }
-
-    /// The file in a row of a pane with so many rows.
-    pub(super) fn key_at(&self, row: usize, rows: usize) -> Option<WatchKey> {
-        let rows = rows.saturating_sub(usize::from(self.bitmaps(cells(rows) + 1)));
-        self.rows(rows).0.get(row).map(|entry| entry.key)
     }
 
     fn is_wide(&self) -> bool {
@@ -242,8 +253,10 @@ impl Widget for Scanned<'_> {
         let maps = self.bitmaps(area.height);
         let rows = usize::from(area.height.saturating_sub(1 + maps));
         let (entries, more) = self.rows(rows);
+        let none = entries.is_empty();
         let mut y = 1;
         for entry in entries {
+            self.look.note_file(area, y, Some(entry.key));
             if self.look.ui.watch == Some(entry.key) {
                 Row::new(buf, area, y).fill(self.look.style(Role::Selected));
             }
@@ -255,6 +268,8 @@ impl Widget for Scanned<'_> {
             Row::new(buf, area, y).put(&format!("  and {more} more"), dim);
         } else if self.set.is_empty() {
             Row::new(buf, area, y).put(" no call passes any file", dim);
+        } else if let Some(text) = self.look.no_match().filter(|_| none) {
+            Row::new(buf, area, y).put(&text, self.look.style(Role::Bad));
         }
         if maps > 0 {
             let at = area.height - maps;

@@ -21,6 +21,7 @@ use super::RenderContext;
 use crate::event::{Nanos, TimeUnit, Trigger, print_duration};
 use crate::model::{InterestEntry, Mark, ScanSet, Span, Track, TrackId};
 use crate::tui::draw::{Align, Row, around, cells};
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::ui::TrackChoice;
 use crate::tui::words;
@@ -85,6 +86,7 @@ impl<'a> TimelinePane<'a> {
         let glyphs = look.theme.glyphs;
         let columns = columns(track, window);
         for (n, band) in bands.iter().enumerate().take(usize::from(area.height)) {
+            self.note_marks(id, track, window, *band, Rect { y: area.y + cells(n), ..area });
             let mut row = Row::new(buf, area, cells(n));
             let chosen = self.chosen() == Some(id);
             let marker = if chosen { glyphs.selected } else { " " };
@@ -100,6 +102,24 @@ impl<'a> TimelinePane<'a> {
 }
 
 impl TimelinePane<'_> {
+    /// Writes down where the marks of a row of a track stand; elsewhere in the row it is the track.
+    fn note_marks(&self, id: TrackId, track: &Track, window: &Window, band: Band, area: Rect) {
+        let look = &self.0;
+        if look.spots.is_none() {
+            return;
+        }
+        let whole = match id {
+            TrackId::Lane(lane) => Spot::Lane(lane),
+            TrackId::Watch(key) => Spot::File(key),
+        };
+        look.note_row(area, 0, whole);
+        for mark in track.window(window.from, window.until).filter(|mark| band.has(mark.what)) {
+            let x = area.x + self.columns() + window.column(mark.t);
+            let cell = Rect { x, width: 1, height: 1, ..area };
+            look.note(cell, Spot::Mark(id, mark.seq));
+        }
+    }
+
     /// The pane's title: how much time is shown, and up to when.
     pub(crate) fn title(look: &RenderContext<'_>) -> Vec<String> {
         let until = look.world().t;

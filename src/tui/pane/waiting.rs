@@ -10,6 +10,7 @@ use crate::model::{EpollView, LaneState, ThreadLane};
 use crate::text::strace;
 use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
+use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 
 /// Draws the threads.
@@ -196,6 +197,7 @@ impl Widget for Waiting<'_> {
         for (n, (lane, text, role)) in lines.iter().skip(first).take(shown).enumerate() {
             let mut row = Row::new(buf, area, cells(n));
             if let Some(lane) = lane {
+                look.note_row(area, cells(n), Spot::Lane(lane.id));
                 let marker = if at(lane) { look.theme.glyphs.selected } else { " " };
                 let glyph = match role {
                     Role::Asleep => look.theme.glyphs.asleep,

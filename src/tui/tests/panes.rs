@@ -10,7 +10,7 @@ fn draws(pane: impl Widget, size: (u16, u16), lines: &[&str]) {
 }
 
 fn look<'a>(stage: &'a Stage, app: &'a App) -> RenderContext<'a> {
-    RenderContext { scene: stage.scene(), ui: &app.ui, theme: &PLAIN }
+    RenderContext { scene: stage.scene(), ui: &app.ui, theme: &PLAIN, spots: None }
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn the_timeline_zooms_from_microseconds_to_minutes() {
 }
 
 fn app_look<'a>(app: &'a App, stage: &'a Stage) -> RenderContext<'a> {
-    RenderContext { scene: app.view(stage.scene()), ui: &app.ui, theme: &PLAIN }
+    RenderContext { scene: app.view(stage.scene()), ui: &app.ui, theme: &PLAIN, spots: None }
 }
 
 #[test]

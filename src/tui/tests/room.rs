@@ -13,7 +13,7 @@ fn drawn(pane: impl Widget, size: (u16, u16)) -> Vec<String> {
 }
 
 fn look<'a>(stage: &'a Stage, app: &'a App) -> RenderContext<'a> {
-    RenderContext { scene: stage.scene(), ui: &app.ui, theme: &PLAIN }
+    RenderContext { scene: stage.scene(), ui: &app.ui, theme: &PLAIN, spots: None }
 }
 
 #[test]

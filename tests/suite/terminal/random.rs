@@ -153,7 +153,7 @@ fn listed(text: &str) -> Option<(usize, BTreeSet<i64>)> {
 fn set_right(terminal: &mut Terminal) {
     let rights =
         ["run", "delay 0", "backend epoll", "netpoll shared", "accept drain", "read drain"];
-    let then = ["threads 1", "trigger all level", "live", "filter", "view overview"];
+    let then = ["threads 1", "trigger all level", "live", "filter", "sort number", "view overview"];
     for command in rights.iter().chain(&then) {
         answers(terminal, (200, 240));
         terminal.keys(&format!(":{command}\r"));

@@ -1,17 +1,18 @@
 //! Looking around in a lesson: what a step points at, the past, the other epoll instances.
 
-use super::LessonApp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{LessonApp, LessonCommand};
 use crate::event::{FileId, Nanos, View, WatchKey};
 use crate::lesson::case::{Action as Do, FdArg, Label, Look as Eye, Run, Step};
 use crate::lesson::course::{Phase, What};
 use crate::model::{InterestEntry, TrackId};
 use crate::text;
 use crate::tui::action::{Direction as By, KeyAction, Reach, Shown};
-use crate::tui::draw::inside;
-use crate::tui::layout::{Part, Slot};
 use crate::tui::lesson::screen;
-use crate::tui::pane::{Interest, RenderContext};
-use crate::tui::theme::{ASCII, Depth, Theme, ThemeName};
+use crate::tui::spots::{Spot, Spots};
+use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Hold, Pane, Past, TrackChoice, WhyTopic};
 
 impl LessonApp {
@@ -77,25 +78,30 @@ impl LessonApp {
         }
     }
 
-    /// A click: on the interest list it selects.
-    pub(crate) fn click(&mut self, (x, y): (u16, u16)) {
-        if self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
-            return;
+    /// A click selects a registration, takes a suggestion, or does what the key does that is named
+    /// there.
+    pub(crate) fn click(&mut self, at: (u16, u16)) -> Option<LessonCommand> {
+        let spots = Spots::default();
+        let (width, height) = self.app.ui.size;
+        let mut buf = Buffer::empty(Rect::new(0, 0, width.min(1000), height.min(500)));
+        screen::draw(self, &PLAIN, Some(&spots), &mut buf);
+        match spots.at(at)? {
+            Spot::Key(press) => return self.key(press),
+            Spot::File(key) => self.choose(key),
+            Spot::Suggestion(n) => {
+                let entry = self.app.ui.entry.as_mut()?;
+                entry.chosen = Some(n);
+                entry.take_chosen(self.session.world());
+            }
+            // A step is gone back to by its keys; nobody steps a thread of a lesson.
+            Spot::Event(_)
+            | Spot::Mark(..)
+            | Spot::Lane(_)
+            | Spot::Finding(_)
+            | Spot::Pane(_)
+            | Spot::Cover => {}
         }
-        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &ASCII);
-        let Some(layout) = screen::planned(self, &theme) else { return };
-        let is = |slot: &&Slot| {
-            slot.part == Part::Pane(Pane::Interest) && slot.area.contains((x, y).into())
-        };
-        let Some(slot) = layout.slots.iter().rfind(is) else { return };
-        let inner = inside(slot.area);
-        // The heading is no registration.
-        let Some(row) = y.checked_sub(inner.y + 1) else { return };
-        let look = RenderContext { scene: self.view(), ui: &self.app.ui, theme: &theme };
-        let rows = usize::from(inner.height.saturating_sub(1));
-        if let Some(key) = Interest(look).key_at(row.into(), rows) {
-            self.choose(key);
-        }
+        None
     }
 
     fn choose(&mut self, key: WatchKey) {

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_cannot_be_tried_is_said() {
     let mut class = Class::begin((120, 40));
-    class.press("v").shows(&["try>", "Tab completes, Enter does it"]);
+    class.press("v").shows(&["try>", "Tab completes, Down chooses"]);
     class.press("add f q.r IN<Enter>").shows(&["there is no `q.r`: there are e, f, p.r, p.w"]);
     class.press("<C-u>a<Tab>").shows(&["add EP FD MASK", "accept FD as NAME", "arm FD MS"]);
     class.press("<C-u>write p<Tab>").shows(&["try> write p."]);

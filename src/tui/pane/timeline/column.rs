@@ -91,7 +91,8 @@ impl Band {
         }
     }
 
-    fn has(self, what: MarkKind) -> bool {
+    /// Whether a mark stands in it.
+    pub(super) fn has(self, what: MarkKind) -> bool {
         let call = match what {
             MarkKind::Span(_) => return false,
             MarkKind::Accept
