@@ -72,6 +72,35 @@ fn a_cut_is_ascii_where_everything_is() {
 }
 
 #[test]
+fn borders_are_lines_with_joints_in_ascii_too() {
+    let stage = Stage::three_clients();
+    for size in [(60, 16), (80, 24), (120, 40), (240, 70)] {
+        let app = stage.app(size);
+        let [plain, ascii] = [&UNICODE, &ASCII].map(|glyphs| shown(&app, &stage, glyphs));
+        for (plain, ascii) in plain.lines().zip(ascii.lines()).filter(|(l, _)| l.starts_with('├'))
+        {
+            let joints = |line: &str| line.matches(['├', '┤', '┬', '┴', '┼', '+']).count();
+            assert_eq!(joints(plain), joints(ascii), "{plain}\n{ascii}");
+        }
+    }
+}
+
+#[test]
+fn a_title_does_not_look_like_the_line_of_the_pane_above_that_has_the_focus() {
+    let stage = Stage::three_clients();
+    let app = stage.app((80, 24));
+    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+    paint(&app, stage.scene(), &theme, &mut buf);
+    let row = text(&buf).lines().position(|line| line.starts_with("├─ Ready list"));
+    let row = u16::try_from(row.expect("the ready list below")).expect("a row");
+    let focus = theme.style(Role::Focus).fg;
+    // The border is that of the interest list; the title is not.
+    assert_eq!(Some(buf[(30, row)].fg), focus);
+    assert_ne!(Some(buf[(4, row)].fg), focus);
+}
+
+#[test]
 fn lists_say_how_many_more_there_are() {
     let mut stage = Stage::start();
     for fd in 7..17 {
