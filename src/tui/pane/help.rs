@@ -207,7 +207,10 @@ impl Widget for Help<'_> {
         let area = frame_of(area);
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
-        let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
+        // A comparison has its columns there.
+        let end = if look.ui.place == UiContext::Compare { "" } else { "End: the words" };
+        let title = ["Help", "j and k scroll", end, "? closes"].into_iter();
+        let title: Vec<_> = title.filter(|part| !part.is_empty()).map(str::to_owned).collect();
         frame(buf, area, &title, look.theme, Accent::Focus);
         let inner = inside(area);
         let lines = self.lines(inner.width.into());

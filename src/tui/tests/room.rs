@@ -138,7 +138,11 @@ fn a_call_that_sleeps_stands_where_its_time_says() {
     let mut stage = Stage::start();
     stage.push(LaneId(2), Kind::Lane(crate::event::LaneChange::Started { tid: 4712 }));
     stage.after_ms(100);
-    stage.push(LaneId(2), Kind::Enter(Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 }));
+    let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    stage.push(LaneId(2), Kind::Enter(wait));
+    // The one that went to sleep last is woken first.
+    stage.interrupt();
+    stage.push(LaneId(1), Kind::Enter(wait));
     stage.after_ms(100);
     stage.client(Fd(7));
     let app = stage.app((120, 40));
@@ -256,11 +260,12 @@ fn who_comes_for_the_first_time_is_told_where_to_begin_until_a_key_or_a_client()
     stage.client(Fd(7));
     let app = stage.app((120, 40));
     assert!(!shown(&app, &stage, &UNICODE).contains("New here?"));
+    assert!(app.ui.touched, "it does not come back with the last client's end");
     // There is one line of Why on the smallest screen: how to connect goes before.
     let stage = Stage::start();
     let app = stage.app((60, 16));
     let lines = drawn(Why(look(&stage, &app)), (58, 1));
-    assert_eq!(lines, ["Type `telnet 127.0.0.1 8000`, or press c."]);
+    assert_eq!(lines, [" Type `telnet 127.0.0.1 8000`, or press c."]);
 }
 
 /// What stands in brackets in a title is the kernel's word for it.
