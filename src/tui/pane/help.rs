@@ -23,10 +23,11 @@ enum Line {
     Blank,
 }
 
-/// Columns of a key, of a command, of a mark or a term.
+/// Columns of a key, of a command, of a mark, of a word.
 const KEYS: u16 = 10;
 const USAGE: u16 = 24;
 const MARK: u16 = 12;
+const WORD: u16 = 14;
 /// From this width on the help names the commands of the keys.
 const PALETTE: usize = 100;
 /// The widest help.
@@ -149,7 +150,7 @@ impl Help<'_> {
         lines.rows(MARK, if server { &KNOWN } else { &KNOWN_IN_LESSONS });
         for topic in &GLOSSARY {
             lines.heading(topic.title);
-            lines.rows(KEYS, topic.terms);
+            lines.rows(WORD, topic.terms);
         }
         lines.all
     }
