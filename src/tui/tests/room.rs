@@ -96,7 +96,7 @@ fn a_title_does_not_look_like_the_line_of_the_pane_above_that_has_the_focus() {
     let row = u16::try_from(row.expect("the ready list below")).expect("a row");
     let focus = theme.style(Role::Focus).fg;
     // The border is that of the interest list; the title is not.
-    assert_eq!(Some(buf[(30, row)].fg), focus);
+    assert_eq!(Some(buf[(36, row)].fg), focus);
     assert_ne!(Some(buf[(4, row)].fg), focus);
 }
 
@@ -140,11 +140,9 @@ fn a_call_that_sleeps_stands_where_its_time_says() {
     stage.after_ms(100);
     let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
     stage.push(LaneId(2), Kind::Enter(wait));
-    // The one that went to sleep last is woken first.
+    stage.after_ms(100);
     stage.interrupt();
     stage.push(LaneId(1), Kind::Enter(wait));
-    stage.after_ms(100);
-    stage.client(Fd(7));
     let app = stage.app((120, 40));
     let mut lines = drawn(Calls(look(&stage, &app)), (90, 20));
     lines.retain(|line| !line.is_empty());
