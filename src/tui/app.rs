@@ -130,6 +130,7 @@ impl App {
             true
         });
         self.seen = scene.live.seq;
+        self.ui.touched |= scene.live.clients() > 0;
         self.welcome(scene);
         self.settle(scene);
     }

@@ -108,7 +108,7 @@ impl<'a> Row<'a> {
 }
 
 /// Gives what is cut the theme's sign for it, where that is another; done once, when all is drawn.
-pub fn sign_cuts(buf: &mut Buffer, theme: &Theme) {
+pub(crate) fn sign_cuts(buf: &mut Buffer, theme: &Theme) {
     if theme.glyphs.ellipsis == CUT {
         return;
     }
@@ -170,12 +170,13 @@ pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
     for edge in panes.iter().flat_map(|(area, _)| edges(area.intersection(whole))) {
         for at in edge.positions() {
             let cell = &mut buf[at];
-            let symbol = match cell.symbol() {
-                "─" => theme.glyphs.horizontal,
-                "│" => theme.glyphs.vertical,
-                _ => joint,
+            match cell.symbol() {
+                "─" => cell.set_symbol(theme.glyphs.horizontal),
+                "│" => cell.set_symbol(theme.glyphs.vertical),
+                // A side that two panes share has its signs already.
+                symbol if symbol.is_ascii() => continue,
+                _ => cell.set_symbol(joint),
             };
-            cell.set_symbol(symbol);
         }
     }
 }
@@ -198,6 +199,15 @@ pub fn heading(buf: &mut Buffer, area: Rect, title: &[String], theme: &Theme, ac
     let border = theme.style(accent.role());
     let width = area.width.saturating_sub(4);
     let heading = Rect { x: area.x.saturating_add(2), width, height: 1, ..area };
+    let columns = |parts: &[&str]| parts.iter().map(|p| super::words::width(p) + 3).sum::<usize>();
+    let mut parts: Vec<_> = title.iter().map(String::as_str).collect();
+    if columns(&parts) > usize::from(width) + 1 {
+        // The kernel's own name of the thing is what can be spared.
+        parts = parts.into_iter().map(|part| part.split(" (").next().unwrap_or(part)).collect();
+    }
+    // What the line looks like that a neighbour shares is not how the title looks.
+    let over = Rect { width: cells(columns(&parts)), ..heading }.intersection(heading);
+    buf.set_style(over.intersection(buf.area), Style::reset().patch(theme.base()).patch(border));
     let mut row = Row::new(buf, heading, 0);
     row.put(
         match accent {
@@ -207,11 +217,7 @@ pub fn heading(buf: &mut Buffer, area: Rect, title: &[String], theme: &Theme, ac
         },
         border,
     );
-    let whole: usize = title.iter().map(|part| super::words::width(part) + 3).sum();
-    let fits = whole <= usize::from(width) + 1;
-    for (n, part) in title.iter().enumerate() {
-        // The kernel's own name of the thing is what can be spared.
-        let part = if fits { part } else { part.split(" (").next().unwrap_or(part) };
+    for (n, part) in parts.into_iter().enumerate() {
         if n > 0 {
             row.put(" ", border).put(glyphs.horizontal, border).put(" ", border);
         }

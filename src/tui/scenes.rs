@@ -230,7 +230,7 @@ impl Stage {
         self.tool(Kind::ListRead(ListRead::fdinfo(EP, entries)));
     }
 
-    fn interrupt(&mut self) {
+    pub(super) fn interrupt(&mut self) {
         let none =
             Output::Events { events: Box::default(), log: WakeupLog::Drained, done: Nanos(0) };
         self.returns(WAIT, Ret::err(Errno::EINTR), none);

@@ -190,7 +190,7 @@ pub struct Ui {
     pub message: Option<Message>,
     /// What the run loop is to do.
     pub request: Option<UiRequest>,
-    /// Whether a key has been pressed.
+    /// Whether a key has been pressed, or a client has come.
     pub touched: bool,
     /// The columns and rows of the terminal.
     pub size: (u16, u16),

@@ -24,10 +24,11 @@ enum Line {
     Blank,
 }
 
-/// Columns of a key, of a command, of a mark or a term.
+/// Columns of a key, of a command, of a mark, of a word.
 const KEYS: u16 = 10;
 const USAGE: u16 = 24;
 const MARK: u16 = 12;
+const WORD: u16 = 14;
 /// From this width on the help names the commands of the keys.
 const PALETTE: usize = 100;
 /// The widest help.
@@ -150,7 +151,7 @@ impl Help<'_> {
         lines.rows(MARK, if server { &KNOWN } else { &KNOWN_IN_LESSONS });
         for topic in &GLOSSARY {
             lines.heading(topic.title);
-            lines.rows(KEYS, topic.terms);
+            lines.rows(WORD, topic.terms);
         }
         lines.all
     }
@@ -209,7 +210,10 @@ impl Widget for Help<'_> {
         let area = frame_of(area);
         Clear.render(area.intersection(buf.area), buf);
         buf.set_style(area.intersection(buf.area), look.theme.base());
-        let title = ["Help".to_owned(), "j and k scroll".to_owned(), "? closes".to_owned()];
+        // A comparison has its columns there.
+        let end = if look.ui.place == UiContext::Compare { "" } else { "End: the words" };
+        let title = ["Help", "j and k scroll", end, "? closes"].into_iter();
+        let title: Vec<_> = title.filter(|part| !part.is_empty()).map(str::to_owned).collect();
         frame(buf, area, &title, look.theme, Accent::Focus);
         let inner = inside(area);
         let lines = self.lines(inner.width.into());

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
@@ -127,6 +128,8 @@ impl Widget for Hints<'_> {
         }
         let border = look.style(Role::Border);
         let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
+        // The words are no part of the line that they are written over.
+        buf.set_style(inner.intersection(buf.area), Style::reset().patch(look.theme.base()));
         let mut row = Row::new(buf, inner, 0);
         row.put(" ", border);
         if let Some(message) = &look.ui.message {
@@ -145,5 +148,6 @@ impl Widget for Hints<'_> {
             look.note(row.since(from), Spot::Key(key));
             row.put("  ", border);
         }
+        row.fill(border);
     }
 }

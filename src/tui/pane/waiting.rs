@@ -187,9 +187,9 @@ impl Widget for Waiting<'_> {
         let chosen = lines.iter().position(|(l, ..)| l.is_some_and(at)).unwrap_or(0);
         let rows = usize::from(area.height);
         // A hint stands below its thread, and is to be seen with it.
-        let first = if told { 0 } else { first_row(chosen + 1, lines.len(), rows) };
-        let cut = told && lines.len() > rows && rows > 1;
+        let cut = lines.len() > rows && rows > 1;
         let shown = if cut { rows - 1 } else { rows };
+        let first = if told { 0 } else { first_row(chosen + 1, lines.len(), shown) };
         if cut {
             let more = format!("   and {} more", lines.len() - shown);
             Row::new(buf, area, area.height - 1).put(&more, look.style(Role::Dim));

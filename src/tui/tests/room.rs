@@ -72,6 +72,35 @@ fn a_cut_is_ascii_where_everything_is() {
 }
 
 #[test]
+fn borders_are_lines_with_joints_in_ascii_too() {
+    let stage = Stage::three_clients();
+    for size in [(60, 16), (80, 24), (120, 40), (240, 70)] {
+        let app = stage.app(size);
+        let [plain, ascii] = [&UNICODE, &ASCII].map(|glyphs| shown(&app, &stage, glyphs));
+        for (plain, ascii) in plain.lines().zip(ascii.lines()).filter(|(l, _)| l.starts_with('├'))
+        {
+            let joints = |line: &str| line.matches(['├', '┤', '┬', '┴', '┼', '+']).count();
+            assert_eq!(joints(plain), joints(ascii), "{plain}\n{ascii}");
+        }
+    }
+}
+
+#[test]
+fn a_title_does_not_look_like_the_line_of_the_pane_above_that_has_the_focus() {
+    let stage = Stage::three_clients();
+    let app = stage.app((80, 24));
+    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+    paint(&app, stage.scene(), &theme, &mut buf);
+    let row = text(&buf).lines().position(|line| line.starts_with("├─ Ready list"));
+    let row = u16::try_from(row.expect("the ready list below")).expect("a row");
+    let focus = theme.style(Role::Focus).fg;
+    // The border is that of the interest list; the title is not.
+    assert_eq!(Some(buf[(36, row)].fg), focus);
+    assert_ne!(Some(buf[(4, row)].fg), focus);
+}
+
+#[test]
 fn lists_say_how_many_more_there_are() {
     let mut stage = Stage::start();
     for fd in 7..17 {
@@ -109,9 +138,11 @@ fn a_call_that_sleeps_stands_where_its_time_says() {
     let mut stage = Stage::start();
     stage.push(LaneId(2), Kind::Lane(crate::event::LaneChange::Started { tid: 4712 }));
     stage.after_ms(100);
-    stage.push(LaneId(2), Kind::Enter(Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 }));
+    let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+    stage.push(LaneId(2), Kind::Enter(wait));
     stage.after_ms(100);
-    stage.client(Fd(7));
+    stage.interrupt();
+    stage.push(LaneId(1), Kind::Enter(wait));
     let app = stage.app((120, 40));
     let mut lines = drawn(Calls(look(&stage, &app)), (90, 20));
     lines.retain(|line| !line.is_empty());
@@ -227,11 +258,12 @@ fn who_comes_for_the_first_time_is_told_where_to_begin_until_a_key_or_a_client()
     stage.client(Fd(7));
     let app = stage.app((120, 40));
     assert!(!shown(&app, &stage, &UNICODE).contains("New here?"));
+    assert!(app.ui.touched, "it does not come back with the last client's end");
     // There is one line of Why on the smallest screen: how to connect goes before.
     let stage = Stage::start();
     let app = stage.app((60, 16));
     let lines = drawn(Why(look(&stage, &app)), (58, 1));
-    assert_eq!(lines, ["Type `telnet 127.0.0.1 8000`, or press c."]);
+    assert_eq!(lines, [" Type `telnet 127.0.0.1 8000`, or press c."]);
 }
 
 /// What stands in brackets in a title is the kernel's word for it.
