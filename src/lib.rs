@@ -34,6 +34,7 @@
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! records       │ history     │ sink  journal  model (what every event goes through)
 //! passes on     │ sink        │ text  model          (JSON lines)
+//! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
@@ -132,6 +133,7 @@ pub mod kernel;
 pub mod lesson;
 pub mod measure;
 pub mod model;
+pub mod record;
 pub mod serve;
 pub mod session;
 pub mod sim;

@@ -11,7 +11,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, TimeUnit};
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
@@ -34,10 +34,7 @@ pub struct Session<S> {
 impl<S: Source> Session<S> {
     /// A session whose events come from `source`; so much of its history is kept.
     pub fn new(source: S, limits: Limits) -> Self {
-        let world = match source.header().clock {
-            TimeUnit::Nanoseconds => World::default(),
-            TimeUnit::Steps => World::of_steps(),
-        };
+        let world = World::of(source.header().clock);
         let history = History::new(limits, world);
         Self { source, history, commands: Vec::new(), last_command: 0 }
     }

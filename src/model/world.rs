@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{
     Backend, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WakeupLog, WatchKey,
@@ -17,7 +18,7 @@ use super::log_read::LogRead;
 use super::poller::{EpollInstance, Known, Pollers};
 
 /// Totals since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Events folded.
     pub events: u64,
@@ -39,7 +40,7 @@ pub struct Counters {
 
 /// Everything that is known after one event. [`World::apply`] is the only way in which that
 /// changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// The last event folded.
     pub seq: Seq,
@@ -136,6 +137,21 @@ impl World {
     pub fn is_in_hand(&self, key: WatchKey) -> bool {
         let is = |entry: &BatchEntry| InterestList::key_of(&entry.delivery) == key;
         self.lanes.iter().any(|lane| lane.current().is_some_and(is))
+    }
+
+    /// An empty world of a source whose clock counts that.
+    pub fn of(clock: TimeUnit) -> Self {
+        match clock {
+            TimeUnit::Nanoseconds => Self::default(),
+            TimeUnit::Steps => Self::of_steps(),
+        }
+    }
+
+    /// Whether it can have come about by folding events: asked of one that was read.
+    pub fn is_sound(&self) -> bool {
+        let clients = self.files.values().filter(|file| file.peer.is_some()).count();
+        let named = self.files.iter().all(|(id, file)| *id == file.id);
+        self.t <= Nanos::MAX && named && self.counters.clients == clients
     }
 
     /// An empty world of a source that counts steps and calls descriptors by labels.

@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 22] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
     ("journal", &["event", "model"]),
+    ("record", &["event", "model", "journal", "sys"]),
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),

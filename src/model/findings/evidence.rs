@@ -1,9 +1,13 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Backend, Fd, FileKind, GoId, LaneId, Mask, Nanos, Peer, Refusal, Ret, RingOp};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    Backend, Fd, FileKind, GoId, LaneId, Mask, Nanos, Peer, Refusal, Ret, RingOp, Syscall,
+};
 
 /// What a file was at that time: it may be closed by the time it is told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIdentity {
     /// What it is.
     pub what: FileKind,
@@ -14,7 +18,7 @@ pub struct FileIdentity {
 }
 
 /// A registration and its file, as it was at that time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchIdentity {
     /// The number that it was made under.
     pub fd: Fd,
@@ -30,7 +34,7 @@ impl WatchIdentity {
 }
 
 /// What was seen, by kind of finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Evidence {
     /// Something is left that nobody will report.
     Left {
@@ -113,7 +117,7 @@ pub enum Evidence {
         /// Which thread.
         lane: LaneId,
         /// Which call.
-        call: &'static str,
+        call: Syscall,
         /// Empty returns in a row.
         times: u64,
     },
