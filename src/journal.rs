@@ -204,6 +204,12 @@ impl Journal {
         world
     }
 
+    /// The world before the first event that is kept.
+    pub fn origin(&self) -> World {
+        let first = self.chunks.front().and_then(|chunk| self.before(chunk));
+        first.unwrap_or_else(|| (*self.origin).clone())
+    }
+
     /// The world before a chunk, if it is kept and can be had.
     fn before(&self, chunk: &Chunk) -> Option<World> {
         match chunk.base.as_ref()? {

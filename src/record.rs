@@ -20,6 +20,7 @@ mod head;
 mod press;
 mod reader;
 mod shelf;
+mod veil;
 mod writer;
 
 #[cfg(test)]
@@ -35,3 +36,18 @@ pub use writer::{WriteEnd, Writer};
 pub const WORDS: u32 = 1;
 /// The version of the fold: a world that another one has made means nothing to this program.
 pub const MODEL: u32 = 1;
+
+/// How recordings are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingOptions {
+    /// What is left out.
+    pub hidden: Vec<Hidden>,
+    /// Bytes of a file at the most.
+    pub limit: u64,
+}
+
+impl Default for RecordingOptions {
+    fn default() -> Self {
+        Self { hidden: Vec::new(), limit: 1 << 30 }
+    }
+}

@@ -8,17 +8,25 @@
 //!
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
+mod recordings;
+
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
+use crate::record::RecordingOptions;
 use crate::sink::Sink;
+
 use crate::source::{Drained, Source};
 
+use recordings::Recordings;
+
 pub use crate::history::Scene;
+pub use crate::sink::record::RecordingProgress;
 
 /// Events taken in one tick at the most, so that keys are answered meanwhile.
 const PER_TICK: usize = 32_768;
@@ -29,6 +37,7 @@ pub struct Session<S> {
     history: History,
     commands: Vec<Command>,
     last_command: u32,
+    recordings: Recordings,
 }
 
 impl<S: Source> Session<S> {
@@ -36,12 +45,36 @@ impl<S: Source> Session<S> {
     pub fn new(source: S, limits: Limits) -> Self {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
-        Self { source, history, commands: Vec::new(), last_command: 0 }
+        let recordings = Recordings::default();
+        Self { source, history, commands: Vec::new(), last_command: 0, recordings }
+    }
+
+    /// A session whose events have happened already, and are in that journal.
+    pub fn of_journal(source: S, journal: Journal) -> Self {
+        Self { history: History::of(journal), ..Self::new(source, Limits::default()) }
     }
 
     /// Tells every event from now on to this one too.
     pub fn add_sink(&mut self, sink: Box<dyn Sink>) {
         self.history.add(sink);
+    }
+
+    /// Has recordings made so from now on.
+    pub fn record_so(&mut self, options: RecordingOptions) {
+        self.recordings.options = options;
+    }
+
+    /// Records what happens from now on.
+    ///
+    /// # Errors
+    /// If something is recorded already, or the file is there, or cannot be made.
+    pub fn record(&mut self, path: &Path) -> io::Result<()> {
+        self.recordings.start(path, self.source.header(), &mut self.history).map(|_| ())
+    }
+
+    /// How far the recording is, if there is one; after the end of the session, how far it came.
+    pub fn recording(&self) -> Option<RecordingProgress> {
+        self.recordings.progress()
     }
 
     /// Takes over what the source has produced, up to a bound, passes commands on, and returns at
@@ -52,6 +85,12 @@ impl<S: Source> Session<S> {
             drained.events += self.pass_on(drained.until, command);
         }
         self.history.flush();
+        if let Some(note) = self.recordings.ended(&mut self.history) {
+            let t = drained.until.max(self.history.world().t);
+            self.history.push(t, LaneId::TOOL, Kind::Note(note.into()));
+            drained.events += 1;
+        }
+        drained.again = drained.again.into_iter().chain(self.history.due()).min();
         drained
     }
 
@@ -62,10 +101,22 @@ impl<S: Source> Session<S> {
         let accepted = CommandPhase::Accepted;
         let told = Kind::Command { id, text: text.clone(), phase: accepted };
         self.history.push(t, LaneId::TOOL, told);
-        let Err(why) = self.source.send(id, command) else { return 1 };
-        let phase = CommandPhase::Failed(why.to_string().into());
-        self.history.push(t, LaneId::TOOL, Kind::Command { id, text, phase });
-        2
+        let phase = match command {
+            Command::Mark(note) => {
+                self.history.push(t, LaneId::TOOL, Kind::Mark(note.into()));
+                CommandPhase::Done(None)
+            }
+            Command::Record(_) | Command::RecordOff | Command::Save(_) => {
+                self.recordings.command(&command, self.source.header(), &mut self.history)
+            }
+            command => match self.source.send(id, command) {
+                Ok(()) => return 1,
+                Err(why) => CommandPhase::Failed(why.to_string().into()),
+            },
+        };
+        let before = self.history.world().seq;
+        let seq = self.history.push(t, LaneId::TOOL, Kind::Command { id, text, phase });
+        usize::try_from(seq.0 - before.0).unwrap_or(1) + 1
     }
 
     /// Passes a command to the source at the next tick; its progress comes back as events.

@@ -114,6 +114,11 @@ impl Findings {
         self.ledger.iter()
     }
 
+    /// The files that evidence names.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut FileIdentity> {
+        self.ledger.iter_mut().flat_map(|finding| finding.evidence.files_mut())
+    }
+
     /// How many findings are kept; older inactive ones are dropped first.
     pub const KEPT: usize = 256;
 

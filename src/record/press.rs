@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::block::{Block, BlockKind, LONGEST};
 use super::head::RecordingHead;
+use super::veil::Veil;
 use crate::event::{Event, Nanos, Seq};
 use crate::journal::pack;
 use crate::model::World;
@@ -28,6 +29,7 @@ pub trait Outlet {
 pub struct Press<O> {
     out: O,
     open: Option<Block>,
+    veil: Veil,
     /// The last event that was taken, and its time.
     last: (Seq, Nanos),
     /// Bytes of packed events since the last world.
@@ -48,8 +50,9 @@ impl<O: Outlet> Press<O> {
         let block =
             Block { kind: BlockKind::Head, first, count: 0, from, until: from, raw: head.line() };
         out.put(block);
-        let mut press =
-            Self { out, open: None, last: begun, since_key: 0, key: 0, torn: false, lost: 0 };
+        let veil = Veil::new(&head.hidden);
+        let (open, since_key, key, lost) = (None, 0, 0, 0);
+        let mut press = Self { out, open, veil, last: begun, since_key, key, torn: false, lost };
         if first > Seq(0) {
             press.put_world(world);
         }
@@ -58,6 +61,11 @@ impl<O: Outlet> Press<O> {
 
     /// Takes an event, with the world after it.
     pub fn event(&mut self, event: &Event, world: &World) {
+        let event = self.veil.event(event);
+        self.pack(&event, world);
+    }
+
+    fn pack(&mut self, event: &Event, world: &World) {
         let before = self.open.as_ref().map_or(0, |open| open.raw.len());
         let open = self.open.get_or_insert_with(|| Block {
             kind: BlockKind::Events,
@@ -74,7 +82,7 @@ impl<O: Outlet> Press<O> {
             open.raw.truncate(before);
             (open.count, open.until) = (open.count - 1, self.last.1);
             self.close();
-            return self.event(event, world);
+            return self.pack(event, world);
         }
         self.last = (event.seq, event.t);
         if open.count == EVENTS || open.raw.len() >= BYTES {
@@ -94,6 +102,11 @@ impl<O: Outlet> Press<O> {
     /// Whether a block is open.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Who takes the blocks.
+    pub fn outlet(&mut self) -> &mut O {
+        &mut self.out
     }
 
     /// How many events were not taken.
@@ -149,7 +162,7 @@ impl<O: Outlet> Press<O> {
 
     fn put_world(&mut self, world: &World) {
         let (first, from) = (world.seq, world.t);
-        let Ok(raw) = postcard::to_stdvec(world) else { return };
+        let Ok(raw) = postcard::to_stdvec(&*self.veil.world(world)) else { return };
         (self.key, self.since_key) = (raw.len(), 0);
         let fits = raw.len() <= LONGEST;
         let block = Block { kind: BlockKind::Key, first, count: 0, from, until: from, raw };

@@ -2,6 +2,7 @@
 
 mod compare;
 mod lesson;
+mod replay;
 mod table;
 
 pub use lesson::LESSON;
@@ -40,11 +41,13 @@ pub enum Mode {
     Menu,
     /// A comparison of loops.
     Compare,
+    /// A recording.
+    Replay,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -56,6 +59,7 @@ impl Mode {
         Self::Earlier,
         Self::Menu,
         Self::Compare,
+        Self::Replay,
     ];
 }
 
@@ -84,9 +88,14 @@ pub enum Group {
     Menu,
     /// Comparing loops.
     Compare,
+    /// Going through a recording.
+    Replay,
 }
 
 impl Group {
+    /// Those of a recording, in the order of its help.
+    pub const REPLAY: [Self; 4] = [Self::Replay, Self::Look, Self::Program, Self::Entry];
+
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
 
@@ -115,6 +124,7 @@ impl Group {
             Self::LessonLook => "Looking around in a lesson",
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
+            Self::Replay => "Going through a recording",
         }
     }
 }
@@ -140,7 +150,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().chain(LESSON).chain(compare::COMPARE)
+    BINDINGS.iter().chain(LESSON).chain(compare::COMPARE).chain(replay::REPLAY)
 }
 
 /// What `press` asks for in `mode`.
@@ -258,6 +268,18 @@ pub(crate) fn compare_rows() -> String {
     text
 }
 
+/// The rows of the README's table of the keys of a recording.
+#[cfg(test)]
+pub(crate) fn replay_rows() -> String {
+    let mut text = String::from("| key | does |\n| --- | --- |\n");
+    for binding in rows(Group::Replay) {
+        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
+    }
+    text
+}
+
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
@@ -300,7 +322,7 @@ mod tests {
     #[test]
     fn every_command_has_a_key_but_those_that_need_words() {
         let without: Vec<_> = keyless().map(|(word, ..)| word).collect();
-        assert_eq!(without, ["accept", "max-events", "drop", "mistake", "netpoll"]);
+        assert_eq!(without, ["accept", "max-events", "drop", "mistake", "netpoll", "save"]);
     }
 
     #[test]
@@ -314,7 +336,7 @@ mod tests {
     fn readme_has_a_row_a_binding() {
         let rows = readme_rows();
         let shown = BINDINGS.iter().filter(|b| !b.help.is_empty()).count();
-        assert_eq!(rows.lines().count(), 2 + shown + 5);
+        assert_eq!(rows.lines().count(), 2 + shown + 6);
         assert!(
             rows.contains("| `t` | level-triggered <-> edge-triggered | `trigger fd=7 edge` |")
         );

@@ -39,7 +39,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
 
 /// How the frame of a part stands out.
 fn accent(look: &RenderContext<'_>, part: Part) -> Accent {
-    let server = look.ui.place == UiContext::Server;
+    let server = matches!(look.ui.place, UiContext::Server | UiContext::Replay);
     match part {
         Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
         Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,

@@ -6,7 +6,8 @@ use super::entry::LineEntry;
 use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
-use crate::model::{Divergence, World};
+use crate::model::{Bookmark, Divergence, World};
+use crate::session::RecordingProgress;
 
 /// A pane that the keys can move in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +82,28 @@ pub struct SlowMotion {
     /// When the next event is shown, in milliseconds of the screen's clock; `None` until that is
     /// asked for.
     pub due: Option<u64>,
+    /// The time of the recording, if it goes on by that and not by events.
+    pub clock: Option<PlayClock>,
+}
+
+/// Where the playing of a recording is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlayClock {
+    /// The time in the recording.
+    pub t: Nanos,
+    /// The screen's clock then, in milliseconds; `None` until that is asked for.
+    pub seen: Option<u64>,
+}
+
+/// A recording that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayState {
+    /// The file, fit to be shown.
+    pub name: String,
+    /// How fast it plays, in quarters.
+    pub speed: u32,
+    /// Longer waits are shortened to this.
+    pub idle: Option<Nanos>,
 }
 
 /// How a message is meant.
@@ -130,6 +153,8 @@ pub enum UiContext {
     Menu,
     /// Before a comparison of loops.
     Compare,
+    /// Before a recording.
+    Replay,
 }
 
 /// The state of the screen.
@@ -159,6 +184,12 @@ pub struct Ui {
     pub topic: WhyTopic,
     /// The earlier event that is viewed; `None` follows the newest.
     pub past: Option<Past>,
+    /// The recording that is looked at.
+    pub replay: Option<ReplayState>,
+    /// Moments of it that were marked here.
+    pub bookmarks: Vec<Bookmark>,
+    /// How far the recording is, if there is one.
+    pub recording: Option<RecordingProgress>,
     /// What is gone through in slow motion.
     pub play: Option<SlowMotion>,
     /// The time that each event of it is shown for, in milliseconds.
@@ -206,6 +237,9 @@ impl Default for Ui {
             once_bytes: 16,
             topic: WhyTopic::Watch,
             past: None,
+            replay: None,
+            bookmarks: Vec::new(),
+            recording: None,
             play: None,
             pace: 400,
             zoom: Nanos(2_000_000_000),
@@ -236,6 +270,7 @@ impl Ui {
             match (self.place, self.past.is_some()) {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
+                (UiContext::Replay, _) => Mode::Replay,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,

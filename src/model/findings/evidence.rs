@@ -192,3 +192,28 @@ pub enum Evidence {
         all: u64,
     },
 }
+
+impl Evidence {
+    /// The files that it names.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut FileIdentity> {
+        let (one, other) = match self {
+            Self::Left { watch, .. }
+            | Self::Spin { watch, .. }
+            | Self::Emfile { watch, .. }
+            | Self::Herd { watch, .. }
+            | Self::NoBuffers { watch, .. }
+            | Self::InputEnded { watch, .. }
+            | Self::HeldOpen { watch, .. }
+            | Self::Leaked { watch, .. } => (watch.file.as_mut(), None),
+            Self::Outlived { watch, now } => (watch.file.as_mut(), now.as_mut()),
+            Self::Stale { now, .. } => (now.as_mut(), None),
+            Self::Starving { flooder, victim, .. } => (flooder.file.as_mut(), victim.file.as_mut()),
+            Self::TimeoutZero { .. }
+            | Self::FdSetSize { .. }
+            | Self::ThreadLimit { .. }
+            | Self::ScanCost { .. }
+            | Self::CqOverflow { .. } => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+}

@@ -60,6 +60,10 @@ impl Ledger {
     }
 
     /// How many were ever made.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.list.iter_mut()
+    }
+
     pub(super) fn created(&self) -> u64 {
         self.created
     }

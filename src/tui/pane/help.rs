@@ -118,6 +118,7 @@ impl Help<'_> {
             UiContext::Server => &Group::ALL[..],
             UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
             UiContext::Compare => &[Group::Compare],
+            UiContext::Replay => &Group::REPLAY[..],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         let bindings = || groups.iter().flat_map(|group| keymap::rows(*group));
