@@ -87,6 +87,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
         return Ok(ended_by(signal));
     }
+    if let Some(why) = session.recording().and_then(|progress| progress.ended) {
+        return Err(Error::runtime("recording ended", &why));
+    }
     match (tui::watchdog::caught(), session.dead()) {
         (Some(signal), _) => Ok(ended_by(signal)),
         (None, Some((lane, why))) => Err(Error::runtime(format!("{lane} died"), &why)),

@@ -256,6 +256,90 @@ mod tests {
         assert_eq!(kinds, expected);
     }
 
+    /// A name in the folder of temporary files that no other test has.
+    fn unused(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("epollscope-{}-{name}.rec", std::process::id()))
+    }
+
+    fn read(path: &Path) -> Vec<Event> {
+        let bytes = std::fs::read(path).expect("a file");
+        std::fs::remove_file(path).expect("it is there");
+        let recording = crate::record::Recording::read(bytes).expect("a recording");
+        assert_eq!(recording.cut(), None);
+        let mut events = Vec::new();
+        std::rc::Rc::new(recording).journal().forward_from(Seq(1), |event| {
+            events.push(event.clone());
+            true
+        });
+        events
+    }
+
+    #[test]
+    fn what_is_recorded_is_what_happened() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let source = Literal(vec![Kind::Idle; 20], Header::default());
+        let mut session = Session::new(source, Limits::default());
+        let (path, saved) = (unused("recorded"), unused("saved"));
+        (0..3).for_each(|_| drop(session.tick()));
+        session.record(&path).expect("a new file");
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = Command::Record(Some(path.display().to_string()));
+        session.send(again.clone());
+        session.send(Command::Mark("here".to_owned()));
+        (0..3).for_each(|_| drop(session.tick()));
+        session.send(Command::Save(Some(saved.display().to_string())));
+        session.send(Command::RecordOff);
+        session.tick();
+        let off = session.world().seq;
+        assert_eq!(session.recording(), None);
+        session.send(again);
+        session.tick();
+        let all = told(&session);
+        // The recording is ended before it is told that it is.
+        assert_eq!(read(&path), all[3..usize::try_from(off.0).expect("few") - 1]);
+        let kept = read(&saved);
+        assert_eq!(kept, all[..kept.len()]);
+        let failed: Vec<_> = all
+            .iter()
+            .filter_map(|event| match &event.kind {
+                Kind::Command { phase: CommandPhase::Failed(why), .. } => Some(&**why),
+                _ => None,
+            })
+            .collect();
+        assert!(failed[0].ends_with(".rec is recorded: end that with record off"), "{failed:?}");
+        assert!(failed[1].ends_with(".rec: it exists: give another name"), "{failed:?}");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_ends_the_recording_and_nothing_else() {
+        // No two are alike, so that they stay long.
+        let noise = |n: u64| -> String {
+            let mixed = |k: u64| (n * 64 + k).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            (0..40).map(|k| format!("{:016x}", mixed(k).wrapping_mul(mixed(k) | 1))).collect()
+        };
+        let notes = (0..400).map(|n| Kind::Note(noise(n).into())).collect();
+        let source = Literal(notes, Header::default());
+        let mut session = Session::new(source, Limits::default());
+        let path = unused("full");
+        session.record_so(RecordingOptions { limit: 2_000, ..RecordingOptions::default() });
+        session.record(&path).expect("a new file");
+        let begun = std::time::Instant::now();
+        while session.recording().is_some() && begun.elapsed() < Duration::from_secs(60) {
+            session.tick();
+            // A block is closed after a while, and written by another thread.
+            std::thread::yield_now();
+        }
+        let note = told(&session).into_iter().rev().find_map(|event| match event.kind {
+            Kind::Note(text) if text.starts_with("recording ended") => Some(text),
+            _ => None,
+        });
+        let note = note.expect("a note says so");
+        assert!(note.contains("--record-limit"), "{note}");
+        assert!(std::fs::metadata(&path).expect("it is there").len() <= 2_000);
+        std::fs::remove_file(&path).expect("it is there");
+    }
+
     #[test]
     fn what_a_source_tells_at_its_end_is_taken_to_the_last() {
         let source = Literal(vec![Kind::Idle; 3], Header::default());

@@ -46,9 +46,11 @@ impl Recording {
     /// # Errors
     /// If there is nothing in it that could be shown.
     pub fn read(bytes: Vec<u8>) -> Result<Self, ReadError> {
-        let line = bytes.iter().take(LONGEST).position(|byte| *byte == b'\n');
-        let blocks = scan(&bytes, line.map_or(0, |end| end + 1));
-        let head = head(&bytes[..line.unwrap_or(0)], &blocks, &bytes)?;
+        let end = bytes.iter().take(LONGEST).position(|byte| *byte == b'\n').unwrap_or(0);
+        let line = RecordingHead::parse(&bytes[..end]);
+        let blocks = scan(&bytes, if line.is_ok() { end + 1 } else { 0 });
+        let blocks = without_false_heads(blocks, &bytes);
+        let head = head(line, &blocks, &bytes)?;
         let stretches = stretches(&blocks, head.model == MODEL);
         if stretches.is_empty() {
             return Err(ReadError::Empty);
@@ -100,23 +102,44 @@ impl Recording {
     }
 }
 
-/// The head: the first line, or what stands for it if that is damaged.
-fn head(line: &[u8], blocks: &[Found], bytes: &[u8]) -> Result<RecordingHead, ReadError> {
-    let first = RecordingHead::parse(line);
-    if !matches!(first, Err(ReadError::NoRecording)) {
-        return first;
-    }
+/// The head: what is under a checksum, or if that is not to be had the first line.
+fn head(
+    line: Result<RecordingHead, ReadError>,
+    blocks: &[Found],
+    bytes: &[u8],
+) -> Result<RecordingHead, ReadError> {
     let again = blocks.iter().filter(|block| block.kind == BlockKind::Head);
     let again = again.filter_map(|block| block.body(bytes)).next();
-    again.map_or(first, |line| RecordingHead::parse(&line))
+    again.map_or(line, |line| RecordingHead::parse(&line))
+}
+
+/// The blocks without those of events that do not fit their neighbours and whose checksum is wrong:
+/// what their heads say would displace the others.
+fn without_false_heads(blocks: Vec<Found>, bytes: &[u8]) -> Vec<Found> {
+    let events = || blocks.iter().enumerate().filter(|(_, block)| block.kind == BlockKind::Events);
+    let mut doubtful: Vec<usize> = events().next().into_iter().map(|(n, _)| n).collect();
+    doubtful.extend(events().next_back().map(|(n, _)| n));
+    for ((n, one), (m, next)) in events().zip(events().skip(1)) {
+        if next.first != one.last().next() || next.from < one.until {
+            doubtful.extend([n, m]);
+        }
+    }
+    doubtful.sort_unstable();
+    doubtful.dedup();
+    doubtful.retain(|n| !blocks[*n].is_whole(bytes));
+    let mut n = 0..;
+    blocks.into_iter().filter(|_| n.next().is_some_and(|n| doubtful.binary_search(&n).is_err())).collect()
 }
 
 /// The blocks of events in the order of their events, with a stretch of lost ones where some are
 /// missing. Whatever overlaps, or goes back in time, is not taken.
 fn stretches(blocks: &[Found], worlds: bool) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
-    let begins = blocks.iter().find(|block| block.kind == BlockKind::Events);
-    let mut next = begins.map_or(Seq(1), |block| block.first);
+    let first = |kind| blocks.iter().find(|block| block.kind == kind);
+    // The head says which event it begins after.
+    let begins = first(BlockKind::Head).map(|block| block.first.next());
+    let begins = begins.or(first(BlockKind::Events).map(|block| block.first));
+    let mut next = begins.unwrap_or(Seq(1));
     let (mut t, mut world) = (Nanos(0), None);
     for (n, block) in blocks.iter().enumerate() {
         match block.kind {

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+mod words;
+
 use super::block::{HEAD, LONGEST};
 use super::*;
 use crate::event::{
@@ -268,6 +270,44 @@ fn a_body_that_grows_beyond_what_its_head_says_is_not_unpacked() {
 fn what_a_later_version_has_beside_is_left_out() {
     let bytes = with(&block(BlockKind::Other(77), b"later".to_vec(), 9_005), |_| {});
     assert_eq!(left(&bytes).expect("a recording"), left(&pressed(0, 10, &[], 0)).expect("another"));
+}
+
+#[test]
+fn what_is_left_out_is_in_no_event_and_in_no_world() {
+    let address = "10.11.12.13:4567".parse().expect("an address");
+    let started = Nanos(1);
+    let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
+    let accepted = Output::Accepted { file: FileId(3), peer: Peer::Inet(address) };
+    let sent: crate::event::Head = b"secret"[..].into();
+    let send = "send fd=7 secret";
+    let phase = crate::event::CommandPhase::Accepted;
+    let kinds = [
+        call(Syscall::Accept { fd: Fd(4) }, Ret::ok(7), accepted),
+        call(Syscall::Read { fd: Fd(7), len: 64 }, Ret::ok(6), Output::Data(sent)),
+        Kind::Note(format!("{address} has gone").into()),
+        Kind::Command { id: 1, text: send.into(), phase },
+    ];
+    let head = RecordingHead::new(Header::default(), &Hidden::ALL);
+    let mut world = World::default();
+    let mut press = Press::new(Bytes { all: head.line(), refuse: 0 }, &head, &world);
+    for (n, kind) in (1..).zip(kinds) {
+        let event = Event { seq: Seq(n), t: Nanos(n), lane: LaneId(1), kind };
+        world.apply(&event);
+        press.event(&event, &world);
+    }
+    let bytes = press.finish(&world, "end").all;
+    let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    for block in super::block::scan(&bytes, line) {
+        let body = block.body(&bytes).expect("a body");
+        for hidden in [&b"secret"[..], b"10.11.12.13", &[10, 11, 12, 13]] {
+            let there = body.windows(hidden.len()).any(|window| window == hidden);
+            assert!(!there, "{:?}: {hidden:?}", block.kind);
+        }
+    }
+    let texts: Vec<_> = events(&journal(&bytes)).iter().map(|e| format!("{:?}", e.kind)).collect();
+    assert!(texts[0].contains("Numbered { number: 1, unix: false }"), "{texts:?}");
+    assert!(texts[2].contains("client-1 has gone"), "{texts:?}");
+    assert!(texts[3].contains("send fd=7 (hidden)"), "{texts:?}");
 }
 
 #[test]

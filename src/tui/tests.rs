@@ -7,6 +7,7 @@ mod panes;
 mod path;
 mod play;
 mod room;
+mod replay;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;

@@ -165,7 +165,7 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Entry ENTRY [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
         => "", "to the end", "";
     Program VIEW [ch('R')] KeyAction::Record
-        => "record class.rec, record off", "record what happens from now on, or end that", "record";
+        => "record class.rec, record off", "record what happens from now on, or end that", "";
     Program LIVE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "mark here", "mark this moment, to find it again", "";
     Program LOOK [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";
