@@ -177,6 +177,9 @@ impl World {
         for file in self.files.values_mut() {
             rename_peer(&mut file.name, file.peer.as_mut(), rename);
         }
+        let dialled = std::mem::take(&mut self.dialled);
+        let renamed = dialled.into_iter().map(|name| rename(&Peer::Unix { name, pid: 0 }).name());
+        self.dialled = renamed.map(String::into_boxed_str).collect();
         for file in self.findings.files_mut() {
             rename_peer(&mut file.name, file.peer.as_mut(), rename);
         }

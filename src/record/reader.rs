@@ -128,7 +128,10 @@ fn without_false_heads(blocks: Vec<Found>, bytes: &[u8]) -> Vec<Found> {
     doubtful.dedup();
     doubtful.retain(|n| !blocks[*n].is_whole(bytes));
     let mut n = 0..;
-    blocks.into_iter().filter(|_| n.next().is_some_and(|n| doubtful.binary_search(&n).is_err())).collect()
+    blocks
+        .into_iter()
+        .filter(|_| n.next().is_some_and(|n| doubtful.binary_search(&n).is_err()))
+        .collect()
 }
 
 /// The blocks of events in the order of their events, with a stretch of lost ones where some are

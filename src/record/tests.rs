@@ -274,7 +274,7 @@ fn what_a_later_version_has_beside_is_left_out() {
 
 #[test]
 fn what_is_left_out_is_in_no_event_and_in_no_world() {
-    let address = "10.11.12.13:4567".parse().expect("an address");
+    let address: std::net::SocketAddr = "10.11.12.13:4567".parse().expect("an address");
     let started = Nanos(1);
     let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
     let accepted = Output::Accepted { file: FileId(3), peer: Peer::Inet(address) };
@@ -282,6 +282,7 @@ fn what_is_left_out_is_in_no_event_and_in_no_world() {
     let send = "send fd=7 secret";
     let phase = crate::event::CommandPhase::Accepted;
     let kinds = [
+        Kind::Client(address.to_string().into()),
         call(Syscall::Accept { fd: Fd(4) }, Ret::ok(7), accepted),
         call(Syscall::Read { fd: Fd(7), len: 64 }, Ret::ok(6), Output::Data(sent)),
         Kind::Note(format!("{address} has gone").into()),
@@ -305,9 +306,10 @@ fn what_is_left_out_is_in_no_event_and_in_no_world() {
         }
     }
     let texts: Vec<_> = events(&journal(&bytes)).iter().map(|e| format!("{:?}", e.kind)).collect();
-    assert!(texts[0].contains("Numbered { number: 1, unix: false }"), "{texts:?}");
-    assert!(texts[2].contains("client-1 has gone"), "{texts:?}");
-    assert!(texts[3].contains("send fd=7 (hidden)"), "{texts:?}");
+    assert_eq!(texts[0], "Client(\"client-1\")");
+    assert!(texts[1].contains("Numbered { number: 1, unix: false }"), "{texts:?}");
+    assert!(texts[3].contains("client-1 has gone"), "{texts:?}");
+    assert!(texts[4].contains("send fd=7 (hidden)"), "{texts:?}");
 }
 
 #[test]

@@ -17,8 +17,8 @@ const SENT: &str = "(hidden)";
 /// What is left out.
 pub(super) struct Veil {
     payload: bool,
-    /// The numbers of the peers so far, if they are left out.
-    peers: Option<FxHashMap<Peer, u32>>,
+    /// The numbers of the peers so far by their names, if they are left out.
+    peers: Option<FxHashMap<String, u32>>,
 }
 
 impl Veil {
@@ -56,6 +56,11 @@ impl Veil {
                 };
                 Kind::Command { id: *id, text: self.command(text), phase }
             }
+            // It is told before anything else names the client.
+            Kind::Client(name) => {
+                let peer = self.peer(&Peer::Unix { name: name.clone(), pid: 0 });
+                Kind::Client(peer.name().into())
+            }
             Kind::Note(text) => Kind::Note(self.text(text)),
             _ => return Cow::Borrowed(event),
         };
@@ -90,7 +95,8 @@ impl Veil {
             Peer::Unknown | Peer::Numbered { .. } => peer.clone(),
             Peer::Inet(_) | Peer::Unix { .. } => {
                 let next = u32::try_from(peers.len()).unwrap_or(u32::MAX).saturating_add(1);
-                let number = *peers.entry(peer.clone()).or_insert(next);
+                let name = Some(peer.name()).filter(|name| !name.is_empty());
+                let number = *peers.entry(name.unwrap_or_else(|| peer.to_string())).or_insert(next);
                 Peer::Numbered { number, unix }
             }
         }
@@ -109,13 +115,14 @@ impl Veil {
     /// A text without the names of peers.
     fn text(&self, text: &str) -> Box<str> {
         // An unnamed UNIX socket has no name that could stand in a text.
-        let named = self.peers.iter().flatten().map(|(peer, number)| (peer.to_string(), *number));
-        let mut there: Vec<_> =
-            named.filter(|(name, _)| name.len() > "unix".len() && text.contains(name)).collect();
+        let named = self.peers.iter().flatten();
+        let mut there: Vec<_> = named
+            .filter(|(name, _)| name.len() > "unix".len() && text.contains(name.as_str()))
+            .collect();
         // One name may be the beginning of another.
         there.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        let hide = |text: String, (name, number): (String, u32)| {
-            text.replace(&name, &Peer::Numbered { number, unix: false }.to_string())
+        let hide = |text: String, (name, number): (&String, &u32)| {
+            text.replace(name, &Peer::Numbered { number: *number, unix: false }.to_string())
         };
         there.into_iter().fold(text.to_owned(), hide).into()
     }

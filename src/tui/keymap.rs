@@ -150,7 +150,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().chain(LESSON).chain(compare::COMPARE).chain(replay::REPLAY)
+    replay::REPLAY.iter().chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
 }
 
 /// What `press` asks for in `mode`.

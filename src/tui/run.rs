@@ -139,7 +139,9 @@ pub fn replay<S: Source>(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options.theme(), session);
+    // Nothing happens any more.
+    let wake = Arc::new(Notify::new());
+    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(&wake));
     let ReplayBegin { state, cut, at, plays } = begin;
     let scene = screen.session.scene(None);
     let cut = cut.map(|cut| {
@@ -153,7 +155,7 @@ pub fn replay<S: Source>(
     if let Some(cut) = cut {
         screen.app.ui.warn(cut);
     }
-    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &Notify::new()));
+    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
     drop(screen);
     end_of(ended)
 }

@@ -6,8 +6,8 @@ pub(crate) mod styles;
 mod panes;
 mod path;
 mod play;
-mod room;
 mod replay;
+mod room;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;

@@ -137,6 +137,7 @@ impl Peer {
             Self::Inet(addr) => addr.to_string(),
             Self::Unix { name, .. } => name.to_string(),
             Self::Unknown => String::new(),
+            Self::Numbered { .. } => self.to_string(),
         }
     }
 }

@@ -199,6 +199,7 @@ impl Evidence {
         let (one, other) = match self {
             Self::Left { watch, .. }
             | Self::Spin { watch, .. }
+            | Self::EndAgain { watch, .. }
             | Self::Emfile { watch, .. }
             | Self::Herd { watch, .. }
             | Self::NoBuffers { watch, .. }

@@ -40,9 +40,8 @@ fn calls() -> Vec<Syscall> {
 }
 
 fn returns() -> Vec<Kind> {
-    let called = |call, ret, output| {
-        Kind::Return(SyscallRecord { call, ret, output, started: Nanos(900) })
-    };
+    let called =
+        |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started: Nanos(900) });
     let ok = |call| called(call, Ret::ok(1), Output::None);
     let peer = Peer::Inet(([127, 0, 0, 1], 4000).into());
     let accepted = |peer| {
@@ -54,7 +53,11 @@ fn returns() -> Vec<Kind> {
     kinds.push(accepted(Peer::Unix { name: "@x".into(), pid: 5 }));
     kinds.push(accepted(Peer::Unknown));
     kinds.push(accepted(Peer::Numbered { number: 1, unix: false }));
-    kinds.push(called(Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 }, Ret::ok(0), events));
+    kinds.push(called(
+        Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: 0 },
+        Ret::ok(0),
+        events,
+    ));
     let data = Output::Data(b"abc"[..].into());
     kinds.push(called(Syscall::Read { fd: FD, len: 16 }, Ret::ok(3), data));
     kinds
@@ -135,6 +138,7 @@ fn others() -> Vec<Kind> {
         Kind::Measured { call: Syscall::EpollCreate, times: 2, each: Nanos(5) },
         Kind::Asleep { lanes: Box::new([LaneId(1)]), since: Nanos(5) },
         Kind::Idle,
+        Kind::Client("x".into()),
         Kind::Mark("x".into()),
     ]
 }
