@@ -113,8 +113,8 @@ fn head(
     again.map_or(line, |line| RecordingHead::parse(&line))
 }
 
-/// The blocks without those of events that do not fit their neighbours and whose checksum is wrong:
-/// what their heads say would displace the others.
+/// The blocks without those whose checksum is wrong of the heads, and of events that do not fit their
+/// neighbours: what they say would displace the others.
 fn without_false_heads(blocks: Vec<Found>, bytes: &[u8]) -> Vec<Found> {
     let events = || blocks.iter().enumerate().filter(|(_, block)| block.kind == BlockKind::Events);
     let mut doubtful: Vec<usize> = events().next().into_iter().map(|(n, _)| n).collect();
@@ -124,6 +124,9 @@ fn without_false_heads(blocks: Vec<Found>, bytes: &[u8]) -> Vec<Found> {
             doubtful.extend([n, m]);
         }
     }
+    // The head says where it begins.
+    let heads = blocks.iter().enumerate().filter(|(_, block)| block.kind == BlockKind::Head);
+    doubtful.extend(heads.map(|(n, _)| n));
     doubtful.sort_unstable();
     doubtful.dedup();
     doubtful.retain(|n| !blocks[*n].is_whole(bytes));

@@ -63,10 +63,19 @@ fn head() -> RecordingHead {
 
 /// A recording of the events `from..until`; a block ends after each of those in `cuts`.
 fn pressed(from: u64, until: u64, cuts: &[u64], refuse: usize) -> Vec<u8> {
+    pressed_by(&head(), (from, until), cuts, refuse)
+}
+
+fn pressed_by(
+    head: &RecordingHead,
+    (from, until): (u64, u64),
+    cuts: &[u64],
+    refuse: usize,
+) -> Vec<u8> {
     let mut world = World::default();
     (0..from).for_each(|n| world.apply(&event(n)));
-    let out = Bytes { all: head().line(), refuse };
-    let mut press = Press::new(out, &head(), &world);
+    let out = Bytes { all: head.line(), refuse };
+    let mut press = Press::new(out, head, &world);
     for n in from..until {
         world.apply(&event(n));
         press.event(&event(n), &world);
@@ -328,8 +337,8 @@ fn what_is_no_recording_says_so() {
 
 #[test]
 fn a_world_of_another_fold_is_not_used() {
-    let mut bytes = RecordingHead { model: MODEL + 1, ..head() }.line();
-    bytes.extend(&pressed(700, 900, &[], 0)[head().line().len()..]);
+    let other = RecordingHead { model: MODEL + 1, ..head() };
+    let bytes = pressed_by(&other, (700, 900), &[], 0);
     let journal = journal(&bytes);
     assert_eq!(journal.at(Seq(900)).counters.lost, 700, "what was before is not known");
     assert_eq!(events(&journal).len(), 200);

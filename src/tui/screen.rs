@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, borders, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
-    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready, RenderContext,
-    TimelinePane, TooSmall, Waiting, Why,
+    Bar, Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PathPane, Prompt, Ready,
+    RenderContext, TimelinePane, TooSmall, Waiting, Why,
 };
 use super::ui::{Pane, UiContext};
 
@@ -17,7 +17,9 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, look.theme.base());
     let lanes = look.scene.world.lanes.len();
-    let Some(layout) = layout((area.width, area.height), look.ui.view, lanes) else {
+    let whole = (area.width, area.height);
+    let body = look.ui.body(whole);
+    let Some(layout) = layout(body, look.ui.view, lanes) else {
         TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
         return;
     };
@@ -26,7 +28,12 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     for slot in &layout.slots {
         draw_slot(look, slot, buf);
     }
-    Hints(*look).render(layout.hints, buf);
+    // Between the panes and the hints.
+    let below = Rect { y: layout.hints.y + whole.1 - body.1, ..layout.hints };
+    if below != layout.hints {
+        Bar(*look).render(layout.hints, buf);
+    }
+    Hints(*look).render(below, buf);
     if let Some(first) = look.ui.help {
         let below = Rect { y: 1, height: area.height - 2, ..area };
         Help(*look, first).render(below, buf);

@@ -171,7 +171,7 @@ impl HeaderPane<'_> {
             quarters => (quarters / 4).to_string(),
         };
         let state = match playing {
-            Some(_) => format!("{} {speed}x", look.theme.glyphs.running),
+            Some(_) => format!("{} {speed}x", look.theme.glyphs.look),
             None => look.theme.glyphs.held.to_owned(),
         };
         let marks = look.scene.live.bookmarks.len() + look.ui.bookmarks.len();
