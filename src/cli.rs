@@ -8,6 +8,7 @@ mod compare;
 mod config;
 mod lesson;
 mod options;
+mod replay;
 mod values;
 
 use std::ffi::OsString;
@@ -23,11 +24,14 @@ use crate::error::Error;
 use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
+use crate::record::RecordingOptions;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
+use replay::ReplayArgs;
+pub use replay::ReplayOptions;
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
 
 /// The address of the server unless the user says otherwise.
@@ -40,6 +44,8 @@ pub enum CliRequest {
     Serve(Box<ServeOptions>),
     /// Show, list, print or run lessons.
     Lesson(Box<LessonOptions>),
+    /// Show a recording.
+    Replay(Box<ReplayOptions>),
     /// Compare loops on the same clients.
     Compare(Box<CompareOptions>),
     /// Run cases and say how they came out.
@@ -79,6 +85,10 @@ pub struct ServeOptions {
     pub child_of: Option<u32>,
     /// When wake-ups are recorded.
     pub edge_log: WakeupLogMode,
+    /// The file in which what happens is recorded.
+    pub record: Option<PathBuf>,
+    /// How recordings are made.
+    pub recording: RecordingOptions,
     /// What is written without a screen.
     pub output: OutputFormat,
     /// How far one can go back.
@@ -127,6 +137,16 @@ Examples:
   epollscope compare --mirror 127.0.0.1:8000          then: telnet 127.0.0.1 8000
 ";
 
+/// The examples at the end of the help of replays.
+const REPLAY: &str = "\
+Examples:
+  epollscope --record class.rec                       first: record what happens; R does it, too
+  epollscope replay class.rec
+  epollscope replay class.rec --at 12.031 --paused    [ and ] go an event back and on
+  epollscope replay class.rec --speed 1/4 --idle off
+  epollscope replay class.rec --json                  the lines that --headless prints
+";
+
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
 /// every entry.
 #[derive(Debug, Parser)]
@@ -147,6 +167,9 @@ enum Verb {
     /// Go through lessons: predict what epoll does, then watch the kernel do it.
     #[command(after_help = LESSONS)]
     Lesson(Box<LessonArgs>),
+    /// Look at a recording: all panes, back and on in time.
+    #[command(after_help = REPLAY)]
+    Replay(Box<ReplayArgs>),
     /// Compare ways of waiting on the same clients: what a request costs in each
     #[command(after_help = COMPARE)]
     Compare(Box<CompareArgs>),
@@ -195,6 +218,9 @@ where
         }
         Some(Verb::Compare(arguments)) => {
             return arguments.resolve().map(|options| CliRequest::Compare(Box::new(options)));
+        }
+        Some(Verb::Replay(arguments)) => {
+            return Ok(CliRequest::Replay(Box::new(arguments.resolve())));
         }
         Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {

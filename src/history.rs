@@ -1,6 +1,7 @@
 //! What every event goes through, in one order: it gets its number, is folded, told to whoever
 //! listens, and kept.
 
+mod folded;
 mod timelines;
 
 use std::io;
@@ -11,6 +12,7 @@ use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
 use crate::sink::Sink;
 
+pub use folded::Folded;
 use timelines::Timelines;
 
 /// What the screen is drawn from: the world at the viewed event, and the history around it.
@@ -28,12 +30,18 @@ pub struct Scene<'a> {
     pub header: &'a Header,
 }
 
+/// One of those who are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SinkId(usize);
+
 /// The world as it is now, how it came to be so, and who is told of it.
 pub struct History {
     world: World,
     timelines: Timelines,
     journal: Journal,
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Vec<(SinkId, Box<dyn Sink>)>,
+    /// Sinks that there have been.
+    numbered: usize,
     /// Why the first sink that failed did.
     failure: Option<io::Error>,
 }
@@ -41,13 +49,26 @@ pub struct History {
 impl History {
     /// An empty history, which keeps so much, of what begins as that world.
     pub fn new(limits: Limits, world: World) -> Self {
+        Self { world: world.clone(), ..Self::with(Journal::beginning(limits, world)) }
+    }
+
+    fn with(journal: Journal) -> Self {
         Self {
             timelines: Timelines::default(),
-            journal: Journal::beginning(limits, world.clone()),
-            world,
+            journal,
+            world: World::default(),
             sinks: Vec::new(),
+            numbered: 0,
             failure: None,
         }
+    }
+
+    /// The history that a journal has already, up to its end.
+    pub fn of(journal: Journal) -> Self {
+        let last = journal.last().unwrap_or_default();
+        let end = Folded::at(&journal, last);
+        let Folded { world, timelines, .. } = end;
+        Self { timelines, world, ..Self::with(journal) }
     }
 
     /// Takes over what is said to have happened at `t`; returns its position.
@@ -69,7 +90,7 @@ impl History {
     /// Tells every sink; lets those go that fail.
     fn tell(&mut self, tell: impl Fn(&mut dyn Sink, &World) -> io::Result<()>) {
         let Self { world, sinks, failure, .. } = self;
-        sinks.retain_mut(|sink| match tell(&mut **sink, world) {
+        sinks.retain_mut(|(_, sink)| match tell(&mut **sink, world) {
             Ok(()) => true,
             Err(error) => {
                 failure.get_or_insert(error);
@@ -79,8 +100,25 @@ impl History {
     }
 
     /// Tells every event from now on to this one too.
-    pub(crate) fn add(&mut self, sink: Box<dyn Sink>) {
-        self.sinks.push(sink);
+    pub(crate) fn add(&mut self, sink: Box<dyn Sink>) -> SinkId {
+        self.numbered += 1;
+        let id = SinkId(self.numbered);
+        self.sinks.push((id, sink));
+        id
+    }
+
+    /// Tells that one no more: it comes to its end.
+    pub(crate) fn end(&mut self, id: SinkId) {
+        let Some(at) = self.sinks.iter().position(|(other, _)| *other == id) else { return };
+        let (_, sink) = self.sinks.remove(at);
+        if let Err(error) = sink.finish(&self.world) {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    /// After what time the sinks want to be flushed.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.sinks.iter().filter_map(|(_, sink)| sink.due()).min()
     }
 
     /// Makes the sinks pass on what they have.
@@ -90,7 +128,7 @@ impl History {
 
     /// How long the sinks have waited for their readers.
     pub(crate) fn waited(&self) -> Duration {
-        self.sinks.iter().map(|sink| sink.waited()).sum()
+        self.sinks.iter().map(|(_, sink)| sink.waited()).sum()
     }
 
     /// Why a sink was let go, told once.
@@ -100,8 +138,8 @@ impl History {
 
     /// Nothing more happens: the sinks come to their end.
     pub(crate) fn finish(&mut self) {
-        for sink in std::mem::take(&mut self.sinks) {
-            if let Err(error) = sink.finish() {
+        for (_, sink) in std::mem::take(&mut self.sinks) {
+            if let Err(error) = sink.finish(&self.world) {
                 self.failure.get_or_insert(error);
             }
         }

@@ -10,7 +10,9 @@
 //! The past is not stored: it is folded again by the function that folds the present, so the two
 //! cannot differ.
 
-mod pack;
+mod chunk;
+pub(crate) mod pack;
+mod shelf;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,8 +21,8 @@ use std::rc::Rc;
 use crate::event::{Event, Nanos, Seq};
 use crate::model::World;
 
-/// Events in a chunk.
-const CHUNK: usize = 4096;
+use chunk::{Base, CHUNK, Chunk, Kept};
+pub use shelf::{BlockId, Shelf, Stretch};
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,45 +39,30 @@ impl Default for Limits {
     }
 }
 
-/// Packed events, and perhaps the world before the first of them.
-struct Chunk {
-    first: Seq,
-    from: Nanos,
-    last: Seq,
-    until: Nanos,
-    packed: Vec<u8>,
-    base: Option<Box<World>>,
-}
-
-impl Chunk {
-    /// A chunk of one event.
-    fn begin(event: &Event, base: Option<Box<World>>) -> Self {
-        let (seq, t) = (event.seq, event.t);
-        let mut packed = Vec::with_capacity(CHUNK * 16);
-        pack::pack(&mut packed, t, event);
-        Self { first: seq, from: t, last: seq, until: t, packed, base }
-    }
-
-    fn push(&mut self, event: &Event) {
-        pack::pack(&mut self.packed, self.until, event);
-        (self.last, self.until) = (event.seq, event.t);
-    }
-
-    fn events(&self) -> usize {
-        usize::try_from(self.last.0 - self.first.0).unwrap_or(usize::MAX) + 1
-    }
-
-    fn bytes(&self) -> usize {
-        self.packed.capacity() + self.base.as_ref().map_or(0, |world| world.size())
-    }
-}
-
 /// Events of a chunk that has been unpacked, as far as it has been.
 struct Unpacked {
     first: Seq,
     events: Rc<Vec<Event>>,
     /// Bytes of the chunk that they are.
     used: usize,
+}
+
+impl Unpacked {
+    /// Takes over what has come since.
+    fn unpack(&mut self, chunk: &Chunk, packed: &[u8]) {
+        if self.used == packed.len() {
+            return;
+        }
+        let last = self.events.last();
+        let (seq, t) = last.map_or((chunk.first, chunk.from), |event| (event.seq.next(), event.t));
+        let events = Rc::make_mut(&mut self.events);
+        events.reserve(CHUNK - events.len().min(CHUNK));
+        pack::unpack(&packed[self.used..], seq, t, |event| {
+            events.push(event);
+            true
+        });
+        self.used = packed.len();
+    }
 }
 
 /// The history of a run: `push` at one end, the oldest dropped at the other, `at` any point between.
@@ -90,9 +77,13 @@ pub struct Journal {
     /// Bytes of packed events since the last keyframe.
     since_base: usize,
     /// The world after the last event, if the next one begins a chunk with a keyframe.
-    base: Option<Box<World>>,
+    base: Option<Base>,
     dropped: u64,
     unpacked: RefCell<Option<Unpacked>>,
+    /// Where chunks are that are not here.
+    shelf: Option<Box<dyn Shelf>>,
+    /// The world before the first event, if none is kept with it.
+    origin: Box<World>,
 }
 
 impl Journal {
@@ -108,15 +99,30 @@ impl Journal {
             chunks: VecDeque::new(),
             bytes: 0,
             since_base: 0,
-            base: Some(Box::new(world)),
+            base: Some(Base::Here(Box::new(world))),
             dropped: 0,
             unpacked: RefCell::new(None),
+            shelf: None,
+            origin: Box::default(),
         }
+    }
+
+    /// A journal of what is on a shelf, which has a stretch of events after the other without a
+    /// hole between them. Nothing of it is dropped.
+    pub fn shelved(
+        shelf: Box<dyn Shelf>,
+        stretches: impl IntoIterator<Item = Stretch>,
+        before: World,
+    ) -> Self {
+        let limits = Limits { events: u64::MAX, bytes: usize::MAX };
+        let chunks = stretches.into_iter().map(|stretch| Chunk::shelved(&stretch)).collect();
+        let (shelf, origin) = (Some(shelf), Box::new(before));
+        Self { chunks, base: None, shelf, origin, ..Self::new(limits) }
     }
 
     /// Appends an event that has just been folded into `world`.
     pub fn push(&mut self, event: &Event, world: &World) {
-        match self.chunks.back_mut().filter(|chunk| chunk.events() < CHUNK) {
+        match self.chunks.back_mut().filter(|chunk| chunk.grows()) {
             Some(chunk) => chunk.push(event),
             None => self.chunks.push_back(Chunk::begin(event, self.base.take())),
         }
@@ -165,16 +171,15 @@ impl Journal {
 
     /// Bytes held by events and keyframes, an estimate for the latter.
     pub fn bytes(&self) -> usize {
-        let growing = self.chunks.back().filter(|chunk| chunk.events() < CHUNK);
-        let next = self.base.as_ref().map_or(0, |world| world.size());
+        let growing = self.chunks.back().filter(|chunk| chunk.grows());
+        let next = self.base.as_ref().map_or(0, Base::size);
         self.bytes + growing.map_or(0, Chunk::bytes) + next
     }
 
     /// The event at `seq`, if it is kept.
     pub fn get(&self, seq: Seq) -> Option<Event> {
-        self.with_chunk(seq, |events| {
-            let first = events.first()?.seq;
-            events.get(usize::try_from(seq.0.checked_sub(first.0)?).ok()?).cloned()
+        self.with_chunk(seq, |chunk, events| {
+            events.get(usize::try_from(seq.0.checked_sub(chunk.first.0)?).ok()?).cloned()
         })
         .flatten()
     }
@@ -185,18 +190,41 @@ impl Journal {
         let seq = seq.max(self.first().unwrap_or(Seq(0)));
         let behind = self.chunks.partition_point(|c| c.last < seq);
         let holder = behind.min(self.chunks.len().saturating_sub(1));
-        let keyed = |at: &usize| self.chunks.get(*at).is_some_and(|c| c.base.is_some());
-        let Some(keyed) = (0..=holder).rev().find(keyed) else { return World::default() };
-        let mut world = self.chunks[keyed].base.as_deref().cloned().unwrap_or_default();
-        for chunk in self.chunks.range(keyed..=holder) {
-            unpack(chunk, |event| {
+        let based = |at: usize| Some((at, self.before(self.chunks.get(at)?)?));
+        let based = (0..=holder).rev().find_map(based);
+        let (based, mut world) = based.unwrap_or_else(|| (0, (*self.origin).clone()));
+        for chunk in self.chunks.range(based..).take(holder + 1 - based) {
+            self.visit(chunk, |event| {
                 if event.seq <= seq {
-                    world.apply(&event);
+                    world.apply(event);
                 }
                 event.seq < seq
             });
         }
         world
+    }
+
+    /// The world before the first event that is kept.
+    pub fn origin(&self) -> World {
+        let first = self.chunks.front().and_then(|chunk| self.before(chunk));
+        first.unwrap_or_else(|| (*self.origin).clone())
+    }
+
+    /// The world before a chunk, if it is kept and can be had.
+    fn before(&self, chunk: &Chunk) -> Option<World> {
+        match chunk.base.as_ref()? {
+            Base::Here(world) => Some((**world).clone()),
+            Base::Shelved(block) => self.shelf.as_ref()?.world(*block),
+        }
+    }
+
+    /// Visits the events of a chunk in order while `visit` returns true.
+    fn visit(&self, chunk: &Chunk, mut visit: impl FnMut(&Event) -> bool) {
+        if let Kept::Packed(packed) = &chunk.kept {
+            pack::unpack(packed, chunk.first, chunk.from, |event| visit(&event));
+        } else {
+            let _ended = self.unpacked(chunk).iter().all(visit);
+        }
     }
 
     /// The last event at or before `t`; the first one kept if all are later.
@@ -205,7 +233,7 @@ impl Journal {
         let Some(chunk) = holder.checked_sub(1).map(|i| &self.chunks[i]) else {
             return self.first();
         };
-        self.with_chunk(chunk.first, |events| {
+        self.with_chunk(chunk.first, |_, events| {
             let n = events.partition_point(|e| e.t <= t);
             events.get(n.saturating_sub(1)).map(|e| e.seq)
         })
@@ -215,14 +243,10 @@ impl Journal {
     /// Visits events from `seq` towards the past until `visit` returns false.
     pub fn back_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
         let mut next = seq.min(self.last().unwrap_or(Seq(0)));
-        while let Some((first, goes_on)) = self
-            .with_chunk(next, |events| {
-                let first = events.first()?.seq;
-                let n = usize::try_from(next.0 - first.0 + 1).ok()?.min(events.len());
-                Some((first, events[..n].iter().rev().all(&mut visit)))
-            })
-            .flatten()
-        {
+        while let Some((first, goes_on)) = self.with_chunk(next, |chunk, events| {
+            let n = events.partition_point(|event| event.seq <= next);
+            (chunk.first, events[..n].iter().rev().all(&mut visit))
+        }) {
             if !goes_on || first.0 <= 1 {
                 return;
             }
@@ -233,14 +257,10 @@ impl Journal {
     /// Visits events from `seq` towards the present until `visit` returns false.
     pub fn forward_from(&self, seq: Seq, mut visit: impl FnMut(&Event) -> bool) {
         let mut next = seq.max(self.first().unwrap_or(Seq(0)));
-        while let Some((last, goes_on)) = self
-            .with_chunk(next, |events| {
-                let first = events.first()?.seq;
-                let n = usize::try_from(next.0 - first.0).ok()?.min(events.len());
-                Some((events.last()?.seq, events[n..].iter().all(&mut visit)))
-            })
-            .flatten()
-        {
+        while let Some((last, goes_on)) = self.with_chunk(next, |chunk, events| {
+            let n = events.partition_point(|event| event.seq < next);
+            (chunk.last, events[n..].iter().all(&mut visit))
+        }) {
             if !goes_on {
                 return;
             }
@@ -248,12 +268,12 @@ impl Journal {
         }
     }
 
-    /// Runs `f` on the events of the chunk that holds `seq`.
-    fn with_chunk<R>(&self, seq: Seq, f: impl FnOnce(&[Event]) -> R) -> Option<R> {
+    /// Runs `f` on the chunk that holds `seq`, and its events.
+    fn with_chunk<R>(&self, seq: Seq, f: impl FnOnce(&Chunk, &[Event]) -> R) -> Option<R> {
         let holder = self.chunks.partition_point(|c| c.last < seq);
         let chunk = self.chunks.get(holder).filter(|c| c.first <= seq)?;
         let events = self.unpacked(chunk);
-        Some(f(&events))
+        Some(f(chunk, &events))
     }
 
     /// All events of a chunk. Those of the last one asked for are remembered; a chunk that has
@@ -263,20 +283,17 @@ impl Journal {
         let mut known =
             cache.take().filter(|known| known.first == chunk.first).unwrap_or_else(|| Unpacked {
                 first: chunk.first,
-                events: Rc::new(Vec::with_capacity(CHUNK)),
+                events: Rc::new(Vec::new()),
                 used: 0,
             });
-        if known.used < chunk.packed.len() {
-            let (seq, t) = known
-                .events
-                .last()
-                .map_or((chunk.first, chunk.from), |event| (event.seq.next(), event.t));
-            let events = Rc::make_mut(&mut known.events);
-            pack::unpack(&chunk.packed[known.used..], seq, t, |event| {
-                events.push(event);
-                true
-            });
-            known.used = chunk.packed.len();
+        match &chunk.kept {
+            Kept::Packed(packed) => known.unpack(chunk, packed),
+            Kept::Shelved(block) if known.events.is_empty() => {
+                let events = self.shelf.as_ref().and_then(|shelf| shelf.events(*block));
+                known.events = Rc::new(events.unwrap_or_else(|| vec![chunk.gap()]));
+            }
+            Kept::Lost if known.events.is_empty() => known.events = Rc::new(vec![chunk.gap()]),
+            Kept::Shelved(_) | Kept::Lost => {}
         }
         let events = Rc::clone(&known.events);
         *cache = Some(known);
@@ -286,11 +303,12 @@ impl Journal {
     /// The last chunk is full.
     fn seal(&mut self, world: &World) {
         let Some(chunk) = self.chunks.back_mut() else { return };
-        chunk.packed.shrink_to_fit();
-        self.since_base =
-            if chunk.base.is_some() { 0 } else { self.since_base } + chunk.packed.len();
+        if let Kept::Packed(packed) = &mut chunk.kept {
+            packed.shrink_to_fit();
+        }
+        self.since_base = if chunk.base.is_some() { 0 } else { self.since_base } + chunk.packed();
         self.bytes += chunk.bytes();
-        self.base = (self.since_base >= world.size()).then(|| Box::new(world.clone()));
+        self.base = (self.since_base >= world.size()).then(|| Base::Here(Box::new(world.clone())));
         while self.chunks.len() > 1
             && (self.len() > self.limits.events || self.bytes > self.limits.bytes)
         {
@@ -303,22 +321,19 @@ impl Journal {
         let Some(oldest) = self.chunks.pop_front() else { return };
         self.bytes -= oldest.bytes();
         self.dropped += oldest.last.0 - oldest.first.0 + 1;
-        let Some(next) = self.chunks.front_mut() else { return };
-        if next.base.is_none() {
-            let mut world = oldest.base.as_deref().cloned().unwrap_or_default();
-            unpack(&oldest, |event| {
-                world.apply(&event);
-                true
-            });
-            self.bytes += world.size();
-            next.base = Some(Box::new(world));
+        if self.chunks.front().is_none_or(|next| next.base.is_some()) {
+            return;
+        }
+        let mut world = self.before(&oldest).unwrap_or_default();
+        self.visit(&oldest, |event| {
+            world.apply(event);
+            true
+        });
+        self.bytes += world.size();
+        if let Some(next) = self.chunks.front_mut() {
+            next.base = Some(Base::Here(Box::new(world)));
         }
     }
-}
-
-/// Unpacks events in order while `visit` returns true.
-fn unpack(chunk: &Chunk, visit: impl FnMut(Event) -> bool) {
-    pack::unpack(&chunk.packed, chunk.first, chunk.from, visit);
 }
 
 #[cfg(test)]

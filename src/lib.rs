@@ -21,19 +21,21 @@
 //! ```text
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
+//!               │ replay      │ serve  session  source  sink  record  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
 //! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
 //!               │ headless    │ session  source  sink
-//! joins         │ session     │ source  history  sink  journal  model
+//! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model
-//! asks for      │ cli         │ lesson  compare  journal  (what the command line asks for)
+//! asks for      │ cli         │ lesson  compare  journal  record (what the command line asks for)
 //! compares      │ compare     │ engine               (loops side by side, each in a process of its own)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! records       │ history     │ sink  journal  model (what every event goes through)
-//! passes on     │ sink        │ text  model          (JSON lines)
+//! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
+//! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
@@ -132,6 +134,8 @@ pub mod kernel;
 pub mod lesson;
 pub mod measure;
 pub mod model;
+pub mod record;
+pub mod replay;
 pub mod serve;
 pub mod session;
 pub mod sim;

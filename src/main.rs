@@ -7,7 +7,7 @@ use epollscope::cli::{CliRequest, parse};
 use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
 use epollscope::sys::standard::Stdout;
-use epollscope::{measure, serve, teach};
+use epollscope::{measure, replay, serve, teach};
 
 fn main() -> ExitCode {
     match run() {
@@ -32,6 +32,7 @@ fn run() -> anyhow::Result<ExitCode> {
         CliRequest::Compare(options) => Ok(ExitCode::from(measure::run(&options)?)),
         CliRequest::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
+        CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
         CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }
 }

@@ -46,4 +46,4 @@ pub use poller::{
 pub use ready::{ReadyEntry, ReadyList, Reason};
 pub use timeline::{Mark, MarkKind, Span, Timeline, Track, TrackId};
 pub use view::EpollView;
-pub use world::{Counters, World};
+pub use world::{Bookmark, Counters, World};

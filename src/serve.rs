@@ -74,6 +74,10 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let edge_log = if options.unobserved { WakeupLogMode::Off } else { options.edge_log };
     let limits = Limits { events: options.history.events as u64, bytes: options.history.bytes };
     let mut session = Session::new(Live::new(engine, doorbell, facts, edge_log), limits);
+    session.record_so(options.recording.clone());
+    if let Some(path) = &options.record {
+        session.record(path).map_err(|error| Error::Usage(error.to_string()))?;
+    }
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
@@ -83,6 +87,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         headless::run(&mut session, json, options.run_for, &token, &bell)?;
     } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
         return Ok(ended_by(signal));
+    }
+    if let Some(why) = session.recording().and_then(|progress| progress.ended) {
+        return Err(Error::runtime("recording ended", &why));
     }
     match (tui::watchdog::caught(), session.dead()) {
         (Some(signal), _) => Ok(ended_by(signal)),

@@ -8,17 +8,25 @@
 //!
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
+mod recordings;
+
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, TimeUnit};
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
 use crate::history::History;
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
+use crate::record::RecordingOptions;
 use crate::sink::Sink;
+
 use crate::source::{Drained, Source};
 
+use recordings::Recordings;
+
 pub use crate::history::Scene;
+pub use crate::sink::record::RecordingProgress;
 
 /// Events taken in one tick at the most, so that keys are answered meanwhile.
 const PER_TICK: usize = 32_768;
@@ -29,22 +37,44 @@ pub struct Session<S> {
     history: History,
     commands: Vec<Command>,
     last_command: u32,
+    recordings: Recordings,
 }
 
 impl<S: Source> Session<S> {
     /// A session whose events come from `source`; so much of its history is kept.
     pub fn new(source: S, limits: Limits) -> Self {
-        let world = match source.header().clock {
-            TimeUnit::Nanoseconds => World::default(),
-            TimeUnit::Steps => World::of_steps(),
-        };
+        let world = World::of(source.header().clock);
         let history = History::new(limits, world);
-        Self { source, history, commands: Vec::new(), last_command: 0 }
+        let recordings = Recordings::default();
+        Self { source, history, commands: Vec::new(), last_command: 0, recordings }
+    }
+
+    /// A session whose events have happened already, and are in that journal.
+    pub fn of_journal(source: S, journal: Journal) -> Self {
+        Self { history: History::of(journal), ..Self::new(source, Limits::default()) }
     }
 
     /// Tells every event from now on to this one too.
     pub fn add_sink(&mut self, sink: Box<dyn Sink>) {
         self.history.add(sink);
+    }
+
+    /// Has recordings made so from now on.
+    pub fn record_so(&mut self, options: RecordingOptions) {
+        self.recordings.options = options;
+    }
+
+    /// Records what happens from now on.
+    ///
+    /// # Errors
+    /// If something is recorded already, or the file is there, or cannot be made.
+    pub fn record(&mut self, path: &Path) -> io::Result<()> {
+        self.recordings.start(path, self.source.header(), &mut self.history).map(|_| ())
+    }
+
+    /// How far the recording is, if there is one; after the end of the session, how far it came.
+    pub fn recording(&self) -> Option<RecordingProgress> {
+        self.recordings.progress()
     }
 
     /// Takes over what the source has produced, up to a bound, passes commands on, and returns at
@@ -55,6 +85,12 @@ impl<S: Source> Session<S> {
             drained.events += self.pass_on(drained.until, command);
         }
         self.history.flush();
+        if let Some(note) = self.recordings.ended(&mut self.history) {
+            let t = drained.until.max(self.history.world().t);
+            self.history.push(t, LaneId::TOOL, Kind::Note(note.into()));
+            drained.events += 1;
+        }
+        drained.again = drained.again.into_iter().chain(self.history.due()).min();
         drained
     }
 
@@ -65,10 +101,22 @@ impl<S: Source> Session<S> {
         let accepted = CommandPhase::Accepted;
         let told = Kind::Command { id, text: text.clone(), phase: accepted };
         self.history.push(t, LaneId::TOOL, told);
-        let Err(why) = self.source.send(id, command) else { return 1 };
-        let phase = CommandPhase::Failed(why.to_string().into());
-        self.history.push(t, LaneId::TOOL, Kind::Command { id, text, phase });
-        2
+        let phase = match command {
+            Command::Mark(note) => {
+                self.history.push(t, LaneId::TOOL, Kind::Mark(note.into()));
+                CommandPhase::Done(None)
+            }
+            Command::Record(_) | Command::RecordOff | Command::Save(_) => {
+                self.recordings.command(&command, self.source.header(), &mut self.history)
+            }
+            command => match self.source.send(id, command) {
+                Ok(()) => return 1,
+                Err(why) => CommandPhase::Failed(why.to_string().into()),
+            },
+        };
+        let before = self.history.world().seq;
+        let seq = self.history.push(t, LaneId::TOOL, Kind::Command { id, text, phase });
+        usize::try_from(seq.0 - before.0).unwrap_or(1) + 1
     }
 
     /// Passes a command to the source at the next tick; its progress comes back as events.
@@ -206,6 +254,90 @@ mod tests {
             command(2, "client", CommandPhase::Failed("only pause".into())),
         ];
         assert_eq!(kinds, expected);
+    }
+
+    /// A name in the folder of temporary files that no other test has.
+    fn unused(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("epollscope-{}-{name}.rec", std::process::id()))
+    }
+
+    fn read(path: &Path) -> Vec<Event> {
+        let bytes = std::fs::read(path).expect("a file");
+        std::fs::remove_file(path).expect("it is there");
+        let recording = crate::record::Recording::read(bytes).expect("a recording");
+        assert_eq!(recording.cut(), None);
+        let mut events = Vec::new();
+        std::rc::Rc::new(recording).journal().forward_from(Seq(1), |event| {
+            events.push(event.clone());
+            true
+        });
+        events
+    }
+
+    #[test]
+    fn what_is_recorded_is_what_happened() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let source = Literal(vec![Kind::Idle; 20], Header::default());
+        let mut session = Session::new(source, Limits::default());
+        let (path, saved) = (unused("recorded"), unused("saved"));
+        (0..3).for_each(|_| assert!(session.tick().events > 0));
+        session.record(&path).expect("a new file");
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let again = Command::Record(Some(path.display().to_string()));
+        session.send(again.clone());
+        session.send(Command::Mark("here".to_owned()));
+        (0..3).for_each(|_| assert!(session.tick().events > 0));
+        session.send(Command::Save(Some(saved.display().to_string())));
+        session.send(Command::RecordOff);
+        session.tick();
+        let off = session.world().seq;
+        assert_eq!(session.recording(), None);
+        session.send(again);
+        session.tick();
+        let all = told(&session);
+        // The recording is ended before it is told that it is.
+        assert_eq!(read(&path), all[3..usize::try_from(off.0).expect("few") - 1]);
+        let kept = read(&saved);
+        assert_eq!(kept, all[..kept.len()]);
+        let failed: Vec<_> = all
+            .iter()
+            .filter_map(|event| match &event.kind {
+                Kind::Command { phase: CommandPhase::Failed(why), .. } => Some(&**why),
+                _ => None,
+            })
+            .collect();
+        assert!(failed[0].ends_with(".rec is recorded: end that with record off"), "{failed:?}");
+        assert!(failed[1].ends_with(".rec: it exists: give another name"), "{failed:?}");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_ends_the_recording_and_nothing_else() {
+        // No two are alike, so that they stay long.
+        let noise = |n: u64| -> String {
+            let mixed = |k: u64| (n * 64 + k).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            (0..40).map(|k| format!("{:016x}", mixed(k).wrapping_mul(mixed(k) | 1))).collect()
+        };
+        let notes = (0..400).map(|n| Kind::Note(noise(n).into())).collect();
+        let source = Literal(notes, Header::default());
+        let mut session = Session::new(source, Limits::default());
+        let path = unused("full");
+        session.record_so(RecordingOptions { limit: 2_000, ..RecordingOptions::default() });
+        session.record(&path).expect("a new file");
+        let begun = std::time::Instant::now();
+        while session.recording().is_some() && begun.elapsed() < Duration::from_secs(60) {
+            session.tick();
+            // A block is closed after a while, and written by another thread.
+            std::thread::yield_now();
+        }
+        let note = told(&session).into_iter().rev().find_map(|event| match event.kind {
+            Kind::Note(text) if text.starts_with("recording ended") => Some(text),
+            _ => None,
+        });
+        let note = note.expect("a note says so");
+        assert!(note.contains("--record-limit"), "{note}");
+        assert!(std::fs::metadata(&path).expect("it is there").len() <= 2_000);
+        std::fs::remove_file(&path).expect("it is there");
     }
 
     #[test]

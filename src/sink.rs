@@ -1,6 +1,7 @@
 //! Where events go beside the screen: to a file, a pipe, a viewer.
 
 pub mod jsonl;
+pub mod record;
 
 use std::io;
 use std::time::Duration;
@@ -29,9 +30,14 @@ pub trait Sink {
         Duration::ZERO
     }
 
-    /// The session is over.
+    /// After what time it wants to be flushed, even if nothing comes; `None` if it need not be.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Nothing more comes; that is the last world.
     ///
     /// # Errors
     /// As [`Sink::event`].
-    fn finish(self: Box<Self>) -> io::Result<()>;
+    fn finish(self: Box<Self>, world: &World) -> io::Result<()>;
 }

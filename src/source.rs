@@ -1,6 +1,7 @@
 //! Where events come from.
 
 pub mod live;
+pub mod recording;
 pub mod script;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use crate::event::{Command, Header, Nanos};
 use crate::history::History;
 
 pub use live::Live;
+pub use recording::Replay;
 pub use script::Script;
 
 /// Something that makes events: a server that runs, a lesson.

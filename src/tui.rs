@@ -31,5 +31,6 @@ pub(crate) mod scenes;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use run::{Exit, Marks, TuiOptions, run};
+pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run};
 pub use theme::ThemeName;
+pub use ui::ReplayState;

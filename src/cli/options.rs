@@ -14,6 +14,7 @@ use crate::event::{
     Trigger, WakeupLogMode,
 };
 use crate::lesson::check::CheckPlan;
+use crate::record::{Hidden, RecordingOptions};
 
 /// The options as given in one place: on the command line, or in the configuration file.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -143,6 +144,15 @@ struct Run {
     /// Record every wake-up, none, or as long as somebody could follow them [default: auto]
     #[arg(long, value_name = "MODE", value_parser = values::edge_log())]
     edge_log: Option<WakeupLogMode>,
+    /// Record what happens in this file, which must not be there yet
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    record: Option<PathBuf>,
+    /// End a recording before it is longer than this, such as 100M [default: 1G]
+    #[arg(long, value_name = "BYTES", value_parser = values::record_limit)]
+    record_limit: Option<u64>,
+    /// Leave out of recordings what is sent, or who sends it: payload, peers
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = values::hidden())]
+    hide: Vec<Hidden>,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -202,6 +212,7 @@ impl Options {
         join(&mut self.sockets.listen, &before.sockets.listen);
         join(&mut self.sockets.unix, &before.sockets.unix);
         join(&mut self.server.mistake, &before.server.mistake);
+        join(&mut self.run.hide, &before.run.hide);
         self.over(before)
     }
 
@@ -239,6 +250,11 @@ impl Options {
             unobserved: self.run.unobserved,
             child_of: None,
             edge_log: self.run.edge_log.unwrap_or_default(),
+            record: self.run.record,
+            recording: RecordingOptions {
+                limit: self.run.record_limit.unwrap_or(RecordingOptions::default().limit),
+                hidden: self.run.hide,
+            },
             run_for: self.run.duration,
         })
     }
@@ -332,6 +348,9 @@ impl Run {
             strace_text: self.strace_text || below.strace_text,
             unobserved: self.unobserved || below.unobserved,
             edge_log: self.edge_log.or(below.edge_log),
+            record: self.record.or(below.record),
+            record_limit: self.record_limit.or(below.record_limit),
+            hide: list_over(self.hide, below.hide),
             duration: self.duration.or(below.duration),
         }
     }

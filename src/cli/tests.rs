@@ -7,6 +7,7 @@ use crate::compare::ComparePlan;
 use crate::event::{
     AcceptPolicy, Application, Backend, Mistake, NetpollMode, ReadPolicy, Trigger, WakeupLogMode,
 };
+use crate::record::{Hidden, RecordingOptions};
 
 mod random;
 
@@ -57,7 +58,7 @@ fn defaults() -> ServeOptions {
 /// One row an option: on the command line, in a file, and what it changes.
 type Row = (&'static str, &'static str, fn(&mut ServeOptions));
 
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 29] = [
     ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
         o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
     }),
@@ -90,6 +91,9 @@ const ROWS: [Row; 26] = [
     ("--strace-text", "strace-text = true", |o| o.strace_text = true),
     ("--unobserved", "unobserved = true", |o| o.unobserved = true),
     ("--edge-log off", "edge-log = 'off'", |o| o.edge_log = WakeupLogMode::Off),
+    ("--record a.rec", "record = 'a.rec'", |o| o.record = Some("a.rec".into())),
+    ("--record-limit 100M", "record-limit = '100M'", |o| o.recording.limit = 100 << 20),
+    ("--hide peers", "hide = ['peers']", |o| o.recording.hidden = vec![Hidden::Peers]),
     ("--for 500ms", "for = '500ms'", |o| o.run_for = Some(Duration::from_millis(500))),
 ];
 

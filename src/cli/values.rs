@@ -9,9 +9,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, Value
 
 use crate::compare::ComparePlan;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Command, Mistake, NetpollMode, ReadPolicy, Trigger,
+    AcceptPolicy, Application, Backend, Command, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
     WakeupLogMode, parse_duration,
 };
+use crate::record::Hidden;
 
 /// A set of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -164,6 +165,52 @@ pub(super) fn buffers(text: &str) -> Result<u32, String> {
 pub(super) fn history_bytes(text: &str) -> Result<usize, String> {
     let bytes = within(size(text), 1 << 20, 64 << 30, "bytes")?;
     usize::try_from(bytes).map_err(|error| error.to_string())
+}
+
+pub(super) fn record_limit(text: &str) -> Result<u64, String> {
+    within(size(text), 1 << 16, 1 << 50, "bytes")
+}
+
+/// Waits that are longer are shortened to this; `None` for none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Idle(pub(super) Option<Nanos>);
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self(Some(Nanos(2_000_000_000)))
+    }
+}
+
+pub(super) fn idle(text: &str) -> Result<Idle, String> {
+    match text {
+        "off" => Ok(Idle(None)),
+        _ => parse_duration(text)
+            .map(|time| Idle(Some(time)))
+            .map_err(|error| format!("expected off, or {}", error.expected)),
+    }
+}
+
+/// Speeds of a replay, and their quarters.
+const SPEEDS: [(&str, u32); 6] = [("1/4", 1), ("1/2", 2), ("1", 4), ("2", 8), ("4", 16), ("8", 32)];
+
+pub(super) fn speed() -> ValueParser {
+    let words = PossibleValuesParser::new(SPEEDS.map(|(word, _)| word));
+    ValueParser::new(words.try_map(|given| {
+        let speed = SPEEDS.iter().find(|(word, _)| *word == given);
+        speed.map(|(_, quarters)| *quarters).ok_or("expected one of the above")
+    }))
+}
+
+pub(super) fn seconds(text: &str) -> Result<Nanos, String> {
+    match Command::parse_joined(&format!("at:{text}")) {
+        Ok(Command::At(t)) => Ok(t),
+        Ok(other) => Err(format!("expected a value, not `{other}`")),
+        Err(error) => Err(format!("expected {}", error.expected)),
+    }
+}
+
+pub(super) fn hidden() -> ValueParser {
+    one_of(Hidden::ALL, |what| PossibleValue::new(what.word()))
 }
 
 pub(super) fn history_events(text: &str) -> Result<usize, String> {

@@ -136,6 +136,10 @@ impl Handle {
             | Command::Select(_)
             | Command::Lane(_)
             | Command::View(_)
+            | Command::Record(_)
+            | Command::RecordOff
+            | Command::Save(_)
+            | Command::Mark(_)
             | Command::Copy
             | Command::Help
             | Command::Quit => self.fail(order, "not a command for the server"),

@@ -138,6 +138,14 @@ pub enum Command {
     Lane(LaneId),
     /// Show a view, 1 to 5.
     View(View),
+    /// Record what happens from now on in that file, or in one that is named by the time.
+    Record(Option<String>),
+    /// End the recording.
+    RecordOff,
+    /// Write the history that is kept into that file, or into one that is named by the time.
+    Save(Option<String>),
+    /// Mark this moment, perhaps with a note.
+    Mark(String),
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
     /// Show or hide the help.
@@ -217,7 +225,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and README are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 35] = [
+pub const GRAMMAR: [(&str, &str, &str); 38] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -254,6 +262,9 @@ pub const GRAMMAR: [(&str, &str, &str); 35] = [
     ("select", "fd=N", "select a descriptor"),
     ("lane", "T1", "select a thread"),
     ("view", "overview|timeline|calls|findings|path", "show a view"),
+    ("record", "[FILE|off]", "record what happens from now on, or end that"),
+    ("save", "[FILE]", "write the history that is kept into a file"),
+    ("mark", "[NOTE]", "mark this moment, to find it again"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -272,6 +283,10 @@ impl Command {
         match word {
             "send" => return parse::send(rest),
             "filter" => return Ok(Self::Filter(rest.to_owned())),
+            "record" if rest == "off" => return Ok(Self::RecordOff),
+            "record" => return Ok(Self::Record(parse::name(rest))),
+            "save" => return Ok(Self::Save(parse::name(rest))),
+            "mark" => return Ok(Self::Mark(rest.to_owned())),
             _ => {}
         }
         let mut words = parse::Words::of(rest);
@@ -447,6 +462,13 @@ mod tests {
             "select fd=7",
             "lane T2",
             "view calls",
+            "record",
+            "record class 3.rec",
+            "record off",
+            "save",
+            "save class.rec",
+            "mark",
+            "mark here  it stops",
             "copy",
             "help",
             "quit",

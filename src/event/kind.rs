@@ -337,6 +337,8 @@ pub enum Kind {
     },
     /// Nothing happened up to this time.
     Idle,
+    /// A person wants to find this moment again; with a note, or without.
+    Mark(Box<str>),
 }
 
 impl Kind {
@@ -390,6 +392,7 @@ impl Event {
             | Kind::Note(_)
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
+            | Kind::Mark(_)
             | Kind::Idle => None,
         }
     }

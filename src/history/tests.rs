@@ -102,7 +102,7 @@ impl Sink for Short {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> io::Result<()> {
+    fn finish(self: Box<Self>, _: &World) -> io::Result<()> {
         self.told.borrow_mut().push(Seq(0));
         Ok(())
     }

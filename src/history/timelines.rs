@@ -6,7 +6,7 @@ use crate::event::{Event, FileId};
 use crate::model::{EpollView, Timeline, World};
 
 /// The timelines of all epoll instances.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Timelines {
     /// As long as there is no instance: of the threads, and of what the server passes to poll(2) or
     /// select(2).

@@ -1,4 +1,4 @@
-//! Events as bytes, for the history.
+//! Events as bytes, for the history and for recordings.
 //!
 //! An event is packed without its position, which follows from its place, and with the time since
 //! the one before it. What a busy server does most, reads, sends and turning to events, is packed
@@ -84,7 +84,7 @@ fn unzigzag(n: u64) -> i64 {
 }
 
 /// Appends an event to `to`; `before` is the time of the one before it.
-pub(super) fn pack(to: &mut Vec<u8>, before: Nanos, event: &Event) {
+pub(crate) fn pack(to: &mut Vec<u8>, before: Nanos, event: &Event) {
     let delta = event.t.0.wrapping_sub(before.0).cast_signed();
     if !pack_short(to, delta, event) {
         to.push(ANY);
@@ -133,16 +133,22 @@ fn pack_call(to: &mut Vec<u8>, delta: i64, event: &Event, record: &SyscallRecord
 }
 
 /// Unpacks events in order while `visit` returns true; the first one has the position `seq`, and
-/// `t` is the time of the one before it.
-pub(super) fn unpack(bytes: &[u8], seq: Seq, t: Nanos, mut visit: impl FnMut(Event) -> bool) {
+/// `t` is the time of the one before it. Whether nothing is left.
+pub(crate) fn unpack(
+    bytes: &[u8],
+    seq: Seq,
+    t: Nanos,
+    mut visit: impl FnMut(Event) -> bool,
+) -> bool {
     let (mut bytes, mut seq, mut t) = (bytes, seq, t);
     while let Some((delta, lane, kind)) = next(&mut bytes, t) {
         t = Nanos(t.0.wrapping_add_signed(delta));
         if !visit(Event { seq, t, lane, kind }) {
-            return;
+            break;
         }
         seq = seq.next();
     }
+    bytes.is_empty()
 }
 
 /// Takes an event off the front; `before` is the time of the one before it.
@@ -251,10 +257,11 @@ mod tests {
                 before = event.t;
             }
             let mut back = Vec::new();
-            unpack(&bytes, Seq(1), Nanos(7), |event| {
+            let whole = unpack(&bytes, Seq(1), Nanos(7), |event| {
                 back.push(event);
                 true
             });
+            prop_assert!(whole);
             prop_assert_eq!(back, events);
         }
 

@@ -11,7 +11,7 @@ use super::interest::InterestEntry;
 use super::lane::LaneState;
 use super::poller::EpollInstance;
 use super::ready::Reason;
-use super::world::World;
+use super::world::{Bookmark, World};
 use crate::sim::Eventfd;
 use crate::sim::rules::{self, After};
 
@@ -103,6 +103,7 @@ impl World {
             Kind::Lane(change) => self.lane_changed(lane, change),
             Kind::Asleep { lanes, since } => self.found_asleep(lanes, *since),
             Kind::Stale { .. } | Kind::Command { .. } | Kind::Note(_) | Kind::Idle => {}
+            Kind::Mark(note) => self.bookmark(event, note),
             Kind::Measured { .. } => self.made(lane),
             Kind::ListRead(read) => self.list_read(read),
             Kind::Files { by, files } => self.files_read(*by, files),
@@ -110,6 +111,13 @@ impl World {
             Kind::Threads(threads) => self.threads_read(threads),
             Kind::Compared { agreed, diverged } => self.compared(*agreed, *diverged),
         }
+    }
+
+    fn bookmark(&mut self, event: &Event, note: &str) {
+        if self.bookmarks.len() == Self::BOOKMARKS {
+            self.bookmarks.pop_front();
+        }
+        self.bookmarks.push_back(Bookmark { seq: event.seq, t: event.t, note: note.into() });
     }
 
     // --- files and numbers
@@ -145,7 +153,7 @@ impl World {
                 what = FileKind::Unix;
             }
         }
-        if matches!(peer, Peer::Unix { .. }) {
+        if peer.is_unix() {
             what = FileKind::Unix;
         }
         let mut file = OpenFile::new(id, fd, what, peer.to_string().into(), t);

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{LaneId, Mask, Nanos, Seq, WatchKey, vocabulary};
 
 /// Where the model and the kernel did not agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Difference {
     /// Reported, but not on the modelled ready list.
     NotListed(WatchKey),
@@ -27,7 +29,7 @@ pub enum Difference {
 }
 
 /// A difference, and where to look at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// The event at which it was noticed.
     pub seq: Seq,
@@ -40,7 +42,7 @@ pub struct Divergence {
 }
 
 /// A report whose wake-up has still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Owed {
     pub(super) key: WatchKey,
     /// The return of `epoll_wait` that reported it, and in which lane.
@@ -50,7 +52,7 @@ pub(super) struct Owed {
 }
 
 /// A report that was told before the ADD of its registration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ahead {
     pub(super) key: WatchKey,
     pub(super) at: (Seq, Nanos, Mask),
@@ -60,7 +62,7 @@ pub(super) struct Ahead {
 
 vocabulary! {
     /// Whether the model has what it needs to follow.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
     pub enum Sync {
         /// Nothing has been observed yet, or wake-ups are not recorded: the list is unknown.
         #[default]
@@ -73,7 +75,7 @@ vocabulary! {
 }
 
 /// Why the ready list is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
     /// Nothing has been observed yet.
     #[default]
@@ -91,7 +93,7 @@ pub enum Loss {
 }
 
 /// The comparison of the model with the kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Returns of `epoll_wait` that agreed with the model.
     pub agreed: u64,

@@ -1,12 +1,14 @@
 //! What has been done so far: with one file, and by one thread. Counted in the fold, so that the past
 //! knows it, too.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Nanos, RingOp, Seq, Syscall, SyscallRecord};
 
 use super::lane::LaneState;
 
 /// What has been done with an open file since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCounts {
     /// How often a wait handed it over; with io_uring, its completions that were taken.
     pub reports: u64,
@@ -73,7 +75,7 @@ impl FileCounts {
 }
 
 /// How a thread has spent its time, and what its waits have brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaneCounts {
     /// Events that its waits handed over.
     pub events: u64,

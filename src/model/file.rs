@@ -1,12 +1,14 @@
 //! Open file descriptions as far as the server's calls and the kernel's answers tell of them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{ConnState, Fd, FileId, FileKind, Mask, Nanos, Peer, Queues, Seq};
 use crate::sim::Eventfd;
 
 use super::counts::FileCounts;
 
 /// What polling a file would answer now: some bits are known, some are not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
     /// Bits known to be set.
     pub set: Mask,
@@ -27,7 +29,7 @@ impl Poll {
 }
 
 /// An open file description (struct file).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent fact")]
 pub struct OpenFile {
     /// The tool's number for it.

@@ -15,6 +15,7 @@ mod told;
 mod witness;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Fd, FileId, LaneId, Nanos, Seq, vocabulary};
 
@@ -24,7 +25,7 @@ use state::{FileState, Turn};
 
 vocabulary! {
     /// What was found.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     pub enum FindingKind {
         /// Edge-triggered, left unread (or unaccepted), and nothing will report it.
         EdgeStranded = "edge-stranded",
@@ -70,7 +71,7 @@ vocabulary! {
 }
 
 /// Something found, from its first sight to its last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What.
     pub kind: FindingKind,
@@ -93,7 +94,7 @@ pub struct Finding {
 }
 
 /// All findings so far, and what the detectors remember.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     ledger: Ledger,
     files: FxHashMap<FileId, FileState>,
@@ -111,6 +112,11 @@ impl Findings {
     /// The findings, oldest first; at most [`Findings::KEPT`].
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Finding> {
         self.ledger.iter()
+    }
+
+    /// The files that evidence names.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut FileIdentity> {
+        self.ledger.iter_mut().flat_map(|finding| finding.evidence.files_mut())
     }
 
     /// How many findings are kept; older inactive ones are dropped first.

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{
     Delivery, Errno, FileId, FileKind, LaneId, Mask, Nanos, Output, Seq, Syscall, SyscallRecord,
     WakeupLog, WatchKey,
@@ -19,7 +21,7 @@ use super::world::World;
 use crate::sim::rules::{self, After};
 
 /// What `epoll_wait` would do now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The registrations that are surely reported, in order, with the bits that are known to be set.
     pub reported: Vec<(WatchKey, Mask)>,

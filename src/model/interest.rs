@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Arm, Delivery, Fd, FileId, Mask, Nanos, Seq, Trigger, WatchKey};
 
@@ -10,7 +11,7 @@ use crate::sim::rules;
 
 /// Whether a registration was reported without having been listed, so that a wake-up of it is still
 /// to be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Debt {
     /// It was listed.
     #[default]
@@ -22,7 +23,7 @@ pub(super) enum Debt {
 }
 
 /// One registration (struct epitem).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterestEntry {
     /// The open file description and the number.
     pub key: WatchKey,
@@ -87,10 +88,26 @@ impl InterestEntry {
 }
 
 /// The registrations of one epoll instance: found by their key, gone through by their number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<InterestEntry>", into = "Vec<InterestEntry>")]
 pub struct InterestList {
     entries: FxHashMap<WatchKey, InterestEntry>,
     order: BTreeSet<WatchKey>,
+}
+
+impl From<Vec<InterestEntry>> for InterestList {
+    /// The order is made again.
+    fn from(entries: Vec<InterestEntry>) -> Self {
+        let mut list = Self::default();
+        entries.into_iter().for_each(|entry| list.insert(entry));
+        list
+    }
+}
+
+impl From<InterestList> for Vec<InterestEntry> {
+    fn from(list: InterestList) -> Self {
+        list.iter().cloned().collect()
+    }
 }
 
 impl InterestList {

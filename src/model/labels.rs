@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Fd, Seq};
 
 /// The names of each number, in the order in which it got them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Labels {
     names: FxHashMap<Fd, VecDeque<(Seq, Box<str>)>>,
 }

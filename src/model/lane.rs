@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Delivery, GateStep, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
 
 use super::counts::LaneCounts;
 use super::interest::InterestList;
 
 /// What a thread is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaneState {
     /// It has not begun.
     #[default]
@@ -30,7 +32,7 @@ pub enum LaneState {
 }
 
 /// How far the thread is with an event of its batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Progress {
     /// Not yet looked at.
     Waiting,
@@ -41,7 +43,7 @@ pub enum Progress {
 }
 
 /// An event of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchEntry {
     /// As `epoll_wait` returned it.
     pub delivery: Delivery,
@@ -51,7 +53,7 @@ pub struct BatchEntry {
 
 /// The events of a thread's last `epoll_wait`, in the order returned. Servers go through them in
 /// that order, so each step looks where the one before it ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     entries: Vec<BatchEntry>,
     current: Option<usize>,
@@ -121,7 +123,7 @@ impl Deref for Batch {
 }
 
 /// A server thread.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadLane {
     /// Which.
     pub id: LaneId,
@@ -190,7 +192,7 @@ impl ThreadLane {
 
 /// The threads asleep in `epoll_wait` (wq), in the order in which the kernel wakes them: last in,
 /// first out (`ep_poll` puts each at the head).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitQueue {
     lanes: VecDeque<LaneId>,
 }

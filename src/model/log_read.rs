@@ -1,9 +1,11 @@
 //! A read of the log of wake-ups: what it brings together has no certain order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Nanos, Seq};
 
 /// What one look at the edge log has brought so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LogRead {
     /// When the look before it began, which names it.
     pub(super) after: Nanos,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Fd, FileId, Provenance, Seq, WatchKey};
 
 use super::check::{Check, Divergence};
@@ -22,7 +24,7 @@ pub use scan::{LastScan, ScanEntry, ScanForecast, ScanSet};
 pub use served::Served;
 
 /// An epoll instance (struct eventpoll).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpollInstance {
     /// Its descriptor, as it was created.
     pub fd: Option<Fd>,
@@ -65,7 +67,7 @@ impl EpollInstance {
 }
 
 /// By whom something is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Who says so.
     pub by: Provenance,
@@ -74,7 +76,7 @@ pub struct Known {
 }
 
 /// By whom each list of an epoll instance is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListsKnown {
     /// The interest list.
     pub interest: Known,
@@ -87,7 +89,7 @@ pub struct ListsKnown {
 }
 
 /// What the last event changed in the lists of a poller, and what it brought to light.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// Entries that were put on the ready list, in order.
     pub added: Vec<ReadyEntry>,
@@ -123,7 +125,7 @@ impl Delta {
 }
 
 /// By what a server waits, if that is no epoll instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Poller {
     /// What it passes to each poll(2) or select(2).
     Scan(Box<ScanSet>),
@@ -137,7 +139,7 @@ pub enum Poller {
 
 /// What waits for files to be ready in a process: epoll instances by their open files, in the order
 /// in which these were made; and what the server keeps in its own memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pollers {
     epolls: BTreeMap<FileId, EpollInstance>,
     own: Option<Poller>,

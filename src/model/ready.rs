@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::event::Reason;
 use crate::event::{Nanos, Seq, WatchKey};
 
 /// An entry of the ready list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyEntry {
     /// The registration.
     pub key: WatchKey,
@@ -22,7 +24,7 @@ pub struct ReadyEntry {
 }
 
 /// The ready list, head first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadyList {
     pub(super) entries: VecDeque<ReadyEntry>,
 }

@@ -1,11 +1,13 @@
 //! The picture: everything that is known at one event.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Backend, Fd, FileId, LaneId, Nanos, Provenance, Seq, Settings, TimeUnit, WakeupLog, WatchKey,
+    Backend, Fd, FileId, LaneId, Nanos, Peer, Provenance, Seq, Settings, TimeUnit, WakeupLog,
+    WatchKey,
 };
 
 use super::file::OpenFile;
@@ -17,7 +19,7 @@ use super::log_read::LogRead;
 use super::poller::{EpollInstance, Known, Pollers};
 
 /// Totals since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Events folded.
     pub events: u64,
@@ -37,9 +39,20 @@ pub struct Counters {
     pub wakeups: u64,
 }
 
+/// A moment that a person wants to find again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bookmark {
+    /// The event.
+    pub seq: Seq,
+    /// When.
+    pub t: Nanos,
+    /// What it is to be remembered for; may be empty.
+    pub note: Box<str>,
+}
+
 /// Everything that is known after one event. [`World::apply`] is the only way in which that
 /// changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// The last event folded.
     pub seq: Seq,
@@ -79,6 +92,8 @@ pub struct World {
     pub(super) labels: Labels,
     /// Built-in clients that the server has not accepted yet, by their addresses.
     pub(super) dialled: BTreeSet<Box<str>>,
+    /// The moments that were marked, in order: the last [`World::BOOKMARKS`] of them.
+    pub bookmarks: VecDeque<Bookmark>,
 }
 
 impl Default for World {
@@ -102,11 +117,15 @@ impl Default for World {
             files_known: Known::default(),
             labels: Labels::default(),
             dialled: BTreeSet::new(),
+            bookmarks: VecDeque::new(),
         }
     }
 }
 
 impl World {
+    /// How many moments that were marked are remembered.
+    pub(super) const BOOKMARKS: usize = 1000;
+
     /// The open file that a number names now.
     pub fn file_at(&self, fd: Fd) -> Option<&OpenFile> {
         self.files.get(self.fds.get(&fd)?)
@@ -136,6 +155,34 @@ impl World {
     pub fn is_in_hand(&self, key: WatchKey) -> bool {
         let is = |entry: &BatchEntry| InterestList::key_of(&entry.delivery) == key;
         self.lanes.iter().any(|lane| lane.current().is_some_and(is))
+    }
+
+    /// An empty world of a source whose clock counts that.
+    pub fn of(clock: TimeUnit) -> Self {
+        match clock {
+            TimeUnit::Nanoseconds => Self::default(),
+            TimeUnit::Steps => Self::of_steps(),
+        }
+    }
+
+    /// Whether it can have come about by folding events: asked of one that was read.
+    pub fn is_sound(&self) -> bool {
+        let clients = self.files.values().filter(|file| file.peer.is_some()).count();
+        let named = self.files.iter().all(|(id, file)| *id == file.id);
+        self.t <= Nanos::MAX && named && self.counters.clients == clients
+    }
+
+    /// Calls every peer otherwise, wherever it is named.
+    pub fn rename_peers(&mut self, rename: &mut dyn FnMut(&Peer) -> Peer) {
+        for file in self.files.values_mut() {
+            rename_peer(&mut file.name, file.peer.as_mut(), rename);
+        }
+        let dialled = std::mem::take(&mut self.dialled);
+        let renamed = dialled.into_iter().map(|name| rename(&Peer::Unix { name, pid: 0 }).name());
+        self.dialled = renamed.map(String::into_boxed_str).collect();
+        for file in self.findings.files_mut() {
+            rename_peer(&mut file.name, file.peer.as_mut(), rename);
+        }
     }
 
     /// An empty world of a source that counts steps and calls descriptors by labels.
@@ -191,6 +238,20 @@ impl World {
     pub fn clients(&self) -> usize {
         self.counters.clients
     }
+}
+
+/// A connection is named by its peer.
+fn rename_peer(
+    name: &mut Box<str>,
+    peer: Option<&mut Peer>,
+    rename: &mut dyn FnMut(&Peer) -> Peer,
+) {
+    let Some(peer) = peer else { return };
+    let (before, after) = (peer.to_string(), rename(peer));
+    if **name == before {
+        *name = after.to_string().into();
+    }
+    *peer = after;
 }
 
 impl World {

@@ -1,13 +1,15 @@
 //! An eventfd: a counter of 64 bits (eventfd(2), fs/eventfd.c). The live server's control eventfd is
 //! one too, of which the count is not always known.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Errno, Mask, Reason};
 
 use super::Flaw;
 use super::wakes::{Wakes, Whom};
 
 /// The counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Eventfd {
     count: u64,
     /// Whether a read takes 1 instead of all (EFD_SEMAPHORE).

@@ -94,7 +94,7 @@ impl Sink for Jsonl {
         self.out.get_ref().waited()
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
+    fn finish(mut self: Box<Self>, _: &World) -> io::Result<()> {
         self.out.flush()
     }
 }

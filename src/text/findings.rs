@@ -61,8 +61,9 @@ pub fn finding(finding: &Finding) -> Sentence {
         Evidence::Leaked { go, watch, all } => (leaked(*go, watch, *all), None),
         Evidence::TimeoutZero { lane, call, times } => {
             let text = format!(
-                "{lane} called {call} with timeout 0 and got nothing, {} times in a row: the \
+                "{lane} called {} with timeout 0 and got nothing, {} times in a row: the \
                  loop never sleeps and burns a CPU; wait with timeout -1, or until the next timer",
+                call.name(),
                 grouped(*times)
             );
             (text, None)

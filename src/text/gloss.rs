@@ -25,6 +25,7 @@ pub fn is_row(event: &Event) -> bool {
         | Kind::Measured { .. }
         | Kind::Sqe { .. }
         | Kind::Reap { .. }
+        | Kind::Mark(_)
         | Kind::Note(_) => true,
         Kind::Command { phase, .. } => !matches!(phase, CommandPhase::Done(_)),
         Kind::Open { .. }
@@ -102,6 +103,8 @@ pub fn row_parts(world: &World, event: &Event) -> (String, String) {
             ring::taken(world, name, *op, cqe, (data, admitted.as_deref()))
         }
         Kind::Note(text) => alone(visible(text.as_bytes(), 200)),
+        Kind::Mark(note) if note.is_empty() => alone("marked".to_owned()),
+        Kind::Mark(note) => alone(format!("marked: {}", visible(note.as_bytes(), 200))),
         Kind::Command { text, phase, .. } => {
             let text = visible(text.as_bytes(), 100);
             (format!("command: {text}"), phase_words(phase))

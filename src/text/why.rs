@@ -69,7 +69,9 @@ fn phrase(world: EpollView<'_>, subject: Subject<'_>) -> Phrase {
             Kind::Return(record) => call::phrase(world, event, record),
             _ if world.labelled => step::phrase(world, event),
             // What a person or the tool wrote stays as it is.
-            Kind::Command { .. } | Kind::Note(_) => Phrase::named(event::sentence(world, event)),
+            Kind::Command { .. } | Kind::Note(_) | Kind::Mark(_) => {
+                Phrase::named(event::sentence(world, event))
+            }
             _ => Phrase::new(event::sentence(world, event)),
         },
     }

@@ -60,6 +60,8 @@ pub enum CompareAction {
 pub enum KeyAction {
     /// Hold the server if it runs, let it run if it is held.
     Hold,
+    /// Record what happens, or end that.
+    Record,
     /// One call of the selected lane.
     StepCall,
     /// On to the next wait of the selected lane.
@@ -96,6 +98,14 @@ pub enum KeyAction {
     Zoom(Direction),
     /// One event back or forward in time.
     Seek(Direction),
+    /// The call of the selected thread before or after.
+    ToCall(Direction),
+    /// Its wait before or after.
+    ToWait(Direction),
+    /// The moment before or after that was marked.
+    ToBookmark(Direction),
+    /// The oldest event.
+    Beginning,
     /// Back to now.
     Live,
     /// Forget the filter and the message.

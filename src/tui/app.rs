@@ -6,6 +6,7 @@ mod mouse;
 mod moves;
 mod page;
 mod play;
+mod replay;
 mod time;
 
 use super::action::{Direction, KeyAction};
@@ -20,6 +21,7 @@ use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
 };
+use crate::history::Folded;
 use crate::model::{ThreadLane, World};
 use crate::session::Scene;
 use crate::text::{self, Sentence, Subject, why};
@@ -71,13 +73,19 @@ pub struct App {
     asked: u32,
     /// The last of those that are: it is selected once the server has accepted it.
     newcomer: Option<Box<str>>,
+    /// The tracks around the viewed event, if it is far from now.
+    folded: Option<Folded>,
 }
 
 impl App {
     /// The scene as it is to be drawn: at the viewed event.
     pub fn view<'a>(&'a self, live: Scene<'a>) -> Scene<'a> {
         match &self.ui.past {
-            Some(past) => Scene { world: &past.world, ..live },
+            Some(past) => {
+                let folded = self.folded.as_ref().map(|folded| folded.timeline(self.ui.poller));
+                let timeline = folded.unwrap_or(live.timeline);
+                Scene { world: &past.world, timeline, ..live }
+            }
             None => live,
         }
     }
@@ -133,6 +141,7 @@ impl App {
         self.ui.touched |= scene.live.clients() > 0;
         self.welcome(scene);
         self.settle(scene);
+        self.refold(scene);
     }
 
     /// Selects the client that was asked for, as soon as the server waits for it.
@@ -203,6 +212,10 @@ impl App {
                 let command = self.threads(settings, step)?;
                 return self.server(command, scene);
             }
+            KeyAction::Record => {
+                let stop = self.ui.recording.is_some();
+                return Some(if stop { Command::RecordOff } else { Command::Record(None) });
+            }
             KeyAction::Do(command) => return self.command(command, scene),
             KeyAction::Edit(action) => return self.edit(action, scene),
             other => self.look(&other, scene),
@@ -228,13 +241,17 @@ impl App {
             KeyAction::Track(step) => self.along_track(step, scene),
             KeyAction::Zoom(step) => self.zoom(step, scene),
             KeyAction::Seek(step) => self.seek(step, scene),
+            KeyAction::ToCall(step) => self.to_call(step, scene),
+            KeyAction::ToWait(step) => self.to_wait(step, scene),
+            KeyAction::ToBookmark(step) => self.to_bookmark(step, scene),
+            KeyAction::Beginning => self.go_to(Seq(0), scene),
             KeyAction::Live => self.live(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
             KeyAction::Sort => self.sort(None),
             KeyAction::Still => self.still(None, scene),
             KeyAction::Play => self.play(scene),
             KeyAction::PlayTurn => self.play_turn(scene),
-            KeyAction::Stand => self.stand(),
+            KeyAction::Stand => self.stand(scene),
             KeyAction::Pace(step) => self.pace(step),
             KeyAction::Copy => self.ui.request = Some(UiRequest::Copy(self.copied(scene))),
             KeyAction::Help => {
@@ -250,6 +267,7 @@ impl App {
             | KeyAction::TriggerAll
             | KeyAction::ReadPolicy
             | KeyAction::Threads(_)
+            | KeyAction::Record
             | KeyAction::Do(_)
             | KeyAction::Edit(_)
             // A lesson's and a comparison's own come to their apps alone.
@@ -276,6 +294,11 @@ impl App {
             Command::Copy => self.look(&KeyAction::Copy, scene),
             Command::Help => self.look(&KeyAction::Help, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
+            Command::Mark(note) if self.is_replay() => self.bookmark(&note, scene),
+            // It is for the session, whatever is viewed.
+            Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_) => {
+                return Some(command);
+            }
             command => return self.server(command, scene),
         }
         None
@@ -284,6 +307,10 @@ impl App {
     /// Passes a command on to the server, if it can mean something; from the past it first returns
     /// to now and says so.
     fn server(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
+        if self.is_replay() {
+            self.ui.warn("a recording has no server");
+            return None;
+        }
         let returned = self.ui.past.take().is_some();
         self.end_play();
         self.settle(scene);

@@ -2,6 +2,7 @@
 
 mod compare;
 mod lesson;
+mod replay;
 mod table;
 
 pub use lesson::LESSON;
@@ -42,11 +43,13 @@ pub enum Mode {
     Menu,
     /// A comparison of loops.
     Compare,
+    /// A recording.
+    Replay,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -59,6 +62,7 @@ impl Mode {
         Self::Earlier,
         Self::Menu,
         Self::Compare,
+        Self::Replay,
     ];
 }
 
@@ -87,9 +91,14 @@ pub enum Group {
     Menu,
     /// Comparing loops.
     Compare,
+    /// Going through a recording.
+    Replay,
 }
 
 impl Group {
+    /// Those of a recording, in the order of its help.
+    pub const REPLAY: [Self; 4] = [Self::Replay, Self::Look, Self::Program, Self::Entry];
+
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
 
@@ -118,6 +127,7 @@ impl Group {
             Self::LessonLook => "Looking around in a lesson",
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
+            Self::Replay => "Going through a recording",
         }
     }
 }
@@ -143,7 +153,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().chain(LESSON).chain(compare::COMPARE)
+    replay::REPLAY.iter().chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
 }
 
 /// What `press` asks for in `mode`.
@@ -261,6 +271,18 @@ pub(crate) fn compare_rows() -> String {
     text
 }
 
+/// The rows of the README's table of the keys of a recording.
+#[cfg(test)]
+pub(crate) fn replay_rows() -> String {
+    let mut text = String::from("| key | does |\n| --- | --- |\n");
+    for binding in rows(Group::Replay) {
+        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
+    }
+    text
+}
+
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
@@ -328,7 +350,7 @@ mod tests {
     #[test]
     fn every_command_has_a_key_but_those_that_need_words() {
         let without: Vec<_> = keyless().map(|(word, ..)| word).collect();
-        assert_eq!(without, ["accept", "max-events", "drop", "mistake", "netpoll"]);
+        assert_eq!(without, ["accept", "max-events", "drop", "mistake", "netpoll", "save"]);
     }
 
     #[test]
@@ -342,7 +364,7 @@ mod tests {
     fn readme_has_a_row_a_binding() {
         let rows = readme_rows();
         let shown = BINDINGS.iter().filter(|b| !b.help.is_empty()).count();
-        assert_eq!(rows.lines().count(), 2 + shown + 5);
+        assert_eq!(rows.lines().count(), 2 + shown + 6);
         assert!(
             rows.contains("| `t` | level-triggered <-> edge-triggered | `trigger fd=7 edge` |")
         );

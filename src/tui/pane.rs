@@ -1,6 +1,7 @@
 //! The panes: each a pure function of a scene, the screen's state and a theme, drawn straight into
 //! cells, visible rows only.
 
+mod bar;
 mod calls;
 mod completions;
 mod connections;
@@ -26,6 +27,7 @@ mod too_small;
 mod waiting;
 mod why;
 
+pub(crate) use bar::Bar;
 pub(crate) use calls::Calls;
 pub(crate) use findings::FindingsPane;
 pub(crate) use header::HeaderPane;

@@ -20,9 +20,11 @@ use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{Ui, UiRequest};
+use super::ui::{ReplayState, Ui, UiRequest};
 use super::watchdog;
+use super::words::count;
 use crate::error::Error;
+use crate::event::Nanos;
 use crate::lesson::catalog;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, Source};
@@ -109,6 +111,52 @@ pub fn run<S: Source>(
     drop(screen);
     // A screen has no sink that could fail.
     let _ = session.finish(FAREWELL);
+    end_of(ended)
+}
+
+/// How a recording is shown at first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayBegin {
+    /// The file, and how it plays.
+    pub state: ReplayState,
+    /// Where it was cut off, in bytes.
+    pub cut: Option<usize>,
+    /// The time; `None` is the beginning.
+    pub at: Option<Nanos>,
+    /// Whether it plays.
+    pub plays: bool,
+}
+
+/// Shows a session that is over until the person quits or the token is cancelled.
+///
+/// # Errors
+/// As [`run`].
+pub fn replay<S: Source>(
+    session: &mut Session<S>,
+    options: TuiOptions,
+    begin: ReplayBegin,
+    token: &CancellationToken,
+) -> Result<Exit, Error> {
+    let runtime = runtime()?;
+    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
+    // Nothing happens any more.
+    let wake = Arc::new(Notify::new());
+    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(&wake));
+    let ReplayBegin { state, cut, at, plays } = begin;
+    let scene = screen.session.scene(None);
+    let cut = cut.map(|cut| {
+        let until = scene.journal.until().unwrap_or_default();
+        format!("{} is cut at byte {}: it is shown up to {until}", state.name, count(cut as u64))
+    });
+    screen.app.open_replay(state, at, &scene);
+    if plays {
+        screen.app.begin_replay(&scene);
+    }
+    if let Some(cut) = cut {
+        screen.app.ui.warn(cut);
+    }
+    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
+    drop(screen);
     end_of(ended)
 }
 
@@ -341,6 +389,9 @@ impl<'a, S: Source> Screen<'a, S> {
 impl<S: Source> Front for Screen<'_, S> {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
         let drained = self.take_events();
+        let recording = self.session.recording();
+        self.dirty |= recording != self.app.ui.recording;
+        self.app.ui.recording = recording;
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;

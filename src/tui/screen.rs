@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, borders, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, layout};
 use super::pane::{
-    Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane, Prompt, Ready,
+    Bar, Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane, Prompt, Ready,
     RenderContext, TimelinePane, TooSmall, Waiting, Why,
 };
 use super::spots::Spot;
@@ -18,7 +18,9 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, look.theme.base());
     let lanes = look.scene.world.lanes.len();
-    let Some(layout) = layout((area.width, area.height), look.ui.view, lanes) else {
+    let whole = (area.width, area.height);
+    let body = look.ui.body(whole);
+    let Some(layout) = layout(body, look.ui.view, lanes) else {
         TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
         return;
     };
@@ -33,7 +35,12 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
         let over = Rect { y: 1, height: below.saturating_sub(1), ..area };
         PagePane(*look, page).render(over, buf);
     }
-    Hints(*look).render(layout.hints, buf);
+    // Between the panes and the hints.
+    let below = Rect { y: layout.hints.y + whole.1 - body.1, ..layout.hints };
+    if below != layout.hints {
+        Bar(*look).render(layout.hints, buf);
+    }
+    Hints(*look).render(below, buf);
     if let Some(first) = look.ui.help {
         let below = Rect { y: 1, height: area.height - 2, ..area };
         Help(*look, first).render(below, buf);
@@ -46,7 +53,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
 
 /// How the frame of a part stands out.
 fn accent(look: &RenderContext<'_>, part: Part) -> Accent {
-    let server = look.ui.place == UiContext::Server;
+    let server = matches!(look.ui.place, UiContext::Server | UiContext::Replay);
     match part {
         Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
         Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,

@@ -9,6 +9,7 @@ mod pages;
 mod panes;
 mod path;
 mod play;
+mod replay;
 mod room;
 
 use proptest::prelude::*;

@@ -5,8 +5,10 @@
 use super::entry::{LineEntry, TypedLines};
 use super::filter::Filter;
 use super::keymap::Mode;
+use super::layout::is_too_small;
 use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
-use crate::model::{Divergence, World};
+use crate::model::{Bookmark, Divergence, World};
+use crate::session::RecordingProgress;
 
 /// A pane that the keys can move in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +92,28 @@ pub struct SlowMotion {
     /// When the next event is shown, in milliseconds of the screen's clock; `None` until that is
     /// asked for.
     pub due: Option<u64>,
+    /// The time of the recording, if it goes on by that and not by events.
+    pub clock: Option<PlayClock>,
+}
+
+/// Where the playing of a recording is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlayClock {
+    /// The time in the recording.
+    pub t: Nanos,
+    /// The screen's clock then, in milliseconds; `None` until that is asked for.
+    pub seen: Option<u64>,
+}
+
+/// A recording that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayState {
+    /// The file, fit to be shown.
+    pub name: String,
+    /// How fast it plays, in quarters.
+    pub speed: u32,
+    /// Longer waits are shortened to this.
+    pub idle: Option<Nanos>,
 }
 
 /// How a message is meant.
@@ -139,6 +163,8 @@ pub enum UiContext {
     Menu,
     /// Before a comparison of loops.
     Compare,
+    /// Before a recording.
+    Replay,
 }
 
 /// The state of the screen.
@@ -168,6 +194,12 @@ pub struct Ui {
     pub topic: WhyTopic,
     /// The earlier event that is viewed; `None` follows the newest.
     pub past: Option<Past>,
+    /// The recording that is looked at.
+    pub replay: Option<ReplayState>,
+    /// Moments of it that were marked here.
+    pub bookmarks: Vec<Bookmark>,
+    /// How far the recording is, if there is one.
+    pub recording: Option<RecordingProgress>,
     /// What is gone through in slow motion.
     pub play: Option<SlowMotion>,
     /// The time that each event of it is shown for, in milliseconds.
@@ -221,6 +253,9 @@ impl Default for Ui {
             once_bytes: 16,
             topic: WhyTopic::Watch,
             past: None,
+            replay: None,
+            bookmarks: Vec::new(),
+            recording: None,
             play: None,
             pace: 400,
             zoom: Nanos(2_000_000_000),
@@ -255,7 +290,8 @@ impl Ui {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
-                (UiContext::Server, _) if self.page.is_some() => Mode::Page,
+                (UiContext::Server | UiContext::Replay, _) if self.page.is_some() => Mode::Page,
+                (UiContext::Replay, _) => Mode::Replay,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,
@@ -269,6 +305,14 @@ impl Ui {
     /// Whether the person has only just come to a server.
     pub(crate) fn is_fresh(&self) -> bool {
         self.place == UiContext::Server && !self.touched
+    }
+
+    /// What there is for the panes and a row above and below them: of a recording the bar takes one,
+    /// if that is not too small then.
+    pub(crate) fn body(&self, (width, height): (u16, u16)) -> (u16, u16) {
+        let bar =
+            self.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
+        (width, height - u16::from(bar))
     }
 
     /// Says something.

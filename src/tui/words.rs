@@ -75,8 +75,13 @@ pub(crate) fn share(n: u64) -> f64 {
 
 /// Bytes in at most five columns: `0`, `999`, `4.0K`, `12M`.
 pub fn bytes(n: u32) -> String {
-    let scaled = |unit: u32, name: char| {
-        let tenths = u64::from(n) * 10 / u64::from(unit);
+    stored(n.into())
+}
+
+/// The same of a file.
+pub(crate) fn stored(n: u64) -> String {
+    let scaled = |unit: u64, name: char| {
+        let tenths = n.saturating_mul(10) / unit;
         if tenths < 100 {
             format!("{}.{}{name}", tenths / 10, tenths % 10)
         } else {

@@ -8,23 +8,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
     ("journal", &["event", "model"]),
+    ("record", &["event", "model", "journal", "sys"]),
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),
     ("lesson", &["event", "sim", "model", "text", "sink", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
-    ("sink", &["event", "model", "text", "sys"]),
+    ("sink", &["event", "model", "text", "record", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
     ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
-    ("session", &["event", "model", "journal", "sink", "history", "source"]),
+    ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),
-    ("cli", &["event", "error", "journal", "lesson", "compare"]),
+    ("cli", &["event", "error", "journal", "lesson", "compare", "record"]),
     ("headless", &["event", "sink", "source", "session", "error", "sys"]),
     (
         "tui",
@@ -41,6 +42,7 @@ const TABLE: [(&str, &[&str]); 21] = [
             "compare", "kernel", "tui",
         ],
     ),
+    ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 

@@ -15,6 +15,7 @@ mod interest;
 mod lessons;
 mod pty;
 mod random;
+mod recordings;
 mod rings;
 mod sieve;
 mod switches;

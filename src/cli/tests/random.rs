@@ -98,6 +98,8 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             child_of: None,
             strace_text: run.2[1],
             edge_log: run.3,
+            record: None,
+            recording: RecordingOptions::default(),
             run_for: time.map(Duration::from_nanos),
         },
     )

@@ -477,7 +477,7 @@ const UNIX: u32 = 4;
 fn accepted(to: &mut Vec<Record>, head: &mut Record, file: FileId, peer: &Peer) {
     head.0[5] = file.0;
     match peer {
-        Peer::Unknown => head.0[HANDED] = UNKNOWN,
+        Peer::Unknown | Peer::Numbered { .. } => head.0[HANDED] = UNKNOWN,
         Peer::Inet(addr) => {
             let (kind, ip, scope) = match addr {
                 SocketAddr::V4(v4) => (INET, v4.ip().to_ipv6_mapped(), 0),

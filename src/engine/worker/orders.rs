@@ -98,6 +98,10 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Select(_)
             | Command::Lane(_)
             | Command::View(_)
+            | Command::Record(_)
+            | Command::RecordOff
+            | Command::Save(_)
+            | Command::Mark(_)
             | Command::Copy
             | Command::Help
             | Command::Quit => Err("not a command for a server thread".to_owned()),

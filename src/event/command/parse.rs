@@ -14,6 +14,11 @@ pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
     }
 }
 
+/// The name of a file, if there is one.
+pub(super) fn name(rest: &str) -> Option<String> {
+    Some(rest.to_owned()).filter(|name| !name.is_empty())
+}
+
 /// What `fd=N` or `client=N` names; `None` of any other word.
 fn target(word: &str) -> Result<Option<Target>, CommandError> {
     if let Some(number) = word.strip_prefix("fd=") {

@@ -56,8 +56,7 @@ impl fmt::Display for Command {
             Self::At(t) => write!(f, "at {}", print_seconds(*t)),
             Self::Seek(by) => write!(f, "seek {by}"),
             Self::Live => f.write_str("live"),
-            Self::Filter(text) if text.is_empty() => f.write_str("filter"),
-            Self::Filter(text) => write!(f, "filter {text}"),
+            Self::Filter(text) => with_text(f, "filter", text),
             Self::Sort(None) => f.write_str("sort"),
             Self::Sort(Some(order)) => write!(f, "sort {order}"),
             Self::Still(on) => {
@@ -67,11 +66,20 @@ impl fmt::Display for Command {
             Self::Select(fd) => write!(f, "select fd={fd}"),
             Self::Lane(lane) => write!(f, "lane {lane}"),
             Self::View(view) => write!(f, "view {}", view.word()),
+            Self::Record(name) => with_text(f, "record", name.as_deref().unwrap_or("")),
+            Self::RecordOff => f.write_str("record off"),
+            Self::Save(name) => with_text(f, "save", name.as_deref().unwrap_or("")),
+            Self::Mark(note) => with_text(f, "mark", note),
             Self::Copy => f.write_str("copy"),
             Self::Help => f.write_str("help"),
             Self::Quit => f.write_str("quit"),
         }
     }
+}
+
+fn with_text(f: &mut fmt::Formatter<'_>, word: &str, text: &str) -> fmt::Result {
+    f.write_str(word)?;
+    if text.is_empty() { Ok(()) } else { write!(f, " {text}") }
 }
 
 fn with(f: &mut fmt::Formatter<'_>, word: &str, lane: Option<&LaneId>) -> fmt::Result {

@@ -110,6 +110,24 @@ pub enum Peer {
     },
     /// The kernel did not say: the client was gone before `getpeername(2)`.
     Unknown,
+    /// A recording leaves out who it was: the first, the second, ...
+    Numbered {
+        /// Which one, from 1.
+        number: u32,
+        /// By a UNIX socket.
+        unix: bool,
+    },
+}
+
+impl Peer {
+    /// Whether it came by a UNIX socket.
+    pub fn is_unix(&self) -> bool {
+        match self {
+            Self::Unix { .. } => true,
+            Self::Numbered { unix, .. } => *unix,
+            Self::Inet(_) | Self::Unknown => false,
+        }
+    }
 }
 
 impl Peer {
@@ -119,6 +137,7 @@ impl Peer {
             Self::Inet(addr) => addr.to_string(),
             Self::Unix { name, .. } => name.to_string(),
             Self::Unknown => String::new(),
+            Self::Numbered { .. } => self.to_string(),
         }
     }
 }
@@ -131,6 +150,7 @@ impl fmt::Display for Peer {
             Self::Unix { name, pid } if name.is_empty() => write!(f, "pid {pid}"),
             Self::Unix { name, .. } => f.write_str(name),
             Self::Unknown => f.write_str("?"),
+            Self::Numbered { number, .. } => write!(f, "client-{number}"),
         }
     }
 }

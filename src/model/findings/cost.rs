@@ -1,5 +1,7 @@
 //! What waiting costs where each call asks every file: many questions for one answer.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Event, Fd, Refusal};
 
 use super::ledger::{About, Shown};
@@ -12,7 +14,7 @@ const CALLS: u64 = 100;
 const ASKED_FOR_ONE: u64 = 50;
 
 /// What was counted since the last judgement.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cost {
     calls: u64,
     asked: u64,

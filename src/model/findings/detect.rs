@@ -89,6 +89,7 @@ impl Findings {
             | Kind::Gap { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
+            | Kind::Mark(_)
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}

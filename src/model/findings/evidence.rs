@@ -1,9 +1,13 @@
 //! What was seen when something was found: the facts of its sentence.
 
-use crate::event::{Backend, Fd, FileKind, GoId, LaneId, Mask, Nanos, Peer, Refusal, Ret, RingOp};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    Backend, Fd, FileKind, GoId, LaneId, Mask, Nanos, Peer, Refusal, Ret, RingOp, Syscall,
+};
 
 /// What a file was at that time: it may be closed by the time it is told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIdentity {
     /// What it is.
     pub what: FileKind,
@@ -14,7 +18,7 @@ pub struct FileIdentity {
 }
 
 /// A registration and its file, as it was at that time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchIdentity {
     /// The number that it was made under.
     pub fd: Fd,
@@ -30,7 +34,7 @@ impl WatchIdentity {
 }
 
 /// What was seen, by kind of finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Evidence {
     /// Something is left that nobody will report.
     Left {
@@ -113,7 +117,7 @@ pub enum Evidence {
         /// Which thread.
         lane: LaneId,
         /// Which call.
-        call: &'static str,
+        call: Syscall,
         /// Empty returns in a row.
         times: u64,
     },
@@ -187,4 +191,30 @@ pub enum Evidence {
         /// How many goroutines are.
         all: u64,
     },
+}
+
+impl Evidence {
+    /// The files that it names.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut FileIdentity> {
+        let (one, other) = match self {
+            Self::Left { watch, .. }
+            | Self::Spin { watch, .. }
+            | Self::EndAgain { watch, .. }
+            | Self::Emfile { watch, .. }
+            | Self::Herd { watch, .. }
+            | Self::NoBuffers { watch, .. }
+            | Self::InputEnded { watch, .. }
+            | Self::HeldOpen { watch, .. }
+            | Self::Leaked { watch, .. } => (watch.file.as_mut(), None),
+            Self::Outlived { watch, now } => (watch.file.as_mut(), now.as_mut()),
+            Self::Stale { now, .. } => (now.as_mut(), None),
+            Self::Starving { flooder, victim, .. } => (flooder.file.as_mut(), victim.file.as_mut()),
+            Self::TimeoutZero { .. }
+            | Self::FdSetSize { .. }
+            | Self::ThreadLimit { .. }
+            | Self::ScanCost { .. }
+            | Self::CqOverflow { .. } => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
 }

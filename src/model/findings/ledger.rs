@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Event, Fd, FileId, LaneId, Nanos};
 
 use super::{Evidence, Finding, FindingKind, Findings};
 
 /// What a finding is about: one entry of the list for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct About {
     /// What.
     pub(super) kind: FindingKind,
@@ -41,7 +43,7 @@ pub(super) struct Shown {
 }
 
 /// The findings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ledger {
     list: Vec<Finding>,
     index: BTreeMap<About, usize>,
@@ -58,6 +60,10 @@ impl Ledger {
     }
 
     /// How many were ever made.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.list.iter_mut()
+    }
+
     pub(super) fn created(&self) -> u64 {
         self.created
     }

@@ -1,8 +1,8 @@
 //! What a thread leaves behind when it goes back to wait, of which nobody will be told.
 
 use crate::event::{
-    Arm, ConnState, Delivery, Event, Fd, FileId, Kind, LaneId, Mask, Output, SyscallRecord,
-    Trigger, WatchKey,
+    Arm, ConnState, Delivery, Event, Fd, FileId, Kind, LaneId, Mask, Output, Syscall,
+    SyscallRecord, Trigger, WatchKey,
 };
 
 use super::ledger::{About, Shown};
@@ -33,7 +33,7 @@ impl Findings {
         };
         // A thread that looks for what has come before it waits for it makes no mistake.
         if timeout_ms == 0 && record.ret.value() == Some(0) && world.netpoll().is_none() {
-            self.empty_return(event, record.call.name(), record.call.fd());
+            self.empty_return(event, record.call);
         } else {
             self.turn(event.lane).empty = 0;
         }
@@ -45,12 +45,12 @@ impl Findings {
         }
     }
 
-    pub(super) fn empty_return(&mut self, event: &Event, call: &'static str, ep: Option<Fd>) {
+    pub(super) fn empty_return(&mut self, event: &Event, call: Syscall) {
         let turn = self.turn(event.lane);
         turn.empty = turn.empty.saturating_add(1);
         if turn.empty >= EMPTY_RETURNS {
             let about = About::lane(FindingKind::TimeoutZeroSpin, event.lane);
-            let shown = Shown { fd: ep, lane: Some(event.lane) };
+            let shown = Shown { fd: call.fd(), lane: Some(event.lane) };
             let lane = event.lane;
             self.ledger.see(about, shown, event, |n| Evidence::TimeoutZero {
                 lane,

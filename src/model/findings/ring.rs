@@ -18,7 +18,7 @@ impl Findings {
         let Output::Ring { posted, .. } = &record.output else { return };
         let polls = matches!(record.call, Syscall::UringEnter { wait: 0, .. });
         if polls && record.call.ends_turn() && posted.is_empty() {
-            self.empty_return(event, record.call.name(), record.call.fd());
+            self.empty_return(event, record.call);
         } else if record.call.ends_turn() {
             self.turn(event.lane).empty = 0;
         }

@@ -1,11 +1,13 @@
 //! What the detectors remember.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Fd, FileId, LaneId, Nanos};
 
 use super::FindingKind;
 
 /// What the detectors remember of an open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileState {
     /// The number it was opened under.
     pub(super) fd: Fd,
@@ -51,7 +53,7 @@ impl FileState {
 }
 
 /// What the detectors remember of a thread, since its last `epoll_wait`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Turn {
     /// When it returned.
     pub(super) returned: Nanos,
@@ -64,7 +66,7 @@ pub(super) struct Turn {
 }
 
 /// A set of threads; those from the last on count as one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LaneSet([u64; 4]);
 
 impl LaneSet {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{FileId, GoChange, GoId, GoWait, LaneId, Mask, Nanos, Seq, WatchKey};
 
 /// What a goroutine is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GoState {
     /// It stands in the run queue.
     Runnable(GoReason),
@@ -18,7 +19,7 @@ pub enum GoState {
 }
 
 /// Why a goroutine can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GoReason {
     /// It is new.
     New,
@@ -29,7 +30,7 @@ pub enum GoReason {
 }
 
 /// A goroutine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goroutine {
     /// Which.
     pub id: GoId,
@@ -46,7 +47,7 @@ pub struct Goroutine {
 }
 
 /// What `rg` or `wg` of a file is (runtime/netpoll.go: `pollDesc`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GoSlot {
     /// Nothing.
     #[default]
@@ -58,7 +59,7 @@ pub enum GoSlot {
 }
 
 /// All goroutines of the server, with their run queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Netpoll {
     gos: BTreeMap<GoId, Goroutine>,
     queue: VecDeque<GoId>,

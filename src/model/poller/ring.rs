@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Cqe, Fd, FileId, Nanos, Ret, RingHeads, RingOp, RingRead, Seq, Sqe, WatchKey};
 
@@ -10,7 +11,7 @@ use crate::event::{Cqe, Fd, FileId, Nanos, Ret, RingHeads, RingOp, RingRead, Seq
 const PAST: usize = 4096;
 
 /// An operation that was written and is not over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flight {
     /// As it was written.
     pub sqe: Sqe,
@@ -34,7 +35,7 @@ impl Flight {
 }
 
 /// A completion in the CQ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostedCqe {
     /// As it stands there.
     pub cqe: Cqe,
@@ -43,7 +44,7 @@ pub struct PostedCqe {
 }
 
 /// How the last operation that brought input ended for a file that has none in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedInput {
     /// When its last completion was taken.
     pub at: (Seq, Nanos),
@@ -54,7 +55,7 @@ pub struct EndedInput {
 }
 
 /// How well what is deduced agrees with the kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RingCheck {
     /// Looks at fdinfo that agreed.
     pub agreed: u64,
@@ -67,7 +68,7 @@ pub struct RingCheck {
 }
 
 /// A ring as its server uses it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rings {
     /// Its number.
     pub fd: Option<Fd>,

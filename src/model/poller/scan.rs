@@ -1,6 +1,7 @@
 //! What a server passes to each poll(2) or select(2), and what the last call made of it.
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Backend, Fd, FileId, Mask, Nanos, Ret, Seq, WatchKey};
 use crate::model::check::{Check, Divergence};
@@ -16,7 +17,7 @@ const WORD: (u64, u64) = (64, 8);
 const SETS: u64 = 2;
 
 /// One file of the set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanEntry {
     /// The open file and its number.
     pub key: WatchKey,
@@ -37,7 +38,7 @@ pub struct ScanEntry {
 }
 
 /// What the last call did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastScan {
     /// When it returned.
     pub at: (Seq, Nanos),
@@ -60,7 +61,7 @@ pub struct LastScan {
 }
 
 /// What the next call will find.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanForecast {
     /// What it surely finds, in the order of the set, with the bits that are known to be set.
     pub found: Vec<(WatchKey, Mask)>,
@@ -71,7 +72,7 @@ pub struct ScanForecast {
 }
 
 /// The array that is passed to poll(2), or the bitmaps of select(2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanSet {
     /// Which of the two.
     pub backend: Backend,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{LaneId, WatchKey};
 
 /// The files with the threads that serve them: no list of the kernel holds both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
     files: BTreeMap<WatchKey, Vec<LaneId>>,
 }

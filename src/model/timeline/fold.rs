@@ -68,6 +68,7 @@ impl Timeline {
             | Kind::Command { .. }
             | Kind::Lane(_)
             | Kind::Note(_)
+            | Kind::Mark(_)
             | Kind::Measured { .. }
             | Kind::Asleep { .. }
             | Kind::Idle => {}

@@ -214,6 +214,7 @@ fn kind<M: SerializeMap>(map: &mut M, world: &World, event: &Event) -> Result<()
         Kind::Client(name) => entries!(map, "kind": "client", "peer": text(name, LONG)),
         Kind::Lane(change) => thread(map, change),
         Kind::Note(note) => entries!(map, "kind": "note", "text": text(note, LONG)),
+        Kind::Mark(note) => entries!(map, "kind": "mark", "text": text(note, LONG)),
         Kind::Measured { call: measured, times, each } => {
             call(map, "measured", measured)?;
             entries!(map, "times": times, "each_ns": each.0)

@@ -85,6 +85,10 @@ pub(super) fn sentence(world: EpollView<'_>, event: &Event) -> String {
         Kind::Lane(LaneChange::Ended) => format!("{id} was asked to end and did"),
         Kind::Lane(LaneChange::Died(message)) => thread_died(id, message),
         Kind::Note(text) => visible(text.as_bytes(), 230),
+        Kind::Mark(note) if note.is_empty() => "this moment was marked".to_owned(),
+        Kind::Mark(note) => {
+            format!("this moment was marked: {}", visible(note.as_bytes(), 230))
+        }
         Kind::Measured { call, times, each } => prepare::measured(call, *times, *each),
         Kind::ListRead(_)
         | Kind::Files { .. }

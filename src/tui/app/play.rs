@@ -5,7 +5,7 @@ use super::App;
 use crate::event::{Event, Kind, LaneId, Output, Seq, Syscall};
 use crate::session::Scene;
 use crate::tui::action::Direction;
-use crate::tui::ui::{Pane, SlowMotion};
+use crate::tui::ui::{Pane, PlayClock, SlowMotion};
 
 /// Paces that `-` and `+` step through, in milliseconds an event.
 pub(crate) const PACES: [u64; 8] = [50, 100, 200, 400, 800, 1600, 3200, 6400];
@@ -38,13 +38,34 @@ impl App {
 
     fn begin_play(&mut self, until: Seq, returns: bool) {
         let pointed = self.ui.looked.clone();
-        self.ui.play = Some(SlowMotion { until, returns, stands: false, pointed, due: None });
+        let (stands, due, clock) = (false, None, None);
+        self.ui.play = Some(SlowMotion { until, returns, stands, pointed, due, clock });
     }
 
-    /// Stands, or goes on.
-    pub(super) fn stand(&mut self) {
+    /// Stands, or goes on; a recording begins to play.
+    pub(super) fn stand(&mut self, scene: &Scene<'_>) {
+        let replay = self.is_replay();
+        match &mut self.ui.play {
+            Some(play) => {
+                (play.stands, play.due) = (!play.stands, None);
+                if let Some(clock) = &mut play.clock {
+                    clock.seen = None;
+                }
+            }
+            None if replay => self.begin_replay(scene),
+            None => {}
+        }
+    }
+
+    /// Plays the recording on from the viewed event, by its own time.
+    pub(crate) fn begin_replay(&mut self, scene: &Scene<'_>) {
+        if self.viewed(scene) >= scene.live.seq {
+            self.go_to(Seq(0), scene);
+        }
+        self.begin_play(scene.live.seq, false);
+        let t = self.world(scene).t;
         if let Some(play) = &mut self.ui.play {
-            (play.stands, play.due) = (!play.stands, None);
+            play.clock = Some(PlayClock { t, seen: None });
         }
     }
 
@@ -57,6 +78,10 @@ impl App {
 
     /// Faster or slower.
     pub(super) fn pace(&mut self, step: Direction) {
+        if self.ui.play.as_ref().is_none_or(|play| play.clock.is_some()) && self.is_replay() {
+            self.speed(step);
+            return;
+        }
         let now = self.ui.pace;
         let next = match step {
             Direction::Back => PACES.iter().find(|ms| **ms > now),
@@ -76,6 +101,9 @@ impl App {
         let Some(play) = &mut self.ui.play else { return (false, None) };
         if play.stands {
             return (false, None);
+        }
+        if play.clock.is_some() {
+            return self.tick(now, scene);
         }
         let due = *play.due.get_or_insert(now + pace);
         if now < due {
@@ -112,12 +140,14 @@ impl App {
         !changed.is_empty()
     }
 
-    fn played_out(&mut self, scene: &Scene<'_>) {
+    pub(super) fn played_out(&mut self, scene: &Scene<'_>) {
         let returns = self.ui.play.as_ref().is_some_and(|play| play.returns);
         self.end_play();
         if returns {
             self.live(scene);
             self.ui.message = None;
+        } else if self.is_replay() {
+            self.ui.say("this is the end: space plays it again, Home goes to the beginning");
         } else {
             self.ui.say("played up to here: g goes to now");
         }
@@ -193,6 +223,7 @@ fn changed(event: &Event) -> &'static [Pane] {
         | Kind::Settings(_)
         | Kind::Command { .. }
         | Kind::Note(_)
+        | Kind::Mark(_)
         | Kind::Idle => &[],
     }
 }

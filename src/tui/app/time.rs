@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::event::{Nanos, Seq};
+use crate::history::Folded;
 use crate::model::{Mark, Track, TrackId};
 use crate::session::Scene;
 use crate::text;
@@ -34,6 +35,21 @@ impl App {
             self.ui.past = Some(Past { seq, hold: Hold::Past, world });
         }
         self.settle(scene);
+        self.refold(scene);
+    }
+
+    /// Folds the tracks around the viewed event again, if those of now begin after it.
+    pub(super) fn refold(&mut self, scene: &Scene<'_>) {
+        let far = |past: &&Past| scene.live.seq.0.saturating_sub(past.seq.0) >= Folded::NEAR;
+        let Some(seq) = self.ui.past.as_ref().filter(far).map(|past| past.seq) else {
+            self.folded = None;
+            return;
+        };
+        let has =
+            self.folded.as_mut().is_some_and(|it| it.has(seq) || it.follow(scene.journal, seq));
+        if !has {
+            self.folded = Some(Folded::at(scene.journal, seq));
+        }
     }
 
     /// Shows the screen as it was at `seq`, if that is still kept.
@@ -52,12 +68,27 @@ impl App {
                 let begins = scene.journal.begins().unwrap_or(Nanos(0));
                 self.ui.say(format!("the history begins at {begins}"));
             }
-            Direction::Back => self.go_to(now.back(), scene),
+            Direction::Back => {
+                let mut before = now.back();
+                scene.journal.back_from(before, |event| {
+                    before = event.seq;
+                    false
+                });
+                self.go_to(before, scene);
+            }
             Direction::On if self.ui.past.is_none() => {
                 self.ui.say("this is now: [ goes back in time");
             }
             Direction::On if now >= scene.live.seq => self.live(scene),
-            Direction::On => self.go_to(now.next(), scene),
+            // Where events are missing, one stands for all of them.
+            Direction::On => {
+                let mut next = now.next();
+                scene.journal.forward_from(next, |event| {
+                    next = event.seq;
+                    false
+                });
+                self.go_to(next, scene);
+            }
         }
     }
 
@@ -76,6 +107,10 @@ impl App {
     }
 
     pub(super) fn live(&mut self, scene: &Scene<'_>) {
+        if self.is_replay() {
+            self.go_to(scene.live.seq, scene);
+            return;
+        }
         if self.ui.past.take().is_some() {
             self.ui.say("back to now");
         }

@@ -7,19 +7,23 @@ use crate::tui::action::{Direction, EditAction, KeyAction, Reach};
 use crate::tui::key::{Key, ch, ctrl, plain};
 
 const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page];
+/// Looking around is the same before a server and before a recording.
+const LOOK: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay];
 /// These mean something else while the past is gone through.
 const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
 const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
-const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing];
+const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Replay];
 const PAGE: &[Mode] = &[Mode::Page];
 /// Where an event may be the newest.
 const NEWEST: &[Mode] = &[Mode::Live, Mode::Page];
 const ENTRY: &[Mode] = &[Mode::Entry];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
-const MOVE: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help];
+const MOVE: &[Mode] =
+    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Replay];
+const ENDS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help];
 const EVERY: &[Mode] = &Mode::ALL;
 
 /// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what
@@ -43,7 +47,7 @@ pub(super) use rows;
 
 /// All keys. The order is that of the help and the hint bar.
 pub(crate) static BINDINGS: &[Binding] = rows! {
-    Program VIEW [ch('?')] KeyAction::Help => "help", "show this help", "help";
+    Program LOOK [ch('?')] KeyAction::Help => "help", "show this help", "help";
     Program STILL [ch('L')] KeyAction::Lessons
         => "", "the lessons; the server goes on, and is there again afterwards", "lessons";
     Program HELP [ch('?'), plain(Key::Esc), ch('q')] KeyAction::Help
@@ -107,29 +111,33 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "ten rows on", "";
     Look MOVE [plain(Key::PageUp)] KeyAction::Move(Reach::Page, Direction::Back)
         => "", "ten rows back", "";
-    Look MOVE [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
+    Look ENDS [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
         => "", "the first row; in calls the oldest one kept", "";
-    Look MOVE [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
+    Look ENDS [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
         => "", "the last row; in calls the newest one, which is followed", "";
     Look ROWS [plain(Key::Enter)] KeyAction::Page
         => "", "the page of the row: what was counted, its last events", "";
-    Look VIEW [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "pane";
-    Look VIEW [plain(Key::BackTab)] KeyAction::Focus(Direction::Back) => "", "pane before", "";
-    Look VIEW [ch('1')] KeyAction::View(View::Overview)
+    Look LOOK [plain(Key::Tab)] KeyAction::Focus(Direction::On) => "", "next pane", "pane";
+    Look LOOK [plain(Key::BackTab)] KeyAction::Focus(Direction::Back) => "", "pane before", "";
+    Look LOOK [ch('1')] KeyAction::View(View::Overview)
         => "view overview", "everything at once", "";
-    Look VIEW [ch('2')] KeyAction::View(View::Timeline) => "view timeline", "the timeline", "timeline";
-    Look VIEW [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "calls";
-    Look VIEW [ch('4')] KeyAction::View(View::Findings)
+    Look LOOK [ch('2')] KeyAction::View(View::Timeline) => "view timeline", "the timeline", "timeline";
+    Look LOOK [ch('3')] KeyAction::View(View::Calls) => "view calls", "every system call", "calls";
+    Look LOOK [ch('4')] KeyAction::View(View::Findings)
         => "view findings", "what would be a bug in a real server", "findings";
-    Look VIEW [ch('5')] KeyAction::View(View::Path)
+    Look LOOK [ch('5')] KeyAction::View(View::Path)
         => "view path", "the way of one event through the kernel", "way";
-    Time VIEW [ch('h'), plain(Key::Left)] KeyAction::Track(Direction::Back)
+    Time LOOK [ch('h'), plain(Key::Left)] KeyAction::Track(Direction::Back)
         => "at 12.031", "the mark before, on the selected thread or descriptor", "";
-    Time VIEW [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
+    Time LOOK [ch('l'), plain(Key::Right)] KeyAction::Track(Direction::On)
         => "", "the mark after it", "";
-    Time VIEW [ch('z')] KeyAction::Zoom(Direction::Back)
+    Look LOOK [ch('{')] KeyAction::ToBookmark(Direction::Back)
+        => "", "the moment before that was marked", "";
+    Look LOOK [ch('}')] KeyAction::ToBookmark(Direction::On)
+        => "", "the next moment that was marked", "";
+    Time LOOK [ch('z')] KeyAction::Zoom(Direction::Back)
         => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "zoom";
-    Time VIEW [ch('Z')] KeyAction::Zoom(Direction::On)
+    Time LOOK [ch('Z')] KeyAction::Zoom(Direction::On)
         => "zoom 2m", "widen the timeline, up to 10 minutes", "";
     Time STILL [ch('p')] KeyAction::Play
         => "", "slow motion: from the viewed event on, one each 400 ms", "";
@@ -137,14 +145,14 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "slow motion: the selected thread's last turn; then back to now", "slow motion";
     Time VIEW [ch('f')] KeyAction::Still
         => "still", "keep the view still while the server goes on; again to follow", "still";
-    Look VIEW [ch('/')] KeyAction::AskFilter
+    Look LOOK [ch('/')] KeyAction::AskFilter
         => "filter fd=7", "show only a descriptor, a peer or a kind", "filter";
-    Look VIEW [ch('s')] KeyAction::Sort
+    Look LOOK [ch('s')] KeyAction::Sort
         => "sort unread", "order of the list: number, unread, state, activity", "";
     Look LIVE [plain(Key::Esc)] KeyAction::Clear => "filter", "forget the filter", "";
-    Look VIEW [ch('y')] KeyAction::Copy
+    Look LOOK [ch('y')] KeyAction::Copy
         => "copy", "copy the Why sentence or the selected call (OSC 52)", "copy";
-    Program VIEW [ch(':')] KeyAction::AskCommand
+    Program LOOK [ch(':')] KeyAction::AskCommand
         => "", "a command; without a key: accept, max-events, drop, mistake", "command";
     Time NEWEST [ch('[')] KeyAction::Seek(Direction::Back)
         => "seek -1", "one event back in time; the whole screen shows it", "back in time";
@@ -172,6 +180,10 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "to the beginning", "";
     Entry ENTRY [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
         => "", "to the end", "";
-    Program VIEW [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";
+    Program VIEW [ch('R')] KeyAction::Record
+        => "record class.rec, record off", "record what happens from now on, or end that", "";
+    Program LIVE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
+        => "mark here", "mark this moment, to find it again", "";
+    Program LOOK [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";
     Program EVERY [ctrl('c')] KeyAction::Quit => "", "end the program", "";
 };

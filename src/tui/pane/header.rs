@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::draw::Row;
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
-use crate::tui::ui::{Hold, Past};
+use crate::tui::ui::{Hold, Past, ReplayState};
 use crate::tui::words::{self, plural};
 
 /// Draws the first row.
@@ -84,8 +84,19 @@ impl HeaderPane<'_> {
         pieces
     }
 
+    /// What is recorded, and what of it found no room.
+    fn recording(&self) -> Option<Piece> {
+        let progress = self.0.ui.recording.as_ref()?;
+        let lost = match progress.lost {
+            0 => String::new(),
+            lost => format!(", lost {}", words::count(lost)),
+        };
+        Some(piece(0, Role::Badge, format!(" REC {}{lost} ", words::stored(progress.bytes))))
+    }
+
     fn warnings(&self, pieces: &mut Vec<Piece>) {
         let look = &self.0;
+        pieces.extend(self.recording());
         let world = look.world();
         for mistake in world.settings.mistakes.iter() {
             pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
@@ -147,6 +158,48 @@ impl HeaderPane<'_> {
         scene.world.seq.0.saturating_sub(before.0)
     }
 
+    /// A recording: how it plays, and where it is.
+    fn replay(&self, replay: &ReplayState, past: &Past) -> Vec<Piece> {
+        let look = &self.0;
+        let playing = look.ui.play.as_ref().filter(|play| !play.stands);
+        let t = playing.and_then(|play| play.clock).map_or(past.world.t, |clock| clock.t);
+        let until = look.scene.journal.until().unwrap_or_default();
+        let (seq, last) = (words::count(past.seq.0), words::count(look.scene.live.seq.0));
+        let speed = match replay.speed {
+            1 => "1/4".to_owned(),
+            2 => "1/2".to_owned(),
+            quarters => (quarters / 4).to_string(),
+        };
+        let state = match playing {
+            Some(_) => format!("{} {speed}x", look.theme.glyphs.look),
+            None => look.theme.glyphs.held.to_owned(),
+        };
+        let marks = look.scene.live.bookmarks.len() + look.ui.bookmarks.len();
+        let mut pieces = vec![
+            piece(0, Role::Badge, format!(" REPLAY {} ", replay.name)),
+            piece(0, Role::Title, state),
+            piece(0, Role::Text, format!("{} of {until} s", t.min(until))),
+            piece(1, Role::Text, format!("event {seq} of {last}")),
+        ];
+        if marks > 0 {
+            pieces.push(piece(2, Role::Text, plural(marks as u64, "mark")));
+        }
+        self.numbers_of(&mut pieces);
+        pieces.push(piece(6, Role::Dim, look.scene.header.kernel.as_str()));
+        pieces
+    }
+
+    fn numbers_of(&self, pieces: &mut Vec<Piece>) {
+        let world = self.0.world();
+        let active = world.findings.iter().filter(|f| f.active).count() as u64;
+        if active > 0 {
+            let found = format!("{} {}", self.0.theme.glyphs.stuck, plural(active, "finding"));
+            pieces.push(piece(3, Role::Bad, found));
+        }
+        pieces.push(piece(4, Role::Text, plural(world.clients() as u64, "client")));
+        pieces.push(self.lost());
+    }
+
     fn past(&self, past: &Past) -> Vec<Piece> {
         let scene = &self.0.scene;
         let dot = self.0.theme.glyphs.dot;
@@ -177,6 +230,7 @@ impl HeaderPane<'_> {
             pieces.push(piece(4, Role::Dim, format!("{dot} history back to {begins}")));
         }
         pieces.push(piece(0, Role::Key, format!("{dot} {leave}")));
+        pieces.extend(self.recording());
         pieces
     }
 }
@@ -184,7 +238,10 @@ impl HeaderPane<'_> {
 impl Widget for HeaderPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let mut pieces = match &self.0.ui.past {
-            Some(past) => self.past(past),
+            Some(past) => match &self.0.ui.replay {
+                Some(replay) => self.replay(replay, past),
+                None => self.past(past),
+            },
             None => self.live(),
         };
         pieces.retain(|piece| !piece.text.is_empty());

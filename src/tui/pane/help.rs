@@ -116,10 +116,12 @@ impl Help<'_> {
     fn lines(&self, columns: usize) -> Vec<Line> {
         let mut lines = Lines { columns, all: Vec::new() };
         let server = self.0.ui.place == UiContext::Server;
+        let lesson = self.in_lesson();
         let groups = match self.0.ui.place {
             UiContext::Server => &Group::ALL[..],
             UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
             UiContext::Compare => &[Group::Compare],
+            UiContext::Replay => &Group::REPLAY[..],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         let bindings = || groups.iter().flat_map(|group| keymap::rows(*group));
@@ -136,9 +138,11 @@ impl Help<'_> {
             lines.rows(MARK, &COMPARED);
             return lines.all;
         }
-        let grammar: Vec<_> = if server {
-            lines.heading("Commands without a key (press : first)");
-            keymap::keyless().collect()
+        let grammar: Vec<_> = if !lesson {
+            if server {
+                lines.heading("Commands without a key (press : first)");
+            }
+            keymap::keyless().filter(|_| server).collect()
         } else {
             lines.heading("What can be tried (press v first)");
             crate::lesson::line::GRAMMAR.to_vec()
@@ -148,12 +152,20 @@ impl Help<'_> {
         }
         self.marks(&mut lines);
         lines.heading("How it is known");
-        lines.rows(MARK, if server { &KNOWN } else { &KNOWN_IN_LESSONS });
+        lines.rows(MARK, if lesson { &KNOWN_IN_LESSONS } else { &KNOWN });
         for topic in &GLOSSARY {
             lines.heading(topic.title);
             lines.rows(WORD, topic.terms);
         }
         lines.all
+    }
+
+    /// Whether it is that of a lesson, or of the menu of lessons.
+    fn in_lesson(&self) -> bool {
+        match self.0.ui.place {
+            UiContext::Lesson | UiContext::Question | UiContext::Ended | UiContext::Menu => true,
+            UiContext::Server | UiContext::Compare | UiContext::Replay => false,
+        }
     }
 
     fn marks(&self, lines: &mut Lines) {
@@ -182,7 +194,7 @@ impl Help<'_> {
             ("?", "behind a ready entry: its place in the order is not certain"),
         ];
         lines.rows(MARK, &marks);
-        if self.0.ui.place != UiContext::Server {
+        if self.in_lesson() {
             lines.heading("Marks of the steps");
             let steps = [
                 (g.check, "predicted rightly"),

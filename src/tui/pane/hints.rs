@@ -28,6 +28,7 @@ impl Hints<'_> {
                 "restart"
             }
             KeyAction::Hold if self.0.scene.live.settings.paused => "run",
+            KeyAction::Stand if self.0.ui.play.as_ref().is_some_and(|play| !play.stands) => "stand",
             KeyAction::Lesson(LessonAction::Answer(_)) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",

@@ -242,9 +242,10 @@ impl TimelinePane<'_> {
             1_000_000.. => 3,
             _ => 6,
         };
-        let end = window.from.0 + window.width.0;
-        let mut t = window.from.0.div_ceil(step) * step;
-        while t <= end {
+        let end = window.from.0.saturating_add(window.width.0);
+        let mut next = window.from.0.div_ceil(step).checked_mul(step);
+        while let Some(t) = next.filter(|t| *t <= end) {
+            next = t.checked_add(step);
             let column = window.column(Nanos(t));
             let at = Rect {
                 x: area.x + self.columns() + column,
@@ -256,7 +257,6 @@ impl TimelinePane<'_> {
             if at.width >= cells(words::width(&text)) {
                 Row::new(buf, at, y).put(&text, self.0.style(Role::Dim));
             }
-            t += step;
         }
         Row::new(buf, area, y).column(unit, self.columns(), Align::Left, self.0.style(Role::Dim));
     }

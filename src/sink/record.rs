@@ -1,0 +1,185 @@
+//! Events into a file, as a recording: blocks are made here, and written by a thread of their own.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Sink;
+use crate::event::{Event, Header, Kind, visible};
+use crate::model::World;
+use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer};
+
+/// How long an event waits in an open block: if the program is killed, no more than that is lost.
+const OPEN: Duration = Duration::from_millis(250);
+
+/// How far a recording is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingProgress {
+    /// The file, fit to be shown.
+    pub name: String,
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// Events that found no room.
+    pub lost: u64,
+    /// Why it ended by itself, in words.
+    pub ended: Option<String>,
+}
+
+/// A recording that is being made.
+pub struct Recorder {
+    press: Press<Writer>,
+    /// When the open block was opened.
+    opened: Option<Instant>,
+    progress: Rc<RefCell<RecordingProgress>>,
+}
+
+impl Recorder {
+    /// Begins a recording of what follows that world, in a file that must not be there yet.
+    ///
+    /// # Errors
+    /// If it is there, or cannot be made.
+    pub fn start(
+        path: &Path,
+        header: &Header,
+        options: &RecordingOptions,
+        world: &World,
+    ) -> io::Result<Self> {
+        let name = visible(path.to_string_lossy().as_bytes(), 200);
+        let head = RecordingHead::new(header.clone(), &options.hidden);
+        let writer = Writer::create(path, &head, options.limit).map_err(|error| {
+            let there = error.kind() == io::ErrorKind::AlreadyExists;
+            let why =
+                if there { "it exists: give another name".to_owned() } else { error.to_string() };
+            io::Error::new(error.kind(), format!("{name}: {why}"))
+        })?;
+        let progress = RecordingProgress { name, bytes: writer.bytes(), ..Default::default() };
+        let press = Press::new(writer, &head, world);
+        Ok(Self { press, opened: None, progress: Rc::new(RefCell::new(progress)) })
+    }
+
+    /// How far it is, as of the last time that it was told something.
+    pub fn progress(&self) -> Rc<RefCell<RecordingProgress>> {
+        Rc::clone(&self.progress)
+    }
+
+    /// No event is lost from now on: the thread that writes is waited for.
+    pub fn wait_for_all(&mut self) {
+        self.press.outlet().wait_for_all();
+    }
+
+    fn look(&mut self) {
+        let mut progress = self.progress.borrow_mut();
+        let lost = self.press.lost();
+        let writer = self.press.outlet();
+        (progress.bytes, progress.lost) = (writer.bytes(), lost);
+        if progress.ended.is_none()
+            && let Some(end) = writer.ended()
+        {
+            let until = writer.until();
+            let name = &progress.name;
+            progress.ended = Some(format!("{}; {name} is whole up to {until}", in_words(end)));
+        }
+    }
+}
+
+fn in_words(end: &WriteEnd) -> &str {
+    match end {
+        WriteEnd::Limit => "it is as long as --record-limit lets it be",
+        WriteEnd::Failed(why) => why,
+    }
+}
+
+impl Sink for Recorder {
+    fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
+        self.press.event(event, world);
+        if let Kind::Mark(note) = &event.kind {
+            self.press.mark(note);
+        }
+        match self.press.is_open() {
+            true if self.opened.is_none() => self.opened = Some(Instant::now()),
+            true => {}
+            false => self.opened = None,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, world: &World) -> io::Result<()> {
+        if self.due() == Some(Duration::ZERO) {
+            self.press.flush(world);
+            self.opened = None;
+        }
+        self.look();
+        Ok(())
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.opened.map(|opened| OPEN.saturating_sub(opened.elapsed()))
+    }
+
+    fn finish(mut self: Box<Self>, world: &World) -> io::Result<()> {
+        self.wait_for_all();
+        let Self { press, progress, .. } = *self;
+        let done = press.finish(world, "ended").finish();
+        let mut progress = progress.borrow_mut();
+        match done {
+            Ok(bytes) => progress.bytes = bytes,
+            Err(_) if progress.ended.is_some() => {}
+            Err(end) => progress.ended = Some(in_words(&end).to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// The name of a recording that nobody has named: `epollscope-20261129-080000.rec`, in UTC.
+pub fn unnamed() -> PathBuf {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("epollscope-{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}.rec").into()
+}
+
+/// The date so many days after 1970-01-01, in the Gregorian calendar.
+fn date(days: u64) -> (u64, u64, u64) {
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let (mut year, mut left) = (1970, days);
+    while left >= 365 + u64::from(leap(year)) {
+        left -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in lengths {
+        if left < length {
+            break;
+        }
+        left -= length;
+        month += 1;
+    }
+    (year, month, left + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates() {
+        // As date(1) says: date -u -d @$((days * 86400)) +%F
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (11_017, (2000, 3, 1)),
+            (20_786, (2026, 11, 29)),
+            (20_818, (2026, 12, 31)),
+            (20_819, (2027, 1, 1)),
+        ] {
+            assert_eq!(date(days), expected, "{days}");
+        }
+    }
+}

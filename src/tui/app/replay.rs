@@ -1,0 +1,185 @@
+//! Going through a recording: by its own time, by calls, by marks. Pure, as slow motion is: the time
+//! that has passed is a number.
+
+use super::App;
+use crate::event::{Event, Kind, Nanos, Seq};
+use crate::model::Bookmark;
+use crate::session::Scene;
+use crate::tui::action::Direction;
+use crate::tui::ui::{Past, ReplayState, UiContext};
+use crate::tui::words;
+
+/// Speeds that `-` and `+` step through, in quarters.
+pub(crate) const SPEEDS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+/// So much time passes between two looks at the clock at the most, in milliseconds: a program that
+/// was suspended does not jump.
+const TICK_MAX: u64 = 100;
+/// And so much at the least.
+const FRAME: u64 = 16;
+/// Over so many events it goes by a world that is kept.
+const FOLDED: u64 = 32_768;
+
+impl App {
+    /// Whether a recording is looked at.
+    pub(super) fn is_replay(&self) -> bool {
+        self.ui.place == UiContext::Replay
+    }
+
+    /// Opens a recording at that time, or at its beginning.
+    pub(crate) fn open_replay(
+        &mut self,
+        replay: ReplayState,
+        at: Option<Nanos>,
+        scene: &Scene<'_>,
+    ) {
+        self.ui.place = UiContext::Replay;
+        self.ui.replay = Some(replay);
+        self.go_to(Seq(0), scene);
+        if let Some(t) = at {
+            self.at(t, scene);
+        }
+    }
+
+    /// Faster or slower.
+    pub(super) fn speed(&mut self, step: Direction) {
+        let Some(replay) = &mut self.ui.replay else { return };
+        let next = match step {
+            Direction::Back => SPEEDS.iter().rev().find(|speed| **speed < replay.speed),
+            Direction::On => SPEEDS.iter().find(|speed| **speed > replay.speed),
+        };
+        replay.speed = *next.unwrap_or(&replay.speed);
+    }
+
+    /// The recording's time goes on by what has passed on the screen's clock, times its speed.
+    pub(super) fn tick(&mut self, now: u64, scene: &Scene<'_>) -> (bool, Option<u64>) {
+        let (speed, idle) =
+            self.ui.replay.as_ref().map_or((4, None), |replay| (replay.speed, replay.idle));
+        let viewed = self.viewed(scene);
+        let Some(clock) = self.ui.play.as_mut().and_then(|play| play.clock.as_mut()) else {
+            return (false, None);
+        };
+        let passed = now.saturating_sub(*clock.seen.get_or_insert(now)).min(TICK_MAX);
+        clock.seen = Some(now);
+        // A quarter of a millisecond is a whole number of nanoseconds.
+        clock.t.0 = clock.t.0.saturating_add(passed * 250_000 * u64::from(speed));
+        let t = clock.t;
+        let reached = scene.journal.seq_at(t).unwrap_or(viewed).max(viewed);
+        self.go_on_to(reached, scene);
+        let Some(next) = following(reached, scene) else {
+            self.played_out(scene);
+            return (true, None);
+        };
+        let left = next.t.since(t);
+        if let Some(cut) = idle.filter(|idle| left > *idle).map(|idle| left.since(idle)) {
+            if let Some(clock) = self.ui.play.as_mut().and_then(|play| play.clock.as_mut()) {
+                clock.t.0 += cut.0;
+            }
+            self.ui.say(format!("{} in which nothing happened are left out", words::brief(cut)));
+        }
+        let wait = left.0.min(idle.map_or(u64::MAX, |idle| idle.0)) / 250_000 / u64::from(speed);
+        (true, Some(now + wait.clamp(FRAME, TICK_MAX)))
+    }
+
+    /// Shows the screen as it was at a later event.
+    fn go_on_to(&mut self, seq: Seq, scene: &Scene<'_>) {
+        let before = self.viewed(scene);
+        if seq <= before {
+            return;
+        }
+        if seq.0 - before.0 > FOLDED {
+            self.go_to(seq, scene);
+            return;
+        }
+        if let Some(Past { seq: at, world, .. }) = &mut self.ui.past {
+            scene.journal.forward_from(before.next(), |event| {
+                if event.seq <= seq {
+                    world.apply(event);
+                    *at = event.seq;
+                }
+                event.seq < seq
+            });
+        }
+        self.settle(scene);
+        self.refold(scene);
+    }
+
+    /// The call of the selected thread before or after the viewed event.
+    pub(super) fn to_call(&mut self, step: Direction, scene: &Scene<'_>) {
+        let lane = self.ui.lane;
+        let is_call = |event: &Event| event.lane == lane && event.record().is_some();
+        if !self.to_event(step, scene, is_call) {
+            self.ui.say(format!("no such call of {lane}"));
+        }
+    }
+
+    /// Where the selected thread went to sleep, before or after the viewed event.
+    pub(super) fn to_wait(&mut self, step: Direction, scene: &Scene<'_>) {
+        let lane = self.ui.lane;
+        let waits = |event: &Event| {
+            event.lane == lane && matches!(&event.kind, Kind::Enter(call) if call.may_sleep())
+        };
+        if !self.to_event(step, scene, waits) {
+            self.ui.say(format!("no such wait of {lane}"));
+        }
+    }
+
+    /// The event before or after the viewed one that is such a one; whether there is one.
+    fn to_event(
+        &mut self,
+        step: Direction,
+        scene: &Scene<'_>,
+        is: impl Fn(&Event) -> bool,
+    ) -> bool {
+        let now = self.viewed(scene);
+        let mut found = None;
+        let visit = |event: &Event| {
+            found = is(event).then_some(event.seq);
+            found.is_none()
+        };
+        match step {
+            Direction::On => scene.journal.forward_from(now.next(), visit),
+            Direction::Back if now > Seq(1) => scene.journal.back_from(now.back(), visit),
+            Direction::Back => {}
+        }
+        if let Some(seq) = found {
+            self.go_to(seq, scene);
+        }
+        found.is_some()
+    }
+
+    /// Marks the viewed event, for as long as the recording is looked at.
+    pub(super) fn bookmark(&mut self, note: &str, scene: &Scene<'_>) {
+        let (seq, t) = (self.viewed(scene), self.world(scene).t);
+        let place = self.ui.bookmarks.partition_point(|mark| mark.seq <= seq);
+        self.ui.bookmarks.insert(place, Bookmark { seq, t, note: note.into() });
+        self.ui.say(format!("marked at {t}"));
+    }
+
+    /// The moment before or after the viewed event that was marked.
+    pub(super) fn to_bookmark(&mut self, step: Direction, scene: &Scene<'_>) {
+        let now = self.viewed(scene);
+        let all = || scene.live.bookmarks.iter().chain(&self.ui.bookmarks);
+        let found = match step {
+            Direction::Back => all().filter(|mark| mark.seq < now).max_by_key(|mark| mark.seq),
+            Direction::On => all().filter(|mark| mark.seq > now).min_by_key(|mark| mark.seq),
+        };
+        let Some(Bookmark { seq, t, note }) = found.cloned() else {
+            self.ui.say("no moment there was marked: M marks one");
+            return;
+        };
+        self.visit(seq, scene);
+        if !note.is_empty() {
+            self.ui.say(format!("{t}: {}", crate::event::visible(note.as_bytes(), 200)));
+        }
+    }
+}
+
+/// The event after that one.
+fn following(seq: Seq, scene: &Scene<'_>) -> Option<Event> {
+    let mut next = None;
+    scene.journal.forward_from(seq.next(), |event| {
+        next = Some(event.clone());
+        false
+    });
+    next
+}

@@ -1,0 +1,176 @@
+//! A recording on the screen, as data: the time is a number.
+
+use super::*;
+use crate::tui::keymap::{Mode, replay_rows};
+use crate::tui::ui::{PlayClock, ReplayState};
+
+/// A recording of that, opened at its beginning.
+fn opened(stage: &Stage, size: (u16, u16)) -> App {
+    let mut app = stage.app(size);
+    let state = ReplayState { name: "class.rec".to_owned(), speed: 4, idle: None };
+    app.open_replay(state, None, &stage.scene());
+    app
+}
+
+fn viewed(app: &App) -> Seq {
+    app.ui.past.as_ref().expect("a recording always views an event").seq
+}
+
+fn clock(app: &App) -> Nanos {
+    let clock = app.ui.play.as_ref().and_then(|play| play.clock);
+    clock.map_or(Nanos(0), |PlayClock { t, .. }| t)
+}
+
+#[test]
+fn a_recording_begins_at_its_beginning_and_ends_at_its_end() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    assert_eq!((viewed(&app), app.ui.mode()), (Seq(1), Mode::Replay));
+    stage.press(&mut app, "]]");
+    assert_eq!(viewed(&app), Seq(3));
+    stage.press(&mut app, "<End>");
+    assert_eq!(viewed(&app), stage.last());
+    stage.press(&mut app, "]");
+    assert_eq!(viewed(&app), stage.last(), "nothing is after it");
+    stage.press(&mut app, "<Home>");
+    assert_eq!(viewed(&app), Seq(1));
+    stage.press(&mut app, ":at 9.0<Enter>");
+    assert_eq!(Some(viewed(&app)), stage.scene().journal.seq_at(Nanos(9_000_000_000)));
+}
+
+#[test]
+fn nothing_is_asked_of_a_server_that_is_not_there() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    for keys in [" ", "t", "c", "R", ":pause<Enter>", ":send hello<Enter>", ":trigger all<Enter>"] {
+        assert_eq!(stage.press(&mut app, keys), [], "{keys}");
+        assert!(app.ui.past.is_some(), "{keys}");
+    }
+    let message = app.ui.message.expect("it says why").text;
+    assert_eq!(message, "a recording has no server");
+}
+
+#[test]
+fn it_plays_by_its_own_time_and_a_program_that_was_suspended_does_not_jump() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    let scene = stage.scene();
+    stage.press(&mut app, " ");
+    let begins = clock(&app);
+    let mut now = 7_000;
+    let pass = |app: &mut App, now: &mut u64, ms| {
+        *now += ms;
+        app.advance(*now, &scene).1
+    };
+    pass(&mut app, &mut now, 0);
+    for _ in 0..40 {
+        pass(&mut app, &mut now, 100);
+    }
+    assert_eq!(clock(&app), Nanos(begins.0 + 4_000_000_000));
+    assert_eq!(Some(viewed(&app)), scene.journal.seq_at(clock(&app)));
+    pass(&mut app, &mut now, 3_600_000);
+    assert_eq!(clock(&app), Nanos(begins.0 + 4_100_000_000), "an hour asleep is one tick");
+    stage.press(&mut app, "++ ");
+    assert_eq!(pass(&mut app, &mut now, 50), None, "who stands costs nothing");
+    let here = clock(&app);
+    stage.press(&mut app, " ");
+    pass(&mut app, &mut now, 0);
+    pass(&mut app, &mut now, 100);
+    assert_eq!(clock(&app), Nanos(here.0 + 400_000_000), "four times as fast");
+    while pass(&mut app, &mut now, 100).is_some() {}
+    assert_eq!(viewed(&app), stage.last(), "it stays at the end");
+    assert!(app.ui.play.is_none());
+}
+
+#[test]
+fn an_hour_of_ticks_at_a_quarter_is_exact() {
+    let mut stage = Stage::start();
+    stage.after_ms(2_000_000);
+    stage.client(Fd(7));
+    let mut app = opened(&stage, (120, 40));
+    stage.press(&mut app, "-- ");
+    let (begins, mut now) = (clock(&app), 0);
+    app.advance(now, &stage.scene());
+    for _ in 0..225_000 {
+        now += 16;
+        app.advance(now, &stage.scene());
+    }
+    assert_eq!(clock(&app), Nanos(begins.0 + 900_000_000_000));
+}
+
+#[test]
+fn long_waits_are_shortened_and_said() {
+    let mut stage = Stage::start();
+    stage.after_ms(60_000);
+    stage.client(Fd(7));
+    let mut app = opened(&stage, (120, 40));
+    if let Some(replay) = &mut app.ui.replay {
+        replay.idle = Some(Nanos(2_000_000_000));
+    }
+    stage.press(&mut app, " ");
+    let mut now = 0;
+    for _ in 0..15 {
+        now += 100;
+        app.advance(now, &stage.scene());
+    }
+    let message = app.ui.message.as_ref().expect("it says so").text.clone();
+    assert!(message.ends_with(" in which nothing happened are left out"), "{message}");
+    assert!(stage.scene().world.t.since(clock(&app)) < Nanos(1_000_000_000), "{}", clock(&app));
+}
+
+#[test]
+fn calls_waits_and_marks_are_gone_to() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    let kind = |app: &App| stage.scene().journal.get(viewed(app)).map(|event| event.kind);
+    stage.press(&mut app, "..");
+    assert!(matches!(kind(&app), Some(Kind::Return(_))), "{:?}", kind(&app));
+    let second = viewed(&app);
+    stage.press(&mut app, ".,");
+    assert_eq!(viewed(&app), second);
+    stage.press(&mut app, ">");
+    assert!(matches!(kind(&app), Some(Kind::Enter(_))), "{:?}", kind(&app));
+    stage.press(&mut app, "M<Home>:mark there<Enter>]]]]");
+    stage.press(&mut app, "}");
+    assert!(viewed(&app) > second);
+    stage.press(&mut app, "<End>{{");
+    assert_eq!(viewed(&app), Seq(1));
+    assert_eq!(app.ui.message.map(|message| message.text), Some("0.001: there".to_owned()));
+}
+
+#[test]
+fn the_panes_are_those_of_the_live_session_at_the_same_event() {
+    let stage = Stage::three_clients();
+    for size in [(80, 24), (120, 40)] {
+        // The bar takes a row.
+        let (mut live, mut replay) = (stage.app(size), opened(&stage, (size.0, size.1 + 1)));
+        stage.press(&mut live, "[[[[[[");
+        stage.press(&mut replay, "<End>[[[[[[");
+        assert_eq!(viewed(&live), viewed(&replay));
+        let body = |app: &App| {
+            let screen = shown(app, &stage, &UNICODE);
+            let rows: Vec<_> = screen.lines().map(str::to_owned).collect();
+            rows[1..usize::from(size.1) - 1].join("\n")
+        };
+        assert_eq!(body(&live), body(&replay));
+    }
+}
+
+#[test]
+fn screen_of_a_recording() {
+    let stage = Stage::three_clients();
+    for size in [(80, 24), (120, 40)] {
+        let mut app = opened(&stage, size);
+        stage.press(&mut app, ":at 8.2<Enter>M");
+        app.ui.message = None;
+        let name = format!("replay_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, shown(&app, &stage, &UNICODE));
+    }
+}
+
+#[test]
+fn the_readme_has_the_keys_of_a_recording() {
+    let readme = include_str!("../../../README.md");
+    let rows = replay_rows();
+    assert!(readme.contains(&rows), "its table of a recording's keys should be\n{rows}");
+}

@@ -1,0 +1,120 @@
+//! What a recording costs: an event through the press, opening, going to a moment.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
+
+use std::hint::black_box;
+use std::rc::Rc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use epollscope::event::{
+    CtlOp, Delivery, Event, Fd, FileId, FileKind, Header, Kind, LaneId, Mask, Nanos, Output, Peer,
+    Ret, Seq, Syscall, SyscallRecord, WakeupLog,
+};
+use epollscope::model::World;
+use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
+
+const LANE: LaneId = LaneId(1);
+const EP: Fd = Fd(5);
+
+/// Takes blocks, deflated, into memory.
+struct Memory(Vec<u8>);
+
+impl Outlet for Memory {
+    fn put(&mut self, block: Block) -> bool {
+        self.0.extend(block.encode());
+        true
+    }
+}
+
+/// Echoes without end: a wait, a turn, a read and a send of each of ten connections.
+fn event(n: u64) -> Event {
+    let fd = Fd(10 + i32::try_from(n / 4 % 10).unwrap());
+    let file = FileId(u32::try_from(fd.0).unwrap());
+    let started = Nanos(n * 1000 + 400);
+    let call = |call, ret, output| {
+        Kind::Return(SyscallRecord { call, ret: Ret::ok(ret), output, started })
+    };
+    let kind = match n {
+        0 => {
+            let (fd, what) = (Fd(3), FileKind::Listener);
+            Kind::Open { fd, file: FileId(3), what, name: "127.0.0.1:8000".into() }
+        }
+        1 => call(Syscall::EpollCreate, EP.0.into(), Output::None),
+        2..22 => {
+            let fd = Fd(9 + i32::try_from(n / 2).unwrap());
+            let file = FileId(u32::try_from(fd.0).unwrap());
+            if n % 2 == 0 {
+                let output = Output::Accepted { file, peer: Peer::Unknown };
+                call(Syscall::Accept { fd: Fd(3) }, fd.0.into(), output)
+            } else {
+                let add = Syscall::EpollCtl { ep: EP, op: CtlOp::Add, fd, mask: Mask::IN, file };
+                call(add, 0, Output::None)
+            }
+        }
+        _ => match n % 4 {
+            0 => {
+                let events = Box::new([Delivery { fd, file, mask: Mask::IN }]);
+                let log = WakeupLog::Drained;
+                let output = Output::Events { events, log, done: Nanos(n * 1000) };
+                call(Syscall::EpollWait { ep: EP, max: 64, timeout_ms: -1 }, 1, output)
+            }
+            1 => Kind::Handle { fd, file },
+            2 => call(Syscall::Read { fd, len: 4096 }, 5, Output::Data(b"hello"[..].into())),
+            _ => call(Syscall::Send { fd, len: 5 }, 5, Output::Data(b"hello"[..].into())),
+        },
+    };
+    Event { seq: Seq(n + 1), t: Nanos(n * 1000 + 999), lane: LANE, kind }
+}
+
+fn recorded(events: u64) -> Vec<u8> {
+    let head = RecordingHead::new(Header::default(), &[]);
+    let mut world = World::default();
+    let mut press = Press::new(Memory(head.line()), &head, &world);
+    for n in 0..events {
+        let event = event(n);
+        world.apply(&event);
+        press.event(&event, &world);
+    }
+    press.finish(&world, "end").0
+}
+
+fn press(c: &mut Criterion) {
+    let mut group = c.benchmark_group("record");
+    let events: Vec<_> = (0..40_000).map(event).collect();
+    let head = RecordingHead::new(Header::default(), &[]);
+    group.throughput(Throughput::Elements(events.len() as u64));
+    group.bench_function("press, deflated", |b| {
+        // The world is that of the end: to fold it is not what is measured.
+        let mut world = World::default();
+        events.iter().for_each(|event| world.apply(event));
+        b.iter(|| {
+            let mut press = Press::new(Memory(Vec::new()), &head, &World::default());
+            events.iter().for_each(|event| press.event(event, &world));
+            black_box(press.outlet().0.len())
+        });
+    });
+    group.finish();
+}
+
+fn open_and_seek(c: &mut Criterion) {
+    let bytes = recorded(1_000_000);
+    eprintln!("1,000,000 events in {} bytes", bytes.len());
+    let mut group = c.benchmark_group("recording of 1,000,000 events");
+    group.bench_function("open", |b| {
+        b.iter(|| {
+            let recording = Rc::new(Recording::read(bytes.clone()).unwrap());
+            black_box(recording.journal().last())
+        });
+    });
+    let journal = Rc::new(Recording::read(bytes).unwrap()).journal();
+    let mut n = 0_u64;
+    group.bench_function("go to a moment", |b| {
+        b.iter(|| {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            black_box(journal.at(Seq(1 + (n >> 33) % 1_000_000)).seq)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, press, open_and_seek);
+criterion_main!(benches);

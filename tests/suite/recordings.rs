@@ -1,0 +1,153 @@
+//! Recordings by the program itself: what was recorded is what was told, and nothing that goes wrong
+//! costs more than it must.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::harness::{PATIENCE, Server, program, write};
+
+/// A file of this test's own, which is not there.
+struct Unused(PathBuf);
+
+impl Unused {
+    fn new(name: &str) -> Self {
+        let name = format!("epollscope-suite-{}-{name}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+fn replay(path: &Path, more: &[&str]) -> Output {
+    program().arg("replay").arg(path).args(more).output().unwrap()
+}
+
+/// The lines of its events.
+fn events(path: &Path) -> Vec<Value> {
+    let out = replay(path, &["--json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let lines = String::from_utf8(out.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(is_event).collect()
+}
+
+fn is_event(line: &Value) -> bool {
+    line["seq"].is_u64() && line["lane"].is_string() && line["t_ns"].is_u64()
+}
+
+#[test]
+fn a_recording_has_the_lines_that_were_told() {
+    for backend in ["epoll", "poll", "select", "goroutine", "threads"] {
+        let file = Unused::new(&format!("lines-{backend}.rec"));
+        let mut server = Server::start(&["--backend", backend, "--record", file.text()]);
+        let (mut client, _) = server.client();
+        client.send("hello\n");
+        client.expect("hello\n");
+        assert_eq!(server.command("mark here it is")["state"], "done");
+        let lines = {
+            server.tell("quit");
+            assert!(server.ended().success());
+            server.all_lines()
+        };
+        let told: Vec<_> = lines.into_iter().filter(is_event).collect();
+        assert!(told.len() > 20, "{backend}");
+        assert!(told.iter().any(|line| line["kind"] == "mark"), "{backend}");
+        assert_eq!(events(&file.0), told, "{backend}");
+    }
+}
+
+#[test]
+fn commands_begin_and_end_a_recording_and_save_what_is_kept() {
+    let (recorded, saved) = (Unused::new("begun.rec"), Unused::new("saved.rec"));
+    let mut server = Server::start(&[]);
+    let (_first, _) = server.client();
+    assert_eq!(server.command(&format!("record {}", recorded.text()))["state"], "done");
+    let (mut client, fd) = server.client();
+    client.send("hello\n");
+    client.expect("hello\n");
+    assert_eq!(server.command("record off")["state"], "done");
+    assert_eq!(server.command(&format!("save {}", saved.text()))["state"], "done");
+    assert!(server.quit().success());
+    let (part, all) = (events(&recorded.0), events(&saved.0));
+    assert!(part[0]["seq"].as_u64() > Some(1), "it begins later: {}", part[0]);
+    assert_eq!(all[0]["seq"], 1);
+    let first = usize::try_from(part[0]["seq"].as_u64().unwrap()).unwrap() - 1;
+    assert_eq!(part, all[first..first + part.len()]);
+    let read = |line: &Value| line["call"] == "read" && line["fd"] == fd;
+    assert!(part.iter().any(read), "of the server it began with the world is there");
+}
+
+#[test]
+fn who_is_killed_leaves_what_was_written() {
+    let file = Unused::new("killed.rec");
+    let mut server = Server::start(&["--record", file.text()]);
+    assert_eq!(server.command("mark before the end")["state"], "done");
+    let begun = Instant::now();
+    // A block is written a quarter of a second after its first event.
+    let marked = || {
+        let out = replay(&file.0, &["--json"]);
+        String::from_utf8_lossy(&out.stdout).contains("before the end")
+    };
+    while !marked() {
+        assert!(begun.elapsed() < PATIENCE, "it is not written");
+    }
+    server.signal(Signal::SIGKILL);
+    assert!(marked());
+}
+
+#[test]
+fn what_is_wrong_with_a_recording_is_said_in_words() {
+    let said = |path: &Path| {
+        let out = replay(path, &["--json"]);
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let lines = Unused::new("lines.jsonl");
+    write(&lines.0, "{\"kind\":\"listening\",\"seq\":1}\n");
+    let (code, error) = said(&lines.0);
+    assert_eq!(code, Some(2));
+    let told = "is no recording; lines of --headless cannot be replayed: record with --record";
+    assert!(error.contains(told), "{error}");
+    let (code, error) = said(&Unused::new("nothing.rec").0);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("cannot read the recording"), "{error}");
+    let out = program()
+        .args(["--headless", "--listen", "127.0.0.1:0", "--for", "1ms", "--record", lines.text()])
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(error.contains("it exists: give another name"), "{error}");
+}
+
+/// Recordings of earlier versions, which every later one reads: each with the lines of its events.
+#[test]
+fn recordings_that_are_there_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "rec") {
+            continue;
+        }
+        let events = events(&path);
+        let last = events.last().and_then(|event| event["seq"].as_u64());
+        let seqs = events.iter().map(|event| event["seq"].as_u64());
+        assert!(seqs.eq((1..=last.unwrap_or(0)).map(Some)), "{}", path.display());
+        assert!(events.iter().all(|event| event["kind"] != "gap"), "{}", path.display());
+        assert!(events.iter().any(|event| event["kind"] == "mark"), "{}", path.display());
+        read += 1;
+    }
+    assert!(read >= 6, "{read} were found");
+}
