@@ -32,12 +32,12 @@ mod wakeup;
 mod world;
 
 pub use check::{Check, Difference, Divergence, Loss, Sync};
-pub use counts::{FileCounts, LaneCounts};
+pub use counts::FileCounts;
 pub use file::{OpenFile, Poll};
 pub use findings::{Evidence, FileIdentity, Finding, FindingKind, Findings, WatchIdentity};
 pub use harvest::Prediction;
 pub use interest::{InterestEntry, InterestList};
-pub use lane::{BatchEntry, LaneState, Progress, ThreadLane, WaitQueue};
+pub use lane::{BatchEntry, LaneCounts, LaneState, Progress, ThreadLane, WaitQueue};
 pub use poller::{
     Delta, EndedInput, EpollInstance, Flight, GoReason, GoSlot, GoState, Goroutine, Known,
     LastScan, ListsKnown, Netpoll, Poller, Pollers, PostedCqe, RingCheck, Rings, ScanEntry,

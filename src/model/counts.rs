@@ -1,11 +1,8 @@
-//! What has been done so far: with one file, and by one thread. Counted in the fold, so that the past
-//! knows it, too.
+//! What has been done with one file so far. It is counted in the fold, so that the past knows it, too.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Nanos, RingOp, Seq, Syscall, SyscallRecord};
-
-use super::lane::LaneState;
 
 /// What has been done with an open file since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,41 +71,9 @@ impl FileCounts {
     }
 }
 
-/// How a thread has spent its time, and what its waits have brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LaneCounts {
-    /// Events that its waits handed over.
-    pub events: u64,
-    /// Time between calls and in calls that did not sleep.
-    pub running: Nanos,
-    /// Time asleep in a call.
-    pub asleep: Nanos,
-    /// Time held at the gate.
-    pub held: Nanos,
-    /// Up to when that is counted.
-    pub(super) until: Nanos,
-}
-
-impl LaneCounts {
-    /// The same up to `t`, in that state since it was counted last.
-    #[must_use]
-    pub(super) fn up_to(mut self, state: &LaneState, t: Nanos) -> Self {
-        let time = match state {
-            LaneState::Running | LaneState::Harvesting(_) => Some(&mut self.running),
-            LaneState::Asleep(_) => Some(&mut self.asleep),
-            LaneState::Held(_) => Some(&mut self.held),
-            LaneState::Unstarted | LaneState::Ended | LaneState::Died(_) => None,
-        };
-        if let Some(time) = time {
-            time.0 += t.since(self.until).0;
-        }
-        self.until = self.until.max(t);
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::lane::LaneCounts;
     use super::super::scenario::{EDGE, IN, LEVEL, Scenario};
     use crate::event::{Fd, LaneId, Nanos};
 
@@ -145,7 +110,7 @@ mod tests {
         assert!(spent.asleep > Nanos(0) && spent.running > Nanos(0), "{spent:?}");
         let later = Nanos(s.world.t.0 + 500);
         let (before, after) = (lane.spent(s.world.t), lane.spent(later));
-        let sum = |it: super::LaneCounts| it.asleep.0 + it.running.0 + it.held.0;
+        let sum = |it: LaneCounts| it.asleep.0 + it.running.0 + it.held.0;
         assert_eq!(sum(after) - sum(before), 500);
         assert_eq!(spent.events, 1);
     }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Delivery, GateStep, LaneId, Nanos, Pass, Seq, Syscall, WatchKey};
 
-use super::counts::LaneCounts;
 use super::interest::InterestList;
 
 /// What a thread is doing.
@@ -119,6 +118,39 @@ impl Deref for Batch {
 
     fn deref(&self) -> &[BatchEntry] {
         &self.entries
+    }
+}
+
+/// How a thread has spent its time, and what its waits have brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneCounts {
+    /// Events that its waits handed over.
+    pub events: u64,
+    /// Time between calls and in calls that did not sleep.
+    pub running: Nanos,
+    /// Time asleep in a call.
+    pub asleep: Nanos,
+    /// Time held at the gate.
+    pub held: Nanos,
+    /// Up to when that is counted.
+    until: Nanos,
+}
+
+impl LaneCounts {
+    /// The same up to `t`, in that state since it was counted last.
+    #[must_use]
+    fn up_to(mut self, state: &LaneState, t: Nanos) -> Self {
+        let time = match state {
+            LaneState::Running | LaneState::Harvesting(_) => Some(&mut self.running),
+            LaneState::Asleep(_) => Some(&mut self.asleep),
+            LaneState::Held(_) => Some(&mut self.held),
+            LaneState::Unstarted | LaneState::Ended | LaneState::Died(_) => None,
+        };
+        if let Some(time) = time {
+            time.0 += t.since(self.until).0;
+        }
+        self.until = self.until.max(t);
+        self
     }
 }
 

@@ -83,8 +83,7 @@ impl PagePane<'_> {
     fn of_file(&self, key: WatchKey, file: &OpenFile) -> Vec<Fact> {
         let world = self.0.world();
         let counts = file.counts;
-        let age = words::brief(world.t.since(file.opened));
-        let mut facts = vec![fact("opened", format!("at {}, {age} ago", file.opened))];
+        let mut facts = vec![fact("opened", format!("at {}", file.opened))];
         facts.push(match world.instance.interest.get(key) {
             Some(entry) => fact("registered", registered(entry)),
             None if world.watches(key) => fact("waited for", "by no epoll instance"),
@@ -126,7 +125,7 @@ impl PagePane<'_> {
         let now = match world.instance.ready.find(key) {
             _ if !world.knows_ready_list() => "; not known now".to_owned(),
             Some((_, entry)) => {
-                format!("; there now for {}", words::brief(world.t.since(entry.since)))
+                format!("; there since {}", entry.since)
             }
             None => String::new(),
         };
@@ -143,7 +142,7 @@ impl PagePane<'_> {
         vec![
             fact("thread", format!("{} of the kernel", lane.tid)),
             fact("turns", format!("{turns}; {}", plural(lane.calls, "call"))),
-            fact("time", shares(spent)),
+            fact("time", format!("{} up to {}", shares(spent), world.t)),
             fact("events", a_wait(spent.events, lane.turns)),
         ]
     }

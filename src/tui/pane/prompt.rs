@@ -40,8 +40,8 @@ impl Prompt<'_> {
             .put(&rest, text);
     }
 
-    /// What is said above the suggestions.
-    fn lines(&self, columns: usize) -> Vec<(String, Role)> {
+    /// What is said above the suggestions, if there are any: they need the rows.
+    fn lines(&self, columns: usize, suggested: bool) -> Vec<(String, Role)> {
         let entry = self.1;
         let mut lines = Vec::new();
         if let Some(error) = &entry.error {
@@ -63,7 +63,8 @@ impl Prompt<'_> {
             Purpose::Answer => {}
             Purpose::Command | Purpose::Try => {
                 if let Some((word, usage, about)) = entry.usage() {
-                    let wrapped = words::wrap(&format!("{word} {usage}: {about}"), columns);
+                    let text = format!("{word} {usage}: {about}");
+                    let wrapped = if suggested { vec![text] } else { words::wrap(&text, columns) };
                     lines.extend(wrapped.into_iter().map(|line| (line, Role::Text)));
                 }
             }
@@ -167,9 +168,10 @@ impl Widget for Prompt<'_> {
         let title = self.title(!all.is_empty());
         frame(buf, above, &title, look.theme, Accent::Focus);
         let inner = inside(above);
-        let lines = self.lines(usize::from(inner.width.saturating_sub(2)));
+        let columns = usize::from(inner.width.saturating_sub(2));
+        let lines = self.lines(columns, !all.is_empty());
         for (n, (line, role)) in lines.iter().enumerate() {
-            let text = words::cut(line, inner.width.into(), look.theme.glyphs.ellipsis);
+            let text = words::cut(line, columns + 1, look.theme.glyphs.ellipsis);
             let mut row = Row::new(buf, inner, cells(n));
             row.column("", 0, Align::Left, look.style(*role)).put(&text, look.style(*role));
         }

@@ -64,8 +64,8 @@ fn a_click_selects_and_presses_the_keys_of_the_footer() {
     terminal.shows("held");
     click(&mut terminal, "space run");
     terminal.shows("running");
-    click(&mut terminal, "eventfd");
-    terminal.shows("Why ─ fd 5");
+    click(&mut terminal, "control");
+    terminal.shows("Why ─ fd 4");
     click(&mut terminal, "? help");
     terminal.shows("j and k scroll");
     click(&mut terminal, "? close ");
