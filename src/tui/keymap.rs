@@ -1,4 +1,5 @@
-//! The one table of keys: it makes key handling, the hint bar, the help, and the README's rows.
+//! The one table of keys: it makes key handling, the hint bar, the help, and the reference's
+//! rows.
 
 mod compare;
 mod lesson;
@@ -7,9 +8,6 @@ mod table;
 
 pub use lesson::LESSON;
 pub(crate) use table::BINDINGS;
-
-#[cfg(test)]
-use std::fmt::Write as _;
 
 use super::action::{Direction, EditAction, KeyAction, LessonAction};
 use super::key::{Key, KeyPress};
@@ -224,68 +222,14 @@ fn names_of(binding: &Binding) -> Vec<String> {
     together.flat_map(|one| one.keys).map(ToString::to_string).collect()
 }
 
-/// The rows of the README's table of keys, and of the commands that have none.
-#[cfg(test)]
-pub(crate) fn readme_rows() -> String {
-    let mut text = String::from("| key | does | palette |\n| --- | --- | --- |\n");
-    let code = |t: &str| if t.is_empty() { String::new() } else { format!("`{t}`") };
-    for group in Group::ALL {
-        for binding in rows(group) {
-            let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-            let words: Vec<_> = binding.palette.split(", ").map(code).collect();
-            // Writing to a string cannot fail.
-            let _ =
-                writeln!(text, "| {} | {} | {} |", keys.join(" "), binding.help, words.join(" "));
-        }
-    }
-    for (word, arguments, help) in keyless() {
-        let usage = format!("{word} {}", arguments.replace('|', "\\|"));
-        let _ = writeln!(text, "| | {help} | {} |", code(usage.trim_end()));
-    }
-    text
-}
-
-/// The rows of the README's table of a lesson's keys.
-#[cfg(test)]
-pub(crate) fn lesson_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for group in [Group::Lesson, Group::LessonLook, Group::Menu] {
-        for binding in rows(group) {
-            let keys: Vec<_> = names_of(binding).iter().map(|k| format!("`{k}`")).collect();
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-        }
-    }
-    text
-}
-
-/// The rows of the README's table of the keys of a comparison.
-#[cfg(test)]
-pub(crate) fn compare_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for binding in rows(Group::Compare) {
-        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-    }
-    text
-}
-
-/// The rows of the README's table of the keys of a recording.
-#[cfg(test)]
-pub(crate) fn replay_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for binding in rows(Group::Replay) {
-        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-    }
-    text
-}
-
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
+}
+
+/// The bindings that ask for a command, by its word.
+pub(crate) fn for_command(word: &str) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| !b.help.is_empty() && names(b).any(|name| name == word))
 }
 
 /// The command words that a binding's palette text names.
@@ -358,15 +302,5 @@ mod tests {
         for c in ' '..='~' {
             assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
         }
-    }
-
-    #[test]
-    fn readme_has_a_row_a_binding() {
-        let rows = readme_rows();
-        let shown = BINDINGS.iter().filter(|b| !b.help.is_empty()).count();
-        assert_eq!(rows.lines().count(), 2 + shown + 6);
-        assert!(
-            rows.contains("| `t` | level-triggered <-> edge-triggered | `trigger fd=7 edge` |")
-        );
     }
 }

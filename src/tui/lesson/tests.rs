@@ -572,17 +572,3 @@ proptest! {
         class.shown(&UNICODE);
     }
 }
-
-#[test]
-fn the_readme_has_the_keys_and_words_of_lessons() {
-    let readme = include_str!("../../../README.md");
-    let keys = crate::tui::keymap::lesson_rows();
-    assert!(readme.contains(&keys), "its table of a lesson's keys should be\n{keys}");
-    let row = |(word, arguments, help): &(&str, &str, &str)| {
-        let line = format!("{word} {arguments}");
-        format!("| `{}` | {help} |\n", line.trim_end().replace('|', "\\|"))
-    };
-    let rows: String = crate::lesson::line::GRAMMAR.iter().map(row).collect();
-    let words = format!("| line | does |\n| --- | --- |\n{rows}");
-    assert!(readme.contains(&words), "its table of lines should be\n{words}");
-}
