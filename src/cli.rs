@@ -125,7 +125,9 @@ Examples:
   epollscope lesson               the menu
   epollscope lesson --list        the names
   epollscope lesson read-once --theme projector
-  epollscope lesson ./mine.toml   a lesson of your own
+  epollscope lesson --new mine.toml
+                                  a lesson of your own to start from; --guide explains every word
+  epollscope lesson ./mine.toml   what the class sees; r reads the file again
   printf '1\\n2\\n' | epollscope lesson read-once --json
 ";
 

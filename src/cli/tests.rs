@@ -292,6 +292,10 @@ fn lessons_are_shown_listed_printed_and_run() {
     assert_eq!(lesson("lesson --list").what, Teach::List);
     assert_eq!(lesson("lesson --print read-once").what, Teach::Print);
     assert_eq!(lesson("lesson read-once --json").what, Teach::Json);
+    assert_eq!(lesson("lesson --guide").what, Teach::Guide);
+    let new = lesson("lesson --new mine.toml");
+    assert_eq!((new.what, new.name.as_deref()), (Teach::New, Some("mine.toml")));
+    assert!(lesson("lesson").remember && !lesson("lesson --no-state").remember);
 }
 
 #[test]
@@ -301,6 +305,9 @@ fn what_lessons_cannot_do_is_refused() {
         ("lesson --json", "NAME|FILE"),
         ("lesson a --json --print", "--json"),
         ("lesson a --list", "--list"),
+        ("lesson a --new b", "--new"),
+        ("lesson --new", "--new"),
+        ("lesson --guide --list", "--guide"),
         ("lesson a b", "unexpected"),
         ("lesson --trigger edge", "--trigger"),
         ("--paused lesson", "the options of serve"),

@@ -61,7 +61,9 @@ fn inline(text: &str) -> String {
     let mut out = String::new();
     for (n, part) in text.split('`').enumerate() {
         if n % 2 == 1 {
-            out.push_str(&format!("\\fB{}\\fR", escaped(part).trim_start_matches("\\&")));
+            out.push_str("\\fB");
+            out.push_str(escaped(part).trim_start_matches("\\&"));
+            out.push_str("\\fR");
         } else {
             out.push_str(&escaped(&words_of_links(part)));
         }

@@ -143,18 +143,18 @@ fn options(command: &Command) -> String {
     let shown: Vec<_> = command.get_arguments().filter(|arg| !arg.is_hide_set()).collect();
     let mut headings: Vec<_> = shown.iter().map(|arg| arg.get_help_heading()).collect();
     headings.dedup();
-    let part = |heading: &Option<&str>| {
-        let rows = shown.iter().filter(|arg| arg.get_help_heading() == *heading);
+    let part = |heading: Option<&str>| {
+        let rows = shown.iter().filter(|arg| arg.get_help_heading() == heading);
         let rows = table(&["option", "does"], rows.map(|arg| [usage(arg), meaning(arg)]));
         heading.map_or_else(|| rows.clone(), |heading| format!("### {heading}\n\n{rows}"))
     };
-    headings.iter().map(part).collect::<Vec<_>>().join("\n")
+    headings.into_iter().map(part).collect::<Vec<_>>().join("\n")
 }
 
 /// An option as it is written, with the name of its value.
 fn usage(arg: &Arg) -> String {
     let takes_value = arg.get_action().takes_values();
-    let names = arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str());
+    let names = arg.get_value_names().unwrap_or_default().iter().map(clap::builder::Str::as_str);
     let value = names.filter(|_| takes_value).collect::<Vec<_>>().join(" ");
     let long = arg.get_long().map(|long| format!("--{long}")).unwrap_or_default();
     code(format!("{long} {value}").trim())
@@ -176,7 +176,8 @@ fn meaning(arg: &Arg) -> String {
     let otherwise = arg.get_default_values().first().map(|value| value.to_string_lossy());
     let default = otherwise.as_deref().unwrap_or(default.trim_end_matches(']'));
     if !default.is_empty() {
-        text.push_str(&format!(" [default: {default}]"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, " [default: {default}]");
     }
     text
 }

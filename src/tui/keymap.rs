@@ -39,6 +39,8 @@ pub enum Mode {
     Earlier,
     /// The lessons to choose from.
     Menu,
+    /// The lessons to choose from, and words by which they are looked for are typed.
+    Search,
     /// A comparison of loops.
     Compare,
     /// A recording.
@@ -47,7 +49,7 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -59,9 +61,15 @@ impl Mode {
         Self::Ended,
         Self::Earlier,
         Self::Menu,
+        Self::Search,
         Self::Compare,
         Self::Replay,
     ];
+
+    /// Whether what is typed is text.
+    fn types(self) -> bool {
+        matches!(self, Self::Entry | Self::Search)
+    }
 }
 
 /// A heading of the help.
@@ -159,7 +167,7 @@ pub fn action(mode: Mode, press: KeyPress) -> Option<KeyAction> {
     let bound = all().find(|b| b.modes.contains(&mode) && b.keys.contains(&press));
     match (bound, press) {
         (Some(binding), _) => Some(binding.action.clone()),
-        (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode == Mode::Entry => {
+        (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode.types() => {
             Some(KeyAction::Edit(EditAction::Insert(c)))
         }
         (None, _) => None,
@@ -300,7 +308,9 @@ mod tests {
     #[test]
     fn keys_that_type_text_are_free_in_entry() {
         for c in ' '..='~' {
-            assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
+            for mode in [Mode::Entry, Mode::Search] {
+                assert_eq!(action(mode, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
+            }
         }
     }
 }
