@@ -52,8 +52,10 @@ pub enum CliRequest {
     Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
-    /// Print this text and end: help, version, completions, the manual page.
+    /// Print this text and end: help, version, completions.
     Print(String),
+    /// Print the manual page.
+    Manual,
 }
 
 /// How to run the server and how to show it.
@@ -123,7 +125,9 @@ Examples:
   epollscope lesson               the menu
   epollscope lesson --list        the names
   epollscope lesson read-once --theme projector
-  epollscope lesson ./mine.toml   a lesson of your own
+  epollscope lesson --new mine.toml
+                                  a lesson of your own to start from; --guide explains every word
+  epollscope lesson ./mine.toml   what the class sees; r reads the file again
   printf '1\\n2\\n' | epollscope lesson read-once --json
 ";
 
@@ -227,7 +231,7 @@ where
             return arguments.resolve().map(|options| CliRequest::Lesson(Box::new(options)));
         }
         Some(Verb::Completions { shell }) => return Ok(CliRequest::Print(completions(shell))),
-        Some(Verb::Man) => return manual().map(CliRequest::Print),
+        Some(Verb::Man) => return Ok(CliRequest::Manual),
     };
     let file = options.config().map(config::read).transpose()?;
     let options = options.over(file.unwrap_or_default());
@@ -278,18 +282,15 @@ fn plain(text: &str) -> String {
     text.split('"').map(|part| visible(part.as_bytes(), 400)).collect::<Vec<_>>().join("\"")
 }
 
-fn completions(shell: clap_complete::Shell) -> String {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Line::command(), "epollscope", &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+/// The whole command line: what the manual page and the pages of the reference are made of.
+pub(crate) fn command() -> clap::Command {
+    Line::command()
 }
 
-fn manual() -> Result<String, Error> {
+fn completions(shell: clap_complete::Shell) -> String {
     let mut text = Vec::new();
-    clap_mangen::Man::new(Line::command())
-        .render(&mut text)
-        .map_err(|error| Error::runtime("render the manual page", &error))?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    clap_complete::generate(shell, &mut command(), "epollscope", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The definitions of the options alone, for the configuration file.

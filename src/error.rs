@@ -5,6 +5,22 @@ pub const NO_READER: u8 = 128 + 13;
 /// The status of a run in which a case failed, or a random sequence came out otherwise.
 pub(crate) const CASE_FAILED: u8 = 4;
 
+/// The statuses with which the program ends.
+pub(crate) const STATUSES: [(&str, &str); 8] = [
+    ("0", "it did what was asked for"),
+    (
+        "1",
+        "the system refused something while it ran, a lesson could not go on, or the server ended \
+         with a thread lost",
+    ),
+    ("2", "the command line or a file asks for what cannot be, or there is no terminal"),
+    ("3", "an address cannot be listened on"),
+    ("4", "a case failed, or a random sequence came out otherwise"),
+    ("101", "a panic, which is a mistake of the program"),
+    ("141", "its reader went away while it printed"),
+    ("128+n", "signal n ended it"),
+];
+
 /// Why the program cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -63,5 +79,8 @@ mod tests {
             assert_eq!((error.to_string().as_str(), error.exit_code()), (line, code));
         }
         assert_eq!(Error::NoTerminal.exit_code(), 2);
+        for code in [Error::NoTerminal.exit_code(), CASE_FAILED, NO_READER] {
+            assert!(STATUSES.iter().any(|(status, _)| *status == code.to_string()), "{code}");
+        }
     }
 }

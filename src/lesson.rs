@@ -18,6 +18,7 @@ pub mod line;
 mod model_kernel;
 mod parse;
 mod print;
+pub mod progress;
 mod query;
 pub mod quiz;
 pub mod random;

@@ -24,6 +24,7 @@
 //!               │ replay      │ serve  session  source  sink  record  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
+//! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
 //! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
@@ -79,7 +80,7 @@
 //!
 //! ```text
 //! t   tui::input ──> Key ──> tui::keymap, the one table ──> Action ──> tui::app
-//!                               (hints, help and README are made of it)     │ Command::Trigger
+//!                               (hints, help, reference are made of it)      │ Command::Trigger
 //!     a palette's line, a line on standard input ──> Command::parse ────────┤
 //!                                                                           v
 //!                                                            Session::send, at the next tick
@@ -135,6 +136,7 @@ pub mod lesson;
 pub mod measure;
 pub mod model;
 pub mod record;
+pub mod reference;
 pub mod replay;
 pub mod serve;
 pub mod session;

@@ -7,7 +7,7 @@ use epollscope::cli::{CliRequest, parse};
 use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
 use epollscope::sys::standard::Stdout;
-use epollscope::{measure, replay, serve, teach};
+use epollscope::{measure, reference, replay, serve, teach};
 
 fn main() -> ExitCode {
     match run() {
@@ -24,15 +24,20 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     match parse(std::env::args_os())? {
-        CliRequest::Print(text) => match Stdout::default().write_all(text.as_bytes()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(NO_READER.into()),
-            printed => Ok(printed.map(|()| ExitCode::SUCCESS)?),
-        },
+        CliRequest::Print(text) => print(&text),
+        CliRequest::Manual => print(&reference::manual()),
         CliRequest::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
         CliRequest::Compare(options) => Ok(ExitCode::from(measure::run(&options)?)),
         CliRequest::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
         CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match Stdout::default().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(NO_READER.into()),
+        printed => Ok(printed.map(|()| ExitCode::SUCCESS)?),
     }
 }

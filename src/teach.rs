@@ -1,7 +1,9 @@
-//! `epollscope lesson`: the menu, a lesson on the screen, as text, or as lines.
+//! `epollscope lesson`: the menu, a lesson on the screen, as text, or as lines; a lesson to start
+//! from.
 
+use std::fs::OpenOptions;
 use std::io::{self, BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -12,6 +14,7 @@ use crate::event::visible;
 use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
+use crate::lesson::progress::Progress;
 use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look};
 use crate::sys::standard::{Stdin, Stdout};
@@ -27,20 +30,43 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// If there is no such lesson, or no terminal for the screen, or the system refuses something that
 /// the tool needs.
 pub fn run(options: &LessonOptions) -> Result<u8, Error> {
-    let case = options.name.as_deref().map(load).transpose()?;
-    match (options.what, case) {
+    let name = options.name.as_deref();
+    match (options.what, name) {
         (Teach::List, _) => print(&list()),
-        (Teach::Print, Some(case)) => print(&handout(&case)),
-        (Teach::Json, Some(case)) => json(&case, options.strace_text),
-        (Teach::Show, Some(case)) => show(Start::Lesson(Box::new(case)), options),
+        (Teach::Guide, _) => print(catalog::guide()),
+        (Teach::New, Some(name)) => begin_file(name),
+        (Teach::Print, Some(name)) => print(&handout(&load(name)?.case)),
+        (Teach::Json, Some(name)) => json(&load(name)?.case, options.strace_text),
+        (Teach::Show, Some(name)) => show(load(name)?.start(), options),
         (_, None) => show(Start::Menu(catalog::topics()), options),
     }
 }
 
+/// A lesson, and where it is from.
+struct Loaded {
+    case: Case,
+    /// Its file, if it is none of the program's.
+    path: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// It on a screen: after a lesson of the program comes the next one, a file is read again.
+    fn start(self) -> Start {
+        match self.path {
+            None => Start::Lesson(Box::new(self.case), catalog::topics()),
+            Some(path) => {
+                let again = move || read(&path).map_err(|error| error.to_string());
+                Start::File(Box::new(self.case), Box::new(again))
+            }
+        }
+    }
+}
+
 /// The lesson, or case, of that name, or in that file.
-fn load(name: &str) -> Result<Case, Error> {
+fn load(name: &str) -> Result<Loaded, Error> {
     if let Some(file) = catalog::find(name) {
-        return file.parse().map_err(|errors| Error::Usage(errors.to_string()));
+        let case = file.parse().map_err(|errors| Error::Usage(errors.to_string()))?;
+        return Ok(Loaded { case, path: None });
     }
     let path = Path::new(name);
     let shown = visible(name.as_bytes(), 200);
@@ -51,9 +77,45 @@ fn load(name: &str) -> Result<Case, Error> {
         let see = "epollscope lesson --list names them";
         return Err(Error::Usage(format!("there is no lesson `{shown}`{hint} ({see})")));
     }
+    Ok(Loaded { case: read(path)?, path: Some(path.to_owned()) })
+}
+
+/// The lesson in a file.
+fn read(path: &Path) -> Result<Case, Error> {
+    let shown = visible(path.as_os_str().as_encoded_bytes(), 200);
     let content = file::content(path)
         .map_err(|error| Error::Usage(format!("cannot read the lesson {shown}: {error}")))?;
     parse(&shown, &content).map_err(|errors| Error::Usage(errors.to_string()))
+}
+
+/// Writes a lesson to start from to a file that is not there yet.
+fn begin_file(name: &str) -> Result<u8, Error> {
+    let shown = visible(name.as_bytes(), 200);
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::Usage(format!("{shown} is there already, and --new overwrites nothing"))
+        }
+        _ => Error::Usage(format!("cannot write the lesson {shown}: {error}")),
+    };
+    let opened = OpenOptions::new().write(true).create_new(true).open(name);
+    let text = catalog::template(&id_for(Path::new(name)));
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(refused)?;
+    // A name without a folder could be that of a lesson of the program.
+    let here = if name.contains('/') { "" } else { "./" };
+    print(&format!(
+        "{shown} is written\n  epollscope check {here}{shown}    does the kernel do what it says?\n  \
+         epollscope lesson {here}{shown}   what the class sees\n  epollscope lesson --guide   how \
+         a lesson is written\n"
+    ))
+}
+
+/// The name of a lesson in that file: what its name has of what a lesson's may have.
+fn id_for(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let id: String = stem.chars().map(|c| if allowed(c) { c } else { '-' }).take(40).collect();
+    let id = id.trim_matches('-');
+    if id.is_empty() { "my-lesson".to_owned() } else { id.to_owned() }
 }
 
 fn list() -> String {
@@ -110,9 +172,30 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
-    let exit = tui::lesson::run::run(start, &release(), look, &token)?;
+    let progress = options.remember.then(Progress::of_user).flatten();
+    let exit = tui::lesson::run::run(start, progress, &release(), look, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lesson_in_a_file_is_called_as_the_file_as_far_as_it_can_be() {
+        for (path, id) in [
+            ("mine.toml", "mine"),
+            ("a/My Lesson 2.toml", "my-lesson-2"),
+            ("über.toml", "ber"),
+            ("..", "my-lesson"),
+            ("a/.toml", "toml"),
+        ] {
+            assert_eq!(id_for(Path::new(path)), id, "{path}");
+            let text = catalog::template(id);
+            parse(path, &text).unwrap_or_else(|errors| panic!("{errors}"));
+        }
+    }
 }

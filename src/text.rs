@@ -7,7 +7,7 @@ pub mod strace;
 mod why;
 mod words;
 
-pub use findings::finding;
+pub use findings::{about_finding, finding};
 pub use gloss::{is_row, moment, row, row_parts};
 pub use why::{Subject, changes, unknown_list, why};
 pub use words::connection_state;

@@ -30,6 +30,16 @@ pub(super) struct LessonArgs {
     /// Give the calls of each step as strace -f prints them, too
     #[arg(long, requires = "json")]
     strace_text: bool,
+    /// Write a lesson to start from to this file, which must not be there yet
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["list", "print", "json", "name"])]
+    new: Option<String>,
+    /// Print how a lesson is written: every action, field, expectation and bound
+    #[arg(long, conflicts_with_all = ["list", "print", "json", "name", "new"])]
+    guide: bool,
+    /// Do not remember which lessons were gone through
+    #[arg(long)]
+    no_state: bool,
     #[command(flatten)]
     screen: Screen,
     /// End after this time: 500ms, 2s, 3m
@@ -48,15 +58,22 @@ pub enum Teach {
     Print,
     /// Run it without a screen.
     Json,
+    /// Write a lesson to start from.
+    New,
+    /// Print how a lesson is written.
+    Guide,
 }
 
 /// Which lesson, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct LessonOptions {
     /// What is to be done.
     pub what: Teach,
     /// A lesson's name, or a file.
     pub name: Option<String>,
+    /// Remember which lessons were gone through.
+    pub remember: bool,
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// The colours, if not chosen by the terminal.
@@ -72,17 +89,20 @@ pub struct LessonOptions {
 impl LessonArgs {
     /// What is to be done.
     pub(super) fn resolve(self) -> Result<LessonOptions, Error> {
-        let what = match (self.list, self.print, self.json) {
-            (true, ..) => Teach::List,
-            (_, true, _) => Teach::Print,
-            (_, _, true) => Teach::Json,
-            _ => Teach::Show,
+        let what = match () {
+            () if self.list => Teach::List,
+            () if self.print => Teach::Print,
+            () if self.json => Teach::Json,
+            () if self.new.is_some() => Teach::New,
+            () if self.guide => Teach::Guide,
+            () => Teach::Show,
         };
-        if self.name.as_deref() == Some("") {
+        let name = self.name.or(self.new);
+        if name.as_deref() == Some("") {
             return Err(Error::Usage("the name of a lesson is not empty (see --list)".to_owned()));
         }
         let Screen { ascii, theme, mouse } = self.screen;
-        let (name, strace_text, run_for) = (self.name, self.strace_text, self.duration);
-        Ok(LessonOptions { what, name, ascii, theme, mouse, strace_text, run_for })
+        let (remember, strace_text, run_for) = (!self.no_state, self.strace_text, self.duration);
+        Ok(LessonOptions { what, name, remember, ascii, theme, mouse, strace_text, run_for })
     }
 }

@@ -224,7 +224,7 @@ impl fmt::Display for CommandError {
 impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
-/// and README are made from it.
+/// and reference are made from it.
 pub const GRAMMAR: [(&str, &str, &str); 38] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),

@@ -110,9 +110,9 @@ impl Mistake {
             Self::NoRearm => "a fired one-shot is not armed again",
             Self::MaskZero => "mask 0 instead of close at the end of stream",
             Self::TrustBatch => "stale events of a batch are believed",
-            Self::NoCancel => "a close under operations in flight",
+            Self::NoCancel => "a close under operations in flight in a ring",
             Self::NoBuffers => "buffers of a ring are not given back",
-            Self::SmallCq => "room for 8 completions",
+            Self::SmallCq => "a ring with room for 8 completions",
             Self::LeakGoroutine => "a goroutine parks for good at the end of stream",
         }
     }

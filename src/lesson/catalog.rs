@@ -62,6 +62,18 @@ pub fn find(name: &str) -> Option<File> {
     files_of(&LESSONS).into_iter().chain(cases()).find(|file| file.name == name)
 }
 
+/// How a lesson is written.
+pub fn guide() -> &'static str {
+    let file = LESSONS.get_file("README.md").and_then(|file| file.contents_utf8());
+    file.unwrap_or_default()
+}
+
+/// A lesson to start from, called `id`.
+pub fn template(id: &str) -> String {
+    let text = find(TEMPLATE).map_or("", |file| file.text);
+    text.replacen(&format!("id = \"{TEMPLATE}\""), &format!("id = \"{id}\""), 1)
+}
+
 /// The names of the lessons in the order in which they are taught.
 fn order() -> impl Iterator<Item = &'static str> {
     let file = LESSONS.get_file("order.txt").and_then(|file| file.contents_utf8());
@@ -150,6 +162,13 @@ mod tests {
         taught.sort_unstable();
         let names: Vec<_> = lessons().iter().map(|file| file.name).collect();
         assert_eq!(taught, names);
+    }
+
+    #[test]
+    fn the_template_takes_a_name_and_is_right() {
+        let case = parse("mine.toml", &template("mine")).expect("the template is right");
+        assert_eq!(case.id, "mine");
+        assert!(case.is_lesson() && guide().starts_with("# Writing a lesson"));
     }
 
     #[test]

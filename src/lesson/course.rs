@@ -92,6 +92,14 @@ pub struct Score {
     pub right: u64,
 }
 
+impl Score {
+    /// Whether it came out better: all right, or more of it.
+    pub fn is_better_than(&self, other: Self) -> bool {
+        let rank = |score: &Self| (score.right == score.asked, score.right);
+        rank(self) > rank(&other)
+    }
+}
+
 /// How many calls of a moment are listed.
 const CALLS: usize = 64;
 

@@ -72,6 +72,54 @@ pub fn finding(finding: &Finding) -> Sentence {
     Sentence { how: text.len(), text, remedy }
 }
 
+/// What a kind of finding is, in general.
+pub fn about_finding(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::EdgeStranded => {
+            "edge-triggered, left unread or unaccepted, and nothing will report it"
+        }
+        FindingKind::OutSpin => "a spin: OUT is always ready and nothing is written",
+        FindingKind::EofSpin => "a spin: the end of stream is reported and not acted upon",
+        FindingKind::MaskZeroSpin => "a spin: the mask is 0, yet ERR and HUP are always reported",
+        FindingKind::EmfileSpin => "a spin of the accept loop: no descriptor is free (EMFILE)",
+        FindingKind::EmfileStranded => {
+            "EMFILE in an edge-triggered accept loop: the waiting clients are stranded"
+        }
+        FindingKind::OneshotDisarmed => {
+            "a one-shot registration that fired, with bytes left and nobody to arm it"
+        }
+        FindingKind::Ghost => {
+            "a registration that outlived its descriptor: a copy keeps the open file alive"
+        }
+        FindingKind::ThunderingHerd => {
+            "several threads were woken for one level-triggered event; the others found nothing"
+        }
+        FindingKind::StaleEvent => "an event was believed whose file had been closed meanwhile",
+        FindingKind::Starving => "a client waits while the server reads another one without end",
+        FindingKind::TimeoutZeroSpin => "epoll_wait with timeout 0 returns nothing, over and over",
+        FindingKind::SelectFdLimit => {
+            "a client was turned away because its number is not below FD_SETSIZE (select(2))"
+        }
+        FindingKind::ScanCost => {
+            "each poll(2) or select(2) asks many files for every one that it finds"
+        }
+        FindingKind::CqOverflow => {
+            "completions found no room in the queue of a ring, and wait in the kernel"
+        }
+        FindingKind::NoBuffers => "a recv of a ring ended because no buffer was free (ENOBUFS)",
+        FindingKind::MultishotEnded => {
+            "an operation of a ring that brought input ended, and was not armed again"
+        }
+        FindingKind::RingGhost => {
+            "a number was closed whose file an operation of a ring holds open"
+        }
+        FindingKind::GoroutineLeak => {
+            "a goroutine is parked for good on a connection whose client has ended"
+        }
+        FindingKind::ThreadLimit => "a client was turned away because there is no thread for it",
+    }
+}
+
 /// select(2) cannot be asked about a number.
 fn beyond_fd_set(fd: Fd, times: u64) -> String {
     let more = match times {

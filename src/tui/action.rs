@@ -157,8 +157,14 @@ pub enum LessonAction {
     Restart,
     /// Play on by itself, or stop.
     Play,
+    /// Slower or faster playing.
+    ReadingSpeed(Direction),
+    /// Slow motion after each step, or not.
+    SlowMotion,
     /// Ask for an action of the learner's own.
     AskTry,
+    /// Undo the last action of the learner's own.
+    Undo,
     /// The next epoll instance.
     Instance(Direction),
     /// Another part of it, or everything again.
@@ -169,6 +175,8 @@ pub enum LessonAction {
     Leave,
     /// Menu: begin the chosen lesson.
     Begin,
+    /// Menu: look for lessons by words.
+    Search,
 }
 
 /// A change of the line being typed.

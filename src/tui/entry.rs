@@ -24,6 +24,8 @@ pub enum Purpose {
     Answer,
     /// An action of the learner's own.
     Try,
+    /// Words by which lessons are looked for.
+    Search,
 }
 
 /// A line with a cursor.
@@ -85,6 +87,7 @@ impl LineEntry {
             Purpose::Send(fd) => format!("client of fd {fd} sends> "),
             Purpose::Answer => "your answer> ".to_owned(),
             Purpose::Try => "try> ".to_owned(),
+            Purpose::Search => "search> ".to_owned(),
         }
     }
 
@@ -238,7 +241,7 @@ impl LineEntry {
             Purpose::Filter => Ok(Command::Filter(self.text.trim().to_owned())),
             Purpose::Send(fd) => Ok(Command::Send(Some(fd.into()), self.text.clone())),
             // These lines are the lesson's.
-            Purpose::Answer | Purpose::Try => Err("no lesson is open".to_owned()),
+            Purpose::Answer | Purpose::Try | Purpose::Search => Err("no lesson is open".to_owned()),
         }
     }
 }

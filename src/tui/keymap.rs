@@ -1,4 +1,5 @@
-//! The one table of keys: it makes key handling, the hint bar, the help, and the README's rows.
+//! The one table of keys: it makes key handling, the hint bar, the help, and the reference's
+//! rows.
 
 mod compare;
 mod lesson;
@@ -7,9 +8,6 @@ mod table;
 
 pub use lesson::LESSON;
 pub(crate) use table::BINDINGS;
-
-#[cfg(test)]
-use std::fmt::Write as _;
 
 use super::action::{Direction, EditAction, KeyAction, LessonAction};
 use super::key::{Key, KeyPress};
@@ -41,6 +39,8 @@ pub enum Mode {
     Earlier,
     /// The lessons to choose from.
     Menu,
+    /// The lessons to choose from, and words by which they are looked for are typed.
+    Search,
     /// A comparison of loops.
     Compare,
     /// A recording.
@@ -49,7 +49,7 @@ pub enum Mode {
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -61,9 +61,15 @@ impl Mode {
         Self::Ended,
         Self::Earlier,
         Self::Menu,
+        Self::Search,
         Self::Compare,
         Self::Replay,
     ];
+
+    /// Whether what is typed is text.
+    fn types(self) -> bool {
+        matches!(self, Self::Entry | Self::Search)
+    }
 }
 
 /// A heading of the help.
@@ -161,7 +167,7 @@ pub fn action(mode: Mode, press: KeyPress) -> Option<KeyAction> {
     let bound = all().find(|b| b.modes.contains(&mode) && b.keys.contains(&press));
     match (bound, press) {
         (Some(binding), _) => Some(binding.action.clone()),
-        (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode == Mode::Entry => {
+        (None, KeyPress { key: Key::Char(c), ctrl: false }) if mode.types() => {
             Some(KeyAction::Edit(EditAction::Insert(c)))
         }
         (None, _) => None,
@@ -224,68 +230,14 @@ fn names_of(binding: &Binding) -> Vec<String> {
     together.flat_map(|one| one.keys).map(ToString::to_string).collect()
 }
 
-/// The rows of the README's table of keys, and of the commands that have none.
-#[cfg(test)]
-pub(crate) fn readme_rows() -> String {
-    let mut text = String::from("| key | does | palette |\n| --- | --- | --- |\n");
-    let code = |t: &str| if t.is_empty() { String::new() } else { format!("`{t}`") };
-    for group in Group::ALL {
-        for binding in rows(group) {
-            let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-            let words: Vec<_> = binding.palette.split(", ").map(code).collect();
-            // Writing to a string cannot fail.
-            let _ =
-                writeln!(text, "| {} | {} | {} |", keys.join(" "), binding.help, words.join(" "));
-        }
-    }
-    for (word, arguments, help) in keyless() {
-        let usage = format!("{word} {}", arguments.replace('|', "\\|"));
-        let _ = writeln!(text, "| | {help} | {} |", code(usage.trim_end()));
-    }
-    text
-}
-
-/// The rows of the README's table of a lesson's keys.
-#[cfg(test)]
-pub(crate) fn lesson_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for group in [Group::Lesson, Group::LessonLook, Group::Menu] {
-        for binding in rows(group) {
-            let keys: Vec<_> = names_of(binding).iter().map(|k| format!("`{k}`")).collect();
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-        }
-    }
-    text
-}
-
-/// The rows of the README's table of the keys of a comparison.
-#[cfg(test)]
-pub(crate) fn compare_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for binding in rows(Group::Compare) {
-        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-    }
-    text
-}
-
-/// The rows of the README's table of the keys of a recording.
-#[cfg(test)]
-pub(crate) fn replay_rows() -> String {
-    let mut text = String::from("| key | does |\n| --- | --- |\n");
-    for binding in rows(Group::Replay) {
-        let keys: Vec<_> = binding.keys.iter().map(|k| format!("`{k}`")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} | {} |", keys.join(" "), binding.help);
-    }
-    text
-}
-
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
+}
+
+/// The bindings that ask for a command, by its word.
+pub(crate) fn for_command(word: &str) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| !b.help.is_empty() && names(b).any(|name| name == word))
 }
 
 /// The command words that a binding's palette text names.
@@ -356,17 +308,9 @@ mod tests {
     #[test]
     fn keys_that_type_text_are_free_in_entry() {
         for c in ' '..='~' {
-            assert_eq!(action(Mode::Entry, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
+            for mode in [Mode::Entry, Mode::Search] {
+                assert_eq!(action(mode, ch(c)), Some(KeyAction::Edit(EditAction::Insert(c))));
+            }
         }
-    }
-
-    #[test]
-    fn readme_has_a_row_a_binding() {
-        let rows = readme_rows();
-        let shown = BINDINGS.iter().filter(|b| !b.help.is_empty()).count();
-        assert_eq!(rows.lines().count(), 2 + shown + 6);
-        assert!(
-            rows.contains("| `t` | level-triggered <-> edge-triggered | `trigger fd=7 edge` |")
-        );
     }
 }

@@ -111,6 +111,17 @@ impl<'a> RenderContext<'a> {
         !(now && self.ui.place == UiContext::Question)
     }
 
+    /// Whether a step of a lesson is being gone through: its lists are read after it, and nothing is
+    /// known of them before.
+    fn within_step(&self) -> bool {
+        self.scene.world.labelled && self.ui.play.is_some()
+    }
+
+    /// How a list is known, for its title.
+    fn known_by(&self, source: impl Into<String>) -> String {
+        if self.within_step() { "as before".to_owned() } else { source.into() }
+    }
+
     /// The epoll instance's name, for a title, if it has one.
     fn named(&self, title: &mut Vec<String>) {
         let name = &self.world().instance.name;

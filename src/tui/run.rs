@@ -14,8 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::input::{self, Input};
-use super::lesson::lessons::Lessons;
-use super::lesson::menu::Menu;
+use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
@@ -26,6 +25,7 @@ use super::words::count;
 use crate::error::Error;
 use crate::event::Nanos;
 use crate::lesson::catalog;
+use crate::lesson::progress::Progress;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, Source};
 
@@ -291,7 +291,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
 }
 
 /// Milliseconds since then.
-fn clock(begun: Instant) -> u64 {
+pub(super) fn clock(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -451,11 +451,14 @@ impl<S: Source> Front for Screen<'_, S> {
     }
 
     fn teach(&mut self) {
-        let menu = Menu::new(catalog::topics(), self.app.ui.size);
+        let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
         let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
-        let lessons = Lessons::new(Some(menu), self.theme, kernel, self.app.ui.size, wake);
-        self.lessons = Some(lessons);
+        let (size, progress) = (self.app.ui.size, Progress::of_user());
+        match Lessons::new(start, progress, self.theme, kernel, size, wake) {
+            Ok(lessons) => self.lessons = Some(lessons),
+            Err(error) => self.app.ui.warn(error.to_string()),
+        }
     }
 
     fn terminal(&mut self) -> &mut Terminal {

@@ -20,17 +20,15 @@ use ratatui::widgets::Widget;
 use super::action::Direction;
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
-use super::keymap::readme_rows;
 use super::pane::{Interest, Ready, RenderContext, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
 use super::theme::{ASCII, Depth, Glyphs, PLAIN, Role, Theme, ThemeName, UNICODE};
 use super::ui::{Hold, Pane, UiRequest};
 use crate::event::{
-    Backend, Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Mistake, Nanos, Output, Pass,
-    Queues, ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
+    Backend, Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Pass, Queues,
+    ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
 };
-use crate::model::FindingKind;
 
 /// The text of a buffer, without blanks at the ends of its lines.
 pub(crate) fn text(buf: &Buffer) -> String {
@@ -369,18 +367,6 @@ fn a_read_policy_comes_back_with_its_bytes() {
     assert_eq!(stage.press(&mut app, "d"), [Command::Read(ReadPolicy::Drain)]);
     stage.tool(Kind::Settings(Settings::default()));
     assert_eq!(stage.press(&mut app, "d"), [Command::Read(once)]);
-}
-
-#[test]
-fn the_readme_has_the_keys_the_mistakes_and_the_findings() {
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&readme_rows()), "its table of keys should be\n{}", readme_rows());
-    for mistake in Mistake::ALL {
-        assert!(readme.contains(&format!("| `{}` |", mistake.word())), "{}", mistake.word());
-    }
-    for finding in FindingKind::ALL {
-        assert!(readme.contains(&format!("`{}`", finding.word())), "{}", finding.word());
-    }
 }
 
 pub(crate) fn any_key() -> impl Strategy<Value = KeyPress> {

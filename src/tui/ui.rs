@@ -89,6 +89,9 @@ pub struct SlowMotion {
     pub stands: bool,
     /// The panes that were pointed at before.
     pub pointed: Vec<Pane>,
+    /// The registration that was selected before, and whether the person selected it: what is gone
+    /// through may begin before there was one.
+    pub selected: Option<(Option<WatchKey>, bool)>,
     /// When the next event is shown, in milliseconds of the screen's clock; `None` until that is
     /// asked for.
     pub due: Option<u64>,
@@ -167,6 +170,17 @@ pub enum UiContext {
     Replay,
 }
 
+/// What a lesson takes now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LessonOffers {
+    /// Actions of the learner's own.
+    pub own: bool,
+    /// The last action is the learner's own, and can be undone.
+    pub undo: bool,
+    /// Another lesson follows this one.
+    pub following: bool,
+}
+
 /// The state of the screen.
 #[derive(Clone, Debug)]
 pub struct Ui {
@@ -230,8 +244,8 @@ pub struct Ui {
     pub place: UiContext,
     /// The choices of a lesson's question; 0 if its answer is typed.
     pub choices: usize,
-    /// Whether a lesson takes actions of the learner's own now.
-    pub can_try: bool,
+    /// What a lesson takes now.
+    pub offers: LessonOffers,
     /// Rows by which a lesson's calls are scrolled back.
     pub back: usize,
     /// Panes that a lesson points at.
@@ -271,7 +285,7 @@ impl Default for Ui {
             size: (80, 24),
             place: UiContext::Server,
             choices: 0,
-            can_try: false,
+            offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
         }
@@ -282,7 +296,7 @@ impl Ui {
     /// What the keyboard is for.
     pub fn mode(&self) -> Mode {
         if self.entry.is_some() {
-            Mode::Entry
+            if self.place == UiContext::Menu { Mode::Search } else { Mode::Entry }
         } else if self.help.is_some() {
             Mode::Help
         } else {

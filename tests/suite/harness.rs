@@ -29,6 +29,8 @@ pub(crate) struct Server {
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
     command.env_remove("EPOLLSCOPE_CONFIG").env("LC_ALL", "C.UTF-8").stdin(Stdio::piped());
+    // What is remembered of lessons is no part of a test, unless it says so.
+    command.env("XDG_STATE_HOME", "/dev/null");
     command
 }
 

@@ -281,7 +281,7 @@ fn each_client_gets_a_last_line_and_a_close() {
     assert!(text.contains("epollscope") && text.ends_with('\n'), "{text:?}");
 }
 
-/// Every kind of line with the keys that it always has. The README documents the same table.
+/// Every kind of line with the keys that it always has. The reference documents the same table.
 const SCHEMA: [(&str, &[&str]); 30] = [
     ("listening", &["addresses", "pid", "descriptors"]),
     ("call", &["call", "started_ns"]),
@@ -319,12 +319,12 @@ const SCHEMA: [(&str, &[&str]); 30] = [
 ];
 
 #[test]
-fn every_line_keeps_to_the_schema_and_the_readme_names_every_kind() {
-    let readme = include_str!("../../README.md");
+fn every_line_keeps_to_the_schema_and_the_reference_names_every_kind() {
+    let page = include_str!("../../assets/reference/json.md");
     for (kind, keys) in SCHEMA {
-        assert!(readme.contains(&format!("`{kind}`")), "the README does not name `{kind}`");
+        assert!(page.contains(&format!("`{kind}`")), "the page does not name `{kind}`");
         for key in keys {
-            assert!(readme.contains(&format!("`{key}`")), "the README does not name `{key}`");
+            assert!(page.contains(&format!("`{key}`")), "the page does not name `{key}`");
         }
     }
     let mut server = Server::start(&["--trigger", "edge", "--threads", "2"]);

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -34,6 +34,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "session", "error", "sys",
         ],
     ),
+    ("reference", &["event", "model", "text", "lesson", "cli", "error", "tui"]),
     ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
     (
         "serve",

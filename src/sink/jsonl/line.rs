@@ -1,4 +1,4 @@
-//! Events as JSON objects, one a line. The schema is in the README and held by a test.
+//! Events as JSON objects, one a line. The schema is in the reference and held by a test.
 //!
 //! Nothing of it is derived but the rows of lists: an event is one flat object, and the keys of a call
 //! are the names that its arguments have in the manual pages.

@@ -36,10 +36,32 @@ impl App {
         }
     }
 
+    /// Goes through what was done since that event, and returns to now: to what was then read.
+    /// Whether anything was done.
+    pub(crate) fn play_since(&mut self, seen: Seq, scene: &Scene<'_>) -> bool {
+        let mut until = seen;
+        scene.journal.forward_from(seen.next(), |event| {
+            if !event.kind.is_look() {
+                until = event.seq;
+            }
+            true
+        });
+        if until == seen {
+            return false;
+        }
+        let selected = (self.ui.watch, self.ui.chosen);
+        self.go_to(seen, scene);
+        self.begin_play(until, true);
+        if let Some(play) = &mut self.ui.play {
+            play.selected = Some(selected);
+        }
+        true
+    }
+
     fn begin_play(&mut self, until: Seq, returns: bool) {
         let pointed = self.ui.looked.clone();
-        let (stands, due, clock) = (false, None, None);
-        self.ui.play = Some(SlowMotion { until, returns, stands, pointed, due, clock });
+        let (stands, due, clock, selected) = (false, None, None, None);
+        self.ui.play = Some(SlowMotion { until, returns, stands, pointed, selected, due, clock });
     }
 
     /// Stands, or goes on; a recording begins to play.
@@ -73,6 +95,9 @@ impl App {
     pub(super) fn end_play(&mut self) {
         if let Some(play) = self.ui.play.take() {
             self.ui.looked = play.pointed;
+            if let Some(selected) = play.selected {
+                (self.ui.watch, self.ui.chosen) = selected;
+            }
         }
     }
 
@@ -138,6 +163,15 @@ impl App {
         let changed = event.map_or(&[][..], |event| changed(&event));
         self.ui.looked = changed.to_vec();
         !changed.is_empty()
+    }
+
+    /// It is cut short: back to now, without a word.
+    pub(crate) fn leave_play(&mut self, scene: &Scene<'_>) {
+        if self.ui.play.is_some() {
+            self.end_play();
+            self.live(scene);
+            self.ui.message = None;
+        }
     }
 
     pub(super) fn played_out(&mut self, scene: &Scene<'_>) {

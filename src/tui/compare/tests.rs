@@ -11,7 +11,6 @@ use crate::compare::{
     CallCounts, ComparePhase, ComparePlan, CompareUpdate, CurvePoint, LoopSample, ReadyPlace,
 };
 use crate::tui::key::{Key, ch, plain};
-use crate::tui::keymap::compare_rows;
 use crate::tui::tests::text;
 use crate::tui::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
 use crate::tui::ui::UiRequest;
@@ -217,12 +216,6 @@ fn what_was_measured_is_printed_at_the_end() {
     let text = printed(&app, &PLAIN, 100);
     assert_eq!(text.lines().count(), 8);
     assert!(text.is_ascii() && text.contains("refused: forbidden here"), "{text}");
-}
-
-#[test]
-fn the_readme_has_the_keys_of_a_comparison() {
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(&compare_rows()), "its table should be\n{}", compare_rows());
 }
 
 #[test]

@@ -14,12 +14,17 @@ const GOING: &[Mode] = &[Mode::Lesson, Mode::Question];
 const NOW: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended];
 const EVERY: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended, Mode::Earlier];
 const MENU: &[Mode] = &[Mode::Menu];
+const SEARCH: &[Mode] = &[Mode::Search];
+/// The list of lessons, whether words are typed or not.
+const LIST: &[Mode] = &[Mode::Menu, Mode::Search];
 
 /// The keys of a lesson and of its menu.
 pub static LESSON: &[Binding] = rows! {
     Lesson READY [plain(Key::Enter), ch('.'), ch(' ')] Lesson(LessonAction::Next)
         => "", "the next step, or its question", "next";
-    Lesson ENDED [plain(Key::Enter), ch('.'), ch(' ')] Lesson(LessonAction::Next) => "", "", "";
+    Lesson ENDED [plain(Key::Enter)] Lesson(LessonAction::Next)
+        => "", "at the end: the next lesson", "next lesson";
+    Lesson ENDED [ch('.'), ch(' ')] Lesson(LessonAction::Next) => "", "", "";
     Lesson ASKED [ch('1')] Lesson(LessonAction::Answer(0))
         => "", "answer a question", "to 4 answer";
     Lesson ASKED [ch('2')] Lesson(LessonAction::Answer(1)) => "", "", "";
@@ -37,7 +42,9 @@ pub static LESSON: &[Binding] = rows! {
         => "", "in the past: back to now", "now";
     Lesson NOW [ch('v')] Lesson(LessonAction::AskTry)
         => "", "try something of your own: `write p.w 3`, `wait e`, ...", "try";
-    Lesson EARLIER [ch('v'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')]
+    Lesson NOW [ch('u')] Lesson(LessonAction::Undo)
+        => "", "undo that: the lesson is made anew up to it", "undo";
+    Lesson EARLIER [ch('v'), ch('u'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')]
         Lesson(LessonAction::NotInThePast) => "", "", "";
     LessonLook EVERY [ch('w')] Lesson(LessonAction::Part(Shown::Why))
         => "", "the Why sentence; again for everything", "why";
@@ -56,7 +63,14 @@ pub static LESSON: &[Binding] = rows! {
     LessonLook EVERY [ch('?')] KeyAction::Help => "", "show this help", "help";
     Lesson GOING [ch('p')] Lesson(LessonAction::Play)
         => "", "play on by itself; it stops at questions", "play";
-    Lesson EVERY [ch('r')] Lesson(LessonAction::Restart) => "", "begin again", "restart";
+    Lesson GOING [ch('-')] Lesson(LessonAction::ReadingSpeed(Direction::Back))
+        => "", "play slower", "";
+    Lesson GOING [ch('+'), ch('=')] Lesson(LessonAction::ReadingSpeed(Direction::On))
+        => "", "play faster", "";
+    Lesson EVERY [ch('m')] Lesson(LessonAction::SlowMotion)
+        => "", "slow motion after each step, or not", "";
+    Lesson EVERY [ch('r')] Lesson(LessonAction::Restart)
+        => "", "begin again; a file of your own is read again", "restart";
     LessonLook EVERY [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
         => "", "the next row: a registration, a call, a step", "";
     LessonLook EVERY [ch('k'), plain(Key::Up)] KeyAction::Move(Reach::Row, Direction::Back)
@@ -70,23 +84,33 @@ pub static LESSON: &[Binding] = rows! {
     LessonLook EVERY [plain(Key::PageUp)] Lesson(LessonAction::Scroll(Direction::Back))
         => "", "scroll it back", "";
     LessonLook EVERY [ch('y')] KeyAction::Copy => "", "copy the Why sentence (OSC 52)", "";
-    Lesson EVERY [ch('q')] Lesson(LessonAction::Leave)
-        => "", "leave the lesson: back to the menu, or the end", "leave";
+    Lesson NOW [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
+        => "", "leave the lesson; asks first if answers would be lost", "leave";
+    Lesson EARLIER [ch('q')] Lesson(LessonAction::Leave) => "", "", "leave";
     Menu MENU [plain(Key::Enter), ch('.'), ch(' ')] Lesson(LessonAction::Begin)
         => "", "begin the chosen lesson", "begin";
+    Menu SEARCH [plain(Key::Enter)] Lesson(LessonAction::Begin) => "", "", "begin";
     Menu MENU [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
         => "", "the next lesson", "down";
+    Menu SEARCH [plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On) => "", "", "down";
     Menu MENU [ch('k'), plain(Key::Up)] KeyAction::Move(Reach::Row, Direction::Back)
         => "", "the lesson before", "up";
+    Menu SEARCH [plain(Key::Up)] KeyAction::Move(Reach::Row, Direction::Back) => "", "", "up";
     Menu MENU [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
         => "", "the first lesson", "";
     Menu MENU [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
         => "", "the last lesson", "";
-    Menu MENU [plain(Key::PageDown)] KeyAction::Move(Reach::Page, Direction::On)
+    Menu LIST [plain(Key::PageDown)] KeyAction::Move(Reach::Page, Direction::On)
         => "", "ten lessons on", "";
-    Menu MENU [plain(Key::PageUp)] KeyAction::Move(Reach::Page, Direction::Back)
+    Menu LIST [plain(Key::PageUp)] KeyAction::Move(Reach::Page, Direction::Back)
         => "", "ten lessons back", "";
+    Menu MENU [ch('/')] Lesson(LessonAction::Search)
+        => "", "look for lessons by words of their titles and texts", "search";
+    Menu SEARCH [plain(Key::Esc)] KeyAction::Clear
+        => "", "in a search: all lessons again", "all lessons";
     Menu MENU [ch('?')] KeyAction::Help => "", "show this help", "help";
-    Menu MENU [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
+    Menu MENU [plain(Key::Esc)] KeyAction::Clear
+        => "", "forget what was looked for, or as q", "";
+    Menu MENU [ch('q')] Lesson(LessonAction::Leave)
         => "", "leave the lessons: back to the server, or the end", "leave";
 };

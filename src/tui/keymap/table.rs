@@ -19,6 +19,8 @@ const PAGE: &[Mode] = &[Mode::Page];
 /// Where an event may be the newest.
 const NEWEST: &[Mode] = &[Mode::Live, Mode::Page];
 const ENTRY: &[Mode] = &[Mode::Entry];
+/// Wherever a line is typed.
+const TYPED: &[Mode] = &[Mode::Entry, Mode::Search];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
 const MOVE: &[Mode] =
@@ -167,18 +169,18 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "down in the list of what could stand there", "";
     Entry ENTRY [plain(Key::Up)] Edit(EditAction::Choose(Direction::Back))
         => "", "up in that list; from the line to what was typed before", "";
-    Entry ENTRY [plain(Key::Backspace), ctrl('h')] Edit(EditAction::Erase(Direction::Back))
+    Entry TYPED [plain(Key::Backspace), ctrl('h')] Edit(EditAction::Erase(Direction::Back))
         => "", "delete the character before", "";
-    Entry ENTRY [plain(Key::Delete)] Edit(EditAction::Erase(Direction::On))
+    Entry TYPED [plain(Key::Delete)] Edit(EditAction::Erase(Direction::On))
         => "", "delete the character under the cursor", "";
-    Entry ENTRY [ctrl('u')] Edit(EditAction::EraseAll) => "", "delete the line", "";
-    Entry ENTRY [plain(Key::Left)] Edit(EditAction::Caret(Reach::Row, Direction::Back))
+    Entry TYPED [ctrl('u')] Edit(EditAction::EraseAll) => "", "delete the line", "";
+    Entry TYPED [plain(Key::Left)] Edit(EditAction::Caret(Reach::Row, Direction::Back))
         => "", "left", "";
-    Entry ENTRY [plain(Key::Right)] Edit(EditAction::Caret(Reach::Row, Direction::On))
+    Entry TYPED [plain(Key::Right)] Edit(EditAction::Caret(Reach::Row, Direction::On))
         => "", "right", "";
-    Entry ENTRY [plain(Key::Home), ctrl('a')] Edit(EditAction::Caret(Reach::End, Direction::Back))
+    Entry TYPED [plain(Key::Home), ctrl('a')] Edit(EditAction::Caret(Reach::End, Direction::Back))
         => "", "to the beginning", "";
-    Entry ENTRY [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
+    Entry TYPED [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
         => "", "to the end", "";
     Program VIEW [ch('R')] KeyAction::Record
         => "record class.rec, record off", "record what happens from now on, or end that", "";

@@ -3,12 +3,16 @@
 
 mod known;
 mod look;
+mod pace;
+mod redo;
+
+use std::collections::VecDeque;
 
 use super::story::Teller;
-use crate::event::{Kind, Nanos, TimeUnit};
+use crate::event::{Kind, Nanos, Seq, TimeUnit};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Step};
-use crate::lesson::course::{Course, Moment, Phase, is_typed};
+use crate::lesson::course::{Course, Moment, Phase, Score, is_typed};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::session::{Scene, Session};
@@ -19,9 +23,10 @@ use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::theme::Glyphs;
-use crate::tui::ui::{UiContext, WhyTopic};
+use crate::tui::ui::{LessonOffers, UiContext, WhyTopic};
 use crate::tui::words;
 use known::known;
+pub use redo::Done;
 
 /// What the player is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +37,12 @@ pub enum LessonCommand {
     Act(Box<Step>),
     /// Begin again, in a fresh process.
     Restart,
+    /// Begin again, and do this before anything is shown.
+    Redo(Vec<Done>),
     /// Leave the lesson.
     Leave,
+    /// On to the lesson that follows.
+    Following,
 }
 
 /// A lesson on the screen.
@@ -48,10 +57,22 @@ pub struct LessonApp {
     pub shown: Shown,
     /// It plays on by itself.
     pub playing: bool,
+    /// How fast it plays, in words a minute.
+    pub words_a_minute: u64,
+    /// What a step brought is gone through in slow motion.
+    pub slow: bool,
+    /// The title of the lesson that follows.
+    pub following: Option<String>,
     /// The first row of the narration.
     pub scroll: usize,
-    /// The key before asked to begin again.
-    again: bool,
+    /// What the key before asked for, which is done if it is asked for again.
+    asked: Option<LessonAction>,
+    /// What was done before in another process, and is done again.
+    redo: Option<VecDeque<Done>>,
+    /// Its end has been reached.
+    ended: bool,
+    /// The newest event before what was made last, unless that has been seen before.
+    before: Option<Seq>,
 }
 
 impl LessonApp {
@@ -68,8 +89,14 @@ impl LessonApp {
             viewed: None,
             shown: Shown::Overview,
             playing: false,
+            words_a_minute: pace::USUAL,
+            slow: true,
+            following: None,
             scroll: 0,
-            again: false,
+            asked: None,
+            redo: None,
+            ended: false,
+            before: None,
         };
         lesson.tick();
         // Without an epoll instance there are no lists to see.
@@ -99,16 +126,21 @@ impl LessonApp {
     pub fn tick(&mut self) -> bool {
         let mut any = false;
         loop {
+            let before = self.session.world().seq;
             self.session.tick();
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
             any = true;
             match outcome {
-                StepOutcome::Made => self.made(),
+                StepOutcome::Made => {
+                    self.before = self.redo.is_none().then_some(before);
+                    self.made();
+                }
                 StepOutcome::Over => {}
                 StepOutcome::Refused(text) => self.app.ui.warn(text),
                 StepOutcome::Stopped => self.playing = false,
             }
             self.settle();
+            self.go_on_with_redo();
         }
     }
 
@@ -169,6 +201,7 @@ impl LessonApp {
             journal: self.session.journal(),
             glyphs,
             kernel: self.kernel(),
+            following: self.following.as_deref(),
             columns,
         }
     }
@@ -184,7 +217,11 @@ impl LessonApp {
             Some(Answer::Choice(choices)) => choices.len(),
             Some(Answer::Free { .. }) | None => 0,
         };
-        self.app.ui.can_try = !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_));
+        self.app.ui.offers = LessonOffers {
+            own: !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_)),
+            undo: self.is_undoable(),
+            following: self.following.is_some(),
+        };
         self.app.observe(&self.session.scene(self.app.ui.poller));
     }
 
@@ -192,28 +229,49 @@ impl LessonApp {
 
     /// Takes a key; a wish for the player may come out.
     pub fn key(&mut self, press: KeyPress) -> Option<LessonCommand> {
+        // Whoever has seen enough of it is not kept.
+        self.app.leave_play(&self.session.scene(self.app.ui.poller));
         self.app.ui.message = None;
-        let again = std::mem::take(&mut self.again);
+        let asked = self.asked.take();
         let action = keymap::action(self.app.ui.mode(), press)?;
-        if action == KeyAction::Lesson(LessonAction::Restart)
-            && !again
-            && self.course().moments.len() > 1
+        if let KeyAction::Lesson(action) = action
+            && asked != Some(action)
+            && let Some(question) = self.would_lose(action)
         {
-            self.warn_of_restart();
+            self.asked = Some(action);
+            self.app.ui.warn(question);
             return None;
         }
         self.update(action)
     }
 
-    /// Beginning again loses what was answered: one key does not do it.
-    fn warn_of_restart(&mut self) {
-        self.again = true;
+    /// What is asked before an action that loses what was done or answered: one key does not do it.
+    fn would_lose(&self, action: LessonAction) -> Option<String> {
         let answers = self.course().replies();
         let lost = words::plural(answers, "answer");
-        self.app.ui.warn(match answers {
-            0 => "r again begins again".to_owned(),
-            _ => format!("r again begins again: {lost} would be lost"),
-        });
+        match (action, answers) {
+            (LessonAction::Restart, 0) if self.course().moments.len() > 1 => {
+                Some("r again begins again".to_owned())
+            }
+            (LessonAction::Restart, 1..) => {
+                Some(format!("r again begins again: {lost} would be lost"))
+            }
+            (LessonAction::Leave, 1..) if !self.ended => {
+                Some(format!("q or Esc again leaves: {lost} would be lost"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its file is no lesson now: what is wrong is said, and it goes on as it was.
+    pub(crate) fn not_read(&mut self, wrong: &str) {
+        let first = wrong.lines().next().unwrap_or_default();
+        self.app.ui.warn(format!("not read again: {first}"));
+    }
+
+    /// How it came out, once its end has been reached.
+    pub(crate) fn came_out(&self) -> Option<Score> {
+        self.ended.then(|| self.course().score())
     }
 
     /// Takes pasted text.
@@ -251,10 +309,17 @@ impl LessonApp {
             LessonAction::Restart => return Some(LessonCommand::Restart),
             LessonAction::Leave => return Some(LessonCommand::Leave),
             LessonAction::AskTry => self.ask_try(),
+            LessonAction::Undo => return self.undo(),
             LessonAction::NotInThePast => {
                 self.app.ui.warn("this is the past: Enter leads back to now");
             }
             LessonAction::Play => return self.play(),
+            LessonAction::ReadingSpeed(by) => self.set_reading_speed(by),
+            LessonAction::SlowMotion => {
+                self.slow = !self.slow;
+                let when = if self.slow { "after each step" } else { "off" };
+                self.app.ui.say(format!("slow motion: {when}"));
+            }
             LessonAction::Instance(by) => self.turn(by),
             LessonAction::Part(shown) => {
                 self.show(if self.shown == shown { Shown::Overview } else { shown });
@@ -262,7 +327,7 @@ impl LessonApp {
             LessonAction::Scroll(By::On) => self.scroll = self.scroll.saturating_add(4),
             LessonAction::Scroll(By::Back) => self.scroll = self.scroll.saturating_sub(4),
             // The menu's.
-            LessonAction::Begin => {}
+            LessonAction::Begin | LessonAction::Search => {}
         }
         None
     }
@@ -275,7 +340,7 @@ impl LessonApp {
         match self.course().phase {
             Phase::Ready if self.course().step().is_none() => {
                 self.course_mut().finish();
-                self.playing = false;
+                (self.playing, self.ended) = (false, true);
                 self.app.ui.looked.clear();
                 self.scroll = 0;
                 self.settle();
@@ -286,6 +351,7 @@ impl LessonApp {
                 None
             }
             Phase::Ready => Some(self.make(None)),
+            _ if self.following.is_some() => Some(LessonCommand::Following),
             _ => {
                 self.app.ui.say("this is the end: [ goes back, r begins again, q leaves");
                 None
@@ -356,7 +422,7 @@ impl LessonApp {
             Purpose::Answer => self.submit_answer(&text),
             Purpose::Try if text.is_empty() => Ok(None),
             Purpose::Try => self.submit_try(text),
-            Purpose::Command | Purpose::Filter | Purpose::Send(_) => Ok(None),
+            Purpose::Command | Purpose::Filter | Purpose::Send(_) | Purpose::Search => Ok(None),
         };
         match done {
             Ok(wish) => {
@@ -396,34 +462,6 @@ impl LessonApp {
             Phase::Starting | Phase::Making => self.app.ui.say("the step is being made"),
             Phase::Stopped(_) => self.app.ui.warn("the lesson has stopped: r begins again"),
         }
-    }
-
-    fn play(&mut self) -> Option<LessonCommand> {
-        self.playing = !self.playing;
-        let text = if self.playing { "it plays on by itself: p stops it" } else { "stopped" };
-        self.app.ui.say(text);
-        (self.playing && self.course().phase == Phase::Ready).then(|| self.next()).flatten()
-    }
-
-    /// How long what is shown should be left there before the next step is made by itself, if that
-    /// is wanted; in milliseconds.
-    pub(crate) fn pause_ms(&self) -> Option<u64> {
-        let waits = self.playing && self.course().phase == Phase::Ready && self.viewed.is_none();
-        if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
-            return None;
-        }
-        let story = self.teller(80, &crate::tui::theme::ASCII).story(None, 0);
-        let letters: usize = story.iter().map(|(line, _)| line.len()).sum();
-        // Some 200 words a minute.
-        Some((1500 + letters as u64 * 55).min(20_000))
-    }
-
-    /// The time is over: the next step, unless there is a question.
-    pub(crate) fn play_on(&mut self) -> Option<LessonCommand> {
-        self.pause_ms()?;
-        let wish = self.next();
-        self.playing &= self.course().phase != Phase::Finished;
-        wish
     }
 }
 

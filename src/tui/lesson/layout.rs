@@ -21,6 +21,9 @@ const STEPS: u16 = 45;
 /// The fewest rows of the ready list beside many threads, its title included.
 const READY: u16 = 4;
 
+/// The fewest rows of the timeline or of the calls, the title included.
+const LEAST_PANE: u16 = 4;
+
 /// How a lesson is laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct LayoutPlan {
@@ -113,12 +116,15 @@ fn overview(plan: &LayoutPlan, area: Rect, slots: &mut Vec<Slot>) {
     let why = if height >= 50 { 5 } else { 4 };
     let tall = height >= TALL && area.height >= 20;
     let usual = (area.height.saturating_sub(why)) * 9 / 20;
+    let most = area.height.saturating_sub(why);
     let lists_rows = match (tall, width >= WIDE) {
         (false, _) => area.height,
         (true, false) => usual,
         // Many threads get rows of the timeline and the calls.
-        (true, true) => (waiting_rows(plan) + READY).clamp(usual, (area.height - why) * 3 / 5),
+        (true, true) => (waiting_rows(plan) + READY).clamp(usual, most),
     };
+    // A pane of a row or two shows nothing.
+    let lists_rows = if tall && most - lists_rows < LEAST_PANE { most } else { lists_rows };
     let lists = Rect { height: lists_rows, ..area };
     if width >= WIDE {
         wide(plan, lists, slots);
@@ -129,10 +135,16 @@ fn overview(plan: &LayoutPlan, area: Rect, slots: &mut Vec<Slot>) {
         return;
     }
     let rest = area.height - lists_rows - why;
-    let (timeline, below) = strip(area, lists.bottom(), rest / 2);
-    let (calls, below) = strip(area, below, rest - rest / 2);
-    slots.push(pane(Pane::Timeline, timeline));
-    slots.push(pane(Pane::Calls, calls));
+    // Of the two the timeline goes first: the steps say what was when.
+    let timeline_rows = if rest < 2 * LEAST_PANE { 0 } else { rest / 2 };
+    let (timeline, below) = strip(area, lists.bottom(), timeline_rows);
+    if timeline_rows > 0 {
+        slots.push(pane(Pane::Timeline, timeline));
+    }
+    let (calls, below) = strip(area, below, rest - timeline_rows);
+    if rest > timeline_rows {
+        slots.push(pane(Pane::Calls, calls));
+    }
     slots.push(slot(Part::Why, strip(area, below, why).0));
 }
 

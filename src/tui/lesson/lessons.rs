@@ -12,12 +12,27 @@ use super::menu::{Menu, MenuChoice};
 use super::screen;
 use crate::error::Error;
 use crate::lesson::case::Case;
-use crate::lesson::course::Phase;
+use crate::lesson::catalog::LessonTopic;
+use crate::lesson::progress::Progress;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::input::Input;
+use crate::tui::run::clock;
 use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
+
+/// Reads a lesson's file again; what is wrong in it, in words, if it is no lesson.
+pub type ReadAgain = Box<dyn Fn() -> Result<Case, String>>;
+
+/// What is gone through.
+pub enum Start {
+    /// The menu of these.
+    Menu(Vec<LessonTopic>),
+    /// This lesson, which may be one of these, and then those after it.
+    Lesson(Box<Case>, Vec<LessonTopic>),
+    /// This lesson, which is in a file.
+    File(Box<Case>, ReadAgain),
+}
 
 /// What there is to learn, and how far it is learnt.
 pub(crate) struct Lessons {
@@ -25,37 +40,96 @@ pub(crate) struct Lessons {
     kernel: String,
     size: (u16, u16),
     bell: Arc<Notify>,
+    /// The lessons of the program, of which each is followed by the next.
     menu: Option<Menu>,
+    /// Whether a lesson that is left leads back to them.
+    back_to_menu: bool,
+    /// Reads the file that the lesson is from.
+    read_again: Option<ReadAgain>,
+    /// Which lessons were gone through.
+    progress: Option<Progress>,
     /// The lesson being gone through, with its process.
     lesson: Option<LessonApp>,
     dirty: bool,
     /// When it plays on by itself.
     plays_at: Option<Instant>,
+    /// When slow motion goes on.
+    goes_on_at: Option<Instant>,
+    /// The screen's clock: slow motion goes by it.
+    begun: Instant,
 }
 
 impl Lessons {
-    /// The lessons of that menu; `bell` is rung when the player has told something.
+    /// What `start` says; `bell` is rung when the player has told something.
     pub(crate) fn new(
-        menu: Option<Menu>,
+        start: Start,
+        progress: Option<Progress>,
         theme: Theme,
         kernel: &str,
         size: (u16, u16),
         bell: Arc<Notify>,
-    ) -> Self {
-        let kernel = kernel.to_owned();
-        Self { theme, kernel, size, bell, menu, lesson: None, dirty: true, plays_at: None }
+    ) -> Result<Self, Error> {
+        let done = progress.as_ref().map(Progress::known).unwrap_or_default();
+        let menu = |topics| Some(Menu::new(topics, &done, size));
+        let (menu, back_to_menu, read_again, first) = match start {
+            Start::Menu(topics) => (menu(topics), true, None, None),
+            Start::Lesson(case, topics) => (menu(topics), false, None, Some(case)),
+            Start::File(case, again) => (None, false, Some(again), Some(case)),
+        };
+        let mut lessons = Self {
+            theme,
+            kernel: kernel.to_owned(),
+            size,
+            bell,
+            menu,
+            back_to_menu,
+            read_again,
+            progress,
+            lesson: None,
+            dirty: true,
+            plays_at: None,
+            goes_on_at: None,
+            begun: Instant::now(),
+        };
+        first.map_or(Ok(()), |case| lessons.begin(*case))?;
+        Ok(lessons)
     }
 
     /// Begins a lesson.
-    pub(crate) fn begin(&mut self, case: Case) -> Result<(), Error> {
+    fn begin(&mut self, case: Case) -> Result<(), Error> {
         // The one before ends first: a process at a time.
-        self.lesson = None;
+        let before = self.lesson.take().map(|app| (app.words_a_minute, app.slow));
         let bell = Arc::clone(&self.bell);
         let player = PlayerHandle::open(case.clone(), move || bell.notify_one());
         let player = player.map_err(|error| Error::runtime("start the lesson", &error))?;
+        let following = self.menu.as_ref().and_then(|menu| menu.after(&case.id));
+        let following = following.map(|next| next.title.clone());
         let script = Script::new(case, self.kernel.clone(), Some(player));
-        self.lesson = Some(LessonApp::new(script, self.size));
+        let mut app = LessonApp::new(script, self.size);
+        app.following = following;
+        (app.words_a_minute, app.slow) = before.unwrap_or((app.words_a_minute, app.slow));
+        self.lesson = Some(app);
         Ok(())
+    }
+
+    /// The lesson from its beginning, shown as it was.
+    fn begin_again(&mut self, case: Case) -> Result<Option<&mut LessonApp>, Error> {
+        let shown = self.lesson.as_ref().map(|app| app.shown);
+        self.begin(case)?;
+        if let (Some(app), Some(shown)) = (&mut self.lesson, shown) {
+            app.show(shown);
+        }
+        Ok(self.lesson.as_mut())
+    }
+
+    /// How the lesson came out is remembered once its end has been reached.
+    fn remember(&mut self) {
+        let (Some(app), Some(menu)) = (&self.lesson, &mut self.menu) else { return };
+        let (id, score) = (&app.course().case.id, app.came_out());
+        menu.note(id, score);
+        if let (Some(progress), Some(score)) = (&self.progress, score) {
+            progress.note(id, score);
+        }
     }
 
     /// Something is to be drawn, and the time to read it begins anew.
@@ -68,6 +142,13 @@ impl Lessons {
     /// Takes over what the player has told; whether something is to be drawn.
     pub(crate) fn tick(&mut self) -> bool {
         if self.lesson.as_mut().is_some_and(LessonApp::tick) {
+            self.lesson.as_mut().map(LessonApp::go_through);
+            self.changed();
+        }
+        let now = clock(self.begun);
+        let (played, due) = self.lesson.as_mut().map_or((false, None), |app| app.advance(now));
+        self.goes_on_at = due.map(|due| self.begun + Duration::from_millis(due));
+        if played {
             self.changed();
         }
         std::mem::take(&mut self.dirty)
@@ -84,7 +165,8 @@ impl Lessons {
 
     /// How long it stands until it plays on; `None` if it does not.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        self.plays_at.map(|turn| turn.saturating_duration_since(Instant::now()))
+        let next = [self.plays_at, self.goes_on_at].into_iter().flatten().min();
+        next.map(|turn| turn.saturating_duration_since(Instant::now()))
     }
 
     /// It was long enough on the screen: it plays on.
@@ -108,19 +190,33 @@ impl Lessons {
             Some(LessonCommand::Step) => app.ask_player(None),
             Some(LessonCommand::Act(step)) => app.ask_player(Some(step)),
             Some(LessonCommand::Restart) => {
+                match self.read_again.as_ref().map_or(Ok(None), |read| read().map(Some)) {
+                    Ok(new) => {
+                        let case = new.unwrap_or_else(|| app.course().case.clone());
+                        self.begin_again(case)?;
+                    }
+                    Err(wrong) => app.not_read(&wrong),
+                }
+            }
+            Some(LessonCommand::Redo(done)) => {
                 let case = app.course().case.clone();
-                let shown = app.shown;
-                self.begin(case)?;
-                if let Some(app) = &mut self.lesson {
-                    app.show(shown);
+                if let Some(app) = self.begin_again(case)? {
+                    app.redo(done);
                 }
             }
             Some(LessonCommand::Leave) => {
-                let Some(menu) = &mut self.menu else { return Ok(false) };
-                let ended = app.course().phase == Phase::Finished;
-                menu.note(&app.course().case.id, ended.then(|| app.course().score()));
-                self.lesson = None;
-                self.plays_at = None;
+                self.remember();
+                if !self.back_to_menu {
+                    return Ok(false);
+                }
+                (self.lesson, self.plays_at) = (None, None);
+            }
+            Some(LessonCommand::Following) => {
+                let id = app.course().case.id.clone();
+                self.remember();
+                if let Some(case) = self.menu.as_mut().and_then(|menu| menu.go_on_from(&id)) {
+                    self.begin(case)?;
+                }
             }
         }
         Ok(true)
@@ -141,6 +237,7 @@ impl Lessons {
             },
             (Input::Key(_), None, None) => on = false,
             (Input::Paste(text), Some(app), _) => app.paste(&text),
+            (Input::Paste(text), None, Some(menu)) => menu.paste(&text),
             (Input::Click(x, y), Some(app), _) => {
                 let wish = app.click((x, y));
                 on = self.grant(wish)?;
@@ -148,7 +245,8 @@ impl Lessons {
             (Input::Wheel(by, _), Some(app), _) => {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
-            (Input::Paste(_) | Input::Click(..) | Input::Wheel(..), None, _)
+            (Input::Paste(_), None, None)
+            | (Input::Click(..) | Input::Wheel(..), None, _)
             | (Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();

@@ -11,12 +11,13 @@ use crate::history::History;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::course::Score;
-use crate::tui::action::{Direction, KeyAction, LessonAction, Reach};
+use crate::tui::action::{Direction, EditAction, KeyAction, LessonAction, Reach};
 use crate::tui::draw::{Accent, Align, Row, borders, cells, first_row, heading, inside, sign_cuts};
+use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::layout::{SMALLEST, strip};
-use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
+use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::ui::{Ui, UiContext, UiRequest};
 use crate::tui::words;
@@ -26,6 +27,8 @@ pub struct Menu {
     topics: Vec<LessonTopic>,
     /// The chosen lesson, counted through all topics.
     chosen: usize,
+    /// The words by which lessons are looked for.
+    search: String,
     /// How the lessons came out that were gone through; `None` for those left before their end.
     scores: BTreeMap<String, Option<Score>>,
     /// The screen's state.
@@ -56,9 +59,10 @@ const READABLE: u16 = 110;
 
 impl Menu {
     /// The menu of these lessons.
-    pub fn new(topics: Vec<LessonTopic>, size: (u16, u16)) -> Self {
+    pub fn new(topics: Vec<LessonTopic>, done: &BTreeMap<String, Score>, size: (u16, u16)) -> Self {
         let ui = Ui { size, place: UiContext::Menu, ..Ui::default() };
-        Self { topics, chosen: 0, scores: BTreeMap::new(), ui }
+        let scores = done.iter().map(|(id, score)| (id.clone(), Some(*score))).collect();
+        Self { topics, chosen: 0, search: String::new(), scores, ui }
     }
 
     fn lessons(&self) -> impl Iterator<Item = &Case> {
@@ -67,15 +71,90 @@ impl Menu {
 
     /// The chosen lesson.
     pub fn chosen(&self) -> Option<&Case> {
-        self.lessons().nth(self.chosen)
+        self.lessons().nth(self.chosen).filter(|case| self.fits(case))
     }
 
-    /// Remembers how a lesson came out; `None` if it was left before its end.
+    /// The lesson that follows one.
+    pub(super) fn after(&self, id: &str) -> Option<&Case> {
+        self.lessons().skip_while(|case| case.id != id).nth(1)
+    }
+
+    /// Chooses the lesson that follows one.
+    pub(super) fn go_on_from(&mut self, id: &str) -> Option<Case> {
+        let next = self.after(id)?.clone();
+        let place = self.lessons().position(|case| case.id == next.id);
+        self.chosen = place?;
+        Some(next)
+    }
+
+    /// Remembers how a lesson came out, if it was better than before; `None` if it was left before
+    /// its end.
     pub fn note(&mut self, id: &str, score: Option<Score>) {
-        let known = self.scores.get(id).is_some_and(Option::is_some);
-        if score.is_some() || !known {
+        let better = match (self.scores.get(id).copied().flatten(), score) {
+            (Some(best), Some(score)) => score.is_better_than(best),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        if better {
             self.scores.insert(id.to_owned(), score);
         }
+    }
+
+    /// Whether each of the words that are looked for is in what is said of a lesson.
+    fn fits(&self, case: &Case) -> bool {
+        let topic = case.topic.as_deref().unwrap_or_default();
+        let level = case.level.to_string();
+        let said = [&case.title, &case.id, topic, &level, &case.about, &case.tags.join(" ")];
+        let said = said.map(str::to_lowercase).join(" ");
+        self.search.to_lowercase().split_whitespace().all(|word| said.contains(word))
+    }
+
+    /// The lessons that fit what is looked for, by their numbers.
+    fn found(&self) -> Vec<usize> {
+        let all = self.lessons().enumerate();
+        all.filter(|(_, case)| self.fits(case)).map(|(number, _)| number).collect()
+    }
+
+    /// What is looked for has changed: one of those that fit is chosen.
+    fn searched(&mut self) {
+        if let Some(entry) = &self.ui.entry {
+            self.search.clone_from(&entry.text);
+        }
+        let found = self.found();
+        if !found.contains(&self.chosen) {
+            self.chosen = found.first().copied().unwrap_or(self.chosen);
+        }
+    }
+
+    /// All lessons again; if they are there already, no more lessons.
+    fn clear(&mut self) -> Option<MenuChoice> {
+        let nothing = self.ui.entry.take().is_none() && self.search.is_empty();
+        self.search.clear();
+        nothing.then_some(MenuChoice::Leave)
+    }
+
+    /// Takes pasted text.
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(entry) = &mut self.ui.entry {
+            entry.insert(text);
+            self.searched();
+        }
+    }
+
+    fn edit(&mut self, action: EditAction) {
+        let Some(entry) = &mut self.ui.entry else { return };
+        match action {
+            EditAction::Insert(c) => entry.insert(c.encode_utf8(&mut [0; 4])),
+            EditAction::Erase(by) => entry.erase(by),
+            EditAction::EraseAll => *entry = LineEntry::new(Purpose::Search, String::new()),
+            EditAction::Caret(reach, by) => entry.go(reach, by),
+            // Its keys have other meanings in a search.
+            EditAction::Submit
+            | EditAction::Cancel
+            | EditAction::Complete
+            | EditAction::Choose(_) => {}
+        }
+        self.searched();
     }
 
     /// Takes a key; a decision may come out.
@@ -83,9 +162,16 @@ impl Menu {
         self.ui.message = None;
         match keymap::action(self.ui.mode(), press)? {
             KeyAction::Lesson(LessonAction::Begin) => {
-                return self.chosen().cloned().map(|case| MenuChoice::Begin(Box::new(case)));
+                let case = self.chosen().cloned()?;
+                self.ui.entry = None;
+                return Some(MenuChoice::Begin(Box::new(case)));
             }
             KeyAction::Lesson(LessonAction::Leave) => return Some(MenuChoice::Leave),
+            KeyAction::Lesson(LessonAction::Search) => {
+                self.ui.entry = Some(LineEntry::marked(Purpose::Search, self.search.clone()));
+            }
+            KeyAction::Clear => return self.clear(),
+            KeyAction::Edit(action) => self.edit(action),
             KeyAction::Move(reach, step) => self.go(reach, step),
             KeyAction::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
@@ -101,28 +187,36 @@ impl Menu {
             Reach::Page => PAGE,
             Reach::End => usize::MAX,
         };
+        let found = self.found();
         let moved = |at: usize, last: usize| match step {
             Direction::Back => at.saturating_sub(by),
             Direction::On => at.saturating_add(by).min(last),
         };
-        match &mut self.ui.help {
-            Some(top) => *top = moved(*top, 400),
-            None => self.chosen = moved(self.chosen, self.lessons().count().saturating_sub(1)),
+        if let Some(top) = &mut self.ui.help {
+            *top = moved(*top, 400);
+            return;
         }
+        let at = found.iter().position(|number| *number == self.chosen).unwrap_or(0);
+        let at = moved(at, found.len().saturating_sub(1));
+        self.chosen = found.get(at).copied().unwrap_or(self.chosen);
     }
 
     fn entries(&self) -> Vec<Entry<'_>> {
         let mut entries = Vec::new();
         let mut number = 0;
         for topic in &self.topics {
+            let first = number;
+            number += topic.lessons.len();
+            let numbered = (first..).zip(&topic.lessons);
+            let lessons: Vec<_> = numbered.filter(|(_, lesson)| self.fits(lesson)).collect();
+            if lessons.is_empty() {
+                continue;
+            }
             if !entries.is_empty() {
                 entries.push(Entry::Blank);
             }
             entries.push(Entry::Topic(&topic.name));
-            for lesson in &topic.lessons {
-                entries.push(Entry::Lesson(number, lesson));
-                number += 1;
-            }
+            entries.extend(lessons.into_iter().map(|(number, one)| Entry::Lesson(number, one)));
         }
         entries
     }
@@ -136,14 +230,25 @@ impl Menu {
             return;
         }
         let count = words::plural(self.lessons().count() as u64, "lesson");
+        let done = self.lessons().filter(|case| matches!(self.scores.get(&case.id), Some(Some(_))));
+        let count = match done.count() {
+            0 => count,
+            done => format!("{count}, {done} done"),
+        };
         let mut row = Row::new(buf, area, 0);
         row.put(" epollscope  ", theme.style(Role::Title)).put(&count, theme.style(Role::Text));
         row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
         let (list, next) = strip(area, 1, area.height - 2 - ABOUT);
         let (about, _) = strip(area, next, ABOUT);
         borders(buf, &[(list, Accent::None), (about, Accent::None)], theme);
-        let place = format!("{} of {}", self.chosen + 1, self.lessons().count());
-        let mut title = vec!["Lessons".to_owned(), "by topic, in teaching order".to_owned()];
+        let found = self.found();
+        let at = found.iter().position(|number| *number == self.chosen).unwrap_or(0);
+        let place = format!("{} of {}", at + 1, found.len());
+        let order = match visible(self.search.trim().as_bytes(), 40) {
+            words if words.is_empty() => "by topic, in teaching order".to_owned(),
+            words => format!("with \"{words}\""),
+        };
+        let mut title = vec!["Lessons".to_owned(), order];
         title.extend(Some(place).filter(|_| self.chosen().is_some()));
         heading(buf, list, &title, theme, Accent::None);
         self.list(inside(list), theme, buf);
@@ -156,6 +261,9 @@ impl Menu {
             RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme, spots: None };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
+        if let Some(entry) = &self.ui.entry {
+            Prompt(look, entry).render(area, buf);
+        }
         if let Some(first) = self.ui.help {
             Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
         }
@@ -183,7 +291,11 @@ impl Menu {
             Row::new(buf, area, area.height - 1).end(&more, theme.style(Role::Badge));
         }
         if entries.is_empty() {
-            let text = " no lesson is part of this program: give the name of a file";
+            let text = if self.topics.is_empty() {
+                " no lesson is part of this program: give the name of a file"
+            } else {
+                " no lesson has all of these words: Esc shows all again"
+            };
             Row::new(buf, area, 0).put(text, theme.style(Role::Dim));
         }
     }

@@ -101,6 +101,7 @@ impl Widget for TopRow<'_> {
 fn badge(lesson: &LessonApp) -> String {
     match &lesson.course().phase {
         _ if lesson.viewed.is_some() => " PAST ".to_owned(),
+        _ if lesson.app.ui.play.is_some() => " SLOW MOTION ".to_owned(),
         Phase::Asking => " QUESTION ".to_owned(),
         Phase::Starting | Phase::Making => " ... ".to_owned(),
         Phase::Stopped(_) => " STOPPED ".to_owned(),

@@ -8,24 +8,17 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::lessons::Lessons;
-use super::menu::Menu;
 use crate::error::Error;
-use crate::lesson::case::Case;
-use crate::lesson::catalog::LessonTopic;
+use crate::lesson::progress::Progress;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
 use crate::tui::ui::Ui;
 
-/// What is gone through.
-pub enum Start {
-    /// The menu of these.
-    Menu(Vec<LessonTopic>),
-    /// This lesson.
-    Lesson(Box<Case>),
-}
+pub use super::lessons::Start;
 
-/// Shows lessons until the person quits or the token is cancelled.
+/// Shows lessons until the person quits or the token is cancelled; `progress` remembers those that
+/// were gone through.
 ///
 /// As for the screen of a server, signals must be blocked and the watchdog be started.
 ///
@@ -33,6 +26,7 @@ pub enum Start {
 /// If the terminal cannot be taken or drawn to, or the system refuses a thread.
 pub fn run(
     start: Start,
+    progress: Option<Progress>,
     kernel: &str,
     options: TuiOptions,
     token: &CancellationToken,
@@ -40,15 +34,8 @@ pub fn run(
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
-    let lessons = |menu| Lessons::new(menu, options.theme(), kernel, size, Arc::clone(&bell));
-    let lessons = match start {
-        Start::Menu(topics) => lessons(Some(Menu::new(topics, size))),
-        Start::Lesson(case) => {
-            let mut lessons = lessons(None);
-            lessons.begin(*case)?;
-            lessons
-        }
-    };
+    let theme = options.theme();
+    let lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
     let mut screen = Screen { terminal, lessons };
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, &bell));
     drop(screen);

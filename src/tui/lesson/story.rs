@@ -28,6 +28,8 @@ pub struct Teller<'a> {
     pub glyphs: &'static Glyphs,
     /// The kernel's release: `Linux 6.18.1`.
     pub kernel: &'a str,
+    /// The title of the lesson that follows.
+    pub following: Option<&'a str>,
     /// Columns of a line.
     pub columns: usize,
 }
@@ -404,7 +406,15 @@ impl Teller<'_> {
         }
         let after = "[ goes back step by step, v tries something of your own, r begins again, q \
                      leaves.";
-        vec![self.said_so(Some(&words), Role::Title), answers, self.said_so(Some(after), Role::Key)]
+        let after = match self.following {
+            Some(title) => format!("Enter goes on to: {}. {after}", flat(title)),
+            None => after.to_owned(),
+        };
+        vec![
+            self.said_so(Some(&words), Role::Title),
+            answers,
+            self.said_so(Some(&after), Role::Key),
+        ]
     }
 
     /// How a question came out, at the end: what the learner said, and what was right.

@@ -23,13 +23,13 @@ pub(super) fn title(look: &RenderContext<'_>, rings: &Rings) -> Vec<String> {
     let (sq, cq) = (count(rings.sq.len() as u64), count(rings.cq.len() as u64));
     let (entries, room) = (rings.entries, rings.cq_entries);
     if look.ui.size.0 < WIDE {
-        return vec![format!("SQ {sq}   CQ {cq} of {room}"), "kernel".to_owned()];
+        return vec![format!("SQ {sq}   CQ {cq} of {room}"), look.known_by("kernel")];
     }
     vec![
         "SQ".to_owned(),
         format!("{sq} of {entries}   CQ"),
         format!("{cq} of {room}"),
-        "kernel".to_owned(),
+        look.known_by("kernel"),
     ]
 }
 

@@ -46,7 +46,11 @@ impl Hints<'_> {
             KeyAction::Lesson(LessonAction::Instance(_)) => scene.world.pollers.len() > 1,
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
-            KeyAction::Lesson(LessonAction::AskTry) => ui.can_try,
+            KeyAction::Lesson(LessonAction::AskTry) => ui.offers.own,
+            KeyAction::Lesson(LessonAction::Undo) => ui.offers.undo,
+            KeyAction::Lesson(LessonAction::Next) if ui.place == UiContext::Ended => {
+                ui.offers.following
+            }
             // What epoll alone has gives way to what there is beside it.
             KeyAction::Do(Command::Backend(_)) => beside,
             KeyAction::Do(Command::Trigger(..)) | KeyAction::ReadPolicy => !beside,

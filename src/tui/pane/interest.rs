@@ -55,7 +55,7 @@ impl Interest<'_> {
         let len = look.numbers(instance.interest.len(), shown);
         let mut title = vec!["Interest list (rbr)".to_owned()];
         look.named(&mut title);
-        title.extend([len, known.to_owned()]);
+        title.extend([len, look.known_by(known)]);
         title
     }
 

@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::{Nanos, TimeUnit, WatchKey};
+use crate::event::{FileKind, Nanos, TimeUnit, WatchKey};
 use crate::model::Poller;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::theme::Role;
@@ -63,12 +63,14 @@ impl<'a> PathPane<'a> {
         if let Some(key) = Self::subject(look) {
             title.push(look.world().watch_name(key));
             let world = look.world();
-            if world.instance.interest.get(key).is_some() {
-                let entry = look.world().instance.interest.get(key);
+            let entry = world.instance.interest.get(key);
+            // A lesson may be before its first ADD.
+            let comes = world.labelled && world.world.pollers.own().is_none();
+            if entry.is_some() || comes {
                 title.push(epoll::trigger(entry).to_owned());
             }
         }
-        title.push("seen, model".to_owned());
+        title.push(look.known_by("seen, model"));
         title
     }
 
@@ -76,7 +78,21 @@ impl<'a> PathPane<'a> {
     fn subject(look: &RenderContext<'a>) -> Option<WatchKey> {
         let of_event = trail::subject(&look.scene, look.scene.world.seq, look.ui.watch);
         // Live, the picture stays with what is selected.
-        of_event.filter(|_| look.ui.past.is_some()).or(look.ui.watch)
+        let shown = of_event.filter(|_| look.ui.past.is_some()).or(look.ui.watch);
+        shown.or_else(|| Self::first_file(look))
+    }
+
+    /// Before a lesson's first ADD: the first file that can come to something. Of a server whatever
+    /// is registered is selected, unless nobody wants that.
+    fn first_file(look: &RenderContext<'a>) -> Option<WatchKey> {
+        let world = look.world();
+        let all = world.world.fds.iter().filter(|_| world.labelled);
+        let can_wake = all.filter(|(_, file)| {
+            let kind = world.world.files.get(file).map(|file| file.what);
+            kind.is_some_and(|what| what != FileKind::Epoll && what != FileKind::PipeWriter)
+        });
+        let keys = can_wake.map(|(fd, file)| WatchKey { fd: *fd, file: *file });
+        keys.min_by_key(|key| key.fd)
     }
 
     fn picture(&self) -> Option<Picture> {

@@ -60,7 +60,7 @@ impl Prompt<'_> {
                 let what = "Enter sends the line with its end; an empty line sends only that";
                 lines.push((what.to_owned(), Role::Text));
             }
-            Purpose::Answer => {}
+            Purpose::Answer | Purpose::Search => {}
             Purpose::Command | Purpose::Try => {
                 if let Some((word, usage, about)) = entry.usage() {
                     let text = format!("{word} {usage}: {about}");
@@ -129,6 +129,7 @@ impl Prompt<'_> {
             Purpose::Filter if entry.marked => "typing replaces it, arrows edit it, Esc gives up",
             Purpose::Filter => "Enter keeps it, Esc gives up, Up: typed before",
             Purpose::Answer => "Enter gives it, Esc looks around",
+            Purpose::Search => "Enter begins the chosen one, Esc shows all",
             Purpose::Send(_) => "what the built-in client says, Up: said before",
         };
         vec![self.name().to_owned(), keys.to_owned()]
@@ -139,6 +140,7 @@ impl Prompt<'_> {
             Purpose::Command => "Command",
             Purpose::Filter => "Filter",
             Purpose::Answer => "Your answer",
+            Purpose::Search => "Search",
             Purpose::Try => "Try it",
             Purpose::Send(_) => "Send",
         }
@@ -156,7 +158,7 @@ impl Widget for Prompt<'_> {
         self.line(last, buf);
         // What an answer depends on must stay in sight.
         let rows = match (self.1.purpose, &self.1.error) {
-            (Purpose::Answer, None) => return,
+            (Purpose::Answer, None) | (Purpose::Search, _) => return,
             (Purpose::Answer, Some(_)) => 1,
             (Purpose::Command | Purpose::Try, _) => (area.height / 4).clamp(ROWS.0, ROWS.1),
             (Purpose::Filter | Purpose::Send(_), _) => ROWS.0,

@@ -43,7 +43,7 @@ impl Ready<'_> {
         let source = provenance(&instance.check, known, by, look.theme.glyphs.check);
         let mut title = vec!["Ready list (rdllist)".to_owned()];
         look.named(&mut title);
-        title.extend([len, source]);
+        title.extend([len, look.known_by(source)]);
         title
     }
 

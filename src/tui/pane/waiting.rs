@@ -46,7 +46,7 @@ impl Waiting<'_> {
         let name = if look.ui.size.0 < WIDE { "Asleep (wq)" } else { "Waiting in epoll_wait (wq)" };
         let mut title = vec![name.to_owned()];
         look.named(&mut title);
-        title.push(format!("{asleep} of {alive}"));
+        title.push(look.known_by(format!("{asleep} of {alive}")));
         title
     }
 

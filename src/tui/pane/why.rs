@@ -30,6 +30,12 @@ impl Why<'_> {
     fn sentence(&self) -> Sentence {
         let RenderContext { scene, ui, .. } = self.0;
         let plain = |text: &str| Sentence { text: text.to_owned(), how: text.len(), remedy: None };
+        if self.0.within_step() {
+            return plain(
+                "The lists are read after the step. Until then they are drawn as they were before \
+                 it: what its calls do to them is not seen yet.",
+            );
+        }
         match (ui.topic, ui.watch) {
             (WhyTopic::Event, _) => match scene.journal.get(scene.world.seq) {
                 Some(event) => why(self.0.world(), Subject::Event(&event)),

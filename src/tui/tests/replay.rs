@@ -1,7 +1,7 @@
 //! A recording on the screen, as data: the time is a number.
 
 use super::*;
-use crate::tui::keymap::{Mode, replay_rows};
+use crate::tui::keymap::Mode;
 use crate::tui::ui::{PlayClock, ReplayState};
 
 /// A recording of that, opened at its beginning.
@@ -166,11 +166,4 @@ fn screen_of_a_recording() {
         let name = format!("replay_{}x{}", size.0, size.1);
         insta::assert_snapshot!(name, shown(&app, &stage, &UNICODE));
     }
-}
-
-#[test]
-fn the_readme_has_the_keys_of_a_recording() {
-    let readme = include_str!("../../../README.md");
-    let rows = replay_rows();
-    assert!(readme.contains(&rows), "its table of a recording's keys should be\n{rows}");
 }

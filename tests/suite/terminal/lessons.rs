@@ -210,6 +210,118 @@ fn the_menu_begins_a_lesson_and_gets_it_back() {
     terminal.is_restored();
 }
 
+/// A folder for files of a test.
+fn scratch(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("epollscope-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_file_of_ones_own_is_read_again() {
+    let folder = scratch("again");
+    let path = folder.join("mine.toml");
+    let new = program().args(["lesson", "--new", path.to_str().unwrap()]).output().unwrap();
+    assert_eq!(new.status.code(), Some(0), "{}", String::from_utf8_lossy(&new.stderr));
+    let again = program().args(["lesson", "--new", path.to_str().unwrap()]).output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+    let checked = program().args(["check", path.to_str().unwrap()]).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("id = \"mine\""), "{text}");
+    let mut terminal = Terminal::start(40, 120, &["lesson", path.to_str().unwrap()]);
+    terminal.shows("A byte, a thread, a question");
+    fs::write(&path, text.replace("A byte, a thread", "One byte, one thread")).unwrap();
+    terminal.keys("r");
+    terminal.shows("One byte, one thread, a question");
+    // Something wrong is said, and the lesson goes on as it was.
+    fs::write(&path, text.replace("mask = \"IN|ET\"", "mask = \"IN|INN\"")).unwrap();
+    terminal.keys("r");
+    terminal.shows("not read again");
+    terminal.shows("`mask`");
+    terminal.keys("\r");
+    terminal.shows("Step 1");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_action_of_ones_own_is_undone_on_the_real_kernel() {
+    let mut terminal = lesson(40, 120);
+    terminal.shows("Enter makes the first step.");
+    let process = process_of(&terminal);
+    terminal.keys("\r");
+    terminal.shows("Step 1");
+    terminal.keys("vwrite p.w 2\r");
+    terminal.shows("Your own: write p.w 2");
+    terminal.keys("u");
+    terminal.shows("undone: the lesson was made anew up to here");
+    terminal.shows("step 1 of 5");
+    is_gone(process);
+    // The pipe is as it was: a read finds nothing.
+    terminal.keys("vread p.r\r");
+    terminal.shows("EAGAIN");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+}
+
+/// A lesson of the program with few questions, gone through to its end.
+fn to_the_end(terminal: &mut Terminal, steps: usize) {
+    terminal.shows("Enter makes the first step.");
+    for step in 1..=steps {
+        terminal.keys("\r");
+        let asked = format!("step {step} of {steps}");
+        terminal.until("the next step", |text| text.contains(&asked) && !text.contains(" ... "));
+        if !terminal.text().contains("QUESTION") {
+            continue;
+        }
+        if terminal.text().contains("your answer>") {
+            terminal.keys("\u{1b}");
+            terminal.until("no line", |text| !text.contains("your answer>"));
+        }
+        terminal.keys("x");
+        terminal.until("the answer", |text| !text.contains("QUESTION") && !text.contains(" ... "));
+    }
+    terminal.keys("\r");
+    terminal.shows(" END ");
+}
+
+#[test]
+fn what_was_done_is_remembered_and_leads_to_the_next_lesson() {
+    let folder = scratch("state");
+    let file = folder.join("epollscope/lessons");
+    let lessons = epollscope::lesson::catalog::topics();
+    let mut lessons = lessons.iter().flat_map(|topic| &topic.lessons);
+    let (first, second) = (lessons.next().unwrap(), lessons.next().unwrap());
+    let start = |args: &[&str]| {
+        let mut command = program();
+        command.env("XDG_STATE_HOME", &folder).env("TERM", "xterm-256color").args(args);
+        Terminal::spawn(40, 120, &mut command, Tie::Session)
+    };
+    let mut terminal = start(&["lesson", &first.id, "--no-state"]);
+    to_the_end(&mut terminal, first.steps.len());
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    assert!(!file.exists(), "--no-state");
+    let mut terminal = start(&["lesson", &first.id]);
+    to_the_end(&mut terminal, first.steps.len());
+    terminal.keys("\r");
+    terminal.shows(&second.title);
+    terminal.shows("Enter makes the first step.");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with(&format!("1 {} ", first.id)) && text.lines().count() == 1, "{text}");
+    let mut terminal = start(&["lesson"]);
+    terminal.shows(", 1 done");
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn without_a_terminal_a_lesson_is_one_clear_line() {
     let out = program().args(["lesson", EDGE]).output().unwrap();

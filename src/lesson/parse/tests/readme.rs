@@ -54,3 +54,48 @@ fn every_word_of_the_format_is_explained() {
         assert!(README.contains(&format!("| `{key}` |")), "`{key}` is not explained");
     }
 }
+
+/// The keys that a table may have, as the parser says when there is one that it may not.
+fn keys_of(text: &str) -> Vec<String> {
+    let Err(errors) = parse("x.toml", text) else { panic!("`nonsense` is no key of\n{text}") };
+    let messages = errors.problems.iter().map(|problem| problem.message.as_str());
+    let unknown = messages.filter_map(|message| {
+        let (_, expected) =
+            message.split_once("unknown key `nonsense`")?.1.split_once("expected ")?;
+        Some(expected.split(';').next()?.trim_start_matches("one of ").to_owned())
+    });
+    let keys: Vec<_> = unknown
+        .flat_map(|list| list.split(", ").map(|key| key.replace('`', "")).collect::<Vec<_>>())
+        .collect();
+    assert!(!keys.is_empty(), "{errors}");
+    keys
+}
+
+#[test]
+fn every_key_of_the_format_is_explained() {
+    let mut keys: Vec<String> = keys_of("nonsense = 1\n");
+    for word in Action::WORDS {
+        // Of what is made depends what can be said of it.
+        let made = if word == "new" { "name = \"x\"\nkind = \"pipe\"\n" } else { "" };
+        keys.extend(keys_of(&format!("[[steps]]\ndo = \"{word}\"\n{made}nonsense = 1\n")));
+    }
+    for (_, word) in ActorKind::ALL {
+        keys.extend(keys_of(&format!("[actors]\na = {{ kind = \"{word}\", nonsense = 1 }}\n")));
+    }
+    for table in ["expect", "ask"] {
+        keys.extend(keys_of(&format!(
+            "[[steps]]\ndo = \"note\"\n[steps.{table}]\ntake = \"ret\"\nnonsense = 1\n"
+        )));
+    }
+    keys.sort();
+    keys.dedup();
+    assert!(keys.len() > 60, "{keys:?}");
+    // As code of its own, or at the head of a table.
+    let told = |key: &String| {
+        let ends = ["`", "]", ".", " ="];
+        let begins = ["`", "[steps.", "[", "[["];
+        begins.iter().any(|b| ends.iter().any(|e| README.contains(&format!("{b}{key}{e}"))))
+    };
+    let untold: Vec<_> = keys.iter().filter(|key| !told(key)).collect();
+    assert!(untold.is_empty(), "{untold:?} are not explained");
+}

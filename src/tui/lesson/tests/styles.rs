@@ -31,7 +31,7 @@ fn styles_of_a_lesson() {
 
 #[test]
 fn styles_of_the_menu() {
-    let menu = Menu::new(crate::lesson::catalog::topics(), (80, 24));
+    let menu = Menu::new(crate::lesson::catalog::topics(), &[].into(), (80, 24));
     let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
     menu.paint(&theme, &mut buf);

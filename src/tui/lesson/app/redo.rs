@@ -1,0 +1,102 @@
+//! Undoing an action of the learner's own. What a call did to the kernel cannot be taken back: the
+//! lesson begins again in a fresh process, and everything before the action is done once more.
+
+use std::collections::VecDeque;
+
+use super::{LessonApp, LessonCommand, known};
+use crate::lesson::course::{Moment, Phase, What};
+use crate::lesson::line;
+use crate::lesson::quiz::Reply;
+
+/// Something that was done, and can be done again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// This step, from 0, with what was answered to its question.
+    Step(usize, Option<Reply>),
+    /// An action of the learner's own, as it was typed.
+    Try(String),
+}
+
+impl LessonApp {
+    /// Whether the last thing that was done is the learner's own.
+    pub(super) fn is_undoable(&self) -> bool {
+        let last = self.course().moments.last();
+        last.is_some_and(|moment| matches!(moment.what, What::Try(_)))
+            && !matches!(self.course().phase, Phase::Stopped(_))
+    }
+
+    /// Everything again but the action that was the last.
+    pub(super) fn undo(&mut self) -> Option<LessonCommand> {
+        if self.course().is_making() {
+            self.app.ui.say("the step is being made");
+            return None;
+        }
+        if self.is_undoable() {
+            let (_, before) = self.course().moments.split_last()?;
+            return Some(LessonCommand::Redo(before.iter().filter_map(done).collect()));
+        }
+        self.app.ui.warn(if self.course().has_tried() {
+            "a step was made since: u undoes an action of your own that was the last"
+        } else {
+            "nothing of your own was done: u undoes what v did"
+        });
+        None
+    }
+
+    /// Does these again as soon as the actors are made.
+    pub(crate) fn redo(&mut self, done: Vec<Done>) {
+        self.redo = Some(done.into());
+        self.app.ui.say("what was done before is done again");
+    }
+
+    /// The next of what is done again, once the one before is done; after the last one the screen is
+    /// the learner's.
+    pub(super) fn go_on_with_redo(&mut self) {
+        if self.course().is_making() {
+            return;
+        }
+        while let Some(done) = self.redo.as_mut().and_then(VecDeque::pop_front) {
+            let step = match done {
+                // It could not be made this time, and was left out.
+                Done::Step(step, _) if self.course().next > step => continue,
+                Done::Step(step, reply) => {
+                    // One that could not be made then comes before it, and is none of these.
+                    let own = self.course().next == step;
+                    if let Some(redo) = self.redo.as_mut().filter(|_| !own) {
+                        redo.push_front(Done::Step(step, reply));
+                    }
+                    self.course_mut().begin_step(reply.filter(|_| own));
+                    None
+                }
+                Done::Try(line) => match line::parse(&line, &known(self.session.world())) {
+                    Ok(step) => {
+                        self.course_mut().begin_try(line, step.action.clone());
+                        Some(Box::new(step))
+                    }
+                    Err(error) => {
+                        self.redo = None;
+                        self.app.ui.warn(format!("{line}: {error}"));
+                        return;
+                    }
+                },
+            };
+            self.settle();
+            self.ask_player(step);
+            return;
+        }
+        if self.redo.take().is_some() && self.course().phase == Phase::Ready {
+            self.app.ui.say("undone: the lesson was made anew up to here");
+        }
+    }
+}
+
+/// What was done in a moment; nothing was in the first one, in which the actors were made.
+fn done(moment: &Moment) -> Option<Done> {
+    match &moment.what {
+        What::Start => None,
+        What::Step(step) => {
+            Some(Done::Step(*step, moment.verdict.and_then(|verdict| verdict.reply)))
+        }
+        What::Try(line) => Some(Done::Try(line.clone())),
+    }
+}
