@@ -135,6 +135,7 @@ impl Handle {
             | Command::Select(_)
             | Command::Lane(_)
             | Command::View(_)
+            | Command::Find(_)
             | Command::Record(_)
             | Command::RecordOff
             | Command::Save(_)

@@ -126,6 +126,8 @@ pub enum Command {
     Live,
     /// Show only what matches; empty shows all.
     Filter(String),
+    /// Go to the next event that has all these words.
+    Find(String),
     /// Keep the view still, or not; `None` toggles.
     Still(Option<bool>),
     /// Select a descriptor.
@@ -192,7 +194,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and README are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 37] = [
+pub const GRAMMAR: [(&str, &str, &str); 38] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -224,6 +226,7 @@ pub const GRAMMAR: [(&str, &str, &str); 37] = [
     ("seek", "-1|1", "one event back or forward in time"),
     ("live", "", "return to now"),
     ("filter", "[TEXT]", "show only what matches: fd=7, a peer, a kind"),
+    ("find", "WORDS", "go to the event that has all of them: fd=7 EAGAIN, T2 accept4"),
     ("still", "[on|off]", "keep the view still; the server goes on"),
     ("select", "fd=N", "select a descriptor"),
     ("lane", "T1", "select a thread"),
@@ -248,6 +251,7 @@ impl Command {
         let rest = rest.trim_start();
         match word {
             "send" => return parse::send(rest),
+            "find" => return parse::find(rest),
             "filter" => return Ok(Self::Filter(rest.to_owned())),
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
@@ -278,6 +282,7 @@ impl Command {
                 | Self::Seek(_)
                 | Self::Live
                 | Self::Filter(_)
+                | Self::Find(_)
                 | Self::Still(_)
                 | Self::Select(_)
                 | Self::Lane(_)
@@ -425,6 +430,7 @@ mod tests {
             "select fd=7",
             "lane T2",
             "view calls",
+            "find fd=7 EAGAIN",
             "record",
             "record class 3.rec",
             "record off",

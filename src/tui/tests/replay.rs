@@ -139,6 +139,32 @@ fn calls_waits_and_marks_are_gone_to() {
 }
 
 #[test]
+fn events_are_found_by_what_they_say() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    let scene = stage.scene();
+    let look = |app: &mut App| while app.advance(0, &scene).1.is_some() {};
+    stage.press(&mut app, "Ffd=9 read<Enter>");
+    look(&mut app);
+    let event = scene.journal.get(viewed(&app)).expect("an event");
+    let read = event.record().map(|record| record.call);
+    assert_eq!(read, Some(Syscall::Read { fd: Fd(9), len: 3 }));
+    let here = viewed(&app);
+    stage.press(&mut app, "n");
+    look(&mut app);
+    assert_eq!(viewed(&app), here);
+    let told = app.ui.message.as_ref().map(|message| message.text.as_str());
+    assert_eq!(told, Some("no event after this one has fd=9 read"));
+    stage.press(&mut app, "F\"wor\"<Enter>N");
+    look(&mut app);
+    assert!(app.ui.find.is_none() && viewed(&app) == here);
+    let mut live = stage.app((120, 40));
+    stage.press(&mut live, "FT1 EAGAIN<Enter>");
+    look(&mut live);
+    assert!(viewed(&live) < here, "from now it is looked for backwards");
+}
+
+#[test]
 fn the_panes_are_those_of_the_live_session_at_the_same_event() {
     let stage = Stage::three_clients();
     for size in [(80, 24), (120, 40)] {
