@@ -237,9 +237,9 @@ impl App {
             KeyAction::Track(step) => self.along_track(step, scene),
             KeyAction::Zoom(step) => self.zoom(step, scene),
             KeyAction::Seek(step) => self.seek(step, scene),
-            KeyAction::ToCall(step) => self.to_call(step, scene),
-            KeyAction::ToWait(step) => self.to_wait(step, scene),
-            KeyAction::ToBookmark(step) => self.to_bookmark(step, scene),
+            KeyAction::ToCall(step) => self.go_to_call(step, scene),
+            KeyAction::ToWait(step) => self.go_to_wait(step, scene),
+            KeyAction::ToBookmark(step) => self.go_to_bookmark(step, scene),
             KeyAction::AskFind => {
                 self.ui.entry = Some(LineEntry::new(Purpose::Command, "find ".to_owned()));
             }

@@ -144,7 +144,7 @@ fn events_are_found_by_what_they_say() {
     let mut app = opened(&stage, (120, 40));
     let scene = stage.scene();
     let look = |app: &mut App| while app.advance(0, &scene).1.is_some() {};
-    stage.press(&mut app, "Ffd=9 read<Enter>");
+    stage.press(&mut app, "Ffd=9 read(<Enter>");
     look(&mut app);
     let event = scene.journal.get(viewed(&app)).expect("an event");
     let read = event.record().map(|record| record.call);
@@ -154,7 +154,7 @@ fn events_are_found_by_what_they_say() {
     look(&mut app);
     assert_eq!(viewed(&app), here);
     let told = app.ui.message.as_ref().map(|message| message.text.as_str());
-    assert_eq!(told, Some("no event after this one has fd=9 read"));
+    assert_eq!(told, Some("no event after this one has fd=9 read("));
     stage.press(&mut app, "F\"wor\"<Enter>N");
     look(&mut app);
     assert!(app.ui.find.is_none() && viewed(&app) == here);
