@@ -65,7 +65,7 @@ impl Recording {
     }
 
     /// The events, as stretches one after the other without a hole between them.
-    pub fn stretches(&self) -> &[Stretch] {
+    pub(super) fn stretches(&self) -> &[Stretch] {
         &self.stretches
     }
 

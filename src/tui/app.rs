@@ -328,7 +328,9 @@ impl App {
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
             Command::Mark(note) if self.is_replay() => self.bookmark(&note, scene),
             // It is for the session, whatever is viewed.
-            Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_) => {
+            Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_)
+                if !self.is_replay() =>
+            {
                 return Some(command);
             }
             command => return self.server(command, scene),

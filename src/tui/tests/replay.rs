@@ -42,7 +42,8 @@ fn a_recording_begins_at_its_beginning_and_ends_at_its_end() {
 fn nothing_is_asked_of_a_server_that_is_not_there() {
     let stage = Stage::three_clients();
     let mut app = opened(&stage, (120, 40));
-    for keys in [" ", "t", "c", "R", ":pause<Enter>", ":send hello<Enter>", ":trigger all<Enter>"] {
+    let asked = ["t", "c", "R", ":record x<Enter>", ":save x<Enter>", ":send hello<Enter>"];
+    for keys in asked.into_iter().chain([":pause<Enter>", ":trigger all<Enter>"]) {
         assert_eq!(stage.press(&mut app, keys), [], "{keys}");
         assert!(app.ui.past.is_some(), "{keys}");
     }
