@@ -68,7 +68,7 @@ impl History {
         let last = journal.last().unwrap_or_default();
         let end = Folded::at(&journal, last);
         let Folded { world, timelines, .. } = end;
-        Self { timelines, world, ..Self::with(journal) }
+        Self { world, timelines, ..Self::with(journal) }
     }
 
     /// Takes over what is said to have happened at `t`; returns its position.

@@ -33,9 +33,9 @@ pub use reader::{ReadError, Recording};
 pub use writer::{WriteEnd, Writer};
 
 /// The version of the vocabulary of events. Each one is a superset of those before it.
-pub const WORDS: u32 = 1;
+pub(crate) const WORDS: u32 = 1;
 /// The version of the fold: a world that another one has made means nothing to this program.
-pub const MODEL: u32 = 1;
+pub(crate) const MODEL: u32 = 1;
 
 /// How recordings are made.
 #[derive(Clone, Debug, PartialEq, Eq)]

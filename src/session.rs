@@ -316,7 +316,8 @@ mod tests {
         // No two are alike, so that they stay long.
         let noise = |n: u64| -> String {
             let mixed = |k: u64| (n * 64 + k).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-            (0..40).map(|k| format!("{:016x}", mixed(k).wrapping_mul(mixed(k) | 1))).collect()
+            let numbers: Vec<_> = (0..40).map(|k| mixed(k).wrapping_mul(mixed(k) | 1)).collect();
+            format!("{numbers:x?}")
         };
         let notes = (0..400).map(|n| Kind::Note(noise(n).into())).collect();
         let source = Literal(notes, Header::default());

@@ -136,6 +136,7 @@ impl Handle {
             | Command::Select(_)
             | Command::Lane(_)
             | Command::View(_)
+            | Command::Find(_)
             | Command::Record(_)
             | Command::RecordOff
             | Command::Save(_)

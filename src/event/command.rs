@@ -130,6 +130,8 @@ pub enum Command {
     Filter(String),
     /// The order of the list of what is waited for; `None` is the next one.
     Sort(Option<Order>),
+    /// Go to the next event that has all these words.
+    Find(String),
     /// Keep the view still, or not; `None` toggles.
     Still(Option<bool>),
     /// Select a descriptor.
@@ -225,7 +227,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 38] = [
+pub const GRAMMAR: [(&str, &str, &str); 39] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -258,6 +260,7 @@ pub const GRAMMAR: [(&str, &str, &str); 38] = [
     ("live", "", "return to now"),
     ("filter", "[TEXT]", "show only what matches: fd=7, a peer, a kind"),
     ("sort", "[number|unread|state|activity]", "order of the interest list, or the next one"),
+    ("find", "WORDS", "go to the event that has all of them: fd=7 EAGAIN, T2 accept4"),
     ("still", "[on|off]", "keep the view still; the server goes on"),
     ("select", "fd=N", "select a descriptor"),
     ("lane", "T1", "select a thread"),
@@ -282,6 +285,7 @@ impl Command {
         let rest = rest.trim_start();
         match word {
             "send" => return parse::send(rest),
+            "find" => return parse::find(rest),
             "filter" => return Ok(Self::Filter(rest.to_owned())),
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
@@ -313,6 +317,7 @@ impl Command {
                 | Self::Live
                 | Self::Filter(_)
                 | Self::Sort(_)
+                | Self::Find(_)
                 | Self::Still(_)
                 | Self::Select(_)
                 | Self::Lane(_)
@@ -462,6 +467,7 @@ mod tests {
             "select fd=7",
             "lane T2",
             "view calls",
+            "find fd=7 EAGAIN",
             "record",
             "record class 3.rec",
             "record off",

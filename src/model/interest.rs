@@ -99,7 +99,9 @@ impl From<Vec<InterestEntry>> for InterestList {
     /// The order is made again.
     fn from(entries: Vec<InterestEntry>) -> Self {
         let mut list = Self::default();
-        entries.into_iter().for_each(|entry| list.insert(entry));
+        for entry in entries {
+            list.insert(entry);
+        }
         list
     }
 }

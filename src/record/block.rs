@@ -221,12 +221,11 @@ pub(super) fn scan(bytes: &[u8], at: usize) -> Vec<Found> {
             budget = budget.saturating_sub(block.stored);
             budget > 0 && block.is_whole(bytes)
         };
-        match block.filter(chained).or_else(|| block.filter(whole)) {
-            Some(block) => {
-                (at, follows) = (block.end(), true);
-                found.push(block);
-            }
-            None => (at, follows) = (next + 1, false),
+        if let Some(block) = block.filter(chained).or_else(|| block.filter(whole)) {
+            (at, follows) = (block.end(), true);
+            found.push(block);
+        } else {
+            (at, follows) = (next + 1, false);
         }
     }
     found

@@ -3,7 +3,7 @@
 use super::MODEL;
 use super::block::{BlockKind, Found, scan};
 use super::head::{LONGEST, RecordingHead};
-use crate::event::{Event, Kind, Nanos, Seq};
+use crate::event::{Event, Kind, Nanos, Output, Seq, SyscallRecord};
 use crate::journal::{BlockId, Stretch, pack};
 use crate::model::World;
 
@@ -65,7 +65,7 @@ impl Recording {
     }
 
     /// The events, as stretches one after the other without a hole between them.
-    pub fn stretches(&self) -> &[Stretch] {
+    pub(super) fn stretches(&self) -> &[Stretch] {
         &self.stretches
     }
 
@@ -108,8 +108,8 @@ fn head(
     blocks: &[Found],
     bytes: &[u8],
 ) -> Result<RecordingHead, ReadError> {
-    let again = blocks.iter().filter(|block| block.kind == BlockKind::Head);
-    let again = again.filter_map(|block| block.body(bytes)).next();
+    let mut again = blocks.iter().filter(|block| block.kind == BlockKind::Head);
+    let again = again.find_map(|block| block.body(bytes));
     again.map_or(line, |line| RecordingHead::parse(&line))
 }
 
@@ -175,6 +175,9 @@ fn stretches(blocks: &[Found], worlds: bool) -> Vec<Stretch> {
 /// Whether no time in an event is later than any can be.
 fn is_timely(event: &Event) -> bool {
     let times: &[Nanos] = match &event.kind {
+        Kind::Return(SyscallRecord { started, output: Output::Events { done, .. }, .. }) => {
+            &[*started, *done]
+        }
         Kind::Return(record) => &[record.started],
         Kind::Wakeup(wakeup) => &[wakeup.counted, wakeup.after],
         Kind::Asleep { since, .. } => &[*since],

@@ -106,6 +106,10 @@ pub enum KeyAction {
     ToBookmark(Direction),
     /// The oldest event.
     Beginning,
+    /// Ask for words to look for.
+    AskFind,
+    /// The event before or after that has the last words.
+    FindNext(Direction),
     /// Back to now.
     Live,
     /// Forget the filter and the message.

@@ -1,6 +1,7 @@
 //! What keys and palette lines do: the screen's state changes here, and commands for the server
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
+mod find;
 mod line;
 mod mouse;
 mod moves;
@@ -16,7 +17,7 @@ use super::key::KeyPress;
 use super::keymap;
 use super::pane::{RenderContext, TimelinePane, unforetold};
 use super::theme::PLAIN;
-use super::ui::{TrackChoice, Ui, UiContext, UiRequest, WhyTopic};
+use super::ui::{Ui, UiContext, UiRequest, WhyTopic};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
@@ -98,6 +99,7 @@ impl App {
     /// Takes a key; a command for the server may come out.
     pub fn key(&mut self, press: KeyPress, scene: &Scene<'_>) -> Option<Command> {
         self.ui.message = None;
+        self.ui.find = None;
         self.ui.touched = true;
         let action = keymap::action(self.ui.mode(), press)?;
         if !goes_on_playing(&action) {
@@ -241,9 +243,13 @@ impl App {
             KeyAction::Track(step) => self.along_track(step, scene),
             KeyAction::Zoom(step) => self.zoom(step, scene),
             KeyAction::Seek(step) => self.seek(step, scene),
-            KeyAction::ToCall(step) => self.to_call(step, scene),
-            KeyAction::ToWait(step) => self.to_wait(step, scene),
-            KeyAction::ToBookmark(step) => self.to_bookmark(step, scene),
+            KeyAction::ToCall(step) => self.go_to_call(step, scene),
+            KeyAction::ToWait(step) => self.go_to_wait(step, scene),
+            KeyAction::ToBookmark(step) => self.go_to_bookmark(step, scene),
+            KeyAction::AskFind => {
+                self.ui.entry = Some(LineEntry::new(Purpose::Command, "find ".to_owned()));
+            }
+            KeyAction::FindNext(step) => self.find_next(step, scene),
             KeyAction::Beginning => self.go_to(Seq(0), scene),
             KeyAction::Live => self.live(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
@@ -287,6 +293,7 @@ impl App {
             Command::Live => self.live(scene),
             Command::Filter(text) => self.filter(&text, scene),
             Command::Sort(order) => self.sort(order),
+            Command::Find(words) => self.find(&words, scene),
             Command::Still(on) => self.still(on, scene),
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
@@ -296,7 +303,9 @@ impl App {
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
             Command::Mark(note) if self.is_replay() => self.bookmark(&note, scene),
             // It is for the session, whatever is viewed.
-            Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_) => {
+            Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_)
+                if !self.is_replay() =>
+            {
                 return Some(command);
             }
             command => return self.server(command, scene),
@@ -388,33 +397,6 @@ impl App {
         };
         let asked = self.ui.place == UiContext::Question && self.ui.past.is_none();
         if asked { unforetold(&sentence) } else { sentence.text }
-    }
-
-    fn select(&mut self, key: WatchKey) {
-        self.newcomer = None;
-        self.ui.watch = Some(key);
-        self.ui.chosen = true;
-        self.ui.topic = WhyTopic::Watch;
-        self.ui.track = TrackChoice::Watch;
-    }
-
-    fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
-        let view = self.world(scene).through(self.ui.poller);
-        match view.watch_at(fd) {
-            Some(key) => self.select(key),
-            None if view.scan().is_some() => self.ui.warn(format!("fd {fd} is not in the set")),
-            None => self.ui.warn(format!("fd {fd} is not on the interest list")),
-        }
-    }
-
-    fn select_lane(&mut self, lane: LaneId, scene: &Scene<'_>) {
-        if self.world(scene).lane(lane).is_none() {
-            self.ui.warn(format!("{lane} does not exist"));
-            return;
-        }
-        self.ui.lane = lane;
-        self.ui.topic = WhyTopic::Lane;
-        self.ui.track = TrackChoice::Lane;
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
+use super::action::Direction;
 use super::entry::{LineEntry, TypedLines};
 use super::filter::Filter;
 use super::keymap::Mode;
@@ -108,6 +109,17 @@ pub struct PlayClock {
     pub seen: Option<u64>,
 }
 
+/// What is looked for, and how far that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindState {
+    /// The next event that is looked at.
+    pub next: Seq,
+    /// Where to.
+    pub step: Direction,
+    /// Events that have been looked at.
+    pub seen: u64,
+}
+
 /// A recording that is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplayState {
@@ -212,6 +224,10 @@ pub struct Ui {
     pub replay: Option<ReplayState>,
     /// Moments of it that were marked here.
     pub bookmarks: Vec<Bookmark>,
+    /// The words that were looked for last.
+    pub sought: Vec<String>,
+    /// How far it is looked for them, if it is.
+    pub find: Option<FindState>,
     /// How far the recording is, if there is one.
     pub recording: Option<RecordingProgress>,
     /// What is gone through in slow motion.
@@ -269,6 +285,8 @@ impl Default for Ui {
             past: None,
             replay: None,
             bookmarks: Vec::new(),
+            sought: Vec::new(),
+            find: None,
             recording: None,
             play: None,
             pace: 400,

@@ -98,6 +98,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Select(_)
             | Command::Lane(_)
             | Command::View(_)
+            | Command::Find(_)
             | Command::Record(_)
             | Command::RecordOff
             | Command::Save(_)

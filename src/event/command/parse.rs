@@ -14,6 +14,13 @@ pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
     }
 }
 
+pub(super) fn find(rest: &str) -> Result<Command, CommandError> {
+    match rest {
+        "" => Err(wrong("", "words that an event has: fd=7 EAGAIN, T2 accept4")),
+        words => Ok(Command::Find(words.to_owned())),
+    }
+}
+
 /// The name of a file, if there is one.
 pub(super) fn name(rest: &str) -> Option<String> {
     Some(rest.to_owned()).filter(|name| !name.is_empty())

@@ -56,6 +56,7 @@ impl fmt::Display for Command {
             Self::At(t) => write!(f, "at {}", print_seconds(*t)),
             Self::Seek(by) => write!(f, "seek {by}"),
             Self::Live => f.write_str("live"),
+            Self::Find(words) => with_text(f, "find", words),
             Self::Filter(text) => with_text(f, "filter", text),
             Self::Sort(None) => f.write_str("sort"),
             Self::Sort(Some(order)) => write!(f, "sort {order}"),

@@ -1,14 +1,14 @@
 //! Moving the selection and the focus.
 
 use super::App;
-use crate::event::{View, WatchKey};
+use crate::event::{Fd, LaneId, View, WatchKey};
 use crate::model::{Divergence, Finding, TrackId};
 use crate::session::Scene;
 use crate::tui::action::{Direction, Reach};
 use crate::tui::layout;
 use crate::tui::pane::{Help, Interest, RenderContext, Waiting};
 use crate::tui::theme::PLAIN;
-use crate::tui::ui::{Pane, TrackChoice};
+use crate::tui::ui::{Pane, TrackChoice, WhyTopic};
 
 /// Rows of a page.
 const PAGE: usize = 10;
@@ -81,6 +81,33 @@ impl App {
             Pane::Calls => self.go_calls(reach, step, scene),
             Pane::Findings => self.go_findings(reach, step, scene),
         }
+    }
+
+    pub(super) fn select(&mut self, key: WatchKey) {
+        self.newcomer = None;
+        self.ui.watch = Some(key);
+        self.ui.chosen = true;
+        self.ui.topic = WhyTopic::Watch;
+        self.ui.track = TrackChoice::Watch;
+    }
+
+    pub(super) fn select_fd(&mut self, fd: Fd, scene: &Scene<'_>) {
+        let view = self.world(scene).through(self.ui.poller);
+        match view.watch_at(fd) {
+            Some(key) => self.select(key),
+            None if view.scan().is_some() => self.ui.warn(format!("fd {fd} is not in the set")),
+            None => self.ui.warn(format!("fd {fd} is not on the interest list")),
+        }
+    }
+
+    pub(super) fn select_lane(&mut self, lane: LaneId, scene: &Scene<'_>) {
+        if self.world(scene).lane(lane).is_none() {
+            self.ui.warn(format!("{lane} does not exist"));
+            return;
+        }
+        self.ui.lane = lane;
+        self.ui.topic = WhyTopic::Lane;
+        self.ui.track = TrackChoice::Lane;
     }
 
     fn go_among(&mut self, keys: &[WatchKey], reach: Reach, step: Direction) {

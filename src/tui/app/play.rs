@@ -122,6 +122,9 @@ impl App {
     /// The time is `now`, in milliseconds of any clock that only goes on: makes the step that is
     /// due, if one is. Whether anything changed, and when the next step is due, if there is one.
     pub(crate) fn advance(&mut self, now: u64, scene: &Scene<'_>) -> (bool, Option<u64>) {
+        if self.look_on(scene) {
+            return (true, self.ui.find.map(|_| now));
+        }
         let pace = self.ui.pace;
         let Some(play) = &mut self.ui.play else { return (false, None) };
         if play.stands {

@@ -104,27 +104,27 @@ impl App {
     }
 
     /// The call of the selected thread before or after the viewed event.
-    pub(super) fn to_call(&mut self, step: Direction, scene: &Scene<'_>) {
+    pub(super) fn go_to_call(&mut self, step: Direction, scene: &Scene<'_>) {
         let lane = self.ui.lane;
         let is_call = |event: &Event| event.lane == lane && event.record().is_some();
-        if !self.to_event(step, scene, is_call) {
+        if !self.go_to_event(step, scene, is_call) {
             self.ui.say(format!("no such call of {lane}"));
         }
     }
 
     /// Where the selected thread went to sleep, before or after the viewed event.
-    pub(super) fn to_wait(&mut self, step: Direction, scene: &Scene<'_>) {
+    pub(super) fn go_to_wait(&mut self, step: Direction, scene: &Scene<'_>) {
         let lane = self.ui.lane;
         let waits = |event: &Event| {
             event.lane == lane && matches!(&event.kind, Kind::Enter(call) if call.may_sleep())
         };
-        if !self.to_event(step, scene, waits) {
+        if !self.go_to_event(step, scene, waits) {
             self.ui.say(format!("no such wait of {lane}"));
         }
     }
 
     /// The event before or after the viewed one that is such a one; whether there is one.
-    fn to_event(
+    fn go_to_event(
         &mut self,
         step: Direction,
         scene: &Scene<'_>,
@@ -156,7 +156,7 @@ impl App {
     }
 
     /// The moment before or after the viewed event that was marked.
-    pub(super) fn to_bookmark(&mut self, step: Direction, scene: &Scene<'_>) {
+    pub(super) fn go_to_bookmark(&mut self, step: Direction, scene: &Scene<'_>) {
         let now = self.viewed(scene);
         let all = || scene.live.bookmarks.iter().chain(&self.ui.bookmarks);
         let found = match step {

@@ -19,6 +19,10 @@ pub(super) static REPLAY: &[Binding] = rows! {
     Replay REPLAY_MODE [ch('>')] KeyAction::ToWait(Direction::On)
         => "", "the next wait of the selected thread", "wait";
     Replay REPLAY_MODE [ch('<')] KeyAction::ToWait(Direction::Back) => "", "its wait before", "";
+    Replay REPLAY_MODE [ch('n')] KeyAction::FindNext(Direction::On)
+        => "", "the next event of those that F looked for", "";
+    Replay REPLAY_MODE [ch('N')] KeyAction::FindNext(Direction::Back)
+        => "", "the one before", "";
     Replay REPLAY_MODE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "", "mark this moment; the file stays as it is", "mark";
     Replay REPLAY_MODE [ch('-')] KeyAction::Pace(Direction::Back) => "", "slower", "slower";

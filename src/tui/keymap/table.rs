@@ -137,6 +137,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "the moment before that was marked", "";
     Look LOOK [ch('}')] KeyAction::ToBookmark(Direction::On)
         => "", "the next moment that was marked", "";
+    Look LOOK [ch('F')] KeyAction::AskFind
+        => "find fd=7 EAGAIN", "go to an event by its words; from now on back in time", "";
     Time LOOK [ch('z')] KeyAction::Zoom(Direction::Back)
         => "zoom 1s", "narrow the timeline, down to 5 us; marks in one column part", "zoom";
     Time LOOK [ch('Z')] KeyAction::Zoom(Direction::On)

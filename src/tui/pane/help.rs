@@ -138,14 +138,14 @@ impl Help<'_> {
             lines.rows(MARK, &COMPARED);
             return lines.all;
         }
-        let grammar: Vec<_> = if !lesson {
+        let grammar: Vec<_> = if lesson {
+            lines.heading("What can be tried (press v first)");
+            crate::lesson::line::GRAMMAR.to_vec()
+        } else {
             if server {
                 lines.heading("Commands without a key (press : first)");
             }
             keymap::keyless().filter(|_| server).collect()
-        } else {
-            lines.heading("What can be tried (press v first)");
-            crate::lesson::line::GRAMMAR.to_vec()
         };
         for (word, arguments, help) in grammar {
             lines.row(format!("{word} {arguments}").trim_end(), USAGE, help, "");

@@ -42,7 +42,8 @@ fn a_recording_begins_at_its_beginning_and_ends_at_its_end() {
 fn nothing_is_asked_of_a_server_that_is_not_there() {
     let stage = Stage::three_clients();
     let mut app = opened(&stage, (120, 40));
-    for keys in [" ", "t", "c", "R", ":pause<Enter>", ":send hello<Enter>", ":trigger all<Enter>"] {
+    let asked = ["t", "c", "R", ":record x<Enter>", ":save x<Enter>", ":send hello<Enter>"];
+    for keys in asked.into_iter().chain([":pause<Enter>", ":trigger all<Enter>"]) {
         assert_eq!(stage.press(&mut app, keys), [], "{keys}");
         assert!(app.ui.past.is_some(), "{keys}");
     }
@@ -136,6 +137,32 @@ fn calls_waits_and_marks_are_gone_to() {
     stage.press(&mut app, "<End>{{");
     assert_eq!(viewed(&app), Seq(1));
     assert_eq!(app.ui.message.map(|message| message.text), Some("0.001: there".to_owned()));
+}
+
+#[test]
+fn events_are_found_by_what_they_say() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    let scene = stage.scene();
+    let look = |app: &mut App| while app.advance(0, &scene).1.is_some() {};
+    stage.press(&mut app, "Ffd=9 read(<Enter>");
+    look(&mut app);
+    let event = scene.journal.get(viewed(&app)).expect("an event");
+    let read = event.record().map(|record| record.call);
+    assert_eq!(read, Some(Syscall::Read { fd: Fd(9), len: 3 }));
+    let here = viewed(&app);
+    stage.press(&mut app, "n");
+    look(&mut app);
+    assert_eq!(viewed(&app), here);
+    let told = app.ui.message.as_ref().map(|message| message.text.as_str());
+    assert_eq!(told, Some("no event after this one has fd=9 read("));
+    stage.press(&mut app, "F\"wor\"<Enter>N");
+    look(&mut app);
+    assert!(app.ui.find.is_none() && viewed(&app) == here);
+    let mut live = stage.app((120, 40));
+    stage.press(&mut live, "FT1 EAGAIN<Enter>");
+    look(&mut live);
+    assert!(viewed(&live) < here, "from now it is looked for backwards");
 }
 
 #[test]

@@ -160,6 +160,7 @@ fn peer() -> impl Strategy<Value = Peer> {
             .prop_map(|(ip, port)| Peer::Inet(SocketAddr::new(ip, port))),
         (text(), any::<u32>()).prop_map(|(name, pid)| Peer::Unix { name, pid }),
         Just(Peer::Unknown),
+        (any::<u32>(), any::<bool>()).prop_map(|(number, unix)| Peer::Numbered { number, unix }),
     ]
 }
 
@@ -375,6 +376,7 @@ fn of_the_tool() -> impl Strategy<Value = Kind> {
         change.prop_map(Kind::Lane),
         text().prop_map(Kind::Note),
         text().prop_map(Kind::Client),
+        text().prop_map(Kind::Mark),
         look().prop_flat_map(select),
         (call(), any::<u32>(), nanos()).prop_map(|(call, times, each)| Kind::Measured {
             call,
@@ -478,6 +480,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// The name of a file; `off` ends a recording.
+fn name() -> impl Strategy<Value = String> {
+    free_text().prop_filter("a name", |name| !name.is_empty() && name != "off")
+}
+
 /// What can stand at the end of a command: no blanks around it.
 fn free_text() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), "[a-z=0-9 ]{0,20}", "fd=[0-9a-z ]{0,6}"]
@@ -544,6 +551,11 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => (0..=86_400_000_u64).prop_map(|ms| Command::At(Nanos(ms * 1_000_000))),
         1 => any::<u64>().prop_map(|t| Command::At(Nanos(t))),
         1 => free_text().prop_map(Command::Filter),
+        1 => free_text().prop_map(Command::Mark),
+        1 => name().prop_map(Command::Find),
+        1 => option::of(name()).prop_map(Command::Save),
+        1 => option::of(name()).prop_map(Command::Record),
+        1 => Just(Command::RecordOff),
         1 => option::of(any::<bool>()).prop_map(Command::Still),
         1 => select(&View::ALL[..]).prop_map(Command::View),
     ]

@@ -1,7 +1,10 @@
 //! Events as bytes, for the history and for recordings, and as lines of JSON.
 
-use epollscope::event::{CommandPhase, Event, Kind, LaneId, Nanos, Ret, Seq};
+use std::rc::Rc;
+
+use epollscope::event::{CommandPhase, Event, Header, Kind, LaneId, Nanos, Output, Ret, Seq};
 use epollscope::model::World;
+use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
 use epollscope::sink::jsonl::{JsonLine, Lines};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -39,6 +42,42 @@ fn check_line(event: &Event) -> Value {
     value
 }
 
+/// A recording in memory.
+struct Bytes(Vec<u8>);
+
+impl Outlet for Bytes {
+    fn put(&mut self, block: Block) -> bool {
+        self.0.extend(block.encode());
+        true
+    }
+}
+
+/// Events as a session has them: in order, and no time in them beyond the last that there is.
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by_key(|event| event.t);
+    for (seq, event) in (1..).zip(&mut events) {
+        let early = |t: &mut Nanos| *t = Nanos(t.0.min(Nanos::MAX.0));
+        event.seq = Seq(seq);
+        early(&mut event.t);
+        match &mut event.kind {
+            Kind::Return(record) => {
+                early(&mut record.started);
+                if let Output::Events { done, .. } = &mut record.output {
+                    early(done);
+                }
+            }
+            Kind::Wakeup(wakeup) => {
+                early(&mut wakeup.counted);
+                early(&mut wakeup.after);
+            }
+            Kind::Asleep { since, .. } => early(since),
+            Kind::Measured { each, .. } => early(each),
+            _ => {}
+        }
+    }
+    events
+}
+
 /// Whatever prints an event must be able to print any.
 fn print(event: &Event) -> String {
     let record = event.record().map(|r| format!("{} {} {}", r.call, r.ret, r.started));
@@ -70,6 +109,29 @@ proptest! {
         for len in 0..bytes.len() {
             prop_assert!(postcard::from_bytes::<Event>(&bytes[..len]).is_err(), "cut at {len}");
         }
+    }
+
+    #[test]
+    fn any_events_come_back_from_a_recording(
+        events in vec(any::event(), 1..40),
+        cuts in vec(any::<bool>(), 40),
+    ) {
+        let events = in_order(events);
+        let (head, world) = (RecordingHead::new(Header::default(), &[]), World::default());
+        let mut press = Press::new(Bytes(head.line()), &head, &world);
+        for (event, cut) in events.iter().zip(cuts) {
+            press.event(event, &world);
+            if cut {
+                press.flush(&world);
+            }
+        }
+        let recording = Recording::read(press.finish(&world, "end").0).expect("a recording");
+        let mut read = Vec::new();
+        Rc::new(recording).journal().forward_from(Seq(1), |event| {
+            read.push(event.clone());
+            true
+        });
+        prop_assert_eq!(read, events);
     }
 
     #[test]
