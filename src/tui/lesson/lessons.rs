@@ -22,7 +22,7 @@ use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
 
 /// Reads a lesson's file again; what is wrong in it, in words, if it is no lesson.
-pub type ReadAgain = Box<dyn Fn() -> Result<Case, String>>;
+pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Case, String>>;
 
 /// What is gone through.
 pub enum Start {
