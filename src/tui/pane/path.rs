@@ -230,6 +230,10 @@ impl<'a> PathPane<'a> {
         for (n, stage) in picture.stages.iter().enumerate() {
             let lit = picture.lit[n];
             let at = cells(n * each);
+            // On the smallest screens the last places have no row.
+            if at >= area.height {
+                break;
+            }
             let mut row = Row::new(buf, area, at);
             let glyph = if lit { self.0.theme.glyphs.look } else { " " };
             row.put(glyph, self.0.style(Role::Look));
@@ -244,7 +248,11 @@ impl<'a> PathPane<'a> {
             row.column(&when, 10, Align::Right, self.0.style(Role::Dim));
             let left = area.width - row.left();
             for (below, texts) in packed(&stage.lines, each, columns).iter().enumerate() {
-                let right = Rect { x: area.x + left + 1, width: area.width - left - 1, ..area };
+                let right = Rect {
+                    x: area.x + left + 1,
+                    width: area.width.saturating_sub(left + 1),
+                    ..area
+                };
                 let mut row = Row::new(buf, right, at + cells(below));
                 for (role, text) in texts {
                     let text = words::cut(text, row.left().into(), self.0.theme.glyphs.ellipsis);
