@@ -230,6 +230,10 @@ impl<'a> PathPane<'a> {
         for (n, stage) in picture.stages.iter().enumerate() {
             let lit = picture.lit[n];
             let at = cells(n * each);
+            // On the smallest screens the last places have no row.
+            if at >= area.height {
+                break;
+            }
             let mut row = Row::new(buf, area, at);
             let glyph = if lit { self.0.theme.glyphs.look } else { " " };
             row.put(glyph, self.0.style(Role::Look));
