@@ -42,7 +42,7 @@ fn event(n: u64) -> Event {
         2..22 => {
             let fd = Fd(9 + i32::try_from(n / 2).unwrap());
             let file = FileId(u32::try_from(fd.0).unwrap());
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 let output = Output::Accepted { file, peer: Peer::Unknown };
                 call(Syscall::Accept { fd: Fd(3) }, fd.0.into(), output)
             } else {
@@ -85,10 +85,14 @@ fn press(c: &mut Criterion) {
     group.bench_function("press, deflated", |b| {
         // The world is that of the end: to fold it is not what is measured.
         let mut world = World::default();
-        events.iter().for_each(|event| world.apply(event));
+        for event in &events {
+            world.apply(event);
+        }
         b.iter(|| {
             let mut press = Press::new(Memory(Vec::new()), &head, &World::default());
-            events.iter().for_each(|event| press.event(event, &world));
+            for event in &events {
+                press.event(event, &world);
+            }
             black_box(press.outlet().0.len())
         });
     });
