@@ -14,7 +14,7 @@ use crate::event::visible;
 use crate::kernel::release::release;
 use crate::lesson::case::Case;
 use crate::lesson::child::Player;
-use crate::lesson::progress::Progress;
+use crate::lesson::progress::LessonProgress;
 use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look};
 use crate::sys::standard::{Stdin, Stdout};
@@ -172,7 +172,7 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
-    let progress = options.remember.then(Progress::of_user).flatten();
+    let progress = options.remember.then(LessonProgress::of_user).flatten();
     let exit = tui::lesson::run::run(start, progress, &release(), look, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),

@@ -21,12 +21,12 @@ const VERSION: &str = "1";
 const MOST: u64 = 256 << 10;
 
 /// The file, and what is known to be in it.
-pub struct Progress {
+pub struct LessonProgress {
     path: PathBuf,
     known: RefCell<BTreeMap<String, Score>>,
 }
 
-impl Progress {
+impl LessonProgress {
     /// That of the user who runs the program, if there is a place for it.
     pub fn of_user() -> Option<Self> {
         let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -117,7 +117,7 @@ mod tests {
     fn the_best_of_each_lesson_is_kept() {
         let folder = scratch("best");
         let path = folder.join("state/lessons");
-        let progress = Progress::at(path.clone());
+        let progress = LessonProgress::at(path.clone());
         assert!(progress.known().is_empty());
         progress.note("read-once", score(3, 1));
         progress.note("read-once", score(3, 3));
@@ -125,7 +125,7 @@ mod tests {
         progress.note("fd-1100", score(0, 0));
         let text = fs::read_to_string(&path).expect("it was written");
         assert_eq!(text, "1 read-once 3 3 1\n1 read-once 3 3 3\n1 fd-1100 0 0 0\n");
-        let known = Progress::at(path).known();
+        let known = LessonProgress::at(path).known();
         assert_eq!(known.get("read-once"), Some(&score(3, 3)));
         assert_eq!(known.len(), 2);
         fs::remove_dir_all(folder).expect("the folder goes");
@@ -135,11 +135,11 @@ mod tests {
     fn programs_that_run_at_the_same_time_keep_each_others() {
         let folder = scratch("both");
         let path = folder.join("lessons");
-        let (one, other) = (Progress::at(path.clone()), Progress::at(path.clone()));
+        let (one, other) = (LessonProgress::at(path.clone()), LessonProgress::at(path.clone()));
         one.note("a", score(1, 1));
         other.note("b", score(2, 1));
         other.note("a", score(1, 0));
-        let known = Progress::at(path).known();
+        let known = LessonProgress::at(path).known();
         assert_eq!(known.get("a"), Some(&score(1, 1)));
         assert_eq!(known.get("b"), Some(&score(2, 1)));
         fs::remove_dir_all(folder).expect("the folder goes");
@@ -152,12 +152,12 @@ mod tests {
         let path = folder.join("lessons");
         let text = b"2 a 1 1 1\n1 b 1 1\n1 c 1 1 2\n1 d 1 1 1 1\n\xff\n1 e 2 2 1\n1 f 1 1";
         fs::write(&path, text).expect("a file");
-        assert_eq!(Progress::at(path).known().keys().collect::<Vec<_>>(), ["e"]);
+        assert_eq!(LessonProgress::at(path).known().keys().collect::<Vec<_>>(), ["e"]);
         // A folder where the file should be, and no place for it.
-        let progress = Progress::at(folder.clone());
+        let progress = LessonProgress::at(folder.clone());
         progress.note("a", score(1, 1));
         assert_eq!(progress.known().len(), 1);
-        Progress::at("/dev/null/lessons".into()).note("a", score(1, 1));
+        LessonProgress::at("/dev/null/lessons".into()).note("a", score(1, 1));
         fs::remove_dir_all(folder).expect("the folder goes");
     }
 

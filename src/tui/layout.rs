@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ui::Pane;
+use super::ui::{Pane, Ui, UiContext};
 use crate::event::View;
 
 /// The smallest screen that is drawn.
@@ -205,6 +205,16 @@ fn narrow(body: Rect, height: u16) -> Vec<Slot> {
 fn low(body: Rect) -> Vec<Slot> {
     let ready = (body.height * 2 / 5).max(4);
     stack(body, &[(Pane::Interest, body.height - ready), (Pane::Ready, ready)])
+}
+
+impl Ui {
+    /// What there is for the panes and a row above and below them: of a recording the bar takes one,
+    /// if that is not too small then.
+    pub(crate) fn body(&self, (width, height): (u16, u16)) -> (u16, u16) {
+        let bar =
+            self.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
+        (width, height - u16::from(bar))
+    }
 }
 
 #[cfg(test)]

@@ -19,13 +19,13 @@ use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{ReplayState, Ui, UiRequest};
+use super::ui::{ReplayState, Ui, UiRequest, clock};
 use super::watchdog;
 use super::words::count;
 use crate::error::Error;
 use crate::event::Nanos;
 use crate::lesson::catalog;
-use crate::lesson::progress::Progress;
+use crate::lesson::progress::LessonProgress;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, Source};
 
@@ -290,11 +290,6 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
     Ok(Next::Go)
 }
 
-/// Milliseconds since then.
-pub(super) fn clock(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 struct Screen<'a, S> {
     terminal: Terminal,
     theme: Theme,
@@ -454,7 +449,7 @@ impl<S: Source> Front for Screen<'_, S> {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
         let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
-        let (size, progress) = (self.app.ui.size, Progress::of_user());
+        let (size, progress) = (self.app.ui.size, LessonProgress::of_user());
         match Lessons::new(start, progress, self.theme, kernel, size, wake) {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),

@@ -2,14 +2,20 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
+use std::time::Instant;
+
 use super::action::Direction;
 use super::entry::{LineEntry, TypedLines};
 use super::filter::Filter;
 use super::keymap::Mode;
-use super::layout::is_too_small;
 use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
 use crate::model::{Bookmark, Divergence, World};
 use crate::session::RecordingProgress;
+
+/// Milliseconds since then, by which slow motion goes.
+pub(crate) fn clock(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
 
 /// A pane that the keys can move in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -337,14 +343,6 @@ impl Ui {
     /// Whether the person has only just come to a server.
     pub(crate) fn is_fresh(&self) -> bool {
         self.place == UiContext::Server && !self.touched
-    }
-
-    /// What there is for the panes and a row above and below them: of a recording the bar takes one,
-    /// if that is not too small then.
-    pub(crate) fn body(&self, (width, height): (u16, u16)) -> (u16, u16) {
-        let bar =
-            self.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
-        (width, height - u16::from(bar))
     }
 
     /// Says something.

@@ -13,13 +13,12 @@ use super::screen;
 use crate::error::Error;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
-use crate::lesson::progress::Progress;
+use crate::lesson::progress::LessonProgress;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::input::Input;
-use crate::tui::run::clock;
 use crate::tui::theme::Theme;
-use crate::tui::ui::Ui;
+use crate::tui::ui::{Ui, clock};
 
 /// Reads a lesson's file again; what is wrong in it, in words, if it is no lesson.
 pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Case, String>>;
@@ -47,7 +46,7 @@ pub(crate) struct Lessons {
     /// Reads the file that the lesson is from.
     read_again: Option<ReadAgain>,
     /// Which lessons were gone through.
-    progress: Option<Progress>,
+    progress: Option<LessonProgress>,
     /// The lesson being gone through, with its process.
     lesson: Option<LessonApp>,
     dirty: bool,
@@ -63,13 +62,13 @@ impl Lessons {
     /// What `start` says; `bell` is rung when the player has told something.
     pub(crate) fn new(
         start: Start,
-        progress: Option<Progress>,
+        progress: Option<LessonProgress>,
         theme: Theme,
         kernel: &str,
         size: (u16, u16),
         bell: Arc<Notify>,
     ) -> Result<Self, Error> {
-        let done = progress.as_ref().map(Progress::known).unwrap_or_default();
+        let done = progress.as_ref().map(LessonProgress::known).unwrap_or_default();
         let menu = |topics| Some(Menu::new(topics, &done, size));
         let (menu, back_to_menu, read_again, first) = match start {
             Start::Menu(topics) => (menu(topics), true, None, None),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lessons::Lessons;
 use crate::error::Error;
-use crate::lesson::progress::Progress;
+use crate::lesson::progress::LessonProgress;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::terminal::Terminal;
@@ -26,7 +26,7 @@ pub use super::lessons::Start;
 /// If the terminal cannot be taken or drawn to, or the system refuses a thread.
 pub fn run(
     start: Start,
-    progress: Option<Progress>,
+    progress: Option<LessonProgress>,
     kernel: &str,
     options: TuiOptions,
     token: &CancellationToken,

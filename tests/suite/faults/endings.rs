@@ -326,7 +326,8 @@ fn built_in_clients_come_speak_and_go_under_any_trigger() {
         for _ in 0..3 {
             let done = server.command("client");
             let name = done["note"].as_str().unwrap().to_owned();
-            let line = server.ever("its accept", |l| l["peer"] == name.as_str());
+            let line =
+                server.ever("its accept", |l| l["call"] == "accept4" && l["peer"] == name.as_str());
             fds.push(line["ret"].as_i64().unwrap());
         }
         for fd in &fds {
