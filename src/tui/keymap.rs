@@ -316,7 +316,11 @@ mod tests {
     /// A key may have no row of its own where it repeats another one's.
     #[test]
     fn every_key_is_told_in_the_help_the_footer_or_the_palette() {
-        let groups = Group::ALL.into_iter().chain(Group::LESSON).chain([Group::Compare]);
+        let groups = Group::ALL
+            .into_iter()
+            .chain(Group::LESSON)
+            .chain(Group::REPLAY)
+            .chain([Group::Compare]);
         let groups: Vec<_> = groups.collect();
         let answers = |action: &KeyAction| {
             matches!(

@@ -3,7 +3,7 @@
 /// A command, a word that can follow it, and what that asks for; first those that the grammar names,
 /// then examples where it asks for a number or a time. What is common to all commands and what is a
 /// mistake's name is not here.
-pub const VALUES: [(&str, &str, &str); 60] = [
+pub const VALUES: [(&str, &str, &str); 61] = [
     ("delay", "0", "full speed"),
     ("delay", "200", "slow enough for the eye"),
     ("delay", "1000", "a call a second"),
@@ -63,6 +63,7 @@ pub const VALUES: [(&str, &str, &str); 60] = [
     ("view", "calls", "every system call"),
     ("view", "findings", "what would be a bug in a real server"),
     ("view", "path", "the way of one event through the kernel"),
+    ("record", "off", "the recording ends here"),
     ("at", "12.031", "that many seconds after the start"),
 ];
 
