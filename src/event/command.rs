@@ -5,16 +5,16 @@
 mod parse;
 mod print;
 mod values;
+mod views;
 
 use std::fmt;
 
-use super::{
-    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger, vocabulary,
-};
+use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
 pub use values::VALUES;
+pub use views::{Order, View};
 
 /// The one file that a command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,53 +154,6 @@ pub enum Command {
     Help,
     /// End the program.
     Quit,
-}
-
-vocabulary! {
-    /// The full-screen views.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub enum View {
-        /// Everything at once.
-        #[default]
-        Overview = "overview",
-        /// One lane a thread and a descriptor, over time.
-        Timeline = "timeline",
-        /// Every system call.
-        Calls = "calls",
-        /// What would be a bug in a real server.
-        Findings = "findings",
-        /// The way of one event through the kernel.
-        Path = "path",
-    }
-}
-
-vocabulary! {
-    /// The orders in which the list of what is waited for can be shown.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub enum Order {
-        /// As the list is kept: by the numbers of descriptors, or by their places in an array.
-        #[default]
-        Number = "number",
-        /// What has most to be read first.
-        Unread = "unread",
-        /// What wants to be looked at first: stuck, in hand, ready, then the quiet ones.
-        State = "state",
-        /// What was served or woken last first.
-        Activity = "activity",
-    }
-}
-
-impl Order {
-    /// The one after it; the first after the last.
-    #[must_use]
-    pub fn next(self) -> Self {
-        match self {
-            Self::Number => Self::Unread,
-            Self::Unread => Self::State,
-            Self::State => Self::Activity,
-            Self::Activity => Self::Number,
-        }
-    }
 }
 
 /// What was wrong with the text of a command: what was found and what was expected.

@@ -76,10 +76,7 @@ impl World {
             }
             Kind::Sqe { ring, sqe, .. } => self.sqe_written(*ring, sqe),
             Kind::Reap { op, cqe, admitted, .. } => {
-                if let Some(lane) = self.lane_mut(lane) {
-                    lane.counts.events += 1;
-                }
-                self.reaped(*op, cqe, admitted.as_deref());
+                self.reaped(lane, *op, cqe, admitted.as_deref());
             }
             Kind::Give { buffer, .. } => self.buffer_given(*buffer),
             Kind::Rings { read, .. } => self.ring_read(read),

@@ -314,10 +314,9 @@ impl World {
 
     /// How long what was reported had stood on the list, where that is certain.
     fn count_waits(&mut self, c: &Comparison<'_>) {
-        let (seq, t) = (self.seq, self.t);
         for entry in c.taken.iter().filter(|entry| !entry.unsure) {
             if let Some(file) = self.files.get_mut(&entry.key.file) {
-                file.counts.handed_over(t.since(entry.since), seq);
+                file.counts.handed_over(self.t.since(entry.since), self.seq);
             }
         }
     }

@@ -214,10 +214,15 @@ impl ThreadLane {
         self.state = state;
     }
 
+    /// So many events more.
+    pub(super) fn brought(&mut self, events: usize) {
+        self.counts.events += events as u64;
+    }
+
     /// A wait brought these events.
     pub(super) fn takes(&mut self, events: &[Delivery]) {
         self.turns += 1;
-        self.counts.events += events.len() as u64;
+        self.brought(events.len());
         self.batch.fill(events);
     }
 }

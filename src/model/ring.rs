@@ -110,8 +110,17 @@ impl World {
     }
 
     /// A completion was taken.
-    pub(super) fn reaped(&mut self, op: RingOp, cqe: &Cqe, admitted: Option<&Admitted>) {
+    pub(super) fn reaped(
+        &mut self,
+        lane: LaneId,
+        op: RingOp,
+        cqe: &Cqe,
+        admitted: Option<&Admitted>,
+    ) {
         let at = (self.seq, self.t);
+        if let Some(lane) = self.lane_mut(lane) {
+            lane.brought(1);
+        }
         let Some(rings) = self.pollers.ring_mut() else { return };
         let Some(flight) = rings.reap(cqe, at) else { return };
         let fd = flight.sqe.fd;
