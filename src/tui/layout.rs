@@ -224,10 +224,10 @@ mod tests {
     /// Every cell of every screen, by the parts that stand there.
     #[test]
     fn parts_fill_the_screen_and_share_nothing_but_borders() {
-        let widths = (60..=240).step_by(9).chain([79, 80, 117, 118, 160, 199, 200]);
+        let widths = [60, 79, 80, 117, 118, 159, 160, 199, 200, 240];
         for width in widths {
-            for height in 16..=80 {
-                for lanes in [1, 4, 60] {
+            for height in (16..40).chain([49, 50, 59, 60, 70, 80]) {
+                for lanes in [1, 60] {
                     let layout = layout((width, height), View::Overview, lanes);
                     let layout = layout.unwrap_or_else(|| panic!("{width}x{height}"));
                     let areas: Vec<_> = layout.slots.iter().map(|slot| slot.area).collect();

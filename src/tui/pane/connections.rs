@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{NARROWEST, QUEUE, queues};
+use super::file::{NARROWEST, QUEUE, queues, roles};
 use super::order::ordered;
 use crate::event::{LaneId, WatchKey};
 use crate::model::{LaneState, Served, ThreadLane};
@@ -99,11 +99,12 @@ impl Connections<'_> {
         let file = world.file_of(key);
         let marker = if look.ui.watch == Some(key) { look.theme.glyphs.selected } else { " " };
         row.put(marker, look.style(Role::Focus));
-        row.column(&key.fd.to_string(), number, Align::Right, look.style(Role::Title));
-        row.column(file.map_or("?", words::kind), WHAT, Align::Left, plain);
+        let [title, text] = roles(file);
+        row.column(&key.fd.to_string(), number, Align::Right, look.style(title));
+        row.column(file.map_or("?", words::kind), WHAT, Align::Left, look.style(text));
         let name = file.map_or_else(|| "?".to_owned(), words::peer);
         let name = words::tail(&name, usize::from(peer), look.theme.glyphs.ellipsis);
-        row.column(&name, peer, Align::Left, plain);
+        row.column(&name, peer, Align::Left, look.style(text));
         let names: Vec<_> = lanes.iter().map(|id| world.lane_name(*id)).collect();
         row.column(&names.join(" "), THREAD, Align::Left, plain);
         let (call, role) = self.call(lanes);

@@ -2,6 +2,7 @@
 
 use crate::event::FileKind;
 use crate::model::{Check, FindingKind, OpenFile};
+use crate::tui::theme::Role;
 use crate::tui::words;
 
 /// The shortest column of peers: an IPv4 address with its port.
@@ -10,6 +11,11 @@ pub(super) const PEER: u16 = 15;
 pub(super) const NARROWEST: u16 = 8;
 /// The columns of unread and of unsent.
 pub(super) const QUEUE: u16 = 6;
+
+/// The role of a file's number, and of the rest of its row: what is the tool's own stands back.
+pub(super) fn roles(file: Option<&OpenFile>) -> [Role; 2] {
+    if file.is_some_and(words::is_own) { [Role::Dim; 2] } else { [Role::Title, Role::Text] }
+}
 
 /// How a list that is predicted is known.
 pub(super) fn provenance(check: &Check, known: bool, by: &str, ok: &str) -> String {

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{NARROWEST, QUEUE, ailment, queues};
+use super::file::{NARROWEST, QUEUE, ailment, queues, roles};
 use super::order::ordered;
 use crate::event::{Fd, RingOp, WatchKey};
 use crate::model::{Flight, OpenFile, Rings};
@@ -122,13 +122,14 @@ impl<'a> InFlight<'a> {
         );
         row.column(&op, OP, Align::Left, look.style(Role::Edge));
         let fd = key.map(|key| key.fd).or(flight.map(|flight| flight.sqe.fd)).unwrap_or(Fd(-1));
-        row.column(&fd.to_string(), number, Align::Right, look.style(Role::Title));
+        let [title, text] = roles(file);
+        row.column(&fd.to_string(), number, Align::Right, look.style(title));
         let name = file.map_or_else(|| "?".to_owned(), words::peer);
         let name = words::tail(&name, usize::from(peer), look.theme.glyphs.ellipsis);
         // What is closed here may be held open by its operation.
         let closed = if key.is_some() { "closed" } else { "?" };
-        row.column(file.map_or(closed, words::kind), WHAT, Align::Left, plain);
-        row.column(&name, peer, Align::Left, plain);
+        row.column(file.map_or(closed, words::kind), WHAT, Align::Left, look.style(text));
+        row.column(&name, peer, Align::Left, look.style(text));
         if self.is_wide() {
             let since = flight.map_or_else(
                 || "-".to_owned(),

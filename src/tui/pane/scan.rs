@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use super::file::{NARROWEST, PEER, QUEUE, ailment, queues};
+use super::file::{NARROWEST, PEER, QUEUE, ailment, queues, roles};
 use super::order::ordered;
 use crate::event::{Mask, WatchKey};
 use crate::model::{OpenFile, ScanEntry, ScanSet, Sync};
@@ -139,8 +139,7 @@ impl<'a> Scanned<'a> {
             let place = self.set.place(entry.key).map_or_else(String::new, |at| at.to_string());
             row.column(&place, PLACE, Align::Right, look.style(Role::Dim));
         }
-        let own = file.is_some_and(words::is_own);
-        let (title, text) = if own { (Role::Dim, Role::Dim) } else { (Role::Title, Role::Text) };
+        let [title, text] = roles(file);
         row.column(&entry.key.fd.to_string(), number, Align::Right, look.style(title));
         let name = file.map_or_else(|| "?".to_owned(), words::peer);
         let name = words::tail(&name, usize::from(peer), look.theme.glyphs.ellipsis);

@@ -155,21 +155,26 @@ fn a_call_that_sleeps_stands_where_its_time_says() {
 
 #[test]
 fn the_tools_own_is_dim_and_says_whose_it_is() {
-    let stage = Stage::three_clients();
-    let app = stage.app((120, 40));
-    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
-    let mut buf = Buffer::empty(Rect::new(0, 0, 120, 40));
-    paint(&app, stage.scene(), &theme, &mut buf);
-    let screen = text(&buf);
-    let styled = |word: &str| {
-        let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(word)).expect(word);
-        let at = line.find(word).map_or(0, |at| line[..at].chars().count());
-        let cell = |n: usize| u16::try_from(n).expect("a cell");
-        buf[(cell(at), cell(y))].modifier
-    };
-    let dim = ratatui::style::Modifier::DIM;
-    assert!(styled("control").contains(dim) && styled("tool's own").contains(dim));
-    assert!(!styled("listener").contains(dim) && !styled("built-in").contains(dim));
+    let stages = [
+        (Stage::three_clients(), "built-in"),
+        (Stage::scanning(Backend::Poll), "client"),
+        (Stage::ring(), "client"),
+    ];
+    for (stage, client) in stages {
+        let app = stage.app((120, 40));
+        let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+        let mut buf = Buffer::empty(Rect::new(0, 0, 120, 40));
+        paint(&app, stage.scene(), &theme, &mut buf);
+        let screen = text(&buf);
+        let is_dim = |word: &str| {
+            let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(word)).expect(word);
+            let at = line.find(word).map_or(0, |at| line[..at].chars().count());
+            let cell = |n: usize| u16::try_from(n).expect("a cell");
+            buf[(cell(at), cell(y))].modifier.contains(ratatui::style::Modifier::DIM)
+        };
+        assert!(is_dim("control ") && is_dim("tool's own"), "{screen}");
+        assert!(!is_dim("listener ") && !is_dim(&format!("{client} ")), "{screen}");
+    }
 }
 
 #[test]
