@@ -16,6 +16,7 @@
 //! [`Recording`] finds them again in any bytes, and is the shelf of the journal that is replayed.
 
 mod block;
+mod error;
 mod head;
 mod press;
 mod reader;
@@ -27,9 +28,10 @@ mod writer;
 mod tests;
 
 pub use block::{Block, BlockKind};
+pub use error::ReadError;
 pub use head::{Hidden, RecordingHead};
 pub use press::{Outlet, Press};
-pub use reader::{ReadError, Recording};
+pub use reader::Recording;
 pub use writer::{WriteEnd, Writer};
 
 /// The version of the vocabulary of events. Each one is a superset of those before it.

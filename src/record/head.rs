@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reader::ReadError;
+use super::error::ReadError;
 use super::{MODEL, WORDS};
 use crate::event::{Header, vocabulary};
 

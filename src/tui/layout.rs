@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::ui::Pane;
+use super::ui::{Pane, Ui, UiContext};
 use crate::event::View;
 
 /// The smallest screen that is drawn.
@@ -70,6 +70,13 @@ pub fn panes(size: (u16, u16), view: View) -> Vec<Pane> {
 /// Whether a screen is too small for anything but to say so.
 pub(crate) fn is_too_small((width, height): (u16, u16)) -> bool {
     width < SMALLEST.0 || height < SMALLEST.1
+}
+
+/// What there is for the panes and a row above and below them: of a recording the bar takes one, if
+/// that is not too small then.
+pub(crate) fn beside_bar(ui: &Ui, (width, height): (u16, u16)) -> (u16, u16) {
+    let bar = ui.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
+    (width, height - u16::from(bar))
 }
 
 /// Rows of the Why sentence with its title: it is what the screen is for, and has room for four

@@ -6,7 +6,6 @@ use super::action::Direction;
 use super::entry::LineEntry;
 use super::filter::Filter;
 use super::keymap::Mode;
-use super::layout::is_too_small;
 use crate::event::{FileId, LaneId, Nanos, Seq, View, WatchKey};
 use crate::model::{Bookmark, Divergence, World};
 use crate::session::RecordingProgress;
@@ -304,14 +303,6 @@ impl Ui {
     /// Whether the person has only just come to a server.
     pub(crate) fn is_fresh(&self) -> bool {
         self.place == UiContext::Server && !self.touched
-    }
-
-    /// What there is for the panes and a row above and below them: of a recording the bar takes one,
-    /// if that is not too small then.
-    pub(crate) fn body(&self, (width, height): (u16, u16)) -> (u16, u16) {
-        let bar =
-            self.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
-        (width, height - u16::from(bar))
     }
 
     /// Says something.

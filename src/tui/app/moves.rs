@@ -48,7 +48,7 @@ impl App {
     }
 
     pub(super) fn focus(&mut self, step: Direction) {
-        let panes = layout::panes(self.ui.body(self.ui.size), self.ui.view);
+        let panes = layout::panes(layout::beside_bar(&self.ui, self.ui.size), self.ui.view);
         let at = panes.iter().position(|pane| *pane == self.ui.focus).unwrap_or(0);
         let len = panes.len().max(1);
         let next = match step {
@@ -81,7 +81,7 @@ impl App {
         if self.ui.entry.is_some() || self.ui.help.is_some() {
             return;
         }
-        let size = self.ui.body(self.ui.size);
+        let size = layout::beside_bar(&self.ui, self.ui.size);
         let Some((pane, row)) = layout::hit(size, self.ui.view, scene, at) else { return };
         self.ui.focus = pane;
         if let (Pane::Interest, Some(row)) = (pane, row) {
