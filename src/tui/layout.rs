@@ -72,6 +72,13 @@ pub(crate) fn is_too_small((width, height): (u16, u16)) -> bool {
     width < SMALLEST.0 || height < SMALLEST.1
 }
 
+/// What there is for the panes and a row above and below them: of a recording the bar takes one, if
+/// that is not too small then.
+pub(crate) fn beside_bar(ui: &Ui, (width, height): (u16, u16)) -> (u16, u16) {
+    let bar = ui.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
+    (width, height - u16::from(bar))
+}
+
 /// Rows of the Why sentence with its title: it is what the screen is for, and has room for four
 /// lines where they are short.
 fn why_rows((width, height): (u16, u16)) -> u16 {
@@ -205,16 +212,6 @@ fn narrow(body: Rect, height: u16) -> Vec<Slot> {
 fn low(body: Rect) -> Vec<Slot> {
     let ready = (body.height * 2 / 5).max(4);
     stack(body, &[(Pane::Interest, body.height - ready), (Pane::Ready, ready)])
-}
-
-impl Ui {
-    /// What there is for the panes and a row above and below them: of a recording the bar takes one,
-    /// if that is not too small then.
-    pub(crate) fn body(&self, (width, height): (u16, u16)) -> (u16, u16) {
-        let bar =
-            self.place == UiContext::Replay && !is_too_small((width, height.saturating_sub(1)));
-        (width, height - u16::from(bar))
-    }
 }
 
 #[cfg(test)]

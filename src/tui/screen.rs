@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::draw::{Accent, borders, heading, inside, sign_cuts};
-use super::layout::{Part, Slot, layout};
+use super::layout::{Part, Slot, beside_bar, layout};
 use super::pane::{
     Bar, Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane, Prompt, Ready,
     RenderContext, TimelinePane, TooSmall, Waiting, Why,
@@ -19,7 +19,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     buf.set_style(area, look.theme.base());
     let lanes = look.scene.world.lanes.len();
     let whole = (area.width, area.height);
-    let body = look.ui.body(whole);
+    let body = beside_bar(look.ui, whole);
     let Some(layout) = layout(body, look.ui.view, lanes) else {
         TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
         return;

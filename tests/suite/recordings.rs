@@ -39,14 +39,19 @@ fn events(path: &Path) -> Vec<Value> {
     let out = replay(path, &["--json"]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines = String::from_utf8(out.stdout).unwrap();
-    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
-    lines.filter(is_event).collect()
+    of_events(lines.lines().map(|line| serde_json::from_str(line).unwrap()))
 }
 
-/// Whether a line is one event. What stands before the first is none; and lists are told after each
-/// flush, which comes elsewhere when nobody waits for events.
-fn is_event(line: &Value) -> bool {
-    line["seq"].as_u64() > Some(0) && line["kind"] != "ready"
+/// Of each event its own line, which is the first with its number: lists and findings follow it.
+fn of_events(lines: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut last = 0;
+    let mut is_next = |line: &Value| {
+        let seq = line["seq"].as_u64().unwrap_or(0);
+        let is = seq > last;
+        last = last.max(seq);
+        is
+    };
+    lines.filter(|line| is_next(line)).collect()
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn a_recording_has_the_lines_that_were_told() {
             assert!(server.ended().success());
             server.all_lines()
         };
-        let told: Vec<_> = lines.into_iter().filter(is_event).collect();
+        let told = of_events(lines.into_iter());
         assert!(told.len() > 20, "{backend}");
         assert!(told.iter().any(|line| line["kind"] == "mark"), "{backend}");
         assert_eq!(events(&file.0), told, "{backend}");

@@ -64,7 +64,6 @@ pub const VALUES: [(&str, &str, &str); 61] = [
     ("view", "calls", "every system call"),
     ("view", "findings", "what would be a bug in a real server"),
     ("view", "path", "the way of one event through the kernel"),
-    ("record", "off", "the recording ends here"),
     ("at", "12.031", "that many seconds after the start"),
 ];
 

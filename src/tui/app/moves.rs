@@ -49,7 +49,7 @@ impl App {
     }
 
     pub(super) fn focus(&mut self, step: Direction) {
-        let panes = layout::panes(self.ui.body(self.ui.size), self.ui.view);
+        let panes = layout::panes(layout::beside_bar(&self.ui, self.ui.size), self.ui.view);
         let at = panes.iter().position(|pane| *pane == self.ui.focus).unwrap_or(0);
         let len = panes.len().max(1);
         let next = match step {
