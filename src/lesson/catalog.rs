@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_template_takes_a_name_and_is_right() {
-        let case = parse("mine.toml", &template("mine")).expect("the template is right");
+        let case = parse("mine.toml", template("mine")).expect("the template is right");
         assert_eq!(case.id, "mine");
         assert!(case.is_lesson() && guide().starts_with("# Writing a lesson"));
     }
