@@ -92,7 +92,7 @@ pub struct World {
     pub(super) labels: Labels,
     /// Built-in clients that the server has not accepted yet, by their addresses.
     pub(super) dialled: BTreeSet<Box<str>>,
-    /// The moments that were marked, in order: the last [`World::BOOKMARKS`] of them.
+    /// The moments that were marked, in order: the last 1,000 of them.
     pub bookmarks: VecDeque<Bookmark>,
 }
 
