@@ -1,11 +1,13 @@
 //! The model against the kernel: random operations on one epoll instance, every `epoll_wait`
-//! predicted before it is made.
+//! predicted before it is made; and random sequences on everything that the machine models.
 //!
 //! A binary of its own: a test beside it that starts a process would copy descriptors between
 //! fork and exec, and a closed file with a copy stays registered.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use epollscope::event::{
     CtlOp, Delivery, Errno, Event, Fd, FileId, FileKind, Kind, LaneChange, LaneId, Mask, Nanos,
@@ -17,6 +19,10 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use epollscope::lesson::random::Rng;
+
+/// One test at a time: the process that one starts would for a moment have the descriptors of
+/// another.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A watched end and the end that the test writes to.
 struct Ends {
@@ -269,6 +275,7 @@ fn operations() -> u64 {
 
 #[test]
 fn every_epoll_wait_returns_what_the_model_predicted() {
+    let _alone = ALONE.lock();
     let (mut done, mut waits, mut seed) = (0, 0, 0);
     while done < operations() {
         let mut rng = Rng::new(seed);
@@ -284,4 +291,41 @@ fn every_epoll_wait_returns_what_the_model_predicted() {
     }
     assert!(waits > done / 8, "{waits} waits in {done} operations");
     println!("{done} operations, {waits} waits predicted, 0 divergences");
+}
+
+/// Sequences of the random test, and the processes that share them.
+const SEQUENCES: u64 = 20_000;
+const PROCESSES: u64 = 2;
+
+/// `epollscope check --random` beside others of its kind: each in a process, whose descriptors are
+/// its own.
+#[test]
+fn random_sequences_come_out_as_the_model_says() {
+    let _alone = ALONE.lock();
+    let each = SEQUENCES / PROCESSES;
+    let folder = std::env::temp_dir();
+    let running: Vec<_> = (0..PROCESSES)
+        .map(|n| {
+            Command::new(env!("CARGO_BIN_EXE_epollscope"))
+                .args(["check", "--json", "--random", &each.to_string()])
+                .args(["--seed", &(n * each).to_string()])
+                .current_dir(&folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(output.status.success(), "{line} in {}", folder.display());
+        assert_eq!(line["sequences"], each);
+        assert!(line["steps"].as_u64().unwrap() > 20 * each, "{line}");
+        assert!(line["threaded"].as_u64().unwrap() > 100, "{line}");
+        // Some TCP queues were full, behind which the end of a stream waits.
+        assert!(line["filled"].as_u64().unwrap() > 50, "{line}");
+        println!("{line}");
+    }
 }

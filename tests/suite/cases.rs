@@ -4,7 +4,6 @@ mod ends;
 mod limits;
 mod player;
 mod questions;
-mod sequences;
 mod skips;
 mod wrong;
 
