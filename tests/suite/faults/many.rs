@@ -196,15 +196,18 @@ fn idle_on_screen(clients: usize, time: Duration) {
     let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut crowd = crowd(clients, connect);
     terminal.shows(&format!("{},{:03} clients", clients / 1000, clients % 1000));
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     for (key, view) in [("3", "connected"), ("?", "? closes"), ("?1", "Timeline")].repeat(5) {
         let begun = Instant::now();
         terminal.keys(key);
         terminal.shows(view);
-        slowest = slowest.max(begun.elapsed());
+        times.push(begun.elapsed());
     }
-    println!("the slowest of 15 keys took {slowest:?}");
-    assert!(slowest < Duration::from_secs(2), "a key took {slowest:?}");
+    // A few wait for the machine, which others use, too.
+    times.sort_unstable();
+    let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("15 keys took {median:?}, the slowest {slowest:?}");
+    assert!(median < Duration::from_secs(1), "{times:?}");
     let last = crowd.last_mut().unwrap();
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     let each = (stays_flat(pid, time, last, clients) - before) / clients;
