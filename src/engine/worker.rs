@@ -135,7 +135,13 @@ impl<'a, const OBSERVED: bool, L: Loop> Worker<'a, OBSERVED, L> {
     }
 
     /// The loop begins, and waits by that descriptor, if by any: it takes every file next.
+    ///
+    /// What another loop asked for is nothing to this one. That is forgotten before the first file is
+    /// taken: a command that is carried out meanwhile may take any of them.
     pub(crate) fn entered(&mut self, by: Option<Fd>) {
+        for file in self.shared.table.all(|_| true) {
+            lock(&file.state).held = None;
+        }
         let (to, phase) = (L::BACKEND, SwitchPhase::Entered(by));
         self.door.tell(Kind::Backend { to, phase });
         self.shared.change(|settings| settings.backend = to);

@@ -71,8 +71,6 @@ impl Loop for EpollLoop {
         worker.backend.ep = Some(ep);
         worker.entered(Some(worker.backend.fd()));
         for file in shared.table.all(|_| true) {
-            // What another loop asked for is nothing to this one.
-            lock(&file.state).held = None;
             if file.what == FileKind::Listener {
                 worker.log_wakeups(&file);
             }

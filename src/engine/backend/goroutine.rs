@@ -123,8 +123,6 @@ impl Loop for GoLoop {
         worker.backend.ep = Some(ep);
         worker.entered(Some(worker.backend.fd()));
         for file in shared.table.all(|_| true) {
-            // What another loop asked for is nothing to this one.
-            lock(&file.state).held = None;
             if file.what == FileKind::Listener {
                 worker.log_wakeups(&file);
             }

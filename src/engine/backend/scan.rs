@@ -72,7 +72,6 @@ impl<S: FileSet> Loop for ScanLoop<S> {
         }
         worker.entered(None);
         for file in files {
-            lock(&file.state).held = None;
             if file.what == FileKind::Listener {
                 worker.log_wakeups(&file);
             }

@@ -82,7 +82,6 @@ impl Loop for ThreadsLoop {
                 available(shared).inspect_err(|_| shared.crew.end())?;
                 worker.entered(None);
                 for file in &files {
-                    lock(&file.state).held = None;
                     if file.what == FileKind::Listener {
                         worker.log_wakeups(file);
                     }

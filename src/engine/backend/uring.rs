@@ -269,7 +269,6 @@ impl Loop for UringLoop {
         let ring = worker.backend.ring.as_ref().map(|ring| Fd(ring.number()));
         worker.entered(ring);
         for file in worker.shared.table.all(|_| true) {
-            lock(&file.state).held = None;
             if file.what == FileKind::Listener {
                 worker.log_wakeups(&file);
             }

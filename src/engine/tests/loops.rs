@@ -383,3 +383,25 @@ fn clients_move_between_loops_while_they_flood() {
     let mut last = rig.connect();
     echo(&mut last, b"after all");
 }
+
+/// A thread that is held among the files that it takes carries out a command on a later one.
+#[test]
+fn a_file_that_a_command_takes_before_its_turn_is_not_taken_again() {
+    let mut rig = waits_by(Backend::Epoll, |_| {});
+    let mut client = rig.connect();
+    echo(&mut client, b"here");
+    let fd = rig.accepted();
+    rig.done("backend poll");
+    rig.done("pause");
+    rig.catch_up();
+    let switch = rig.send("backend epoll");
+    assert_eq!(rig.parked(), GateStep::Call(Syscall::EpollCreate));
+    rig.done("step T1");
+    rig.done(&format!("trigger fd={fd} edge"));
+    rig.done("run");
+    assert!(matches!(rig.end_of(switch), CommandPhase::Done(_)));
+    assert!(rig.interest_of(fd).has(Mask::ET));
+    rig.done("trigger all level");
+    assert!(!rig.interest_of(fd).has(Mask::ET));
+    echo(&mut client, b"still here");
+}
