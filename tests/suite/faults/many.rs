@@ -252,12 +252,16 @@ fn greedy(trigger: &str, time: Duration) {
         });
         let begun = Instant::now();
         let mut seen = Vec::new();
-        // One answer that the machine was late for says nothing.
+        // Whoever starves is not answered at all: how soon depends on what else the machine does.
         while begun.elapsed() < time || seen.len() < 8 {
             let asked = Instant::now();
             third.write_all(b"me too").unwrap();
             let answered = third.read_exact(&mut [0; 6]).map(|()| asked.elapsed());
-            seen.push((answered.unwrap_or(PATIENCE), resident(pid)));
+            let starved = answered.is_err();
+            seen.push((answered.unwrap_or(Duration::MAX), resident(pid)));
+            if starved {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
         over.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -272,7 +276,7 @@ fn greedy(trigger: &str, time: Duration) {
             times[0],
             times[times.len() - 1]
         );
-        assert!(times[times.len() / 2] < Duration::from_secs(1), "{trigger}: {times:?}");
+        assert!(times[times.len() - 1] < Duration::MAX, "{trigger}: somebody starved: {times:?}");
         assert!(most - first < 8 << 20, "{trigger}: it grew from {first} to {most} bytes");
     });
     terminal.keys("q");
