@@ -197,6 +197,10 @@ fn progress(look: &RenderContext<'_>, trail: &Trail, id: LaneId) -> String {
     let it = batch.and_then(|batch| {
         batch.iter().find(|entry| InterestList::key_of(&entry.delivery) == trail.key)
     });
+    if world.labelled {
+        // A lesson tells what was handed over, and not when it is handled.
+        return format!("{name} has it");
+    }
     match it.map(|entry| entry.progress) {
         Some(Progress::Waiting) => format!("waits for {name}"),
         Some(Progress::Current) => format!("{name} is at it"),
