@@ -337,16 +337,16 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::event::{
         Fd, FileId, FileKind, Kind, LaneId, Output, Peer, Ret, Syscall, SyscallRecord,
     };
 
-    /// Connections that come and go, with reads between.
-    fn event(n: u64) -> Event {
+    /// Connections that come and go, with reads between: event number `n` of one each `step`.
+    pub(crate) fn event(n: u64, step: u64) -> Event {
         let lane = LaneId(1);
-        let started = Nanos(n * 10);
+        let started = Nanos(n * step);
         let fd = Fd(7 + i32::try_from(n / 3 % 40).expect("small"));
         let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
         let kind = match n % 3 {
@@ -365,14 +365,14 @@ mod tests {
             _ if n.is_multiple_of(2) => call(Syscall::Close { fd }, Ret::ok(0), Output::None),
             _ => Kind::Note("a note".into()),
         };
-        Event { seq: Seq(n + 1), t: Nanos(n * 10 + 5), lane, kind }
+        Event { seq: Seq(n + 1), t: Nanos(n * step + 5), lane, kind }
     }
 
     fn filled(count: u64, limits: Limits) -> (Journal, World) {
         let (mut journal, mut world) = (Journal::new(limits), World::default());
         for n in 0..count {
-            world.apply(&event(n));
-            journal.push(&event(n), &world);
+            world.apply(&event(n, 10));
+            journal.push(&event(n, 10), &world);
         }
         (journal, world)
     }
@@ -382,10 +382,10 @@ mod tests {
         let (journal, live) = filled(20_000, Limits::default());
         let mut world = World::default();
         for n in 0..20_000 {
-            world.apply(&event(n));
+            world.apply(&event(n, 10));
             if n % 1_777 == 0 || n % 4096 < 2 {
                 assert_eq!(journal.at(Seq(n + 1)), world, "event {n}");
-                assert_eq!(journal.get(Seq(n + 1)), Some(event(n)));
+                assert_eq!(journal.get(Seq(n + 1)), Some(event(n, 10)));
             }
         }
         assert_eq!(journal.at(Seq(20_000)), live);
@@ -401,7 +401,7 @@ mod tests {
         let first = journal.first().expect("some are left");
         assert_eq!(journal.dropped(), first.0 - 1);
         let mut world = World::default();
-        (0..first.0).for_each(|n| world.apply(&event(n)));
+        (0..first.0).for_each(|n| world.apply(&event(n, 10)));
         assert_eq!(journal.at(first), world);
         assert_eq!(journal.at(Seq(1)), world, "before the first it is the first");
         assert_eq!(journal.at(Seq(40_000)), live);

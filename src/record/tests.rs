@@ -10,8 +10,7 @@ mod words;
 use super::block::{HEAD, LONGEST};
 use super::*;
 use crate::event::{
-    Event, Fd, FileId, FileKind, Header, Kind, LaneId, Nanos, Output, Peer, Ret, Seq, Syscall,
-    SyscallRecord,
+    Event, Fd, FileId, Header, Kind, LaneId, Nanos, Output, Peer, Ret, Seq, Syscall, SyscallRecord,
 };
 use crate::journal::Journal;
 use crate::model::World;
@@ -35,26 +34,9 @@ impl Outlet for Bytes {
     }
 }
 
-/// Connections that come and go, with reads between.
+/// Connections that come and go, an event each microsecond.
 fn event(n: u64) -> Event {
-    let started = Nanos(n * 1000);
-    let fd = Fd(7 + i32::try_from(n / 3 % 40).expect("small"));
-    let call = |call, ret, output| Kind::Return(SyscallRecord { call, ret, output, started });
-    let kind = match n % 3 {
-        0 if n == 0 => {
-            let (file, what) = (FileId(1), FileKind::Listener);
-            Kind::Open { fd: Fd(4), file, what, name: "x".into() }
-        }
-        0 => {
-            let file = FileId(u32::try_from(n).expect("small"));
-            let output = Output::Accepted { file, peer: Peer::Unknown };
-            call(Syscall::Accept { fd: Fd(4) }, Ret::ok(fd.0.into()), output)
-        }
-        1 => call(Syscall::Read { fd, len: 64 }, Ret::ok(3), Output::Data(b"abc"[..].into())),
-        _ if n.is_multiple_of(2) => call(Syscall::Close { fd }, Ret::ok(0), Output::None),
-        _ => Kind::Note("a note".into()),
-    };
-    Event { seq: Seq(n + 1), t: Nanos(n * 1000 + 5), lane: LaneId(1), kind }
+    crate::journal::tests::event(n, 1000)
 }
 
 fn head() -> RecordingHead {

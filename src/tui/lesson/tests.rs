@@ -560,6 +560,11 @@ fn calls_are_scrolled_by_rows() {
 }
 
 #[test]
+fn the_way_of_an_event_fits_the_smallest_screen() {
+    Class::begin((60, 16)).press("<Enter>5").shows(&["The way of one event"]);
+}
+
+#[test]
 fn a_long_text_can_be_scrolled() {
     let mut long = case();
     long.steps[0].say = Some("word ".repeat(390) + "last");

@@ -320,11 +320,17 @@ fn state(
     }
 }
 
-/// Whether something that it watches for holds, and it is not listed all the same; only where
-/// every list is told can that be said at once.
+/// Whether something that it watches for holds, and it is not listed all the same: what its file
+/// answers where that is told, else what is left unread of what an edge has told of.
 fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
-    let told = world.file_of(entry.key).and_then(|file| file.polled);
-    told.is_some_and(|poll| poll.any(entry.mask - Mask::PRIVATE))
+    let Some(file) = world.file_of(entry.key) else { return false };
+    match file.polled {
+        Some(poll) => poll.any(entry.mask - Mask::PRIVATE),
+        None => {
+            let told = entry.trigger() == Trigger::Edge && entry.mask.has(Mask::IN);
+            told && world.knows_ready_list() && file.unread > Some(0)
+        }
+    }
 }
 
 /// A one-shot registration that fired keeps only its private bits (and what the kernel adds is
