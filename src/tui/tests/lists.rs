@@ -159,3 +159,17 @@ fn the_boxes_of_the_palette_and_the_filter() {
         insta::assert_snapshot!(format!("box_{name}"), below.join("\n"));
     }
 }
+
+#[test]
+fn what_an_edge_told_of_and_is_left_unread_is_silent_while_its_thread_is_held() {
+    let mut stage = Stage::three_clients();
+    stage.wait_returns(&[Fd(7)]);
+    stage.read(Fd(7), b"hell");
+    let next = Syscall::EpollWait { ep: Fd(5), max: 64, timeout_ms: -1 };
+    stage.push(LaneId(1), Kind::Park { next: next.into() });
+    let queues = Queues { unread: Some(8), unsent: Some(0), ..Queues::default() };
+    stage.tool(Kind::Arrive { fd: Fd(7), queues });
+    let screen = shown(&stage.app((120, 40)), &stage, &UNICODE);
+    let row = screen.lines().find(|line| line.contains("  7 built-in")).expect("its row");
+    assert!(row.contains("silent") && !row.contains("idle"), "{screen}");
+}
