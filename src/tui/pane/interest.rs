@@ -324,13 +324,11 @@ fn state(
 /// answers where that is told, else what is left unread of what an edge has told of.
 fn is_silent(world: EpollView<'_>, entry: &InterestEntry) -> bool {
     let Some(file) = world.file_of(entry.key) else { return false };
-    match file.polled {
-        Some(poll) => poll.any(entry.mask - Mask::PRIVATE),
-        None => {
-            let told = entry.trigger() == Trigger::Edge && entry.mask.has(Mask::IN);
-            told && world.knows_ready_list() && file.unread > Some(0)
-        }
+    if let Some(poll) = file.polled {
+        return poll.any(entry.mask - Mask::PRIVATE);
     }
+    let told = entry.trigger() == Trigger::Edge && entry.mask.has(Mask::IN);
+    told && world.knows_ready_list() && file.unread > Some(0)
 }
 
 /// A one-shot registration that fired keeps only its private bits (and what the kernel adds is
