@@ -6,6 +6,7 @@
 
 mod compare;
 mod config;
+mod export;
 mod lesson;
 mod options;
 mod replay;
@@ -27,6 +28,8 @@ use crate::lesson::child::SUBCOMMAND;
 use crate::record::RecordingOptions;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
+use export::ExportArgs;
+pub use export::ExportOptions;
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
@@ -46,6 +49,8 @@ pub enum CliRequest {
     Lesson(Box<LessonOptions>),
     /// Show a recording.
     Replay(Box<ReplayOptions>),
+    /// Make a file of a recording, for others.
+    Export(Box<ExportOptions>),
     /// Compare loops on the same clients.
     Compare(Box<CompareOptions>),
     /// Run cases and say how they came out.
@@ -151,6 +156,16 @@ Examples:
   epollscope replay class.rec --json                  the lines that --headless prints
 ";
 
+/// The examples at the end of the help of exports.
+const EXPORT: &str = "\
+Examples:
+  epollscope export class.rec class.html              to go through in any browser
+  epollscope export class.rec class.svg --at 12.031   one screen, for slides; .txt for a mail
+  epollscope export class.rec class.json              tracks for ui.perfetto.dev
+  epollscope export class.rec short.rec --from 10 --until 20 --hide payload,peers
+  epollscope export class.rec - --as strace | grep EAGAIN
+";
+
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
 /// every entry.
 #[derive(Debug, Parser)]
@@ -174,6 +189,9 @@ enum Verb {
     /// Look at a recording: all panes, back and on in time.
     #[command(after_help = REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Make a file of a recording: a page for browsers, a picture, a text, tracks, calls, ...
+    #[command(after_help = EXPORT)]
+    Export(Box<ExportArgs>),
     /// Compare ways of waiting on the same clients: what a request costs in each
     #[command(after_help = COMPARE)]
     Compare(Box<CompareArgs>),
@@ -225,6 +243,9 @@ where
         }
         Some(Verb::Replay(arguments)) => {
             return Ok(CliRequest::Replay(Box::new(arguments.resolve())));
+        }
+        Some(Verb::Export(arguments)) => {
+            return arguments.resolve().map(|options| CliRequest::Export(Box::new(options)));
         }
         Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {

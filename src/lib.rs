@@ -128,6 +128,7 @@ pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod headless;
 pub mod history;
 pub mod journal;

@@ -31,6 +31,7 @@ fn run() -> anyhow::Result<ExitCode> {
         CliRequest::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
+        CliRequest::Export(options) => Ok(ExitCode::from(replay::export(&options)?)),
         CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }
 }

@@ -1,49 +1,57 @@
-//! `epollscope replay`: a recording on the screen, or as lines.
+//! `epollscope replay`: a recording on the screen, or as lines; `epollscope export`: as a file for
+//! others.
 
-use std::io;
+mod export;
+
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
 use std::rc::Rc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ReplayOptions;
 use crate::error::Error;
-use crate::event::{Seq, visible};
+use crate::event::visible;
+use crate::export::ExportRange;
 use crate::record::Recording;
 use crate::serve::{ended_by, look};
 use crate::session::Session;
-use crate::sink::Sink as _;
-use crate::sink::jsonl::{Jsonl, Lines};
+use crate::sink::jsonl::Lines;
 use crate::source::Replay;
+use crate::sys::standard::Stdout;
 use crate::tui;
+
+pub use export::run as export;
 
 /// Shows a recording. Returns the exit status.
 ///
 /// # Errors
 /// If it is none, or there is no terminal for the screen.
 pub fn run(options: &ReplayOptions) -> Result<u8, Error> {
-    let name = visible(options.file.to_string_lossy().as_bytes(), 200);
-    let bytes = std::fs::read(&options.file)
-        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?;
-    let recording =
-        Recording::read(bytes).map_err(|error| Error::Usage(format!("{name} {error}")))?;
-    let recording = Rc::new(recording);
+    let (name, recording) = open(&options.file)?;
     if options.json {
         return quietly(lines(&recording, options.strace_text));
     }
     show(&name, &recording, options)
 }
 
+/// A recording, and what it is called.
+fn open(file: &Path) -> Result<(String, Rc<Recording>), Error> {
+    let name = visible(file.to_string_lossy().as_bytes(), 200);
+    let bytes = std::fs::read(file)
+        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?;
+    let recording =
+        Recording::read(bytes).map_err(|error| Error::Usage(format!("{name} {error}")))?;
+    Ok((name, Rc::new(recording)))
+}
+
 /// Its events as lines of JSON.
 fn lines(recording: &Rc<Recording>, strace: bool) -> io::Result<()> {
     let journal = recording.journal();
-    let mut sink = Jsonl::begin(&recording.head().header, Lines { strace })?;
-    let (mut world, mut written) = (journal.origin(), Ok(()));
-    journal.forward_from(Seq(1), |event| {
-        world.apply(event);
-        written = sink.event(event, &world).and_then(|()| sink.flush(&world));
-        written.is_ok()
-    });
-    written.and_then(|()| Box::new(sink).finish(&world))
+    let range = ExportRange::whole(&recording.head().header, &journal);
+    let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
+    crate::export::lines(&range, Lines { strace }, &mut out)?;
+    out.flush()
 }
 
 /// A reader that went away is the ordinary end of a pipe.

@@ -18,7 +18,7 @@ use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
 use super::terminal::{Mouse, Terminal};
-use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
+use super::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
 use super::ui::{ReplayState, Ui, UiRequest, clock};
 use super::watchdog;
 use super::words::count;
@@ -85,8 +85,16 @@ impl TuiOptions {
         let chosen = if set("NO_COLOR") { ThemeName::Mono } else { ThemeName::Dark };
         let many = has("TERM", "256color") || set("COLORTERM") || has("TERM", "direct");
         let depth = if many { Depth::Indexed } else { Depth::Sixteen };
-        let glyphs = if self.marks == Marks::Ascii { &ASCII } else { &UNICODE };
-        Theme::new(self.theme.unwrap_or(chosen), depth, glyphs)
+        Theme::new(self.theme.unwrap_or(chosen), depth, self.glyphs())
+    }
+
+    /// The theme of a picture, which has all colours whatever the environment is.
+    pub fn picture(self) -> Theme {
+        Theme::new(self.theme.unwrap_or_default(), Depth::Indexed, self.glyphs())
+    }
+
+    fn glyphs(self) -> &'static Glyphs {
+        if self.marks == Marks::Ascii { &ASCII } else { &UNICODE }
     }
 }
 
