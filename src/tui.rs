@@ -11,6 +11,7 @@ pub mod compare;
 pub mod draw;
 pub mod entry;
 pub mod export;
+pub mod film;
 pub mod filter;
 pub mod input;
 pub mod key;
