@@ -7,8 +7,7 @@ use clap::Args;
 use super::ThemeChoice;
 use super::values;
 use crate::error::Error;
-use crate::event::{Nanos, visible};
-use crate::export::ExportKind;
+use crate::event::{ExportKind, Nanos, visible};
 use crate::record::Hidden;
 
 /// The options of `export`.
@@ -80,7 +79,7 @@ impl ExportArgs {
         let ending = out.as_deref().and_then(ExportKind::of);
         let Some(kind) = self.kind.or(ending) else {
             return usage(match out {
-                None => "standard output has no ending: say what is written, --as page".to_owned(),
+                None => "standard output has no ending: say what is written, --as strace".to_owned(),
                 Some(out) => {
                     let name = visible(out.to_string_lossy().as_bytes(), 200);
                     let endings = ExportKind::ALL.map(|kind| format!(".{}", kind.ending()));

@@ -9,10 +9,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, Value
 
 use crate::compare::ComparePlan;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Command, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
-    WakeupLogMode, parse_duration,
+    AcceptPolicy, Application, Backend, Command, ExportKind, Mistake, Nanos, NetpollMode,
+    ReadPolicy, Trigger, WakeupLogMode, parse_duration,
 };
-use crate::export::ExportKind;
 use crate::record::Hidden;
 
 /// A set of colours.

@@ -5,8 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::ExportKind;
-use crate::event::visible;
+use crate::event::{ExportKind, visible};
 
 /// Makes a file of what `write` writes; how many bytes that are. A file that cannot be finished is
 /// removed again.

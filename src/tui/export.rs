@@ -3,10 +3,16 @@
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use super::app::App;
+use super::film::{Camera, Taken};
 use super::theme::Theme;
-use crate::export::{self, Excerpt, ExportKind, ExportRange};
-
+use super::ui::ReplayState;
+use crate::event::ExportKind;
+use crate::export::{self, Excerpt, ExportRange};
+use crate::film::{FilmHead, FilmScreen};
+use crate::history::Folded;
 use crate::record::{Hidden, Recording};
+use crate::session::Scene;
 use crate::sink::jsonl::Lines;
 
 /// What is to be written.
@@ -58,11 +64,53 @@ impl ExportPlan {
             ExportKind::Lines => export::lines(range, Lines::default(), out),
             ExportKind::Spans => export::spans(range, out),
             ExportKind::Recording => excerpt(range, &[], out).map(|_| ()),
-            ExportKind::Page | ExportKind::Cast | ExportKind::Picture | ExportKind::Text => {
-                Err(io::Error::other("no film"))
+            ExportKind::Picture | ExportKind::Text => {
+                let (head, screen) = self.last_screen(range);
+                self.screen(&head, &screen, out)
             }
         }
     }
+
+    /// Writes one screen.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn screen(
+        &self,
+        head: &FilmHead,
+        screen: &FilmScreen,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self.kind {
+            ExportKind::Picture => export::picture(head, screen, out),
+            _ => writeln!(out, "{}", screen.text()),
+        }
+    }
+
+    /// The screen at the end of a range, as somebody sees it who goes through the recording.
+    fn last_screen(&self, range: &ExportRange<'_>) -> (FilmHead, FilmScreen) {
+        let journal = range.journal;
+        let folded = Folded::at(journal, journal.last().unwrap_or_default());
+        let (world, timeline) = (folded.world(), folded.timeline(None));
+        let scene = Scene { world, live: world, timeline, journal, header: range.header };
+        let mut app = App::default();
+        let state = ReplayState { name: self.title.clone(), speed: 4, idle: None };
+        app.open_replay(state, None, &scene);
+        app.go_on_to(range.last, &scene);
+        let mut camera = Camera::new(&self.title, range.header.clock, self.size, &self.theme);
+        let taken = camera.app(&mut app, scene);
+        shot(&camera, &taken)
+    }
+}
+
+/// What a camera has just seen for the first time.
+pub(crate) fn shot(camera: &Camera, taken: &Taken) -> (FilmHead, FilmScreen) {
+    let head = camera.head().clone();
+    let mut screen = FilmScreen::new(head.cols, head.rows);
+    if let Some(frame) = &taken.frame {
+        screen.apply(frame);
+    }
+    (head, screen)
 }
 
 fn excerpt<W: Write>(range: &ExportRange<'_>, hidden: &[Hidden], out: W) -> io::Result<W> {

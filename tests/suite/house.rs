@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 25] = [
+const TABLE: [(&str, &[&str]); 26] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -23,6 +23,7 @@ const TABLE: [(&str, &[&str]); 25] = [
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "record", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
+    ("export", &["event", "model", "text", "film", "journal", "record", "sink", "history"]),
     ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),
@@ -31,8 +32,8 @@ const TABLE: [(&str, &[&str]); 25] = [
     (
         "tui",
         &[
-            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "source",
-            "session", "error", "sys",
+            "event", "model", "text", "film", "journal", "record", "sink", "history", "export",
+            "lesson", "compare", "source", "session", "error", "sys",
         ],
     ),
     ("reference", &["event", "model", "text", "lesson", "cli", "error", "tui"]),
@@ -44,7 +45,13 @@ const TABLE: [(&str, &[&str]); 25] = [
             "compare", "kernel", "tui",
         ],
     ),
-    ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
+    (
+        "replay",
+        &[
+            "event", "cli", "error", "record", "export", "serve", "session", "sink", "source",
+            "sys", "tui",
+        ],
+    ),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 

@@ -1,0 +1,73 @@
+//! What can be made of a history for others.
+
+use std::path::Path;
+
+use super::vocabulary;
+
+vocabulary! {
+    /// What is made of a history for others.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum ExportKind {
+        /// A recording of the part that is chosen.
+        Recording = "recording",
+        /// A screen as SVG.
+        Picture = "picture",
+        /// A screen as text.
+        Text = "text",
+        /// Tracks for ui.perfetto.dev.
+        Trace = "trace",
+        /// Calls as strace prints them.
+        Strace = "strace",
+        /// Events as lines of JSON.
+        Lines = "lines",
+        /// The timeline's spans as CSV.
+        Spans = "spans",
+    }
+}
+
+impl ExportKind {
+    /// How a file of it ends.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Recording => "rec",
+            Self::Picture => "svg",
+            Self::Text => "txt",
+            Self::Trace => "json",
+            Self::Strace => "strace",
+            Self::Lines => "jsonl",
+            Self::Spans => "csv",
+        }
+    }
+
+    /// What a file of it is for.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Recording => "everything; for epollscope replay",
+            Self::Picture => "one screen, for slides",
+            Self::Text => "one screen, for a mail or a ticket",
+            Self::Trace => "for ui.perfetto.dev: a track a thread, a track a descriptor",
+            Self::Strace => "the calls as strace -f -ttt -T writes them",
+            Self::Lines => "as --headless writes them",
+            Self::Spans => "the timeline's spans, for a spreadsheet",
+        }
+    }
+
+    /// Whether it shows screens.
+    pub fn shows(self) -> bool {
+        match self {
+            Self::Picture | Self::Text => true,
+            Self::Recording | Self::Trace | Self::Strace | Self::Lines | Self::Spans => false,
+        }
+    }
+
+    /// Whether it shows the screen of one moment.
+    pub fn is_one_screen(self) -> bool {
+        matches!(self, Self::Picture | Self::Text)
+    }
+
+    /// The one whose files end as that one does.
+    pub fn of(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        Self::ALL.into_iter().find(|kind| kind.ending() == ending)
+    }
+}
