@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
+    ("film", &["event", "model", "text"]),
     ("journal", &["event", "model"]),
     ("record", &["event", "model", "journal", "sys"]),
     ("sys", &[]),
@@ -30,7 +31,7 @@ const TABLE: [(&str, &[&str]); 24] = [
     (
         "tui",
         &[
-            "event", "model", "text", "journal", "history", "lesson", "compare", "source",
+            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "source",
             "session", "error", "sys",
         ],
     ),
