@@ -19,6 +19,7 @@ mod read;
 mod ring;
 mod settings;
 mod syscall;
+mod viewpoint;
 mod visible;
 mod vocabulary;
 
@@ -46,5 +47,6 @@ pub use syscall::{
     Argument, Arguments, CtlOp, Delivery, Domain, HEAD, Head, How, OpenPath, Output, Peer, PollFd,
     PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord, WakeupLog,
 };
+pub use viewpoint::Viewpoint;
 pub use visible::visible;
 pub(crate) use vocabulary::vocabulary;

@@ -65,6 +65,7 @@ pub enum Sampling {
 
 /// How cells look. What is reversed on a terminal has its colours exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent, as on a terminal")]
 pub struct FilmStyle {
     /// The colour of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

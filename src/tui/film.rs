@@ -29,8 +29,8 @@ use super::spots::Spots;
 use super::theme::Theme;
 use crate::event::{Nanos, Seq, TimeUnit};
 use crate::film::{
-    FilmCall, FilmHead, FilmRow, FilmStyle, FilmWords, Frame, Sampling, Sentences, SpanList,
-    glyph_of,
+    FilmCall, FilmHead, FilmRow, FilmSpan, FilmStyle, FilmWords, Frame, Sampling, Sentences,
+    SpanList, glyph_of,
 };
 use crate::session::Scene;
 use crate::text;
@@ -272,7 +272,7 @@ impl Camera {
         place
     }
 
-    fn spans(&self, before: &[Shot], now: &[Shot]) -> Vec<crate::film::FilmSpan> {
+    fn spans(&self, before: &[Shot], now: &[Shot]) -> Vec<FilmSpan> {
         let mut spans = SpanList::default();
         let columns = usize::from(self.head.cols).max(1);
         let mut symbol = [0; 4];
@@ -283,12 +283,11 @@ impl Camera {
             }
             let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
             let place = (at(n % columns), at(n / columns));
-            match char::from_u32(code) {
-                Some(one) => spans.put(place, style, one.encode_utf8(&mut symbol), 0),
-                None => {
-                    let text = &self.longer[(code ^ LONGER) as usize];
-                    spans.put(place, style, text, glyph_of(text).0);
-                }
+            if let Some(one) = char::from_u32(code) {
+                spans.put(place, style, one.encode_utf8(&mut symbol), 0);
+            } else {
+                let text = &self.longer[(code ^ LONGER) as usize];
+                spans.put(place, style, text, glyph_of(text).0);
             }
         }
         spans.finish()

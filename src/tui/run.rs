@@ -462,7 +462,8 @@ impl<S: Source> Front for Screen<'_, S> {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
         let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
-        let (size, progress) = (self.app.ui.size, self.remember.then(LessonProgress::of_user).flatten());
+        let (size, progress) =
+            (self.app.ui.size, self.remember.then(LessonProgress::of_user).flatten());
         match Lessons::new(start, progress, self.theme, kernel, size, wake) {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),
