@@ -3,14 +3,16 @@
 //! ```text
 //! a part of a history ──┬─> lines, spans, strace, trace    what happened, as data
 //!                       └─> recording                      the same, to be replayed
-//! a film of its screens ──> text, picture                  what was shown
+//! a film of its screens ──> page, cast, picture, text      what was shown
 //! ```
 //!
 //! An export never says more than the history does: what was lost is told as lost, and what a
 //! recording has hidden is nowhere behind it.
 
+pub mod cast;
 mod excerpt;
 mod file;
+pub mod page;
 mod picture;
 mod range;
 mod shapes;

@@ -8,12 +8,16 @@ vocabulary! {
     /// What is made of a history for others.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum ExportKind {
+        /// The screens in one file that any browser opens.
+        Page = "page",
         /// A recording of the part that is chosen.
         Recording = "recording",
         /// A screen as SVG.
         Picture = "picture",
         /// A screen as text.
         Text = "text",
+        /// The screens as asciicast.
+        Cast = "cast",
         /// Tracks for ui.perfetto.dev.
         Trace = "trace",
         /// Calls as strace prints them.
@@ -29,9 +33,11 @@ impl ExportKind {
     /// How a file of it ends.
     pub fn ending(self) -> &'static str {
         match self {
+            Self::Page => "html",
             Self::Recording => "rec",
             Self::Picture => "svg",
             Self::Text => "txt",
+            Self::Cast => "cast",
             Self::Trace => "json",
             Self::Strace => "strace",
             Self::Lines => "jsonl",
@@ -42,9 +48,11 @@ impl ExportKind {
     /// What a file of it is for.
     pub fn about(self) -> &'static str {
         match self {
+            Self::Page => "for any browser: scrub, step, search, why; nothing to install",
             Self::Recording => "everything; for epollscope replay",
             Self::Picture => "one screen, for slides",
             Self::Text => "one screen, for a mail or a ticket",
+            Self::Cast => "the screens as asciicast v2, for asciinema play",
             Self::Trace => "for ui.perfetto.dev: a track a thread, a track a descriptor",
             Self::Strace => "the calls as strace -f -ttt -T writes them",
             Self::Lines => "as --headless writes them",
@@ -55,7 +63,7 @@ impl ExportKind {
     /// Whether it shows screens.
     pub fn shows(self) -> bool {
         match self {
-            Self::Picture | Self::Text => true,
+            Self::Page | Self::Picture | Self::Text | Self::Cast => true,
             Self::Recording | Self::Trace | Self::Strace | Self::Lines | Self::Spans => false,
         }
     }
