@@ -79,7 +79,9 @@ impl ExportArgs {
         let ending = out.as_deref().and_then(ExportKind::of);
         let Some(kind) = self.kind.or(ending) else {
             return usage(match out {
-                None => "standard output has no ending: say what is written, --as strace".to_owned(),
+                None => {
+                    "standard output has no ending: say what is written, --as strace".to_owned()
+                }
                 Some(out) => {
                     let name = visible(out.to_string_lossy().as_bytes(), 200);
                     let endings = ExportKind::ALL.map(|kind| format!(".{}", kind.ending()));

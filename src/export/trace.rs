@@ -18,8 +18,8 @@ use super::ExportRange;
 use super::strace::returned;
 use super::tracks::{EndedSpan, OpenSpans, word};
 use crate::event::{
-    Delivery, Event, FileId, GateStep, Kind, LaneId, Nanos, Output, Reason, Syscall,
-    SyscallRecord, WatchKey, visible,
+    Delivery, Event, FileId, GateStep, Kind, LaneId, Nanos, Output, Reason, Syscall, SyscallRecord,
+    WatchKey, visible,
 };
 use crate::history::TrackOwner;
 use crate::model::{LaneState, Span, TrackId, World};

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use super::app::App;
-use super::film::{Camera, Taken};
+use super::film::{Camera, FilmPlan, Taken, film};
 use super::theme::Theme;
 use super::ui::ReplayState;
 use crate::event::ExportKind;
 use crate::export::{self, Excerpt, ExportRange};
-use crate::film::{FilmHead, FilmScreen};
+use crate::film::{Film, FilmHead, FilmScreen};
 use crate::history::Folded;
 use crate::record::{Hidden, Recording};
 use crate::session::Scene;
@@ -64,6 +64,8 @@ impl ExportPlan {
             ExportKind::Lines => export::lines(range, Lines::default(), out),
             ExportKind::Spans => export::spans(range, out),
             ExportKind::Recording => excerpt(range, &[], out).map(|_| ()),
+            ExportKind::Page => export::page::write(&self.film(range), out),
+            ExportKind::Cast => export::cast::write(&self.film(range), out),
             ExportKind::Picture | ExportKind::Text => {
                 let (head, screen) = self.last_screen(range);
                 self.screen(&head, &screen, out)
@@ -87,20 +89,38 @@ impl ExportPlan {
         }
     }
 
+    /// The screens of a range.
+    fn film(&self, range: &ExportRange<'_>) -> Film {
+        let plan = FilmPlan {
+            name: self.title.clone(),
+            from: Some(range.begins()),
+            until: Some(range.ends()),
+            size: self.size,
+            theme: self.theme,
+        };
+        staged(range, |scene| film(scene, &plan))
+    }
+
     /// The screen at the end of a range, as somebody sees it who goes through the recording.
     fn last_screen(&self, range: &ExportRange<'_>) -> (FilmHead, FilmScreen) {
-        let journal = range.journal;
-        let folded = Folded::at(journal, journal.last().unwrap_or_default());
-        let (world, timeline) = (folded.world(), folded.timeline(None));
-        let scene = Scene { world, live: world, timeline, journal, header: range.header };
         let mut app = App::default();
-        let state = ReplayState { name: self.title.clone(), speed: 4, idle: None };
-        app.open_replay(state, None, &scene);
-        app.go_on_to(range.last, &scene);
         let mut camera = Camera::new(&self.title, range.header.clock, self.size, &self.theme);
-        let taken = camera.app(&mut app, scene);
+        let state = ReplayState { name: self.title.clone(), speed: 4, idle: None };
+        let taken = staged(range, |scene| {
+            app.open_replay(state, None, &scene);
+            app.go_on_to(range.last, &scene);
+            camera.app(&mut app, scene)
+        });
         shot(&camera, &taken)
     }
+}
+
+/// Does something with the scene of a whole history.
+fn staged<R>(range: &ExportRange<'_>, look: impl FnOnce(Scene<'_>) -> R) -> R {
+    let journal = range.journal;
+    let folded = Folded::at(journal, journal.last().unwrap_or_default());
+    let (world, timeline) = (folded.world(), folded.timeline(None));
+    look(Scene { world, live: world, timeline, journal, header: range.header })
 }
 
 /// What a camera has just seen for the first time.
@@ -118,3 +138,6 @@ fn excerpt<W: Write>(range: &ExportRange<'_>, hidden: &[Hidden], out: W) -> io::
     excerpt.go_on(range.journal, u64::MAX)?;
     excerpt.finish()
 }
+
+#[cfg(test)]
+mod tests;
