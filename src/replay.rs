@@ -78,6 +78,7 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     let begin = tui::ReplayBegin {
         state: tui::ReplayState { name: name.to_owned(), speed: options.speed, idle: options.idle },
         cut: recording.cut(),
+        hidden: recording.head().hidden.clone(),
         at: options.at,
         plays: !options.paused,
     };

@@ -140,6 +140,7 @@ impl Handle {
             | Command::Record(_)
             | Command::RecordOff
             | Command::Save(_)
+            | Command::Export(..)
             | Command::Mark(_)
             | Command::Copy
             | Command::Help

@@ -9,7 +9,9 @@ mod views;
 
 use std::fmt;
 
-use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger};
+use super::{
+    AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
+};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
@@ -146,6 +148,8 @@ pub enum Command {
     RecordOff,
     /// Write the history that is kept into that file, or into one that is named by the time.
     Save(Option<String>),
+    /// Write a file for others, of that kind, perhaps with that name; without a kind, ask for it.
+    Export(Option<ExportKind>, Option<String>),
     /// Mark this moment, perhaps with a note.
     Mark(String),
     /// Copy what is selected to the clipboard (OSC 52).
@@ -180,7 +184,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 39] = [
+pub const GRAMMAR: [(&str, &str, &str); 40] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -220,6 +224,11 @@ pub const GRAMMAR: [(&str, &str, &str); 39] = [
     ("view", "overview|timeline|calls|findings|path", "show a view"),
     ("record", "[FILE|off]", "record what happens from now on, or end that"),
     ("save", "[FILE]", "write the history that is kept into a file"),
+    (
+        "export",
+        "[page|recording|picture|text|cast|trace|strace|lines|spans] [FILE]",
+        "write a file for others: for a browser, for slides, for a mail",
+    ),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
@@ -243,6 +252,7 @@ impl Command {
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
             "save" => return Ok(Self::Save(parse::name(rest))),
+            "export" => return parse::export(rest),
             "mark" => return Ok(Self::Mark(rest.to_owned())),
             _ => {}
         }
@@ -275,6 +285,7 @@ impl Command {
                 | Self::Select(_)
                 | Self::Lane(_)
                 | Self::View(_)
+                | Self::Export(..)
                 | Self::Copy
                 | Self::Help
         )

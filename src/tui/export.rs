@@ -1,5 +1,9 @@
 //! An export of any kind: what happened is written by `export`, what was shown is filmed here first.
 
+mod dialog;
+mod estimate;
+mod job;
+
 use std::io::{self, Write};
 use std::rc::Rc;
 
@@ -14,6 +18,10 @@ use crate::history::Folded;
 use crate::record::{Hidden, Recording};
 use crate::session::Scene;
 use crate::sink::jsonl::Lines;
+
+pub use dialog::{ExportDialog, ExportOrder, RangeChoice};
+pub(crate) use estimate::estimates;
+pub(crate) use job::{ExportView, Exports};
 
 /// What is to be written.
 #[derive(Clone, Debug)]

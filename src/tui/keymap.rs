@@ -2,6 +2,7 @@
 //! rows.
 
 mod compare;
+mod export;
 mod lesson;
 mod replay;
 mod table;
@@ -45,11 +46,13 @@ pub enum Mode {
     Compare,
     /// A recording.
     Replay,
+    /// What is to be written for others is asked.
+    Export,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -64,6 +67,7 @@ impl Mode {
         Self::Search,
         Self::Compare,
         Self::Replay,
+        Self::Export,
     ];
 
     /// Whether what is typed is text.
@@ -159,7 +163,8 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    replay::REPLAY.iter().chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
+    let own = replay::REPLAY.iter().chain(BINDINGS).chain(LESSON);
+    own.chain(compare::COMPARE).chain(export::EXPORT)
 }
 
 /// What `press` asks for in `mode`.

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::export::{ExportOrder, ExportView, Exports};
 use super::input::{self, Input};
 use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::event::Nanos;
 use crate::lesson::catalog;
 use crate::lesson::progress::LessonProgress;
+use crate::record::Hidden;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, Source};
 
@@ -131,6 +133,8 @@ pub struct ReplayBegin {
     pub state: ReplayState,
     /// Where it was cut off, in bytes.
     pub cut: Option<usize>,
+    /// What is left out in it.
+    pub hidden: Vec<Hidden>,
     /// The time; `None` is the beginning.
     pub at: Option<Nanos>,
     /// Whether it plays.
@@ -152,7 +156,8 @@ pub fn replay<S: Source>(
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
     let mut screen = Screen::new(terminal, options, session, Arc::clone(&wake));
-    let ReplayBegin { state, cut, at, plays } = begin;
+    let ReplayBegin { state, cut, hidden, at, plays } = begin;
+    screen.hidden = hidden;
     let scene = screen.session.scene(None);
     let cut = cut.map(|cut| {
         let until = scene.journal.until().unwrap_or_default();
@@ -224,6 +229,9 @@ pub(super) trait Front {
     /// Opens the lessons, where that means something.
     fn teach(&mut self) {}
 
+    /// Begins to write a file for others, where there is something to write.
+    fn export(&mut self, _: ExportOrder) {}
+
     /// The state of what is on the screen, if anything is.
     fn ui(&mut self) -> Option<&mut Ui>;
 }
@@ -291,6 +299,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.resized();
         }
         Some(UiRequest::Lessons) => front.teach(),
+        Some(UiRequest::Export(order)) => front.export(*order),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
@@ -309,6 +318,10 @@ struct Screen<'a, S> {
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
     lessons: Option<Lessons>,
+    /// Files for others that are being written.
+    exports: Exports,
+    /// What is left out in the recording that is looked at.
+    hidden: Vec<Hidden>,
     /// Whether it is remembered which of them were gone through.
     remember: bool,
     /// Something has changed since the last frame.
@@ -338,6 +351,8 @@ impl<'a, S: Source> Screen<'a, S> {
             session,
             wake,
             lessons: None,
+            exports: Exports::default(),
+            hidden: Vec::new(),
             remember: options.remember,
             dirty: true,
             due: now,
@@ -400,6 +415,9 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
+        let writes = self.exports.go_on(self.session.journal(), &mut self.app.ui);
+        self.dirty |= writes.told;
+        let drained = Drained { more: drained.more || writes.more, ..drained };
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
@@ -468,6 +486,29 @@ impl<S: Source> Front for Screen<'_, S> {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),
         }
+    }
+
+    fn export(&mut self, order: ExportOrder) {
+        if let Some(lessons) = &mut self.lessons {
+            lessons.export(order);
+            return;
+        }
+        let scene = self.session.scene(self.app.ui.poller);
+        let view = ExportView { theme: &self.theme, hidden: &self.hidden, wake: &self.wake };
+        let one = order.kind.is_one_screen();
+        let begun = if one && order.hidden.is_empty() {
+            let clock = scene.header.clock;
+            Exports::screen(&order, clock, view, |camera| camera.app(&mut self.app, scene))
+                .map(Some)
+        } else {
+            let kept = one.then(|| Box::new(self.app.clone()));
+            self.exports.begin(order, kept, scene, view).map(|()| None)
+        };
+        match begun {
+            Ok(said) => said.into_iter().for_each(|said| self.app.ui.say(said)),
+            Err(why) => self.app.ui.warn(why),
+        }
+        self.dirty = true;
     }
 
     fn terminal(&mut self) -> &mut Terminal {

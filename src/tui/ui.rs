@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::action::Direction;
 use super::entry::{LineEntry, TypedLines};
+use super::export::{ExportDialog, ExportOrder};
 use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
@@ -166,6 +167,8 @@ pub enum UiRequest {
     Lessons,
     /// Put this on the clipboard.
     Copy(String),
+    /// Write a file for others.
+    Export(Box<ExportOrder>),
 }
 
 /// Where the person is.
@@ -252,6 +255,8 @@ pub struct Ui {
     pub(crate) typed: TypedLines,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
+    /// What is asked about a file for others, if it is.
+    pub export: Option<ExportDialog>,
     /// The page that is open.
     pub page: Option<Page>,
     /// A message.
@@ -302,6 +307,7 @@ impl Default for Ui {
             entry: None,
             typed: TypedLines::default(),
             help: None,
+            export: None,
             page: None,
             message: None,
             request: None,
@@ -321,6 +327,8 @@ impl Ui {
     pub fn mode(&self) -> Mode {
         if self.entry.is_some() {
             if self.place == UiContext::Menu { Mode::Search } else { Mode::Entry }
+        } else if self.export.is_some() {
+            Mode::Export
         } else if self.help.is_some() {
             Mode::Help
         } else {

@@ -102,6 +102,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Record(_)
             | Command::RecordOff
             | Command::Save(_)
+            | Command::Export(..)
             | Command::Mark(_)
             | Command::Copy
             | Command::Help

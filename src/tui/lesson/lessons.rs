@@ -16,6 +16,7 @@ use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
+use crate::tui::export::{ExportOrder, ExportView, Exports};
 use crate::tui::input::Input;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Ui, clock};
@@ -56,6 +57,8 @@ pub(crate) struct Lessons {
     goes_on_at: Option<Instant>,
     /// The screen's clock: slow motion goes by it.
     begun: Instant,
+    /// Files for others that are being written.
+    exports: Exports,
 }
 
 impl Lessons {
@@ -89,6 +92,7 @@ impl Lessons {
             plays_at: None,
             goes_on_at: None,
             begun: Instant::now(),
+            exports: Exports::default(),
         };
         first.map_or(Ok(()), |case| lessons.begin(*case))?;
         Ok(lessons)
@@ -143,6 +147,9 @@ impl Lessons {
         if self.lesson.as_mut().is_some_and(LessonApp::tick) {
             self.lesson.as_mut().map(LessonApp::go_through);
             self.changed();
+        }
+        if let Some(app) = &mut self.lesson {
+            self.dirty |= app.write_on(&mut self.exports);
         }
         let now = clock(self.begun);
         let (played, due) = self.lesson.as_mut().map_or((false, None), |app| app.advance(now));
@@ -263,6 +270,17 @@ impl Lessons {
         }
         self.changed();
         Ok(on)
+    }
+
+    /// Begins to write a file for others of the lesson.
+    pub(crate) fn export(&mut self, order: ExportOrder) {
+        let Some(app) = &mut self.lesson else { return };
+        let view = ExportView { theme: &self.theme, hidden: &[], wake: &self.bell };
+        match app.export(order, &mut self.exports, view) {
+            Ok(said) => said.into_iter().for_each(|said| app.app.ui.say(said)),
+            Err(why) => app.app.ui.warn(why),
+        }
+        self.dirty = true;
     }
 
     /// The terminal has another size, or has lost what was drawn.
