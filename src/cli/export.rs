@@ -94,7 +94,7 @@ impl ExportArgs {
             });
         };
         if self.at.is_some() && !kind.is_one_screen() {
-            return usage(format!("--at means nothing to a {kind}, which shows no one moment"));
+            return usage(format!("--at means nothing to {kind}, which shows no one moment"));
         }
         if !kind.shows() && (self.size.is_some() || self.theme.is_some() || self.ascii) {
             let options = "--size, --theme and --ascii";

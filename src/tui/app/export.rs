@@ -145,12 +145,16 @@ impl App {
         dialog.bytes = estimates(&plan, dialog, *scene);
     }
 
-    /// Shows what it has shown, of a history in which it is the last event.
+    /// Shows what it has shown, of another history of the same.
     pub(crate) fn see_again(&mut self, scene: &Scene<'_>) {
         self.folded = None;
-        if self.ui.past.take().is_some() {
-            self.go_to(scene.live.seq, scene);
+        if let Some(past) = self.ui.past.take() {
+            let topic = self.ui.topic;
+            self.go_to(past.seq, scene);
+            self.ui.topic = topic;
+            if let Some(again) = &mut self.ui.past {
+                again.hold = past.hold;
+            }
         }
-        self.observe(scene);
     }
 }

@@ -116,10 +116,10 @@ impl Exports {
         }
         let (header, journal) = (scene.header, scene.journal);
         let (mut first, mut last) = order.events;
-        if let Some(app) = &app {
-            // A screen may show anything that was before it.
+        if app.is_some() {
+            // A screen may show anything of it.
             first = journal.first().unwrap_or(first);
-            last = app.ui.past.as_ref().map_or(scene.live.seq, |past| past.seq);
+            last = journal.last().unwrap_or(last);
         }
         let range = ExportRange { header, journal, first, last };
         let mut hidden = view.hidden.to_vec();

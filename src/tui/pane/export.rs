@@ -22,8 +22,8 @@ const WIDEST: u16 = 104;
 /// Columns of a kind's word, and of a size.
 const KIND: u16 = 9;
 const BYTES: u16 = 5;
-/// From this width on there is room to say what a kind is for, and for all ranges.
-const WIDE: u16 = 70;
+/// From this width on what is chosen stands in one row.
+const ONE_ROW: u16 = 100;
 
 impl ExportPane<'_> {
     fn kind(&self, n: usize, kind: ExportKind, area: Rect, buf: &mut Buffer) {
@@ -35,8 +35,7 @@ impl ExportPane<'_> {
         look.note_row(area, cells(n), Spot::Row(n));
         let longest = ExportKind::ALL.map(|kind| words::width(&dialog.file(kind)));
         let longest = longest.into_iter().max().unwrap_or(0);
-        let room = if area.width < WIDE { area.width.saturating_sub(KIND + BYTES + 4) } else { 26 };
-        let file = cells(longest).min(room);
+        let file = cells(longest).min(area.width / 3);
         let text = look.style(Role::Text);
         let bytes = dialog.bytes.get(n).map(|bytes| stored(*bytes)).unwrap_or_default();
         let mut row = Row::new(buf, area, cells(n));
@@ -49,20 +48,21 @@ impl ExportPane<'_> {
         row.column(&bytes, BYTES, Align::Right, text);
     }
 
-    /// What is chosen beside the kind.
+    /// What is chosen beside the kind: in one row, or in two.
     fn choices(&self, area: Rect, buf: &mut Buffer) {
         let (look, dialog) = (self.0, self.1);
-        let (text, title, dim) =
-            (look.style(Role::Text), look.style(Role::Title), look.style(Role::Dim));
-        let mut row = Row::new(buf, area, 0);
+        let [text, title, dim] = [Role::Text, Role::Title, Role::Dim].map(|role| look.style(role));
+        let one = area.width >= ONE_ROW;
+        let mut row = Row::new(buf, area, u16::from(one));
         row.put(" range ", dim);
         for choice in RangeChoice::ALL {
             if choice == dialog.range {
-                row.put(&format!("[{choice}]"), title).put(" ", text);
-            } else if area.width >= WIDE {
-                row.put(&format!(" {choice} "), text).put(" ", text);
+                row.put(&format!("[{choice}] "), title);
+            } else {
+                row.put(&format!(" {choice}  "), text);
             }
         }
+        let mut row = if one { row } else { Row::new(buf, area, 1) };
         row.put(" hide ", dim);
         for what in Hidden::ALL {
             let is = dialog.hidden.contains(&what);
@@ -94,7 +94,7 @@ impl Widget for ExportPane<'_> {
         for (n, kind) in ExportKind::ALL.into_iter().enumerate() {
             self.kind(n, kind, inner, buf);
         }
-        let below = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
+        let below = Rect { y: inner.bottom().saturating_sub(2), height: 2, ..inner };
         self.choices(below, buf);
     }
 }
