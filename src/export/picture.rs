@@ -160,9 +160,10 @@ impl Picture<'_> {
         let mut text = String::new();
         let plain = run.text.is_ascii();
         // A sign of another font has a width of its own: it stands in the middle.
-        let (x, place) = match plain {
-            true => (run.from * CELL.0, format!("textLength=\"{width}\"")),
-            false => (run.from * CELL.0 + width / 2, "text-anchor=\"middle\"".to_owned()),
+        let (x, place) = if plain {
+            (run.from * CELL.0, format!("textLength=\"{width}\""))
+        } else {
+            (run.from * CELL.0 + width / 2, "text-anchor=\"middle\"".to_owned())
         };
         let _ = write!(text, "<text x=\"{x}\" y=\"{y}\" {place}");
         if fg != self.head.fg {

@@ -22,7 +22,7 @@ use crate::event::{
     WatchKey, visible,
 };
 use crate::history::TrackOwner;
-use crate::model::{LaneState, Span, TrackId, World};
+use crate::model::{EpollView, LaneState, Span, TrackId, World};
 use crate::text::{self, strace};
 
 /// The process that the threads' tracks are under, and the one of the ready list.
@@ -287,7 +287,7 @@ impl<W: Write> TraceWriter<W> {
     /// The lengths of the ready lists, where they have changed.
     fn counters(&mut self, t: Nanos, world: &World) -> io::Result<()> {
         let several = world.pollers.len() > 1;
-        for view in world.views().filter(|view| view.knows_ready_list()) {
+        for view in world.views().filter(EpollView::knows_ready_list) {
             let Some(id) = view.id else { continue };
             let entries = view.instance.ready.len();
             if self.lengths.insert(id, entries) == Some(entries) {

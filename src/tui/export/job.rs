@@ -128,7 +128,7 @@ impl Exports {
         let excerpt = begun.map_err(|error| format!("no file to work with: {error}"))?;
         let (plan, wake) = (plan(&order, view.theme), Arc::clone(view.wake));
         let stage = Stage::Saving(Box::new(excerpt));
-        self.job = Some(Job { order, plan, app, first, wake, stage });
+        self.job = Some(Job { order, plan, first, app, wake, stage });
         Ok(())
     }
 
