@@ -25,8 +25,7 @@
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
-//! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
-//!               │             │ film  export  record  sink
+//! shows         │ tui         │ session source history lesson compare journal text model film export record sink
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model
@@ -40,7 +39,6 @@
 //! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
-//! gives away    │ export      │ film                 (files for others)
 //! films         │ film        │ text  model           (screens as cells that changed, with words)
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)

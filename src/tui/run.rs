@@ -427,8 +427,11 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
-        let writes = self.exports.go_on(self.session.journal(), &mut self.app.ui);
-        self.dirty |= writes.told;
+        let writes = self.exports.go_on(self.session.journal());
+        if let Some(said) = writes.said {
+            self.app.ui.tell(said);
+            self.dirty = true;
+        }
         let drained = Drained { more: drained.more || writes.more, ..drained };
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {

@@ -358,6 +358,14 @@ impl Ui {
         self.message = Some(Message { text: text.into(), tone: Tone::Plain });
     }
 
+    /// Says what has become of something, or why nothing has.
+    pub(crate) fn tell(&mut self, said: Result<String, String>) {
+        match said {
+            Ok(said) => self.say(said),
+            Err(why) => self.warn(why),
+        }
+    }
+
     /// Says that something did not work.
     pub(crate) fn warn(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), tone: Tone::Bad });

@@ -23,7 +23,6 @@ use crate::sys::thread;
 use crate::tui::app::App;
 use crate::tui::film::{Camera, Taken};
 use crate::tui::theme::Theme;
-use crate::tui::ui::Ui;
 use crate::tui::words::stored;
 
 /// Events that are taken in one go: keys are answered meanwhile.
@@ -43,10 +42,10 @@ pub(crate) struct ExportView<'a> {
 }
 
 /// How far it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ExportProgress {
-    /// The person was told something.
-    pub(crate) told: bool,
+    /// What the person is told: how far it is, what has become of it, or why nothing has.
+    pub(crate) said: Option<Result<String, String>>,
     /// There is more to be done at once.
     pub(crate) more: bool,
 }
@@ -133,26 +132,16 @@ impl Exports {
     }
 
     /// Goes on with it.
-    pub(crate) fn go_on(&mut self, journal: &Journal, ui: &mut Ui) -> ExportProgress {
+    pub(crate) fn go_on(&mut self, journal: &Journal) -> ExportProgress {
         let Some(job) = self.job.take() else { return ExportProgress::default() };
         match job.go_on(journal) {
             Ok(Next::Job(job, said)) => {
                 let more = matches!(job.stage, Stage::Saving(_));
-                let told = said.is_some();
-                if let Some(said) = said {
-                    ui.say(said);
-                }
                 self.job = Some(*job);
-                ExportProgress { told, more }
+                ExportProgress { said: said.map(Ok), more }
             }
-            Ok(Next::Done(said)) => {
-                ui.say(said);
-                ExportProgress { told: true, more: false }
-            }
-            Err(why) => {
-                ui.warn(why);
-                ExportProgress { told: true, more: false }
-            }
+            Ok(Next::Done(said)) => ExportProgress { said: Some(Ok(said)), more: false },
+            Err(why) => ExportProgress { said: Some(Err(why)), more: false },
         }
     }
 }

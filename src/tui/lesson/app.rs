@@ -20,7 +20,6 @@ use crate::source::script::{PlayerEvent, Script, StepOutcome};
 use crate::tui::action::{Direction as By, EditAction, KeyAction, LessonAction, Shown};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::entry::{LineEntry, Purpose};
-use crate::tui::export::{ExportOrder, ExportView, Exports};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::theme::Glyphs;
@@ -173,39 +172,6 @@ impl LessonApp {
     pub fn show(&mut self, shown: Shown) {
         self.shown = shown;
         self.part();
-    }
-
-    /// Writes the screen for others, or begins to write what else was ordered; says what has become
-    /// of it.
-    ///
-    /// # Errors
-    /// Why not, in words.
-    pub(crate) fn export(
-        &mut self,
-        order: ExportOrder,
-        exports: &mut Exports,
-        view: ExportView<'_>,
-    ) -> Result<Option<String>, String> {
-        if order.kind.is_one_screen() {
-            let clock = self.session.header().clock;
-            let taken = Exports::screen(&order, clock, view, |camera| camera.lesson(self));
-            return taken.map(Some);
-        }
-        let scene = self.session.scene(self.app.ui.poller);
-        exports.begin(order, None, scene, view).map(|()| None)
-    }
-
-    /// Goes on to write what was ordered; whether there is something to be seen of it.
-    pub(crate) fn write_on(&mut self, exports: &mut Exports) -> bool {
-        let mut told = false;
-        loop {
-            let progress = exports.go_on(self.session.journal(), &mut self.app.ui);
-            told |= progress.told;
-            // A lesson's history is short.
-            if !progress.more {
-                return told;
-            }
-        }
     }
 
     /// The scene, as it is now.

@@ -148,9 +148,7 @@ impl Lessons {
             self.lesson.as_mut().map(LessonApp::go_through);
             self.changed();
         }
-        if let Some(app) = &mut self.lesson {
-            self.dirty |= app.write_on(&mut self.exports);
-        }
+        self.write_on();
         let now = clock(self.begun);
         let (played, due) = self.lesson.as_mut().map_or((false, None), |app| app.advance(now));
         self.goes_on_at = due.map(|due| self.begun + Duration::from_millis(due));
@@ -272,15 +270,35 @@ impl Lessons {
         Ok(on)
     }
 
-    /// Begins to write a file for others of the lesson.
+    /// Writes the screen of the lesson for others, or begins to write what else was ordered.
     pub(crate) fn export(&mut self, order: ExportOrder) {
         let Some(app) = &mut self.lesson else { return };
         let view = ExportView { theme: &self.theme, hidden: &[], wake: &self.bell };
-        match app.export(order, &mut self.exports, view) {
-            Ok(said) => said.into_iter().for_each(|said| app.app.ui.say(said)),
-            Err(why) => app.app.ui.warn(why),
-        }
+        let said = if order.kind.is_one_screen() {
+            let clock = app.scene().header.clock;
+            Some(Exports::screen(&order, clock, view, |camera| camera.lesson(app)))
+        } else {
+            let begun = self.exports.begin(order, None, app.scene(), view);
+            begun.err().map(Err)
+        };
+        said.into_iter().for_each(|said| app.app.ui.tell(said));
         self.dirty = true;
+    }
+
+    /// Goes on to write what was ordered.
+    fn write_on(&mut self) {
+        let Some(app) = &mut self.lesson else { return };
+        loop {
+            let progress = self.exports.go_on(app.scene().journal);
+            if let Some(said) = progress.said {
+                app.app.ui.tell(said);
+                self.dirty = true;
+            }
+            // A lesson's history is short.
+            if !progress.more {
+                return;
+            }
+        }
     }
 
     /// The terminal has another size, or has lost what was drawn.

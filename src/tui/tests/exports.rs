@@ -140,17 +140,11 @@ fn carry_out(stage: &Stage, app: &mut App, order: ExportOrder) -> Result<String,
     let mut exports = Exports::default();
     exports.begin(order.clone(), one.then(|| Box::new(app.clone())), scene, view)?;
     assert!(exports.begin(order, None, scene, view).is_err(), "one at a time");
-    app.ui.message = None;
     let begun = std::time::Instant::now();
     loop {
-        exports.go_on(scene.journal, &mut app.ui);
-        match &app.ui.message {
-            Some(message) if message.text.contains(" is written: ") => {
-                return Ok(message.text.clone());
-            }
-            Some(message) if message.tone == crate::tui::ui::Tone::Bad => {
-                return Err(message.text.clone());
-            }
+        match exports.go_on(scene.journal).said {
+            Some(Ok(said)) if said.contains(" is written: ") => return Ok(said),
+            Some(Err(why)) => return Err(why),
             _ => std::thread::yield_now(),
         }
         assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it never ends");
