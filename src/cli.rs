@@ -25,6 +25,7 @@ use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
 use crate::record::RecordingOptions;
+use crate::share;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
 use lesson::LessonArgs;
@@ -52,6 +53,8 @@ pub enum CliRequest {
     Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
+    /// Be the process that serves viewers.
+    ShareProcess,
     /// Print this text and end: help, version, completions.
     Print(String),
     /// Print the manual page.
@@ -200,6 +203,9 @@ where
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     if let Some(parent) = case_process(&args) {
         return Ok(CliRequest::CaseProcess(parent));
+    }
+    if matches!(args.as_slice(), [_, word] if word == share::SUBCOMMAND) {
+        return Ok(CliRequest::ShareProcess);
     }
     if let Some((parent, args)) = loop_process(&args) {
         let child_of = Some(parent);

@@ -34,6 +34,7 @@
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
+//! serves many   │ share       │ record               (a process of its own, for viewers: HTTP)
 //! records       │ history     │ sink  journal  model (what every event goes through)
 //! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
@@ -140,6 +141,7 @@ pub mod reference;
 pub mod replay;
 pub mod serve;
 pub mod session;
+pub mod share;
 pub mod sim;
 pub mod sink;
 pub mod source;

@@ -8,13 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
     ("journal", &["event", "model"]),
     ("record", &["event", "model", "journal", "sys"]),
+    ("share", &["event", "record", "sys", "error"]),
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),

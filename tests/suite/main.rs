@@ -17,6 +17,7 @@ mod pty;
 mod random;
 mod recordings;
 mod rings;
+mod share;
 mod sieve;
 mod switches;
 mod terminal;
