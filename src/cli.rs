@@ -100,6 +100,8 @@ pub struct ServeOptions {
     pub history: HistoryLimits,
     /// Events as lines instead of a screen.
     pub headless: bool,
+    /// Whether the lessons that are gone through from here are remembered.
+    pub remember: bool,
     /// End after that time.
     pub run_for: Option<Duration>,
 }

@@ -55,6 +55,8 @@ pub struct TuiOptions {
     pub mouse: Mouse,
     /// The screen ends by itself after that time.
     pub run_for: Option<Duration>,
+    /// Which lessons are gone through from a server is remembered.
+    pub remember: bool,
 }
 
 /// The set of marks.
@@ -106,7 +108,7 @@ pub fn run<S: Source>(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(wake));
+    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
     // A screen has no sink that could fail.
@@ -141,7 +143,7 @@ pub fn replay<S: Source>(
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
-    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(&wake));
+    let mut screen = Screen::new(terminal, options, session, Arc::clone(&wake));
     let ReplayBegin { state, cut, at, plays } = begin;
     let scene = screen.session.scene(None);
     let cut = cut.map(|cut| {
@@ -299,6 +301,8 @@ struct Screen<'a, S> {
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
     lessons: Option<Lessons>,
+    /// Whether it is remembered which of them were gone through.
+    remember: bool,
     /// Something has changed since the last frame.
     dirty: bool,
     /// The next frame may be drawn from here on.
@@ -312,7 +316,7 @@ struct Screen<'a, S> {
 impl<'a, S: Source> Screen<'a, S> {
     fn new(
         terminal: Terminal,
-        theme: Theme,
+        options: TuiOptions,
         session: &'a mut Session<S>,
         wake: Arc<Notify>,
     ) -> Self {
@@ -321,11 +325,12 @@ impl<'a, S: Source> Screen<'a, S> {
         let now = Instant::now();
         Self {
             terminal,
-            theme,
+            theme: options.theme(),
             app,
             session,
             wake,
             lessons: None,
+            remember: options.remember,
             dirty: true,
             due: now,
             events: 0,
@@ -449,7 +454,7 @@ impl<S: Source> Front for Screen<'_, S> {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
         let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
-        let (size, progress) = (self.app.ui.size, LessonProgress::of_user());
+        let (size, progress) = (self.app.ui.size, self.remember.then(LessonProgress::of_user).flatten());
         match Lessons::new(start, progress, self.theme, kernel, size, wake) {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),

@@ -54,6 +54,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "the lessons; the server goes on, and is there again afterwards", "lessons";
     Program HELP [ch('?'), plain(Key::Esc), ch('q')] KeyAction::Help
         => "", "leave the help", "close";
+    Program HELP [ch(' ')] KeyAction::Move(Reach::Page, Direction::On)
+        => "", "the next page of the help", "page";
     Time PAST [ch('g'), plain(Key::Esc)] KeyAction::Live
         => "live", "back to now; follow the newest event", "now";
     Look PAGE [plain(Key::Esc), plain(Key::Enter)] KeyAction::ClosePage

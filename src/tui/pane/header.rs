@@ -136,7 +136,8 @@ impl HeaderPane<'_> {
         pieces.push(piece(rank, Role::Key, look.scene.header.facts.invitation.as_str()));
     }
 
-    /// How many observations were lost, and until when. It is bad news while they are missing.
+    /// How many observations were lost, and since when all are there again. It is bad news while
+    /// they are missing.
     fn lost(&self) -> Piece {
         let world = self.0.world();
         let (lost, at) = (world.counters.lost, world.counters.lost_at);
@@ -145,7 +146,8 @@ impl HeaderPane<'_> {
         }
         let known = world.check().sync == Sync::Following && world.t.since(at) >= A_SECOND;
         let (rank, role) = if known { (5, Role::Dim) } else { (0, Role::Bad) };
-        piece(rank, role, format!("lost {} until {at}", words::rough(lost)))
+        let since = if known { "whole since" } else { "last at" };
+        piece(rank, role, format!("lost {}, {since} {at}", words::rough(lost)))
     }
 
     /// Events in the last second of event time.
