@@ -13,6 +13,7 @@ const TABLE: [(&str, &[&str]); 25] = [
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
+    ("film", &["event", "model", "text"]),
     ("journal", &["event", "model"]),
     ("record", &["event", "model", "journal", "sys"]),
     ("share", &["event", "record", "sys", "error"]),
@@ -31,7 +32,7 @@ const TABLE: [(&str, &[&str]); 25] = [
     (
         "tui",
         &[
-            "event", "model", "text", "journal", "history", "lesson", "compare", "source",
+            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "source",
             "session", "error", "sys",
         ],
     ),
