@@ -15,11 +15,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
-use crate::history::History;
+use crate::history::{History, SinkId};
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
 use crate::record::RecordingOptions;
 use crate::sink::Sink;
+use crate::sink::share::{Relay, SharedSession};
 
 use crate::source::{Drained, Source};
 
@@ -38,6 +39,8 @@ pub struct Session<S> {
     commands: Vec<Command>,
     last_command: u32,
     recordings: Recordings,
+    /// Who passes events on to those who watch.
+    relay: Option<SinkId>,
 }
 
 impl<S: Source> Session<S> {
@@ -46,7 +49,7 @@ impl<S: Source> Session<S> {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
         let recordings = Recordings::default();
-        Self { source, history, commands: Vec::new(), last_command: 0, recordings }
+        Self { source, history, commands: Vec::new(), last_command: 0, recordings, relay: None }
     }
 
     /// A session whose events have happened already, and are in that journal.
@@ -70,6 +73,25 @@ impl<S: Source> Session<S> {
     /// If something is recorded already, or the file is there, or cannot be made.
     pub fn record(&mut self, path: &Path) -> io::Result<()> {
         self.recordings.start(path, self.source.header(), &mut self.history).map(|_| ())
+    }
+
+    /// Lets others have the events from now on.
+    pub fn share(&mut self, share: SharedSession) {
+        let relay = Relay::new(share, self.source.header(), &self.recordings.options.hidden);
+        self.relay = Some(self.history.add(Box::new(relay)));
+    }
+
+    /// Ends that.
+    pub fn unshare(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            self.history.end(relay);
+        }
+    }
+
+    /// Tells something that the tool itself has to say.
+    pub fn note(&mut self, text: String) {
+        let t = self.history.world().t;
+        self.history.push(t, LaneId::TOOL, Kind::Note(text.into()));
     }
 
     /// How far the recording is, if there is one; after the end of the session, how far it came.

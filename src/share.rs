@@ -31,7 +31,7 @@ use crate::event::vocabulary;
 pub use code::ShareCode;
 pub use process::{Share, ShareLook};
 pub use serve::serve;
-pub use wire::{ShareReport, Telling, Wanted};
+pub use wire::{SharePage, ShareReport, Telling, Wanted};
 
 /// The word that makes this program such a process.
 pub const SUBCOMMAND: &str = "share-process";

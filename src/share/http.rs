@@ -144,7 +144,7 @@ async fn answer(request: &Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> R
     match (what, watched(request)) {
         ("", _) if page => whole(&door.hub.borrow()),
         ("film", Some(size)) => stream(door, Watching::Film(size)),
-        ("blocks", _) => stream(door, Watching::Blocks),
+        ("blocks", _) if door.hub.borrow().has_blocks => stream(door, Watching::Blocks),
         _ => {
             door.refuse();
             not_found()

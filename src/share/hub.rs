@@ -12,7 +12,7 @@ use super::FilmSize;
 use super::bucket::Bucket;
 use super::code::ShareCode;
 use super::ring::Ring;
-use super::wire::{ShareReport, Telling, Wanted};
+use super::wire::{SharePage, ShareReport, Telling, Wanted};
 use crate::record::{Block, BlockKind};
 
 /// Frames that are kept for those who are behind.
@@ -97,6 +97,7 @@ pub(super) struct Hub {
     pub(super) name: Option<String>,
     pub(super) page: Bytes,
     pub(super) policy: String,
+    pub(super) has_blocks: bool,
     films: [Stream; FilmSize::ALL.len()],
     blocks: Stream,
     /// Blocks that may be shown.
@@ -116,15 +117,21 @@ pub(super) struct Hub {
 
 impl Hub {
     /// A hub that shows nothing yet.
-    pub(super) fn new(code: ShareCode, name: Option<String>, page: Bytes, policy: String) -> Self {
+    pub(super) fn new(
+        code: ShareCode,
+        name: Option<String>,
+        page: SharePage,
+        has_blocks: bool,
+    ) -> Self {
         let film =
             || Stream { head: Bytes::new(), ring: Ring::new(FRAMES, FILM_BYTES), fresh: FRESH[0] };
         let ring = Ring::new(BLOCKS.0, BLOCKS.1);
         Self {
             code,
             name,
-            page,
-            policy,
+            page: page.html.into(),
+            policy: page.policy,
+            has_blocks,
             films: FilmSize::ALL.map(|_| film()),
             blocks: Stream { head: Bytes::new(), ring, fresh: FRESH[1] },
             budget: Bucket::new(BLOCK_RATE, Instant::now()),
@@ -160,12 +167,7 @@ impl Hub {
             }
             Telling::Film { size, key, line } => {
                 self.films[size.index()].push(event(None, &line), key);
-            }
-            Telling::BlockHead(line, block) => {
-                let mut bytes = line.into_bytes();
-                bytes.extend(block.encode());
-                self.blocks.head = bytes.into();
-                self.blocks.ring.clear();
+                self.answered(key);
             }
             Telling::Block(block) => self.block(&block),
             Telling::Bye(why) => self.end(&why),
@@ -174,6 +176,12 @@ impl Hub {
     }
 
     fn block(&mut self, block: &Block) {
+        if block.kind == BlockKind::Head {
+            // A recording begins with the line, and with it again under a checksum.
+            self.blocks.head = [block.raw.clone(), block.encode()].concat().into();
+            self.blocks.ring.clear();
+            return;
+        }
         let key = block.kind == BlockKind::Key;
         if self.torn && !key && block.kind == BlockKind::Events {
             return;
@@ -187,6 +195,14 @@ impl Hub {
             }
         }
         self.blocks.push(bytes, key);
+        self.answered(key);
+    }
+
+    /// The session need not give it again.
+    fn answered(&self, whole: bool) {
+        if whole {
+            self.urgent.notify_one();
+        }
     }
 
     /// Nothing more comes.
@@ -342,7 +358,7 @@ mod tests {
 
     fn hub() -> Rc<RefCell<Hub>> {
         let code = ShareCode::parse("K7QM4X").expect("a code");
-        Rc::new(RefCell::new(Hub::new(code, None, Bytes::new(), String::new())))
+        Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), true)))
     }
 
     fn frame(hub: &Rc<RefCell<Hub>>, key: bool, line: impl Into<String>) {

@@ -13,9 +13,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::code::ShareCode;
-use super::wire::{ShareReport, Telling};
-use super::{SUBCOMMAND, ShareOptions};
+use super::wire::{SharePage, ShareReport, Telling, Wanted};
+use super::{FilmSize, SUBCOMMAND, ShareOptions};
 use crate::error::Error;
+use crate::film::{FilmHead, Frame};
+use crate::record::{Block, BlockKind};
 use crate::sys::descriptor::{out_of_the_way, set_blocking};
 use crate::sys::message::{pack, unpack};
 
@@ -56,14 +58,15 @@ pub struct Share {
 }
 
 impl Share {
-    /// Shares a session: from now on viewers can connect, and see that page.
+    /// Shares a session: from now on viewers can connect, and see that page; if there are blocks to
+    /// be had, these, too.
     ///
     /// # Errors
     /// If the address cannot be listened on, or is one that others can reach and need not, or the
     /// process cannot be started.
-    pub fn start(options: &ShareOptions, page: String, policy: String) -> Result<Self, Error> {
+    pub fn start(options: &ShareOptions, page: SharePage, blocks: bool) -> Result<Self, Error> {
         // It stays that of this program, even if its file is replaced (proc(5)).
-        Self::start_as(Path::new("/proc/self/exe"), options, page, policy)
+        Self::start_as(Path::new("/proc/self/exe"), options, page, blocks)
     }
 
     /// The same, by a process that runs `program`, which must be this one.
@@ -73,8 +76,8 @@ impl Share {
     pub fn start_as(
         program: &Path,
         options: &ShareOptions,
-        page: String,
-        policy: String,
+        page: SharePage,
+        blocks: bool,
     ) -> Result<Self, Error> {
         if !options.lan && !options.address.ip().is_loopback() {
             return Err(Error::Usage("sharing beyond this machine needs --lan".to_owned()));
@@ -104,7 +107,7 @@ impl Share {
             lan: options.lan,
         };
         let (code, name) = (code.as_str().to_owned(), options.name.clone());
-        share.tell(&Telling::Begin { code, name, page, policy });
+        share.tell(&Telling::Begin { code, name, page, blocks });
         Ok(share)
     }
 
@@ -134,6 +137,32 @@ impl Share {
     /// Who watches, as of the last look.
     pub fn report(&self) -> ShareReport {
         self.report
+    }
+
+    /// Whether blocks are wanted, as of the last look; a whole picture, until that has been told.
+    pub fn wants_blocks(&self) -> Wanted {
+        self.report.blocks
+    }
+
+    /// The same of the film of that size.
+    pub fn wants_film(&self, size: FilmSize) -> Wanted {
+        self.report.films[size.index()]
+    }
+
+    /// Tells a block; whether it found room.
+    pub fn tell_block(&mut self, block: Block) -> bool {
+        let whole = block.kind == BlockKind::Key;
+        let told = self.tell(&Telling::Block(block));
+        answered(&mut self.report.blocks, whole && told);
+        told
+    }
+
+    /// Tells a frame, and before it what it is painted with if that is new; whether they found room.
+    pub fn tell_frame(&mut self, size: FilmSize, head: Option<&FilmHead>, frame: &Frame) -> bool {
+        let told = head.is_none_or(|head| self.tell(&Telling::FilmHead(size, head.line())))
+            && self.tell(&Telling::Film { size, key: frame.key, line: frame.line() });
+        answered(&mut self.report.films[size.index()], frame.key && told);
+        told
     }
 
     /// The process.
@@ -230,6 +259,13 @@ impl Drop for Share {
         }
         let _gone_already = self.child.kill();
         let _reaped = self.child.wait();
+    }
+}
+
+/// A whole picture has been told: it need not be told again until it is asked for again.
+fn answered(wanted: &mut Wanted, whole: bool) {
+    if whole && *wanted == Wanted::Whole {
+        *wanted = Wanted::More;
     }
 }
 

@@ -66,11 +66,11 @@ async fn run(input: OwnedFd, output: OwnedFd, listener: OwnedFd) -> io::Result<(
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let Some(Telling::Begin { code, name, page, policy }) = told.next().await? else {
+    let Some(Telling::Begin { code, name, page, blocks }) = told.next().await? else {
         return Err(io::Error::other("it was not told how"));
     };
     let code = ShareCode::parse(&code).ok_or_else(|| io::Error::other("that is no code"))?;
-    let hub = Rc::new(RefCell::new(Hub::new(code, name, page.into(), policy)));
+    let hub = Rc::new(RefCell::new(Hub::new(code, name, page, blocks)));
     let accepting = spawn_local(accept(listener, Door::new(Rc::clone(&hub))));
     let reports = spawn_local(report(Rc::clone(&hub), Sender::from_owned_fd(output)?));
     while !reports.is_finished() {

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::FilmSize;
 use crate::record::Block;
 
+/// The page that viewers get.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharePage {
+    /// It, as a whole.
+    pub html: String,
+    /// What it may load and run, as its `Content-Security-Policy`.
+    pub policy: String,
+}
+
 /// What the session tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Telling {
@@ -15,9 +24,9 @@ pub enum Telling {
         /// The name by which they know this machine.
         name: Option<String>,
         /// The page that shows the film.
-        page: String,
-        /// What it may load and run, as its `Content-Security-Policy`.
-        policy: String,
+        page: SharePage,
+        /// Whether there are blocks to be had.
+        blocks: bool,
     },
     /// What frames are painted with: a line of JSON.
     FilmHead(FilmSize, String),
@@ -30,9 +39,7 @@ pub enum Telling {
         /// The line.
         line: String,
     },
-    /// The first line of a recording, and a block that says the same: recordings begin with it.
-    BlockHead(String, Block),
-    /// Another block.
+    /// A block of a recording; that of its head comes first.
     Block(Block),
     /// Nothing more comes, for this reason.
     Bye(String),

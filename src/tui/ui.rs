@@ -2,6 +2,7 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::action::Direction;
@@ -137,6 +138,38 @@ pub struct ReplayState {
     pub idle: Option<Nanos>,
 }
 
+/// Who watches what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharingState {
+    /// Viewers.
+    pub viewers: u32,
+    /// Those of them who do not keep up.
+    pub slow: u32,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Other machines can watch.
+    pub lan: bool,
+}
+
+impl SharingState {
+    /// The badge that says so.
+    pub(crate) fn badge(&self) -> String {
+        let mut badge = format!(" SHARED {}", self.viewers);
+        let mut add = |n: u64, what: &str| {
+            if n > 0 {
+                badge.push_str(&format!(", {n} {what}"));
+            }
+        };
+        add(self.slow.into(), "slow");
+        add(self.refused, "refused");
+        badge.push(' ');
+        if self.lan {
+            badge.push_str("LAN ");
+        }
+        badge
+    }
+}
+
 /// How a message is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -166,6 +199,10 @@ pub enum UiRequest {
     Lessons,
     /// Put this on the clipboard.
     Copy(String),
+    /// Let others watch, who connect to that address or to the usual one.
+    Share(Option<SocketAddr>),
+    /// Let nobody watch any more.
+    ShareOff,
 }
 
 /// Where the person is.
@@ -236,6 +273,8 @@ pub struct Ui {
     pub find: Option<FindState>,
     /// How far the recording is, if there is one.
     pub recording: Option<RecordingProgress>,
+    /// Who watches, if anybody may.
+    pub sharing: Option<SharingState>,
     /// What is gone through in slow motion.
     pub play: Option<SlowMotion>,
     /// The time that each event of it is shown for, in milliseconds.
@@ -294,6 +333,7 @@ impl Default for Ui {
             sought: Vec::new(),
             find: None,
             recording: None,
+            sharing: None,
             play: None,
             pace: 400,
             zoom: Nanos(2_000_000_000),

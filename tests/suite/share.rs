@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use epollscope::share::{FilmSize, Share, ShareCode, ShareLook, ShareOptions, Telling, Wanted};
+use epollscope::share::{
+    FilmSize, Share, ShareCode, ShareLook, ShareOptions, SharePage, Telling, Wanted,
+};
 
 const CODE: &str = "K7QM4X";
 const PAGE: &str = "<!doctype html><title>page</title>";
@@ -15,9 +17,9 @@ fn start() -> Share {
     let code = ShareCode::parse(CODE);
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let options = ShareOptions { address, code, name: Some("class.test".to_owned()), lan: false };
-    let policy = "default-src 'none'".to_owned();
+    let page = SharePage { html: PAGE.to_owned(), policy: "default-src 'none'".to_owned() };
     let program = Path::new(env!("CARGO_BIN_EXE_epollscope"));
-    Share::start_as(program, &options, PAGE.to_owned(), policy).unwrap()
+    Share::start_as(program, &options, page, true).unwrap()
 }
 
 fn address(share: &Share) -> SocketAddr {
@@ -244,7 +246,7 @@ fn an_address_that_is_taken_or_that_others_can_reach_is_refused_at_once() {
     let program = Path::new(env!("CARGO_BIN_EXE_epollscope"));
     let refused = |address: SocketAddr| {
         let options = ShareOptions { address, ..ShareOptions::default() };
-        let error = Share::start_as(program, &options, String::new(), String::new()).unwrap_err();
+        let error = Share::start_as(program, &options, SharePage::default(), true).unwrap_err();
         (error.to_string(), error.exit_code())
     };
     let taken = address(&share);
