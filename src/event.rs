@@ -18,6 +18,7 @@ mod read;
 mod ring;
 mod settings;
 mod syscall;
+mod viewpoint;
 mod visible;
 mod vocabulary;
 
@@ -44,5 +45,6 @@ pub use syscall::{
     Argument, Arguments, CtlOp, Delivery, Domain, HEAD, Head, How, OpenPath, Output, Peer, PollFd,
     PollSet, Ret, Setup, SocketOption, SocketType, Syscall, SyscallRecord, WakeupLog,
 };
+pub use viewpoint::Viewpoint;
 pub use visible::visible;
 pub(crate) use vocabulary::vocabulary;

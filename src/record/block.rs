@@ -37,6 +37,12 @@ pub enum BlockKind {
     Key,
     /// A place that a person has marked: JSON.
     Mark,
+    /// Where the teacher looks: JSON; in streams only.
+    View,
+    /// The file of a lesson.
+    Lesson,
+    /// What the process of a lesson reported.
+    Report,
     /// Why nothing follows: JSON.
     End,
     /// Something that a later version has.
@@ -50,6 +56,9 @@ impl BlockKind {
             Self::Events => 1,
             Self::Key => 2,
             Self::Mark => 3,
+            Self::View => 4,
+            Self::Lesson => 5,
+            Self::Report => 6,
             Self::End => 9,
             Self::Other(number) => number,
         }
@@ -61,6 +70,9 @@ impl BlockKind {
             1 => Self::Events,
             2 => Self::Key,
             3 => Self::Mark,
+            4 => Self::View,
+            5 => Self::Lesson,
+            6 => Self::Report,
             9 => Self::End,
             other => Self::Other(other),
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::block::{Block, BlockKind, LONGEST};
 use super::head::RecordingHead;
 use super::veil::Veil;
-use crate::event::{Event, Nanos, Seq};
+use crate::event::{Event, Nanos, Seq, Viewpoint};
 use crate::journal::pack;
 use crate::model::World;
 
@@ -133,6 +133,11 @@ impl<O: Outlet> Press<O> {
         }
         let (seq, t) = self.last;
         self.json(BlockKind::Mark, &Mark { seq: seq.0, t: t.0, note });
+    }
+
+    /// Tells where somebody looks: for those who look on.
+    pub fn view(&mut self, viewpoint: &Viewpoint) {
+        self.json(BlockKind::View, viewpoint);
     }
 
     /// Closes all, adds the last world, and says why nothing follows; gives the outlet back.

@@ -1,10 +1,13 @@
 //! What the screen shows, and in which order.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::vocabulary;
 
 vocabulary! {
     /// The full-screen views.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
     pub enum View {
         /// Everything at once.
         #[default]

@@ -1,18 +1,25 @@
 //! Going back in time and returning.
 
 use super::App;
-use crate::event::{Nanos, Seq};
+use crate::event::{Nanos, Seq, Viewpoint};
 use crate::history::Folded;
 use crate::model::{Mark, Track, TrackId};
 use crate::session::Scene;
 use crate::text;
 use crate::tui::action::Direction;
-use crate::tui::ui::{Hold, Past, TrackChoice, WhyTopic};
+use crate::tui::ui::{Hold, Past, TrackChoice, Ui, WhyTopic};
 
 impl App {
     /// The viewed event.
     pub(super) fn viewed(&self, scene: &Scene<'_>) -> Seq {
         self.ui.past.as_ref().map_or(scene.live.seq, |past| past.seq)
+    }
+
+    /// Where the person looks.
+    pub fn viewpoint(&self) -> Viewpoint {
+        let Ui { past, watch, lane, view, poller, .. } = &self.ui;
+        let seq = past.as_ref().map(|past| past.seq);
+        Viewpoint { seq, watch: *watch, lane: *lane, view: *view, poller: *poller }
     }
 
     /// Shows the screen as it was at `seq`.

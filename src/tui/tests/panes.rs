@@ -282,3 +282,18 @@ fn an_uncertain_place_is_marked_behind_the_reason() {
         ],
     );
 }
+
+#[test]
+fn a_finding_that_is_over_speaks_of_what_was() {
+    let mut stage = Stage::stranded();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "4");
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("now   seen at 1.901: press m"), "{screen}");
+    assert!(!screen.contains("While it held"), "{screen}");
+    stage.read(Fd(7), b"o wonder");
+    stage.finds_nothing();
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("over  seen at 1.901"), "{screen}");
+    assert!(screen.contains("While it held: fd 7"), "{screen}");
+}
