@@ -59,6 +59,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         tui::input::prepare(listeners + OWN_NUMBERS)
             .map_err(|e| Error::runtime("read the terminal", &e))?;
     }
+    // Before the server begins to take the lowest numbers.
+    let sharing = sharing(&options.share, true)?;
     let bell = Arc::new(Notify::new());
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));
@@ -85,8 +87,6 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let token = CancellationToken::new();
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
-    // After the server, whose descriptors it is not to have the numbers of.
-    let sharing = sharing(&options.share, true)?;
     if headless {
         let lines = headless::Lines { strace: options.strace_text };
         let json = (options.output == OutputFormat::Json).then_some(lines);

@@ -9,12 +9,15 @@
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
 mod recordings;
+mod veiled;
 
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, Viewpoint};
 use crate::history::{History, SinkId};
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
@@ -25,6 +28,7 @@ use crate::sink::share::{Relay, SharedSession};
 use crate::source::{Drained, Source};
 
 use recordings::Recordings;
+use veiled::Veiled;
 
 pub use crate::history::Scene;
 pub use crate::sink::record::RecordingProgress;
@@ -41,6 +45,9 @@ pub struct Session<S> {
     recordings: Recordings,
     /// Who passes events on to those who watch.
     relay: Option<SinkId>,
+    /// What they see, if something is left out of it.
+    veiled: Option<(SinkId, Rc<RefCell<History>>)>,
+    viewpoint: Rc<Cell<Viewpoint>>,
 }
 
 impl<S: Source> Session<S> {
@@ -49,7 +56,16 @@ impl<S: Source> Session<S> {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
         let recordings = Recordings::default();
-        Self { source, history, commands: Vec::new(), last_command: 0, recordings, relay: None }
+        Self {
+            source,
+            history,
+            commands: Vec::new(),
+            last_command: 0,
+            recordings,
+            relay: None,
+            veiled: None,
+            viewpoint: Rc::default(),
+        }
     }
 
     /// A session whose events have happened already, and are in that journal.
@@ -77,14 +93,33 @@ impl<S: Source> Session<S> {
 
     /// Lets others have the events from now on.
     pub fn share(&mut self, share: SharedSession) {
-        let relay = Relay::new(share, self.source.header(), &self.recordings.options.hidden);
+        let (header, hidden) = (self.source.header(), &self.recordings.options.hidden);
+        let relay = Relay::new(share, header, hidden, Rc::clone(&self.viewpoint));
         self.relay = Some(self.history.add(Box::new(relay)));
+        let hidden = &self.recordings.options.hidden;
+        if !hidden.is_empty() {
+            let (veiled, history) = Veiled::new(hidden, self.history.world());
+            self.veiled = Some((self.history.add(Box::new(veiled)), history));
+        }
+    }
+
+    /// Shows the scene without what is left out, if something is; whether that is so.
+    pub fn veiled(&self, poller: Option<FileId>, show: impl FnOnce(Scene<'_>)) -> bool {
+        let Some((_, history)) = &self.veiled else { return false };
+        show(history.borrow().scene(self.source.header(), poller));
+        true
+    }
+
+    /// Tells those where the person before the screen looks.
+    pub fn looks(&mut self, viewpoint: Viewpoint) {
+        self.viewpoint.set(viewpoint);
     }
 
     /// Ends that.
     pub fn unshare(&mut self) {
-        if let Some(relay) = self.relay.take() {
-            self.history.end(relay);
+        let veiled = self.veiled.take().map(|(sink, _)| sink);
+        for sink in self.relay.take().into_iter().chain(veiled) {
+            self.history.end(sink);
         }
     }
 

@@ -182,11 +182,6 @@ impl Share {
         true
     }
 
-    /// Whether something that was told waits for room in the pipe.
-    pub fn is_behind(&self) -> bool {
-        !self.waits.is_empty()
-    }
-
     /// Puts into the pipe what it takes.
     fn pass_on(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };

@@ -1,13 +1,13 @@
 //! Events for those who watch: blocks, as of a recording, that are made only while somebody wants
 //! them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Sink;
-use crate::event::{Event, Header, Kind};
+use crate::event::{Event, Header, Kind, Viewpoint};
 use crate::model::World;
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 use crate::share::{Share, Wanted};
@@ -35,13 +35,33 @@ pub struct Relay {
     press: Option<Press<Pipe>>,
     /// When the open block was opened.
     opened: Option<Instant>,
+    /// Where the person before the screen looks.
+    viewpoint: Rc<Cell<Viewpoint>>,
+    /// What of that was told last, and when.
+    looked: Option<(Viewpoint, Instant)>,
 }
 
 impl Relay {
-    /// A relay of what that header begins, without what is left out.
-    pub fn new(share: SharedSession, header: &Header, hidden: &[Hidden]) -> Self {
+    /// A relay of what that header begins, without what is left out, and of where somebody looks.
+    pub fn new(
+        share: SharedSession,
+        header: &Header,
+        hidden: &[Hidden],
+        viewpoint: Rc<Cell<Viewpoint>>,
+    ) -> Self {
         let head = RecordingHead::new(header.clone(), hidden);
-        Self { share, head, press: None, opened: None }
+        Self { share, head, press: None, opened: None, viewpoint, looked: None }
+    }
+
+    /// Tells where the person looks, if that is new and was not told just now.
+    fn look(&mut self) {
+        let Some(press) = &mut self.press else { return };
+        let now = self.viewpoint.get();
+        let due = |(told, at): &(Viewpoint, Instant)| *told != now && at.elapsed() >= OPEN;
+        if self.looked.as_ref().is_none_or(due) {
+            press.view(&now);
+            self.looked = Some((now, Instant::now()));
+        }
     }
 }
 
@@ -63,20 +83,21 @@ impl Sink for Relay {
     fn flush(&mut self, world: &World) -> io::Result<()> {
         let wanted = self.share.borrow().wants_blocks();
         if wanted == Wanted::No {
-            (self.press, self.opened) = (None, None);
+            (self.press, self.opened, self.looked) = (None, None, None);
             return Ok(());
         }
         let begin = || Press::new(Pipe(Rc::clone(&self.share)), &self.head, world);
         let press = self.press.get_or_insert_with(begin);
         if wanted == Wanted::Whole && self.share.borrow().wants_blocks() == Wanted::Whole {
             press.whole(world);
-            self.opened = None;
+            (self.opened, self.looked) = (None, None);
         } else if self.due() == Some(Duration::ZERO) {
             if let Some(press) = &mut self.press {
                 press.flush(world);
             }
             self.opened = None;
         }
+        self.look();
         Ok(())
     }
 

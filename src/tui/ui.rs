@@ -390,6 +390,12 @@ impl Ui {
         self.message = Some(Message { text: text.into(), tone: Tone::Plain });
     }
 
+    /// Leaves the past, and all that the person has typed or was told.
+    pub(crate) fn leave_all(&mut self) {
+        (self.past, self.play, self.entry, self.message) = (None, None, None, None);
+        (self.filter, self.sought, self.find, self.page) = (Filter::All, Vec::new(), None, None);
+    }
+
     /// Says that something did not work.
     pub(crate) fn warn(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), tone: Tone::Bad });

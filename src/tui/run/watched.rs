@@ -34,6 +34,7 @@ impl<S: Source> Screen<'_, S> {
 
     /// What others see.
     pub(super) fn film(&mut self) {
+        self.session.looks(self.app.viewpoint());
         if let Some(lessons) = &mut self.lessons {
             lessons.film(&mut self.sharing);
             return;
@@ -46,9 +47,17 @@ impl<S: Source> Screen<'_, S> {
                 format!("{} {addresses}", scene.world.settings.app.word())
             }
         };
-        let app = &mut self.app;
         let about = (title.as_str(), scene.header.clock);
-        self.sharing.film(about, &self.theme, |camera| camera.app(app, scene));
+        let (sharing, theme, app) = (&mut self.sharing, &self.theme, &mut self.app);
+        let veiled = self.session.veiled(app.ui.poller, |scene| {
+            // What is typed, looked for and answered is not veiled, and neither is the past.
+            let mut app = app.clone();
+            app.ui.leave_all();
+            sharing.film(about, theme, |camera| camera.app(&mut app, scene));
+        });
+        if !veiled {
+            sharing.film(about, theme, |camera| camera.app(app, scene));
+        }
     }
 
     /// Lets others watch from now on, or says where they can.
