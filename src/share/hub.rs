@@ -265,11 +265,9 @@ impl Hub {
             (viewer.place, viewer.lost_place) = (None, Some(Instant::now()));
             self.urgent.notify_one();
         }
-        let begins = || match self.over {
-            // What it is told at the end is all that is left to it.
-            true => Some(stream.ring.end().saturating_sub(1)),
-            false => stream.begins(),
-        };
+        // What is told at the end is all that is left to whoever has seen nothing yet.
+        let last = self.over.then(|| stream.ring.end().saturating_sub(1));
+        let begins = || last.or_else(|| stream.begins());
         let Some(place) = viewer.place.or_else(begins) else { return Next::Wait };
         let anew = viewer.place.replace(place).is_none();
         // A film tells again what it is painted with; a recording has one head.

@@ -64,7 +64,7 @@ impl Share {
     /// # Errors
     /// If the address cannot be listened on, or is one that others can reach and need not, or the
     /// process cannot be started.
-    pub fn start(options: &ShareOptions, page: SharePage, blocks: bool) -> Result<Self, Error> {
+    pub fn start(options: &ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Result<Self, Error> {
         // It stays that of this program, even if its file is replaced (proc(5)).
         Self::start_as(Path::new("/proc/self/exe"), options, page, blocks)
     }
@@ -76,7 +76,7 @@ impl Share {
     pub fn start_as(
         program: &Path,
         options: &ShareOptions,
-        page: SharePage,
+        page: fn(&str) -> SharePage,
         blocks: bool,
     ) -> Result<Self, Error> {
         if !options.lan && !options.address.ip().is_loopback() {
@@ -106,6 +106,7 @@ impl Share {
             code: code.clone(),
             lan: options.lan,
         };
+        let page = page(code.as_str());
         let (code, name) = (code.as_str().to_owned(), options.name.clone());
         share.tell(&Telling::Begin { code, name, page, blocks });
         Ok(share)

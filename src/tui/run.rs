@@ -6,7 +6,6 @@
 mod watched;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,7 @@ use super::screen;
 use super::share::Sharing;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{ReplayState, Ui, UiRequest, clock};
+use super::ui::{ReplayState, ShareWish, Ui, UiRequest, clock};
 use super::watchdog;
 use super::words::count;
 use crate::error::Error;
@@ -222,8 +221,8 @@ pub(super) trait Front {
 
     fn terminal(&mut self) -> &mut Terminal;
 
-    /// Lets others watch, at that address or at the usual one; `None` ends that.
-    fn share(&mut self, _address: Option<Option<SocketAddr>>) {}
+    /// Lets others watch, or ends that, where that means something.
+    fn share(&mut self, _wish: ShareWish) {}
 
     /// Opens the lessons, where that means something.
     fn teach(&mut self) {}
@@ -295,8 +294,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.resized();
         }
         Some(UiRequest::Lessons) => front.teach(),
-        Some(UiRequest::Share(address)) => front.share(Some(address)),
-        Some(UiRequest::ShareOff) => front.share(None),
+        Some(UiRequest::Share(wish)) => front.share(wish),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
@@ -475,10 +473,10 @@ impl<S: Source> Front for Screen<'_, S> {
         }
     }
 
-    fn share(&mut self, address: Option<Option<SocketAddr>>) {
-        match address {
-            Some(address) => self.let_watch(address),
-            None => self.let_nobody_watch(),
+    fn share(&mut self, wish: ShareWish) {
+        match wish {
+            ShareWish::Begin(address) => self.let_watch(address),
+            ShareWish::End => self.let_nobody_watch(),
         }
         self.dirty = true;
     }

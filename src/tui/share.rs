@@ -22,7 +22,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Whether the screen is shared, and how it can be.
 pub struct Sharing {
     options: ShareOptions,
-    page: SharePage,
+    /// The page that shows it to viewers with that code.
+    page: fn(&str) -> SharePage,
     /// Whether there are events to be had, beside what the screen shows.
     blocks: bool,
     shared: Option<SharedSession>,
@@ -35,7 +36,7 @@ pub struct Sharing {
 
 impl Sharing {
     /// A screen that is not shared yet, but may be so, with that page.
-    pub fn new(options: ShareOptions, page: SharePage, blocks: bool) -> Self {
+    pub fn new(options: ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Self {
         let (cameras, due) = ([const { None }; FilmSize::ALL.len()], Instant::now());
         Self { options, page, blocks, shared: None, cameras, due, changed: true }
     }
@@ -45,7 +46,7 @@ impl Sharing {
     /// # Errors
     /// As [`Share::start`].
     pub fn start(&mut self) -> Result<(), Error> {
-        let share = Share::start(&self.options, self.page.clone(), self.blocks)?;
+        let share = Share::start(&self.options, self.page, self.blocks)?;
         self.shared = Some(Rc::new(RefCell::new(share)));
         Ok(())
     }

@@ -155,18 +155,12 @@ impl SharingState {
     /// The badge that says so.
     pub(crate) fn badge(&self) -> String {
         let mut badge = format!(" SHARED {}", self.viewers);
-        let mut add = |n: u64, what: &str| {
+        for (n, what) in [(self.slow.into(), "slow"), (self.refused, "refused")] {
             if n > 0 {
-                badge.push_str(&format!(", {n} {what}"));
+                badge += &format!(", {n} {what}");
             }
-        };
-        add(self.slow.into(), "slow");
-        add(self.refused, "refused");
-        badge.push(' ');
-        if self.lan {
-            badge.push_str("LAN ");
         }
-        badge
+        badge + if self.lan { " LAN " } else { " " }
     }
 }
 
@@ -199,10 +193,17 @@ pub enum UiRequest {
     Lessons,
     /// Put this on the clipboard.
     Copy(String),
-    /// Let others watch, who connect to that address or to the usual one.
-    Share(Option<SocketAddr>),
-    /// Let nobody watch any more.
-    ShareOff,
+    /// Let others watch, or end that.
+    Share(ShareWish),
+}
+
+/// Whether others may watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShareWish {
+    /// They may, and connect to that address or to the usual one.
+    Begin(Option<SocketAddr>),
+    /// They may no longer.
+    End,
 }
 
 /// Where the person is.

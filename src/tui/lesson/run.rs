@@ -1,7 +1,6 @@
 //! Lessons in the loop of the screen.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::share::Sharing;
 use crate::tui::terminal::Terminal;
-use crate::tui::ui::Ui;
+use crate::tui::ui::{ShareWish, Ui};
 
 pub use super::lessons::Start;
 
@@ -70,11 +69,11 @@ impl Front for Screen {
         Ok([self.lessons.pause(), self.sharing.pause()].into_iter().flatten().min())
     }
 
-    fn share(&mut self, address: Option<Option<SocketAddr>>) {
+    fn share(&mut self, wish: ShareWish) {
         let Some(ui) = self.lessons.ui() else { return };
-        let _told_already = match address {
-            Some(address) => self.sharing.begin(address, ui),
-            None => self.sharing.end(ui),
+        let _told_already = match wish {
+            ShareWish::Begin(address) => self.sharing.begin(address, ui),
+            ShareWish::End => self.sharing.end(ui),
         };
         self.lessons.redraw();
     }

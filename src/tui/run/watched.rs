@@ -40,13 +40,11 @@ impl<S: Source> Screen<'_, S> {
             return;
         }
         let scene = self.session.scene(self.app.ui.poller);
-        let title = match &self.app.ui.replay {
-            Some(replay) => replay.name.clone(),
-            None => {
-                let addresses = scene.header.facts.addresses.join(" ");
-                format!("{} {addresses}", scene.world.settings.app.word())
-            }
+        let server = || {
+            let addresses = scene.header.facts.addresses.join(" ");
+            format!("{} {addresses}", scene.world.settings.app)
         };
+        let title = self.app.ui.replay.as_ref().map_or_else(server, |replay| replay.name.clone());
         let about = (title.as_str(), scene.header.clock);
         let (sharing, theme, app) = (&mut self.sharing, &self.theme, &mut self.app);
         let veiled = self.session.veiled(app.ui.poller, |scene| {

@@ -101,7 +101,7 @@ fn play_server() {
         assert!(!now, "asked to panic");
         ring.notify_one();
     });
-    let sharing = Sharing::new(ShareOptions::default(), SharePage::default(), true);
+    let sharing = Sharing::new(ShareOptions::default(), |_| SharePage::default(), true);
     let token = CancellationToken::new();
     run(&mut session, TuiOptions::default(), sharing, &token, &wake).unwrap();
 }
