@@ -130,6 +130,7 @@ pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod film;
 pub mod headless;
 pub mod history;
