@@ -23,7 +23,7 @@
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
 //!               │ replay      │ serve  session  source  sink  record  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
-//!               │ serve       │ engine source session headless compare kernel share tui journal cli
+//!               │ serve       │ engine source session headless compare kernel share export tui journal cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
 //! shows         │ tui         │ session source history sink share lesson compare journal text model film
 //!               │ headless    │ session  source  sink

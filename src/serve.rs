@@ -14,6 +14,7 @@ use crate::compare;
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::event::{Application, Facts, WakeupLogMode, visible};
+use crate::export::page;
 use crate::headless;
 use crate::journal::Limits;
 use crate::kernel::port::{self, PortHolder};
@@ -108,7 +109,10 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
 
 /// Whether and how others watch; if they do from the start, that begins now.
 pub(crate) fn sharing(plan: &SharePlan, blocks: bool) -> Result<Sharing, Error> {
-    let page = SharePage::default();
+    let page = |code: &str| SharePage {
+        html: page::live("epollscope", &format!("{code}/film")),
+        policy: page::policy(),
+    };
     let mut sharing = Sharing::new(plan.options.clone(), page, blocks);
     if plan.now {
         sharing.start()?;

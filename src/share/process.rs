@@ -64,7 +64,11 @@ impl Share {
     /// # Errors
     /// If the address cannot be listened on, or is one that others can reach and need not, or the
     /// process cannot be started.
-    pub fn start(options: &ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Result<Self, Error> {
+    pub fn start(
+        options: &ShareOptions,
+        page: fn(&str) -> SharePage,
+        blocks: bool,
+    ) -> Result<Self, Error> {
         // It stays that of this program, even if its file is replaced (proc(5)).
         Self::start_as(Path::new("/proc/self/exe"), options, page, blocks)
     }

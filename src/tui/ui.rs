@@ -154,13 +154,11 @@ pub struct SharingState {
 impl SharingState {
     /// The badge that says so.
     pub(crate) fn badge(&self) -> String {
-        let mut badge = format!(" SHARED {}", self.viewers);
+        let mut told = vec![format!(" SHARED {}", self.viewers)];
         for (n, what) in [(self.slow.into(), "slow"), (self.refused, "refused")] {
-            if n > 0 {
-                badge += &format!(", {n} {what}");
-            }
+            told.extend((n > 0_u64).then(|| format!("{n} {what}")));
         }
-        badge + if self.lan { " LAN " } else { " " }
+        told.join(", ") + if self.lan { " LAN " } else { " " }
     }
 }
 

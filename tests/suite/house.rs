@@ -42,7 +42,7 @@ const TABLE: [(&str, &[&str]); 26] = [
         "serve",
         &[
             "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
-            "compare", "kernel", "share", "tui",
+            "compare", "kernel", "share", "export", "tui",
         ],
     ),
     ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
