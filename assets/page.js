@@ -127,7 +127,7 @@
     };
     const arms = {
       l: (t, x, y) => [full, `0 ${y}`, `calc(${x} + ${t}) ${t}`],
-      r: (t, x, y) => [full, `${x} ${y}`, `calc(var(--w) - ${x}) ${t}`],
+      r: (t, x, y) => [full, `${x} ${y}`, `calc(100% - ${x}) ${t}`],
       u: (t, x, y) => [full, `${x} 0`, `${t} calc(${y} + ${t})`],
       d: (t, x, y) => [full, `${x} ${y}`, `${t} calc(var(--h) - ${y})`],
     };
@@ -185,7 +185,9 @@
     wake();
   }
 
-  let rows = [];
+  let rows = [], width = 8, pixel = 1;
+  /** Where a column begins: at a whole pixel, so that lines have no gaps. */
+  const edge = (x) => Math.round(x * width * pixel) / pixel;
   const isAscii = (symbol) => symbol >= ' ' && symbol <= '~' && symbol.length === 1;
 
   function drawRow(y) {
@@ -203,23 +205,26 @@
       if (text === '' || (text.trim() === '' && !style.bg && !style.underlined)) continue;
       const span = document.createElement('span');
       span.className = `s${first.style} ${shape ?? (isAscii(first.symbol) ? '' : 'one')}`;
-      span.style.left = `calc(var(--w) * ${from})`;
-      span.style.width = `calc(var(--w) * ${Math.min(x, cols) - from})`;
+      // Letters stand where they belong; what has edges has them at whole pixels.
+      const at = shape || style.bg ? edge : (column) => column * width;
+      const left = at(from);
+      span.style.left = `${left}px`;
+      span.style.width = `${at(Math.min(x, cols)) - left}px`;
       span.textContent = text;
       found.push(span);
     }
     rows[y].replaceChildren(...found);
   }
 
-  /** Makes the rows, and the cells as large as there is room for: whole pixels, so that no line has a
-      gap in it. */
+  /** Makes the rows, and the cells as large as there is room for. */
   function layOut() {
     if (!head) return;
     const { cols, rows: count } = head;
     if (rows.length !== count) {
-      rows = Array.from({ length: count }, () => {
+      rows = Array.from({ length: count }, (_, y) => {
         const row = document.createElement('div');
         row.className = 'row';
+        row.style.top = `calc(var(--h) * ${y})`;
         return row;
       });
       screen.replaceChildren(...rows);
@@ -227,13 +232,14 @@
     }
     const dpr = window.devicePixelRatio || 1;
     const wide = matchMedia('(min-width: 1100px) and (min-height: 560px)').matches;
-    const width = document.documentElement.clientWidth - (wide ? 24 + 12 + 320 + 18 : matchMedia('(max-width: 699px)').matches ? 16 : 42);
+    const room = document.documentElement.clientWidth - (wide ? 24 + 12 + 320 + 18 : matchMedia('(max-width: 699px)').matches ? 16 : 42);
     const others = $('controls').offsetHeight + document.querySelector('header').offsetHeight + 46;
     const large = stage.classList.contains('large');
-    let w = width / cols;
+    let w = room / cols;
     if (wide && !large) w = Math.min(w, (window.innerHeight - others) / count / 2.05);
     if (large) w = Math.max(w * 1.6, 8);
-    w = Math.max(Math.floor(w * dpr) / dpr, 2);
+    w = Math.max(Math.floor(w * 32) / 32, 2);
+    [width, pixel] = [w, dpr];
     const h = Math.round(w * 2.05 * dpr) / dpr;
     const thin = Math.max(1, Math.round(w * dpr / 9)) / dpr, thick = Math.max(thin + 1 / dpr, Math.round(w * dpr / 4) / dpr);
     const middle = (side, t) => Math.round((side - t) / 2 * dpr) / dpr;
@@ -270,7 +276,7 @@
       if (fd !== pinned) continue;
       const pin = document.createElement('div');
       pin.className = 'pin';
-      pin.style.cssText = `left: calc(var(--w) * ${x}); top: calc(var(--h) * ${y}); width: calc(var(--w) * ${columns}); height: var(--h)`;
+      pin.style.cssText = `left: ${edge(x)}px; top: calc(var(--h) * ${y}); width: ${edge(x + columns) - edge(x)}px; height: var(--h)`;
       screen.append(pin);
     }
   }
@@ -354,7 +360,7 @@
   function drawCall(call, n, now) {
     const row = document.createElement('button'), when = document.createElement('i');
     row.type = 'button';
-    row.className = `call${n === now ? ' now' : ''}${n > now ? ' later' : ''}${/ = E[A-Z]/.test(call.text) ? ' bad' : ''}`;
+    row.className = `call${n === now ? ' now' : ''}${n > now ? ' later' : ''}${/ = E(?!INTR|AGAIN)[A-Z]/.test(call.text) ? ' bad' : ''}`;
     row.style.top = `${n * lineHeight}px`;
     row.dataset.at = call.at;
     row.tabIndex = -1;

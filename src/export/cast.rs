@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(lines[0]["title"], "cl\"ass\n.rec");
         let times: Vec<_> = lines[1..].iter().map(|line| line[0].to_string()).collect();
         assert_eq!(times, ["0.0", "0.250001", "2.0", "2.0"]);
-        let mut terminal = vt100::Parser::new(4, 20, 0);
+        let mut terminal =
+            vt100::Parser::new(4.try_into().expect("rows"), 20.try_into().expect("columns"), 0);
         let mut screen = FilmScreen::new(20, 4);
         for (line, frame) in lines[1..].iter().zip(&film.frames) {
             screen.apply(frame);
