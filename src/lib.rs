@@ -39,6 +39,7 @@
 //! serves many   │ share       │ record  film         (a process of its own, for viewers: HTTP)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
+//! gives away    │ export      │ film                 (files for others)
 //! films         │ film        │ text  model           (screens as cells that changed, with words)
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)

@@ -306,9 +306,9 @@ fn keys_clicks_and_fingers_go_through_it() {
 
     // A finger goes on by one, and back.
     let here = film.frames[middle - 1].seq.0;
-    browser.drag("touch", at, (at.0 - 90.0, at.1));
+    browser.drag("touch", (at.0 + 300.0, at.1), (at.0 + 200.0, at.1));
     assert!(event(&browser, here + 1));
-    browser.drag("touch", (at.0 + 10.0, at.1), (at.0 + 90.0, at.1));
+    browser.drag("touch", (at.0 + 200.0, at.1), (at.0 + 300.0, at.1));
     assert!(event(&browser, here));
 }
 

@@ -24,6 +24,7 @@ const TABLE: [(&str, &[&str]); 26] = [
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "record", "share", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
+    ("export", &["event", "film"]),
     ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),

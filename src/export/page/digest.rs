@@ -96,6 +96,7 @@ pub(super) fn sha256(text: &[u8]) -> [u8; 32] {
 }
 
 /// What a block of 64 bytes makes of the state (6.2.2).
+#[expect(clippy::many_single_char_names, reason = "they are those of the standard")]
 fn block(state: [u32; 8], bytes: &[u8]) -> [u32; 8] {
     let mut w = [0_u32; 64];
     for (word, bytes) in w.iter_mut().zip(bytes.chunks_exact(4)) {
