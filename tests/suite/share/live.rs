@@ -25,7 +25,9 @@ fn start(more: &[&str]) -> Terminal {
 
 /// Where it can be watched: what the last row says.
 fn address(terminal: &Terminal) -> SocketAddr {
-    let text = terminal.shows("shared: http://");
+    let text = terminal.until("shared: http://", |screen| {
+        screen.split_once("shared: http://").is_some_and(|(_, rest)| rest.contains(CODE))
+    });
     let at = text.find("shared: http://").unwrap() + "shared: http://".len();
     text[at..].split('/').next().unwrap().parse().unwrap()
 }
@@ -166,6 +168,7 @@ fn has(pid: Pid) -> (Vec<String>, usize) {
     let files = process.join("fd").read_dir().unwrap();
     let kind = |path: std::path::PathBuf| {
         let target = std::fs::read_link(path).ok()?.into_os_string().into_string().ok()?;
+        let target = target.trim_end_matches(|c: char| c.is_ascii_digit());
         Some(target.split('[').next().unwrap_or_default().to_owned())
     };
     let mut kinds: Vec<_> = files.filter_map(|file| kind(file.unwrap().path())).collect();
@@ -181,11 +184,11 @@ fn the_observed_process_has_two_pipes_more_and_nothing_else() {
     let mut film = Stream::new(address(&shared), "film?size=120x40");
     film.until("a picture", |screen| screen.contains("listener"));
     alone.shows("epoll_wait(");
-    let ((mut with, threads), (without, others)) = (has(shared.pid()), has(alone.pid()));
+    let ((with, threads), (mut without, others)) = (has(shared.pid()), has(alone.pid()));
     assert_eq!(threads, others);
-    let pipes = with.iter().filter(|kind| *kind == "pipe:").count();
-    with.retain(|kind| kind != "pipe:");
-    assert_eq!((pipes, with), (2, without));
+    without.extend(["pipe:".to_owned(), "pipe:".to_owned()]);
+    without.sort_unstable();
+    assert_eq!(with, without);
 }
 
 #[test]
@@ -216,7 +219,7 @@ fn if_the_process_that_serves_is_killed_the_session_goes_on() {
 
 #[test]
 fn what_is_hidden_is_not_shown() {
-    let terminal = start(&["--hide", "payload,peers"]);
+    let mut terminal = start(&["--hide", "payload,peers"]);
     let address = address(&terminal);
     let [mut film, mut blocks] =
         ["film?size=120x40", "blocks"].map(|path| Stream::new(address, path));
@@ -229,17 +232,14 @@ fn what_is_hidden_is_not_shown() {
     assert!(text.contains(&peer));
     film.until("the client", |screen| screen.contains("client-1"));
     film.until("what was sent", |screen| screen.contains("sendto("));
-    while !String::from_utf8_lossy(&blocks.body()).contains("\u{fffd}") {
-        assert!(blocks.read());
-    }
-    drop(terminal);
+    terminal.keys("q");
+    assert!(terminal.ended().success());
     while film.read() {}
     while blocks.read() {}
     for told in [film.text(), String::from_utf8_lossy(&blocks.body()).into_owned()] {
         assert!(!told.contains("topsecret") && !told.contains(&peer), "{told}");
     }
     let seen = format!("{:?}", events(blocks.body()));
-    assert!(seen.contains("client-1") || seen.contains("Numbered"), "{seen}");
     assert!(!seen.contains("topsecret") && !seen.contains(&peer), "{seen}");
 }
 
@@ -281,5 +281,6 @@ fn a_browser_shows_it() {
     let (complaints, requests) = browser.complaints_and_requests();
     assert_eq!(complaints, Vec::<String>::new());
     let own = format!("http://{address}/");
-    assert!(requests.iter().all(|request| request.starts_with(&own)), "{requests:?}");
+    let mut requests = requests.iter().filter(|request| request.starts_with("http"));
+    assert!(requests.all(|request| request.starts_with(&own)));
 }
