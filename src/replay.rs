@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::event::visible;
 use crate::export::ExportRange;
 use crate::record::Recording;
-use crate::serve::{ended_by, look};
+use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::sink::jsonl::Lines;
 use crate::source::Replay;
@@ -82,7 +82,8 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
         at: options.at,
         plays: !options.paused,
     };
-    let exit = tui::replay(&mut session, screen, begin, &token)?;
+    let sharing = sharing(&options.share, false)?;
+    let exit = tui::replay(&mut session, screen, begin, sharing, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

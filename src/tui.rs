@@ -21,6 +21,7 @@ pub mod lesson;
 pub mod pane;
 pub mod run;
 pub mod screen;
+mod share;
 mod spots;
 pub mod terminal;
 pub mod theme;
@@ -34,5 +35,6 @@ pub(crate) mod scenes;
 pub(crate) mod tests;
 
 pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run};
+pub use share::Sharing;
 pub use theme::ThemeName;
 pub use ui::ReplayState;

@@ -8,6 +8,7 @@ mod values;
 mod views;
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use super::{
     AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
@@ -152,6 +153,10 @@ pub enum Command {
     Export(Option<ExportKind>, Option<String>),
     /// Mark this moment, perhaps with a note.
     Mark(String),
+    /// Let others watch from now on, who connect to that address or to the usual one.
+    Share(Option<SocketAddr>),
+    /// Let nobody watch any more.
+    ShareOff,
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
     /// Show or hide the help.
@@ -184,7 +189,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 40] = [
+pub const GRAMMAR: [(&str, &str, &str); 41] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -230,6 +235,7 @@ pub const GRAMMAR: [(&str, &str, &str); 40] = [
         "write a file for others: for a browser, for slides, for a mail",
     ),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
+    ("share", "[ADDR|off]", "let browsers watch, or end that"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -286,6 +292,8 @@ impl Command {
                 | Self::Lane(_)
                 | Self::View(_)
                 | Self::Export(..)
+                | Self::Share(_)
+                | Self::ShareOff
                 | Self::Copy
                 | Self::Help
         )

@@ -85,6 +85,8 @@ pub enum KeyAction {
     AskExport,
     /// Something that is done to what is asked there.
     Export(ExportAction),
+    /// Let others watch, or say how they do.
+    Share,
     /// One call of the selected lane.
     StepCall,
     /// On to the next wait of the selected lane.

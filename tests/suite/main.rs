@@ -20,6 +20,7 @@ mod pty;
 mod random;
 mod recordings;
 mod rings;
+mod share;
 mod sieve;
 mod switches;
 mod terminal;

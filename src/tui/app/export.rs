@@ -145,10 +145,13 @@ impl App {
         dialog.bytes = estimates(&plan, dialog, *scene);
     }
 
-    /// Shows what it has shown, of another history of the same.
+    /// Shows what it has shown, of a history that lacks what is hidden; what the person has typed
+    /// and was told may say it.
     pub(crate) fn see_again(&mut self, scene: &Scene<'_>) {
         self.folded = None;
-        if let Some(past) = self.ui.past.take() {
+        let past = self.ui.past.take();
+        self.ui.leave_all();
+        if let Some(past) = past {
             let topic = self.ui.topic;
             self.go_to(past.seq, scene);
             self.ui.topic = topic;
