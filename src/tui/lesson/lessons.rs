@@ -304,7 +304,9 @@ impl Lessons {
             let begun = self.exports.begin(order, None, app.scene(), view);
             begun.err().map(Err)
         };
-        said.into_iter().for_each(|said| app.app.ui.tell(said));
+        if let Some(said) = said {
+            app.app.ui.tell(said);
+        }
         self.dirty = true;
     }
 
