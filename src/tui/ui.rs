@@ -272,6 +272,8 @@ pub struct Ui {
     pub back: usize,
     /// Panes that a lesson points at.
     pub looked: Vec<Pane>,
+    /// Whoever sees it has no such keys: none is told.
+    pub keyless: bool,
 }
 
 impl Default for Ui {
@@ -312,6 +314,7 @@ impl Default for Ui {
             offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
+            keyless: false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Films in a browser: the page is the screen, cell by cell, whatever was filmed.
 
+mod live;
+
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
