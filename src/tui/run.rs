@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::input::{self, Input};
+use super::key::{Key, KeyPress};
 use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
@@ -260,6 +261,17 @@ pub(super) async fn show(
 fn take(front: &mut impl Front, input: Input) -> Result<Next, Error> {
     match input {
         Input::Nothing => return Ok(Next::Go),
+        Input::EscKey(press) => {
+            // A line being typed is not given up by a key for which it has no use.
+            if front.ui().is_some_and(|ui| ui.entry.is_some()) {
+                return Ok(Next::Go);
+            }
+            let esc = KeyPress { key: Key::Esc, ctrl: false };
+            return match take(front, Input::Key(esc))? {
+                Next::Go => take(front, Input::Key(press)),
+                Next::Stop => Ok(Next::Stop),
+            };
+        }
         Input::Resize(width, height) => {
             front.terminal().resize(width, height);
             front.resized();
@@ -433,7 +445,7 @@ impl<S: Source> Front for Screen<'_, S> {
                 self.app.paste(&text);
                 None
             }
-            Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
+            Input::EscKey(_) | Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
         };
         if let Some(command) = command {
             self.session.send(command);

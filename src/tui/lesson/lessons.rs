@@ -259,7 +259,7 @@ impl Lessons {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
             (Input::Paste(_) | Input::Click(..) | Input::Wheel(..), None, None)
-            | (Input::Resize(..) | Input::Nothing, ..) => {}
+            | (Input::EscKey(_) | Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();
         Ok(on)
