@@ -120,24 +120,25 @@
   /** The rules of all shapes: backgrounds of the text's colour, over text that is not seen. */
   function makeShapes() {
     const full = 'linear-gradient(currentColor, currentColor)';
-    const rule = (symbol, layers) => {
+    const rule = (symbol, layers, goesOn) => {
       const name = `b${symbol.codePointAt(0).toString(16)}`;
       SHAPES.set(symbol, name);
       const part = (n) => layers.map((layer) => layer[n]).join(', ');
-      sheet.insertRule(`.${name} { -webkit-text-fill-color: transparent; background-image: ${part(0)}; background-position: ${part(1)}; background-size: ${part(2)}; background-repeat: ${part(3)}; }`);
+      // What goes on in the row below reaches into it: no display has a gap there.
+      sheet.insertRule(`.row .${name} { ${goesOn ? 'height: calc(var(--h) + .7px);' : ''} -webkit-text-fill-color: transparent; background-image: ${part(0)}; background-position: ${part(1)}; background-size: ${part(2)}; background-repeat: ${part(3)}; }`);
     };
     const arms = {
       l: (t, x, y) => [full, `0 ${y}`, `calc(${x} + ${t}) ${t}`],
       r: (t, x, y) => [full, `${x} ${y}`, `calc(100% - ${x}) ${t}`],
       u: (t, x, y) => [full, `${x} 0`, `${t} calc(${y} + ${t})`],
-      d: (t, x, y) => [full, `${x} ${y}`, `${t} calc(var(--h) - ${y})`],
+      d: (t, x, y) => [full, `${x} ${y}`, `${t} calc(100% - ${y})`],
     };
     for (const [symbol, sides] of Object.entries(LINES)) {
       const thick = sides === sides.toUpperCase() ? '2' : '';
       const [t, x, y] = [`var(--t${thick})`, `var(--x${thick})`, `var(--y${thick})`];
       const whole = sides.toLowerCase() === 'lr';
       rule(symbol, whole ? [[full, `0 ${y}`, `100% ${t}`, 'no-repeat']]
-        : [...sides.toLowerCase()].map((side) => [...arms[side](t, x, y), 'no-repeat']));
+        : [...sides.toLowerCase()].map((side) => [...arms[side](t, x, y), 'no-repeat']), /d/i.test(sides));
     }
     const dashes = 'linear-gradient(90deg, currentColor 62%, transparent 62%)';
     rule('┄', [[dashes, '0 var(--y)', 'calc(var(--w) / 3) var(--t)', 'repeat-x']]);
@@ -561,7 +562,8 @@
   }
 
   const SAMPLED = (sampling) => sampling?.evenly
-    ? `${count(sampling.evenly.screens)} screens, evenly in time, of ${count(sampling.evenly.events)} events` : '';
+    ? `${count(sampling.evenly.screens)} screens, evenly in time, of ${count(sampling.evenly.events)} events`
+    : sampling === 'each_event' ? `${count(frames.length)} events, a screen for each` : '';
 
   async function readFilm() {
     const text = await unpack($('film').textContent.trim());
