@@ -460,6 +460,14 @@
 
   function pin(fd) { pinned = fd; wake(); }
 
+  /** The next descriptor that is waited for, by its number. */
+  function pinNext(step) {
+    const all = [...words.why.keys()].sort((a, b) => a - b);
+    const from = pinned ?? words.fd, at = all.indexOf(from);
+    const next = all[at < 0 || pinned === null ? Math.max(at, 0) : at + step];
+    if (next !== undefined) pin(next);
+  }
+
   function speed(step) {
     const options = $('speed'), to = options.selectedIndex + step;
     if (to >= 0 && to < options.length) options.selectedIndex = to;
@@ -475,7 +483,7 @@
     '+': () => speed(1), '=': () => speed(1), '-': () => speed(-1),
     '/': () => { $('find').focus(); $('find').select(); },
     n: () => findNext(1), N: () => findNext(-1),
-    Escape: () => pin(null),
+    j: () => pinNext(1), k: () => pinNext(-1), Escape: () => pin(null),
   };
 
   document.addEventListener('keydown', (event) => {
@@ -503,6 +511,8 @@
   $('end').onclick = end;
   $('live').onclick = end;
   $('play').onclick = KEYBOARD[' '];
+  // A button that was clicked does not take the space bar.
+  $('buttons').onmousedown = (event) => { if (event.target.closest('button')) event.preventDefault(); };
   $('unpin').onclick = () => pin(null);
   slider.oninput = () => go(Number(slider.value));
   $('find').oninput = () => { newest = -1; wake(); };
