@@ -9,6 +9,7 @@ mod config;
 mod lesson;
 mod options;
 mod replay;
+mod share;
 mod values;
 
 use std::ffi::OsString;
@@ -25,6 +26,7 @@ use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
 use crate::record::RecordingOptions;
+use crate::share::SUBCOMMAND as SHARE_PROCESS;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
 use lesson::LessonArgs;
@@ -32,6 +34,7 @@ pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
 use replay::ReplayArgs;
 pub use replay::ReplayOptions;
+pub use share::SharePlan;
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
 
 /// The address of the server unless the user says otherwise.
@@ -52,6 +55,8 @@ pub enum CliRequest {
     Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
+    /// Be the process that serves viewers.
+    ShareProcess,
     /// Print this text and end: help, version, completions.
     Print(String),
     /// Print the manual page.
@@ -91,6 +96,8 @@ pub struct ServeOptions {
     pub record: Option<PathBuf>,
     /// How recordings are made.
     pub recording: RecordingOptions,
+    /// Whether and how others watch.
+    pub share: SharePlan,
     /// What is written without a screen.
     pub output: OutputFormat,
     /// How far one can go back.
@@ -202,6 +209,9 @@ where
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     if let Some(parent) = case_process(&args) {
         return Ok(CliRequest::CaseProcess(parent));
+    }
+    if matches!(args.as_slice(), [_, word] if word == SHARE_PROCESS) {
+        return Ok(CliRequest::ShareProcess);
     }
     if let Some((parent, args)) = loop_process(&args) {
         let child_of = Some(parent);

@@ -32,6 +32,7 @@ pub use error::ReadError;
 pub use head::{Hidden, RecordingHead};
 pub use press::{Outlet, Press};
 pub use reader::Recording;
+pub use veil::Veil;
 pub use writer::{WriteEnd, Writer};
 
 /// The version of the vocabulary of events. Each one is a superset of those before it.

@@ -3,6 +3,8 @@
 //! It draws at once on the first change, then at most at the frame rate; when nothing happens it
 //! sleeps without any tick.
 
+mod watched;
+
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,9 +20,10 @@ use super::key::{Key, KeyPress};
 use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
+use super::share::Sharing;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{ReplayState, Ui, UiRequest, clock};
+use super::ui::{ReplayState, ShareWish, Ui, UiRequest, clock};
 use super::watchdog;
 use super::words::count;
 use crate::error::Error;
@@ -104,12 +107,16 @@ impl TuiOptions {
 pub fn run<S: Source>(
     session: &mut Session<S>,
     options: TuiOptions,
+    sharing: Sharing,
     token: &CancellationToken,
     wake: &Arc<Notify>,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
+    if let Some(share) = sharing.shared() {
+        session.share(share);
+    }
+    let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(wake));
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
     // A screen has no sink that could fail.
@@ -138,13 +145,14 @@ pub fn replay<S: Source>(
     session: &mut Session<S>,
     options: TuiOptions,
     begin: ReplayBegin,
+    sharing: Sharing,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
-    let mut screen = Screen::new(terminal, options, session, Arc::clone(&wake));
+    let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
     let ReplayBegin { state, cut, at, plays } = begin;
     let scene = screen.session.scene(None);
     let cut = cut.map(|cut| {
@@ -213,6 +221,9 @@ pub(super) trait Front {
     fn resized(&mut self);
 
     fn terminal(&mut self) -> &mut Terminal;
+
+    /// Lets others watch, or ends that, where that means something.
+    fn share(&mut self, _wish: ShareWish) {}
 
     /// Opens the lessons, where that means something.
     fn teach(&mut self) {}
@@ -295,6 +306,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.resized();
         }
         Some(UiRequest::Lessons) => front.teach(),
+        Some(UiRequest::Share(wish)) => front.share(wish),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
@@ -309,6 +321,8 @@ struct Screen<'a, S> {
     theme: Theme,
     app: App,
     session: &'a mut Session<S>,
+    /// Who watches.
+    sharing: Sharing,
     /// Says that something has happened.
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
@@ -330,16 +344,19 @@ impl<'a, S: Source> Screen<'a, S> {
         terminal: Terminal,
         options: TuiOptions,
         session: &'a mut Session<S>,
+        sharing: Sharing,
         wake: Arc<Notify>,
     ) -> Self {
         let mut app = App::default();
         app.ui.size = terminal.size();
+        sharing.say(&mut app.ui);
         let now = Instant::now();
         Self {
             terminal,
             theme: options.theme(),
             app,
             session,
+            sharing,
             wake,
             lessons: None,
             remember: options.remember,
@@ -379,6 +396,7 @@ impl<'a, S: Source> Screen<'a, S> {
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
         (self.dirty, self.events) = (false, 0);
+        self.sharing.changed();
         Ok(())
     }
 
@@ -404,20 +422,25 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
+        self.look_who_watches();
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
+                self.sharing.changed();
             }
             let next = lessons.pause();
             self.draw()?;
-            return Ok([self.pause(&drained), next].into_iter().flatten().min());
+            self.film();
+            let pauses = [self.pause(&drained), next, self.sharing.pause()];
+            return Ok(pauses.into_iter().flatten().min());
         }
         let now = clock(self.begun);
         let (played, due) = self.app.advance(now, &self.session.scene(self.app.ui.poller));
         self.dirty |= played;
         self.draw()?;
+        self.film();
         let next = due.map(|due| Duration::from_millis(due.saturating_sub(now)));
-        Ok([self.pause(&drained), next].into_iter().flatten().min())
+        Ok([self.pause(&drained), next, self.sharing.pause()].into_iter().flatten().min())
     }
 
     fn rested(&mut self) {
@@ -462,6 +485,14 @@ impl<S: Source> Front for Screen<'_, S> {
         }
     }
 
+    fn share(&mut self, wish: ShareWish) {
+        match wish {
+            ShareWish::Begin(address) => self.let_watch(address),
+            ShareWish::End => self.let_nobody_watch(),
+        }
+        self.dirty = true;
+    }
+
     fn teach(&mut self) {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
@@ -479,10 +510,7 @@ impl<S: Source> Front for Screen<'_, S> {
     }
 
     fn ui(&mut self) -> Option<&mut Ui> {
-        match &mut self.lessons {
-            Some(lessons) => lessons.ui(),
-            None => Some(&mut self.app.ui),
-        }
+        watched::shown(&mut self.lessons, &mut self.app)
     }
 }
 

@@ -87,10 +87,10 @@ fn a_key_that_follows_esc_at_once_is_a_key() {
         !text.contains("Interest list") && !text.contains("j and k scroll")
     });
     // A line being typed is not lost, and says nothing of it.
-    terminal.keys("1:sort n\x1bbum");
-    terminal.shows("sort num");
+    terminal.keys("1:sort n\x1bbumber");
+    terminal.shows(":sort number");
     terminal.keys("\r");
-    terminal.until("no line", |text| !text.contains("sort num"));
+    terminal.until("no line", |text| !text.contains(":sort number"));
     terminal.keys("?");
     terminal.shows("j and k scroll");
     terminal.keys("\x1bq");
