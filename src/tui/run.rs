@@ -21,7 +21,6 @@ use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
 use super::ui::{ReplayState, Ui, UiRequest, clock};
 use super::watchdog;
-use super::words::count;
 use crate::error::Error;
 use crate::event::Nanos;
 use crate::lesson::catalog;
@@ -119,8 +118,8 @@ pub fn run<S: Source>(
 pub struct ReplayBegin {
     /// The file, and how it plays.
     pub state: ReplayState,
-    /// Where it was cut off, in bytes.
-    pub cut: Option<usize>,
+    /// What of it is missing, in words.
+    pub warning: Option<String>,
     /// The time; `None` is the beginning.
     pub at: Option<Nanos>,
     /// Whether it plays.
@@ -142,18 +141,14 @@ pub fn replay<S: Source>(
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
     let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(&wake));
-    let ReplayBegin { state, cut, at, plays } = begin;
+    let ReplayBegin { state, warning, at, plays } = begin;
     let scene = screen.session.scene(None);
-    let cut = cut.map(|cut| {
-        let until = scene.journal.until().unwrap_or_default();
-        format!("{} is cut at byte {}: it is shown up to {until}", state.name, count(cut as u64))
-    });
     screen.app.open_replay(state, at, &scene);
     if plays {
         screen.app.begin_replay(&scene);
     }
-    if let Some(cut) = cut {
-        screen.app.ui.warn(cut);
+    if let Some(warning) = warning {
+        screen.app.ui.warn(warning);
     }
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
     drop(screen);

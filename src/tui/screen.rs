@@ -21,7 +21,11 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let whole = (area.width, area.height);
     let body = beside_bar(look.ui, whole);
     let Some(layout) = layout(body, look.ui.view, lanes) else {
-        TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
+        let meanwhile = match look.ui.place {
+            UiContext::Replay => "the recording stays where it is; q quits",
+            _ => "the server goes on; q quits",
+        };
+        TooSmall(look.theme, meanwhile).render(area, buf);
         return;
     };
     HeaderPane(*look).render(layout.header, buf);

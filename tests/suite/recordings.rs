@@ -1,14 +1,18 @@
 //! Recordings by the program itself: what was recorded is what was told, and nothing that goes wrong
 //! costs more than it must.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use epollscope::record::Recording;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Server, program, write};
+use crate::harness::{Client, PATIENCE, Server, program, write};
 
 /// A file of this test's own, which is not there.
 struct Unused(PathBuf);
@@ -136,6 +140,90 @@ fn what_is_wrong_with_a_recording_is_said_in_words() {
     assert_eq!(out.status.code(), Some(2));
     let error = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(error.contains("it exists: give another name"), "{error}");
+}
+
+/// Over RLIMIT_FSIZE the recording ends whole, and the server goes on.
+#[test]
+fn a_file_that_may_not_become_longer_ends_the_recording_alone() {
+    let file = Unused::new("limited.rec");
+    let program = program();
+    let mut shell = Command::new("sh");
+    // In blocks of 512 bytes (POSIX) or 1,024: less than the events of these connections take.
+    let script = "ulimit -f 4; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
+    shell.args(["-c", script]).arg(program.get_program()).arg(&file.0);
+    let mut server = Server::spawn(&mut shell);
+    let noise = |n: u64| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let (mut client, _) = server.client();
+    let begun = Instant::now();
+    let ended = |line: &Value| {
+        line["kind"] == "note" && line["text"].as_str().is_some_and(|t| t.contains("recording"))
+    };
+    let mut n = 0;
+    while server.count(ended) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it is not told");
+        client.send(&noise(n));
+        client.expect(&noise(n));
+        n += 1;
+    }
+    let note = server.ever("the note", ended);
+    let text = note["text"].as_str().unwrap();
+    assert!(text.starts_with("recording ended: file too large; "), "{text}");
+    assert!(text.contains(".rec is whole up to "), "{text}");
+    client.send("still here\n");
+    client.expect("still here\n");
+    assert!(server.quit().success());
+    let recording = Recording::open(&file.0).unwrap().unwrap();
+    assert_eq!(recording.cut().map(|at| at as u64), Some(file.0.metadata().unwrap().len()));
+    assert_eq!(recording.damage(), None, "what is there is whole");
+}
+
+/// A recording that begins and ends while a hundred connections flood: whole, and what found no
+/// room is told.
+#[test]
+fn a_recording_of_a_stretch_of_a_flood_is_whole() {
+    let file = Unused::new("flood.rec");
+    let mut server = Server::start(&[]);
+    let clients: Vec<_> = (0..100).map(|_| server.silent_client()).collect();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for some in clients.chunks(25) {
+            scope.spawn(|| pour(some, &stop));
+        }
+        assert_eq!(server.command(&format!("record {}", file.text()))["state"], "done");
+        let begun = Instant::now();
+        while file.0.metadata().unwrap().len() < 60_000 {
+            assert!(begun.elapsed() < PATIENCE, "nothing is written");
+            std::thread::yield_now();
+        }
+        let off = server.command("record off");
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(off["state"], "done", "{off}");
+    });
+    assert!(server.quit().success());
+    let recording = Rc::new(Recording::open(&file.0).unwrap().unwrap());
+    assert_eq!((recording.cut(), recording.damage()), (None, None));
+    let journal = recording.journal();
+    let mut next = journal.first().unwrap();
+    journal.forward_from(next, |event| {
+        assert_eq!(event.seq, next);
+        next = event.seq.next();
+        true
+    });
+    assert!(journal.len() > 4_096, "{} events", journal.len());
+}
+
+/// Sends and takes what comes back, until that is over.
+fn pour(clients: &[Client], stop: &AtomicBool) {
+    clients.iter().for_each(|client| client.0.set_nonblocking(true).unwrap());
+    let mut echo = [0; 4096];
+    while !stop.load(Ordering::Relaxed) {
+        for client in clients {
+            let mut stream = &client.0;
+            // A full buffer, and one with nothing in it, is waited for by the others' turns.
+            let _full = stream.write(b"a flood is many small lines\n");
+            let _empty = stream.read(&mut echo);
+        }
+    }
 }
 
 /// Recordings of earlier versions, which every later one reads: each with the lines of its events.

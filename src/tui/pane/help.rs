@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::RenderContext;
 use super::glossary::GLOSSARY;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
-use crate::tui::keymap::{self, Group};
+use crate::tui::keymap::{self, Binding, Group, Mode};
 use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
 use crate::tui::ui::UiContext;
@@ -124,12 +124,13 @@ impl Help<'_> {
             UiContext::Replay => &Group::REPLAY[..],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
-        let bindings = || groups.iter().flat_map(|group| keymap::rows(*group));
+        let rows = |group: Group| keymap::rows(group).filter(|row| self.holds(row));
+        let bindings = || groups.iter().flat_map(|group| rows(*group));
         let longest = bindings().map(|b| words::width(&keymap::keys(b)) + 1).max();
         let keyed = if server { KEYS } else { cells(longest.unwrap_or(0)).clamp(KEYS, USAGE) };
         for group in groups.iter().copied() {
             lines.heading(group.title());
-            for binding in keymap::rows(group) {
+            for binding in rows(group) {
                 lines.row(&keymap::keys(binding), keyed, binding.help, binding.palette);
             }
         }
@@ -158,6 +159,12 @@ impl Help<'_> {
             lines.rows(WORD, topic.terms);
         }
         lines.all
+    }
+
+    /// Whether a row holds where the person is: of the server's some have another meaning, or none.
+    fn holds(&self, row: &Binding) -> bool {
+        let elsewhere = self.0.ui.place != UiContext::Replay || row.group == Group::Entry;
+        elsewhere || row.modes.contains(&Mode::Replay)
     }
 
     /// Whether it is that of a lesson, or of the menu of lessons.
