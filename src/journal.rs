@@ -300,11 +300,8 @@ impl Journal {
     fn unpacked(&self, chunk: &Chunk) -> Rc<Vec<Event>> {
         let mut cache = self.unpacked.borrow_mut();
         let place = cache.iter().position(|known| known.first == chunk.first);
-        let mut known = place.map(|place| cache.remove(place)).unwrap_or_else(|| Unpacked {
-            first: chunk.first,
-            events: Rc::default(),
-            used: 0,
-        });
+        let none = || Unpacked { first: chunk.first, events: Rc::default(), used: 0 };
+        let mut known = place.map_or_else(none, |place| cache.remove(place));
         match &chunk.kept {
             Kept::Packed(packed) => known.unpack(chunk, packed),
             Kept::Shelved(block) if known.events.is_empty() => {

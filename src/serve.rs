@@ -112,7 +112,8 @@ fn status(signal: i32) -> u8 {
 
 /// How the screen is to look.
 fn screen(options: &ServeOptions) -> TuiOptions {
-    look(options.theme, options.ascii, options.mouse, options.run_for)
+    let look = look(options.theme, options.ascii, options.mouse, options.run_for);
+    TuiOptions { remember: options.remember, ..look }
 }
 
 /// The same from the options that every screen has. Where the locale has only ASCII, so have the
@@ -133,6 +134,7 @@ pub(crate) fn look(
         marks: if ascii || !sys::locale::is_utf8() { Marks::Ascii } else { Marks::Unicode },
         mouse: if mouse { Mouse::Captured } else { Mouse::Terminal },
         run_for,
+        remember: false,
     }
 }
 

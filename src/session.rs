@@ -23,7 +23,7 @@ use crate::sink::Sink;
 
 use crate::source::{Drained, Source};
 
-use recordings::Recordings;
+use recordings::{Recordings, Since};
 
 pub use crate::history::Scene;
 pub use crate::sink::record::RecordingProgress;
@@ -38,6 +38,8 @@ pub struct Session<S> {
     commands: Vec<Command>,
     last_command: u32,
     recordings: Recordings,
+    /// What came of a recording, where that is no event.
+    remark: Option<Result<String, String>>,
 }
 
 impl<S: Source> Session<S> {
@@ -45,8 +47,8 @@ impl<S: Source> Session<S> {
     pub fn new(source: S, limits: Limits) -> Self {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
-        let recordings = Recordings::default();
-        Self { source, history, commands: Vec::new(), last_command: 0, recordings }
+        let (recordings, remark) = (Recordings::default(), None);
+        Self { source, history, commands: Vec::new(), last_command: 0, recordings, remark }
     }
 
     /// A session whose events have happened already, and are in that journal.
@@ -64,12 +66,13 @@ impl<S: Source> Session<S> {
         self.recordings.options = options;
     }
 
-    /// Records what happens from now on.
+    /// Records what is kept and what happens from now on.
     ///
     /// # Errors
     /// If something is recorded already, or the file is there, or cannot be made.
     pub fn record(&mut self, path: &Path) -> io::Result<()> {
-        self.recordings.start(path, self.source.header(), &mut self.history).map(|_| ())
+        let header = self.source.header();
+        self.recordings.start(path, header, &mut self.history, Since::Beginning).map(|_| ())
     }
 
     /// How far the recording is, if there is one; after the end of the session, how far it came.
@@ -85,7 +88,10 @@ impl<S: Source> Session<S> {
             drained.events += self.pass_on(drained.until, command);
         }
         self.history.flush();
-        if let Some(note) = self.recordings.ended(&mut self.history) {
+        let ended = self.recordings.ended(&mut self.history);
+        if self.source.is_elsewhere() {
+            self.remark = ended.map(Err).or(self.remark.take());
+        } else if let Some(note) = ended {
             let t = drained.until.max(self.history.world().t);
             self.history.push(t, LaneId::TOOL, Kind::Note(note.into()));
             drained.events += 1;
@@ -94,8 +100,22 @@ impl<S: Source> Session<S> {
         drained
     }
 
+    /// Carries out a command that is told in no event.
+    fn aside(&mut self, command: &Command) {
+        let phase = self.recordings.command(command, self.source.header(), &mut self.history);
+        self.remark = Some(match phase {
+            CommandPhase::Failed(why) => Err(format!("{command}: {why}")),
+            CommandPhase::Accepted | CommandPhase::Done(None) => Ok(command.to_string()),
+            CommandPhase::Done(Some(remark)) => Ok(format!("{command}: {remark}")),
+        });
+    }
+
     /// Passes a command to the source and tells of it; how many events that are.
     fn pass_on(&mut self, t: Nanos, command: Command) -> usize {
+        if self.source.is_elsewhere() {
+            self.aside(&command);
+            return 0;
+        }
         self.last_command += 1;
         let (id, text) = (self.last_command, command.to_string().into_boxed_str());
         let accepted = CommandPhase::Accepted;
@@ -127,6 +147,11 @@ impl<S: Source> Session<S> {
     /// Asks to be woken by the next event. The caller ticks once more before it sleeps.
     pub fn arm(&self) {
         self.source.arm();
+    }
+
+    /// What came of a recording in a session whose events are another's, told once.
+    pub fn remark(&mut self) -> Option<Result<String, String>> {
+        self.remark.take()
     }
 
     /// Ends the source, takes over what that brings, and ends the sinks.

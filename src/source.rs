@@ -12,7 +12,7 @@ use crate::history::History;
 
 pub use live::Live;
 pub use recording::Replay;
-pub use remote::{Remote, RemoteAddress};
+pub use remote::{Remote, RemoteAddress, RemoteEnd, RemoteError, RemoteNews};
 pub use script::Script;
 
 /// Something that makes events: a server that runs, a lesson.

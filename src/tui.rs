@@ -31,6 +31,6 @@ pub(crate) mod scenes;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run};
+pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run, watch};
 pub use theme::ThemeName;
 pub use ui::ReplayState;

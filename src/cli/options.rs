@@ -153,6 +153,9 @@ struct Run {
     /// Leave out of recordings what is sent, or who sends it: payload, peers
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = values::hidden())]
     hide: Vec<Hidden>,
+    /// Do not remember which lessons were gone through from here
+    #[arg(long)]
+    no_state: bool,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -255,6 +258,7 @@ impl Options {
                 limit: self.run.record_limit.unwrap_or(RecordingOptions::default().limit),
                 hidden: self.run.hide,
             },
+            remember: !self.run.no_state,
             run_for: self.run.duration,
         })
     }
@@ -351,6 +355,7 @@ impl Run {
             record: self.record.or(below.record),
             record_limit: self.record_limit.or(below.record_limit),
             hide: list_over(self.hide, below.hide),
+            no_state: self.no_state || below.no_state,
             duration: self.duration.or(below.duration),
         }
     }

@@ -58,7 +58,7 @@ fn defaults() -> ServeOptions {
 /// One row an option: on the command line, in a file, and what it changes.
 type Row = (&'static str, &'static str, fn(&mut ServeOptions));
 
-const ROWS: [Row; 29] = [
+const ROWS: [Row; 30] = [
     ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
         o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
     }),
@@ -94,6 +94,7 @@ const ROWS: [Row; 29] = [
     ("--record a.rec", "record = 'a.rec'", |o| o.record = Some("a.rec".into())),
     ("--record-limit 100M", "record-limit = '100M'", |o| o.recording.limit = 100 << 20),
     ("--hide peers", "hide = ['peers']", |o| o.recording.hidden = vec![Hidden::Peers]),
+    ("--no-state", "no-state = true", |o| o.remember = false),
     ("--for 500ms", "for = '500ms'", |o| o.run_for = Some(Duration::from_millis(500))),
 ];
 

@@ -136,6 +136,12 @@ impl CompareBoard {
         QuartileSpread::of(&again.ratios).map(|spread| spread.noise())
     }
 
+    /// Whether a loop is so far from itself that little can be said of the others: by more than a
+    /// tenth.
+    pub fn is_noisy(&self) -> bool {
+        self.noise().is_some_and(|noise| noise > 0.1)
+    }
+
     /// What each row comes to, in their order.
     pub fn reports(&self) -> Vec<RowReport> {
         (0..self.rows.len()).map(|row| self.report(row)).collect()

@@ -30,9 +30,10 @@ impl QuartileSpread {
         (self.high - 1.0).max(1.0 - self.low).max(0.0)
     }
 
-    /// Whether a ratio differs from 1 by no more than that noise.
+    /// Whether a ratio differs from 1 by no more than that noise, or by less than it differs from
+    /// itself: its own middle half holds 1.
     pub(crate) fn is_same(&self, noise: f64) -> bool {
-        (self.median - 1.0).abs() <= noise
+        (self.median - 1.0).abs() <= noise || (self.low..=self.high).contains(&1.0)
     }
 }
 
@@ -103,6 +104,9 @@ mod tests {
         let skewed = QuartileSpread { low: 1.02, median: 1.03, high: 1.05 };
         assert!((skewed.noise() - 0.05).abs() < 1e-9 && skewed.is_same(skewed.noise()));
         assert!(with(1.0).is_same(QuartileSpread { low: 1.0, median: 1.0, high: 1.0 }.noise()));
+        // Nor is one that the half of the rounds contradict.
+        assert!(QuartileSpread { low: 0.9, median: 1.2, high: 1.4 }.is_same(noise));
+        assert!(!QuartileSpread { low: 1.01, median: 1.2, high: 1.4 }.is_same(noise));
     }
 
     #[test]

@@ -31,9 +31,15 @@ pub fn why(board: &CompareBoard, row: usize) -> String {
 fn noise(board: &CompareBoard, report: &RowReport, cost: &RowCost) -> String {
     let share = percent(board.noise().unwrap_or(0.0));
     let ratio = cost.ratio;
+    let much = if board.is_noisy() {
+        " That is much: something else uses this machine, and only what is far apart can be told \
+         apart."
+    } else {
+        ""
+    };
     format!(
         "{} again is the same program, measured twice: {:.2} of itself, half of the rounds between \
-         {:.2} and {:.2}. A difference of up to {share} % is noise, and is called the same.",
+         {:.2} and {:.2}. A difference of up to {share} % is noise, and is called the same.{much}",
         report.name, ratio.median, ratio.low, ratio.high
     )
 }
@@ -85,7 +91,13 @@ fn price(board: &CompareBoard, cost: &RowCost, base: Backend) -> String {
     };
     match (cost.same, board.noise()) {
         (Some(true), Some(noise)) => {
-            format!("{with} it costs the same as {base}, within the noise of {} %.", percent(noise))
+            let spread = cost.ratio;
+            let within = if (ratio - 1.0).abs() <= noise {
+                format!("the noise of {} %", percent(noise))
+            } else {
+                format!("its own spread, {:.2} to {:.2}", spread.low, spread.high)
+            };
+            format!("{with} it costs the same as {base}, within {within}.")
         }
         _ if ratio >= 1.995 => format!("{with} it costs {ratio:.1} times {base}'s CPU."),
         _ => format!("{with} it costs {ratio:.2} of {base}'s CPU."),

@@ -291,6 +291,11 @@ impl Gate {
         place
     }
 
+    /// Whether there are places for so many more threads.
+    pub(crate) fn has_places(&self, more: usize) -> bool {
+        lock(&self.state).places().nth(more.saturating_sub(1)).is_some()
+    }
+
     /// Takes the first thread out of its call: commands wait for it.
     pub(crate) fn call_first(&self) {
         let mut state = lock(&self.state);

@@ -5,8 +5,6 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use crate::event::{Seq, View};
 use crate::record::{BlockKind, Recording, forged};
@@ -14,8 +12,7 @@ use crate::session::Session;
 use crate::source::Replay;
 use crate::tui;
 use crate::tui::app::App;
-use crate::tui::run::paint;
-use crate::tui::theme::PLAIN;
+use crate::tui::tests::painted;
 
 /// The recordings that are kept, in order of their names.
 fn kept() -> Vec<Vec<u8>> {
@@ -39,13 +36,12 @@ fn look_through(bytes: Vec<u8>) -> bool {
     let mut app = App::default();
     let state = tui::ReplayState { name: "x.rec".to_owned(), speed: 4, idle: None };
     app.open_replay(state, None, &scene);
-    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
     for seq in [0, scene.live.seq.0 / 2, scene.live.seq.0] {
         app.go_to(Seq(seq), &scene);
         for view in View::ALL {
             app.ui.view = view;
-            buf.reset();
-            paint(&app, scene, &PLAIN, &mut buf);
+            let screen = painted(&app, scene);
+            assert!(screen.contains("REPLAY"), "{screen}");
         }
     }
     true

@@ -3,7 +3,9 @@
 //! It draws at once on the first change, then at most at the frame rate; when nothing happens it
 //! sleeps without any tick.
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +28,7 @@ use crate::event::Nanos;
 use crate::lesson::catalog;
 use crate::lesson::progress::LessonProgress;
 use crate::session::{Scene, Session};
-use crate::source::{Drained, Source};
+use crate::source::{Drained, Remote, RemoteNews, Source};
 
 /// Between two frames when little happens.
 const CALM: Duration = Duration::from_millis(16);
@@ -54,6 +56,8 @@ pub struct TuiOptions {
     pub mouse: Mouse,
     /// The screen ends by itself after that time.
     pub run_for: Option<Duration>,
+    /// Which lessons are gone through from a server is remembered.
+    pub remember: bool,
 }
 
 /// The set of marks.
@@ -105,10 +109,35 @@ pub fn run<S: Source>(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(wake));
+    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
     // A screen has no sink that could fail.
+    let _ = session.finish(FAREWELL);
+    end_of(ended)
+}
+
+/// Shows a session elsewhere, on that machine, until the person quits or the token is cancelled.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(
+    session: &mut Session<Remote>,
+    options: TuiOptions,
+    host: String,
+    token: &CancellationToken,
+    wake: &Arc<Notify>,
+) -> Result<Exit, Error> {
+    let runtime = runtime()?;
+    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
+    let news = session.source().news();
+    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
+    screen.news = Some(news);
+    screen.app.open_watch(host);
+    screen.app.observe(&screen.session.scene(None));
+    let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
+    drop(screen);
+    // What a recording came to is told by its progress.
     let _ = session.finish(FAREWELL);
     end_of(ended)
 }
@@ -140,7 +169,7 @@ pub fn replay<S: Source>(
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
-    let mut screen = Screen::new(terminal, options.theme(), session, Arc::clone(&wake));
+    let mut screen = Screen::new(terminal, options, session, Arc::clone(&wake));
     let ReplayBegin { state, warning, at, plays } = begin;
     let scene = screen.session.scene(None);
     screen.app.open_replay(state, at, &scene);
@@ -290,10 +319,14 @@ struct Screen<'a, S> {
     theme: Theme,
     app: App,
     session: &'a mut Session<S>,
+    /// What is known of a session elsewhere.
+    news: Option<Rc<RefCell<RemoteNews>>>,
     /// Says that something has happened.
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
     lessons: Option<Lessons>,
+    /// Whether it is remembered which of them were gone through.
+    remember: bool,
     /// Something has changed since the last frame.
     dirty: bool,
     /// The next frame may be drawn from here on.
@@ -307,7 +340,7 @@ struct Screen<'a, S> {
 impl<'a, S: Source> Screen<'a, S> {
     fn new(
         terminal: Terminal,
-        theme: Theme,
+        options: TuiOptions,
         session: &'a mut Session<S>,
         wake: Arc<Notify>,
     ) -> Self {
@@ -316,11 +349,13 @@ impl<'a, S: Source> Screen<'a, S> {
         let now = Instant::now();
         Self {
             terminal,
-            theme,
+            theme: options.theme(),
             app,
             session,
+            news: None,
             wake,
             lessons: None,
+            remember: options.remember,
             dirty: true,
             due: now,
             events: 0,
@@ -341,6 +376,20 @@ impl<'a, S: Source> Screen<'a, S> {
             self.dirty = true;
         }
         drained
+    }
+
+    /// Says what the session has to say beside its events.
+    fn hear(&mut self) {
+        if let Some(remark) = self.session.remark() {
+            match remark {
+                Ok(remark) => self.app.ui.say(remark),
+                Err(why) => self.app.ui.warn(why),
+            }
+            self.dirty = true;
+        }
+        if let Some(news) = &self.news {
+            self.dirty |= self.app.hear(&news.borrow(), &self.session.scene(self.app.ui.poller));
+        }
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -382,6 +431,7 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
+        self.hear();
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
@@ -412,6 +462,7 @@ impl<S: Source> Front for Screen<'_, S> {
             return Ok(Next::Go);
         }
         let scene = self.session.scene(self.app.ui.poller);
+        let before = (self.app.viewpoint(), self.app.follows());
         let command = match input {
             Input::Key(press) => self.app.key(press, &scene),
             Input::Click(x, y) => self.app.click((x, y), &scene),
@@ -425,6 +476,10 @@ impl<S: Source> Front for Screen<'_, S> {
             }
             Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
         };
+        let (viewpoint, followed) = before;
+        if followed && self.app.follows() && viewpoint != self.app.viewpoint() {
+            self.app.own_view();
+        }
         if let Some(command) = command {
             self.session.send(command);
         }
@@ -444,7 +499,8 @@ impl<S: Source> Front for Screen<'_, S> {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
         let (kernel, wake) = (&scene.header.kernel, Arc::clone(&self.wake));
-        let (size, progress) = (self.app.ui.size, LessonProgress::of_user());
+        let (size, progress) =
+            (self.app.ui.size, self.remember.then(LessonProgress::of_user).flatten());
         match Lessons::new(start, progress, self.theme, kernel, size, wake) {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),

@@ -31,6 +31,16 @@ pub(crate) enum Spot {
     Key(KeyPress),
     /// A suggestion for the line being typed.
     Suggestion(usize),
+    /// A lesson of the menu, or a row of a comparison, counted from 0.
+    Row(usize),
+}
+
+/// The largest screen on which the pointer is looked for, as that is drawn.
+const LARGEST: (u16, u16) = (1000, 500);
+
+/// The cells of a screen of that size, on which the pointer is looked for.
+pub(crate) fn on_screen((width, height): (u16, u16)) -> Rect {
+    Rect::new(0, 0, width.min(LARGEST.0), height.min(LARGEST.1))
 }
 
 /// What stands where; what was drawn last lies on top.
@@ -62,7 +72,8 @@ impl Spots {
                 | Spot::Mark(..)
                 | Spot::Finding(_)
                 | Spot::Key(_)
-                | Spot::Suggestion(_) => {}
+                | Spot::Suggestion(_)
+                | Spot::Row(_) => {}
             }
         }
         None

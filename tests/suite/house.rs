@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -22,7 +22,10 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "record", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
-    ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
+    (
+        "source",
+        &["event", "model", "text", "kernel", "engine", "lesson", "history", "record", "sys"],
+    ),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),
     ("cli", &["event", "error", "journal", "lesson", "compare", "record"]),
@@ -43,6 +46,7 @@ const TABLE: [(&str, &[&str]); 24] = [
             "compare", "kernel", "tui",
         ],
     ),
+    ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),
     ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];

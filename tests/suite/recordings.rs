@@ -1,7 +1,8 @@
 //! Recordings by the program itself: what was recorded is what was told, and nothing that goes wrong
 //! costs more than it must.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::harness::{Client, PATIENCE, Server, program, write};
+use crate::pty::Terminal;
 
 /// A file of this test's own, which is not there.
 struct Unused(PathBuf);
@@ -148,10 +150,10 @@ fn a_file_that_may_not_become_longer_ends_the_recording_alone() {
     let file = Unused::new("limited.rec");
     let program = program();
     let mut shell = Command::new("sh");
-    // In blocks of 512 bytes (POSIX) or 1,024: less than the events of these connections take.
-    let script = "ulimit -f 4; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
+    // In blocks of 512 bytes (POSIX) or 1,024: less than the events of this client take.
+    let script = "ulimit -f 16; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
     shell.args(["-c", script]).arg(program.get_program()).arg(&file.0);
-    let mut server = Server::spawn(&mut shell);
+    let server = Server::spawn(&mut shell);
     let noise = |n: u64| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let (mut client, _) = server.client();
     let begun = Instant::now();
@@ -245,4 +247,65 @@ fn recordings_that_are_there_are_read() {
         read += 1;
     }
     assert!(read >= 6, "{read} were found");
+}
+
+/// What answers to a viewer: the bytes of a recording, without chunks, as whoever shares sends them.
+fn shared(bytes: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = BufReader::new(stream.try_clone().unwrap()).lines();
+        let line = asked.next().unwrap().unwrap();
+        while asked.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        let found = line == "GET /K7QM4X/blocks HTTP/1.1";
+        let head = if found { "200 OK" } else { "404 Not Found" };
+        write!(stream, "HTTP/1.1 {head}\r\n\r\n").unwrap();
+        if found {
+            stream.write_all(&bytes).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn what_is_wrong_with_looking_on_is_said_in_words() {
+    let said = |address: &str| {
+        let out = program().args(["watch", address]).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).trim().to_owned())
+    };
+    let told = |code, text: &str| (Some(code), format!("epollscope: {text}"));
+    let given = "nonsense is no address with a code: 192.168.1.20:8001/K7QM4X";
+    assert_eq!(said("nonsense"), told(2, given));
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/epoll.rec");
+    let bytes = std::fs::read(golden).unwrap();
+    assert_eq!(said(&format!("{}/ABCD", shared(bytes.clone()))), told(1, "wrong code"));
+    let text =
+        String::from_utf8_lossy(&bytes[..bytes.iter().position(|b| *b == b'\n').unwrap() + 1]);
+    let later = text.replace("\"model\":1,", "\"model\":77,").into_bytes();
+    let later = [later, bytes[text.len()..].to_vec()].concat();
+    let address = format!("{}/K7QM4X", shared(later));
+    let (code, error) = said(&address);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("(model 77), this is "), "{error}");
+    assert!(error.ends_with(&format!("open http://{address} in a browser")), "{error}");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    assert_eq!(said(&format!("{nobody}/ABCD")), told(1, &format!("no answer from {nobody}")));
+}
+
+#[test]
+fn a_session_elsewhere_is_seen_recorded_and_gone_through_when_it_is_over() {
+    let file = Unused::new("watched.rec");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/epoll.rec");
+    let address = format!("http://{}/K7QM4X", shared(std::fs::read(&golden).unwrap()));
+    let mut terminal = Terminal::start(24, 80, &["watch", &address, "--record", file.text()]);
+    terminal.shows("the session has ended");
+    terminal.shows("WATCHING 127.0.0.1");
+    terminal.keys("[");
+    terminal.until("the past", |text| text.contains("PAST") && text.contains("own view"));
+    terminal.keys("q");
+    assert!(terminal.ended().success());
+    assert_eq!(events(&file.0), events(&golden));
 }

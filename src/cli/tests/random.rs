@@ -93,6 +93,7 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             mouse,
             history: HistoryLimits { events, bytes },
             headless: run.0,
+            remember: true,
             output: if run.1 { OutputFormat::None } else { OutputFormat::Json },
             unobserved: run.2[0],
             child_of: None,

@@ -138,6 +138,8 @@ impl Loop for ThreadsLoop {
             if shared.crew.hand(file.file, *duty) {
                 new = true;
                 if !shared.gate.grow() {
+                    // Else it would be left to a thread that never comes to close it.
+                    shared.crew.withdraw(file.file, *duty);
                     return Some(Errno::EAGAIN);
                 }
             }
@@ -151,7 +153,9 @@ impl Loop for ThreadsLoop {
     fn full<const OBSERVED: bool>(worker: &Sleeper<'_, OBSERVED>) -> Option<Refusal> {
         let more = duties(FileKind::Tcp, &worker.settings).len();
         let most = usize::from(LaneId::MAX_THREADS);
-        (worker.shared.crew.len() + more > most).then_some(Refusal::Threads)
+        // A thread whose client has gone has its place until it has ended.
+        let full = worker.shared.crew.len() + more > most || !worker.shared.gate.has_places(more);
+        full.then_some(Refusal::Threads)
     }
 
     fn rearm<const OBSERVED: bool>(

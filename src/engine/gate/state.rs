@@ -245,13 +245,16 @@ impl State {
 
     /// A place for one more thread, if there is one; it is started as soon as others may be.
     pub(super) fn grow(&mut self) -> bool {
-        let most = usize::from(LaneId::MAX_THREADS);
-        let first = usize::from(self.wanted) + 1;
-        let free = |me: &LaneState| me.place == Place::Absent && !me.extra;
-        let at = (first..=most).find(|at| self.lanes.get(*at).is_none_or(free));
-        let Some(at) = at.and_then(|at| u16::try_from(at).ok()) else { return false };
-        self.lane(LaneId(at)).extra = true;
+        let Some(at) = self.places().next() else { return false };
+        self.lane(at).extra = true;
         true
+    }
+
+    /// The places for more threads than are wanted by their number.
+    pub(super) fn places(&self) -> impl Iterator<Item = LaneId> {
+        let free = |me: &LaneState| me.place == Place::Absent && !me.extra;
+        let all = u16::from(self.wanted) + 1..=LaneId::MAX_THREADS;
+        all.filter(move |at| self.lanes.get(usize::from(*at)).is_none_or(free)).map(LaneId)
     }
 
     /// Threads that may sleep in a call while they are wanted elsewhere.

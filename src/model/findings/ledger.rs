@@ -82,7 +82,7 @@ impl Ledger {
         evidence: impl FnOnce(u64) -> Evidence,
     ) {
         let at = (event.seq, event.t);
-        if is_instant(about.kind) {
+        if about.kind.is_instant() {
             self.fade_at.get_or_insert(Nanos(event.t.0.saturating_add(Self::FADE.0)));
         }
         if let Some(finding) = self.index.get(&about).and_then(|i| self.list.get_mut(*i)) {
@@ -124,7 +124,7 @@ impl Ledger {
             return;
         }
         self.fade_at = None;
-        for finding in self.list.iter_mut().filter(|f| f.active && is_instant(f.kind)) {
+        for finding in self.list.iter_mut().filter(|f| f.active && f.kind.is_instant()) {
             let until = Nanos(finding.last.1.0.saturating_add(Self::FADE.0));
             if now >= until {
                 finding.active = false;
@@ -147,14 +147,16 @@ impl Ledger {
     }
 }
 
-/// Whether it is something that happens, rather than a state that lasts.
-fn is_instant(kind: FindingKind) -> bool {
-    matches!(
-        kind,
-        FindingKind::ThunderingHerd
-            | FindingKind::StaleEvent
-            | FindingKind::Starving
-            | FindingKind::SelectFdLimit
-            | FindingKind::ThreadLimit
-    )
+impl FindingKind {
+    /// Whether it is something that happens, rather than a state that lasts.
+    pub(crate) fn is_instant(self) -> bool {
+        matches!(
+            self,
+            Self::ThunderingHerd
+                | Self::StaleEvent
+                | Self::Starving
+                | Self::SelectFdLimit
+                | Self::ThreadLimit
+        )
+    }
 }

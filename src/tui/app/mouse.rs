@@ -1,7 +1,6 @@
 //! Clicks and the wheel: what stands under the pointer is found by drawing the screen once more.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use super::App;
 use crate::event::Command;
@@ -10,11 +9,8 @@ use crate::session::Scene;
 use crate::tui::action::{Direction, Reach};
 use crate::tui::pane::RenderContext;
 use crate::tui::screen;
-use crate::tui::spots::{Spot, Spots};
+use crate::tui::spots::{Spot, Spots, on_screen};
 use crate::tui::theme::PLAIN;
-
-/// The largest screen on which the pointer is looked for, as that is drawn.
-const LARGEST: (u16, u16) = (1000, 500);
 
 impl App {
     /// What stands where on the screen.
@@ -26,9 +22,7 @@ impl App {
             theme: &PLAIN,
             spots: Some(&spots),
         };
-        let (width, height) = self.ui.size;
-        let area = Rect::new(0, 0, width.min(LARGEST.0), height.min(LARGEST.1));
-        screen::draw(&look, &mut Buffer::empty(area));
+        screen::draw(&look, &mut Buffer::empty(on_screen(self.ui.size)));
         spots
     }
 
@@ -61,7 +55,8 @@ impl App {
                 self.visit(seq, scene);
             }
             Spot::Finding(row) => self.choose_finding(row, scene),
-            Spot::Pane(_) | Spot::Cover => {}
+            // The menu of lessons and a comparison have screens of their own.
+            Spot::Pane(_) | Spot::Cover | Spot::Row(_) => {}
         }
         self.turn_page(scene);
         None

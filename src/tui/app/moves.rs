@@ -62,8 +62,7 @@ impl App {
     pub(super) fn go(&mut self, reach: Reach, step: Direction, scene: &Scene<'_>) {
         if let Some(top) = self.ui.help {
             let look = RenderContext { scene: *scene, ui: &self.ui, theme: &PLAIN, spots: None };
-            let last = Help(look, top).last(self.ui.size);
-            self.ui.help = moved(Some(top), last + 1, reach, step);
+            self.ui.help = Some(Help(look, top).scrolled(reach, step));
             return;
         }
         self.go_in(self.ui.focus, reach, step, scene);

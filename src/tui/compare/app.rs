@@ -1,5 +1,8 @@
 //! The state of the screen of a comparison, and what the keys do to it.
 
+use ratatui::buffer::Buffer;
+
+use super::screen::draw;
 use crate::compare::board::CompareBoard;
 use crate::compare::lines::csv;
 use crate::compare::mirror::MirrorBoard;
@@ -9,6 +12,9 @@ use crate::event::Backend;
 use crate::tui::action::{CompareAction, Direction, KeyAction, Reach};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
+use crate::tui::pane::Help;
+use crate::tui::spots::{Spot, Spots, on_screen};
+use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Ui, UiContext, UiRequest};
 
 /// Numbers of clients that the keys go through.
@@ -91,6 +97,23 @@ impl CompareApp {
         None
     }
 
+    /// A click selects a loop, or does what the key does that is named there.
+    pub(crate) fn click(&mut self, at: (u16, u16)) -> Option<CompareCommand> {
+        let spots = Spots::default();
+        draw(self, &PLAIN, Some(&spots), &mut Buffer::empty(on_screen(self.ui.size)));
+        match spots.at(at)? {
+            Spot::Key(press) => return self.key(press),
+            Spot::Row(row) => self.selected = row,
+            _ => {}
+        }
+        None
+    }
+
+    /// The wheel moves the selection, or scrolls the help.
+    pub(crate) fn wheel(&mut self, direction: Direction) {
+        self.go(Reach::Row, direction);
+    }
+
     fn act(&mut self, action: CompareAction) -> Option<CompareCommand> {
         match action {
             CompareAction::AllActive => self.with_active(),
@@ -121,23 +144,22 @@ impl CompareApp {
     }
 
     fn go(&mut self, reach: Reach, direction: Direction) {
+        if Help::scroll(&mut self.ui, reach, direction) {
+            return;
+        }
         let by = match reach {
             Reach::Row => 1,
             Reach::Page => 10,
             Reach::End => usize::MAX,
         };
         let rows = self.board.plan.rows();
-        match (&mut self.ui.help, direction) {
-            (Some(top), Direction::Back) => *top = top.saturating_sub(by),
-            (Some(top), Direction::On) => *top = top.saturating_add(by).min(100),
+        self.selected = match direction {
             // From the last row on to the first one, as Tab does elsewhere.
-            (None, Direction::Back) if self.selected == 0 => self.selected = rows - 1,
-            (None, Direction::Back) => self.selected = self.selected.saturating_sub(by),
-            (None, Direction::On) if self.selected + 1 == rows => self.selected = 0,
-            (None, Direction::On) => {
-                self.selected = self.selected.saturating_add(by).min(rows - 1);
-            }
-        }
+            Direction::Back if self.selected == 0 => rows - 1,
+            Direction::Back => self.selected.saturating_sub(by),
+            Direction::On if self.selected + 1 == rows => 0,
+            Direction::On => self.selected.saturating_add(by).min(rows - 1),
+        };
     }
 
     /// All clients are active, or few of them.

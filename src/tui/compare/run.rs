@@ -221,13 +221,21 @@ impl Front for Screen {
     }
 
     fn input(&mut self, input: Input) -> Result<Next, Error> {
-        if let Input::Key(press) = input {
-            match self.app.key(press) {
-                Some(CompareCommand::Measure(plan)) => self.workers.measure(plan)?,
-                Some(CompareCommand::Mirror) => self.listen()?,
-                Some(CompareCommand::Export(csv)) => self.export(&csv),
-                None => {}
+        let command = match input {
+            Input::Key(press) => self.app.key(press),
+            Input::Click(x, y) => self.app.click((x, y)),
+            Input::Wheel(by, _) => {
+                self.app.wheel(by);
+                None
             }
+            // It has no line to be typed.
+            Input::Paste(_) | Input::Resize(..) | Input::Nothing => None,
+        };
+        match command {
+            Some(CompareCommand::Measure(plan)) => self.workers.measure(plan)?,
+            Some(CompareCommand::Mirror) => self.listen()?,
+            Some(CompareCommand::Export(csv)) => self.export(&csv),
+            None => {}
         }
         self.dirty = true;
         Ok(Next::Go)

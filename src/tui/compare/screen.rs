@@ -15,6 +15,7 @@ use crate::history::History;
 use crate::tui::draw::{Accent, Row, borders, cells, heading, inside, sign_cuts};
 use crate::tui::layout::{SMALLEST, WIDE, strip};
 use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
+use crate::tui::spots::Spots;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
 
@@ -29,6 +30,11 @@ fn why_rows(width: u16, height: u16) -> u16 {
 
 /// Draws everything into `buf`.
 pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
+    draw(app, theme, None, buf);
+}
+
+/// The same; where something stands is written into `spots`.
+pub(super) fn draw(app: &CompareApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, theme.base());
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -46,7 +52,7 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     borders(buf, &parts, theme);
     let title = ["Side by side", "counted: seen, model, kernel", "ratio to the first loop"];
     heading(buf, table, &title.map(str::to_owned), theme, Accent::Focus);
-    CompareTable(app, theme).render(inside(table), buf);
+    CompareTable(app, theme, spots).render(inside(table), buf);
     if let (Some(mirror), true) = (&app.mirror, app.mirrored) {
         heading(buf, chart, &MirrorPane::title(mirror), theme, Accent::None);
         MirrorPane(mirror, theme).render(inside(chart), buf);
@@ -56,8 +62,7 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     }
     sentences(app, theme, below, buf);
     let (nothing, header) = (History::default(), Header::default());
-    let look =
-        RenderContext { scene: nothing.scene(&header, None), ui: &app.ui, theme, spots: None };
+    let look = RenderContext { scene: nothing.scene(&header, None), ui: &app.ui, theme, spots };
     Hints(look).render(Rect { y: last, height: 1, ..area }, buf);
     if let Some(first) = app.ui.help {
         Help(look, first).render(Rect { y: 1, height: area.height - 2, ..area }, buf);
@@ -86,12 +91,16 @@ fn header(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let active =
         if all { "all active".to_owned() } else { format!("{} active", count(plan.active.into())) };
     let clients = words::plural(plan.clients.into(), "client");
-    let noise = app.board.noise().map(|noise| format!("noise {} %", percent(noise)));
+    let noisy = app.board.is_noisy();
+    let noise = app.board.noise().map(|noise| {
+        let share = percent(noise);
+        if noisy { format!("noise {share} %: a busy machine") } else { format!("noise {share} %") }
+    });
     let busy = !matches!(app.board.phase, ComparePhase::Done | ComparePhase::Stopped);
     let pieces = [
         (format!("{clients}, {active}, {} B", count(plan.size.into())), Role::Text),
         (app.doing(), if busy { Role::Badge } else { Role::Good }),
-        (noise.unwrap_or_default(), Role::Text),
+        (noise.unwrap_or_default(), if noisy { Role::Bad } else { Role::Text }),
         (app.kernel.clone(), Role::Dim),
         (words::plural(app.cpus as u64, "cpu"), Role::Dim),
     ];
@@ -112,7 +121,7 @@ fn header(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {
 pub(super) fn printed(app: &CompareApp, theme: &Theme, width: u16) -> String {
     let rows = cells(app.board.plan.rows()) + 1;
     let mut buf = Buffer::empty(Rect::new(0, 0, width, rows));
-    CompareTable(app, theme).render(buf.area, &mut buf);
+    CompareTable(app, theme, None).render(buf.area, &mut buf);
     let mut text = String::new();
     for y in 0..rows {
         let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();

@@ -10,11 +10,16 @@ use crate::compare::board::{RowCost, RowReport};
 use crate::compare::why::{bytes, count, micro, number, percent};
 use crate::event::visible;
 use crate::tui::draw::{Align, Row, cells, first_row};
+use crate::tui::spots::{Spot, Spots};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::words;
 
 /// Draws the rows that fit, the selected one among them.
-pub(super) struct CompareTable<'a>(pub(super) &'a CompareApp, pub(super) &'a Theme);
+pub(super) struct CompareTable<'a>(
+    pub(super) &'a CompareApp,
+    pub(super) &'a Theme,
+    pub(super) Option<&'a Spots>,
+);
 
 /// A column of the table; those with a high rank give way first.
 struct Column {
@@ -149,6 +154,9 @@ impl Widget for CompareTable<'_> {
         for (n, report) in reports.iter().enumerate().skip(first).take(rows) {
             let chosen = n == self.0.selected;
             let line = cells(n - first + 1);
+            if let Some(spots) = self.2 {
+                spots.note(Rect { y: area.y + line, height: 1, ..area }, Spot::Row(n));
+            }
             if chosen {
                 Row::new(buf, area, line).fill(self.1.style(Role::Selected));
             }

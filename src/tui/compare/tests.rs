@@ -10,6 +10,7 @@ use crate::compare::mirror::{MirrorBoard, MirrorUpdate};
 use crate::compare::{
     CallCounts, ComparePhase, ComparePlan, CompareUpdate, CurvePoint, LoopSample, ReadyPlace,
 };
+use crate::tui::action::Direction;
 use crate::tui::key::{Key, ch, plain};
 use crate::tui::tests::text;
 use crate::tui::theme::{ASCII, Depth, Glyphs, PLAIN, Theme, ThemeName, UNICODE};
@@ -176,6 +177,44 @@ fn keys_change_what_is_measured() {
     assert_eq!(app.key(ch('-')), Some(CompareCommand::Measure(plan)));
     assert_eq!(app.key(ch('m')), Some(CompareCommand::Mirror));
     assert_eq!((app.key(ch('q')), app.ui.request.take()), (None, Some(UiRequest::Quit)));
+}
+
+#[test]
+fn a_click_selects_a_loop_and_presses_keys() {
+    let mut app = app(1000, 10, (120, 40));
+    measured(&mut app);
+    let at = |app: &CompareApp, words: &str| {
+        let screen = drawn(app, &ASCII);
+        let row = screen.lines().position(|line| line.contains(words)).expect("it is there");
+        let line = screen.lines().nth(row).expect("it is there");
+        let column = line[..line.find(words).expect("it is there")].chars().count();
+        (u16::try_from(column).expect("a column"), u16::try_from(row).expect("a row"))
+    };
+    app.click(at(&app, "goroutine"));
+    assert_eq!(app.selected, 4);
+    app.wheel(Direction::On);
+    assert_eq!(app.selected, 5);
+    let few = app.click(at(&app, "a all/few active"));
+    assert!(matches!(few, Some(CompareCommand::Measure(plan)) if plan.active == plan.clients));
+    app.click(at(&app, "? help"));
+    assert_eq!(app.ui.help, Some(0));
+    assert!(app.click((200, 200)).is_none() && app.click((0, 0)).is_none());
+}
+
+#[test]
+fn a_machine_that_is_busy_is_told_of() {
+    let mut app = app(100, 100, (120, 40));
+    for again in [100, 128, 90, 131] {
+        let counts = CallCounts::default;
+        let rounds = [(0, 100), (1, 120), (6, again)];
+        let rounds = rounds.map(|(row, cpu)| (row, sample(cpu, counts(), 0)));
+        app.take(CompareUpdate::Round(rounds.into()));
+    }
+    assert!(app.board.is_noisy());
+    let screen = drawn(&app, &ASCII);
+    assert!(screen.contains("noise 29 %: a busy machine"), "{screen}");
+    app.selected = 6;
+    assert!(app.why().contains("That is much: something else uses this machine"), "{}", app.why());
 }
 
 #[test]

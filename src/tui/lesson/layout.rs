@@ -21,6 +21,9 @@ const STEPS: u16 = 45;
 /// The fewest rows of the ready list beside many threads, its title included.
 const READY: u16 = 4;
 
+/// The fewest rows of the way of one event, the title included: a row a place.
+const PATH: u16 = 8;
+
 /// The fewest rows of the timeline or of the calls, the title included.
 const LEAST_PANE: u16 = 4;
 
@@ -101,7 +104,11 @@ pub fn layout(plan: &LayoutPlan) -> Option<Layout> {
 /// that is shown needs more.
 fn story_rows(plan: &LayoutPlan, body: u16) -> u16 {
     let tall = plan.size.1 >= TALL;
-    let usual = if tall { body * 2 / 5 } else { body / 2 };
+    let usual = match plan.shown {
+        _ if tall => body * 2 / 5,
+        Shown::Path => (body / 2).min(body - PATH),
+        _ => body / 2,
+    };
     // The lists keep a row each, with their titles and the heading.
     let most = if tall { body / 2 } else { body - 9 };
     let needs = |rows: usize| cells(rows).saturating_add(1);

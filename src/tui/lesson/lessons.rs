@@ -221,6 +221,16 @@ impl Lessons {
         Ok(true)
     }
 
+    /// Does what was decided in the menu; whether the lessons go on.
+    fn choose(&mut self, choice: Option<MenuChoice>) -> Result<bool, Error> {
+        match choice {
+            Some(MenuChoice::Begin(case)) => self.begin(*case)?,
+            Some(MenuChoice::Leave) => return Ok(false),
+            None => {}
+        }
+        Ok(true)
+    }
+
     /// Takes what was typed, pasted or clicked; whether the lessons go on.
     pub(crate) fn input(&mut self, input: Input) -> Result<bool, Error> {
         let mut on = true;
@@ -229,11 +239,15 @@ impl Lessons {
                 let wish = app.key(press);
                 on = self.grant(wish)?;
             }
-            (Input::Key(press), None, Some(menu)) => match menu.key(press) {
-                Some(MenuChoice::Begin(case)) => self.begin(*case)?,
-                Some(MenuChoice::Leave) => on = false,
-                None => {}
-            },
+            (Input::Key(press), None, Some(menu)) => {
+                let choice = menu.key(press);
+                on = self.choose(choice)?;
+            }
+            (Input::Click(x, y), None, Some(menu)) => {
+                let choice = menu.click((x, y));
+                on = self.choose(choice)?;
+            }
+            (Input::Wheel(by, _), None, Some(menu)) => menu.wheel(by),
             (Input::Key(_), None, None) => on = false,
             (Input::Paste(text), Some(app), _) => app.paste(&text),
             (Input::Paste(text), None, Some(menu)) => menu.paste(&text),
@@ -245,7 +259,7 @@ impl Lessons {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
             (Input::Paste(_), None, None)
-            | (Input::Click(..) | Input::Wheel(..), None, _)
+            | (Input::Click(..) | Input::Wheel(..), None, None)
             | (Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();

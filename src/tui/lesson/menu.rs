@@ -18,7 +18,8 @@ use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::layout::{SMALLEST, strip};
 use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::spots::{Spot, Spots, on_screen};
+use crate::tui::theme::{PLAIN, Role, Theme};
 use crate::tui::ui::{Ui, UiContext, UiRequest};
 use crate::tui::words;
 
@@ -182,6 +183,9 @@ impl Menu {
     }
 
     fn go(&mut self, reach: Reach, step: Direction) {
+        if Help::scroll(&mut self.ui, reach, step) {
+            return;
+        }
         let by = match reach {
             Reach::Row => 1,
             Reach::Page => PAGE,
@@ -192,10 +196,6 @@ impl Menu {
             Direction::Back => at.saturating_sub(by),
             Direction::On => at.saturating_add(by).min(last),
         };
-        if let Some(top) = &mut self.ui.help {
-            *top = moved(*top, 400);
-            return;
-        }
         let at = found.iter().position(|number| *number == self.chosen).unwrap_or(0);
         let at = moved(at, found.len().saturating_sub(1));
         self.chosen = found.get(at).copied().unwrap_or(self.chosen);
@@ -221,8 +221,38 @@ impl Menu {
         entries
     }
 
+    /// A click chooses a lesson, begins the chosen one, or does what the key does that is named
+    /// there.
+    pub(crate) fn click(&mut self, at: (u16, u16)) -> Option<MenuChoice> {
+        let spots = Spots::default();
+        self.draw(&PLAIN, Some(&spots), &mut Buffer::empty(on_screen(self.ui.size)));
+        match spots.at(at)? {
+            Spot::Key(press) => self.key(press),
+            Spot::Row(number) if number == self.chosen => {
+                let case = self.chosen().cloned()?;
+                self.ui.entry = None;
+                Some(MenuChoice::Begin(Box::new(case)))
+            }
+            Spot::Row(number) => {
+                self.chosen = number;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// The wheel moves the choice, or scrolls the help.
+    pub(crate) fn wheel(&mut self, step: Direction) {
+        self.go(Reach::Row, step);
+    }
+
     /// Draws the menu.
     pub fn paint(&self, theme: &Theme, buf: &mut Buffer) {
+        self.draw(theme, None, buf);
+    }
+
+    /// The same; where something stands is written into `spots`.
+    fn draw(&self, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
         let area = buf.area;
         buf.set_style(area, theme.base());
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -251,14 +281,14 @@ impl Menu {
         let mut title = vec!["Lessons".to_owned(), order];
         title.extend(Some(place).filter(|_| self.chosen().is_some()));
         heading(buf, list, &title, theme, Accent::None);
-        self.list(inside(list), theme, buf);
+        self.list(inside(list), theme, spots, buf);
         let title =
             self.chosen().map_or_else(String::new, |case| visible(case.title.as_bytes(), 90));
         heading(buf, about, &[title], theme, Accent::None);
         self.about(inside(about), theme, buf);
         let (nothing, header) = (History::default(), Header::default());
         let look =
-            RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme, spots: None };
+            RenderContext { scene: nothing.scene(&header, None), ui: &self.ui, theme, spots };
         let hints = Rect { y: area.bottom() - 1, height: 1, ..area };
         Hints(look).render(hints, buf);
         if let Some(entry) = &self.ui.entry {
@@ -270,7 +300,7 @@ impl Menu {
         sign_cuts(buf, theme);
     }
 
-    fn list(&self, area: Rect, theme: &Theme, buf: &mut Buffer) {
+    fn list(&self, area: Rect, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
         let entries = self.entries();
         let is_chosen =
             |entry: &Entry<'_>| matches!(entry, Entry::Lesson(n, _) if *n == self.chosen);
@@ -281,6 +311,10 @@ impl Menu {
             let chosen = is_chosen(entry);
             if chosen {
                 Row::new(buf, area, cells(n)).fill(theme.style(Role::Selected));
+            }
+            if let (Some(spots), Entry::Lesson(number, _)) = (spots, entry) {
+                let here = Rect { y: area.y + cells(n), height: 1, ..area };
+                spots.note(here, Spot::Row(*number));
             }
             let row = Row::new(buf, area, cells(n));
             self.entry(entry, chosen, theme, row);

@@ -1,6 +1,7 @@
 //! A lesson through the real app: keys, reports made by hand, whole screens as text.
 
 mod comforts;
+mod menu;
 mod styles;
 mod wishes;
 
@@ -9,14 +10,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{Done, LessonApp, LessonCommand};
-use super::menu::Menu;
 use super::screen::paint;
 use crate::event::{
     CtlOp, Delivery, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret, Syscall,
     SyscallRecord, WakeupLog,
 };
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
-use crate::lesson::course::{Phase, Score};
+use crate::lesson::course::Phase;
 use crate::lesson::run::{Between, LessonEvent, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
 use crate::source::script::{PlayerEvent, Script};
@@ -530,27 +530,6 @@ fn a_small_screen_says_so_in_full() {
 }
 
 #[test]
-fn the_menu_says_who_was_left_early_and_what_is_below() {
-    let topics = crate::lesson::catalog::topics();
-    let mut menu = Menu::new(topics, &[].into(), (80, 24));
-    let id = menu.chosen().expect("a lesson").id.clone();
-    let shown = |menu: &Menu| {
-        let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
-        let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, &UNICODE);
-        menu.paint(&theme, &mut buf);
-        text(&buf)
-    };
-    menu.note(&id, None);
-    let screen = shown(&menu);
-    for words in ["left early", "rows below", "j down  k up"] {
-        assert!(screen.contains(words), "{words:?} is not in\n{screen}");
-    }
-    menu.note(&id, Some(Score { asked: 2, answered: 2, right: 1 }));
-    menu.note(&id, None);
-    assert!(shown(&menu).contains("1 of 2 right"), "what came out stays");
-}
-
-#[test]
 fn calls_are_scrolled_by_rows() {
     let mut class = Class::begin((80, 24));
     class.press(&format!("{FIRST}c")).shows(&["epoll_wait(3<e>, max 64, 0) = 1   [p.r IN]"]);
@@ -561,7 +540,9 @@ fn calls_are_scrolled_by_rows() {
 
 #[test]
 fn the_way_of_an_event_fits_the_smallest_screen() {
-    Class::begin((60, 16)).press("<Enter>5").shows(&["The way of one event"]);
+    // From the first place to the last one.
+    let mut class = Class::begin((60, 16));
+    class.press("<Enter>5").shows(&["The way of one event", "1 file and", "7 the server calls"]);
 }
 
 #[test]

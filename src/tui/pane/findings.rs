@@ -65,16 +65,20 @@ impl FindingsPane<'_> {
         );
         row.column(&about, 8, Align::Left, look.style(Role::Title));
         row.column(word, 5, Align::Left, look.style(role));
-        let times = plural_times(finding.count);
         let (first, last) = (finding.first.1, finding.last.1);
-        let when =
-            if finding.count == 1 { format!("at {first}") } else { format!("{first} to {last}") };
-        row.put(&format!("{when}, {times}"), look.style(Role::Dim));
+        let when = match finding.count {
+            1 => format!("seen at {first}"),
+            n => format!("seen {} times, {first} to {last}", words::count(n)),
+        };
+        row.put(&when, look.style(Role::Dim));
         let Sentence { text, remedy, .. } = text::finding(finding);
         if let Some(remedy) = remedy.filter(|_| finding.active) {
             row.put(&format!(": press {}", keymap::remedy(remedy)), look.style(Role::Text));
         }
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
+        // The sentence speaks of what was seen then.
+        let past = finding.active || finding.kind.is_instant();
+        let text = if past { text } else { format!("While it held: {text}") };
         self.sentence(&text, below, buf);
     }
 
@@ -159,7 +163,7 @@ impl FindingsPane<'_> {
 
     fn nothing(&self, area: Rect, buf: &mut Buffer) {
         let look = &self.0;
-        if look.ui.place == UiContext::Replay {
+        if matches!(look.ui.place, UiContext::Replay | UiContext::Watch) {
             let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
             let text = "None: this server did what it should.";
             Row::new(buf, inner, 0).put(text, look.style(Role::Text));
@@ -246,10 +250,6 @@ fn ring_reckoning(check: RingCheck) -> String {
         words::count(agreed),
         words::count(diverged)
     )
-}
-
-fn plural_times(n: u64) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{} times", words::count(n)) }
 }
 
 impl Widget for FindingsPane<'_> {

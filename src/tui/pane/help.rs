@@ -6,11 +6,14 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::RenderContext;
 use super::glossary::GLOSSARY;
+use crate::event::Header;
+use crate::history::History;
+use crate::tui::action::{Direction, Reach};
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::keymap::{self, Binding, Group, Mode};
 use crate::tui::spots::Spot;
-use crate::tui::theme::Role;
-use crate::tui::ui::UiContext;
+use crate::tui::theme::{PLAIN, Role};
+use crate::tui::ui::{Ui, UiContext};
 use crate::tui::words;
 
 /// Draws the help over everything; the number is its first row.
@@ -107,10 +110,32 @@ const COMPARED: [(&str, &str); 10] = [
 ];
 
 impl Help<'_> {
-    /// The last row that can be the first one on a screen of that size.
-    pub(crate) fn last(&self, size: (u16, u16)) -> usize {
-        let inner = inside(frame_of(Rect::new(0, 1, size.0, size.1.saturating_sub(2))));
-        self.lines(inner.width.into()).len().saturating_sub(inner.height.into())
+    /// The first row after a move.
+    pub(crate) fn scrolled(&self, reach: Reach, step: Direction) -> usize {
+        let (width, height) = self.0.ui.size;
+        let inner = inside(frame_of(Rect::new(0, 1, width, height.saturating_sub(2))));
+        let rows = usize::from(inner.height);
+        let last = self.lines(inner.width.into()).len().saturating_sub(rows);
+        let by = match reach {
+            Reach::Row => 1,
+            // A row of the page before is to be seen again.
+            Reach::Page => rows.saturating_sub(1).max(1),
+            Reach::End => usize::MAX,
+        };
+        match step {
+            Direction::Back => self.1.min(last).saturating_sub(by),
+            Direction::On => self.1.saturating_add(by).min(last),
+        }
+    }
+
+    /// Scrolls the help of a screen that has no server, if it is open; whether it is.
+    pub(crate) fn scroll(ui: &mut Ui, reach: Reach, step: Direction) -> bool {
+        let Some(first) = ui.help else { return false };
+        let (nothing, header) = (History::default(), Header::default());
+        let scene = nothing.scene(&header, None);
+        let look = RenderContext { scene, ui, theme: &PLAIN, spots: None };
+        ui.help = Some(Help(look, first).scrolled(reach, step));
+        true
     }
 
     fn lines(&self, columns: usize) -> Vec<Line> {
@@ -122,6 +147,7 @@ impl Help<'_> {
             UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
             UiContext::Compare => &[Group::Compare],
             UiContext::Replay => &Group::REPLAY[..],
+            UiContext::Watch => &Group::WATCH[..],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         let rows = |group: Group| keymap::rows(group).filter(|row| self.holds(row));
@@ -163,15 +189,19 @@ impl Help<'_> {
 
     /// Whether a row holds where the person is: of the server's some have another meaning, or none.
     fn holds(&self, row: &Binding) -> bool {
-        let elsewhere = self.0.ui.place != UiContext::Replay || row.group == Group::Entry;
-        elsewhere || row.modes.contains(&Mode::Replay)
+        let mode = match self.0.ui.place {
+            UiContext::Replay => Mode::Replay,
+            UiContext::Watch => Mode::Watch,
+            _ => return true,
+        };
+        row.group == Group::Entry || row.modes.contains(&mode)
     }
 
     /// Whether it is that of a lesson, or of the menu of lessons.
     fn in_lesson(&self) -> bool {
         match self.0.ui.place {
             UiContext::Lesson | UiContext::Question | UiContext::Ended | UiContext::Menu => true,
-            UiContext::Server | UiContext::Compare | UiContext::Replay => false,
+            UiContext::Server | UiContext::Compare | UiContext::Replay | UiContext::Watch => false,
         }
     }
 

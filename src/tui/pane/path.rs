@@ -223,10 +223,13 @@ impl<'a> PathPane<'a> {
 
     /// One place below the other, each in a row or two.
     fn list(&self, picture: &Picture, area: Rect, buf: &mut Buffer) {
-        const TITLE: u16 = 25;
         let count = picture.stages.len().max(1);
         let each = (usize::from(area.height) / count).clamp(1, 3);
-        let columns = usize::from(area.width.saturating_sub(TITLE + 14));
+        let titles = picture.stages.iter().map(|stage| words::width(stage.title) + 3);
+        let titles = cells(titles.max().unwrap_or(0));
+        // Where time is counted in steps no place has one.
+        let times = if self.0.world().clock == TimeUnit::Steps { 0 } else { 8 };
+        let columns = usize::from(area.width.saturating_sub(titles + times + 4));
         for (n, stage) in picture.stages.iter().enumerate() {
             let lit = picture.lit[n];
             let at = cells(n * each);
@@ -238,14 +241,12 @@ impl<'a> PathPane<'a> {
             let glyph = if lit { self.0.theme.glyphs.look } else { " " };
             row.put(glyph, self.0.style(Role::Look));
             let role = if lit { Role::Look } else { Role::Title };
-            row.column(
-                &format!("{} {}", n + 1, stage.title),
-                TITLE,
-                Align::Left,
-                self.0.style(role),
-            );
-            let when = self.when(picture, n).unwrap_or_default();
-            row.column(&when, 10, Align::Right, self.0.style(Role::Dim));
+            let title = format!("{} {}", n + 1, stage.title);
+            row.column(&title, titles, Align::Left, self.0.style(role));
+            if times > 0 {
+                let when = self.when(picture, n).unwrap_or_default();
+                row.column(&when, times, Align::Right, self.0.style(Role::Dim));
+            }
             let left = area.width - row.left();
             for (below, texts) in packed(&stage.lines, each, columns).iter().enumerate() {
                 let right = Rect {

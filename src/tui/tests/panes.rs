@@ -98,7 +98,7 @@ fn a_list_that_is_not_known_is_not_drawn_as_empty() {
         ],
     );
     let screen = shown(&app, &stage, &ASCII);
-    assert!(screen.contains("lost 12 until 11.901"), "{screen}");
+    assert!(screen.contains("lost 12, last at 11.901"), "{screen}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_was_lost_long_ago_is_no_bad_news_any_more() {
         let mut buf = Buffer::empty(Rect::new(0, 0, 200, 40));
         paint(&app, stage.scene(), &theme, &mut buf);
         let row: String = (0..200).map(|x| buf[(x, 0)].symbol()).collect();
-        let at = row.find("lost 12 until 0.001").expect("what was lost, and when");
+        let at = row.find("lost 12, ").expect("what was lost");
         buf[(u16::try_from(at).expect("a column"), 0)].fg
     };
     let bad = theme.style(Role::Bad).fg;
@@ -122,6 +122,8 @@ fn what_was_lost_long_ago_is_no_bad_news_any_more() {
     stage.client(Fd(7));
     stage.finds_nothing();
     assert_ne!(Some(style(&stage)), bad);
+    let app = stage.app((200, 40));
+    assert!(shown(&app, &stage, &ASCII).contains("lost 12, whole since 0.001"));
 }
 
 #[test]
@@ -279,4 +281,19 @@ fn an_uncertain_place_is_marked_behind_the_reason() {
             "ovflist          unknown without eBPF",
         ],
     );
+}
+
+#[test]
+fn a_finding_that_is_over_speaks_of_what_was() {
+    let mut stage = Stage::stranded();
+    let mut app = stage.app((120, 40));
+    stage.press(&mut app, "4");
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("now   seen at 1.901: press m"), "{screen}");
+    assert!(!screen.contains("While it held"), "{screen}");
+    stage.read(Fd(7), b"o wonder");
+    stage.finds_nothing();
+    let screen = shown(&app, &stage, &ASCII);
+    assert!(screen.contains("over  seen at 1.901"), "{screen}");
+    assert!(screen.contains("While it held: fd 7"), "{screen}");
 }

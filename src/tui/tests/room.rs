@@ -134,6 +134,35 @@ fn lists_say_how_many_more_there_are() {
 }
 
 #[test]
+fn no_row_is_blank_while_something_is_left_out() {
+    for (handed, listed) in (0..7).flat_map(|handed| (0..7).map(move |listed| (handed, listed))) {
+        let mut stage = Stage::start();
+        for fd in 7..21 {
+            stage.client(Fd(fd));
+        }
+        (0..handed).for_each(|n| stage.arrive(Fd(7 + n), 5));
+        let event = |fd: u32| Delivery {
+            file: FileId(fd),
+            fd: Fd(i32::try_from(fd).expect("a number")),
+            mask: Mask::IN,
+        };
+        let events: Box<[_]> = (0..handed.unsigned_abs()).map(|n| event(7 + n)).collect();
+        let output = Output::Events { events, log: WakeupLog::Drained, done: Nanos(0) };
+        let call = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+        let record = SyscallRecord { call, ret: Ret::ok(handed.into()), started: Nanos(0), output };
+        stage.push(LaneId(1), Kind::Return(record));
+        (0..listed).for_each(|n| stage.arrive(Fd(14 + n), 5));
+        let app = stage.app((80, 24));
+        for height in 2..20 {
+            let lines = drawn(Ready(look(&stage, &app)), (70, height));
+            let more = lines.iter().any(|line| line.ends_with(" more"));
+            let blank = lines.iter().any(|line| line.trim().is_empty());
+            assert!(!(more && blank), "{handed} {listed} {height}: {lines:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_call_that_sleeps_stands_where_its_time_says() {
     let mut stage = Stage::start();
     stage.push(LaneId(2), Kind::Lane(crate::event::LaneChange::Started { tid: 4712 }));

@@ -83,6 +83,25 @@ fn a_lesson_is_gone_through_on_the_real_kernel() {
 }
 
 #[test]
+fn a_step_is_gone_through_in_slow_motion_unless_that_is_not_wanted() {
+    let mut terminal = lesson(40, 120);
+    terminal.shows("Enter makes the first step.");
+    terminal.keys("\r");
+    terminal.shows("SLOW MOTION");
+    terminal.shows("as before");
+    // It comes to its end by itself, and then the lists are as they were read.
+    terminal.until("its end", |text| !text.contains("SLOW MOTION") && !text.contains("as before"));
+    terminal.keys("m");
+    terminal.shows("slow motion: off");
+    terminal.keys("\r");
+    terminal.shows("p.r came on the ready list: data arrived");
+    terminal.until("no slow motion", |text| !text.contains("SLOW MOTION"));
+    terminal.keys("q");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_clean();
+}
+
+#[test]
 fn a_lesson_ends_with_its_last_step() {
     let mut terminal = lesson(24, 80);
     terminal.shows("Enter makes the first step.");

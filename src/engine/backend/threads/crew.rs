@@ -85,6 +85,15 @@ impl Crew {
         true
     }
 
+    /// There is no thread for that duty, and none will come.
+    pub(super) fn withdraw(&self, file: FileId, duty: Duty) {
+        let mut state = lock(&self.state);
+        state.waiting.retain(|other| *other != (file, duty));
+        if let Some(post) = state.posts.get_mut(&file) {
+            post.duties.retain(|other| *other != duty);
+        }
+    }
+
     /// The next duty that waits for a thread.
     pub(super) fn take(&self) -> Option<Task> {
         let mut state = lock(&self.state);
@@ -184,6 +193,20 @@ mod tests {
         assert!(!crew.dismiss(file));
         crew.forget(file);
         assert_eq!(crew.len(), 0);
+    }
+
+    #[test]
+    fn a_file_for_which_no_thread_comes_is_left_to_nobody() {
+        let (crew, file) = (Crew::default(), FileId(7));
+        assert!(crew.hand(file, Duty::Serve));
+        crew.withdraw(file, Duty::Serve);
+        assert!(crew.take().is_none() && !crew.dismiss(file));
+        // Of two threads the first is there, and closes it.
+        assert!(crew.hand(file, Duty::Read) && crew.hand(file, Duty::Write));
+        crew.withdraw(file, Duty::Write);
+        assert_eq!(crew.take().map(|task| task.duty), Some(Duty::Read));
+        assert!(crew.take().is_none() && crew.dismiss(file));
+        assert!(crew.leave(file, Duty::Read));
     }
 
     #[test]

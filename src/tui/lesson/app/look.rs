@@ -1,7 +1,6 @@
 //! Looking around in a lesson: what a step points at, the past, the other epoll instances.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use super::{LessonApp, LessonCommand};
 use crate::event::{FileId, Nanos, View, WatchKey};
@@ -11,7 +10,7 @@ use crate::model::{InterestEntry, TrackId};
 use crate::text;
 use crate::tui::action::{Direction as By, KeyAction, Reach, Shown};
 use crate::tui::lesson::screen;
-use crate::tui::spots::{Spot, Spots};
+use crate::tui::spots::{Spot, Spots, on_screen};
 use crate::tui::theme::PLAIN;
 use crate::tui::ui::{Hold, Pane, Past, TrackChoice, WhyTopic};
 
@@ -82,8 +81,7 @@ impl LessonApp {
     /// there.
     pub(crate) fn click(&mut self, at: (u16, u16)) -> Option<LessonCommand> {
         let spots = Spots::default();
-        let (width, height) = self.app.ui.size;
-        let mut buf = Buffer::empty(Rect::new(0, 0, width.min(1000), height.min(500)));
+        let mut buf = Buffer::empty(on_screen(self.app.ui.size));
         screen::draw(self, &PLAIN, Some(&spots), &mut buf);
         match spots.at(at)? {
             Spot::Key(press) => return self.key(press),
@@ -99,6 +97,7 @@ impl LessonApp {
             | Spot::Lane(_)
             | Spot::Finding(_)
             | Spot::Pane(_)
+            | Spot::Row(_)
             | Spot::Cover => {}
         }
         None

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::lesson::catalog;
+use crate::lesson::course::Score;
 use crate::tui::action::Shown;
 use crate::tui::draw::inside;
 use crate::tui::layout::Part;
 use crate::tui::lesson::layout::{LayoutPlan, layout};
+use crate::tui::lesson::menu::Menu;
 use crate::tui::lesson::menu::MenuChoice;
 use crate::tui::ui::Pane;
 

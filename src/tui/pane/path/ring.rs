@@ -24,7 +24,11 @@ pub(super) fn stages(look: &RenderContext<'_>, rings: &Rings, trail: &Trail) -> 
 fn written(rings: &Rings) -> Stage {
     let words = "the server writes what it wants done, in memory that the kernel reads.";
     let mut stage = Stage::new(Place::List, "SQ", words);
-    stage.line(Role::Title, format!("{} written", plural(rings.sq.len() as u64, "entry")));
+    let written = match rings.sq.len() {
+        1 => "1 entry written".to_owned(),
+        n => format!("{n} entries written"),
+    };
+    stage.line(Role::Title, written);
     stage.line(Role::Dim, "io_uring_enter submits");
     stage
 }

@@ -62,7 +62,12 @@ impl Trail {
             if is_about(event, key, scene.world) {
                 back.push(event.clone());
             }
-            let begins = matches!(event.kind, Kind::Wakeup(wakeup) if wakeup.fd == key.fd);
+            let begins = match &event.kind {
+                Kind::Wakeup(wakeup) => wakeup.fd == key.fd,
+                // What was done about it in another loop is no part of this one's way.
+                Kind::Backend { .. } => true,
+                _ => false,
+            };
             !begins && viewed.0 - event.seq.0 < FAR
         });
         let mut trail =
