@@ -33,7 +33,7 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
     if let Some(signal) = tui::watchdog::caught() {
         return Ok(ended_by(signal));
     }
-    let mut session = Session::new(remote.map_err(failure)?, Limits::default());
+    let mut session = Session::new(remote.map_err(|error| failure(&error))?, Limits::default());
     tui::terminal::require()?;
     // What is recorded begins with the world that comes first.
     session.tick();
@@ -54,7 +54,7 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
 }
 
 /// Why it cannot be looked at; only another version is a matter of what was asked for.
-fn failure(error: RemoteError) -> Error {
+fn failure(error: &RemoteError) -> Error {
     match error {
         RemoteError::Other { .. } => Error::Usage(error.to_string()),
         RemoteError::NoAnswer(_)

@@ -216,7 +216,9 @@ fn a_recording_of_a_stretch_of_a_flood_is_whole() {
 
 /// Sends and takes what comes back, until that is over.
 fn pour(clients: &[Client], stop: &AtomicBool) {
-    clients.iter().for_each(|client| client.0.set_nonblocking(true).unwrap());
+    for client in clients {
+        client.0.set_nonblocking(true).unwrap();
+    }
     let mut echo = [0; 4096];
     while !stop.load(Ordering::Relaxed) {
         for client in clients {
@@ -280,8 +282,7 @@ fn what_is_wrong_with_looking_on_is_said_in_words() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/epoll.rec");
     let bytes = std::fs::read(golden).unwrap();
     assert_eq!(said(&format!("{}/ABCD", shared(bytes.clone()))), told(1, "wrong code"));
-    let text =
-        String::from_utf8_lossy(&bytes[..bytes.iter().position(|b| *b == b'\n').unwrap() + 1]);
+    let text = String::from_utf8_lossy(&bytes[..=bytes.iter().position(|b| *b == b'\n').unwrap()]);
     let later = text.replace("\"model\":1,", "\"model\":77,").into_bytes();
     let later = [later, bytes[text.len()..].to_vec()].concat();
     let address = format!("{}/K7QM4X", shared(later));
