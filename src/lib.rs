@@ -26,7 +26,7 @@
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
-//! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model
+//! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model  film
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model  record
@@ -39,6 +39,7 @@
 //! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
+//! films         │ film        │ text  model           (screens as cells that changed, with words)
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
 //! is like it    │ sim         │                      (the kernel as a machine: rules, files, threads)
@@ -129,6 +130,7 @@ pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod film;
 pub mod headless;
 pub mod history;
 pub mod journal;

@@ -118,6 +118,7 @@ pub(super) struct Screen {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Run")]
 #[group(skip)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct Run {
     /// Keep at most N events to go back to [default: 1000000]
     #[arg(long, value_name = "N", value_parser = values::history_events)]

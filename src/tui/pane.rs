@@ -95,7 +95,7 @@ impl<'a> RenderContext<'a> {
     }
 
     /// The viewed world, through the epoll instance that is looked at.
-    fn world(&self) -> EpollView<'a> {
+    pub(super) fn world(&self) -> EpollView<'a> {
         self.scene.world.through(self.ui.poller)
     }
 
@@ -106,7 +106,7 @@ impl<'a> RenderContext<'a> {
 
     /// Whether the panes may say what the next `epoll_wait` will do: not while a question about
     /// just that is open.
-    fn foretells(&self) -> bool {
+    pub(super) fn foretells(&self) -> bool {
         let now = self.scene.world.seq == self.scene.live.seq;
         !(now && self.ui.place == UiContext::Question)
     }

@@ -58,6 +58,20 @@ impl Spots {
         spots.iter().rev().find(|(area, _)| area.contains(cell.into())).map(|(_, spot)| *spot)
     }
 
+    /// The rows that are about a file and not covered.
+    pub(super) fn files(&self) -> Vec<(Rect, WatchKey)> {
+        let spots = self.0.borrow();
+        let covers =
+            |(area, spot): &&(Rect, Spot), of: &Rect| *spot == Spot::Cover && area.intersects(*of);
+        let files = spots.iter().enumerate().filter_map(|(n, (area, spot))| match spot {
+            Spot::File(key) if !spots[n..].iter().any(|over| covers(&over, area)) => {
+                Some((*area, *key))
+            }
+            _ => None,
+        });
+        files.collect()
+    }
+
     /// The pane that a cell belongs to, if nothing covers it.
     pub(super) fn pane(&self, cell: (u16, u16)) -> Option<Pane> {
         let spots = self.0.borrow();

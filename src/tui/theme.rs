@@ -92,6 +92,33 @@ impl Theme {
         Self { name, depth, glyphs }
     }
 
+    /// Which one it is.
+    pub(super) fn name(&self) -> ThemeName {
+        self.name
+    }
+
+    /// The same with 256 colours.
+    pub(super) fn indexed(&self) -> Self {
+        Self { depth: Depth::Indexed, ..*self }
+    }
+
+    /// The same on the other ground, if it has one.
+    pub(super) fn turned(&self) -> Option<Self> {
+        let name = match self.name {
+            ThemeName::Dark => ThemeName::Light,
+            ThemeName::Light => ThemeName::Dark,
+            ThemeName::Projector | ThemeName::Mono => return None,
+        };
+        Some(Self { name, ..*self })
+    }
+
+    /// Every colour that it gives, in one order in all themes.
+    pub(super) fn colours(&self) -> impl Iterator<Item = Color> {
+        let hues = [Hue::Orange, Hue::Sky, Hue::Green, Hue::Blue, Hue::Vermillion, Hue::Purple];
+        let hues = hues.map(|hue| self.colour(hue));
+        hues.into_iter().chain(self.selected().bg)
+    }
+
     /// The style of the whole screen before anything is drawn.
     pub fn base(&self) -> Style {
         match self.name {
@@ -213,6 +240,7 @@ pub struct Glyphs {
     pub horizontal: &'static str,
     pub vertical: &'static str,
     pub bottom_left: &'static str,
+    pub bottom_right: &'static str,
     pub join_right: &'static str,
     /// What stands at every corner and joint of frames; `None` where each has a sign of its own.
     pub joint: Option<&'static str>,
@@ -256,6 +284,7 @@ pub static UNICODE: Glyphs = Glyphs {
     horizontal: "─",
     vertical: "│",
     bottom_left: "└",
+    bottom_right: "┘",
     join_right: "┤",
     joint: None,
 };
@@ -298,6 +327,7 @@ pub static ASCII: Glyphs = Glyphs {
     horizontal: "-",
     vertical: "|",
     bottom_left: "+",
+    bottom_right: "+",
     join_right: "+",
     joint: Some("+"),
 };

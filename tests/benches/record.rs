@@ -7,10 +7,16 @@ use std::rc::Rc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
     CtlOp, Delivery, Event, Fd, FileId, FileKind, Header, Kind, LaneId, Mask, Nanos, Output, Peer,
-    Ret, Seq, Syscall, SyscallRecord, WakeupLog,
+    Ret, Seq, Syscall, SyscallRecord, TimeUnit, WakeupLog,
 };
+use epollscope::film::{FilmLine, FilmScreen};
 use epollscope::model::World;
 use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
+use epollscope::session::Session;
+use epollscope::source::Replay;
+use epollscope::tui::app::App;
+use epollscope::tui::film::{Camera, FilmPlan, film};
+use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
 
 const LANE: LaneId = LaneId(1);
 const EP: Fd = Fd(5);
@@ -120,5 +126,43 @@ fn open_and_seek(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, press, open_and_seek);
+fn filmed(c: &mut Criterion) {
+    let recording = Rc::new(Recording::read(recorded(2_000)).unwrap());
+    let source = Replay::new(Header::default(), Nanos(0));
+    let session = Session::of_journal(source, recording.journal());
+    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+    let plan = FilmPlan { name: "x".to_owned(), from: None, until: None, size: (120, 40), theme };
+    let mut group = c.benchmark_group("recording of 2,000 events");
+    group.sample_size(10);
+    group.bench_function("film, and its lines", |b| {
+        b.iter(|| {
+            let film = film(session.scene(None), &plan);
+            black_box(film.lines().map(|line| line.len()).sum::<usize>())
+        });
+    });
+    let lines: Vec<_> = film(session.scene(None), &plan).lines().collect();
+    eprintln!("a film in {} bytes", lines.concat().len());
+    group.bench_function("show a film", |b| {
+        b.iter(|| {
+            let mut screen = FilmScreen::new(120, 40);
+            for line in &lines {
+                if let Some(FilmLine::Frame(frame)) = FilmLine::parse(line) {
+                    screen.apply(&frame);
+                }
+            }
+            black_box(screen)
+        });
+    });
+    let mut app = App::default();
+    let mut camera = Camera::new("x", TimeUnit::Nanoseconds, (120, 40), &theme);
+    group.bench_function("take a key frame", |b| {
+        b.iter(|| {
+            camera.force_key();
+            black_box(camera.app(&mut app, session.scene(None)))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, press, open_and_seek, filmed);
 criterion_main!(benches);

@@ -13,6 +13,7 @@ const TABLE: [(&str, &[&str]); 25] = [
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
     ("text", &["event", "sim", "model"]),
+    ("film", &["event", "model", "text"]),
     ("journal", &["event", "model"]),
     ("record", &["event", "model", "journal", "sys"]),
     ("sys", &[]),
@@ -33,7 +34,7 @@ const TABLE: [(&str, &[&str]); 25] = [
     (
         "tui",
         &[
-            "event", "model", "text", "journal", "history", "lesson", "compare", "source",
+            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "source",
             "session", "error", "sys",
         ],
     ),

@@ -253,7 +253,7 @@ impl State {
     /// The places for more threads than are wanted by their number.
     pub(super) fn places(&self) -> impl Iterator<Item = LaneId> {
         let free = |me: &LaneState| me.place == Place::Absent && !me.extra;
-        let all = u16::from(self.wanted) + 1..=LaneId::MAX_THREADS;
+        let all = self.wanted + 1..=LaneId::MAX_THREADS;
         all.filter(move |at| self.lanes.get(usize::from(*at)).is_none_or(free)).map(LaneId)
     }
 

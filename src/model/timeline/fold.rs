@@ -1,15 +1,15 @@
 //! What an event adds to the tracks.
 
+mod span;
+
 use crate::event::{
     Backend, Cqe, CtlOp, Errno, Event, Fd, FileId, FileKind, GoChange, GoId, Kind, LaneChange,
-    LaneId, ListEntries, Output, RingOp, SwitchPhase, Syscall, SyscallRecord, Trigger, WatchKey,
+    LaneId, ListEntries, Output, RingOp, SwitchPhase, Syscall, SyscallRecord, WatchKey,
 };
 
+use self::span::{listed, now, quiet, ringed, scanned, served};
 use super::{Mark, MarkKind, Span, Timeline, TrackId};
-use crate::model::{
-    EpollView, Flight, GoState, InterestEntry, LaneState, OpenFile, ReadyEntry, Reason, Rings,
-    ScanEntry, ScanSet, Sync,
-};
+use crate::model::{EpollView, Flight, LaneState, ReadyEntry, Reason, Rings, ScanSet, Sync};
 
 impl Timeline {
     /// Folds an event that has just been folded into `world`: the tracks are those of its threads,
@@ -455,71 +455,4 @@ fn is_about(world: EpollView<'_>, ep: Fd) -> bool {
 /// Whether a thread has no goroutine to run, where it is not the one that waits.
 fn is_idle(world: EpollView<'_>, lane: LaneId) -> bool {
     world.netpoll().is_some_and(|netpoll| netpoll.run_by(lane).is_none())
-}
-
-/// Where the goroutine of that file is, if it has one: of two the one that is not parked.
-fn served(world: EpollView<'_>, key: WatchKey) -> Option<Span> {
-    let spans = world.netpoll()?.of_file(key.file).map(|go| match go.state {
-        GoState::Runnable(_) => Span::Ready,
-        GoState::Runs(_) => Span::Running,
-        GoState::Parked(_) => Span::Asleep,
-    });
-    spans.min_by_key(|span| u8::from(*span == Span::Asleep))
-}
-
-fn listed(why: Reason) -> Span {
-    match why {
-        Reason::PutBack => Span::PutBack,
-        Reason::Perhaps => Span::Unknown,
-        _ => Span::Ready,
-    }
-}
-
-/// The span of a file that is asked anew by each call: it waits to be asked while something holds,
-/// and is found again and again until nothing does.
-fn scanned(entry: &ScanEntry, world: EpollView<'_>) -> Span {
-    let Some(set) = world.scan().filter(|set| set.check.sync == Sync::Following) else {
-        return Span::Unknown;
-    };
-    let poll = world.file_of(entry.key).map(OpenFile::poll).unwrap_or_default();
-    if set.answer(entry.events, poll).set.is_empty() {
-        Span::Quiet(Trigger::Level)
-    } else if entry.revents.is_empty() {
-        Span::Ready
-    } else {
-        Span::PutBack
-    }
-}
-
-/// The span of a file with operations in a ring: its completion waits to be taken, it is armed, or
-/// it is not.
-fn ringed(rings: &Rings, key: WatchKey) -> Span {
-    if rings.posted(key.file).is_some() {
-        Span::Ready
-    } else if rings.input(key.file).is_some() {
-        Span::Quiet(Trigger::Edge)
-    } else {
-        Span::Quiet(Trigger::Level)
-    }
-}
-
-/// The span of a registration that is not on the modelled list.
-fn quiet(entry: &InterestEntry, world: EpollView<'_>) -> Span {
-    if let Some(span) = served(world, entry.key) {
-        return span;
-    }
-    match world.instance.check.sync {
-        Sync::Following => Span::Quiet(entry.trigger()),
-        Sync::Lost | Sync::Unknown => Span::Unknown,
-    }
-}
-
-/// The span of a registration as it stands, without an event of its own.
-fn now(entry: &InterestEntry, world: EpollView<'_>) -> Span {
-    if entry.listed {
-        let why = world.instance.ready.find(entry.key).map(|(_, ready)| ready.why);
-        why.map_or(Span::Ready, listed)
-    } else {
-        quiet(entry, world)
-    }
 }

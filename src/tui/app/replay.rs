@@ -81,7 +81,7 @@ impl App {
     }
 
     /// Shows the screen as it was at a later event.
-    fn go_on_to(&mut self, seq: Seq, scene: &Scene<'_>) {
+    pub(crate) fn go_on_to(&mut self, seq: Seq, scene: &Scene<'_>) {
         let before = self.viewed(scene);
         if seq <= before {
             return;

@@ -1,8 +1,5 @@
 //! The state of the screen of a comparison, and what the keys do to it.
 
-use ratatui::buffer::Buffer;
-
-use super::screen::draw;
 use crate::compare::board::CompareBoard;
 use crate::compare::lines::csv;
 use crate::compare::mirror::MirrorBoard;
@@ -13,8 +10,7 @@ use crate::tui::action::{CompareAction, Direction, KeyAction, Reach};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap;
 use crate::tui::pane::Help;
-use crate::tui::spots::{Spot, Spots, on_screen};
-use crate::tui::theme::PLAIN;
+use crate::tui::spots::Spot;
 use crate::tui::ui::{Ui, UiContext, UiRequest};
 
 /// Numbers of clients that the keys go through.
@@ -98,10 +94,8 @@ impl CompareApp {
     }
 
     /// A click selects a loop, or does what the key does that is named there.
-    pub(crate) fn click(&mut self, at: (u16, u16)) -> Option<CompareCommand> {
-        let spots = Spots::default();
-        draw(self, &PLAIN, Some(&spots), &mut Buffer::empty(on_screen(self.ui.size)));
-        match spots.at(at)? {
+    pub(super) fn click(&mut self, on: Spot) -> Option<CompareCommand> {
+        match on {
             Spot::Key(press) => return self.key(press),
             Spot::Row(row) => self.selected = row,
             _ => {}

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::{CompareApp, CompareCommand};
-use super::screen::{paint, printed};
+use super::screen::{paint, printed, under};
 use crate::compare::mirror::{self, MirrorBoard, MirrorUpdate};
 use crate::compare::{ComparePlan, CompareUpdate, measure};
 use crate::error::Error;
@@ -223,7 +223,7 @@ impl Front for Screen {
     fn input(&mut self, input: Input) -> Result<Next, Error> {
         let command = match input {
             Input::Key(press) => self.app.key(press),
-            Input::Click(x, y) => self.app.click((x, y)),
+            Input::Click(x, y) => under(&self.app, (x, y)).and_then(|spot| self.app.click(spot)),
             Input::Wheel(by, _) => {
                 self.app.wheel(by);
                 None

@@ -15,8 +15,8 @@ use crate::history::History;
 use crate::tui::draw::{Accent, Row, borders, cells, heading, inside, sign_cuts};
 use crate::tui::layout::{SMALLEST, WIDE, strip};
 use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
-use crate::tui::spots::Spots;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::spots::{Spot, Spots, on_screen};
+use crate::tui::theme::{PLAIN, Role, Theme};
 use crate::tui::words;
 
 /// Rows of the sentences, with their title: by the screen's size as elsewhere.
@@ -33,8 +33,15 @@ pub(crate) fn paint(app: &CompareApp, theme: &Theme, buf: &mut Buffer) {
     draw(app, theme, None, buf);
 }
 
+/// What stands in a cell of the screen.
+pub(super) fn under(app: &CompareApp, cell: (u16, u16)) -> Option<Spot> {
+    let spots = Spots::default();
+    draw(app, &PLAIN, Some(&spots), &mut Buffer::empty(on_screen(app.ui.size)));
+    spots.at(cell)
+}
+
 /// The same; where something stands is written into `spots`.
-pub(super) fn draw(app: &CompareApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
+fn draw(app: &CompareApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, theme.base());
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {

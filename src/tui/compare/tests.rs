@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{CompareApp, CompareCommand};
-use super::screen::{paint, printed};
+use super::screen::{paint, printed, under};
 use crate::compare::mirror::{MirrorBoard, MirrorUpdate};
 use crate::compare::{
     CallCounts, ComparePhase, ComparePlan, CompareUpdate, CurvePoint, LoopSample, ReadyPlace,
@@ -183,22 +183,23 @@ fn keys_change_what_is_measured() {
 fn a_click_selects_a_loop_and_presses_keys() {
     let mut app = app(1000, 10, (120, 40));
     measured(&mut app);
-    let at = |app: &CompareApp, words: &str| {
+    let spot = |app: &CompareApp, words: &str| {
         let screen = drawn(app, &ASCII);
         let row = screen.lines().position(|line| line.contains(words)).expect("it is there");
         let line = screen.lines().nth(row).expect("it is there");
         let column = line[..line.find(words).expect("it is there")].chars().count();
-        (u16::try_from(column).expect("a column"), u16::try_from(row).expect("a row"))
+        let at = (u16::try_from(column).expect("a column"), u16::try_from(row).expect("a row"));
+        under(app, at).expect("something stands there")
     };
-    app.click(at(&app, "goroutine"));
+    app.click(spot(&app, "goroutine"));
     assert_eq!(app.selected, 4);
     app.wheel(Direction::On);
     assert_eq!(app.selected, 5);
-    let few = app.click(at(&app, "a all/few active"));
+    let few = app.click(spot(&app, "a all/few active"));
     assert!(matches!(few, Some(CompareCommand::Measure(plan)) if plan.active == plan.clients));
-    app.click(at(&app, "? help"));
+    app.click(spot(&app, "? help"));
     assert_eq!(app.ui.help, Some(0));
-    assert!(app.click((200, 200)).is_none() && app.click((0, 0)).is_none());
+    assert_eq!((under(&app, (200, 200)), under(&app, (0, 0))), (None, None));
 }
 
 #[test]

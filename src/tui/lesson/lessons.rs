@@ -258,8 +258,7 @@ impl Lessons {
             (Input::Wheel(by, _), Some(app), _) => {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
-            (Input::Paste(_), None, None)
-            | (Input::Click(..) | Input::Wheel(..), None, None)
+            (Input::Paste(_) | Input::Click(..) | Input::Wheel(..), None, None)
             | (Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();

@@ -38,7 +38,7 @@ pub fn paint(lesson: &LessonApp, theme: &Theme, buf: &mut Buffer) {
 }
 
 /// The same; where something stands is written into `spots`.
-pub(super) fn draw(lesson: &LessonApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
+pub(crate) fn draw(lesson: &LessonApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
     let area = buf.area;
     buf.set_style(area, theme.base());
     let size = (area.width, area.height);

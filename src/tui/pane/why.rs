@@ -49,6 +49,14 @@ impl Why<'_> {
     }
 }
 
+impl Why<'_> {
+    /// What it says, in one line and without any key.
+    pub(crate) fn said(&self) -> String {
+        let sentence = self.sentence();
+        if self.0.foretells() { sentence.text } else { unforetold(&sentence) }
+    }
+}
+
 /// A Why sentence without what follows from it.
 pub(crate) fn unforetold(sentence: &Sentence) -> String {
     let how = sentence.how_it_is();
