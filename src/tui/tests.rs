@@ -11,6 +11,7 @@ mod path;
 mod play;
 mod replay;
 mod room;
+mod watch;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;

@@ -151,7 +151,7 @@ fn a_file_that_may_not_become_longer_ends_the_recording_alone() {
     let program = program();
     let mut shell = Command::new("sh");
     // In blocks of 512 bytes (POSIX) or 1,024: less than the events of this client take.
-    let script = "ulimit -f 16; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
+    let script = "ulimit -f 12; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
     shell.args(["-c", script]).arg(program.get_program()).arg(&file.0);
     let server = Server::spawn(&mut shell);
     let noise = |n: u64| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -166,6 +166,12 @@ fn a_file_that_may_not_become_longer_ends_the_recording_alone() {
         client.send(&noise(n));
         client.expect(&noise(n));
         n += 1;
+        // A block a line: one of many would be longer than the file may become.
+        let before = file.0.metadata().unwrap().len();
+        while file.0.metadata().unwrap().len() == before && server.count(ended) == 0 {
+            assert!(begun.elapsed() < PATIENCE, "nothing is written");
+            std::thread::yield_now();
+        }
     }
     let note = server.ever("the note", ended);
     let text = note["text"].as_str().unwrap();

@@ -10,9 +10,7 @@ use tokio_util::codec::Decoder as _;
 
 use super::http::{HttpError, ResponseCodec, request};
 use super::*;
-use crate::event::Event;
-use crate::journal::Limits;
-use crate::journal::tests::event as any_event;
+use crate::event::{Event, Fd, FileId, FileKind, Kind, LaneId, Nanos};
 use crate::model::World;
 use crate::record::{Block, Outlet, Press, RecordingHead};
 
@@ -26,8 +24,15 @@ impl Outlet for Bytes {
     }
 }
 
+/// Files that are opened, and what is said of them.
 fn event(n: u64) -> Event {
-    any_event(n, 1000)
+    let fd = Fd(7 + i32::try_from(n % 40).expect("small"));
+    let file = FileId(u32::try_from(n).expect("small"));
+    let kind = match n % 3 {
+        0 => Kind::Open { fd, file, what: FileKind::Pipe, name: "p".into() },
+        _ => Kind::Note(format!("note {n}").into()),
+    };
+    Event { seq: Seq(n + 1), t: Nanos(n * 1000), lane: LaneId(1), kind }
 }
 
 fn head() -> RecordingHead {
@@ -102,7 +107,7 @@ fn connect(address: &RemoteAddress) -> Result<Remote, RemoteError> {
 
 /// Takes everything over until nothing follows.
 fn drained(remote: &mut Remote) -> History {
-    let mut history = History::new(Limits::default(), World::default());
+    let mut history = History::default();
     let begun = Instant::now();
     while remote.news.borrow().ended.is_none() {
         assert!(begun.elapsed() < Duration::from_secs(60), "it does not end");

@@ -21,16 +21,13 @@ fn the_teachers_view_is_followed_until_a_key_moves() {
     let stage = Stage::three_clients();
     let mut app = opened(&stage, (120, 40));
     assert_eq!(app.ui.mode(), Mode::Watch);
-    let watch = app.ui.watch.filter(|key| key.fd == Fd(9)).or_else(|| {
-        stage.scene().world.through(None).watched().find(|key| key.fd == Fd(9))
-    });
-    let there = Viewpoint {
-        seq: Some(Seq(20)),
-        watch,
-        lane: LaneId(1),
-        view: View::Calls,
-        poller: None,
-    };
+    let watch = app
+        .ui
+        .watch
+        .filter(|key| key.fd == Fd(9))
+        .or_else(|| stage.scene().world.through(None).watched().find(|key| key.fd == Fd(9)));
+    let there =
+        Viewpoint { seq: Some(Seq(20)), watch, lane: LaneId(1), view: View::Calls, poller: None };
     assert!(teacher(&mut app, &stage, there));
     assert!(!teacher(&mut app, &stage, there), "nothing is new");
     assert_eq!(app.viewpoint(), there);
