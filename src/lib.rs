@@ -39,6 +39,7 @@
 //! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
+//! gives away    │ export      │ film                 (files for others)
 //! films         │ film        │ text  model           (screens as cells that changed, with words)
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)
@@ -130,6 +131,7 @@ pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod film;
 pub mod headless;
 pub mod history;

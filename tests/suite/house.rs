@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 26] = [
+const TABLE: [(&str, &[&str]); 27] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -23,6 +23,7 @@ const TABLE: [(&str, &[&str]); 26] = [
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "record", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
+    ("export", &["event", "film"]),
     (
         "source",
         &["event", "model", "text", "kernel", "engine", "lesson", "history", "record", "sys"],

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod backends;
+mod browser;
 mod cases;
 mod compare;
 mod divergences;
 mod faults;
+mod film;
 mod findings;
 mod gaps;
 mod harness;

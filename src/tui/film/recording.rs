@@ -37,18 +37,18 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
     camera.buf.resize(Rect { height: plan.size.1.saturating_add(1), ..camera.buf.area });
     let (first, last) = range(&scene, plan);
     let events = (last.0 + 1).saturating_sub(first.0);
-    if events > SCREENS {
-        camera.head.sampling = Sampling::Evenly { screens: SCREENS, events };
-    } else {
-        camera.head.sampling = Sampling::EachEvent;
-    }
+    let moments = moments(&scene, (first, last));
+    camera.head.sampling = match moments.len() as u64 {
+        screens if screens < events => Sampling::Evenly { screens, events },
+        _ => Sampling::EachEvent,
+    };
     let mut app = App::default();
     let state = ReplayState { name: plan.name.clone(), speed: 4, idle: None };
     app.open_replay(state, None, &scene);
     // What was called before is not of the film.
     camera.call = first.back();
     let mut frames = Vec::new();
-    for seq in moments(&scene, (first, last)) {
+    for seq in moments {
         app.go_on_to(seq, &scene);
         frames.extend(camera.app_with(&mut app, scene, closed).frame);
     }

@@ -12,6 +12,7 @@ use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
 use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
+use crate::tui::ui::UiContext;
 
 /// Draws the threads.
 pub(crate) struct Waiting<'a>(pub RenderContext<'a>);
@@ -85,11 +86,22 @@ impl Waiting<'_> {
         for lane in world.world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
+            let hint = hint.and_then(|hint| self.here(hint, lane));
             if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
                 lines.push((None, format!("   {hint}"), Role::Dim));
             }
         }
         lines
+    }
+
+    /// What can be done there: where there is no server to ask, a key goes to what was done.
+    fn here(&self, hint: &'static str, lane: &ThreadLane) -> Option<&'static str> {
+        match self.0.ui.place {
+            UiContext::Replay | UiContext::Watch if lane.has_died() => None,
+            UiContext::Replay => Some("press . to see the call"),
+            UiContext::Watch => None,
+            _ => Some(hint),
+        }
     }
 }
 

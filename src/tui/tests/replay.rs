@@ -177,7 +177,9 @@ fn the_panes_are_those_of_the_live_session_at_the_same_event() {
         let body = |app: &App| {
             let screen = shown(app, &stage, &UNICODE);
             let rows: Vec<_> = screen.lines().map(str::to_owned).collect();
-            rows[1..usize::from(size.1) - 1].join("\n")
+            let body = rows[1..usize::from(size.1) - 1].join("\n");
+            // What the key does is another thing; the word is as long, but for a blank.
+            body.replace("to make the call", "to see the call ")
         };
         assert_eq!(body(&live), body(&replay));
     }
