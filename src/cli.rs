@@ -9,6 +9,7 @@ mod config;
 mod lesson;
 mod options;
 mod replay;
+mod share;
 mod values;
 mod watch;
 
@@ -26,6 +27,7 @@ use crate::event::{Settings, WakeupLogMode, visible};
 use crate::lesson::check::CheckPlan;
 use crate::lesson::child::SUBCOMMAND;
 use crate::record::RecordingOptions;
+use crate::share::SUBCOMMAND as SHARE_PROCESS;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
 use lesson::LessonArgs;
@@ -33,6 +35,7 @@ pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
 use replay::ReplayArgs;
 pub use replay::ReplayOptions;
+pub use share::SharePlan;
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
 use watch::WatchArgs;
 pub use watch::WatchOptions;
@@ -57,6 +60,8 @@ pub enum CliRequest {
     Check(CheckPlan),
     /// Be the process of a case, for the process with this number.
     CaseProcess(u32),
+    /// Be the process that serves viewers.
+    ShareProcess,
     /// Print this text and end: help, version, completions.
     Print(String),
     /// Print the manual page.
@@ -96,6 +101,8 @@ pub struct ServeOptions {
     pub record: Option<PathBuf>,
     /// How recordings are made.
     pub recording: RecordingOptions,
+    /// Whether and how others watch.
+    pub share: SharePlan,
     /// What is written without a screen.
     pub output: OutputFormat,
     /// How far one can go back.
@@ -218,6 +225,9 @@ where
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     if let Some(parent) = case_process(&args) {
         return Ok(CliRequest::CaseProcess(parent));
+    }
+    if matches!(args.as_slice(), [_, word] if word == SHARE_PROCESS) {
+        return Ok(CliRequest::ShareProcess);
     }
     if let Some((parent, args)) = loop_process(&args) {
         let child_of = Some(parent);

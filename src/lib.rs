@@ -24,19 +24,20 @@
 //!               │ replay      │ serve  session  source  sink  record  tui  cli
 //!               │ watch       │ serve  session  source  journal  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
-//!               │ serve       │ engine  source  session  headless  compare  kernel  tui  journal  cli
+//!               │ serve       │ engine source session headless compare kernel share export tui journal cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
-//! shows         │ tui         │ session  source  history  lesson  compare  journal  text  model  film
+//! shows         │ tui         │ session source history sink share lesson compare journal text model film
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model  record
-//! asks for      │ cli         │ lesson  compare  journal  record (what the command line asks for)
+//! asks for      │ cli         │ lesson  compare  journal  record  share (what the command line asks for)
 //! compares      │ compare     │ engine               (loops side by side, each in a process of its own)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
 //! records       │ history     │ sink  journal  model (what every event goes through)
-//! passes on     │ sink        │ text  model  record  (JSON lines, recordings)
+//! passes on     │ sink        │ text  model  record  share (JSON lines, recordings)
+//! serves many   │ share       │ record  film         (a process of its own, for viewers: HTTP)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
 //! gives away    │ export      │ film                 (files for others)
@@ -145,6 +146,7 @@ pub mod reference;
 pub mod replay;
 pub mod serve;
 pub mod session;
+pub mod share;
 pub mod sim;
 pub mod sink;
 pub mod source;

@@ -7,7 +7,7 @@ use epollscope::cli::{CliRequest, parse};
 use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
 use epollscope::sys::standard::Stdout;
-use epollscope::{measure, reference, replay, serve, teach, watch};
+use epollscope::{measure, reference, replay, serve, share, teach, watch};
 
 fn main() -> ExitCode {
     match run() {
@@ -29,6 +29,7 @@ fn run() -> anyhow::Result<ExitCode> {
         CliRequest::Check(check) => Ok(ExitCode::from(check::run(&check)?)),
         CliRequest::Compare(options) => Ok(ExitCode::from(measure::run(&options)?)),
         CliRequest::CaseProcess(parent) => Ok(ExitCode::from(child::serve(parent)?)),
+        CliRequest::ShareProcess => Ok(ExitCode::from(share::serve()?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
         CliRequest::Watch(options) => Ok(ExitCode::from(watch::run(&options)?)),

@@ -40,6 +40,7 @@ pub use head::{Hidden, RecordingHead};
 pub use press::{Outlet, Press};
 pub use reader::{Damage, Recording};
 pub use stream::{BlockCodec, Received, StreamError};
+pub use veil::Veil;
 pub use writer::{WriteEnd, Writer};
 
 /// The version of the vocabulary of events. Each one is a superset of those before it.

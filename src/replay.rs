@@ -9,7 +9,7 @@ use crate::cli::ReplayOptions;
 use crate::error::Error;
 use crate::event::{Nanos, Seq, visible};
 use crate::record::{Damage, Recording};
-use crate::serve::{ended_by, look};
+use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::sink::Sink as _;
 use crate::sink::jsonl::{Jsonl, Lines};
@@ -89,7 +89,8 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
         at: options.at,
         plays: !options.paused,
     };
-    let exit = tui::replay(&mut session, screen, begin, &token)?;
+    let sharing = sharing(&options.share, false)?;
+    let exit = tui::replay(&mut session, screen, begin, sharing, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

@@ -9,19 +9,21 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{OutputFormat, ServeOptions, ThemeChoice};
+use crate::cli::{OutputFormat, ServeOptions, SharePlan, ThemeChoice};
 use crate::compare;
 use crate::engine::{Address, Doorbell, Engine, EngineConfig, EngineError};
 use crate::error::Error;
 use crate::event::{Application, Facts, WakeupLogMode, visible};
+use crate::export::page;
 use crate::headless;
 use crate::journal::Limits;
 use crate::kernel::port::{self, PortHolder};
 use crate::session::Session;
+use crate::share::SharePage;
 use crate::source::Live;
 use crate::sys;
 use crate::tui::terminal::Mouse;
-use crate::tui::{self, Exit, Marks, TuiOptions};
+use crate::tui::{self, Exit, Marks, Sharing, TuiOptions};
 
 /// Numbers that the server takes beside those of its listeners: the low ones, for a class.
 const OWN_NUMBERS: usize = 4;
@@ -35,6 +37,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
     if !headless && options.unobserved {
         return Err(Error::Usage("--unobserved has nothing to show: give --headless".to_owned()));
+    }
+    if headless && options.share.now {
+        return Err(Error::Usage("--share shows the screen: give no --headless".to_owned()));
     }
     if !headless && options.strace_text {
         return Err(Error::Usage("--strace-text is for lines of JSON: give --headless".to_owned()));
@@ -55,6 +60,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         tui::input::prepare(listeners + OWN_NUMBERS)
             .map_err(|e| Error::runtime("read the terminal", &e))?;
     }
+    // Before the server begins to take the lowest numbers.
+    let sharing = sharing(&options.share, true)?;
     let bell = Arc::new(Notify::new());
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));
@@ -85,7 +92,9 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         let lines = headless::Lines { strace: options.strace_text };
         let json = (options.output == OutputFormat::Json).then_some(lines);
         headless::run(&mut session, json, options.run_for, &token, &bell)?;
-    } else if let Exit::Signal(signal) = tui::run(&mut session, screen(options), &token, &bell)? {
+    } else if let Exit::Signal(signal) =
+        tui::run(&mut session, screen(options), sharing, &token, &bell)?
+    {
         return Ok(ended_by(signal));
     }
     if let Some(why) = session.recording().and_then(|progress| progress.ended) {
@@ -96,6 +105,19 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         (None, Some((lane, why))) => Err(Error::runtime(format!("{lane} died"), &why)),
         (None, None) => Ok(0),
     }
+}
+
+/// Whether and how others watch; if they do from the start, that begins now.
+pub(crate) fn sharing(plan: &SharePlan, blocks: bool) -> Result<Sharing, Error> {
+    let page = |code: &str| SharePage {
+        html: page::live("epollscope", &format!("{code}/film")),
+        policy: page::policy(),
+    };
+    let mut sharing = Sharing::new(plan.options.clone(), page, blocks);
+    if plan.now {
+        sharing.start()?;
+    }
+    Ok(sharing)
 }
 
 /// What is left to do when a signal has ended the program, which has given everything back: of some

@@ -9,21 +9,26 @@
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
 mod recordings;
+mod veiled;
 
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos};
-use crate::history::History;
+use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, Viewpoint};
+use crate::history::{History, SinkId};
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
 use crate::record::RecordingOptions;
 use crate::sink::Sink;
+use crate::sink::share::{Relay, SharedSession};
 
 use crate::source::{Drained, Source};
 
 use recordings::{Recordings, Since};
+use veiled::Veiled;
 
 pub use crate::history::Scene;
 pub use crate::sink::record::RecordingProgress;
@@ -40,6 +45,11 @@ pub struct Session<S> {
     recordings: Recordings,
     /// What came of a recording, where that is no event.
     remark: Option<Result<String, String>>,
+    /// Who passes events on to those who watch.
+    relay: Option<SinkId>,
+    /// What they see, if something is left out of it.
+    veiled: Option<(SinkId, Rc<RefCell<History>>)>,
+    viewpoint: Rc<Cell<Viewpoint>>,
 }
 
 impl<S: Source> Session<S> {
@@ -48,7 +58,17 @@ impl<S: Source> Session<S> {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
         let (recordings, remark) = (Recordings::default(), None);
-        Self { source, history, commands: Vec::new(), last_command: 0, recordings, remark }
+        Self {
+            source,
+            history,
+            commands: Vec::new(),
+            last_command: 0,
+            recordings,
+            remark,
+            relay: None,
+            veiled: None,
+            viewpoint: Rc::default(),
+        }
     }
 
     /// A session whose events have happened already, and are in that journal.
@@ -73,6 +93,44 @@ impl<S: Source> Session<S> {
     pub fn record(&mut self, path: &Path) -> io::Result<()> {
         let header = self.source.header();
         self.recordings.start(path, header, &mut self.history, Since::Beginning).map(|_| ())
+    }
+
+    /// Lets others have the events from now on.
+    pub fn share(&mut self, share: SharedSession) {
+        let (header, hidden) = (self.source.header(), &self.recordings.options.hidden);
+        let relay = Relay::new(share, header, hidden, Rc::clone(&self.viewpoint));
+        self.relay = Some(self.history.add(Box::new(relay)));
+        let hidden = &self.recordings.options.hidden;
+        if !hidden.is_empty() {
+            let (veiled, history) = Veiled::new(hidden, self.history.world());
+            self.veiled = Some((self.history.add(Box::new(veiled)), history));
+        }
+    }
+
+    /// Shows the scene without what is left out, if something is; whether that is so.
+    pub fn veiled(&self, poller: Option<FileId>, show: impl FnOnce(Scene<'_>)) -> bool {
+        let Some((_, history)) = &self.veiled else { return false };
+        show(history.borrow().scene(self.source.header(), poller));
+        true
+    }
+
+    /// Tells those where the person before the screen looks.
+    pub fn looks(&mut self, viewpoint: Viewpoint) {
+        self.viewpoint.set(viewpoint);
+    }
+
+    /// Ends that.
+    pub fn unshare(&mut self) {
+        let veiled = self.veiled.take().map(|(sink, _)| sink);
+        for sink in self.relay.take().into_iter().chain(veiled) {
+            self.history.end(sink);
+        }
+    }
+
+    /// Tells something that the tool itself has to say.
+    pub fn note(&mut self, text: String) {
+        let t = self.history.world().t;
+        self.history.push(t, LaneId::TOOL, Kind::Note(text.into()));
     }
 
     /// How far the recording is, if there is one; after the end of the session, how far it came.

@@ -2,6 +2,7 @@
 
 pub mod jsonl;
 pub mod record;
+pub mod share;
 
 use std::io;
 use std::time::Duration;

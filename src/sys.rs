@@ -10,6 +10,7 @@ pub mod fdset;
 pub(crate) mod futex;
 pub mod limits;
 pub mod locale;
+pub mod message;
 pub mod number;
 pub mod ring;
 pub mod signal;

@@ -16,7 +16,7 @@ use crate::lesson::case::Case;
 use crate::lesson::child::Player;
 use crate::lesson::progress::LessonProgress;
 use crate::lesson::{catalog, file, handout, jsonl, parse};
-use crate::serve::{ended_by, look};
+use crate::serve::{ended_by, look, sharing};
 use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
 use crate::tui::lesson::run::Start;
@@ -173,7 +173,8 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
-    let exit = tui::lesson::run::run(start, progress, &release(), look, &token)?;
+    let sharing = sharing(&options.share, false)?;
+    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

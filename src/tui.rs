@@ -20,6 +20,7 @@ pub mod lesson;
 pub mod pane;
 pub mod run;
 pub mod screen;
+mod share;
 mod spots;
 pub mod terminal;
 pub mod theme;
@@ -33,5 +34,6 @@ pub(crate) mod scenes;
 pub(crate) mod tests;
 
 pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run, watch};
+pub use share::Sharing;
 pub use theme::ThemeName;
 pub use ui::ReplayState;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::WatchOptions;
+use crate::cli::{SharePlan, WatchOptions};
 use crate::error::Error;
 use crate::event::visible;
 use crate::journal::Limits;
-use crate::serve::{ended_by, look};
+use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::source::{Remote, RemoteAddress, RemoteError};
 use crate::tui;
@@ -42,8 +42,10 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
         session.record(path).map_err(|error| Error::Usage(error.to_string()))?;
     }
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
+    // What is on this screen can be shown to others in turn.
+    let sharing = sharing(&SharePlan::default(), false)?;
     let host = address.host().to_owned();
-    let exit = tui::watch(&mut session, screen, host, &token, &wake)?;
+    let exit = tui::watch(&mut session, screen, host, sharing, &token, &wake)?;
     if let tui::Exit::Signal(signal) = exit {
         return Ok(ended_by(signal));
     }

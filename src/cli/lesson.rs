@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::ThemeChoice;
 use super::options::Screen;
+use super::share::{SharePlan, ShareWithLan};
 use super::values;
 use crate::error::Error;
 
@@ -42,6 +43,8 @@ pub(super) struct LessonArgs {
     no_state: bool,
     #[command(flatten)]
     screen: Screen,
+    #[command(flatten)]
+    share: ShareWithLan,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -82,6 +85,8 @@ pub struct LessonOptions {
     pub mouse: bool,
     /// Give calls as strace prints them, too.
     pub strace_text: bool,
+    /// Whether and how others watch.
+    pub share: SharePlan,
     /// End after that time.
     pub run_for: Option<Duration>,
 }
@@ -103,6 +108,7 @@ impl LessonArgs {
         }
         let Screen { ascii, theme, mouse } = self.screen;
         let (remember, strace_text, run_for) = (!self.no_state, self.strace_text, self.duration);
-        Ok(LessonOptions { what, name, remember, ascii, theme, mouse, strace_text, run_for })
+        let share = self.share.resolve();
+        Ok(LessonOptions { what, name, remember, ascii, theme, mouse, strace_text, share, run_for })
     }
 }

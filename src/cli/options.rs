@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::share::ShareArgs;
 use super::values::{self, HistoryLimits, OutputFormat, ThemeChoice};
 use super::{DEFAULT_LISTEN, ServeOptions};
 use crate::error::Error;
@@ -26,6 +27,8 @@ pub(super) struct Options {
     server: Server,
     #[command(flatten)]
     screen: Screen,
+    #[command(flatten)]
+    share: ShareArgs,
     #[command(flatten)]
     run: Run,
 }
@@ -226,6 +229,7 @@ impl Options {
             sockets: self.sockets.over(below.sockets),
             server: self.server.over(below.server),
             screen: self.screen.over(&below.screen),
+            share: self.share.over(below.share),
             run: self.run.over(below.run),
         }
     }
@@ -248,6 +252,7 @@ impl Options {
                 events: self.run.history_events.unwrap_or(limits.events),
                 bytes: self.run.history_bytes.unwrap_or(limits.bytes),
             },
+            share: self.share.resolve(lan),
             headless: self.run.headless,
             output: self.run.output.unwrap_or_default(),
             strace_text: self.run.strace_text,

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::ThemeChoice;
 use super::options::Screen;
+use super::share::{SharePlan, ShareWithLan};
 use super::values;
 use crate::event::Nanos;
 
@@ -37,6 +38,8 @@ pub(super) struct ReplayArgs {
     strace_text: bool,
     #[command(flatten)]
     screen: Screen,
+    #[command(flatten)]
+    share: ShareWithLan,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -66,6 +69,8 @@ pub struct ReplayOptions {
     pub theme: Option<ThemeChoice>,
     /// Take the mouse from the terminal.
     pub mouse: bool,
+    /// Whether and how others watch.
+    pub share: SharePlan,
     /// End after that time.
     pub run_for: Option<Duration>,
 }
@@ -86,6 +91,7 @@ impl ReplayArgs {
             ascii,
             theme,
             mouse,
+            share: self.share.resolve(),
             run_for: self.duration,
         }
     }

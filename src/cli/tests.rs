@@ -8,6 +8,7 @@ use crate::event::{
     AcceptPolicy, Application, Backend, Mistake, NetpollMode, ReadPolicy, Trigger, WakeupLogMode,
 };
 use crate::record::{Hidden, RecordingOptions};
+use crate::share::{ShareCode, ShareOptions};
 
 mod random;
 
@@ -58,7 +59,7 @@ fn defaults() -> ServeOptions {
 /// One row an option: on the command line, in a file, and what it changes.
 type Row = (&'static str, &'static str, fn(&mut ServeOptions));
 
-const ROWS: [Row; 30] = [
+const ROWS: [Row; 33] = [
     ("--listen [::1]:0", "listen = '[::1]:0'", |o| {
         o.listen = vec![([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
     }),
@@ -66,7 +67,7 @@ const ROWS: [Row; 30] = [
         o.unix = vec![PathBuf::from("/tmp/s")];
         o.listen.clear();
     }),
-    ("--lan", "lan = true", |o| o.lan = true),
+    ("--lan", "lan = true", |o| (o.lan, o.share.options.lan) = (true, true)),
     ("--buffers 4K", "buffers = 4096", |o| o.buffers = Some(4096)),
     ("--app http", "app = 'http'", |o| o.settings.app = Application::Http),
     ("--backend poll", "backend = 'poll'", |o| o.settings.backend = Backend::Poll),
@@ -85,6 +86,14 @@ const ROWS: [Row; 30] = [
     ("--ascii", "ascii = true", |o| o.ascii = true),
     ("--theme projector", "theme = 'projector'", |o| o.theme = Some(ThemeChoice::Projector)),
     ("--mouse", "mouse = true", |o| o.mouse = true),
+    ("--share 127.0.0.1:9", "share = '127.0.0.1:9'", |o| {
+        o.share.options.address.set_port(9);
+        o.share.now = true;
+    }),
+    ("--code k7qm4x", "code = 'K7QM4X'", |o| o.share.options.code = ShareCode::parse("K7QM4X")),
+    ("--share-name a.test", "share-name = 'a.test'", |o| {
+        o.share.options.name = Some("a.test".to_owned());
+    }),
     ("--history-events 5000", "history-events = 5_000", |o| o.history.events = 5000),
     ("--history-bytes 2MiB", "history-bytes = '2M'", |o| o.history.bytes = 2 << 20),
     ("--output none", "output = 'none'", |o| o.output = OutputFormat::None),
@@ -121,6 +130,8 @@ fn the_rows_above_are_all_options() {
         assert!(known, "--{arg} has no row");
     }
     assert!(serve("--headless").headless);
+    let usual = serve("--share").share;
+    assert!(usual.now && usual.options.address == ShareOptions::ADDRESS);
     assert!(from_file("headless = true").headless);
 }
 

@@ -13,6 +13,7 @@ use crate::event::{
     WakeupLogMode, parse_duration,
 };
 use crate::record::Hidden;
+use crate::share::ShareCode;
 
 /// A set of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -54,6 +55,19 @@ impl Default for HistoryLimits {
 
 /// The longest path of a UNIX socket (unix(7), `sun_path` with its NUL).
 const MAX_UNIX_PATH: usize = 107;
+
+pub(super) fn share_code(text: &str) -> Result<ShareCode, String> {
+    ShareCode::parse(text).ok_or_else(|| "expected 4 to 32 letters and digits".to_owned())
+}
+
+pub(super) fn share_name(text: &str) -> Result<String, String> {
+    let known = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let is_name = !text.is_empty() && text.len() <= MAX_HOST && text.chars().all(known);
+    is_name.then(|| text.to_owned()).ok_or_else(|| "expected the name of a host".to_owned())
+}
+
+/// The longest name of a host (RFC 1035, 2.3.4).
+const MAX_HOST: usize = 253;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address and a port: 127.0.0.1:8000 or [::1]:0".to_owned())

@@ -139,6 +139,8 @@ impl Handle {
             | Command::Find(_)
             | Command::Record(_)
             | Command::RecordOff
+            | Command::Share(_)
+            | Command::ShareOff
             | Command::Save(_)
             | Command::Mark(_)
             | Command::Copy

@@ -8,6 +8,7 @@ mod values;
 mod views;
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger};
 
@@ -148,6 +149,10 @@ pub enum Command {
     Save(Option<String>),
     /// Mark this moment, perhaps with a note.
     Mark(String),
+    /// Let others watch from now on, who connect to that address or to the usual one.
+    Share(Option<SocketAddr>),
+    /// Let nobody watch any more.
+    ShareOff,
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
     /// Show or hide the help.
@@ -180,7 +185,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 39] = [
+pub const GRAMMAR: [(&str, &str, &str); 40] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -221,6 +226,7 @@ pub const GRAMMAR: [(&str, &str, &str); 39] = [
     ("record", "[FILE|off]", "record what happens from now on, or end that"),
     ("save", "[FILE]", "write the history that is kept into a file"),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
+    ("share", "[ADDR|off]", "let browsers watch, or end that"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -275,6 +281,8 @@ impl Command {
                 | Self::Select(_)
                 | Self::Lane(_)
                 | Self::View(_)
+                | Self::Share(_)
+                | Self::ShareOff
                 | Self::Copy
                 | Self::Help
         )

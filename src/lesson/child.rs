@@ -4,7 +4,6 @@
 //! with its length before it. Whatever a case does, it leaves nothing behind: its descriptors,
 //! threads and limits are those of a process that ends.
 
-mod frame;
 mod player;
 mod serve;
 

@@ -13,6 +13,7 @@ use std::io::{Read as _, Write as _};
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
 
 use super::backing::{Backing, Window};
 use crate::event::{Event, Kind, Nanos, Output, Seq, SyscallRecord};
@@ -29,7 +30,7 @@ pub(super) const LONGEST: usize = 16 << 20;
 const DEFLATED: u8 = 1;
 
 /// What is in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockKind {
     /// Line 1 of the file again, under the checksum.
     Head,
@@ -82,7 +83,7 @@ impl BlockKind {
 }
 
 /// A block that is to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// What is in it.
     pub kind: BlockKind,

@@ -111,6 +111,15 @@ impl<O: Outlet> Press<O> {
         self.put_world(world);
     }
 
+    /// Closes the open block, and adds the world after it for whoever comes now; whether there was
+    /// room for it.
+    pub fn whole(&mut self, world: &World) -> bool {
+        self.close();
+        self.torn = true;
+        self.put_world(world);
+        !self.torn
+    }
+
     /// Whether a block is open.
     pub fn is_open(&self) -> bool {
         self.open.is_some()

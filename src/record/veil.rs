@@ -14,21 +14,22 @@ use crate::model::World;
 /// What stands where a text was sent.
 const SENT: &str = "(hidden)";
 
-/// What is left out.
-pub(super) struct Veil {
+/// What is left out, and who has which number instead of a name.
+pub struct Veil {
     payload: bool,
     /// The numbers of the peers so far by their names, if they are left out.
     peers: Option<FxHashMap<String, u32>>,
 }
 
 impl Veil {
-    pub(super) fn new(hidden: &[Hidden]) -> Self {
+    /// A veil over that.
+    pub fn new(hidden: &[Hidden]) -> Self {
         let peers = hidden.contains(&Hidden::Peers).then(FxHashMap::default);
         Self { payload: hidden.contains(&Hidden::Payload), peers }
     }
 
     /// The event without what is left out.
-    pub(super) fn event<'a>(&mut self, event: &'a Event) -> Cow<'a, Event> {
+    pub fn event<'a>(&mut self, event: &'a Event) -> Cow<'a, Event> {
         if !self.payload && self.peers.is_none() {
             return Cow::Borrowed(event);
         }
@@ -68,7 +69,7 @@ impl Veil {
     }
 
     /// The world without what is left out: it never has what was sent.
-    pub(super) fn world<'a>(&mut self, world: &'a World) -> Cow<'a, World> {
+    pub fn world<'a>(&mut self, world: &'a World) -> Cow<'a, World> {
         if self.peers.is_none() {
             return Cow::Borrowed(world);
         }

@@ -62,6 +62,8 @@ pub enum KeyAction {
     Hold,
     /// Record what happens, or end that.
     Record,
+    /// Let others watch, or say how they do.
+    Share,
     /// One call of the selected lane.
     StepCall,
     /// On to the next wait of the selected lane.

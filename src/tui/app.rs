@@ -18,7 +18,7 @@ use super::key::KeyPress;
 use super::keymap;
 use super::pane::{RenderContext, TimelinePane, unforetold};
 use super::theme::PLAIN;
-use super::ui::{Ui, UiContext, UiRequest, WhyTopic};
+use super::ui::{ShareWish, Ui, UiContext, UiRequest, WhyTopic};
 use crate::event::{
     Command, CommandPhase, Fd, FileKind, Kind, LaneChange, LaneId, Nanos, ReadPolicy, Scope, Seq,
     Settings, Target, WatchKey,
@@ -265,6 +265,7 @@ impl App {
             KeyAction::Stand => self.stand(scene),
             KeyAction::Pace(step) => self.pace(step),
             KeyAction::Copy => self.ui.request = Some(UiRequest::Copy(self.copied(scene))),
+            KeyAction::Share => self.ui.request = Some(UiRequest::Share(ShareWish::Begin(None))),
             KeyAction::Help => {
                 self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
             }
@@ -303,6 +304,10 @@ impl App {
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
             Command::View(view) => self.show(view, scene),
+            Command::Share(address) => {
+                self.ui.request = Some(UiRequest::Share(ShareWish::Begin(address)));
+            }
+            Command::ShareOff => self.ui.request = Some(UiRequest::Share(ShareWish::End)),
             Command::Copy => self.look(&KeyAction::Copy, scene),
             Command::Help => self.look(&KeyAction::Help, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),

@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 
 use super::app::App;
 use super::lesson::app::LessonApp;
+use super::lesson::menu::Menu;
 use super::lesson::screen::draw as draw_lesson;
 use super::pane::{RenderContext, Why};
 use super::screen;
@@ -110,6 +111,11 @@ impl Camera {
         &self.head
     }
 
+    /// What was told last has not arrived: the next frame tells everything again.
+    pub(super) fn forget(&mut self) {
+        (self.told, self.since) = (0, None);
+    }
+
     /// Makes the next frame a key frame, even if nothing changes.
     pub fn force_key(&mut self) {
         self.since = None;
@@ -161,6 +167,27 @@ impl Camera {
         });
         lesson.app.ui.size = size;
         taken
+    }
+
+    /// Takes the menu of the lessons.
+    pub(super) fn menu(&mut self, menu: &mut Menu) -> Taken {
+        let area = self.buf.area;
+        let size = std::mem::replace(&mut menu.ui.size, (area.width, area.height));
+        let taken = self.take((Seq(0), Nanos(0)), |theme, buf| {
+            menu.paint(theme, buf);
+            FilmWords::default()
+        });
+        menu.ui.size = size;
+        taken
+    }
+
+    /// What comes from now on is something else, on another clock: it begins with a key frame, and
+    /// what it is painted with stays as it was.
+    pub(super) fn turn_to(&mut self, title: &str, clock: TimeUnit) {
+        if self.head.title != title || self.head.clock != clock {
+            (self.head.title, self.head.clock) = (title.to_owned(), clock);
+            (self.told, self.since, self.call) = (0, None, Seq(0));
+        }
     }
 
     /// The newest calls up to the viewed event that were not told before.

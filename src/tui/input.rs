@@ -19,6 +19,9 @@ use crate::sys::thread;
 pub enum Input {
     /// A key.
     Key(KeyPress),
+    /// Esc and a key that followed at once, or the key with Alt: terminals send the same bytes for
+    /// both, and some wait half a second for what follows an Esc.
+    EscKey(KeyPress),
     /// A paste.
     Paste(String),
     /// A click on a cell.
@@ -82,6 +85,9 @@ pub fn listen(known: (u16, u16)) -> io::Result<Receiver<io::Result<Input>>> {
 impl From<Event> for Input {
     fn from(event: Event) -> Self {
         match event {
+            Event::Key(key) if key.modifiers.contains(KeyModifiers::ALT) => {
+                press(key).map_or(Self::Nothing, Self::EscKey)
+            }
             Event::Key(key) => press(key).map_or(Self::Nothing, Self::Key),
             Event::Paste(text) => Self::Paste(text),
             Event::Resize(width, height) => Self::Resize(width, height),
@@ -121,8 +127,5 @@ fn press(event: KeyEvent) -> Option<KeyPress> {
         KeyCode::End => Key::End,
         _ => return None,
     };
-    if event.modifiers.contains(KeyModifiers::ALT) {
-        return None;
-    }
     Some(KeyPress { key, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) })
 }

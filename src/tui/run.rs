@@ -3,6 +3,9 @@
 //! It draws at once on the first change, then at most at the frame rate; when nothing happens it
 //! sleeps without any tick.
 
+mod beheld;
+mod watched;
+
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -16,19 +19,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::input::{self, Input};
+use super::key::{Key, KeyPress};
 use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
+use super::share::Sharing;
 use super::terminal::{Mouse, Terminal};
 use super::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
-use super::ui::{ReplayState, Ui, UiRequest, clock};
+use super::ui::{ShareWish, Ui, UiRequest, clock};
 use super::watchdog;
 use crate::error::Error;
-use crate::event::Nanos;
 use crate::lesson::catalog;
 use crate::lesson::progress::LessonProgress;
 use crate::session::{Scene, Session};
-use crate::source::{Drained, Remote, RemoteNews, Source};
+use crate::source::{Drained, RemoteNews, Source};
+
+pub use beheld::{ReplayBegin, replay, watch};
 
 /// Between two frames when little happens.
 const CALM: Duration = Duration::from_millis(16);
@@ -104,83 +110,20 @@ impl TuiOptions {
 pub fn run<S: Source>(
     session: &mut Session<S>,
     options: TuiOptions,
+    sharing: Sharing,
     token: &CancellationToken,
     wake: &Arc<Notify>,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
+    if let Some(share) = sharing.shared() {
+        session.share(share);
+    }
+    let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(wake));
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
     drop(screen);
     // A screen has no sink that could fail.
     let _ = session.finish(FAREWELL);
-    end_of(ended)
-}
-
-/// Shows a session elsewhere, on that machine, until the person quits or the token is cancelled.
-///
-/// # Errors
-/// As [`run`].
-pub fn watch(
-    session: &mut Session<Remote>,
-    options: TuiOptions,
-    host: String,
-    token: &CancellationToken,
-    wake: &Arc<Notify>,
-) -> Result<Exit, Error> {
-    let runtime = runtime()?;
-    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let news = session.source().news();
-    let mut screen = Screen::new(terminal, options, session, Arc::clone(wake));
-    screen.news = Some(news);
-    screen.app.open_watch(host);
-    screen.app.observe(&screen.session.scene(None));
-    let ended = runtime.block_on(show(&mut screen, options.run_for, token, wake));
-    drop(screen);
-    // What a recording came to is told by its progress.
-    let _ = session.finish(FAREWELL);
-    end_of(ended)
-}
-
-/// How a recording is shown at first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayBegin {
-    /// The file, and how it plays.
-    pub state: ReplayState,
-    /// What of it is missing, in words.
-    pub warning: Option<String>,
-    /// The time; `None` is the beginning.
-    pub at: Option<Nanos>,
-    /// Whether it plays.
-    pub plays: bool,
-}
-
-/// Shows a session that is over until the person quits or the token is cancelled.
-///
-/// # Errors
-/// As [`run`].
-pub fn replay<S: Source>(
-    session: &mut Session<S>,
-    options: TuiOptions,
-    begin: ReplayBegin,
-    token: &CancellationToken,
-) -> Result<Exit, Error> {
-    let runtime = runtime()?;
-    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    // Nothing happens any more.
-    let wake = Arc::new(Notify::new());
-    let mut screen = Screen::new(terminal, options, session, Arc::clone(&wake));
-    let ReplayBegin { state, warning, at, plays } = begin;
-    let scene = screen.session.scene(None);
-    screen.app.open_replay(state, at, &scene);
-    if plays {
-        screen.app.begin_replay(&scene);
-    }
-    if let Some(warning) = warning {
-        screen.app.ui.warn(warning);
-    }
-    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
-    drop(screen);
     end_of(ended)
 }
 
@@ -235,6 +178,9 @@ pub(super) trait Front {
 
     fn terminal(&mut self) -> &mut Terminal;
 
+    /// Lets others watch, or ends that, where that means something.
+    fn share(&mut self, _wish: ShareWish) {}
+
     /// Opens the lessons, where that means something.
     fn teach(&mut self) {}
 
@@ -282,6 +228,17 @@ pub(super) async fn show(
 fn take(front: &mut impl Front, input: Input) -> Result<Next, Error> {
     match input {
         Input::Nothing => return Ok(Next::Go),
+        Input::EscKey(press) => {
+            // A line being typed is not given up by a key for which it has no use.
+            if front.ui().is_some_and(|ui| ui.entry.is_some()) {
+                return Ok(Next::Go);
+            }
+            let esc = KeyPress { key: Key::Esc, ctrl: false };
+            return match take(front, Input::Key(esc))? {
+                Next::Go => take(front, Input::Key(press)),
+                Next::Stop => Ok(Next::Stop),
+            };
+        }
         Input::Resize(width, height) => {
             front.terminal().resize(width, height);
             front.resized();
@@ -305,6 +262,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.resized();
         }
         Some(UiRequest::Lessons) => front.teach(),
+        Some(UiRequest::Share(wish)) => front.share(wish),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
             (false, Some(ui)) => ui.warn("too long to copy"),
@@ -321,6 +279,8 @@ struct Screen<'a, S> {
     session: &'a mut Session<S>,
     /// What is known of a session elsewhere.
     news: Option<Rc<RefCell<RemoteNews>>>,
+    /// Who watches.
+    sharing: Sharing,
     /// Says that something has happened.
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
@@ -342,10 +302,12 @@ impl<'a, S: Source> Screen<'a, S> {
         terminal: Terminal,
         options: TuiOptions,
         session: &'a mut Session<S>,
+        sharing: Sharing,
         wake: Arc<Notify>,
     ) -> Self {
         let mut app = App::default();
         app.ui.size = terminal.size();
+        sharing.say(&mut app.ui);
         let now = Instant::now();
         Self {
             terminal,
@@ -353,6 +315,7 @@ impl<'a, S: Source> Screen<'a, S> {
             app,
             session,
             news: None,
+            sharing,
             wake,
             lessons: None,
             remember: options.remember,
@@ -378,20 +341,6 @@ impl<'a, S: Source> Screen<'a, S> {
         drained
     }
 
-    /// Says what the session has to say beside its events.
-    fn hear(&mut self) {
-        if let Some(remark) = self.session.remark() {
-            match remark {
-                Ok(remark) => self.app.ui.say(remark),
-                Err(why) => self.app.ui.warn(why),
-            }
-            self.dirty = true;
-        }
-        if let Some(news) = &self.news {
-            self.dirty |= self.app.hear(&news.borrow(), &self.session.scene(self.app.ui.poller));
-        }
-    }
-
     fn draw(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if !self.dirty || now < self.due {
@@ -406,6 +355,7 @@ impl<'a, S: Source> Screen<'a, S> {
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
         (self.dirty, self.events) = (false, 0);
+        self.sharing.changed();
         Ok(())
     }
 
@@ -432,20 +382,25 @@ impl<S: Source> Front for Screen<'_, S> {
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
         self.hear();
+        self.look_who_watches();
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
+                self.sharing.changed();
             }
             let next = lessons.pause();
             self.draw()?;
-            return Ok([self.pause(&drained), next].into_iter().flatten().min());
+            self.film();
+            let pauses = [self.pause(&drained), next, self.sharing.pause()];
+            return Ok(pauses.into_iter().flatten().min());
         }
         let now = clock(self.begun);
         let (played, due) = self.app.advance(now, &self.session.scene(self.app.ui.poller));
         self.dirty |= played;
         self.draw()?;
+        self.film();
         let next = due.map(|due| Duration::from_millis(due.saturating_sub(now)));
-        Ok([self.pause(&drained), next].into_iter().flatten().min())
+        Ok([self.pause(&drained), next, self.sharing.pause()].into_iter().flatten().min())
     }
 
     fn rested(&mut self) {
@@ -474,7 +429,7 @@ impl<S: Source> Front for Screen<'_, S> {
                 self.app.paste(&text);
                 None
             }
-            Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
+            Input::EscKey(_) | Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
         };
         let (viewpoint, followed) = before;
         if followed && self.app.follows() && viewpoint != self.app.viewpoint() {
@@ -495,6 +450,14 @@ impl<S: Source> Front for Screen<'_, S> {
         }
     }
 
+    fn share(&mut self, wish: ShareWish) {
+        match wish {
+            ShareWish::Begin(address) => self.let_watch(address),
+            ShareWish::End => self.let_nobody_watch(),
+        }
+        self.dirty = true;
+    }
+
     fn teach(&mut self) {
         let start = Start::Menu(catalog::topics());
         let scene = self.session.scene(self.app.ui.poller);
@@ -512,10 +475,7 @@ impl<S: Source> Front for Screen<'_, S> {
     }
 
     fn ui(&mut self) -> Option<&mut Ui> {
-        match &mut self.lessons {
-            Some(lessons) => lessons.ui(),
-            None => Some(&mut self.app.ui),
-        }
+        watched::shown(&mut self.lessons, &mut self.app)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! No type of the terminal library is in here, so that it can be tested as plain data.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::action::Direction;
@@ -149,6 +150,30 @@ pub struct WatchState {
     pub news: RemoteNews,
 }
 
+/// Who watches what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharingState {
+    /// Viewers.
+    pub viewers: u32,
+    /// Those of them who do not keep up.
+    pub slow: u32,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Other machines can watch.
+    pub lan: bool,
+}
+
+impl SharingState {
+    /// The badge that says so.
+    pub(crate) fn badge(&self) -> String {
+        let mut told = vec![format!(" SHARED {}", self.viewers)];
+        for (n, what) in [(self.slow.into(), "slow"), (self.refused, "refused")] {
+            told.extend((n > 0_u64).then(|| format!("{n} {what}")));
+        }
+        told.join(", ") + if self.lan { " LAN " } else { " " }
+    }
+}
+
 /// How a message is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -178,6 +203,17 @@ pub enum UiRequest {
     Lessons,
     /// Put this on the clipboard.
     Copy(String),
+    /// Let others watch, or end that.
+    Share(ShareWish),
+}
+
+/// Whether others may watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShareWish {
+    /// They may, and connect to that address or to the usual one.
+    Begin(Option<SocketAddr>),
+    /// They may no longer.
+    End,
 }
 
 /// Where the person is.
@@ -252,6 +288,8 @@ pub struct Ui {
     pub find: Option<FindState>,
     /// How far the recording is, if there is one.
     pub recording: Option<RecordingProgress>,
+    /// Who watches, if anybody may.
+    pub sharing: Option<SharingState>,
     /// What is gone through in slow motion.
     pub play: Option<SlowMotion>,
     /// The time that each event of it is shown for, in milliseconds.
@@ -311,6 +349,7 @@ impl Default for Ui {
             sought: Vec::new(),
             find: None,
             recording: None,
+            sharing: None,
             play: None,
             pace: 400,
             zoom: Nanos(2_000_000_000),
@@ -370,6 +409,12 @@ impl Ui {
     /// Says something.
     pub fn say(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), tone: Tone::Plain });
+    }
+
+    /// Leaves the past, and all that the person has typed or was told.
+    pub(crate) fn leave_all(&mut self) {
+        (self.past, self.play, self.entry, self.message) = (None, None, None, None);
+        (self.filter, self.sought, self.find, self.page) = (Filter::All, Vec::new(), None, None);
     }
 
     /// Says that something did not work.

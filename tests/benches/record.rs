@@ -181,5 +181,43 @@ fn open_and_seek(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, press, open_and_seek);
+fn filmed(c: &mut Criterion) {
+    let recording = Rc::new(Recording::read(recorded(2_000)).unwrap());
+    let source = Replay::new(Header::default(), Nanos(0));
+    let session = Session::of_journal(source, recording.journal());
+    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+    let plan = FilmPlan { name: "x".to_owned(), from: None, until: None, size: (120, 40), theme };
+    let mut group = c.benchmark_group("recording of 2,000 events");
+    group.sample_size(10);
+    group.bench_function("film, and its lines", |b| {
+        b.iter(|| {
+            let film = film(session.scene(None), &plan);
+            black_box(film.lines().map(|line| line.len()).sum::<usize>())
+        });
+    });
+    let lines: Vec<_> = film(session.scene(None), &plan).lines().collect();
+    eprintln!("a film in {} bytes", lines.concat().len());
+    group.bench_function("show a film", |b| {
+        b.iter(|| {
+            let mut screen = FilmScreen::new(120, 40);
+            for line in &lines {
+                if let Some(FilmLine::Frame(frame)) = FilmLine::parse(line) {
+                    screen.apply(&frame);
+                }
+            }
+            black_box(screen)
+        });
+    });
+    let mut app = App::default();
+    let mut camera = Camera::new("x", TimeUnit::Nanoseconds, (120, 40), &theme);
+    group.bench_function("take a key frame", |b| {
+        b.iter(|| {
+            camera.force_key();
+            black_box(camera.app(&mut app, session.scene(None)))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, press, open_and_seek, filmed);
 criterion_main!(benches);

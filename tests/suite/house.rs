@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 28] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -16,12 +16,13 @@ const TABLE: [(&str, &[&str]); 27] = [
     ("film", &["event", "model", "text"]),
     ("journal", &["event", "model"]),
     ("record", &["event", "model", "journal", "sys"]),
+    ("share", &["event", "record", "film", "sys", "error"]),
     ("sys", &[]),
     ("error", &[]),
     ("kernel", &["event", "sys"]),
     ("lesson", &["event", "sim", "model", "text", "sink", "sys", "kernel", "error"]),
     ("engine", &["event", "sys", "kernel"]),
-    ("sink", &["event", "model", "text", "record", "sys"]),
+    ("sink", &["event", "model", "text", "record", "share", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
     ("export", &["event", "film"]),
     (
@@ -30,13 +31,13 @@ const TABLE: [(&str, &[&str]); 27] = [
     ),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),
-    ("cli", &["event", "error", "journal", "lesson", "compare", "record"]),
+    ("cli", &["event", "error", "journal", "lesson", "compare", "record", "share"]),
     ("headless", &["event", "sink", "source", "session", "error", "sys"]),
     (
         "tui",
         &[
-            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "source",
-            "session", "error", "sys",
+            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "share",
+            "sink", "source", "session", "error", "sys",
         ],
     ),
     ("reference", &["event", "model", "text", "lesson", "cli", "error", "tui"]),
@@ -45,7 +46,7 @@ const TABLE: [(&str, &[&str]); 27] = [
         "serve",
         &[
             "event", "cli", "error", "journal", "engine", "source", "session", "sys", "headless",
-            "compare", "kernel", "tui",
+            "compare", "kernel", "share", "export", "tui",
         ],
     ),
     ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),

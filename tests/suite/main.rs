@@ -19,6 +19,7 @@ mod pty;
 mod random;
 mod recordings;
 mod rings;
+mod share;
 mod sieve;
 mod switches;
 mod terminal;

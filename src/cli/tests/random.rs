@@ -86,6 +86,10 @@ fn any_options() -> impl Strategy<Value = ServeOptions> {
             listen: sockets.0,
             unix: sockets.1,
             lan: sockets.2,
+            share: SharePlan {
+                options: ShareOptions { lan: sockets.2, ..ShareOptions::default() },
+                now: false,
+            },
             buffers: sockets.3,
             settings,
             ascii,

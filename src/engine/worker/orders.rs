@@ -101,6 +101,8 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Find(_)
             | Command::Record(_)
             | Command::RecordOff
+            | Command::Share(_)
+            | Command::ShareOff
             | Command::Save(_)
             | Command::Mark(_)
             | Command::Copy

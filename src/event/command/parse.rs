@@ -190,6 +190,14 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
             };
             Ok(Command::Mistake(mistake, words.on_off()?))
         }
+        "share" => match words.word() {
+            "" => Ok(Command::Share(None)),
+            "off" => Ok(Command::ShareOff),
+            address => address
+                .parse()
+                .map(|address| Command::Share(Some(address)))
+                .map_err(|_| wrong(address, "an address and a port, 127.0.0.1:8001, or off")),
+        },
         "zoom" => parse_duration(words.word()).map(Command::Zoom),
         "at" => seconds(words.word()).map(Command::At),
         "seek" => match words.word() {

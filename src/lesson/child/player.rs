@@ -11,11 +11,11 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::frame::{pack, unpack};
 use super::{Reply, Request, SUBCOMMAND};
 use crate::lesson::case::{Case, Step};
 use crate::lesson::run::Report;
 use crate::lesson::skip::{Skip, SkipCause};
+use crate::sys::message::{pack, unpack};
 
 /// Why a request has no report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

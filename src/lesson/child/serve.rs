@@ -13,12 +13,12 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, getppid};
 
-use super::frame::{pack, unpack};
 use super::{Reply, Request};
 use crate::error::Error;
 use crate::lesson::case::{Action, Case};
 use crate::lesson::real::reserved::ReservedFds;
 use crate::lesson::run::{RunError, Runner};
+use crate::sys::message::{pack, unpack};
 use crate::sys::number;
 
 /// Answers requests until standard input ends. `parent` is the process that asks: with it this one

@@ -229,7 +229,7 @@ impl Front for Screen {
                 None
             }
             // It has no line to be typed.
-            Input::Paste(_) | Input::Resize(..) | Input::Nothing => None,
+            Input::Paste(_) | Input::EscKey(_) | Input::Resize(..) | Input::Nothing => None,
         };
         match command {
             Some(CompareCommand::Measure(plan)) => self.workers.measure(plan)?,

@@ -83,6 +83,8 @@ pub static LESSON: &[Binding] = rows! {
         => "", "scroll the narration", "";
     LessonLook EVERY [plain(Key::PageUp)] Lesson(LessonAction::Scroll(Direction::Back))
         => "", "scroll it back", "";
+    LessonLook EVERY [ch('S')] KeyAction::Share
+        => "", "let browsers watch; again: where they connect to", "";
     LessonLook EVERY [ch('y')] KeyAction::Copy => "", "copy the Why sentence (OSC 52)", "";
     Lesson NOW [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
         => "", "leave the lesson; asks first if answers would be lost", "leave";
@@ -108,6 +110,8 @@ pub static LESSON: &[Binding] = rows! {
         => "", "look for lessons by words of their titles and texts", "search";
     Menu SEARCH [plain(Key::Esc)] KeyAction::Clear
         => "", "in a search: all lessons again", "all lessons";
+    Menu MENU [ch('S')] KeyAction::Share
+        => "", "let browsers watch; again: where they connect to", "";
     Menu MENU [ch('?')] KeyAction::Help => "", "show this help", "help";
     Menu MENU [plain(Key::Esc)] KeyAction::Clear
         => "", "forget what was looked for, or as q", "";

@@ -189,6 +189,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "to the end", "";
     Program VIEW [ch('R')] KeyAction::Record
         => "record class.rec, record off", "record what happens from now on, or end that", "";
+    Program LOOK [ch('S')] KeyAction::Share
+        => "share, share off", "let browsers watch; again: where they connect to", "";
     Program LIVE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "mark here", "mark this moment, to find it again", "";
     Program LOOK [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";

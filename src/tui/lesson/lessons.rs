@@ -11,12 +11,14 @@ use super::app::{LessonApp, LessonCommand};
 use super::menu::{Menu, MenuChoice};
 use super::screen;
 use crate::error::Error;
+use crate::event::TimeUnit;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::input::Input;
+use crate::tui::share::Sharing;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Ui, clock};
 
@@ -162,6 +164,27 @@ impl Lessons {
         }
     }
 
+    /// What others see.
+    pub(crate) fn film(&mut self, sharing: &mut Sharing) {
+        let theme = &self.theme;
+        match (&mut self.lesson, &mut self.menu) {
+            (Some(app), _) => {
+                let (title, clock) = (app.course().case.title.clone(), app.view().header.clock);
+                sharing.film((&title, clock), theme, |camera| camera.lesson(app));
+            }
+            (None, Some(menu)) => {
+                let about = ("lessons", TimeUnit::default());
+                sharing.film(about, theme, |camera| camera.menu(menu));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Something is to be drawn that no key changed.
+    pub(crate) fn redraw(&mut self) {
+        self.dirty = true;
+    }
+
     /// How long it stands until it plays on; `None` if it does not.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let next = [self.plays_at, self.goes_on_at].into_iter().flatten().min();
@@ -259,7 +282,7 @@ impl Lessons {
                 app.update(KeyAction::Lesson(LessonAction::Scroll(by)));
             }
             (Input::Paste(_) | Input::Click(..) | Input::Wheel(..), None, None)
-            | (Input::Resize(..) | Input::Nothing, ..) => {}
+            | (Input::EscKey(_) | Input::Resize(..) | Input::Nothing, ..) => {}
         }
         self.changed();
         Ok(on)

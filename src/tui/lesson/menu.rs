@@ -20,7 +20,7 @@ use crate::tui::layout::{SMALLEST, strip};
 use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::spots::{Spot, Spots, on_screen};
 use crate::tui::theme::{PLAIN, Role, Theme};
-use crate::tui::ui::{Ui, UiContext, UiRequest};
+use crate::tui::ui::{ShareWish, Ui, UiContext, UiRequest};
 use crate::tui::words;
 
 /// The menu.
@@ -175,6 +175,9 @@ impl Menu {
             KeyAction::Edit(action) => self.edit(action),
             KeyAction::Move(reach, step) => self.go(reach, step),
             KeyAction::Help => self.ui.help = if self.ui.help.is_some() { None } else { Some(0) },
+            KeyAction::Share => {
+                self.ui.request = Some(UiRequest::Share(ShareWish::Begin(None)));
+            }
             KeyAction::Quit => self.ui.request = Some(UiRequest::Quit),
             KeyAction::Suspend => self.ui.request = Some(UiRequest::Suspend),
             _ => {}
@@ -267,6 +270,9 @@ impl Menu {
         };
         let mut row = Row::new(buf, area, 0);
         row.put(" epollscope  ", theme.style(Role::Title)).put(&count, theme.style(Role::Text));
+        if let Some(sharing) = &self.ui.sharing {
+            row.put("  ", theme.style(Role::Text)).put(&sharing.badge(), theme.style(Role::Badge));
+        }
         row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
         let (list, next) = strip(area, 1, area.height - 2 - ABOUT);
         let (about, _) = strip(area, next, ABOUT);

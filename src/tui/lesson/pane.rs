@@ -83,15 +83,20 @@ impl Widget for TopRow<'_> {
         }
         let right = right.join("  ");
         let badge = badge(look.lesson);
+        let shared = look.lesson.app.ui.sharing.map(|sharing| sharing.badge()).unwrap_or_default();
         let (step, _) = look.step();
         let progress = format!("step {step} of {}", course.case.steps.len());
         let used = words::width(&right) + words::width(&badge) + words::width(&progress) + 8;
+        let used = used + words::width(&shared);
         let room = usize::from(row.left()).saturating_sub(used);
         let title = visible(course.case.title.as_bytes(), room.max(10));
         row.put(&title, style(Role::Title)).put("  ", style(Role::Text));
         row.put(&progress, style(Role::Text)).put("  ", style(Role::Text));
         if !badge.is_empty() {
             row.put(&badge, style(Role::Badge));
+        }
+        if !shared.is_empty() {
+            row.put("  ", style(Role::Text)).put(&shared, style(Role::Badge));
         }
         row.end(&format!("{right} "), style(Role::Text));
     }

@@ -12,8 +12,9 @@ use crate::error::Error;
 use crate::lesson::progress::LessonProgress;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
+use crate::tui::share::Sharing;
 use crate::tui::terminal::Terminal;
-use crate::tui::ui::Ui;
+use crate::tui::ui::{ShareWish, Ui};
 
 pub use super::lessons::Start;
 
@@ -29,14 +30,18 @@ pub fn run(
     progress: Option<LessonProgress>,
     kernel: &str,
     options: TuiOptions,
+    sharing: Sharing,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
     let theme = options.theme();
-    let lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
-    let mut screen = Screen { terminal, lessons };
+    let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
+    if let Some(ui) = lessons.ui() {
+        sharing.say(ui);
+    }
+    let mut screen = Screen { terminal, lessons, sharing };
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, &bell));
     drop(screen);
     end_of(ended)
@@ -45,14 +50,32 @@ pub fn run(
 struct Screen {
     terminal: Terminal,
     lessons: Lessons,
+    /// Who watches.
+    sharing: Sharing,
 }
 
 impl Front for Screen {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
+        if let Some(ui) = self.lessons.ui()
+            && self.sharing.tick(ui).0
+        {
+            self.lessons.redraw();
+        }
         if self.lessons.tick() {
             self.terminal.draw(|buf| self.lessons.paint(buf))?;
+            self.sharing.changed();
         }
-        Ok(self.lessons.pause())
+        self.lessons.film(&mut self.sharing);
+        Ok([self.lessons.pause(), self.sharing.pause()].into_iter().flatten().min())
+    }
+
+    fn share(&mut self, wish: ShareWish) {
+        let Some(ui) = self.lessons.ui() else { return };
+        let _told_already = match wish {
+            ShareWish::Begin(address) => self.sharing.begin(address, ui),
+            ShareWish::End => self.sharing.end(ui),
+        };
+        self.lessons.redraw();
     }
 
     fn rested(&mut self) {

@@ -94,9 +94,16 @@ impl HeaderPane<'_> {
         Some(piece(0, Role::Badge, format!(" REC {}{lost} ", words::stored(progress.bytes))))
     }
 
+    /// Who watches what is shown.
+    fn sharing(&self) -> Option<Piece> {
+        let sharing = self.0.ui.sharing?;
+        Some(piece(0, Role::Badge, sharing.badge()))
+    }
+
     fn warnings(&self, pieces: &mut Vec<Piece>) {
         let look = &self.0;
         pieces.extend(self.recording());
+        pieces.extend(self.sharing());
         let world = look.world();
         for mistake in world.settings.mistakes.iter() {
             pieces.push(piece(0, Role::Badge, format!(" MISTAKE {} ", mistake.word())));
@@ -186,6 +193,7 @@ impl HeaderPane<'_> {
         if marks > 0 {
             pieces.push(piece(2, Role::Text, plural(marks as u64, "mark")));
         }
+        pieces.extend(self.sharing());
         self.numbers_of(&mut pieces);
         pieces.push(piece(6, Role::Dim, look.scene.header.kernel.as_str()));
         pieces
@@ -270,6 +278,7 @@ impl HeaderPane<'_> {
         }
         pieces.push(piece(0, Role::Key, format!("{dot} {leave}")));
         pieces.extend(self.recording());
+        pieces.extend(self.sharing());
         pieces
     }
 }

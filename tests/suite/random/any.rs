@@ -556,6 +556,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => option::of(name()).prop_map(Command::Save),
         1 => option::of(name()).prop_map(Command::Record),
         1 => Just(Command::RecordOff),
+        1 => any::<Option<std::net::SocketAddr>>().prop_map(Command::Share),
+        1 => Just(Command::ShareOff),
         1 => option::of(any::<bool>()).prop_map(Command::Still),
         1 => select(&View::ALL[..]).prop_map(Command::View),
     ]

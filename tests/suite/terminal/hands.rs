@@ -74,3 +74,26 @@ fn a_click_selects_and_presses_the_keys_of_the_footer() {
     assert_eq!(terminal.ended().code(), Some(0));
     terminal.is_restored();
 }
+
+#[test]
+fn a_key_that_follows_esc_at_once_is_a_key() {
+    let mut terminal = Terminal::start(40, 120, &FREE);
+    terminal.shows("Interest list");
+    terminal.keys("?");
+    terminal.shows("j and k scroll");
+    // As one piece these are Alt and a 2, to a terminal's eyes.
+    terminal.keys("\x1b2");
+    terminal.until("the view of the timeline", |text| {
+        !text.contains("Interest list") && !text.contains("j and k scroll")
+    });
+    // A line being typed is not lost, and says nothing of it.
+    terminal.keys("1:sort n\x1bbumber");
+    terminal.shows(":sort number");
+    terminal.keys("\r");
+    terminal.until("no line", |text| !text.contains(":sort number"));
+    terminal.keys("?");
+    terminal.shows("j and k scroll");
+    terminal.keys("\x1bq");
+    assert_eq!(terminal.ended().code(), Some(0));
+    terminal.is_restored();
+}

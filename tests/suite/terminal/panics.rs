@@ -11,11 +11,12 @@ use epollscope::engine::{Doorbell, Engine, EngineConfig};
 use epollscope::event::{Facts, WakeupLogMode};
 use epollscope::journal::Limits;
 use epollscope::session::Session;
+use epollscope::share::{ShareOptions, SharePage};
 use epollscope::source::Live;
 use epollscope::tui::app::App;
 use epollscope::tui::run::paint;
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
-use epollscope::tui::{TuiOptions, run, terminal};
+use epollscope::tui::{Sharing, TuiOptions, run, terminal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +101,9 @@ fn play_server() {
         assert!(!now, "asked to panic");
         ring.notify_one();
     });
-    run(&mut session, TuiOptions::default(), &CancellationToken::new(), &wake).unwrap();
+    let sharing = Sharing::new(ShareOptions::default(), |_| SharePage::default(), true);
+    let token = CancellationToken::new();
+    run(&mut session, TuiOptions::default(), sharing, &token, &wake).unwrap();
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// No message is longer: the largest report is that of a case with a thousand descriptors.
+/// No message is longer: the largest ones are the report of a case with a thousand descriptors, and
+/// the world of a server with as many clients as it may have.
 const LONGEST: usize = 64 << 20;
 /// Bytes of the length.
 const LENGTH: usize = 4;
 
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FrameError {
+pub enum MessageError {
     /// It is longer than any message.
     #[error("a message of {0} bytes")]
     TooLong(usize),
@@ -23,13 +24,13 @@ pub(super) enum FrameError {
 ///
 /// # Errors
 /// If it is too long.
-pub(super) fn pack<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+pub fn pack<T: Serialize>(message: &T) -> Result<Vec<u8>, MessageError> {
     let room = vec![0; LENGTH];
     let mut bytes = postcard::to_extend(message, room)
-        .map_err(|error| FrameError::Meaningless(error.to_string()))?;
+        .map_err(|error| MessageError::Meaningless(error.to_string()))?;
     let length = bytes.len() - LENGTH;
     let word = u32::try_from(length).ok().filter(|_| length <= LONGEST);
-    let word = word.ok_or(FrameError::TooLong(length))?;
+    let word = word.ok_or(MessageError::TooLong(length))?;
     bytes[..LENGTH].copy_from_slice(&word.to_le_bytes());
     Ok(bytes)
 }
@@ -38,16 +39,16 @@ pub(super) fn pack<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
 ///
 /// # Errors
 /// If what is there is no message.
-pub(super) fn unpack<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
+pub fn unpack<T: DeserializeOwned>(bytes: &mut Vec<u8>) -> Result<Option<T>, MessageError> {
     let Some(word) = bytes.first_chunk::<LENGTH>() else { return Ok(None) };
     let length = u32::from_le_bytes(*word) as usize;
     if length > LONGEST {
-        return Err(FrameError::TooLong(length));
+        return Err(MessageError::TooLong(length));
     }
     let Some(body) = bytes.get(LENGTH..LENGTH + length) else { return Ok(None) };
     let message = postcard::from_bytes(body);
     bytes.drain(..LENGTH + length);
-    message.map(Some).map_err(|error| FrameError::Meaningless(error.to_string()))
+    message.map(Some).map_err(|error| MessageError::Meaningless(error.to_string()))
 }
 
 #[cfg(test)]
@@ -69,8 +70,8 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused() {
         let mut bytes = u32::MAX.to_le_bytes().to_vec();
-        assert!(matches!(unpack::<u8>(&mut bytes), Err(FrameError::TooLong(_))));
+        assert!(matches!(unpack::<u8>(&mut bytes), Err(MessageError::TooLong(_))));
         let mut bytes = vec![1, 0, 0, 0, 7];
-        assert!(matches!(unpack::<String>(&mut bytes), Err(FrameError::Meaningless(_))));
+        assert!(matches!(unpack::<String>(&mut bytes), Err(MessageError::Meaningless(_))));
     }
 }

@@ -1,0 +1,282 @@
+//! HTTP/1.1, as little of it as is needed: paths are parsed, and nothing else that a viewer sends.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{Either, Full};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+
+use super::FilmSize;
+use super::bucket::Bucket;
+use super::hub::{Hub, Next, Seat, Watching};
+use super::progress::Progress;
+
+/// Connections that are accepted a second; the others wait in the listener's queue.
+const ACCEPTS: u32 = 50;
+/// Connections at the most, those that watch among them.
+const CONNECTIONS: usize = 400;
+/// Bytes of a request.
+const HEAD: usize = 8 << 10;
+/// Header lines of a request.
+const LINES: usize = 64;
+/// How long a request may take to come.
+const READ: Duration = Duration::from_secs(3);
+/// A viewer to whom nothing can be written for so long is gone.
+const STUCK: Duration = Duration::from_secs(20);
+/// How often it is looked whether one is.
+const LOOK: Duration = Duration::from_secs(1);
+/// A stream on which nothing happens says so that often.
+const QUIET: Duration = Duration::from_secs(15);
+/// How long whoever does not know the code waits for an answer.
+const WRONG: Duration = Duration::from_secs(1);
+/// How many from one address are answered that at a time.
+const WRONG_AT_A_TIME: usize = 5;
+/// How long the others wait for their turn.
+const TURN: Duration = Duration::from_secs(3);
+
+type Answer = Either<Full<Bytes>, Channel<Bytes>>;
+
+/// What all connections know.
+pub(super) struct Door {
+    pub(super) hub: Rc<RefCell<Hub>>,
+    /// Who guesses, by address.
+    guesses: RefCell<HashMap<IpAddr, Rc<Semaphore>>>,
+}
+
+impl Door {
+    /// The door of a hub.
+    pub(super) fn new(hub: Rc<RefCell<Hub>>) -> Rc<Self> {
+        Rc::new(Self { hub, guesses: RefCell::default() })
+    }
+
+    fn refuse(&self) {
+        self.hub.borrow_mut().refused += 1;
+    }
+}
+
+/// Accepts connections for ever.
+pub(super) async fn accept(listener: TcpListener, door: Rc<Door>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut rate = Bucket::new(ACCEPTS, Instant::now());
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        while !rate.take(1, Instant::now()) {
+            sleep(rate.wait()).await;
+        }
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let door = Rc::clone(&door);
+                spawn_local(async move {
+                    serve(stream, peer, door).await;
+                    drop(permit);
+                });
+            }
+            // No more descriptors, or a connection that is gone already (accept(2)).
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
+    // Frames are small, and are to be seen when they are made.
+    let _as_it_is = stream.set_nodelay(true);
+    let stream = Progress::new(stream);
+    let stalled = stream.stalled();
+    let service = service_fn(|request| {
+        let door = Rc::clone(&door);
+        async move { Ok::<_, Infallible>(answer(&request, peer.ip(), &door).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ)
+        .max_buf_size(HEAD)
+        .max_headers(LINES)
+        .writev(false)
+        .auto_date_header(false)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    loop {
+        tokio::select! {
+            done = &mut connection => {
+                if done.is_err_and(|error| error.is_parse() || error.is_timeout()) {
+                    door.refuse();
+                }
+                return;
+            }
+            () = sleep(LOOK) => if stalled.time() > STUCK {
+                door.refuse();
+                return;
+            },
+        }
+    }
+}
+
+async fn answer(request: &Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Response<Answer> {
+    let name = door.hub.borrow().name.clone();
+    let plain = request.method() == Method::GET && request.body().is_end_stream();
+    if !plain || request.uri().authority().is_some() || !is_for(request, name.as_deref()) {
+        door.refuse();
+        return not_found();
+    }
+    let path = request.uri().path().strip_prefix('/').unwrap_or_default();
+    let (code, what) = path.split_once('/').unwrap_or((path, ""));
+    if !door.hub.borrow().code.is(code) {
+        door.refuse();
+        return guessed(from, door).await;
+    }
+    let page = !path.contains('/');
+    match (what, watched(request)) {
+        ("", _) if page => whole(&door.hub.borrow()),
+        ("film", Some(size)) => stream(door, Watching::Film(size)),
+        ("blocks", _) if door.hub.borrow().has_blocks => stream(door, Watching::Blocks),
+        _ => {
+            door.refuse();
+            not_found()
+        }
+    }
+}
+
+/// The size of the film that is asked for.
+fn watched(request: &Request<Incoming>) -> Option<FilmSize> {
+    let size = request.uri().query()?.strip_prefix("size=")?;
+    FilmSize::parse(size)
+}
+
+/// Whether it is this machine that is asked, by an address or a name that it has: a page of somebody
+/// else whose name leads here (DNS rebinding) learns nothing.
+fn is_for(request: &Request<Incoming>, name: Option<&str>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(host) = host.to_str() else { return false };
+    let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if digits(port) => host,
+        _ => host,
+    };
+    let address = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.parse::<std::net::Ipv4Addr>().is_ok(),
+    };
+    let is = |name: &str| host.eq_ignore_ascii_case(name);
+    address || is("localhost") || name.is_some_and(is)
+}
+
+/// The answer for whoever does not know the code, after a while.
+async fn guessed(from: IpAddr, door: &Door) -> Response<Answer> {
+    let turns = {
+        let mut guesses = door.guesses.borrow_mut();
+        // Those that nobody waits for are only in the list.
+        guesses.retain(|_, turns| Rc::strong_count(turns) > 1);
+        let turns = guesses.entry(from).or_insert_with(|| Rc::new(Semaphore::new(WRONG_AT_A_TIME)));
+        Rc::clone(turns)
+    };
+    let turn = timeout(TURN, turns.acquire()).await;
+    if matches!(turn, Ok(Ok(_))) {
+        sleep(WRONG).await;
+    }
+    not_found()
+}
+
+fn with_headers(
+    status: StatusCode,
+    body: Answer,
+    headers: &[(HeaderName, &str)],
+) -> Response<Answer> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let always = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in always.iter().chain(headers) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// What no page of others may show in a frame.
+const NO_FRAME: &str = "default-src 'none'; frame-ancestors 'none'";
+
+fn text(status: StatusCode, text: &'static str) -> Response<Answer> {
+    let body = Either::Left(Full::new(Bytes::from_static(text.as_bytes())));
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    with_headers(status, body, &[kind, (header::CONTENT_SECURITY_POLICY, NO_FRAME)])
+}
+
+fn not_found() -> Response<Answer> {
+    text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+/// The page.
+fn whole(hub: &Hub) -> Response<Answer> {
+    let body = Either::Left(Full::new(hub.page.clone()));
+    let kind = (header::CONTENT_TYPE, "text/html; charset=utf-8");
+    let policy = format!("{}; frame-ancestors 'none'", hub.policy);
+    let policy = (header::CONTENT_SECURITY_POLICY, policy.as_str());
+    with_headers(StatusCode::OK, body, &[kind, policy])
+}
+
+/// A stream, for as long as it is read.
+fn stream(door: &Rc<Door>, what: Watching) -> Response<Answer> {
+    let Some(seat) = Seat::take(&door.hub, what) else {
+        door.refuse();
+        return text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "there are as many viewers as there can be\n",
+        );
+    };
+    let (sender, body) = Channel::new(1);
+    let news = door.hub.borrow().news();
+    spawn_local(show(seat, what, news, sender));
+    let kind = match what {
+        Watching::Film(_) => "text/event-stream; charset=utf-8",
+        Watching::Blocks => "application/octet-stream",
+    };
+    let policy = (header::CONTENT_SECURITY_POLICY, NO_FRAME);
+    with_headers(StatusCode::OK, Either::Right(body), &[(header::CONTENT_TYPE, kind), policy])
+}
+
+/// Passes on what there is, at the pace of the viewer, until nobody reads it.
+async fn show(
+    seat: Seat,
+    what: Watching,
+    mut news: tokio::sync::watch::Receiver<u64>,
+    mut sender: Sender<Bytes>,
+) {
+    loop {
+        news.mark_unchanged();
+        let bytes = match seat.next() {
+            Next::Bytes(bytes) => bytes,
+            Next::End => return,
+            Next::Wait => match timeout(QUIET, news.changed()).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(_)) => return,
+                // A recording has nothing that means nothing; a film has comments.
+                Err(_) if what == Watching::Blocks => continue,
+                Err(_) => Bytes::from_static(b":\n\n"),
+            },
+        };
+        if sender.send_data(bytes).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! What is shown now, and who watches it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Bytes;
+use tokio::sync::{Notify, watch};
+
+use super::FilmSize;
+use super::bucket::Bucket;
+use super::code::ShareCode;
+use super::ring::Ring;
+use super::wire::{SharePage, ShareReport, Telling, Wanted};
+use crate::record::{Block, BlockKind};
+
+/// Frames that are kept for those who are behind.
+const FRAMES: usize = 64;
+/// Bytes of them, for a screen that changes as a whole each time.
+const FILM_BYTES: usize = 2 << 20;
+/// Blocks that are kept, and bytes of them.
+const BLOCKS: (usize, usize) = (4096, 8 << 20);
+/// Bytes of blocks a second: of what is more, worlds are shown instead.
+const BLOCK_RATE: u32 = 512 << 10;
+/// Whoever begins anew does so from a whole picture with no more than this behind it: from an older
+/// one it would be behind at once.
+const FRESH: [usize; 2] = [64 << 10, 1 << 20];
+/// How long a viewer who lost its place counts as slow.
+const SLOW: Duration = Duration::from_secs(3);
+/// Viewers at the most.
+const VIEWERS: usize = 200;
+
+/// What a viewer watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watching {
+    /// The film, on a screen of that size.
+    Film(FilmSize),
+    /// The blocks.
+    Blocks,
+}
+
+/// What a viewer gets next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// This.
+    Bytes(Bytes),
+    /// Nothing yet.
+    Wait,
+    /// Nothing any more.
+    End,
+}
+
+/// One who watches.
+#[derive(Debug)]
+struct Viewer {
+    what: Watching,
+    /// Its place in the ring; `None` until there is a whole picture to begin with.
+    place: Option<u64>,
+    /// The first bytes have been sent.
+    begun: bool,
+    lost_place: Option<Instant>,
+}
+
+/// A piece of a stream; whether it needs none before it.
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    whole: bool,
+}
+
+/// A stream that any number of viewers watch.
+#[derive(Debug)]
+struct Stream {
+    /// What every viewer gets first.
+    head: Bytes,
+    ring: Ring<Piece>,
+    fresh: usize,
+}
+
+impl Stream {
+    fn push(&mut self, bytes: Bytes, whole: bool) {
+        let length = bytes.len();
+        self.ring.push(Piece { bytes, whole }, length);
+    }
+
+    /// Where one may begin who has seen nothing.
+    fn begins(&self) -> Option<u64> {
+        let place = self.ring.last_where(|piece| piece.whole)?;
+        (self.ring.bytes_after(place) <= self.fresh).then_some(place)
+    }
+}
+
+/// All that is shared.
+pub(super) struct Hub {
+    pub(super) code: ShareCode,
+    pub(super) name: Option<String>,
+    pub(super) page: Bytes,
+    pub(super) policy: String,
+    pub(super) has_blocks: bool,
+    films: [Stream; FilmSize::ALL.len()],
+    blocks: Stream,
+    /// Blocks that may be shown.
+    budget: Bucket,
+    /// Events are missing: the next block is to be a world.
+    torn: bool,
+    viewers: BTreeMap<u64, Viewer>,
+    numbered: u64,
+    pub(super) refused: u64,
+    /// Nothing more comes.
+    over: bool,
+    /// Counts what is new.
+    news: watch::Sender<u64>,
+    /// The session is to be told at once.
+    urgent: Rc<Notify>,
+}
+
+impl Hub {
+    /// A hub that shows nothing yet.
+    pub(super) fn new(
+        code: ShareCode,
+        name: Option<String>,
+        page: SharePage,
+        has_blocks: bool,
+    ) -> Self {
+        let film =
+            || Stream { head: Bytes::new(), ring: Ring::new(FRAMES, FILM_BYTES), fresh: FRESH[0] };
+        let ring = Ring::new(BLOCKS.0, BLOCKS.1);
+        Self {
+            code,
+            name,
+            page: page.html.into(),
+            policy: page.policy,
+            has_blocks,
+            films: FilmSize::ALL.map(|_| film()),
+            blocks: Stream { head: Bytes::new(), ring, fresh: FRESH[1] },
+            budget: Bucket::new(BLOCK_RATE, Instant::now()),
+            torn: false,
+            viewers: BTreeMap::new(),
+            numbered: 0,
+            refused: 0,
+            over: false,
+            news: watch::Sender::new(0),
+            urgent: Rc::default(),
+        }
+    }
+
+    /// Told when something is new.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Told when the session is to know something at once.
+    pub(super) fn urgent(&self) -> Rc<Notify> {
+        Rc::clone(&self.urgent)
+    }
+
+    /// Takes what the session tells.
+    pub(super) fn take(&mut self, telling: Telling) {
+        match telling {
+            // It is the first one, and has been taken.
+            Telling::Begin { .. } => {}
+            Telling::FilmHead(size, line) => {
+                let film = &mut self.films[size.index()];
+                film.head = event(None, &line);
+                film.push(film.head.clone(), false);
+            }
+            Telling::Film { size, key, line } => {
+                self.films[size.index()].push(event(None, &line), key);
+                self.answered(key);
+            }
+            Telling::Block(block) => self.block(&block, Instant::now()),
+            Telling::Bye(why) => self.end(&why),
+        }
+        self.tell();
+    }
+
+    fn block(&mut self, block: &Block, now: Instant) {
+        if block.kind == BlockKind::Head {
+            // A recording begins with the line, and with it again under a checksum.
+            self.blocks.head = [block.raw.clone(), block.encode()].concat().into();
+            self.blocks.ring.clear();
+            return;
+        }
+        let key = block.kind == BlockKind::Key;
+        if self.torn && !key && block.kind == BlockKind::Events {
+            return;
+        }
+        let bytes = Bytes::from(block.encode());
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if matches!(block.kind, BlockKind::Events | BlockKind::Key) {
+            self.torn = !self.budget.take(length, now);
+            if self.torn {
+                return;
+            }
+        }
+        self.blocks.push(bytes, key);
+        self.answered(key);
+    }
+
+    /// The session need not give it again.
+    fn answered(&self, whole: bool) {
+        if whole {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&mut self, why: &str) {
+        if !self.over {
+            let bye = event(Some("bye"), &serde_json::Value::from(why).to_string());
+            self.films.iter_mut().for_each(|film| film.push(bye.clone(), false));
+            self.over = true;
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
+    }
+
+    /// Lets one more watch; `None` if there are too many.
+    pub(super) fn enter(&mut self, what: Watching) -> Option<u64> {
+        if self.viewers.len() >= VIEWERS || self.over {
+            return None;
+        }
+        self.numbered += 1;
+        let viewer = Viewer { what, place: None, begun: false, lost_place: None };
+        self.viewers.insert(self.numbered, viewer);
+        self.urgent.notify_one();
+        Some(self.numbered)
+    }
+
+    fn leave(&mut self, viewer: u64) {
+        let Some(Viewer { what, .. }) = self.viewers.remove(&viewer) else { return };
+        // What nobody watches is not painted any more: who comes later begins anew.
+        if !self.viewers.values().any(|other| other.what == what) {
+            match what {
+                Watching::Film(size) => self.films[size.index()].ring.clear(),
+                Watching::Blocks => self.blocks.ring.clear(),
+            }
+        }
+    }
+
+    /// Who watches.
+    pub(super) fn viewers(&self) -> usize {
+        self.viewers.len()
+    }
+
+    fn stream(&self, what: Watching) -> &Stream {
+        match what {
+            Watching::Film(size) => &self.films[size.index()],
+            Watching::Blocks => &self.blocks,
+        }
+    }
+
+    /// What that viewer gets next.
+    pub(super) fn next(&mut self, viewer: u64) -> Next {
+        let Some(viewer) = self.viewers.get_mut(&viewer) else { return Next::End };
+        let stream = match viewer.what {
+            Watching::Film(size) => &self.films[size.index()],
+            Watching::Blocks => &self.blocks,
+        };
+        if viewer.place.is_some_and(|place| stream.ring.get(place).is_err()) {
+            (viewer.place, viewer.lost_place) = (None, Some(Instant::now()));
+            self.urgent.notify_one();
+        }
+        // What is told at the end is all that is left to whoever has seen nothing yet.
+        let last = self.over.then(|| stream.ring.end().saturating_sub(1));
+        let begins = || last.or_else(|| stream.begins());
+        let Some(place) = viewer.place.or_else(begins) else { return Next::Wait };
+        let anew = viewer.place.replace(place).is_none();
+        // A film tells again what it is painted with; a recording has one head.
+        if anew && (!viewer.begun || viewer.what != Watching::Blocks) {
+            viewer.begun = true;
+            return Next::Bytes(stream.head.clone());
+        }
+        match stream.ring.get(place) {
+            Ok(Some(piece)) => {
+                viewer.place = Some(place + 1);
+                Next::Bytes(piece.bytes.clone())
+            }
+            Ok(None) | Err(_) if self.over => Next::End,
+            Ok(None) | Err(_) => Next::Wait,
+        }
+    }
+
+    /// How it is.
+    pub(super) fn report(&self) -> ShareReport {
+        let now = Instant::now();
+        let is_slow = |viewer: &&Viewer| {
+            let lately = |at: Instant| now.saturating_duration_since(at) < SLOW;
+            let ring = &self.stream(viewer.what).ring;
+            let behind = viewer.place.is_some_and(|place| ring.get(place).is_err());
+            behind || viewer.lost_place.is_some_and(lately)
+        };
+        let count = |viewers: usize| u32::try_from(viewers).unwrap_or(u32::MAX);
+        ShareReport {
+            viewers: count(self.viewers.len()),
+            slow: count(self.viewers.values().filter(is_slow).count()),
+            refused: self.refused,
+            films: FilmSize::ALL.map(|size| self.wanted(Watching::Film(size))),
+            blocks: match self.wanted(Watching::Blocks) {
+                Wanted::More if self.torn => Wanted::Whole,
+                wanted => wanted,
+            },
+        }
+    }
+
+    fn wanted(&self, what: Watching) -> Wanted {
+        let those = || self.viewers.values().filter(|viewer| viewer.what == what);
+        let waits = those().any(|viewer| viewer.place.is_none());
+        match those().next() {
+            None => Wanted::No,
+            Some(_) if waits && self.stream(what).begins().is_none() => Wanted::Whole,
+            Some(_) => Wanted::More,
+        }
+    }
+}
+
+/// An event of server-sent events (WHATWG HTML, 9.2), whose data is one line.
+fn event(name: Option<&str>, line: &str) -> Bytes {
+    let name = name.map_or_else(String::new, |name| format!("event: {name}\n"));
+    format!("{name}data: {}\n\n", line.trim_end()).into()
+}
+
+/// A viewer: it leaves when this is dropped.
+pub(super) struct Seat {
+    hub: Rc<RefCell<Hub>>,
+    viewer: u64,
+}
+
+impl Seat {
+    /// Takes a seat; `None` if there is none.
+    pub(super) fn take(hub: &Rc<RefCell<Hub>>, what: Watching) -> Option<Self> {
+        let viewer = hub.borrow_mut().enter(what)?;
+        Some(Self { hub: Rc::clone(hub), viewer })
+    }
+
+    /// What it gets next.
+    pub(super) fn next(&self) -> Next {
+        self.hub.borrow_mut().next(self.viewer)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.borrow_mut().leave(self.viewer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Nanos, Seq};
+
+    fn hub() -> Rc<RefCell<Hub>> {
+        let code = ShareCode::parse("K7QM4X").expect("a code");
+        Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), true)))
+    }
+
+    fn frame(hub: &Rc<RefCell<Hub>>, key: bool, line: impl Into<String>) {
+        hub.borrow_mut().take(Telling::Film { size: FilmSize::Wide, key, line: line.into() });
+    }
+
+    /// All that a viewer can have now, as text.
+    fn all(seat: &Seat) -> String {
+        let next = || match seat.next() {
+            Next::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Next::Wait | Next::End => None,
+        };
+        std::iter::from_fn(next).collect::<String>().replace("data: ", "").replace("\n\n", " ")
+    }
+
+    #[test]
+    fn who_comes_late_asks_for_a_whole_picture_and_begins_there() {
+        let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
+        assert_eq!(hub.borrow().report(), ShareReport::default());
+        let first = Seat::take(&hub, film).expect("a seat");
+        assert_eq!(all(&first), "");
+        assert_eq!(hub.borrow().report().films, [Wanted::Whole, Wanted::No]);
+        hub.borrow_mut().take(Telling::FilmHead(FilmSize::Wide, "head".to_owned()));
+        frame(&hub, false, "lost");
+        frame(&hub, true, "key");
+        frame(&hub, false, "1");
+        assert_eq!(all(&first), "head key 1 ");
+        assert_eq!(hub.borrow().report().films, [Wanted::More, Wanted::No]);
+        frame(&hub, false, "2");
+        // The picture is still fresh.
+        let second = Seat::take(&hub, film).expect("a seat");
+        assert_eq!((all(&first), all(&second)), ("2 ".to_owned(), "head key 1 2 ".to_owned()));
+        frame(&hub, false, "x".repeat(FRESH[0]));
+        let third = Seat::take(&hub, film).expect("a seat");
+        assert_eq!(all(&third), "");
+        assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
+        frame(&hub, true, "key");
+        assert_eq!(all(&third), "head key ");
+        drop([first, second, third]);
+        // What was shown to nobody is not what is shown to whoever comes next.
+        frame(&hub, true, "old");
+        let fourth = Seat::take(&hub, film).expect("a seat");
+        assert_eq!(hub.borrow().report().viewers, 1);
+        hub.borrow_mut().end("over");
+        assert_eq!(all(&fourth), "head event: bye\n\"over\" ");
+        assert_eq!(fourth.next(), Next::End);
+    }
+
+    #[test]
+    fn who_is_slow_loses_its_place_and_nobody_else_does() {
+        let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
+        let [slow, fast] = [(); 2].map(|()| Seat::take(&hub, film).expect("a seat"));
+        frame(&hub, true, "key");
+        assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
+        for n in 0..100 {
+            frame(&hub, false, format!("{n}"));
+            assert_eq!(all(&fast), format!("{n} "));
+        }
+        assert_eq!((hub.borrow().report().slow, hub.borrow().report().viewers), (1, 2));
+        assert_eq!(all(&slow), "");
+        assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
+        frame(&hub, true, "key");
+        assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
+    }
+
+    #[test]
+    fn there_are_as_many_viewers_as_there_can_be() {
+        let hub = hub();
+        let seats: Vec<_> = (0..VIEWERS).map(|_| Seat::take(&hub, Watching::Blocks)).collect();
+        assert!(seats.iter().all(Option::is_some));
+        assert!(Seat::take(&hub, Watching::Blocks).is_none());
+        drop(seats);
+        assert!(Seat::take(&hub, Watching::Blocks).is_some());
+    }
+
+    /// A block whose body cannot be deflated.
+    fn block(kind: BlockKind, first: u64, bytes: usize) -> Block {
+        let mut random = first | 1;
+        let raw = std::iter::repeat_with(|| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random.to_be_bytes()[0]
+        });
+        let (raw, first) = (raw.take(bytes).collect(), Seq(first));
+        Block { kind, first, count: 1, from: Nanos(0), until: Nanos(0), raw }
+    }
+
+    #[test]
+    fn a_flood_becomes_worlds() {
+        let hub = hub();
+        let seat = Seat::take(&hub, Watching::Blocks).expect("a seat");
+        let now = Instant::now();
+        hub.borrow_mut().take(Telling::Block(block(BlockKind::Key, 1, 1000)));
+        assert!(!all(&seat).is_empty());
+        assert_eq!(hub.borrow().report().blocks, Wanted::More);
+        for n in 0..60 {
+            hub.borrow_mut().block(&block(BlockKind::Events, n, 10_000), now);
+        }
+        assert_eq!(hub.borrow().report().blocks, Wanted::Whole);
+        let taken = std::iter::from_fn(|| match seat.next() {
+            Next::Bytes(bytes) => Some(bytes.len()),
+            Next::Wait | Next::End => None,
+        });
+        let taken: usize = taken.sum();
+        // What a second brings.
+        assert!((500_000..=530_000).contains(&taken), "{taken}");
+        hub.borrow_mut().block(&block(BlockKind::Key, 60, 10_000), now + Duration::from_secs(1));
+        assert_eq!(hub.borrow().report().blocks, Wanted::More);
+    }
+}

@@ -1,0 +1,78 @@
+//! A session on the screen that others watch.
+
+use std::net::SocketAddr;
+
+use super::Screen;
+use crate::source::Source;
+use crate::tui::app::App;
+use crate::tui::lesson::lessons::Lessons;
+use crate::tui::ui::Ui;
+
+/// The state of what is on the screen.
+pub(super) fn shown<'a>(lessons: &'a mut Option<Lessons>, app: &'a mut App) -> Option<&'a mut Ui> {
+    match lessons {
+        Some(lessons) => lessons.ui(),
+        None => Some(&mut app.ui),
+    }
+}
+
+impl<S: Source> Screen<'_, S> {
+    /// Looks who watches; if nobody can any more, that is told among the events, too.
+    pub(super) fn look_who_watches(&mut self) {
+        let ui = shown(&mut self.lessons, &mut self.app);
+        let Some(ui) = ui else { return };
+        let (changed, ended) = self.sharing.tick(ui);
+        self.dirty |= changed;
+        if let (Some(lessons), true) = (&mut self.lessons, changed) {
+            lessons.redraw();
+        }
+        if let Some(why) = ended {
+            self.session.unshare();
+            self.session.note(why);
+        }
+    }
+
+    /// What others see.
+    pub(super) fn film(&mut self) {
+        self.session.looks(self.app.viewpoint());
+        if let Some(lessons) = &mut self.lessons {
+            lessons.film(&mut self.sharing);
+            return;
+        }
+        let scene = self.session.scene(self.app.ui.poller);
+        let server = || {
+            let addresses = scene.header.facts.addresses.join(" ");
+            format!("{} {addresses}", scene.world.settings.app)
+        };
+        let title = self.app.ui.replay.as_ref().map_or_else(server, |replay| replay.name.clone());
+        let about = (title.as_str(), scene.header.clock);
+        let (sharing, theme, app) = (&mut self.sharing, &self.theme, &mut self.app);
+        let veiled = self.session.veiled(app.ui.poller, |scene| {
+            // What is typed, looked for and answered is not veiled, and neither is the past.
+            let mut app = app.clone();
+            app.ui.leave_all();
+            sharing.film(about, theme, |camera| camera.app(&mut app, scene));
+        });
+        if !veiled {
+            sharing.film(about, theme, |camera| camera.app(app, scene));
+        }
+    }
+
+    /// Lets others watch from now on, or says where they can.
+    pub(super) fn let_watch(&mut self, address: Option<SocketAddr>) {
+        let ui = shown(&mut self.lessons, &mut self.app);
+        let begun = ui.is_some_and(|ui| self.sharing.begin(address, ui));
+        if let Some(share) = self.sharing.shared().filter(|_| begun) {
+            self.session.share(share);
+        }
+    }
+
+    /// Lets nobody watch any more: first the stream of events has its end.
+    pub(super) fn let_nobody_watch(&mut self) {
+        self.session.unshare();
+        let ui = shown(&mut self.lessons, &mut self.app);
+        if let Some(ui) = ui {
+            self.sharing.end(ui);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What others watch: the screen, filmed while anybody does.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::film::{Camera, Taken};
+use super::theme::Theme;
+use super::ui::{SharingState, Ui};
+use super::words;
+use crate::error::Error;
+use crate::event::TimeUnit;
+use crate::share::{FilmSize, Share, ShareLook, ShareOptions, SharePage, Wanted};
+use crate::sink::share::SharedSession;
+
+/// Between two frames that others see.
+const FRAME: Duration = Duration::from_millis(100);
+/// How often it is looked who watches.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Whether the screen is shared, and how it can be.
+pub struct Sharing {
+    options: ShareOptions,
+    /// The page that shows it to viewers with that code.
+    page: fn(&str) -> SharePage,
+    /// Whether there are events to be had, beside what the screen shows.
+    blocks: bool,
+    shared: Option<SharedSession>,
+    cameras: [Option<Camera>; FilmSize::ALL.len()],
+    /// The next frame may be taken from here on.
+    due: Instant,
+    /// The screen has changed since the last frame.
+    changed: bool,
+}
+
+impl Sharing {
+    /// A screen that is not shared yet, but may be so, with that page.
+    pub fn new(options: ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Self {
+        let (cameras, due) = ([const { None }; FilmSize::ALL.len()], Instant::now());
+        Self { options, page, blocks, shared: None, cameras, due, changed: true }
+    }
+
+    /// Shares it from now on.
+    ///
+    /// # Errors
+    /// As [`Share::start`].
+    pub fn start(&mut self) -> Result<(), Error> {
+        let share = Share::start(&self.options, self.page, self.blocks)?;
+        self.shared = Some(Rc::new(RefCell::new(share)));
+        Ok(())
+    }
+
+    /// What others watch, if they may.
+    pub(super) fn shared(&self) -> Option<SharedSession> {
+        self.shared.clone()
+    }
+
+    /// Shares it, at that address or at the usual one, or says where it can be watched already;
+    /// whether it has begun.
+    pub(super) fn begin(&mut self, address: Option<SocketAddr>, ui: &mut Ui) -> bool {
+        let is_new = self.shared.is_none();
+        if is_new {
+            self.options.address = address.unwrap_or(self.options.address);
+            if let Err(error) = self.start() {
+                ui.warn(error.to_string());
+                return false;
+            }
+        } else if address.is_some_and(|address| address != self.options.address) {
+            ui.warn("it is shared: end that with share off");
+            return false;
+        }
+        self.say(ui);
+        is_new
+    }
+
+    /// Says where it can be watched.
+    pub(super) fn say(&self, ui: &mut Ui) {
+        let Some(share) = &self.shared else { return };
+        let share = share.borrow();
+        let Some(address) = share.addresses().into_iter().next() else {
+            ui.warn("shared, but this machine has no address by which others could know it");
+            return;
+        };
+        let open = if share.is_lan() { "  (not encrypted)" } else { "" };
+        let short = format!("shared: http://{address}{open}");
+        let watch =
+            if self.blocks { format!("  or  epollscope watch {address}") } else { String::new() };
+        let long = format!("shared: http://{address}{watch}{open}");
+        let fits = words::width(&long) + 4 <= usize::from(ui.size.0);
+        ui.say(if fits { long } else { short });
+    }
+
+    /// Lets nobody watch any more; whether anybody could.
+    pub(super) fn end(&mut self, ui: &mut Ui) -> bool {
+        let Some(share) = self.shared.take() else {
+            ui.warn("it is not shared");
+            return false;
+        };
+        self.forget(ui);
+        ui.say("nobody watches any more");
+        drop(share);
+        true
+    }
+
+    fn forget(&mut self, ui: &mut Ui) {
+        self.cameras = [const { None }; FilmSize::ALL.len()];
+        self.shared = None;
+        ui.sharing = None;
+    }
+
+    /// Looks who watches; whether that is to be drawn, and why it has ended if it has.
+    pub(super) fn tick(&mut self, ui: &mut Ui) -> (bool, Option<String>) {
+        let Some(share) = self.shared() else { return (ui.sharing.take().is_some(), None) };
+        if let ShareLook::Ended(why) = share.borrow_mut().look() {
+            self.forget(ui);
+            let why = format!("sharing ended: {why}");
+            ui.warn(why.clone());
+            return (true, Some(why));
+        }
+        let share = share.borrow();
+        let report = share.report();
+        let state = SharingState {
+            viewers: report.viewers,
+            slow: report.slow,
+            refused: report.refused,
+            lan: share.is_lan(),
+        };
+        (ui.sharing.replace(state) != Some(state), None)
+    }
+
+    /// What the screen shows has changed.
+    pub(super) fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// After what time something is to be done for those who watch.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        let share = self.shared.as_ref()?.borrow();
+        let watched = FilmSize::ALL.iter().any(|size| share.wants_film(*size) != Wanted::No);
+        let frame = self.due.saturating_duration_since(Instant::now());
+        Some(if watched && self.changed { frame.min(LOOK) } else { LOOK })
+    }
+
+    /// Films the screen, which is called so and goes by that clock, if anybody watches and it is time
+    /// to.
+    pub(super) fn film(
+        &mut self,
+        (title, clock): (&str, TimeUnit),
+        theme: &Theme,
+        mut take: impl FnMut(&mut Camera) -> Taken,
+    ) {
+        let Some(share) = self.shared() else { return };
+        let now = Instant::now();
+        let whole = |size: &FilmSize| share.borrow().wants_film(*size) == Wanted::Whole;
+        if now < self.due || !(self.changed || FilmSize::ALL.iter().any(whole)) {
+            return;
+        }
+        let mut told = true;
+        for size in FilmSize::ALL {
+            let camera = &mut self.cameras[size.index()];
+            let wanted = share.borrow().wants_film(size);
+            if wanted == Wanted::No {
+                *camera = None;
+                continue;
+            }
+            let new = || Camera::new(title, clock, size.cells(), theme);
+            let camera = camera.get_or_insert_with(new);
+            camera.turn_to(title, clock);
+            if wanted == Wanted::Whole {
+                camera.force_key();
+            }
+            let taken = take(camera);
+            let Some(frame) = &taken.frame else { continue };
+            if !share.borrow_mut().tell_frame(size, taken.head.as_ref(), frame) {
+                // What was not told is not known: the next one begins anew.
+                camera.forget();
+                told = false;
+            }
+        }
+        (self.due, self.changed) = (now + FRAME, !told);
+    }
+}
