@@ -12,6 +12,7 @@ mod options;
 mod replay;
 mod share;
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ use replay::ReplayArgs;
 pub use replay::ReplayOptions;
 pub use share::SharePlan;
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
+use watch::WatchArgs;
+pub use watch::WatchOptions;
 
 /// The address of the server unless the user says otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -54,6 +57,8 @@ pub enum CliRequest {
     Replay(Box<ReplayOptions>),
     /// Make a file of a recording, for others.
     Export(Box<ExportOptions>),
+    /// Look on at a session that another process shares.
+    Watch(Box<WatchOptions>),
     /// Compare loops on the same clients.
     Compare(Box<CompareOptions>),
     /// Run cases and say how they came out.
@@ -175,6 +180,14 @@ Examples:
   epollscope export class.rec - --as strace | grep EAGAIN
 ";
 
+/// The examples at the end of the help of looking on.
+const WATCH: &str = "\
+Examples:
+  epollscope --share                                  first: share a session; it says the address
+  epollscope watch 192.168.1.20:8001/K7QM4X           V follows the teacher's view, or not
+  epollscope watch 192.168.1.20:8001/K7QM4X --record class.rec
+";
+
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
 /// every entry.
 #[derive(Debug, Parser)]
@@ -201,6 +214,9 @@ enum Verb {
     /// Make a file of a recording: a page for browsers, a picture, a text, tracks, calls, ...
     #[command(after_help = EXPORT)]
     Export(Box<ExportArgs>),
+    /// Look on at a session that is shared: all panes, back and on in time, on your own.
+    #[command(after_help = WATCH)]
+    Watch(Box<WatchArgs>),
     /// Compare ways of waiting on the same clients: what a request costs in each
     #[command(after_help = COMPARE)]
     Compare(Box<CompareArgs>),
@@ -258,6 +274,9 @@ where
         }
         Some(Verb::Export(arguments)) => {
             return arguments.resolve().map(|options| CliRequest::Export(Box::new(options)));
+        }
+        Some(Verb::Watch(arguments)) => {
+            return Ok(CliRequest::Watch(Box::new(arguments.resolve())));
         }
         Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {

@@ -11,15 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ReplayOptions;
 use crate::error::Error;
-use crate::event::visible;
+use crate::event::{Nanos, visible};
 use crate::export::ExportRange;
-use crate::record::Recording;
+use crate::record::{Damage, Recording};
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::sink::jsonl::Lines;
 use crate::source::Replay;
 use crate::sys::standard::Stdout;
 use crate::tui;
+use crate::tui::words::{count, plural};
 
 pub use export::run as export;
 
@@ -38,10 +39,9 @@ pub fn run(options: &ReplayOptions) -> Result<u8, Error> {
 /// A recording, and what it is called.
 fn open(file: &Path) -> Result<(String, Rc<Recording>), Error> {
     let name = visible(file.to_string_lossy().as_bytes(), 200);
-    let bytes = std::fs::read(file)
-        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?;
-    let recording =
-        Recording::read(bytes).map_err(|error| Error::Usage(format!("{name} {error}")))?;
+    let recording = Recording::open(file)
+        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?
+        .map_err(|error| Error::Usage(format!("{name} {error}")))?;
     Ok((name, Rc::new(recording)))
 }
 
@@ -52,6 +52,22 @@ fn lines(recording: &Rc<Recording>, strace: bool) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
     crate::export::lines(&range, Lines { strace }, &mut out)?;
     out.flush()
+}
+
+/// What of it is missing, and up to which time it is there, to be `shown` or otherwise used.
+fn warning(name: &str, recording: &Rc<Recording>, used: &str) -> Option<String> {
+    let until: Nanos = recording.journal().until().unwrap_or_default();
+    let cut = recording.cut().map(|at| {
+        format!("{name} is cut at byte {}: it is {used} up to {until}", count(at as u64))
+    });
+    let damage = recording.damage().map(|Damage { blocks, of, events, at }| {
+        let is = if blocks == 1 { "block is" } else { "blocks are" };
+        let blocks = format!("{} of {} {is} damaged", count(blocks), count(of));
+        let are = if events == 1 { "is" } else { "are" };
+        format!("{name}: {blocks}: {} {are} missing at {at}", plural(events, "event"))
+    });
+    let all: Vec<_> = cut.into_iter().chain(damage).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// A reader that went away is the ordinary end of a pipe.
@@ -72,12 +88,13 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     let journal = recording.journal();
-    let source = Replay::new(recording.head().header.clone(), journal.until().unwrap_or_default());
+    let until = journal.until().unwrap_or_default();
+    let source = Replay::new(recording.head().header.clone(), until);
     let mut session = Session::of_journal(source, journal);
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
         state: tui::ReplayState { name: name.to_owned(), speed: options.speed, idle: options.idle },
-        cut: recording.cut(),
+        warning: warning(name, recording, "shown"),
         hidden: recording.head().hidden.clone(),
         at: options.at,
         plays: !options.paused,
@@ -89,3 +106,6 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,9 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use super::{open, quietly};
+use super::{open, quietly, warning};
 use crate::cli::ExportOptions;
 use crate::error::Error;
-use crate::event::{Kind, LaneId, Nanos};
 use crate::export::{ExportRange, to_file};
 use crate::serve::look;
 use crate::sys::standard::Stdout;
@@ -26,7 +25,10 @@ pub fn run(options: &ExportOptions) -> Result<u8, Error> {
         let [begins, ends] = [journal.begins(), journal.until()].map(Option::unwrap_or_default);
         Error::Usage(format!("nothing happened then: {name} goes from {begins} to {ends}"))
     })?;
-    tell(&damage(&name, recording.cut(), &range));
+    if let Some(warning) = warning(&name, &recording, "exported") {
+        // A program whose standard error is gone has nobody to tell.
+        let _told = writeln!(io::stderr(), "epollscope: {warning}");
+    }
     let screen = look(Some(options.theme), options.ascii, false, None);
     let plan = ExportPlan {
         kind: options.kind,
@@ -44,35 +46,4 @@ pub fn run(options: &ExportOptions) -> Result<u8, Error> {
         io::ErrorKind::AlreadyExists => Error::Usage(error.to_string()),
         _ => Error::runtime("write the export", &error),
     })
-}
-
-/// What of a recording is not there.
-fn damage(name: &str, cut: Option<usize>, range: &ExportRange<'_>) -> Vec<String> {
-    let mut said = Vec::new();
-    if let Some(cut) = cut {
-        let until = range.journal.until().unwrap_or_default();
-        said.push(format!("{name} is cut at byte {cut}: it is exported up to {until}"));
-    }
-    let (mut missing, mut at): (u64, Option<Nanos>) = (0, None);
-    // What a block would have had is told as lost by nobody's thread.
-    let _counted = range.each(|event| {
-        if let (Kind::Gap { lost }, LaneId::TOOL) = (&event.kind, event.lane) {
-            missing += lost;
-            at.get_or_insert(event.t);
-        }
-        Ok(())
-    });
-    if let Some(at) = at {
-        said.push(format!("{name} is damaged: {missing} events are missing, first at {at}"));
-    }
-    said
-}
-
-/// Says it, one line each, to whoever looks.
-fn tell(lines: &[String]) {
-    let mut error = io::stderr().lock();
-    for line in lines {
-        // A program whose standard error is gone has nobody to tell.
-        let _told = writeln!(error, "epollscope: {line}");
-    }
 }

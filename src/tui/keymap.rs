@@ -6,6 +6,7 @@ mod export;
 mod lesson;
 mod replay;
 mod table;
+mod watch;
 
 pub use lesson::LESSON;
 pub(crate) use table::BINDINGS;
@@ -48,11 +49,13 @@ pub enum Mode {
     Replay,
     /// What is to be written for others is asked.
     Export,
+    /// A session elsewhere.
+    Watch,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -68,6 +71,7 @@ impl Mode {
         Self::Compare,
         Self::Replay,
         Self::Export,
+        Self::Watch,
     ];
 
     /// Whether what is typed is text.
@@ -103,11 +107,16 @@ pub enum Group {
     Compare,
     /// Going through a recording.
     Replay,
+    /// Looking on at a session elsewhere.
+    Watch,
 }
 
 impl Group {
     /// Those of a recording, in the order of its help.
     pub const REPLAY: [Self; 4] = [Self::Replay, Self::Look, Self::Program, Self::Entry];
+
+    /// Those of a session elsewhere, in the order of its help.
+    pub const WATCH: [Self; 4] = [Self::Watch, Self::Look, Self::Program, Self::Entry];
 
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
@@ -138,6 +147,7 @@ impl Group {
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
             Self::Replay => "Going through a recording",
+            Self::Watch => "Looking on",
         }
     }
 }
@@ -163,7 +173,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    let own = replay::REPLAY.iter().chain(BINDINGS).chain(LESSON);
+    let own = replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(LESSON);
     own.chain(compare::COMPARE).chain(export::EXPORT)
 }
 
@@ -277,6 +287,7 @@ mod tests {
             .into_iter()
             .chain(Group::LESSON)
             .chain(Group::REPLAY)
+            .chain(Group::WATCH)
             .chain([Group::Compare]);
         let groups: Vec<_> = groups.collect();
         let answers = |action: &KeyAction| {

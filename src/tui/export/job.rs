@@ -2,7 +2,7 @@
 //! into a recording that has no name, a stretch at a time, from which a thread makes the file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -210,15 +210,13 @@ impl Job {
 
 /// Makes the file of a recording of all that it is to be made of.
 fn make(
-    mut file: File,
+    file: File,
     order: &ExportOrder,
     plan: &ExportPlan,
     app: Option<Box<App>>,
 ) -> Result<Outcome, String> {
-    let mut bytes = Vec::new();
-    let read = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
-    read.map_err(|error| error.to_string())?;
-    let recording = Rc::new(Recording::read(bytes).map_err(|error| error.to_string())?);
+    let recording = Recording::of(file).map_err(|error| error.to_string())?;
+    let recording = Rc::new(recording.map_err(|error| error.to_string())?);
     let (head, journal) = (recording.head(), recording.journal());
     let range = ExportRange::whole(&head.header, &journal);
     let Some(mut app) = app else {
