@@ -1,6 +1,7 @@
 //! A session that is shared, as viewers see it: over real connections, from a process of its own.
 
 mod live;
+mod watched;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -103,7 +103,8 @@ impl Waiting<'_> {
             LaneState::Held(_) if ui.place == UiContext::Replay => {
                 Some("press . to see what it did")
             }
-            LaneState::Died(_) if ui.place == UiContext::Replay => None,
+            LaneState::Held(_) if ui.place == UiContext::Watch => None,
+            LaneState::Died(_) if matches!(ui.place, UiContext::Replay | UiContext::Watch) => None,
             _ => live,
         }
     }

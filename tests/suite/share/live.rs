@@ -18,13 +18,13 @@ use crate::pty::Terminal;
 
 const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
 
-fn start(more: &[&str]) -> Terminal {
+pub(super) fn start(more: &[&str]) -> Terminal {
     let args = ["--listen", "127.0.0.1:0"];
     Terminal::start(40, 120, &[&args[..], &SHARED, more].concat())
 }
 
 /// Where it can be watched: what the last row says.
-fn address(terminal: &Terminal) -> SocketAddr {
+pub(super) fn address(terminal: &Terminal) -> SocketAddr {
     let text = terminal.until("shared: http://", |screen| {
         screen.split_once("shared: http://").is_some_and(|(_, rest)| rest.contains(CODE))
     });
