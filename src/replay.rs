@@ -99,7 +99,11 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     let mut session = Session::of_journal(source, journal);
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
-        state: tui::ReplayState { name: title(&options.file), speed: options.speed, idle: options.idle },
+        state: tui::ReplayState {
+            name: title(&options.file),
+            speed: options.speed,
+            idle: options.idle,
+        },
         warning: warning(name, recording, "shown"),
         hidden: recording.head().hidden.clone(),
         at: options.at,
