@@ -50,7 +50,10 @@ const TABLE: [(&str, &[&str]); 28] = [
         ],
     ),
     ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),
-    ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
+    (
+        "replay",
+        &["event", "cli", "error", "lesson", "record", "serve", "session", "sink", "source", "tui"],
+    ),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 
