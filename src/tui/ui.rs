@@ -326,6 +326,8 @@ pub struct Ui {
     pub back: usize,
     /// Panes that a lesson points at.
     pub looked: Vec<Pane>,
+    /// Whoever sees it has no such keys: none is told.
+    pub keyless: bool,
 }
 
 impl Default for Ui {
@@ -368,6 +370,7 @@ impl Default for Ui {
             offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
+            keyless: false,
         }
     }
 }

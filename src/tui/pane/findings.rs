@@ -72,7 +72,7 @@ impl FindingsPane<'_> {
         };
         row.put(&when, look.style(Role::Dim));
         let Sentence { text, remedy, .. } = text::finding(finding);
-        if let Some(remedy) = remedy.filter(|_| finding.active) {
+        if let Some(remedy) = remedy.filter(|_| finding.active && !look.ui.keyless) {
             row.put(&format!(": press {}", keymap::remedy(remedy)), look.style(Role::Text));
         }
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };

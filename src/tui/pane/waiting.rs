@@ -86,21 +86,26 @@ impl Waiting<'_> {
         for lane in world.world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
-            let hint = hint.and_then(|hint| self.here(hint, lane));
-            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
+            if let Some(hint) =
+                self.hint(lane, hint).filter(|_| lane.id == self.0.ui.lane || lane.has_died())
+            {
                 lines.push((None, format!("   {hint}"), Role::Dim));
             }
         }
         lines
     }
 
-    /// What can be done there: where there is no server to ask, a key goes to what was done.
-    fn here(&self, hint: &'static str, lane: &ThreadLane) -> Option<&'static str> {
-        match self.0.ui.place {
-            UiContext::Replay | UiContext::Watch if lane.has_died() => None,
-            UiContext::Replay => Some("press . to see the call"),
-            UiContext::Watch => None,
-            _ => Some(hint),
+    /// The hint below a thread: what a key does there is not the same everywhere.
+    fn hint(&self, lane: &ThreadLane, live: Option<&'static str>) -> Option<&'static str> {
+        let ui = self.0.ui;
+        match &lane.state {
+            LaneState::Held(_) | LaneState::Died(_) if ui.keyless => None,
+            LaneState::Held(_) if ui.place == UiContext::Replay => {
+                Some("press . to see what it did")
+            }
+            LaneState::Held(_) if ui.place == UiContext::Watch => None,
+            LaneState::Died(_) if matches!(ui.place, UiContext::Replay | UiContext::Watch) => None,
+            _ => live,
         }
     }
 }
