@@ -325,6 +325,8 @@ fn a_lesson_that_is_recorded_is_gone_through_again() {
     let lesson = ["lesson", "read-once", "--no-state", "--record", file.text()];
     let mut terminal = Terminal::start(40, 120, &lesson);
     terminal.shows("REC");
+    // Its process has made the actors.
+    terminal.shows("epoll_create1");
     terminal.keys("\r");
     terminal.shows("step 1");
     terminal.keys("\r");

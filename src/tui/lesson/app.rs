@@ -41,6 +41,8 @@ pub enum LessonCommand {
     Restart,
     /// Begin again, and do this before anything is shown.
     Redo(Vec<Done>),
+    /// Begin a recording, or end it.
+    Record,
     /// Leave the lesson.
     Leave,
     /// On to the lesson that follows.
@@ -189,7 +191,7 @@ impl LessonApp {
     }
 
     /// Begins a recording, or ends it.
-    fn record_or_not(&mut self) {
+    pub(crate) fn record_or_not(&mut self) {
         let stop = self.session.recording().is_some();
         self.session.send(if stop { Command::RecordOff } else { Command::Record(None) });
         self.tick();
@@ -330,7 +332,7 @@ impl LessonApp {
         match action {
             KeyAction::Lesson(action) => return self.lesson(action),
             KeyAction::Edit(EditAction::Submit) => return self.submit(),
-            KeyAction::Record => self.record_or_not(),
+            KeyAction::Record => return Some(LessonCommand::Record),
             KeyAction::Seek(by) => self.seek(by),
             KeyAction::Live => self.live(),
             KeyAction::Track(by) => self.along_track(by),

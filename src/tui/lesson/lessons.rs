@@ -234,6 +234,7 @@ impl Lessons {
             None => {}
             Some(LessonCommand::Step) => app.ask_player(None),
             Some(LessonCommand::Act(step)) => app.ask_player(Some(step)),
+            Some(LessonCommand::Record) => app.record_or_not(),
             Some(LessonCommand::Restart) => {
                 match self.read_again.as_ref().map_or(Ok(None), |read| read().map(Some)) {
                     Ok(new) => {
