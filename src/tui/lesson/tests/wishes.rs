@@ -112,5 +112,5 @@ fn a_recording_is_wished_for_and_a_sign_that_there_is_one_stands_in_the_first_ro
     assert_eq!(class.wishes, [LessonCommand::Record]);
     let progress = RecordingProgress { bytes: 2_700, ..RecordingProgress::default() };
     class.app.app.ui.recording = Some(progress);
-    class.shows(&[" REC 2.7K "]);
+    class.shows(&[" REC 2.6K "]);
 }
