@@ -142,6 +142,7 @@ impl Handle {
             | Command::Share(_)
             | Command::ShareOff
             | Command::Save(_)
+            | Command::Export(..)
             | Command::Mark(_)
             | Command::Copy
             | Command::Help

@@ -104,6 +104,7 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Share(_)
             | Command::ShareOff
             | Command::Save(_)
+            | Command::Export(..)
             | Command::Mark(_)
             | Command::Copy
             | Command::Help

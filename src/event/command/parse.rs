@@ -1,8 +1,8 @@
 //! From text to a command.
 
 use super::super::{
-    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Settings, Trigger,
-    nearest,
+    AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy,
+    Settings, Trigger, nearest,
 };
 use super::{Command, CommandError, GRAMMAR, Order, Scope, Target, UNITS, View};
 
@@ -18,6 +18,17 @@ pub(super) fn find(rest: &str) -> Result<Command, CommandError> {
     match rest {
         "" => Err(wrong("", "words that an event has: fd=7 EAGAIN, T2 accept4")),
         words => Ok(Command::Find(words.to_owned())),
+    }
+}
+
+pub(super) fn export(rest: &str) -> Result<Command, CommandError> {
+    let (word, file) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if word.is_empty() {
+        return Ok(Command::Export(None, None));
+    }
+    match ExportKind::parse(word) {
+        Some(kind) => Ok(Command::Export(Some(kind), name(file.trim_start()))),
+        None => Err(none_of(word, &ExportKind::ALL.map(ExportKind::word))),
     }
 }
 
