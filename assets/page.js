@@ -557,7 +557,13 @@
     isLive = following = true;
     $('live').hidden = false;
     const size = matchMedia('(max-width: 699px)').matches ? '80x24' : '120x40';
-    const source = new EventSource(`${path}?size=${size}`);
+    const bits = crypto.getRandomValues(new Uint8Array(16));
+    const viewer = Array.from(bits, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    const source = new EventSource(`${path}?size=${size}&viewer=${viewer}`);
+    source.addEventListener('question', (event) => {
+      const detail = { asked: JSON.parse(event.data), path, viewer };
+      document.dispatchEvent(new CustomEvent('question', { detail }));
+    });
     source.onopen = () => note('');
     source.onmessage = (event) => { take(event.data); wake(); };
     source.addEventListener('bye', () => {

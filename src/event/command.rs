@@ -153,6 +153,10 @@ pub enum Command {
     Share(Option<SocketAddr>),
     /// Let nobody watch any more.
     ShareOff,
+    /// Ask those who watch, with these answers or by a field.
+    Ask(String, Vec<String>),
+    /// Take no more answers.
+    AskOff,
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
     /// Show or hide the help.
@@ -185,7 +189,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 40] = [
+pub const GRAMMAR: [(&str, &str, &str); 41] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -227,6 +231,7 @@ pub const GRAMMAR: [(&str, &str, &str); 40] = [
     ("save", "[FILE]", "write the history that is kept into a file"),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
     ("share", "[ADDR|off]", "let browsers watch, or end that"),
+    ("ask", "QUESTION|off", "ask those who watch: ask Who wakes? | T1 | T2; off shows the answers"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -249,6 +254,8 @@ impl Command {
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
             "save" => return Ok(Self::Save(parse::name(rest))),
+            "ask" if rest == "off" => return Ok(Self::AskOff),
+            "ask" => return parse::ask(rest),
             "mark" => return Ok(Self::Mark(rest.to_owned())),
             _ => {}
         }
@@ -283,6 +290,8 @@ impl Command {
                 | Self::View(_)
                 | Self::Share(_)
                 | Self::ShareOff
+                | Self::Ask(..)
+                | Self::AskOff
                 | Self::Copy
                 | Self::Help
         )

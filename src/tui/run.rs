@@ -489,6 +489,8 @@ impl<S: Source> Front for Screen<'_, S> {
         match wish {
             ShareWish::Begin(address) => self.let_watch(address),
             ShareWish::End => self.let_nobody_watch(),
+            ShareWish::Ask(text, answers) => self.ask(text, answers),
+            ShareWish::CloseAnswers => self.sharing.close_free(&mut self.app.ui),
         }
         self.dirty = true;
     }

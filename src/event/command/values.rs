@@ -3,7 +3,7 @@
 /// A command, a word that can follow it, and what that asks for; first those that the grammar names,
 /// then examples where it asks for a number or a time. What is common to all commands and what is a
 /// mistake's name is not here.
-pub const VALUES: [(&str, &str, &str); 62] = [
+pub const VALUES: [(&str, &str, &str); 63] = [
     ("delay", "0", "full speed"),
     ("delay", "200", "slow enough for the eye"),
     ("delay", "1000", "a call a second"),
@@ -60,6 +60,7 @@ pub const VALUES: [(&str, &str, &str); 62] = [
     ("still", "off", "the newest event is followed again"),
     ("record", "off", "the recording ends; its file is whole"),
     ("share", "off", "nobody watches any more"),
+    ("ask", "off", "no more answers are taken, and they are shown"),
     ("view", "overview", "everything at once"),
     ("view", "timeline", "a track a thread and a descriptor, over time"),
     ("view", "calls", "every system call"),

@@ -1,6 +1,7 @@
 //! What keys do in a lesson: the course moves on, the screen looks elsewhere, and wishes for the
 //! player come out. Pure: reports come in as they are told.
 
+mod class;
 mod known;
 mod look;
 mod pace;
@@ -8,6 +9,7 @@ mod redo;
 
 use std::collections::VecDeque;
 
+use super::class::{ClassRound, ClassStage};
 use super::story::Teller;
 use crate::event::{Kind, Nanos, Seq, TimeUnit};
 use crate::journal::Limits;
@@ -73,6 +75,8 @@ pub struct LessonApp {
     ended: bool,
     /// The newest event before what was made last, unless that has been seen before.
     before: Option<Seq>,
+    /// What those who watch were asked.
+    class: Option<ClassRound>,
 }
 
 impl LessonApp {
@@ -97,6 +101,7 @@ impl LessonApp {
             redo: None,
             ended: false,
             before: None,
+            class: None,
         };
         lesson.tick();
         // Without an epoll instance there are no lists to see.
@@ -202,6 +207,7 @@ impl LessonApp {
             glyphs,
             kernel: self.kernel(),
             following: self.following.as_deref(),
+            class: self.class(),
             columns,
         }
     }
@@ -221,6 +227,7 @@ impl LessonApp {
             own: !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_)),
             undo: self.is_undoable(),
             following: self.following.is_some(),
+            class: self.class().is_some_and(|round| round.stage == ClassStage::Open),
         };
         self.app.observe(&self.session.scene(self.app.ui.poller));
     }
@@ -313,6 +320,7 @@ impl LessonApp {
             LessonAction::NotInThePast => {
                 self.app.ui.warn("this is the past: Enter leads back to now");
             }
+            LessonAction::CloseClass => self.close_class(),
             LessonAction::Play => return self.play(),
             LessonAction::ReadingSpeed(by) => self.set_reading_speed(by),
             LessonAction::SlowMotion => {

@@ -16,6 +16,7 @@ use crate::tui::share::Sharing;
 use crate::tui::terminal::Terminal;
 use crate::tui::ui::{ShareWish, Ui};
 
+pub use super::class::ClassReport;
 pub use super::lessons::Start;
 
 /// Shows lessons until the person quits or the token is cancelled; `progress` remembers those that
@@ -31,6 +32,7 @@ pub fn run(
     kernel: &str,
     options: TuiOptions,
     sharing: Sharing,
+    report: Option<ClassReport>,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
@@ -38,6 +40,7 @@ pub fn run(
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
+    lessons.report = report;
     if let Some(ui) = lessons.ui() {
         sharing.say(ui);
     }
@@ -74,6 +77,8 @@ impl Front for Screen {
         let _told_already = match wish {
             ShareWish::Begin(address) => self.sharing.begin(address, ui),
             ShareWish::End => self.sharing.end(ui),
+            // A lesson has its own questions, and no line to type others.
+            ShareWish::Ask(..) | ShareWish::CloseAnswers => false,
         };
         self.lessons.redraw();
     }
