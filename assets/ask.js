@@ -13,6 +13,8 @@
   const status = part('p', { id: 'ask-status' });
   status.setAttribute('role', 'status');
   document.getElementById('left').prepend(panel);
+  // The screen has the room that is left.
+  new ResizeObserver(() => window.dispatchEvent(new Event('resize'))).observe(panel);
 
   /** The viewer's own answers, and whether they were right, by the numbers of the questions. */
   const mine = new Map(), right = new Map();

@@ -233,7 +233,8 @@
     const dpr = window.devicePixelRatio || 1;
     const wide = matchMedia('(min-width: 1100px) and (min-height: 560px)').matches;
     const room = document.documentElement.clientWidth - (wide ? 24 + 12 + 320 + 18 : matchMedia('(max-width: 699px)').matches ? 16 : 42);
-    const others = $('controls').offsetHeight + document.querySelector('header').offsetHeight + 46;
+    const asked = document.getElementById('ask')?.offsetHeight ?? 0;
+    const others = $('controls').offsetHeight + document.querySelector('header').offsetHeight + 46 + (asked && asked + 20);
     const large = stage.classList.contains('large');
     let w = room / cols;
     if (wide && !large) w = Math.min(w, (window.innerHeight - others) / count / 2.05);

@@ -233,6 +233,7 @@ pub enum UiContext {
 
 /// What a lesson takes now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an offer of its own")]
 pub struct LessonOffers {
     /// Actions of the learner's own.
     pub own: bool,

@@ -1,5 +1,6 @@
 //! A session that is shared, as viewers see it: over real connections, from a process of its own.
 
+mod ask;
 mod live;
 
 use std::io::{Read as _, Write as _};

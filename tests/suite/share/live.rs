@@ -16,7 +16,7 @@ use super::{CODE, PATIENCE};
 use crate::browser::Browser;
 use crate::pty::Terminal;
 
-const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
+pub(super) const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
 
 fn start(more: &[&str]) -> Terminal {
     let args = ["--listen", "127.0.0.1:0"];
@@ -24,7 +24,7 @@ fn start(more: &[&str]) -> Terminal {
 }
 
 /// Where it can be watched: what the last row says.
-fn address(terminal: &Terminal) -> SocketAddr {
+pub(super) fn address(terminal: &Terminal) -> SocketAddr {
     let text = terminal.until("shared: http://", |screen| {
         screen.split_once("shared: http://").is_some_and(|(_, rest)| rest.contains(CODE))
     });
