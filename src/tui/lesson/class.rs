@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::story::Line;
 use crate::event::visible;
 use crate::lesson::case::{Answer, Ask};
 use crate::lesson::quiz::{self, Truth, Verdict};
@@ -111,7 +110,7 @@ pub(super) fn lines(
     ask: &Ask,
     verdict: Option<&Verdict>,
     glyphs: &Glyphs,
-) -> Vec<Line> {
+) -> Vec<(String, Role)> {
     let tally = &round.tally;
     let answered = format!("{} of {} have answered", tally.answered, tally.of);
     if round.stage == ClassStage::Open {
@@ -160,7 +159,7 @@ impl ClassRound {
         ask: &Ask,
         verdict: Option<&Verdict>,
         glyphs: &Glyphs,
-    ) -> Vec<Line> {
+    ) -> Vec<(String, Role)> {
         let round = round.filter(|round| round.step == step);
         round.map_or_else(Vec::new, |round| lines(round, ask, verdict, glyphs))
     }

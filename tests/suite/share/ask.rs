@@ -42,6 +42,7 @@ fn two_hundred_viewers_answer() {
     let mut share = start();
     let mut viewers: Vec<_> = (0..200).map(|token| watches(&share, token)).collect();
     wait(&mut share, "all watch", |share| share.report().viewers == 200);
+    super::frame(&mut share, true, "whole");
     let number = share.ask("Is it?".to_owned(), choices());
     let asked = "event: question\ndata: {\"number\":1,\"text\":\"Is it?\",\"answers\":[\"yes\",\"no\"],\
                  \"closed\":false}\n\n";
