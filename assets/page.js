@@ -13,6 +13,8 @@
   // ---- the film ---------------------------------------------------------------------------------
 
   let head = null, frames = [], calls = [];
+  /** The last call that was told, in what is filmed now. */
+  let told = 0;
   /** Frames and calls that were dropped at the old end. */
   let dropped = 0;
   const blankWords = () => ({ why: new Map(), rows: [], fd: -1, says: '' });
@@ -26,28 +28,26 @@
     if (data.styles) return begin(data);
     if (!head || (frames.length === 0 && !data.key)) return;
     data.head = head;
-    for (const call of data.words?.calls ?? []) {
-      const last = calls[calls.length - 1];
+    for (const [seq, t, text] of data.words?.calls ?? []) {
       // Whoever looks on from another moment is told the last ones once more.
-      if (!last || call[0] > last.seq) {
-        const text = call[2], key = `${time(call[1])} ${text}`.toLowerCase();
-        calls.push({ seq: call[0], t: call[1], text, key, at: frames.length + dropped });
-      }
+      if (seq <= told) continue;
+      told = seq;
+      calls.push({ when: time(t, head), text, key: text.toLowerCase(), at: frames.length + dropped });
     }
     frames.push(data);
     if (isLive && frames.length > KEPT + KEYS * 2) forget();
   }
 
   function begin(data) {
-    const another = !head || head.cols !== data.cols || head.rows !== data.rows;
+    const before = head;
     head = data;
-    if (another) {
-      frames = []; calls = []; shown = -1; dropped = 0;
+    if (!before || before.cols !== data.cols || before.rows !== data.rows) {
+      [frames, calls, shown, dropped, told] = [[], [], -1, 0, 0];
       layOut();
+    } else if (before.title !== data.title || before.clock !== data.clock) {
+      told = 0;
     }
-    $('title').textContent = data.title;
-    document.title = `${data.title} · epollscope`;
-    paintStyles();
+    paintStyles(data);
   }
 
   /** Lets the oldest go, up to a key frame: the film still begins with one. */
@@ -71,6 +71,7 @@
     if (shown >= from && shown < n) from = shown + 1;
     for (let at = from; at <= n; at++) apply(frames[at]);
     shown = n;
+    if (frames[n].head !== painted) paintStyles(frames[n].head);
   }
 
   function apply(frame) {
@@ -119,24 +120,25 @@
   /** The rules of all shapes: backgrounds of the text's colour, over text that is not seen. */
   function makeShapes() {
     const full = 'linear-gradient(currentColor, currentColor)';
-    const rule = (symbol, layers) => {
+    const rule = (symbol, layers, goesOn) => {
       const name = `b${symbol.codePointAt(0).toString(16)}`;
       SHAPES.set(symbol, name);
       const part = (n) => layers.map((layer) => layer[n]).join(', ');
-      sheet.insertRule(`.${name} { -webkit-text-fill-color: transparent; background-image: ${part(0)}; background-position: ${part(1)}; background-size: ${part(2)}; background-repeat: ${part(3)}; }`);
+      // What goes on in the row below reaches into it: no display has a gap there.
+      sheet.insertRule(`.row .${name} { ${goesOn ? 'height: calc(var(--h) + .7px);' : ''} -webkit-text-fill-color: transparent; background-image: ${part(0)}; background-position: ${part(1)}; background-size: ${part(2)}; background-repeat: ${part(3)}; }`);
     };
     const arms = {
       l: (t, x, y) => [full, `0 ${y}`, `calc(${x} + ${t}) ${t}`],
       r: (t, x, y) => [full, `${x} ${y}`, `calc(100% - ${x}) ${t}`],
       u: (t, x, y) => [full, `${x} 0`, `${t} calc(${y} + ${t})`],
-      d: (t, x, y) => [full, `${x} ${y}`, `${t} calc(var(--h) - ${y})`],
+      d: (t, x, y) => [full, `${x} ${y}`, `${t} calc(100% - ${y})`],
     };
     for (const [symbol, sides] of Object.entries(LINES)) {
       const thick = sides === sides.toUpperCase() ? '2' : '';
       const [t, x, y] = [`var(--t${thick})`, `var(--x${thick})`, `var(--y${thick})`];
       const whole = sides.toLowerCase() === 'lr';
       rule(symbol, whole ? [[full, `0 ${y}`, `100% ${t}`, 'no-repeat']]
-        : [...sides.toLowerCase()].map((side) => [...arms[side](t, x, y), 'no-repeat']));
+        : [...sides.toLowerCase()].map((side) => [...arms[side](t, x, y), 'no-repeat']), /d/i.test(sides));
     }
     const dashes = 'linear-gradient(90deg, currentColor 62%, transparent 62%)';
     rule('┄', [[dashes, '0 var(--y)', 'calc(var(--w) / 3) var(--t)', 'repeat-x']]);
@@ -158,9 +160,14 @@
   const luminance = (colour) => parseInt(colour.slice(1, 3), 16) + parseInt(colour.slice(3, 5), 16) + parseInt(colour.slice(5), 16);
   const COLOUR = /^#[0-9a-f]{6}$/;
 
-  /** The rules of all styles, for this ground. */
-  function paintStyles() {
+  let painted = null;
+
+  /** The rules of a head's styles, for this ground. */
+  function paintStyles(head) {
     if (!head) return;
+    painted = head;
+    put('title', head.title);
+    document.title = `${head.title} · epollscope`;
     const turns = (luminance(head.bg) > 382) !== isLight();
     const turned = new Map(turns ? head.turned : []);
     const of = (colour) => {
@@ -201,7 +208,7 @@
       if (first.symbol !== '') {
         while (x < cols && same(cells[y * cols + x])) text += cells[y * cols + x++].symbol;
       }
-      const style = head.styles[first.style] ?? {};
+      const style = painted.styles[first.style] ?? {};
       if (text === '' || (text.trim() === '' && !style.bg && !style.underlined)) continue;
       const span = document.createElement('span');
       span.className = `s${first.style} ${shape ?? (isAscii(first.symbol) ? '' : 'one')}`;
@@ -284,8 +291,8 @@
 
   // ---- what is said -----------------------------------------------------------------------------
 
-  function time(t) {
-    if (head?.clock === 'Steps') return `step ${Math.floor(t / 1e9)}`;
+  function time(t, head) {
+    if (head.clock === 'Steps') return `step ${Math.floor(t / 1e9)}`;
     const ms = Math.floor(t / 1e6);
     return `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, '0')}`;
   }
@@ -299,7 +306,8 @@
     put('why-text', pinned === null ? words.says : words.why.get(pinned) ?? gone);
     $('why').classList.toggle('pinned', pinned !== null);
     $('unpin').hidden = pinned === null;
-    const [moment, event] = [head.clock === 'Steps' ? time(frame.t) : `${time(frame.t)} s`, `event ${count(frame.seq)}`];
+    const unit = frame.head.clock === 'Steps' ? '' : ' s';
+    const moment = `${time(frame.t, frame.head)}${unit}`, event = `event ${count(frame.seq)}`;
     const small = document.createElement('small');
     small.textContent = event;
     $('where').replaceChildren(moment, ' ', small);
@@ -322,11 +330,13 @@
     put('found', sought.length === 0 ? '' : `${count(hits.length)} of ${count(calls.length)} calls · Enter: next, Shift+Enter: before`);
   }
 
-  /** Whether the words stand there; one that ends in a digit is not found in a longer number. */
+  /** Whether the word stands there; a number is not found in a longer one. */
   function has(text, word) {
+    const digit = (c) => c >= '0' && c <= '9';
     for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-      const next = text[at + word.length];
-      if (!(/\d$/.test(word) && next >= '0' && next <= '9')) return true;
+      const longer = digit(word[0]) && digit(text[at - 1])
+        || digit(word[word.length - 1]) && digit(text[at + word.length]);
+      if (!longer) return true;
     }
     return false;
   }
@@ -356,18 +366,19 @@
     const made = [];
     for (let n = first; n < last; n++) made.push(drawCall(hits[n], n, now));
     $('rows').replaceChildren(...made);
+    list.setAttribute('aria-activedescendant', `call${now}`);
   }
 
   function drawCall(call, n, now) {
-    const row = document.createElement('button'), when = document.createElement('i');
-    row.type = 'button';
+    const row = document.createElement('div'), when = document.createElement('i');
+    row.id = `call${n}`;
+    row.setAttribute('role', 'option');
+    row.setAttribute('aria-selected', n === now);
     row.className = `call${n === now ? ' now' : ''}${n > now ? ' later' : ''}${/ = E(?!INTR|AGAIN)[A-Z]/.test(call.text) ? ' bad' : ''}`;
     row.style.top = `${n * lineHeight}px`;
     row.dataset.at = call.at;
-    row.tabIndex = -1;
     row.title = call.text;
-    if (n === now) row.setAttribute('aria-current', 'true');
-    when.textContent = time(call.t).padStart(8) + ' ';
+    when.textContent = call.when.padStart(8) + ' ';
     row.append(when, call.text);
     return row;
   }
@@ -437,10 +448,26 @@
     following = isLive && n >= frames.length - 1;
     seek(n);
     wake();
+    clearTimeout(noting);
+    if (!isLive) noting = setTimeout(noteMoment, 400);
+  }
+
+  let noting = 0;
+  /** The address leads to this moment: it can be told to somebody who has the file. */
+  function noteMoment() {
+    if (frames[shown]) history.replaceState(null, '', `#${frames[shown].seq}`);
   }
   const end = () => go(frames.length - 1);
 
   function pin(fd) { pinned = fd; wake(); }
+
+  /** The next descriptor that is waited for, by its number. */
+  function pinNext(step) {
+    const all = [...words.why.keys()].sort((a, b) => a - b);
+    const from = pinned ?? words.fd, at = all.indexOf(from);
+    const next = all[at < 0 || pinned === null ? Math.max(at, 0) : at + step];
+    if (next !== undefined) pin(next);
+  }
 
   function speed(step) {
     const options = $('speed'), to = options.selectedIndex + step;
@@ -457,7 +484,7 @@
     '+': () => speed(1), '=': () => speed(1), '-': () => speed(-1),
     '/': () => { $('find').focus(); $('find').select(); },
     n: () => findNext(1), N: () => findNext(-1),
-    Escape: () => pin(null),
+    j: () => pinNext(1), k: () => pinNext(-1), Escape: () => pin(null),
   };
 
   document.addEventListener('keydown', (event) => {
@@ -472,7 +499,8 @@
     // A button is pressed with the space bar, and a list of choices is walked with arrows.
     if ((event.key === ' ' || event.key === 'Enter') && at.closest?.('button, select')) return;
     if (at.matches?.('select') && /^(Arrow|Home|End)/.test(event.key)) return;
-    const act = KEYBOARD[event.key];
+    const along = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const act = at === list && along ? () => findNext(along) : KEYBOARD[event.key];
     if (!act) return;
     event.preventDefault();
     act();
@@ -484,6 +512,8 @@
   $('end').onclick = end;
   $('live').onclick = end;
   $('play').onclick = KEYBOARD[' '];
+  // A button that was clicked does not take the space bar.
+  $('buttons').onmousedown = (event) => { if (event.target.closest('button')) event.preventDefault(); };
   $('unpin').onclick = () => pin(null);
   slider.oninput = () => go(Number(slider.value));
   $('find').oninput = () => { newest = -1; wake(); };
@@ -499,7 +529,7 @@
   };
   $('theme').onclick = () => {
     document.documentElement.classList.toggle('light');
-    paintStyles();
+    paintStyles(painted);
   };
 
   /** The descriptor that a point of the screen is about; what was noted last lies on top. */
@@ -543,7 +573,8 @@
   }
 
   const SAMPLED = (sampling) => sampling?.evenly
-    ? `${count(sampling.evenly.screens)} screens, evenly in time, of ${count(sampling.evenly.events)} events` : '';
+    ? `${count(sampling.evenly.screens)} screens, evenly in time, of ${count(sampling.evenly.events)} events`
+    : sampling === 'each_event' ? `${count(frames.length)} events, a screen for each` : '';
 
   async function readFilm() {
     const text = await unpack($('film').textContent.trim());

@@ -11,6 +11,7 @@ mod options;
 mod replay;
 mod share;
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ use replay::ReplayArgs;
 pub use replay::ReplayOptions;
 pub use share::SharePlan;
 pub use values::{HistoryLimits, OutputFormat, ThemeChoice};
+use watch::WatchArgs;
+pub use watch::WatchOptions;
 
 /// The address of the server unless the user says otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
@@ -49,6 +52,8 @@ pub enum CliRequest {
     Lesson(Box<LessonOptions>),
     /// Show a recording.
     Replay(Box<ReplayOptions>),
+    /// Look on at a session that another process shares.
+    Watch(Box<WatchOptions>),
     /// Compare loops on the same clients.
     Compare(Box<CompareOptions>),
     /// Run cases and say how they came out.
@@ -160,6 +165,14 @@ Examples:
   epollscope replay class.rec --json                  the lines that --headless prints
 ";
 
+/// The examples at the end of the help of looking on.
+const WATCH: &str = "\
+Examples:
+  epollscope --share                                  first: share a session; it says the address
+  epollscope watch 192.168.1.20:8001/K7QM4X           V follows the teacher's view, or not
+  epollscope watch 192.168.1.20:8001/K7QM4X --record class.rec
+";
+
 /// See how Linux epoll works: a live server, its interest list, its ready list, and the reason for
 /// every entry.
 #[derive(Debug, Parser)]
@@ -183,6 +196,9 @@ enum Verb {
     /// Look at a recording: all panes, back and on in time.
     #[command(after_help = REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Look on at a session that is shared: all panes, back and on in time, on your own.
+    #[command(after_help = WATCH)]
+    Watch(Box<WatchArgs>),
     /// Compare ways of waiting on the same clients: what a request costs in each
     #[command(after_help = COMPARE)]
     Compare(Box<CompareArgs>),
@@ -237,6 +253,9 @@ where
         }
         Some(Verb::Replay(arguments)) => {
             return Ok(CliRequest::Replay(Box::new(arguments.resolve())));
+        }
+        Some(Verb::Watch(arguments)) => {
+            return Ok(CliRequest::Watch(Box::new(arguments.resolve())));
         }
         Some(Verb::Check(check)) => return Ok(CliRequest::Check(check.resolve())),
         Some(Verb::Lesson(arguments)) => {

@@ -10,8 +10,8 @@ pub(crate) const STATUSES: [(&str, &str); 8] = [
     ("0", "it did what was asked for"),
     (
         "1",
-        "the system refused something while it ran, a lesson could not go on, or the server ended \
-         with a thread lost",
+        "the system refused something while it ran, a lesson could not go on, the server ended with \
+         a thread lost, or nobody shares a session there",
     ),
     ("2", "the command line or a file asks for what cannot be, or there is no terminal"),
     ("3", "an address cannot be listened on"),
@@ -38,6 +38,9 @@ pub enum Error {
         /// The error number in words.
         reason: String,
     },
+    /// A session elsewhere cannot be looked at.
+    #[error("{0}")]
+    Remote(String),
     /// Something that the tool needs was refused while it ran.
     #[error("{operation}: {reason}")]
     Runtime {
@@ -57,7 +60,7 @@ impl Error {
     /// The status with which the program ends.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Runtime { .. } => 1,
+            Self::Runtime { .. } | Self::Remote(_) => 1,
             Self::Usage(_) | Self::NoTerminal => 2,
             Self::Bind { .. } => 3,
         }

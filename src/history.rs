@@ -77,13 +77,56 @@ impl History {
     /// one before it, and none is later than [`Nanos::MAX`].
     pub fn push(&mut self, t: Nanos, lane: LaneId, kind: Kind) -> Seq {
         let t = t.max(self.world.t).min(Nanos::MAX);
-        let event = Event { seq: self.world.seq.next(), t, lane, kind };
-        self.world.apply(&event);
-        self.timelines.apply(&event, &self.world);
-        if !self.sinks.is_empty() {
-            self.tell(|sink, world| sink.event(&event, world));
+        self.fold(&Event { seq: self.world.seq.next(), t, lane, kind })
+    }
+
+    /// Takes over an event that has its number from elsewhere; how many before it are missing.
+    pub(crate) fn receive(&mut self, event: Event) -> u64 {
+        if event.seq <= self.world.seq {
+            return 0;
         }
-        self.journal.push(&event, &self.world);
+        let missing = event.seq.0 - self.world.seq.next().0;
+        self.skip(missing, event.t);
+        let t = event.t.max(self.world.t).min(Nanos::MAX);
+        self.fold(&Event { t, ..event });
+        missing
+    }
+
+    /// Goes on from that world, if it is a later one; how many events before it are missing.
+    pub(crate) fn resume(&mut self, world: World) -> u64 {
+        if world.seq <= self.world.seq {
+            return 0;
+        }
+        let missing = world.seq.0 - self.world.seq.0;
+        if !self.journal.is_empty() {
+            self.skip(missing, world.t);
+        }
+        self.journal.resume(&world);
+        self.world = world;
+        self.tell(|sink, world| sink.resume(world));
+        missing
+    }
+
+    /// The next so many events, up to that time, are not to be had.
+    fn skip(&mut self, missing: u64, t: Nanos) {
+        if missing == 0 {
+            return;
+        }
+        let (seq, t) = (self.world.seq.next(), t.max(self.world.t));
+        let last = Seq(seq.0 + missing - 1);
+        self.journal.skip(last, t, &self.world);
+        let gap = Event { seq, t, lane: LaneId::TOOL, kind: Kind::Gap { lost: missing } };
+        self.world.apply(&gap);
+        self.timelines.apply(&gap, &self.world);
+    }
+
+    fn fold(&mut self, event: &Event) -> Seq {
+        self.world.apply(event);
+        self.timelines.apply(event, &self.world);
+        if !self.sinks.is_empty() {
+            self.tell(|sink, world| sink.event(event, world));
+        }
+        self.journal.push(event, &self.world);
         event.seq
     }
 

@@ -39,6 +39,9 @@ impl Default for Limits {
     }
 }
 
+/// Chunks that are remembered unpacked: a screen looks at the events around a moment.
+const UNPACKED: usize = 4;
+
 /// Events of a chunk that has been unpacked, as far as it has been.
 struct Unpacked {
     first: Seq,
@@ -79,7 +82,8 @@ pub struct Journal {
     /// The world after the last event, if the next one begins a chunk with a keyframe.
     base: Option<Base>,
     dropped: u64,
-    unpacked: RefCell<Option<Unpacked>>,
+    /// The chunks that were unpacked last, the newest first.
+    unpacked: RefCell<Vec<Unpacked>>,
     /// Where chunks are that are not here.
     shelf: Option<Box<dyn Shelf>>,
     /// The world before the first event, if none is kept with it.
@@ -101,7 +105,7 @@ impl Journal {
             since_base: 0,
             base: Some(Base::Here(Box::new(world))),
             dropped: 0,
-            unpacked: RefCell::new(None),
+            unpacked: RefCell::default(),
             shelf: None,
             origin: Box::default(),
         }
@@ -129,6 +133,21 @@ impl Journal {
         if self.chunks.back().is_some_and(|chunk| chunk.events() == CHUNK) {
             self.seal(world);
         }
+    }
+
+    /// The events up to `last`, which was at `t`, are not to be had; that is the world without them.
+    pub fn skip(&mut self, last: Seq, t: Nanos, world: &World) {
+        if self.chunks.back().is_some_and(Chunk::grows) {
+            self.seal(world);
+        }
+        let first = self.last().map_or(Seq(1), Seq::next);
+        let from = self.until().unwrap_or_default();
+        self.chunks.push_back(Chunk::lost((first, from), (last, t), self.base.take()));
+    }
+
+    /// The next event, which begins a chunk, follows that world.
+    pub fn resume(&mut self, world: &World) {
+        self.base = Some(Base::Here(Box::new(world.clone())));
     }
 
     /// The oldest event kept; `None` if there is none.
@@ -276,16 +295,13 @@ impl Journal {
         Some(f(chunk, &events))
     }
 
-    /// All events of a chunk. Those of the last one asked for are remembered; a chunk that has
+    /// All events of a chunk. Those of the last few asked for are remembered; a chunk that has
     /// grown since then is unpacked from where that ended.
     fn unpacked(&self, chunk: &Chunk) -> Rc<Vec<Event>> {
         let mut cache = self.unpacked.borrow_mut();
-        let mut known =
-            cache.take().filter(|known| known.first == chunk.first).unwrap_or_else(|| Unpacked {
-                first: chunk.first,
-                events: Rc::new(Vec::new()),
-                used: 0,
-            });
+        let place = cache.iter().position(|known| known.first == chunk.first);
+        let none = || Unpacked { first: chunk.first, events: Rc::default(), used: 0 };
+        let mut known = place.map_or_else(none, |place| cache.remove(place));
         match &chunk.kept {
             Kept::Packed(packed) => known.unpack(chunk, packed),
             Kept::Shelved(block) if known.events.is_empty() => {
@@ -296,7 +312,8 @@ impl Journal {
             Kept::Shelved(_) | Kept::Lost => {}
         }
         let events = Rc::clone(&known.events);
-        *cache = Some(known);
+        cache.insert(0, known);
+        cache.truncate(UNPACKED);
         events
     }
 

@@ -22,13 +22,14 @@
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
 //!               │ replay      │ serve  session  source  sink  record  tui  cli
+//!               │ watch       │ serve  session  source  journal  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine source session headless compare kernel share export tui journal cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
 //! shows         │ tui         │ session source history sink share lesson compare journal text model film
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
-//! makes a run   │ source      │ engine  kernel  lesson  history  text  model
+//! makes a run   │ source      │ engine  kernel  lesson  history  text  model  record
 //! asks for      │ cli         │ lesson  compare  journal  record  share (what the command line asks for)
 //! compares      │ compare     │ engine               (loops side by side, each in a process of its own)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
@@ -153,3 +154,4 @@ pub mod sys;
 pub mod teach;
 pub mod text;
 pub mod tui;
+pub mod watch;

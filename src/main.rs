@@ -7,7 +7,7 @@ use epollscope::cli::{CliRequest, parse};
 use epollscope::error::{Error, NO_READER};
 use epollscope::lesson::{check, child};
 use epollscope::sys::standard::Stdout;
-use epollscope::{measure, reference, replay, serve, share, teach};
+use epollscope::{measure, reference, replay, serve, share, teach, watch};
 
 fn main() -> ExitCode {
     match run() {
@@ -32,6 +32,7 @@ fn run() -> anyhow::Result<ExitCode> {
         CliRequest::ShareProcess => Ok(ExitCode::from(share::serve()?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
+        CliRequest::Watch(options) => Ok(ExitCode::from(watch::run(&options)?)),
         CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }
 }

@@ -13,25 +13,33 @@
 //! is missing becomes a `Gap` of as many events.
 //!
 //! [`Press`] makes blocks of events, [`Writer`] puts them into a file by a thread of its own,
-//! [`Recording`] finds them again in any bytes, and is the shelf of the journal that is replayed.
+//! [`Recording`] finds them again in any bytes, and is the shelf of the journal that is replayed;
+//! [`BlockCodec`] does so while they come.
 
+mod backing;
 mod block;
+mod date;
 mod error;
 mod head;
 mod press;
 mod reader;
 mod shelf;
+mod stream;
 mod veil;
 mod writer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::forged;
 
 pub use block::{Block, BlockKind};
+pub(crate) use date::utc;
 pub use error::ReadError;
 pub use head::{Hidden, RecordingHead};
 pub use press::{Outlet, Press};
-pub use reader::Recording;
+pub use reader::{Damage, Recording};
+pub use stream::{BlockCodec, Received, StreamError};
 pub use veil::Veil;
 pub use writer::{WriteEnd, Writer};
 

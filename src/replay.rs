@@ -7,14 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ReplayOptions;
 use crate::error::Error;
-use crate::event::{Seq, visible};
-use crate::record::Recording;
+use crate::event::{Nanos, Seq, visible};
+use crate::record::{Damage, Recording};
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::sink::Sink as _;
 use crate::sink::jsonl::{Jsonl, Lines};
 use crate::source::Replay;
 use crate::tui;
+use crate::tui::words::{count, plural};
 
 /// Shows a recording. Returns the exit status.
 ///
@@ -22,10 +23,9 @@ use crate::tui;
 /// If it is none, or there is no terminal for the screen.
 pub fn run(options: &ReplayOptions) -> Result<u8, Error> {
     let name = visible(options.file.to_string_lossy().as_bytes(), 200);
-    let bytes = std::fs::read(&options.file)
-        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?;
-    let recording =
-        Recording::read(bytes).map_err(|error| Error::Usage(format!("{name} {error}")))?;
+    let recording = Recording::open(&options.file)
+        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?
+        .map_err(|error| Error::Usage(format!("{name} {error}")))?;
     let recording = Rc::new(recording);
     if options.json {
         return quietly(lines(&recording, options.strace_text));
@@ -46,6 +46,21 @@ fn lines(recording: &Rc<Recording>, strace: bool) -> io::Result<()> {
     written.and_then(|()| Box::new(sink).finish(&world))
 }
 
+/// What of it is missing, up to which time it is there.
+fn warning(name: &str, recording: &Recording, until: Nanos) -> Option<String> {
+    let cut = recording
+        .cut()
+        .map(|at| format!("{name} is cut at byte {}: it is shown up to {until}", count(at as u64)));
+    let damage = recording.damage().map(|Damage { blocks, of, events, at }| {
+        let is = if blocks == 1 { "block is" } else { "blocks are" };
+        let blocks = format!("{} of {} {is} damaged", count(blocks), count(of));
+        let are = if events == 1 { "is" } else { "are" };
+        format!("{name}: {blocks}: {} {are} missing at {at}", plural(events, "event"))
+    });
+    let all: Vec<_> = cut.into_iter().chain(damage).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
 /// A reader that went away is the ordinary end of a pipe.
 fn quietly(written: io::Result<()>) -> Result<u8, Error> {
     match written {
@@ -64,12 +79,13 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
         .map_err(|e| Error::runtime("clone", &e))?;
     let journal = recording.journal();
-    let source = Replay::new(recording.head().header.clone(), journal.until().unwrap_or_default());
+    let until = journal.until().unwrap_or_default();
+    let source = Replay::new(recording.head().header.clone(), until);
     let mut session = Session::of_journal(source, journal);
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
         state: tui::ReplayState { name: name.to_owned(), speed: options.speed, idle: options.idle },
-        cut: recording.cut(),
+        warning: warning(name, recording, until),
         at: options.at,
         plays: !options.paused,
     };
@@ -80,3 +96,6 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
     })
 }
+
+#[cfg(test)]
+mod tests;

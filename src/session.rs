@@ -27,7 +27,7 @@ use crate::sink::share::{Relay, SharedSession};
 
 use crate::source::{Drained, Source};
 
-use recordings::Recordings;
+use recordings::{Recordings, Since};
 use veiled::Veiled;
 
 pub use crate::history::Scene;
@@ -43,6 +43,8 @@ pub struct Session<S> {
     commands: Vec<Command>,
     last_command: u32,
     recordings: Recordings,
+    /// What came of a recording, where that is no event.
+    remark: Option<Result<String, String>>,
     /// Who passes events on to those who watch.
     relay: Option<SinkId>,
     /// What they see, if something is left out of it.
@@ -55,13 +57,14 @@ impl<S: Source> Session<S> {
     pub fn new(source: S, limits: Limits) -> Self {
         let world = World::of(source.header().clock);
         let history = History::new(limits, world);
-        let recordings = Recordings::default();
+        let (recordings, remark) = (Recordings::default(), None);
         Self {
             source,
             history,
             commands: Vec::new(),
             last_command: 0,
             recordings,
+            remark,
             relay: None,
             veiled: None,
             viewpoint: Rc::default(),
@@ -83,12 +86,13 @@ impl<S: Source> Session<S> {
         self.recordings.options = options;
     }
 
-    /// Records what happens from now on.
+    /// Records what is kept and what happens from now on.
     ///
     /// # Errors
     /// If something is recorded already, or the file is there, or cannot be made.
     pub fn record(&mut self, path: &Path) -> io::Result<()> {
-        self.recordings.start(path, self.source.header(), &mut self.history).map(|_| ())
+        let header = self.source.header();
+        self.recordings.start(path, header, &mut self.history, Since::Beginning).map(|_| ())
     }
 
     /// Lets others have the events from now on.
@@ -142,7 +146,10 @@ impl<S: Source> Session<S> {
             drained.events += self.pass_on(drained.until, command);
         }
         self.history.flush();
-        if let Some(note) = self.recordings.ended(&mut self.history) {
+        let ended = self.recordings.ended(&mut self.history);
+        if self.source.is_elsewhere() {
+            self.remark = ended.map(Err).or(self.remark.take());
+        } else if let Some(note) = ended {
             let t = drained.until.max(self.history.world().t);
             self.history.push(t, LaneId::TOOL, Kind::Note(note.into()));
             drained.events += 1;
@@ -151,8 +158,22 @@ impl<S: Source> Session<S> {
         drained
     }
 
+    /// Carries out a command that is told in no event.
+    fn aside(&mut self, command: &Command) {
+        let phase = self.recordings.command(command, self.source.header(), &mut self.history);
+        self.remark = Some(match phase {
+            CommandPhase::Failed(why) => Err(format!("{command}: {why}")),
+            CommandPhase::Accepted | CommandPhase::Done(None) => Ok(command.to_string()),
+            CommandPhase::Done(Some(remark)) => Ok(format!("{command}: {remark}")),
+        });
+    }
+
     /// Passes a command to the source and tells of it; how many events that are.
     fn pass_on(&mut self, t: Nanos, command: Command) -> usize {
+        if self.source.is_elsewhere() {
+            self.aside(&command);
+            return 0;
+        }
         self.last_command += 1;
         let (id, text) = (self.last_command, command.to_string().into_boxed_str());
         let accepted = CommandPhase::Accepted;
@@ -184,6 +205,11 @@ impl<S: Source> Session<S> {
     /// Asks to be woken by the next event. The caller ticks once more before it sleeps.
     pub fn arm(&self) {
         self.source.arm();
+    }
+
+    /// What came of a recording in a session whose events are another's, told once.
+    pub fn remark(&mut self) -> Option<Result<String, String>> {
+        self.remark.take()
     }
 
     /// Ends the source, takes over what that brings, and ends the sinks.
@@ -354,7 +380,7 @@ mod tests {
         session.tick();
         let all = told(&session);
         // The recording is ended before it is told that it is.
-        assert_eq!(read(&path), all[3..usize::try_from(off.0).expect("few") - 1]);
+        assert_eq!(read(&path), all[..usize::try_from(off.0).expect("few") - 1]);
         let kept = read(&saved);
         assert_eq!(kept, all[..kept.len()]);
         let failed: Vec<_> = all

@@ -20,6 +20,14 @@ pub trait Sink {
     /// If it cannot be kept or passed on.
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()>;
 
+    /// Events are missing; what comes next follows that world.
+    ///
+    /// # Errors
+    /// As [`Sink::event`].
+    fn resume(&mut self, _world: &World) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Nothing more comes for now: whoever reads at the other end should have what there is.
     ///
     /// # Errors

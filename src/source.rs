@@ -2,6 +2,7 @@
 
 pub mod live;
 pub mod recording;
+pub mod remote;
 pub mod script;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::history::History;
 
 pub use live::Live;
 pub use recording::Replay;
+pub use remote::{Remote, RemoteAddress, RemoteEnd, RemoteError, RemoteNews};
 pub use script::Script;
 
 /// Something that makes events: a server that runs, a lesson.
@@ -28,6 +30,11 @@ pub trait Source {
     /// # Errors
     /// If no such source can carry it out.
     fn send(&mut self, id: u32, command: Command) -> Result<(), Unsupported>;
+
+    /// Whether its events are numbered elsewhere: nothing of this process's own is told among them.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
 
     /// Asks to be woken by the next event. The caller drains once more before it sleeps.
     fn arm(&self);

@@ -33,7 +33,7 @@ pub(crate) mod scenes;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run};
+pub use run::{Exit, Marks, ReplayBegin, TuiOptions, replay, run, watch};
 pub use share::Sharing;
 pub use theme::ThemeName;
 pub use ui::ReplayState;

@@ -192,7 +192,7 @@ fn a_wrong_value_says_what_was_expected() {
         ("--for soon", "expected a time such as"),
         ("--theme pink", "[possible values: dark, light, projector, mono]"),
         ("--nonsense", "unexpected argument '--nonsense' found"),
-        ("watch", "unrecognized subcommand 'watch' (see --help)"),
+        ("look", "unrecognized subcommand 'look' (see --help)"),
         ("--lisen x", "found; tip: a similar argument exists: '--listen' (see --help)"),
         ("a\u{202e}b", "unrecognized subcommand 'a<U+202E>b'"),
         ("--app echo man", "mean nothing"),

@@ -54,6 +54,15 @@ impl Chunk {
         Self { first: seq, from: t, last: seq, until: t, kept: Kept::Packed(packed), base }
     }
 
+    /// A chunk of events that are not to be had.
+    pub(super) fn lost(
+        (first, from): (Seq, Nanos),
+        (last, until): (Seq, Nanos),
+        base: Option<Base>,
+    ) -> Self {
+        Self { first, from, last, until, kept: Kept::Lost, base }
+    }
+
     /// A chunk that is on the shelf.
     pub(super) fn shelved(stretch: &Stretch) -> Self {
         let Stretch { first, last, from, until, events, world } = *stretch;

@@ -15,7 +15,10 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Nanos, Seq};
+use super::backing::{Backing, Window};
+use crate::event::{Event, Kind, Nanos, Output, Seq, SyscallRecord};
+use crate::journal::pack;
+use crate::model::World;
 
 /// What every block begins with: no byte of a text.
 const SYNC: [u8; 4] = [0xeb, 0x65, 0x70, 0x0a];
@@ -153,15 +156,14 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The block that begins there, if its head is one that can be and its body is all there.
-    fn parse(bytes: &[u8], at: usize) -> Option<Self> {
-        let head = bytes.get(at..at.checked_add(HEAD)?)?;
+    /// The head that these bytes are, if it is one that can be.
+    pub(super) fn parse(head: &[u8], at: usize) -> Option<Self> {
         let number = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
         let long = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
         let size = |at: usize| usize::try_from(number(at)?).ok();
         let found = Self {
-            kind: BlockKind::of(head[4]),
-            deflated: head[5] & DEFLATED != 0,
+            kind: BlockKind::of(*head.get(4)?),
+            deflated: head.get(5)? & DEFLATED != 0,
             stored: size(8)?,
             raw: size(12)?,
             first: Seq(long(16)?),
@@ -171,7 +173,7 @@ impl Found {
             crc: number(44)?,
             at,
         };
-        (head.starts_with(&SYNC) && found.can_be() && found.end() <= bytes.len()).then_some(found)
+        (head.starts_with(&SYNC) && found.can_be()).then_some(found)
     }
 
     /// Whether a program can have written such a head.
@@ -182,9 +184,14 @@ impl Found {
         self.stored <= LONGEST && self.raw <= LONGEST && seqs && times && events
     }
 
+    /// Bytes of the block.
+    pub(super) fn len(&self) -> usize {
+        HEAD + self.stored
+    }
+
     /// Where the next one begins.
     pub(super) fn end(&self) -> usize {
-        self.at + HEAD + self.stored
+        self.at.saturating_add(self.len())
     }
 
     /// The last event of a block of events.
@@ -192,19 +199,28 @@ impl Found {
         Seq((self.first.0 + u64::from(self.count)).saturating_sub(1))
     }
 
-    fn stored<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        bytes.get(self.at + HEAD..self.end())
+    /// Whether these are the bytes of the block, and the checksum is right.
+    fn is(&self, block: &[u8]) -> bool {
+        let head = block.get(..HEAD);
+        // The file may be another one by now.
+        let same = head.and_then(|head| Self::parse(head, self.at)) == Some(*self);
+        let sum = |head: &[u8]| checksum(&head[SYNC.len()..HEAD - 4], &block[HEAD..]);
+        same && block.len() == self.len() && head.map(sum) == Some(self.crc)
     }
 
     /// Whether the checksum is right.
-    pub(super) fn is_whole(&self, bytes: &[u8]) -> bool {
-        let head = bytes.get(self.at + SYNC.len()..self.at + HEAD - 4);
-        head.zip(self.stored(bytes)).is_some_and(|(head, body)| checksum(head, body) == self.crc)
+    pub(super) fn is_whole(&self, bytes: &dyn Backing) -> bool {
+        bytes.range(self.at, self.len()).is_some_and(|block| self.is(&block))
     }
 
     /// The body, if the checksum is right and it has the length that the head says.
-    pub(super) fn body(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let stored = self.stored(bytes).filter(|_| self.is_whole(bytes))?;
+    pub(super) fn body(&self, bytes: &dyn Backing) -> Option<Vec<u8>> {
+        self.body_of(&bytes.range(self.at, self.len())?)
+    }
+
+    /// The same, of the bytes of the block.
+    pub(super) fn body_of(&self, block: &[u8]) -> Option<Vec<u8>> {
+        let stored = block.get(HEAD..).filter(|_| self.is(block))?;
         if !self.deflated {
             return (stored.len() == self.raw).then(|| stored.to_vec());
         }
@@ -214,21 +230,62 @@ impl Found {
         DeflateDecoder::new(stored).take(most).read_to_end(&mut raw).ok()?;
         (raw.len() == self.raw).then_some(raw)
     }
+
+    /// The events, if they are as many and as late as the head says.
+    pub(super) fn events(&self, body: &[u8]) -> Option<Vec<Event>> {
+        let count = usize::try_from(self.count).ok().filter(|count| *count <= body.len())?;
+        let (mut events, mut t) = (Vec::with_capacity(count), self.from);
+        let whole = pack::unpack(body, self.first, self.from, |event| {
+            let sound = event.t >= t && event.t <= self.until && is_timely(&event);
+            t = event.t;
+            events.push(event);
+            sound && events.len() <= count
+        });
+        let begins = events.first().is_some_and(|event| event.t == self.from);
+        let ends = events.last().is_some_and(|event| event.t == self.until);
+        (whole && begins && ends && events.len() == count).then_some(events)
+    }
+
+    /// The world, if it is sound and that of the event which the head says.
+    pub(super) fn world(&self, body: &[u8]) -> Option<World> {
+        let (world, rest): (World, _) = postcard::take_from_bytes(body).ok()?;
+        let same = world.seq == self.first && world.t == self.from && rest.is_empty();
+        (same && world.is_sound()).then_some(world)
+    }
+}
+
+/// Whether no time in an event is later than any can be.
+fn is_timely(event: &Event) -> bool {
+    let times: &[Nanos] = match &event.kind {
+        Kind::Return(SyscallRecord { started, output: Output::Events { done, .. }, .. }) => {
+            &[*started, *done]
+        }
+        Kind::Return(record) => &[record.started],
+        Kind::Wakeup(wakeup) => &[wakeup.counted, wakeup.after],
+        Kind::Asleep { since, .. } => &[*since],
+        Kind::Measured { each, .. } => &[*each],
+        _ => &[],
+    };
+    times.iter().all(|t| *t <= Nanos::MAX)
 }
 
 /// The blocks in any bytes from `at` on: one after the other, and where that breaks off from the
 /// next sync on whose checksum is right.
-pub(super) fn scan(bytes: &[u8], at: usize) -> Vec<Found> {
+pub(super) fn scan(bytes: &dyn Backing, at: usize) -> Vec<Found> {
     let (mut found, mut at, mut follows) = (Vec::new(), at, true);
+    let mut window = Window::new(bytes);
+    let end = window.end();
     // However many heads somebody has put there, each over the same body.
-    let mut budget = bytes.len().saturating_mul(4).saturating_add(4 * LONGEST);
-    while let Some(next) = find(bytes, at) {
+    let mut budget = end.saturating_mul(4).saturating_add(4 * LONGEST);
+    while let Some(next) = find(&mut window, at) {
         follows &= next == at;
-        let block = Found::parse(bytes, next);
+        let block = window.get(next, HEAD).and_then(|head| Found::parse(&head[..HEAD], next));
+        let block = block.filter(|block| block.end() <= end);
         // What stands where the one before it ends, and ends where the next one begins, is a block;
         // the checksum of its body is looked at when it is wanted.
         let chained = |block: &Found| {
-            follows && (block.end() == bytes.len() || bytes[block.end()..].starts_with(&SYNC))
+            let at = block.end();
+            follows && (at == end || window.get(at, SYNC.len()).is_some_and(is_sync))
         };
         let whole = |block: &Found| {
             budget = budget.saturating_sub(block.stored);
@@ -244,11 +301,27 @@ pub(super) fn scan(bytes: &[u8], at: usize) -> Vec<Found> {
     found
 }
 
+fn is_sync(bytes: &[u8]) -> bool {
+    bytes.starts_with(&SYNC)
+}
+
 /// Where the next sync is.
-fn find(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    if rest.starts_with(&SYNC) {
-        return Some(at);
+fn find(window: &mut Window<'_>, at: usize) -> Option<usize> {
+    let mut at = at;
+    loop {
+        let bytes = window.get(at, SYNC.len())?;
+        if let Some(place) = next_sync(bytes) {
+            return Some(at + place);
+        }
+        // It may begin in what is seen and end in what is not.
+        at += bytes.len() + 1 - SYNC.len();
     }
-    rest.windows(SYNC.len()).position(|window| window == SYNC).map(|place| at + place)
+}
+
+/// Where the first sync in these bytes is.
+pub(super) fn next_sync(bytes: &[u8]) -> Option<usize> {
+    if is_sync(bytes) {
+        return Some(0);
+    }
+    bytes.windows(SYNC.len()).position(is_sync)
 }

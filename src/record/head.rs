@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::date::utc;
 use super::error::ReadError;
 use super::{MODEL, WORDS};
 use crate::event::{Header, vocabulary};
@@ -35,6 +36,9 @@ pub struct RecordingHead {
     pub model: u32,
     /// The version of the program that wrote it.
     pub program: String,
+    /// When the session began, in UTC (ISO 8601); `None` if that means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
     /// What is left out.
     pub hidden: Vec<Hidden>,
     /// What the session began with, and the version of the format.
@@ -50,9 +54,15 @@ impl RecordingHead {
             words: WORDS,
             model: MODEL,
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            started: header.epoch.map(|epoch| iso(epoch / 1_000_000_000)),
             hidden: hidden.to_vec(),
             header,
         }
+    }
+
+    /// Whether its worlds mean something to this program.
+    pub(crate) fn is_known(&self) -> bool {
+        self.model == MODEL
     }
 
     /// The line, with its end.
@@ -86,4 +96,10 @@ impl RecordingHead {
         }
         serde_json::from_slice(line).map_err(|_| ReadError::NoRecording)
     }
+}
+
+/// As ISO 8601 writes it, so many seconds after the Epoch.
+fn iso(seconds: u64) -> String {
+    let [year, month, day, hour, minute, second] = utc(seconds);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

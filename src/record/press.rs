@@ -61,6 +61,11 @@ impl<O: Outlet> Press<O> {
 
     /// Takes an event, with the world after it.
     pub fn event(&mut self, event: &Event, world: &World) {
+        if event.seq != self.last.0.next() {
+            // Some are missing before it: whoever reads on needs the world.
+            self.close();
+            self.torn = true;
+        }
         let event = self.veil.event(event);
         self.pack(&event, world);
     }
@@ -97,6 +102,13 @@ impl<O: Outlet> Press<O> {
         if self.torn || self.since_key >= due {
             self.put_world(world);
         }
+    }
+
+    /// Goes on from that world: what was before it is missing.
+    pub fn resume(&mut self, world: &World) {
+        self.close();
+        self.last = (world.seq, world.t);
+        self.put_world(world);
     }
 
     /// Closes the open block, and adds the world after it for whoever comes now; whether there was

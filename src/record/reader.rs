@@ -1,16 +1,23 @@
-//! A recording found again in any bytes: pure, and as much of it as there is.
+//! A recording found again in any bytes: as much of it as there is.
 
-use super::MODEL;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::backing::{Backing, FileBacking};
 use super::block::{BlockKind, Found, scan};
 use super::error::ReadError;
 use super::head::{LONGEST, RecordingHead};
-use crate::event::{Event, Kind, Nanos, Output, Seq, SyscallRecord};
-use crate::journal::{BlockId, Stretch, pack};
+use crate::event::{Event, Nanos, Seq};
+use crate::journal::{BlockId, Stretch};
 use crate::model::World;
 
-/// A recording in memory.
+/// A longer file is not read through when it is opened: what is damaged in it is found on the way.
+const CHECKED: usize = 64 << 20;
+
+/// A recording: where its blocks are. What is in them is read when it is wanted.
 pub struct Recording {
-    bytes: Vec<u8>,
+    bytes: Box<dyn Backing>,
     head: RecordingHead,
     blocks: Vec<Found>,
     stretches: Vec<Stretch>,
@@ -18,18 +25,51 @@ pub struct Recording {
     ended: bool,
 }
 
+/// What of a recording is known not to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Blocks of events that are damaged, or missing between others.
+    pub blocks: u64,
+    /// All blocks of events.
+    pub of: u64,
+    /// Events that are missing.
+    pub events: u64,
+    /// From here on.
+    pub at: Nanos,
+}
+
 impl Recording {
-    /// Finds the blocks in a file's bytes.
+    /// Finds the blocks in a file, which stays open. What is no regular file is read to its end.
     ///
     /// # Errors
-    /// If there is nothing in it that could be shown.
+    /// If it cannot be read, or there is nothing in it that could be shown.
+    pub fn open(path: &Path) -> io::Result<Result<Self, ReadError>> {
+        let mut file = File::open(path)?;
+        let about = file.metadata()?;
+        if about.is_file() {
+            return Ok(Self::find(Box::new(FileBacking::new(file, about.len()))));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Self::read(bytes))
+    }
+
+    /// Finds the blocks in bytes.
+    ///
+    /// # Errors
+    /// If there is nothing in them that could be shown.
     pub fn read(bytes: Vec<u8>) -> Result<Self, ReadError> {
-        let end = bytes.iter().take(LONGEST).position(|byte| *byte == b'\n').unwrap_or(0);
-        let line = RecordingHead::parse(&bytes[..end]);
-        let blocks = scan(&bytes, if line.is_ok() { end + 1 } else { 0 });
-        let blocks = without_false_heads(blocks, &bytes);
-        let head = head(line, &blocks, &bytes)?;
-        let stretches = stretches(&blocks, head.model == MODEL);
+        Self::find(Box::new(bytes))
+    }
+
+    fn find(bytes: Box<dyn Backing>) -> Result<Self, ReadError> {
+        let begin = bytes.range(0, LONGEST.min(bytes.len())).unwrap_or_default();
+        let end = begin.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+        let line = RecordingHead::parse(&begin[..end]);
+        let blocks = scan(&*bytes, if line.is_ok() { end + 1 } else { 0 });
+        let blocks = without_false_heads(blocks, &*bytes);
+        let head = head(line, &blocks, &*bytes)?;
+        let stretches = stretches(&blocks, head.is_known());
         if stretches.is_empty() {
             return Err(ReadError::Empty);
         }
@@ -53,30 +93,33 @@ impl Recording {
         (!self.ended || end < self.bytes.len()).then_some(end)
     }
 
+    /// What is damaged, as far as that is known without unpacking everything.
+    pub fn damage(&self) -> Option<Damage> {
+        let checks = self.bytes.len() <= CHECKED;
+        let mut damage = Damage { blocks: 0, of: 0, events: 0, at: Nanos(0) };
+        for stretch in &self.stretches {
+            let block = stretch.events.and_then(|block| self.blocks.get(block.0));
+            let whole = block.is_some_and(|block| !checks || block.is_whole(&*self.bytes));
+            damage.of += 1;
+            if !whole {
+                damage.at = if damage.blocks == 0 { stretch.from } else { damage.at };
+                damage.blocks += 1;
+                damage.events += (stretch.last.0 - stretch.first.0).saturating_add(1);
+            }
+        }
+        (damage.blocks > 0).then_some(damage)
+    }
+
     /// The events of a block, if it is sound.
     pub(super) fn events(&self, block: BlockId) -> Option<Vec<Event>> {
         let block = self.blocks.get(block.0)?;
-        let body = block.body(&self.bytes)?;
-        let count = usize::try_from(block.count).ok().filter(|count| *count <= body.len())?;
-        let (mut events, mut t) = (Vec::with_capacity(count), block.from);
-        let whole = pack::unpack(&body, block.first, block.from, |event| {
-            let sound = event.t >= t && event.t <= block.until && is_timely(&event);
-            t = event.t;
-            events.push(event);
-            sound && events.len() <= count
-        });
-        let begins = events.first().is_some_and(|event| event.t == block.from);
-        let ends = events.last().is_some_and(|event| event.t == block.until);
-        (whole && begins && ends && events.len() == count).then_some(events)
+        block.events(&block.body(&*self.bytes)?)
     }
 
     /// The world of a block, if it is sound.
     pub(super) fn world(&self, block: BlockId) -> Option<World> {
         let block = self.blocks.get(block.0)?;
-        let body = block.body(&self.bytes)?;
-        let (world, rest): (World, _) = postcard::take_from_bytes(&body).ok()?;
-        let same = world.seq == block.first && world.t == block.from && rest.is_empty();
-        (same && world.is_sound()).then_some(world)
+        block.world(&block.body(&*self.bytes)?)
     }
 }
 
@@ -84,7 +127,7 @@ impl Recording {
 fn head(
     line: Result<RecordingHead, ReadError>,
     blocks: &[Found],
-    bytes: &[u8],
+    bytes: &dyn Backing,
 ) -> Result<RecordingHead, ReadError> {
     let mut again = blocks.iter().filter(|block| block.kind == BlockKind::Head);
     let again = again.find_map(|block| block.body(bytes));
@@ -93,7 +136,7 @@ fn head(
 
 /// The blocks without those whose checksum is wrong of the heads, and of events that do not fit their
 /// neighbours: what they say would displace the others.
-fn without_false_heads(blocks: Vec<Found>, bytes: &[u8]) -> Vec<Found> {
+fn without_false_heads(blocks: Vec<Found>, bytes: &dyn Backing) -> Vec<Found> {
     let events = || blocks.iter().enumerate().filter(|(_, block)| block.kind == BlockKind::Events);
     let mut doubtful: Vec<usize> = events().next().into_iter().map(|(n, _)| n).collect();
     doubtful.extend(events().next_back().map(|(n, _)| n));
@@ -148,19 +191,4 @@ fn stretches(blocks: &[Found], worlds: bool) -> Vec<Stretch> {
         }
     }
     stretches
-}
-
-/// Whether no time in an event is later than any can be.
-fn is_timely(event: &Event) -> bool {
-    let times: &[Nanos] = match &event.kind {
-        Kind::Return(SyscallRecord { started, output: Output::Events { done, .. }, .. }) => {
-            &[*started, *done]
-        }
-        Kind::Return(record) => &[record.started],
-        Kind::Wakeup(wakeup) => &[wakeup.counted, wakeup.after],
-        Kind::Asleep { since, .. } => &[*since],
-        Kind::Measured { each, .. } => &[*each],
-        _ => &[],
-    };
-    times.iter().all(|t| *t <= Nanos::MAX)
 }

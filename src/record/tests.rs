@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
+mod files;
+mod streams;
 mod words;
 
 use super::block::{HEAD, LONGEST};
@@ -68,6 +70,24 @@ fn pressed_by(
     press.finish(&world, "end").all
 }
 
+/// A recording with its blocks changed, and whole again: checksums know nothing of it.
+pub(crate) fn forged(bytes: &[u8], change: impl FnOnce(&mut Vec<Block>)) -> Vec<u8> {
+    let bytes = bytes.to_vec();
+    let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    let read = |found: &super::block::Found| Block {
+        kind: found.kind,
+        first: found.first,
+        count: found.count,
+        from: found.from,
+        until: found.until,
+        raw: found.body(&bytes).expect("a body"),
+    };
+    let mut blocks: Vec<_> = super::block::scan(&bytes, line).iter().map(read).collect();
+    change(&mut blocks);
+    let line = bytes[..line].to_vec();
+    blocks.iter().fold(line, |all, block| [all, block.encode()].concat())
+}
+
 fn journal(bytes: &[u8]) -> Journal {
     let recording = Recording::read(bytes.to_vec()).expect("a recording");
     Rc::new(recording).journal()
@@ -98,7 +118,7 @@ fn left(bytes: &[u8]) -> Result<(BTreeMap<u64, Event>, u64), ReadError> {
 /// Where the blocks begin, and their heads' lengths.
 fn blocks(bytes: &[u8]) -> Vec<usize> {
     let line = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
-    super::block::scan(bytes, line).iter().map(|block| block.at).collect()
+    super::block::scan(&bytes.to_vec(), line).iter().map(|block| block.at).collect()
 }
 
 #[test]

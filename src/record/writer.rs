@@ -171,3 +171,26 @@ fn reason(error: &io::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Seq;
+
+    #[test]
+    fn a_full_disk_is_the_reason_in_words() {
+        // Each write(2) to it says ENOSPC (full(4)).
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let (queue, blocks) = sync_channel(1);
+        let (first, from) = (Seq(1), Nanos(5));
+        let block =
+            Block { kind: BlockKind::Mark, first, count: 0, from, until: from, raw: vec![1] };
+        queue.send(block).expect("room for one");
+        drop(queue);
+        let state = Written::default();
+        write(full, &blocks, (0, u64::MAX), &state);
+        let told = WriteEnd::Failed("no space left on device".to_owned());
+        assert_eq!(state.ended.get(), Some(&told));
+        assert_eq!((state.bytes.into_inner(), state.until.into_inner()), (0, 0));
+    }
+}

@@ -5,11 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::event::{Command, CommandPhase, Header};
+use crate::event::{Command, CommandPhase, Event, Header, Kind};
 use crate::history::{History, SinkId};
+use crate::journal::Journal;
 use crate::record::RecordingOptions;
 use crate::sink::Sink as _;
 use crate::sink::record::{Recorder, RecordingProgress, unnamed};
+
+/// From where on something is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// From the oldest event that is kept.
+    Beginning,
+    /// From the next one.
+    Now,
+}
 
 /// Whether something is recorded, and where.
 #[derive(Default)]
@@ -33,7 +43,7 @@ impl Recordings {
     ) -> CommandPhase {
         let path = |name: &Option<String>| name.as_ref().map_or_else(unnamed, PathBuf::from);
         let done = match command {
-            Command::Record(name) => self.start(&path(name), header, history),
+            Command::Record(name) => self.start(&path(name), header, history, Since::Now),
             Command::Save(name) => self.save(&path(name), header, history),
             _ => self.stop(history).ok_or_else(|| io::Error::other("nothing is recorded")),
         };
@@ -49,12 +59,16 @@ impl Recordings {
         path: &Path,
         header: &Header,
         history: &mut History,
+        since: Since,
     ) -> io::Result<String> {
         if let Some(progress) = self.progress() {
             let name = progress.name;
             return Err(io::Error::other(format!("{name} is recorded: end that with record off")));
         }
-        let recorder = Recorder::start(path, header, &self.options, history.world())?;
+        let recorder = match since {
+            Since::Now => Recorder::start(path, header, &self.options, history.world())?,
+            Since::Beginning => self.kept(path, header, history.journal())?,
+        };
         let progress = recorder.progress();
         let remark = format!("recording to {}", progress.borrow().name);
         self.running = Some((history.add(Box::new(recorder)), progress));
@@ -74,23 +88,35 @@ impl Recordings {
         over.then(|| self.stop(history)).flatten()
     }
 
-    /// Writes the history that is kept; says how much that was.
-    fn save(&self, path: &Path, header: &Header, history: &History) -> io::Result<String> {
-        let journal = history.journal();
+    /// A recording of what is kept.
+    fn kept(&self, path: &Path, header: &Header, journal: &Journal) -> io::Result<Recorder> {
         let mut world = journal.origin();
         let mut recorder = Recorder::start(path, header, &self.options, &world)?;
         recorder.wait_for_all();
-        let mut failed = None;
+        let (mut next, mut done) = (world.seq.next(), Ok(()));
         journal.forward_from(journal.first().unwrap_or_default(), |event| {
-            world.apply(event);
-            failed = recorder.event(event, &world).err();
-            failed.is_none()
+            if event.seq > next {
+                // The gap before it stands for more than one: the world after them goes on.
+                world = journal.at(event.seq.back());
+                done = recorder.resume(&world);
+            }
+            next = event.seq.next();
+            // What did not come is no event: it is missing there, too.
+            if done.is_ok() && !stands_for_others(event, journal) {
+                world.apply(event);
+                done = recorder.event(event, &world);
+            }
+            done.is_ok()
         });
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        done.map(|()| recorder)
+    }
+
+    /// Writes the history that is kept; says how much that was.
+    fn save(&self, path: &Path, header: &Header, history: &History) -> io::Result<String> {
+        let journal = history.journal();
+        let recorder = self.kept(path, header, journal)?;
         let progress = recorder.progress();
-        Box::new(recorder).finish(&world)?;
+        Box::new(recorder).finish(history.world())?;
         let progress = progress.borrow();
         match progress.ended {
             Some(_) => Err(io::Error::other(outcome(&progress))),
@@ -105,4 +131,11 @@ fn outcome(progress: &RecordingProgress) -> String {
         Some(why) => format!("recording ended: {why}"),
         None => format!("{} is recorded: {} bytes", progress.name, progress.bytes),
     }
+}
+
+/// Whether it stands in the place of events that are not to be had.
+fn stands_for_others(event: &Event, journal: &Journal) -> bool {
+    let many = matches!(event.kind, Kind::Gap { lost } if lost > 1);
+    // An event that tells of a loss has a place of its own, and the next one follows it.
+    many && journal.get(event.seq.next()).is_none() && journal.last() > Some(event.seq)
 }

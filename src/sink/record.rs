@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Sink;
 use crate::event::{Event, Header, Kind, visible};
 use crate::model::World;
-use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer};
+use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer, utc};
 
 /// How long an event waits in an open block: if the program is killed, no more than that is lost.
 const OPEN: Duration = Duration::from_millis(250);
@@ -105,6 +105,12 @@ impl Sink for Recorder {
         Ok(())
     }
 
+    fn resume(&mut self, world: &World) -> io::Result<()> {
+        self.press.resume(world);
+        self.opened = None;
+        Ok(())
+    }
+
     fn flush(&mut self, world: &World) -> io::Result<()> {
         if self.due() == Some(Duration::ZERO) {
             self.press.flush(world);
@@ -135,51 +141,6 @@ impl Sink for Recorder {
 /// The name of a recording that nobody has named: `epollscope-20261129-080000.rec`, in UTC.
 pub fn unnamed() -> PathBuf {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let [year, month, day, hour, minute, second] = utc(since.as_secs());
     format!("epollscope-{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}.rec").into()
-}
-
-/// The date so many days after 1970-01-01, in the Gregorian calendar.
-fn date(days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let (mut year, mut left) = (1970, days);
-    while left >= 365 + u64::from(leap(year)) {
-        left -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        // As date(1) says: date -u -d @$((days * 86400)) +%F
-        for (days, expected) in [
-            (0, (1970, 1, 1)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (11_017, (2000, 3, 1)),
-            (20_786, (2026, 11, 29)),
-            (20_818, (2026, 12, 31)),
-            (20_819, (2027, 1, 1)),
-        ] {
-            assert_eq!(date(days), expected, "{days}");
-        }
-    }
 }

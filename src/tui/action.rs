@@ -114,6 +114,8 @@ pub enum KeyAction {
     FindNext(Direction),
     /// Back to now.
     Live,
+    /// Follow the view of whoever shares the session, or not.
+    Follow,
     /// Forget the filter and the message.
     Clear,
     /// The next order of the list of what is waited for.

@@ -9,6 +9,7 @@ mod page;
 mod play;
 mod replay;
 mod time;
+mod watch;
 
 use super::action::{Direction, KeyAction};
 use super::entry::{LineEntry, Purpose};
@@ -132,6 +133,9 @@ impl App {
                     self.asked -= 1;
                     self.newcomer = Some(name.clone());
                 }
+                Kind::Lane(LaneChange::Died(_)) if ui.place == UiContext::Watch => {
+                    ui.warn(format!("{} died", event.lane));
+                }
                 Kind::Lane(LaneChange::Died(_)) => {
                     ui.warn(format!("{} died: space starts it again", event.lane));
                 }
@@ -252,6 +256,7 @@ impl App {
             KeyAction::FindNext(step) => self.find_next(step, scene),
             KeyAction::Beginning => self.go_to(Seq(0), scene),
             KeyAction::Live => self.live(scene),
+            KeyAction::Follow => self.follow_or_not(scene),
             KeyAction::Clear => self.ui.filter = Filter::All,
             KeyAction::Sort => self.sort(None),
             KeyAction::Still => self.still(None, scene),
@@ -310,7 +315,9 @@ impl App {
             Command::Copy => self.look(&KeyAction::Copy, scene),
             Command::Help => self.look(&KeyAction::Help, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
-            Command::Mark(note) if self.is_replay() => self.bookmark(&note, scene),
+            Command::Mark(note) if self.is_replay() || self.looks_on() => {
+                self.bookmark(&note, scene);
+            }
             // It is for the session, whatever is viewed.
             Command::Record(_) | Command::RecordOff | Command::Save(_) | Command::Mark(_)
                 if !self.is_replay() =>
@@ -325,8 +332,13 @@ impl App {
     /// Passes a command on to the server, if it can mean something; from the past it first returns
     /// to now and says so.
     fn server(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
-        if self.is_replay() {
-            self.ui.warn("a recording has no server");
+        let nobody = match self.ui.place {
+            UiContext::Replay => Some("a recording has no server"),
+            UiContext::Watch => Some("who looks on asks nothing of the server"),
+            _ => None,
+        };
+        if let Some(nobody) = nobody {
+            self.ui.warn(nobody);
             return None;
         }
         let returned = self.ui.past.take().is_some();

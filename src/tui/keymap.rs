@@ -5,6 +5,7 @@ mod compare;
 mod lesson;
 mod replay;
 mod table;
+mod watch;
 
 pub use lesson::LESSON;
 pub(crate) use table::BINDINGS;
@@ -45,11 +46,13 @@ pub enum Mode {
     Compare,
     /// A recording.
     Replay,
+    /// A session elsewhere.
+    Watch,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -64,6 +67,7 @@ impl Mode {
         Self::Search,
         Self::Compare,
         Self::Replay,
+        Self::Watch,
     ];
 
     /// Whether what is typed is text.
@@ -99,11 +103,16 @@ pub enum Group {
     Compare,
     /// Going through a recording.
     Replay,
+    /// Looking on at a session elsewhere.
+    Watch,
 }
 
 impl Group {
     /// Those of a recording, in the order of its help.
     pub const REPLAY: [Self; 4] = [Self::Replay, Self::Look, Self::Program, Self::Entry];
+
+    /// Those of a session elsewhere, in the order of its help.
+    pub const WATCH: [Self; 4] = [Self::Watch, Self::Look, Self::Program, Self::Entry];
 
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
@@ -134,6 +143,7 @@ impl Group {
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
             Self::Replay => "Going through a recording",
+            Self::Watch => "Looking on",
         }
     }
 }
@@ -159,7 +169,7 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    replay::REPLAY.iter().chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
+    replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
 }
 
 /// What `press` asks for in `mode`.
@@ -272,6 +282,7 @@ mod tests {
             .into_iter()
             .chain(Group::LESSON)
             .chain(Group::REPLAY)
+            .chain(Group::WATCH)
             .chain([Group::Compare]);
         let groups: Vec<_> = groups.collect();
         let answers = |action: &KeyAction| {

@@ -3,10 +3,13 @@
 //! It draws at once on the first change, then at most at the frame rate; when nothing happens it
 //! sleeps without any tick.
 
+mod beheld;
 mod options;
 mod watched;
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,16 +27,15 @@ use super::screen;
 use super::share::Sharing;
 use super::terminal::Terminal;
 use super::theme::Theme;
-use super::ui::{ReplayState, ShareWish, Ui, UiRequest, clock};
+use super::ui::{ShareWish, Ui, UiRequest, clock};
 use super::watchdog;
-use super::words::count;
 use crate::error::Error;
-use crate::event::Nanos;
 use crate::lesson::catalog;
 use crate::lesson::progress::LessonProgress;
 use crate::session::{Scene, Session};
-use crate::source::{Drained, Source};
+use crate::source::{Drained, RemoteNews, Source};
 
+pub use beheld::{ReplayBegin, replay, watch};
 pub use options::{Exit, Marks, TuiOptions};
 
 /// Between two frames when little happens.
@@ -76,53 +78,6 @@ pub fn run<S: Source>(
     drop(screen);
     // A screen has no sink that could fail.
     let _ = session.finish(FAREWELL);
-    end_of(ended)
-}
-
-/// How a recording is shown at first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayBegin {
-    /// The file, and how it plays.
-    pub state: ReplayState,
-    /// Where it was cut off, in bytes.
-    pub cut: Option<usize>,
-    /// The time; `None` is the beginning.
-    pub at: Option<Nanos>,
-    /// Whether it plays.
-    pub plays: bool,
-}
-
-/// Shows a session that is over until the person quits or the token is cancelled.
-///
-/// # Errors
-/// As [`run`].
-pub fn replay<S: Source>(
-    session: &mut Session<S>,
-    options: TuiOptions,
-    begin: ReplayBegin,
-    sharing: Sharing,
-    token: &CancellationToken,
-) -> Result<Exit, Error> {
-    let runtime = runtime()?;
-    let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    // Nothing happens any more.
-    let wake = Arc::new(Notify::new());
-    let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
-    let ReplayBegin { state, cut, at, plays } = begin;
-    let scene = screen.session.scene(None);
-    let cut = cut.map(|cut| {
-        let until = scene.journal.until().unwrap_or_default();
-        format!("{} is cut at byte {}: it is shown up to {until}", state.name, count(cut as u64))
-    });
-    screen.app.open_replay(state, at, &scene);
-    if plays {
-        screen.app.begin_replay(&scene);
-    }
-    if let Some(cut) = cut {
-        screen.app.ui.warn(cut);
-    }
-    let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
-    drop(screen);
     end_of(ended)
 }
 
@@ -276,6 +231,8 @@ struct Screen<'a, S> {
     theme: Theme,
     app: App,
     session: &'a mut Session<S>,
+    /// What is known of a session elsewhere.
+    news: Option<Rc<RefCell<RemoteNews>>>,
     /// Who watches.
     sharing: Sharing,
     /// Says that something has happened.
@@ -311,6 +268,7 @@ impl<'a, S: Source> Screen<'a, S> {
             theme: options.theme(),
             app,
             session,
+            news: None,
             sharing,
             wake,
             lessons: None,
@@ -377,6 +335,7 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
+        self.hear();
         self.look_who_watches();
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
@@ -412,6 +371,7 @@ impl<S: Source> Front for Screen<'_, S> {
             return Ok(Next::Go);
         }
         let scene = self.session.scene(self.app.ui.poller);
+        let before = (self.app.viewpoint(), self.app.follows());
         let command = match input {
             Input::Key(press) => self.app.key(press, &scene),
             Input::Click(x, y) => self.app.click((x, y), &scene),
@@ -425,6 +385,10 @@ impl<S: Source> Front for Screen<'_, S> {
             }
             Input::EscKey(_) | Input::Resize(..) | Input::Nothing => return Ok(Next::Go),
         };
+        let (viewpoint, followed) = before;
+        if followed && self.app.follows() && viewpoint != self.app.viewpoint() {
+            self.app.own_view();
+        }
         if let Some(command) = command {
             self.session.send(command);
         }

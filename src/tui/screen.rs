@@ -21,7 +21,12 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let whole = (area.width, area.height);
     let body = beside_bar(look.ui, whole);
     let Some(layout) = layout(body, look.ui.view, lanes) else {
-        TooSmall(look.theme, "the server goes on; q quits").render(area, buf);
+        let meanwhile = match look.ui.place {
+            UiContext::Replay => "the recording stays where it is; q quits",
+            UiContext::Watch => "the session goes on; q quits",
+            _ => "the server goes on; q quits",
+        };
+        TooSmall(look.theme, meanwhile).render(area, buf);
         return;
     };
     HeaderPane(*look).render(layout.header, buf);
@@ -53,7 +58,7 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
 
 /// How the frame of a part stands out.
 fn accent(look: &RenderContext<'_>, part: Part) -> Accent {
-    let server = matches!(look.ui.place, UiContext::Server | UiContext::Replay);
+    let server = matches!(look.ui.place, UiContext::Server | UiContext::Replay | UiContext::Watch);
     match part {
         Part::Pane(pane) if look.ui.looked.contains(&pane) => Accent::Look,
         Part::Pane(pane) if server && pane == look.ui.focus => Accent::Focus,

@@ -11,6 +11,7 @@ mod path;
 mod play;
 mod replay;
 mod room;
+mod watch;
 
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -29,6 +30,7 @@ use crate::event::{
     Backend, Command, Delivery, Fd, FileId, Kind, LaneId, Mask, Nanos, Output, Pass, Queues,
     ReadPolicy, Ret, Scope, Seq, Settings, Syscall, SyscallRecord, View, WakeupLog,
 };
+use crate::session::Scene;
 
 /// The text of a buffer, without blanks at the ends of its lines.
 pub(crate) fn text(buf: &Buffer) -> String {
@@ -41,10 +43,19 @@ pub(crate) fn text(buf: &Buffer) -> String {
 }
 
 fn shown(app: &App, stage: &Stage, glyphs: &'static Glyphs) -> String {
+    drawn(app, stage.scene(), glyphs)
+}
+
+/// A scene as text, on a screen of that app's size.
+pub(crate) fn painted(app: &App, scene: Scene<'_>) -> String {
+    drawn(app, scene, &UNICODE)
+}
+
+fn drawn(app: &App, scene: Scene<'_>, glyphs: &'static Glyphs) -> String {
     let theme = Theme::new(ThemeName::Mono, Depth::Sixteen, glyphs);
     let (width, height) = app.ui.size;
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    paint(app, stage.scene(), &theme, &mut buf);
+    paint(app, scene, &theme, &mut buf);
     text(&buf)
 }
 

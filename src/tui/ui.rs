@@ -12,6 +12,7 @@ use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
 use crate::model::{Bookmark, Divergence, World};
 use crate::session::RecordingProgress;
+use crate::source::RemoteNews;
 
 /// Milliseconds since then, by which slow motion goes.
 pub(crate) fn clock(begun: Instant) -> u64 {
@@ -138,6 +139,17 @@ pub struct ReplayState {
     pub idle: Option<Nanos>,
 }
 
+/// A session elsewhere that is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchState {
+    /// Where it is.
+    pub host: String,
+    /// The view is that of whoever shares it.
+    pub follows: bool,
+    /// What is known of it.
+    pub news: RemoteNews,
+}
+
 /// Who watches what is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharingState {
@@ -229,6 +241,8 @@ pub enum UiContext {
     Compare,
     /// Before a recording.
     Replay,
+    /// Before a session elsewhere.
+    Watch,
 }
 
 /// What a lesson takes now.
@@ -274,7 +288,9 @@ pub struct Ui {
     pub past: Option<Past>,
     /// The recording that is looked at.
     pub replay: Option<ReplayState>,
-    /// Moments of it that were marked here.
+    /// The session elsewhere that is looked at.
+    pub watching: Option<WatchState>,
+    /// Moments that were marked here, in what is not one's own.
     pub bookmarks: Vec<Bookmark>,
     /// The words that were looked for last.
     pub sought: Vec<String>,
@@ -320,6 +336,8 @@ pub struct Ui {
     pub back: usize,
     /// Panes that a lesson points at.
     pub looked: Vec<Pane>,
+    /// Whoever sees it has no such keys: none is told.
+    pub keyless: bool,
 }
 
 impl Default for Ui {
@@ -338,6 +356,7 @@ impl Default for Ui {
             topic: WhyTopic::Watch,
             past: None,
             replay: None,
+            watching: None,
             bookmarks: Vec::new(),
             sought: Vec::new(),
             find: None,
@@ -361,6 +380,7 @@ impl Default for Ui {
             offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
+            keyless: false,
         }
     }
 }
@@ -377,8 +397,13 @@ impl Ui {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
-                (UiContext::Server | UiContext::Replay, _) if self.page.is_some() => Mode::Page,
+                (UiContext::Server | UiContext::Replay | UiContext::Watch, _)
+                    if self.page.is_some() =>
+                {
+                    Mode::Page
+                }
                 (UiContext::Replay, _) => Mode::Replay,
+                (UiContext::Watch, _) => Mode::Watch,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,

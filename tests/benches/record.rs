@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 use std::hint::black_box;
+use std::path::PathBuf;
+use std::process;
 use std::rc::Rc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -10,6 +12,8 @@ use epollscope::event::{
     Ret, Seq, Syscall, SyscallRecord, TimeUnit, WakeupLog,
 };
 use epollscope::film::{FilmLine, FilmScreen};
+use epollscope::history::Folded;
+use epollscope::journal::Journal;
 use epollscope::model::World;
 use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
 use epollscope::session::Session;
@@ -86,6 +90,8 @@ fn recorded(events: u64) -> Vec<u8> {
 fn press(c: &mut Criterion) {
     let mut group = c.benchmark_group("record");
     let events: Vec<_> = (0..40_000).map(event).collect();
+    let bytes = recorded(40_000).len();
+    eprintln!("40,000 events in {bytes} bytes: {} for 100", bytes * 100 / 40_000);
     let head = RecordingHead::new(Header::default(), &[]);
     group.throughput(Throughput::Elements(events.len() as u64));
     group.bench_function("press, deflated", |b| {
@@ -105,22 +111,71 @@ fn press(c: &mut Criterion) {
     group.finish();
 }
 
+/// Events of the long recording.
+const LONG: u64 = 10_000_000;
+
+/// A file of that many events, which is removed when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(events: u64) -> Self {
+        let path = std::env::temp_dir().join(format!("epollscope-bench-{}.rec", process::id()));
+        let bytes = recorded(events);
+        eprintln!("{events} events in {} bytes", bytes.len());
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+
+    fn open(&self) -> Journal {
+        Rc::new(Recording::open(&self.0).unwrap().unwrap()).journal()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Memory in use, in KiB (proc(5), VmRSS).
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The next of numbers that look as if drawn by lot, below that one.
+fn next(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
+
 fn open_and_seek(c: &mut Criterion) {
-    let bytes = recorded(1_000_000);
-    eprintln!("1,000,000 events in {} bytes", bytes.len());
-    let mut group = c.benchmark_group("recording of 1,000,000 events");
-    group.bench_function("open", |b| {
+    let file = Scratch::new(LONG);
+    let mut group = c.benchmark_group("recording of 10,000,000 events");
+    group.sample_size(20);
+    group.bench_function("open", |b| b.iter(|| black_box(file.open().last())));
+    group.bench_function("open, and fold what the first screen shows", |b| {
         b.iter(|| {
-            let recording = Rc::new(Recording::read(bytes.clone()).unwrap());
-            black_box(recording.journal().last())
+            let journal = file.open();
+            black_box(Folded::at(&journal, journal.last().unwrap()));
         });
     });
-    let journal = Rc::new(Recording::read(bytes).unwrap()).journal();
-    let mut n = 0_u64;
+    let before = resident();
+    let journal = file.open();
+    let mut state = 0;
     group.bench_function("go to a moment", |b| {
+        b.iter(|| black_box(journal.at(Seq(1 + next(&mut state, LONG))).seq));
+    });
+    eprintln!("open, and gone through: {} KiB more than before", resident().saturating_sub(before));
+    // 625,000 events a second, eight times as fast: 80,000 between two looks at the clock.
+    let mut at = 1;
+    group.bench_function("8x of a flood, a look at the clock", |b| {
         b.iter(|| {
-            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            black_box(journal.at(Seq(1 + (n >> 33) % 1_000_000)).seq)
+            at = 1 + (at + 80_000) % LONG;
+            let seq = journal.seq_at(event(at).t).unwrap();
+            black_box(journal.at(seq).seq);
+            black_box(Folded::at(&journal, seq));
         });
     });
     group.finish();

@@ -1,5 +1,7 @@
 //! Films in a browser: the page is the screen, cell by cell, whatever was filmed.
 
+mod live;
+
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
@@ -301,7 +303,13 @@ fn keys_clicks_and_fingers_go_through_it() {
     let pins = browser.run("return document.querySelectorAll('.pin').length", &[]);
     let of_it = before.rows.as_ref().unwrap().iter().filter(|other| other.3 == row.3).count();
     assert_eq!(pins, json!(of_it));
-    browser.keys(&["\u{e00c}"]);
+    // So do keys, one descriptor after the other.
+    let all: Vec<_> = before.why.keys().collect();
+    let (at_row, escape) = (all.iter().position(|fd| **fd == row.3).unwrap(), "\u{e00c}");
+    let other = if at_row + 1 < all.len() { ("j", at_row + 1) } else { ("k", at_row - 1) };
+    browser.keys(&[other.0]);
+    browser.until(&format!("{script} === 'Why: fd {}'", all[other.1]));
+    browser.keys(&[escape]);
     browser.until(&format!("{script} === 'Why'"));
 
     // A finger goes on by one, and back.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const TABLE: [(&str, &[&str]); 27] = [
+const TABLE: [(&str, &[&str]); 28] = [
     ("event", &[]),
     ("sim", &["event"]),
     ("model", &["event", "sim"]),
@@ -25,7 +25,10 @@ const TABLE: [(&str, &[&str]); 27] = [
     ("sink", &["event", "model", "text", "record", "share", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
     ("export", &["event", "film"]),
-    ("source", &["event", "model", "text", "kernel", "engine", "lesson", "history", "sys"]),
+    (
+        "source",
+        &["event", "model", "text", "kernel", "engine", "lesson", "history", "record", "sys"],
+    ),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
     ("compare", &["event", "engine", "error", "sys"]),
     ("cli", &["event", "error", "journal", "lesson", "compare", "record", "share"]),
@@ -46,6 +49,7 @@ const TABLE: [(&str, &[&str]); 27] = [
             "compare", "kernel", "share", "export", "tui",
         ],
     ),
+    ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),
     ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];

@@ -1,14 +1,20 @@
 //! Recordings by the program itself: what was recorded is what was told, and nothing that goes wrong
 //! costs more than it must.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use epollscope::record::Recording;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Server, program, write};
+use crate::harness::{Client, PATIENCE, Server, program, write};
+use crate::pty::Terminal;
 
 /// A file of this test's own, which is not there.
 struct Unused(PathBuf);
@@ -138,6 +144,98 @@ fn what_is_wrong_with_a_recording_is_said_in_words() {
     assert!(error.contains("it exists: give another name"), "{error}");
 }
 
+/// Over RLIMIT_FSIZE the recording ends whole, and the server goes on.
+#[test]
+fn a_file_that_may_not_become_longer_ends_the_recording_alone() {
+    let file = Unused::new("limited.rec");
+    let program = program();
+    let mut shell = Command::new("sh");
+    // In blocks of 512 bytes (POSIX) or 1,024: less than the events of this client take.
+    let script = "ulimit -f 12; exec \"$0\" --headless --listen 127.0.0.1:0 --record \"$1\"";
+    shell.args(["-c", script]).arg(program.get_program()).arg(&file.0);
+    let server = Server::spawn(&mut shell);
+    let noise = |n: u64| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let (mut client, _) = server.client();
+    let begun = Instant::now();
+    let ended = |line: &Value| {
+        line["kind"] == "note" && line["text"].as_str().is_some_and(|t| t.contains("recording"))
+    };
+    let mut n = 0;
+    while server.count(ended) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it is not told");
+        client.send(&noise(n));
+        client.expect(&noise(n));
+        n += 1;
+        // A block a line: one of many would be longer than the file may become.
+        let before = file.0.metadata().unwrap().len();
+        while file.0.metadata().unwrap().len() == before && server.count(ended) == 0 {
+            assert!(begun.elapsed() < PATIENCE, "nothing is written");
+            std::thread::yield_now();
+        }
+    }
+    let note = server.ever("the note", ended);
+    let text = note["text"].as_str().unwrap();
+    assert!(text.starts_with("recording ended: file too large; "), "{text}");
+    assert!(text.contains(".rec is whole up to "), "{text}");
+    client.send("still here\n");
+    client.expect("still here\n");
+    assert!(server.quit().success());
+    let recording = Recording::open(&file.0).unwrap().unwrap();
+    assert_eq!(recording.cut().map(|at| at as u64), Some(file.0.metadata().unwrap().len()));
+    assert_eq!(recording.damage(), None, "what is there is whole");
+}
+
+/// A recording that begins and ends while a hundred connections flood: whole, and what found no
+/// room is told.
+#[test]
+fn a_recording_of_a_stretch_of_a_flood_is_whole() {
+    let file = Unused::new("flood.rec");
+    let mut server = Server::start(&[]);
+    let clients: Vec<_> = (0..100).map(|_| server.silent_client()).collect();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for some in clients.chunks(25) {
+            scope.spawn(|| pour(some, &stop));
+        }
+        assert_eq!(server.command(&format!("record {}", file.text()))["state"], "done");
+        let begun = Instant::now();
+        while file.0.metadata().unwrap().len() < 60_000 {
+            assert!(begun.elapsed() < PATIENCE, "nothing is written");
+            std::thread::yield_now();
+        }
+        let off = server.command("record off");
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(off["state"], "done", "{off}");
+    });
+    assert!(server.quit().success());
+    let recording = Rc::new(Recording::open(&file.0).unwrap().unwrap());
+    assert_eq!((recording.cut(), recording.damage()), (None, None));
+    let journal = recording.journal();
+    let mut next = journal.first().unwrap();
+    journal.forward_from(next, |event| {
+        assert_eq!(event.seq, next);
+        next = event.seq.next();
+        true
+    });
+    assert!(journal.len() > 4_096, "{} events", journal.len());
+}
+
+/// Sends and takes what comes back, until that is over.
+fn pour(clients: &[Client], stop: &AtomicBool) {
+    for client in clients {
+        client.0.set_nonblocking(true).unwrap();
+    }
+    let mut echo = [0; 4096];
+    while !stop.load(Ordering::Relaxed) {
+        for client in clients {
+            let mut stream = &client.0;
+            // A full buffer, and one with nothing in it, is waited for by the others' turns.
+            let _full = stream.write(b"a flood is many small lines\n");
+            let _empty = stream.read(&mut echo);
+        }
+    }
+}
+
 /// Recordings of earlier versions, which every later one reads: each with the lines of its events.
 #[test]
 fn recordings_that_are_there_are_read() {
@@ -157,4 +255,64 @@ fn recordings_that_are_there_are_read() {
         read += 1;
     }
     assert!(read >= 6, "{read} were found");
+}
+
+/// What answers to a viewer: the bytes of a recording, without chunks, as whoever shares sends them.
+fn shared(bytes: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = BufReader::new(stream.try_clone().unwrap()).lines();
+        let line = asked.next().unwrap().unwrap();
+        while asked.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        let found = line == "GET /K7QM4X/blocks HTTP/1.1";
+        let head = if found { "200 OK" } else { "404 Not Found" };
+        write!(stream, "HTTP/1.1 {head}\r\n\r\n").unwrap();
+        if found {
+            stream.write_all(&bytes).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn what_is_wrong_with_looking_on_is_said_in_words() {
+    let said = |address: &str| {
+        let out = program().args(["watch", address]).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).trim().to_owned())
+    };
+    let told = |code, text: &str| (Some(code), format!("epollscope: {text}"));
+    let given = "nonsense is no address with a code: 192.168.1.20:8001/K7QM4X";
+    assert_eq!(said("nonsense"), told(2, given));
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/epoll.rec");
+    let bytes = std::fs::read(golden).unwrap();
+    assert_eq!(said(&format!("{}/ABCD", shared(bytes.clone()))), told(1, "wrong code"));
+    let text = String::from_utf8_lossy(&bytes[..=bytes.iter().position(|b| *b == b'\n').unwrap()]);
+    let later = text.replace("\"model\":1,", "\"model\":77,").into_bytes();
+    let later = [later, bytes[text.len()..].to_vec()].concat();
+    let address = format!("{}/K7QM4X", shared(later));
+    let (code, error) = said(&address);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("(model 77), this is "), "{error}");
+    assert!(error.ends_with(&format!("open http://{address} in a browser")), "{error}");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    assert_eq!(said(&format!("{nobody}/ABCD")), told(1, &format!("no answer from {nobody}")));
+}
+
+#[test]
+fn a_session_elsewhere_is_seen_recorded_and_gone_through_when_it_is_over() {
+    let file = Unused::new("watched.rec");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/epoll.rec");
+    let address = format!("http://{}/K7QM4X", shared(std::fs::read(&golden).unwrap()));
+    let mut terminal = Terminal::start(24, 80, &["watch", &address, "--record", file.text()]);
+    terminal.shows("the session has ended");
+    terminal.shows("WATCHING 127.0.0.1");
+    terminal.keys("[");
+    terminal.until("the past", |text| text.contains("PAST") && text.contains("own view"));
+    terminal.keys("q");
+    assert!(terminal.ended().success());
+    assert_eq!(events(&file.0), events(&golden));
 }

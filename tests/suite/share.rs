@@ -2,6 +2,7 @@
 
 mod ask;
 mod live;
+mod watched;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

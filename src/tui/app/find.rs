@@ -34,6 +34,7 @@ impl App {
             Direction::Back => now.back(),
         };
         self.end_play();
+        self.own_view();
         self.ui.find = Some(FindState { next, step, seen: 0 });
     }
 

@@ -59,6 +59,7 @@ impl App {
     }
 
     fn begin_play(&mut self, until: Seq, returns: bool) {
+        self.own_view();
         let pointed = self.ui.looked.clone();
         let (stands, due, clock, selected) = (false, None, None, None);
         self.ui.play = Some(SlowMotion { until, returns, stands, pointed, selected, due, clock });
@@ -66,7 +67,7 @@ impl App {
 
     /// Stands, or goes on; a recording begins to play.
     pub(super) fn stand(&mut self, scene: &Scene<'_>) {
-        let replay = self.is_replay();
+        let (replay, looks_on) = (self.is_replay(), self.looks_on());
         match &mut self.ui.play {
             Some(play) => {
                 (play.stands, play.due) = (!play.stands, None);
@@ -75,6 +76,7 @@ impl App {
                 }
             }
             None if replay => self.begin_replay(scene),
+            None if looks_on => self.play(scene),
             None => {}
         }
     }

@@ -90,14 +90,21 @@ impl App {
             self.go_to(seq, scene);
             return;
         }
+        let mut gap = false;
         if let Some(Past { seq: at, world, .. }) = &mut self.ui.past {
             scene.journal.forward_from(before.next(), |event| {
                 if event.seq <= seq {
                     world.apply(event);
                     *at = event.seq;
                 }
+                gap |= matches!(event.kind, Kind::Gap { .. });
                 event.seq < seq
             });
+        }
+        if gap {
+            // After it a world may be kept.
+            self.go_to(seq, scene);
+            return;
         }
         self.settle(scene);
         self.refold(scene);

@@ -23,7 +23,7 @@ impl App {
     }
 
     /// Shows the screen as it was at `seq`.
-    pub(super) fn go_to(&mut self, seq: Seq, scene: &Scene<'_>) {
+    pub(crate) fn go_to(&mut self, seq: Seq, scene: &Scene<'_>) {
         let (Some(first), Some(last)) = (scene.journal.first(), scene.journal.last()) else {
             self.ui.say("nothing has happened yet");
             return;

@@ -45,6 +45,7 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
     let mut app = App::default();
     let state = ReplayState { name: plan.name.clone(), speed: 4, idle: None };
     app.open_replay(state, None, &scene);
+    app.ui.keyless = true;
     // What was called before is not of the film.
     camera.call = first.back();
     let mut frames = Vec::new();

@@ -153,6 +153,7 @@ fn the_film_of_a_recording_has_a_screen_an_event_as_somebody_would_see_it() {
     let mut app = stage.app(SIZE);
     let state = crate::tui::ReplayState { name: "class.rec".to_owned(), speed: 4, idle: None };
     app.open_replay(state, None, &stage.scene());
+    app.ui.keyless = true;
     let mut screen = FilmScreen::new(SIZE.0, SIZE.1 - 1);
     for frame in &film.frames {
         screen.apply(frame);
@@ -161,6 +162,7 @@ fn the_film_of_a_recording_has_a_screen_an_event_as_somebody_would_see_it() {
         let own: Vec<_> = seen.lines().take(rows).collect();
         assert_eq!(screen.text().lines().take(rows).collect::<Vec<_>>(), own, "{}", frame.seq);
         let end = screen.text().lines().last().expect("rows").to_owned();
+        assert!(!screen.text().contains("press "), "a film has no such keys");
         assert!(end.starts_with("└──") && end.ends_with("──┘"), "{end}");
         stage.press(&mut app, "]");
     }

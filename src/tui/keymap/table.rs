@@ -8,13 +8,14 @@ use crate::tui::key::{Key, ch, ctrl, plain};
 
 const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page];
 /// Looking around is the same before a server and before a recording.
-const LOOK: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay];
+const LOOK: &[Mode] =
+    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay, Mode::Watch];
 /// These mean something else while the past is gone through.
 const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
 const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
-const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Replay];
+const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Replay, Mode::Watch];
 const PAGE: &[Mode] = &[Mode::Page];
 /// Where an event may be the newest.
 const NEWEST: &[Mode] = &[Mode::Live, Mode::Page];
@@ -24,8 +25,8 @@ const TYPED: &[Mode] = &[Mode::Entry, Mode::Search];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
 const MOVE: &[Mode] =
-    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Replay];
-const ENDS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help];
+    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Replay, Mode::Watch];
+const ENDS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Watch];
 const EVERY: &[Mode] = &Mode::ALL;
 
 /// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what

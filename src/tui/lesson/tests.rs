@@ -1,6 +1,7 @@
 //! A lesson through the real app: keys, reports made by hand, whole screens as text.
 
 mod comforts;
+mod film;
 mod menu;
 mod styles;
 mod wishes;

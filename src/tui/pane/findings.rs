@@ -6,13 +6,14 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::Mistake;
+use crate::event::{Mistake, visible};
 use crate::model::{Check, Difference, Divergence, Finding, Poller, RingCheck};
 use crate::text::{self, Sentence};
 use crate::tui::draw::{Align, Row, cells, first_row};
 use crate::tui::keymap;
 use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
+use crate::tui::ui::UiContext;
 use crate::tui::words;
 
 /// Draws the findings.
@@ -32,6 +33,10 @@ impl FindingsPane<'_> {
         let diverged = look.live().check().diverged;
         if diverged > 0 {
             title.push(words::plural(diverged, "divergence"));
+        }
+        let marks = look.scene.live.bookmarks.len() + look.ui.bookmarks.len();
+        if marks > 0 {
+            title.push(words::plural(marks as u64, "mark"));
         }
         title.push("model".to_owned());
         title
@@ -67,7 +72,7 @@ impl FindingsPane<'_> {
         };
         row.put(&when, look.style(Role::Dim));
         let Sentence { text, remedy, .. } = text::finding(finding);
-        if let Some(remedy) = remedy.filter(|_| finding.active) {
+        if let Some(remedy) = remedy.filter(|_| finding.active && !look.ui.keyless) {
             row.put(&format!(": press {}", keymap::remedy(remedy)), look.style(Role::Text));
         }
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
@@ -126,8 +131,44 @@ impl FindingsPane<'_> {
         Rect { height: left, ..area }
     }
 
+    /// The moments that were marked, above the foot: the last ones up to the viewed one, if there are
+    /// too many; the rows that are left.
+    fn marks(&self, area: Rect, buf: &mut Buffer) -> Rect {
+        let look = &self.0;
+        let mut marks: Vec<_> =
+            look.scene.live.bookmarks.iter().chain(&look.ui.bookmarks).collect();
+        marks.sort_by_key(|mark| mark.seq);
+        let rows = marks.len().min(usize::from(area.height) / 3);
+        if rows == 0 {
+            return area;
+        }
+        let seq = look.world().seq;
+        let viewed = marks.partition_point(|mark| mark.seq <= seq).checked_sub(1);
+        let first = first_row(viewed.unwrap_or(0), marks.len(), rows);
+        let left = area.height - cells(rows);
+        let below = Rect { y: area.y + left, height: cells(rows), ..area };
+        for (n, mark) in marks.iter().enumerate().skip(first).take(rows) {
+            let marker = if viewed == Some(n) { look.theme.glyphs.selected } else { " " };
+            let mut row = Row::new(buf, below, cells(n - first));
+            row.put(marker, look.style(Role::Focus));
+            row.put(look.theme.glyphs.accept, look.style(Role::Key))
+                .put(" ", look.style(Role::Text));
+            row.column(&mark.t.to_string(), 10, Align::Left, look.style(Role::Title));
+            let event = format!("event {}", words::count(mark.seq.0));
+            row.column(&event, 17, Align::Left, look.style(Role::Dim));
+            row.put(&visible(mark.note.as_bytes(), 200), look.style(Role::Text));
+        }
+        Rect { height: left, ..area }
+    }
+
     fn nothing(&self, area: Rect, buf: &mut Buffer) {
         let look = &self.0;
+        if matches!(look.ui.place, UiContext::Replay | UiContext::Watch) {
+            let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+            let text = "None: this server did what it should.";
+            Row::new(buf, inner, 0).put(text, look.style(Role::Text));
+            return;
+        }
         let text = "None: this server does what it should. To meet one, switch a protection off: \
                     press : and type mistake with one of these names.";
         let columns = usize::from(area.width.saturating_sub(2));
@@ -215,6 +256,7 @@ impl Widget for FindingsPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let Self(look) = self;
         let area = self.foot(area.intersection(buf.area), buf);
+        let area = self.marks(area, buf);
         let found: Vec<_> = look.scene.world.findings.iter().rev().collect();
         let divergences: Vec<_> = look.live().check().recent().rev().collect();
         let len = found.len() + divergences.len();

@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::draw::Row;
 use crate::tui::layout::WIDE;
 use crate::tui::theme::Role;
-use crate::tui::ui::{Hold, Past, ReplayState};
+use crate::tui::ui::{Hold, Past, ReplayState, WatchState};
 use crate::tui::words::{self, plural};
 
 /// Draws the first row.
@@ -199,6 +199,43 @@ impl HeaderPane<'_> {
         pieces
     }
 
+    /// A session elsewhere: where it is, and how it is looked at.
+    fn watch(&self, watching: &WatchState) -> Vec<Piece> {
+        let look = &self.0;
+        let world = look.world();
+        let mut pieces = vec![piece(0, Role::Badge, format!(" WATCHING {} ", watching.host))];
+        match &look.ui.past {
+            None if watching.news.ended.is_some() => pieces.push(piece(0, Role::Bad, "ended")),
+            None => pieces.push(piece(0, Role::Title, format!("{} now", look.theme.glyphs.look))),
+            Some(past) => {
+                let what = match past.hold {
+                    Hold::Past if look.ui.play.is_some() => "SLOW MOTION",
+                    Hold::Past => "PAST",
+                    Hold::Still => "STILL",
+                };
+                pieces.push(piece(0, Role::Badge, format!(" {what} {} ", past.world.t)));
+                let (seq, last) = (past.seq.0, look.scene.live.seq.0);
+                let event = format!("event {} of {}", words::count(seq), words::count(last));
+                pieces.push(piece(2, Role::Text, event));
+            }
+        }
+        pieces.push(if watching.follows {
+            piece(3, Role::Text, "follows the teacher's view")
+        } else {
+            piece(1, Role::Text, "own view")
+        });
+        if world.settings.paused {
+            pieces.push(piece(1, Role::Badge, format!(" {} held ", look.theme.glyphs.held)));
+        }
+        self.warnings(&mut pieces);
+        pieces.push(piece(4, Role::Text, plural(world.clients() as u64, "client")));
+        pieces.push(piece(5, Role::Text, format!("{} ev/s", words::count(self.rate()))));
+        let missing = watching.news.not_received;
+        let (rank, role) = if missing == 0 { (6, Role::Dim) } else { (1, Role::Bad) };
+        pieces.push(piece(rank, role, format!("not received {}", words::rough(missing))));
+        pieces
+    }
+
     fn numbers_of(&self, pieces: &mut Vec<Piece>) {
         let world = self.0.world();
         let active = world.findings.iter().filter(|f| f.active).count() as u64;
@@ -248,12 +285,12 @@ impl HeaderPane<'_> {
 
 impl Widget for HeaderPane<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
-        let mut pieces = match &self.0.ui.past {
-            Some(past) => match &self.0.ui.replay {
-                Some(replay) => self.replay(replay, past),
-                None => self.past(past),
-            },
-            None => self.live(),
+        let ui = self.0.ui;
+        let mut pieces = match (&ui.watching, &ui.past, &ui.replay) {
+            (Some(watching), ..) => self.watch(watching),
+            (None, Some(past), Some(replay)) => self.replay(replay, past),
+            (None, Some(past), None) => self.past(past),
+            (None, None, _) => self.live(),
         };
         pieces.retain(|piece| !piece.text.is_empty());
         let total = |pieces: &[Piece]| -> usize {

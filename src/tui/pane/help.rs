@@ -10,7 +10,7 @@ use crate::event::Header;
 use crate::history::History;
 use crate::tui::action::{Direction, Reach};
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
-use crate::tui::keymap::{self, Group};
+use crate::tui::keymap::{self, Binding, Group, Mode};
 use crate::tui::spots::Spot;
 use crate::tui::theme::{PLAIN, Role};
 use crate::tui::ui::{Ui, UiContext};
@@ -147,14 +147,16 @@ impl Help<'_> {
             UiContext::Menu => &[Group::Menu, Group::Lesson, Group::LessonLook, Group::Entry],
             UiContext::Compare => &[Group::Compare],
             UiContext::Replay => &Group::REPLAY[..],
+            UiContext::Watch => &Group::WATCH[..],
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
-        let bindings = || groups.iter().flat_map(|group| keymap::rows(*group));
+        let rows = |group: Group| keymap::rows(group).filter(|row| self.holds(row));
+        let bindings = || groups.iter().flat_map(|group| rows(*group));
         let longest = bindings().map(|b| words::width(&keymap::keys(b)) + 1).max();
         let keyed = if server { KEYS } else { cells(longest.unwrap_or(0)).clamp(KEYS, USAGE) };
         for group in groups.iter().copied() {
             lines.heading(group.title());
-            for binding in keymap::rows(group) {
+            for binding in rows(group) {
                 lines.row(&keymap::keys(binding), keyed, binding.help, binding.palette);
             }
         }
@@ -185,11 +187,21 @@ impl Help<'_> {
         lines.all
     }
 
+    /// Whether a row holds where the person is: of the server's some have another meaning, or none.
+    fn holds(&self, row: &Binding) -> bool {
+        let mode = match self.0.ui.place {
+            UiContext::Replay => Mode::Replay,
+            UiContext::Watch => Mode::Watch,
+            _ => return true,
+        };
+        row.group == Group::Entry || row.modes.contains(&mode)
+    }
+
     /// Whether it is that of a lesson, or of the menu of lessons.
     fn in_lesson(&self) -> bool {
         match self.0.ui.place {
             UiContext::Lesson | UiContext::Question | UiContext::Ended | UiContext::Menu => true,
-            UiContext::Server | UiContext::Compare | UiContext::Replay => false,
+            UiContext::Server | UiContext::Compare | UiContext::Replay | UiContext::Watch => false,
         }
     }
 

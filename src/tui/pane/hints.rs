@@ -29,6 +29,9 @@ impl Hints<'_> {
             }
             KeyAction::Hold if self.0.scene.live.settings.paused => "run",
             KeyAction::Stand if self.0.ui.play.as_ref().is_some_and(|play| !play.stands) => "stand",
+            KeyAction::Follow if self.0.ui.watching.as_ref().is_some_and(|it| it.follows) => {
+                "own view"
+            }
             KeyAction::Lesson(LessonAction::Answer(_)) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",
@@ -84,7 +87,8 @@ impl Hints<'_> {
     fn alarm(&self, row: &mut Row<'_>) {
         let look = &self.0;
         let active = look.world().findings.iter().filter(|f| f.active).count() as u64;
-        let live = look.ui.place == UiContext::Server && look.ui.view != View::Findings;
+        let live = matches!(look.ui.place, UiContext::Server | UiContext::Watch)
+            && look.ui.view != View::Findings;
         let Some(key) = keymap::findings().filter(|_| active > 0 && live) else { return };
         let found = format!("{} {}", look.theme.glyphs.stuck, words::plural(active, "finding"));
         row.put(&found, look.style(Role::Bad)).put("  ", look.style(Role::Border));

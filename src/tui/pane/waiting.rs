@@ -12,6 +12,7 @@ use crate::tui::draw::{Row, cells, first_row};
 use crate::tui::layout::WIDE;
 use crate::tui::spots::Spot;
 use crate::tui::theme::Role;
+use crate::tui::ui::UiContext;
 
 /// Draws the threads.
 pub(crate) struct Waiting<'a>(pub RenderContext<'a>);
@@ -85,11 +86,27 @@ impl Waiting<'_> {
         for lane in world.world.lanes.iter().filter(asleep) {
             let (text, role, hint) = words(world, lane, columns);
             lines.push((Some(lane), text, role));
-            if let Some(hint) = hint.filter(|_| lane.id == self.0.ui.lane || lane.has_died()) {
+            if let Some(hint) =
+                self.hint(lane, hint).filter(|_| lane.id == self.0.ui.lane || lane.has_died())
+            {
                 lines.push((None, format!("   {hint}"), Role::Dim));
             }
         }
         lines
+    }
+
+    /// The hint below a thread: what a key does there is not the same everywhere.
+    fn hint(&self, lane: &ThreadLane, live: Option<&'static str>) -> Option<&'static str> {
+        let ui = self.0.ui;
+        match &lane.state {
+            LaneState::Held(_) | LaneState::Died(_) if ui.keyless => None,
+            LaneState::Held(_) if ui.place == UiContext::Replay => {
+                Some("press . to see what it did")
+            }
+            LaneState::Held(_) if ui.place == UiContext::Watch => None,
+            LaneState::Died(_) if matches!(ui.place, UiContext::Replay | UiContext::Watch) => None,
+            _ => live,
+        }
     }
 }
 

@@ -67,7 +67,9 @@ pub(crate) fn unforetold(sentence: &Sentence) -> String {
 impl Why<'_> {
     /// How many marks share a column of the timeline with the viewed event.
     fn crowd(&self) -> Option<String> {
-        let crowd = TimelinePane::crowd(&self.0).filter(|_| self.0.ui.topic == WhyTopic::Event)?;
+        let ui = self.0.ui;
+        let is_told = ui.topic == WhyTopic::Event && !ui.keyless;
+        let crowd = TimelinePane::crowd(&self.0).filter(|_| is_told)?;
         let within = words::brief(crowd.within);
         let key = keymap::zoom_in();
         Some(format!("{} marks share this column of {within}: {key} parts them.", crowd.count))

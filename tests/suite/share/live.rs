@@ -18,7 +18,7 @@ use crate::pty::Terminal;
 
 pub(super) const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
 
-fn start(more: &[&str]) -> Terminal {
+pub(super) fn start(more: &[&str]) -> Terminal {
     let args = ["--listen", "127.0.0.1:0"];
     Terminal::start(40, 120, &[&args[..], &SHARED, more].concat())
 }
