@@ -4,6 +4,11 @@
 // it is text: nothing that was filmed becomes markup, style or script.
 (() => {
   const $ = (id) => document.getElementById(id);
+  // What is wrong is said where the eye is.
+  const fail = (text) => { $('note').textContent = $('why-text').textContent = text; };
+  if (!('DecompressionStream' in window && 'adoptedStyleSheets' in document)) {
+    return fail('This browser is too old for this page: Chrome and Edge from 103, Firefox from 113 and Safari from 16.4 on show it.');
+  }
   const screen = $('screen'), stage = $('stage'), slider = $('slider'), list = $('list');
   /** Frames that a page keeps while it looks on, and those that a key frame comes after. */
   const KEPT = 20000, KEYS = 256;
@@ -564,9 +569,6 @@
   const note = (text) => put('note', text);
 
   async function unpack(text) {
-    if (!('DecompressionStream' in window)) {
-      throw new Error('This browser cannot unpack the film: Chrome and Edge from 103, Firefox from 113 and Safari from 16.4 on can.');
-    }
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
     return new Response(stream).text();
@@ -613,5 +615,5 @@
   measureCalls();
   showPlaying();
   const from = document.querySelector('meta[name="epollscope"]').content;
-  if (from) lookOn(from); else readFilm().catch((error) => note(error.message));
+  if (from) lookOn(from); else readFilm().catch((error) => fail(`The film in this page is damaged (${error.message}).`));
 })();

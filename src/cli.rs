@@ -6,6 +6,7 @@
 
 mod compare;
 mod config;
+mod export;
 mod lesson;
 mod options;
 mod replay;
@@ -30,6 +31,8 @@ use crate::record::RecordingOptions;
 use crate::share::SUBCOMMAND as SHARE_PROCESS;
 use compare::CompareArgs;
 pub use compare::{CompareOptions, CompareOutput};
+use export::ExportArgs;
+pub use export::ExportOptions;
 use lesson::LessonArgs;
 pub use lesson::{LessonOptions, Teach};
 use options::{CheckArgs, Options};
@@ -52,6 +55,8 @@ pub enum CliRequest {
     Lesson(Box<LessonOptions>),
     /// Show a recording.
     Replay(Box<ReplayOptions>),
+    /// Make a file of a recording, for others.
+    Export(Box<ExportOptions>),
     /// Look on at a session that another process shares.
     Watch(Box<WatchOptions>),
     /// Compare loops on the same clients.
@@ -165,6 +170,16 @@ Examples:
   epollscope replay class.rec --json                  the lines that --headless prints
 ";
 
+/// The examples at the end of the help of exports.
+const EXPORT: &str = "\
+Examples:
+  epollscope export class.rec class.html              to go through in any browser
+  epollscope export class.rec class.svg --at 12.031   one screen, for slides; .txt for a mail
+  epollscope export class.rec class.json              tracks for ui.perfetto.dev
+  epollscope export class.rec short.rec --from 10 --until 20 --hide payload,peers
+  epollscope export class.rec - --as strace | grep EAGAIN
+";
+
 /// The examples at the end of the help of looking on.
 const WATCH: &str = "\
 Examples:
@@ -196,6 +211,9 @@ enum Verb {
     /// Look at a recording: all panes, back and on in time.
     #[command(after_help = REPLAY)]
     Replay(Box<ReplayArgs>),
+    /// Make a file of a recording: a page for browsers, a picture, a text, tracks, calls, ...
+    #[command(after_help = EXPORT)]
+    Export(Box<ExportArgs>),
     /// Look on at a session that is shared: all panes, back and on in time, on your own.
     #[command(after_help = WATCH)]
     Watch(Box<WatchArgs>),
@@ -253,6 +271,9 @@ where
         }
         Some(Verb::Replay(arguments)) => {
             return Ok(CliRequest::Replay(Box::new(arguments.resolve())));
+        }
+        Some(Verb::Export(arguments)) => {
+            return arguments.resolve().map(|options| CliRequest::Export(Box::new(options)));
         }
         Some(Verb::Watch(arguments)) => {
             return Ok(CliRequest::Watch(Box::new(arguments.resolve())));

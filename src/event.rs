@@ -6,6 +6,7 @@
 mod backend;
 mod command;
 mod errno;
+mod export;
 mod file;
 mod gate_step;
 mod go;
@@ -28,6 +29,7 @@ pub use command::{
     print_duration,
 };
 pub use errno::Errno;
+pub use export::ExportKind;
 pub use file::{FdinfoEntry, FileKind};
 pub use gate_step::GateStep;
 pub use go::{GoChange, GoId, GoWait, NetpollMode};

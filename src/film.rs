@@ -22,7 +22,7 @@ mod tests;
 
 pub use frame::{FilmSpan, Frame};
 pub use line::FilmLine;
-pub use screen::{FilmCell, FilmScreen, SpanList, glyph_of};
+pub use screen::{FilmCell, FilmScreen, SpanList, glyph_of, told};
 pub use style::{FilmHead, FilmStyle, Rgb, Sampling};
 pub use words::{FilmCall, FilmRow, FilmWords, Sentences};
 

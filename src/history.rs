@@ -14,6 +14,7 @@ use crate::sink::Sink;
 
 pub use folded::Folded;
 use timelines::Timelines;
+pub use timelines::TrackOwner;
 
 /// What the screen is drawn from: the world at the viewed event, and the history around it.
 #[derive(Clone, Copy)]

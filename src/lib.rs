@@ -21,12 +21,12 @@
 //! ```text
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
-//!               │ replay      │ serve  session  source  sink  record  tui  cli
+//!               │ replay      │ serve  session  source  sink  record  export  tui  cli
 //!               │ watch       │ serve  session  source  journal  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine source session headless compare kernel share export tui journal cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)
-//! shows         │ tui         │ session source history sink share lesson compare journal text model film
+//! shows         │ tui         │ session source history sink share export record lesson compare journal text model film
 //!               │ headless    │ session  source  sink
 //! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model  record
@@ -35,12 +35,12 @@
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)
+//! gives away    │ export      │ history  sink  record  journal  film  text  model (files for others)
 //! records       │ history     │ sink  journal  model (what every event goes through)
 //! passes on     │ sink        │ text  model  record  share (JSON lines, recordings)
 //! serves many   │ share       │ record  film         (a process of its own, for viewers: HTTP)
 //! writes down   │ record      │ journal  model      (blocks of events in a file, and back)
 //! keeps         │ journal     │ model
-//! gives away    │ export      │ film                 (files for others)
 //! films         │ film        │ text  model           (screens as cells that changed, with words)
 //! words it      │ text        │ model  sim           (strace's notation, sentences: no keys, no colours)
 //! means         │ model       │ sim                  (one fold: no clock, no file, no thread)

@@ -32,6 +32,7 @@ fn run() -> anyhow::Result<ExitCode> {
         CliRequest::ShareProcess => Ok(ExitCode::from(share::serve()?)),
         CliRequest::Serve(options) => Ok(ExitCode::from(serve::run(&options)?)),
         CliRequest::Replay(options) => Ok(ExitCode::from(replay::run(&options)?)),
+        CliRequest::Export(options) => Ok(ExitCode::from(replay::export(&options)?)),
         CliRequest::Watch(options) => Ok(ExitCode::from(watch::run(&options)?)),
         CliRequest::Lesson(options) => Ok(ExitCode::from(teach::run(&options)?)),
     }

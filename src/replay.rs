@@ -1,56 +1,65 @@
-//! `epollscope replay`: a recording on the screen, or as lines.
+//! `epollscope replay`: a recording on the screen, or as lines; `epollscope export`: as a file for
+//! others.
 
-use std::io;
+mod export;
+
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
 use std::rc::Rc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ReplayOptions;
 use crate::error::Error;
-use crate::event::{Nanos, Seq, visible};
+use crate::event::{Nanos, visible};
+use crate::export::ExportRange;
 use crate::record::{Damage, Recording};
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
-use crate::sink::Sink as _;
-use crate::sink::jsonl::{Jsonl, Lines};
+use crate::sink::jsonl::Lines;
 use crate::source::Replay;
+use crate::sys::standard::Stdout;
 use crate::tui;
 use crate::tui::words::{count, plural};
+
+pub use export::run as export;
 
 /// Shows a recording. Returns the exit status.
 ///
 /// # Errors
 /// If it is none, or there is no terminal for the screen.
 pub fn run(options: &ReplayOptions) -> Result<u8, Error> {
-    let name = visible(options.file.to_string_lossy().as_bytes(), 200);
-    let recording = Recording::open(&options.file)
-        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?
-        .map_err(|error| Error::Usage(format!("{name} {error}")))?;
-    let recording = Rc::new(recording);
+    let (name, recording) = open(&options.file)?;
     if options.json {
         return quietly(lines(&recording, options.strace_text));
     }
     show(&name, &recording, options)
 }
 
+/// A recording, and what it is called.
+fn open(file: &Path) -> Result<(String, Rc<Recording>), Error> {
+    let name = visible(file.to_string_lossy().as_bytes(), 200);
+    let recording = Recording::open(file)
+        .map_err(|error| Error::Usage(format!("cannot read the recording {name}: {error}")))?
+        .map_err(|error| Error::Usage(format!("{name} {error}")))?;
+    Ok((name, Rc::new(recording)))
+}
+
 /// Its events as lines of JSON.
 fn lines(recording: &Rc<Recording>, strace: bool) -> io::Result<()> {
     let journal = recording.journal();
-    let mut sink = Jsonl::begin(&recording.head().header, Lines { strace })?;
-    let (mut world, mut written) = (journal.origin(), Ok(()));
-    journal.forward_from(Seq(1), |event| {
-        world.apply(event);
-        written = sink.event(event, &world).and_then(|()| sink.flush(&world));
-        written.is_ok()
-    });
-    written.and_then(|()| Box::new(sink).finish(&world))
+    let range = ExportRange::whole(&recording.head().header, &journal);
+    let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
+    crate::export::lines(&range, Lines { strace }, &mut out)?;
+    out.flush()
 }
 
-/// What of it is missing, up to which time it is there.
-fn warning(name: &str, recording: &Recording, until: Nanos) -> Option<String> {
-    let cut = recording
-        .cut()
-        .map(|at| format!("{name} is cut at byte {}: it is shown up to {until}", count(at as u64)));
+/// What of it is missing, and up to which time it is there, to be `shown` or otherwise used.
+fn warning(name: &str, recording: &Rc<Recording>, used: &str) -> Option<String> {
+    let until: Nanos = recording.journal().until().unwrap_or_default();
+    let cut = recording.cut().map(|at| {
+        format!("{name} is cut at byte {}: it is {used} up to {until}", count(at as u64))
+    });
     let damage = recording.damage().map(|Damage { blocks, of, events, at }| {
         let is = if blocks == 1 { "block is" } else { "blocks are" };
         let blocks = format!("{} of {} {is} damaged", count(blocks), count(of));
@@ -85,7 +94,8 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
         state: tui::ReplayState { name: name.to_owned(), speed: options.speed, idle: options.idle },
-        warning: warning(name, recording, until),
+        warning: warning(name, recording, "shown"),
+        hidden: recording.head().hidden.clone(),
         at: options.at,
         plays: !options.paused,
     };

@@ -10,6 +10,7 @@ pub mod app;
 pub mod compare;
 pub mod draw;
 pub mod entry;
+pub mod export;
 pub mod film;
 pub mod filter;
 pub mod input;

@@ -393,3 +393,40 @@ fn the_process_of_a_loop_is_a_server_that_knows_who_asked() {
     assert_eq!(own, ServeOptions { child_of: Some(42), ..serve("--headless --unobserved") });
     assert!(refused("loop-process x").contains("unrecognized subcommand"));
 }
+
+#[test]
+fn an_export_is_what_the_ending_of_its_file_says() {
+    use crate::event::{ExportKind, Nanos};
+    let asked = |args: &str| {
+        let args = format!("epollscope export {args}");
+        match parse(args.split(' ').map(OsString::from)) {
+            Ok(CliRequest::Export(options)) => Ok(*options),
+            Ok(other) => panic!("{args}: {other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    for kind in ExportKind::ALL {
+        let options = asked(&format!("a.rec b.{}", kind.ending())).expect("an ending is enough");
+        assert_eq!((options.kind, options.size), (kind, (120, 40)));
+        let options = asked(&format!("a.rec - --as {kind}")).expect("a word is enough");
+        assert_eq!((options.kind, options.out), (kind, None));
+    }
+    let options = asked("a.rec b.svg --as text --at 1.5 --size 80x24 --hide payload,peers")
+        .expect("a word wins");
+    assert_eq!((options.kind, options.size), (ExportKind::Text, (80, 24)));
+    assert_eq!((options.at, options.hidden.len()), (Some(Nanos(1_500_000_000)), 2));
+    for (args, said) in [
+        ("a.rec b.doc", "the ending of b.doc does not say what is written"),
+        ("a.rec -", "standard output has no ending: say what is written"),
+        ("a.rec b.json --at 3", "--at means nothing to trace"),
+        ("a.rec b.jsonl --size 80x24", "mean nothing to lines, which shows no screen"),
+        ("a.rec b.csv --ascii", "mean nothing to spans, which shows no screen"),
+        ("a.rec b.svg --size 10x10", "expected columns and rows such as 120x40"),
+        ("a.rec b.svg --size 120", "expected columns and rows such as 120x40"),
+        ("a.rec b.svg --hide all", "possible values"),
+        ("a.rec b.svg --as film", "possible values"),
+    ] {
+        let error = asked(args).expect_err(args);
+        assert!(error.contains(said), "{args}: {error}");
+    }
+}

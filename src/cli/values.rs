@@ -9,8 +9,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, Value
 
 use crate::compare::ComparePlan;
 use crate::event::{
-    AcceptPolicy, Application, Backend, Command, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
-    WakeupLogMode, parse_duration,
+    AcceptPolicy, Application, Backend, Command, ExportKind, Mistake, Nanos, NetpollMode,
+    ReadPolicy, Trigger, WakeupLogMode, parse_duration,
 };
 use crate::record::Hidden;
 use crate::share::ShareCode;
@@ -225,6 +225,28 @@ pub(super) fn seconds(text: &str) -> Result<Nanos, String> {
 
 pub(super) fn hidden() -> ValueParser {
     one_of(Hidden::ALL, |what| PossibleValue::new(what.word()))
+}
+
+pub(super) fn export_kind() -> ValueParser {
+    one_of(ExportKind::ALL, |kind| PossibleValue::new(kind.word()).help(kind.about()))
+}
+
+/// The smallest screen, and the largest one that is drawn.
+const SCREENS: [(u16, u16); 2] = [(60, 16), (400, 200)];
+
+pub(super) fn screen_size(text: &str) -> Result<(u16, u16), String> {
+    let [least, most] = SCREENS;
+    let size = text.split_once('x').and_then(|(columns, rows)| {
+        let size: (u16, u16) = (columns.parse().ok()?, rows.parse().ok()?);
+        let fits = (least.0..=most.0).contains(&size.0) && (least.1..=most.1).contains(&size.1);
+        fits.then_some(size)
+    });
+    size.ok_or_else(|| {
+        format!(
+            "expected columns and rows such as 120x40, {}x{} to {}x{}",
+            least.0, least.1, most.0, most.1
+        )
+    })
 }
 
 pub(super) fn history_events(text: &str) -> Result<usize, String> {

@@ -144,6 +144,7 @@ impl Handle {
             | Command::Ask(..)
             | Command::AskOff
             | Command::Save(_)
+            | Command::Export(..)
             | Command::Mark(_)
             | Command::Copy
             | Command::Help

@@ -10,7 +10,9 @@ mod views;
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger};
+use super::{
+    AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
+};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
@@ -147,6 +149,8 @@ pub enum Command {
     RecordOff,
     /// Write the history that is kept into that file, or into one that is named by the time.
     Save(Option<String>),
+    /// Write a file for others, of that kind, perhaps with that name; without a kind, ask for it.
+    Export(Option<ExportKind>, Option<String>),
     /// Mark this moment, perhaps with a note.
     Mark(String),
     /// Let others watch from now on, who connect to that address or to the usual one.
@@ -189,7 +193,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 41] = [
+pub const GRAMMAR: [(&str, &str, &str); 42] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -229,6 +233,11 @@ pub const GRAMMAR: [(&str, &str, &str); 41] = [
     ("view", "overview|timeline|calls|findings|path", "show a view"),
     ("record", "[FILE|off]", "record what happens from now on, or end that"),
     ("save", "[FILE]", "write the history that is kept into a file"),
+    (
+        "export",
+        "[page|recording|picture|text|cast|trace|strace|lines|spans] [FILE]",
+        "write a file for others: for a browser, for slides, for a mail",
+    ),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
     ("share", "[ADDR|off]", "let browsers watch, or end that"),
     ("ask", "QUESTION|off", "ask those who watch: ask Who wakes? | T1 | T2; off shows the answers"),
@@ -256,6 +265,7 @@ impl Command {
             "save" => return Ok(Self::Save(parse::name(rest))),
             "ask" if rest == "off" => return Ok(Self::AskOff),
             "ask" => return parse::ask(rest),
+            "export" => return parse::export(rest),
             "mark" => return Ok(Self::Mark(rest.to_owned())),
             _ => {}
         }
@@ -288,6 +298,7 @@ impl Command {
                 | Self::Select(_)
                 | Self::Lane(_)
                 | Self::View(_)
+                | Self::Export(..)
                 | Self::Share(_)
                 | Self::ShareOff
                 | Self::Ask(..)

@@ -102,17 +102,39 @@ impl FilmScreen {
     /// The cells that differ from those of another screen of that size.
     fn since(&self, before: &Self) -> Vec<FilmSpan> {
         let mut spans = SpanList::default();
-        for y in 0..self.rows {
-            let both = self.row(y).iter().zip(before.row(y));
-            for (x, (cell, _)) in (0..).zip(both).filter(|(_, (cell, was))| cell != was) {
-                let (columns, one) = glyph_of(&cell.symbol);
-                if !cell.symbol.is_empty() {
-                    spans.put((x, y), cell.style, &cell.symbol, one.map_or(columns, |_| 0));
-                }
+        let changed = |n: usize| self.cells[n] != before.cells[n];
+        for (n, at) in told(self.cells.len(), self.columns, changed) {
+            let FilmCell { symbol, style } = &self.cells[n];
+            let (columns, one) = glyph_of(symbol);
+            if !symbol.is_empty() {
+                spans.put(at, *style, symbol, one.map_or(columns, |_| 0));
             }
         }
         spans.finish()
     }
+}
+
+/// So many cells between two that changed are told too.
+const BETWEEN: usize = 3;
+
+/// The cells to tell of, by rows, each with its column and row: those that changed and the few between
+/// two of them. A text that moved to another row stays whole then, and takes next to nothing when it
+/// is packed.
+pub fn told(
+    cells: usize,
+    columns: u16,
+    changed: impl Fn(usize) -> bool,
+) -> impl Iterator<Item = (usize, (u16, u16))> {
+    let columns = usize::from(columns.max(1));
+    let mut last: Option<usize> = None;
+    let runs = (0..cells).filter(move |n| changed(*n)).flat_map(move |n| {
+        let row = n - n % columns;
+        let near = last.filter(|last| *last >= row && n - last <= BETWEEN + 1);
+        last = Some(n);
+        near.map_or(n, |last| last + 1)..=n
+    });
+    let place = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    runs.map(move |n| (n, (place(n % columns), place(n / columns))))
 }
 
 /// Spans as they are put together from changed cells, by rows.

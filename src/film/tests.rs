@@ -95,3 +95,13 @@ fn dim_text_is_nearer_to_what_is_behind_it() {
     assert_eq!(Rgb::try_from("#0010ff".to_owned()), Ok(Rgb([0, 16, 255])));
     assert!(Rgb::try_from("#+010ff".to_owned()).is_err());
 }
+
+#[test]
+fn a_few_cells_between_two_that_changed_are_told_with_them() {
+    let changed = [1, 5, 10, 11, 12, 13];
+    let cells: Vec<_> = told(24, 12, |n| changed.contains(&n)).collect();
+    let places: Vec<_> = cells.iter().map(|cell| cell.0).collect();
+    // Four between are too many, and a row ends where it ends.
+    assert_eq!(places, [1, 2, 3, 4, 5, 10, 11, 12, 13]);
+    assert_eq!(cells[8].1, (1, 1));
+}

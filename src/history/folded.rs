@@ -1,10 +1,10 @@
 //! The tracks of a moment that is far from now: folded again from the events before it.
 
-use crate::event::{FileId, Seq};
+use crate::event::{Event, FileId, Seq};
 use crate::journal::Journal;
-use crate::model::{Timeline, World};
+use crate::model::{Span, Timeline, World};
 
-use super::timelines::Timelines;
+use super::timelines::{Timelines, TrackOwner};
 
 /// How many events before a moment its tracks are folded from.
 const BEFORE: u64 = 131_072;
@@ -62,6 +62,28 @@ impl Folded {
             }
             event.seq < until
         });
+    }
+
+    /// Goes on by one event.
+    pub fn apply(&mut self, event: &Event) {
+        self.world.apply(event);
+        self.timelines.apply(event, &self.world);
+    }
+
+    /// The world there.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The tracks there, each with the span that holds; from now on notes which of them turn.
+    pub fn note_turns(&mut self) -> Vec<(TrackOwner, Span)> {
+        self.timelines.note_turns();
+        self.timelines.spans(&self.world)
+    }
+
+    /// The tracks that have turned to another span since it was asked last.
+    pub fn take_turned(&mut self) -> Vec<(TrackOwner, Span)> {
+        self.timelines.take_turned(&self.world)
     }
 
     /// The tracks of that epoll instance, or of the first one.

@@ -3,7 +3,11 @@
 use rustc_hash::FxHashMap;
 
 use crate::event::{Event, FileId};
-use crate::model::{EpollView, Timeline, World};
+use crate::model::{EpollView, Span, Timeline, Track, TrackId, World};
+
+/// A track, and the epoll instance whose timeline it is in: `None` for those of threads, which are in
+/// all of them, and for files that no instance watches.
+pub type TrackOwner = (Option<FileId>, TrackId);
 
 /// The timelines of all epoll instances.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,14 @@ pub(super) struct Timelines {
     none: Timeline,
     /// Those of the instances by their open files.
     own: FxHashMap<FileId, Timeline>,
+}
+
+/// Whose track that is in the timeline of an instance: threads are told of by the first one.
+fn owned(owner: Option<FileId>, id: TrackId, first: bool) -> Option<TrackOwner> {
+    match id {
+        TrackId::Lane(_) => first.then_some((None, id)),
+        TrackId::Watch(_) => Some((owner, id)),
+    }
 }
 
 /// What of a timeline goes on in the next one: of a live server, which takes its files with it from
@@ -41,6 +53,48 @@ impl Timelines {
                 own.apply(event, view);
             }
         }
+    }
+
+    /// From now on notes which tracks turn to another span.
+    pub(super) fn note_turns(&mut self) {
+        self.none.note_turns();
+        self.own.values_mut().for_each(Timeline::note_turns);
+    }
+
+    /// Those that are not over of a world, with their spans.
+    pub(super) fn spans(&self, world: &World) -> Vec<(TrackOwner, Span)> {
+        let (mut spans, first) = (Vec::new(), world.through(None).id);
+        let mut of = |owner: Option<FileId>, timeline: &Timeline| {
+            for (id, track) in timeline.tracks() {
+                let owner = owned(owner, id, owner == first);
+                let lasts = track.span().filter(|span| *span != Span::Gone);
+                spans.extend(owner.zip(lasts));
+            }
+        };
+        if world.pollers.is_empty() {
+            of(None, &self.none);
+        }
+        for id in world.views().filter_map(|view| view.id) {
+            if let Some(own) = self.own.get(&id) {
+                of(Some(id), own);
+            }
+        }
+        spans
+    }
+
+    /// Those that have turned since it was asked last, with their spans now.
+    pub(super) fn take_turned(&mut self, world: &World) -> Vec<(TrackOwner, Span)> {
+        let first = world.through(None).id;
+        let none = world.pollers.is_empty().then_some((None, &mut self.none));
+        let own = self.own.iter_mut().map(|(id, own)| (Some(*id), own));
+        let mut spans = Vec::new();
+        for (owner, timeline) in none.into_iter().chain(own) {
+            for id in timeline.take_turned() {
+                let span = timeline.track(id).and_then(Track::span).unwrap_or(Span::Gone);
+                spans.extend(owned(owner, id, owner == first).map(|owner| (owner, span)));
+            }
+        }
+        spans
     }
 
     /// That of the epoll instance which is looked at.

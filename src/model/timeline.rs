@@ -15,7 +15,7 @@ use crate::event::{Backend, LaneId, Nanos, Seq, Trigger, WatchKey};
 pub use track::Track;
 
 /// Whose track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TrackId {
     /// A server thread.
     Lane(LaneId),
@@ -112,6 +112,8 @@ pub struct Timeline {
     watch_cap: usize,
     /// When the server began to wait in another way, and in which; at most [`Timeline::GONE`].
     switches: VecDeque<(Nanos, Backend)>,
+    /// The tracks whose span has changed, if somebody takes note of them.
+    turned: Option<Vec<TrackId>>,
 }
 
 impl Timeline {
@@ -125,7 +127,18 @@ impl Timeline {
     /// The tracks of the threads alone.
     #[must_use]
     pub fn of_threads(&self) -> Self {
-        Self { lanes: self.lanes.clone(), ..Self::default() }
+        let turned = self.turned.clone();
+        Self { lanes: self.lanes.clone(), turned, ..Self::default() }
+    }
+
+    /// From now on notes which tracks turn to another span.
+    pub fn note_turns(&mut self) {
+        self.turned = Some(Vec::new());
+    }
+
+    /// The tracks that have turned to another span since it was asked last.
+    pub fn take_turned(&mut self) -> Vec<TrackId> {
+        self.turned.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// When the server began to wait in another way, and in which, as far as that is kept.

@@ -44,7 +44,14 @@ impl Recording {
     /// # Errors
     /// If it cannot be read, or there is nothing in it that could be shown.
     pub fn open(path: &Path) -> io::Result<Result<Self, ReadError>> {
-        let mut file = File::open(path)?;
+        Self::of(File::open(path)?)
+    }
+
+    /// The same of one that is open.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn of(mut file: File) -> io::Result<Result<Self, ReadError>> {
         let about = file.metadata()?;
         if about.is_file() {
             return Ok(Self::find(Box::new(FileBacking::new(file, about.len()))));

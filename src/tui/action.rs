@@ -55,6 +55,25 @@ pub enum CompareAction {
     Export,
 }
 
+/// A change of what is to be written for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExportAction {
+    /// Write it.
+    Write,
+    /// The kind before or after.
+    Choose(Direction),
+    /// The next range.
+    Range,
+    /// Hide more, or nothing again.
+    Hide,
+    /// Ask for another name.
+    Name,
+    /// The next size of the screen.
+    Size,
+    /// Leave it.
+    Leave,
+}
+
 /// A wish, not yet judged: [`super::app::App::update`] knows what it means now.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyAction {
@@ -62,6 +81,10 @@ pub enum KeyAction {
     Hold,
     /// Record what happens, or end that.
     Record,
+    /// Ask what is to be written for others.
+    AskExport,
+    /// Something that is done to what is asked there.
+    Export(ExportAction),
     /// Let others watch, or say how they do.
     Share,
     /// One call of the selected lane.

@@ -1,6 +1,7 @@
 //! What keys and palette lines do: the screen's state changes here, and commands for the server
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
+mod export;
 mod find;
 mod line;
 mod mouse;
@@ -250,6 +251,8 @@ impl App {
             KeyAction::ToCall(step) => self.go_to_call(step, scene),
             KeyAction::ToWait(step) => self.go_to_wait(step, scene),
             KeyAction::ToBookmark(step) => self.go_to_bookmark(step, scene),
+            KeyAction::AskExport => self.ask_export(scene),
+            KeyAction::Export(action) => self.export(action, scene),
             KeyAction::AskFind => {
                 self.ui.entry = Some(LineEntry::new(Purpose::Command, "find ".to_owned()));
             }
@@ -304,6 +307,7 @@ impl App {
             Command::Select(fd) => self.select_fd(fd, scene),
             Command::Lane(lane) => self.select_lane(lane, scene),
             Command::View(view) => self.show(view, scene),
+            Command::Export(kind, name) => self.export_command(kind, name, scene),
             Command::Share(address) => {
                 self.ui.request = Some(UiRequest::Share(ShareWish::Begin(address)));
             }

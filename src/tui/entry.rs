@@ -26,6 +26,8 @@ pub enum Purpose {
     Try,
     /// Words by which lessons are looked for.
     Search,
+    /// The name of a file for others.
+    ExportName,
 }
 
 /// A line with a cursor.
@@ -88,6 +90,7 @@ impl LineEntry {
             Purpose::Answer => "your answer> ".to_owned(),
             Purpose::Try => "try> ".to_owned(),
             Purpose::Search => "search> ".to_owned(),
+            Purpose::ExportName => "file> ".to_owned(),
         }
     }
 
@@ -242,6 +245,7 @@ impl LineEntry {
             Purpose::Send(fd) => Ok(Command::Send(Some(fd.into()), self.text.clone())),
             // These lines are the lesson's.
             Purpose::Answer | Purpose::Try | Purpose::Search => Err("no lesson is open".to_owned()),
+            Purpose::ExportName => Ok(Command::Export(None, Some(self.text.trim().to_owned()))),
         }
     }
 }

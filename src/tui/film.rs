@@ -31,7 +31,7 @@ use super::theme::Theme;
 use crate::event::{Nanos, Seq, TimeUnit};
 use crate::film::{
     FilmCall, FilmHead, FilmRow, FilmSpan, FilmStyle, FilmWords, Frame, Sampling, Sentences,
-    SpanList, glyph_of,
+    SpanList, glyph_of, told,
 };
 use crate::session::Scene;
 use crate::text;
@@ -301,15 +301,12 @@ impl Camera {
 
     fn spans(&self, before: &[Shot], now: &[Shot]) -> Vec<FilmSpan> {
         let mut spans = SpanList::default();
-        let columns = usize::from(self.head.cols).max(1);
         let mut symbol = [0; 4];
-        for (n, (shot, was)) in now.iter().zip(before).enumerate() {
-            let (code, style) = *shot;
-            if shot == was || code == COVERED {
+        for (n, place) in told(now.len(), self.head.cols, |n| now[n] != before[n]) {
+            let (code, style) = now[n];
+            if code == COVERED {
                 continue;
             }
-            let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-            let place = (at(n % columns), at(n / columns));
             if let Some(one) = char::from_u32(code) {
                 spans.put(place, style, one.encode_utf8(&mut symbol), 0);
             } else {

@@ -2,6 +2,7 @@
 //! rows.
 
 mod compare;
+mod export;
 mod lesson;
 mod replay;
 mod table;
@@ -46,13 +47,15 @@ pub enum Mode {
     Compare,
     /// A recording.
     Replay,
+    /// What is to be written for others is asked.
+    Export,
     /// A session elsewhere.
     Watch,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -67,6 +70,7 @@ impl Mode {
         Self::Search,
         Self::Compare,
         Self::Replay,
+        Self::Export,
         Self::Watch,
     ];
 
@@ -169,7 +173,8 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(LESSON).chain(compare::COMPARE)
+    let own = replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(LESSON);
+    own.chain(compare::COMPARE).chain(export::EXPORT)
 }
 
 /// What `press` asks for in `mode`.

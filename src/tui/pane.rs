@@ -5,6 +5,7 @@ mod bar;
 mod calls;
 mod completions;
 mod connections;
+mod export;
 mod file;
 mod findings;
 mod found;
@@ -29,6 +30,7 @@ mod why;
 
 pub(crate) use bar::Bar;
 pub(crate) use calls::Calls;
+pub(crate) use export::ExportPane;
 pub(crate) use findings::FindingsPane;
 pub(crate) use header::HeaderPane;
 pub(crate) use help::Help;

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::export::{ExportOrder, ExportView, Exports};
 use super::input::{self, Input};
 use super::key::{Key, KeyPress};
 use super::lesson::lessons::{Lessons, Start};
@@ -32,6 +33,7 @@ use super::watchdog;
 use crate::error::Error;
 use crate::lesson::catalog;
 use crate::lesson::progress::LessonProgress;
+use crate::record::Hidden;
 use crate::session::{Scene, Session};
 use crate::source::{Drained, RemoteNews, Source};
 
@@ -138,6 +140,9 @@ pub(super) trait Front {
     /// Opens the lessons, where that means something.
     fn teach(&mut self) {}
 
+    /// Begins to write a file for others, where there is something to write.
+    fn export(&mut self, _: ExportOrder) {}
+
     /// The state of what is on the screen, if anything is.
     fn ui(&mut self) -> Option<&mut Ui>;
 }
@@ -216,6 +221,7 @@ fn requested(front: &mut impl Front) -> io::Result<Next> {
             front.resized();
         }
         Some(UiRequest::Lessons) => front.teach(),
+        Some(UiRequest::Export(order)) => front.export(*order),
         Some(UiRequest::Share(wish)) => front.share(wish),
         Some(UiRequest::Copy(text)) => match (front.terminal().copy(&text)?, front.ui()) {
             (true, Some(ui)) => ui.say("copied, if the terminal allows it (OSC 52)"),
@@ -239,6 +245,10 @@ struct Screen<'a, S> {
     wake: Arc<Notify>,
     /// The lessons, while they are open: the server goes on behind them.
     lessons: Option<Lessons>,
+    /// Files for others that are being written.
+    exports: Exports,
+    /// What is left out in the recording that is looked at.
+    hidden: Vec<Hidden>,
     /// Whether it is remembered which of them were gone through.
     remember: bool,
     /// Something has changed since the last frame.
@@ -272,6 +282,8 @@ impl<'a, S: Source> Screen<'a, S> {
             sharing,
             wake,
             lessons: None,
+            exports: Exports::default(),
+            hidden: Vec::new(),
             remember: options.remember,
             dirty: true,
             due: now,
@@ -335,6 +347,12 @@ impl<S: Source> Front for Screen<'_, S> {
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
         self.app.ui.recording = recording;
+        let writes = self.exports.go_on(self.session.journal());
+        if let Some(said) = writes.said {
+            self.app.ui.tell(said);
+            self.dirty = true;
+        }
+        let drained = Drained { more: drained.more || writes.more, ..drained };
         self.hear();
         self.look_who_watches();
         if let Some(lessons) = &mut self.lessons {
@@ -424,6 +442,29 @@ impl<S: Source> Front for Screen<'_, S> {
             Ok(lessons) => self.lessons = Some(lessons),
             Err(error) => self.app.ui.warn(error.to_string()),
         }
+    }
+
+    fn export(&mut self, order: ExportOrder) {
+        if let Some(lessons) = &mut self.lessons {
+            lessons.export(order);
+            return;
+        }
+        let scene = self.session.scene(self.app.ui.poller);
+        let view = ExportView { theme: &self.theme, hidden: &self.hidden, wake: &self.wake };
+        let one = order.kind.is_one_screen();
+        let begun = if one && order.hidden.is_empty() {
+            let clock = scene.header.clock;
+            Exports::screen(&order, clock, view, |camera| camera.app(&mut self.app, scene))
+                .map(Some)
+        } else {
+            let kept = one.then(|| Box::new(self.app.clone()));
+            self.exports.begin(order, kept, scene, view).map(|()| None)
+        };
+        match begun {
+            Ok(said) => said.into_iter().for_each(|said| self.app.ui.say(said)),
+            Err(why) => self.app.ui.warn(why),
+        }
+        self.dirty = true;
     }
 
     fn terminal(&mut self) -> &mut Terminal {

@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, borders, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, beside_bar, layout};
 use super::pane::{
-    Bar, Calls, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane, Prompt, Ready,
-    RenderContext, TimelinePane, TooSmall, Waiting, Why,
+    Bar, Calls, ExportPane, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane,
+    Prompt, Ready, RenderContext, TimelinePane, TooSmall, Waiting, Why,
 };
 use super::spots::Spot;
 use super::ui::{Pane, UiContext};
@@ -49,6 +49,9 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     if let Some(first) = look.ui.help {
         let below = Rect { y: 1, height: area.height - 2, ..area };
         Help(*look, first).render(below, buf);
+    }
+    if let Some(dialog) = &look.ui.export {
+        ExportPane(*look, dialog).render(area, buf);
     }
     if let Some(entry) = &look.ui.entry {
         Prompt(*look, entry).render(area, buf);

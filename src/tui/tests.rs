@@ -3,6 +3,7 @@
 mod own_code;
 pub(crate) mod styles;
 
+mod exports;
 mod lists;
 mod mouse;
 mod pages;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::action::Direction;
 use super::entry::{LineEntry, TypedLines};
+use super::export::{ExportDialog, ExportOrder};
 use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
@@ -206,6 +207,8 @@ pub enum UiRequest {
     Lessons,
     /// Put this on the clipboard.
     Copy(String),
+    /// Write a file for others.
+    Export(Box<ExportOrder>),
     /// Let others watch, or end that.
     Share(ShareWish),
 }
@@ -316,6 +319,8 @@ pub struct Ui {
     pub(crate) typed: TypedLines,
     /// The help's first row, if it is shown.
     pub help: Option<usize>,
+    /// What is asked about a file for others, if it is.
+    pub export: Option<ExportDialog>,
     /// The page that is open.
     pub page: Option<Page>,
     /// A message.
@@ -370,6 +375,7 @@ impl Default for Ui {
             entry: None,
             typed: TypedLines::default(),
             help: None,
+            export: None,
             page: None,
             message: None,
             request: None,
@@ -390,6 +396,8 @@ impl Ui {
     pub fn mode(&self) -> Mode {
         if self.entry.is_some() {
             if self.place == UiContext::Menu { Mode::Search } else { Mode::Entry }
+        } else if self.export.is_some() {
+            Mode::Export
         } else if self.help.is_some() {
             Mode::Help
         } else {
@@ -422,6 +430,14 @@ impl Ui {
     /// Says something.
     pub fn say(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), tone: Tone::Plain });
+    }
+
+    /// Says what has become of something, or why nothing has.
+    pub(crate) fn tell(&mut self, said: Result<String, String>) {
+        match said {
+            Ok(said) => self.say(said),
+            Err(why) => self.warn(why),
+        }
     }
 
     /// Leaves the past, and all that the person has typed or was told.

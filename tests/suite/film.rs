@@ -3,7 +3,7 @@
 mod live;
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
@@ -58,18 +58,24 @@ fn class(name: &str) -> Film {
     first.expect(PAYLOAD);
     server.command(&format!("trigger fd={fd} edge"));
     assert!(server.quit().success());
-    filmed(&file)
+    filmed(&file.0, SIZE)
 }
 
-fn filmed(file: &Made) -> Film {
-    let recording = Rc::new(Recording::read(std::fs::read(&file.0).unwrap()).unwrap());
+/// The film of a recording that is kept with the tests.
+fn recorded(name: &str, size: (u16, u16)) -> Film {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(name);
+    filmed(&path, size)
+}
+
+fn filmed(path: &Path, size: (u16, u16)) -> Film {
+    let recording = Rc::new(Recording::read(std::fs::read(path).unwrap()).unwrap());
     let journal = recording.journal();
     let header = recording.head().header.clone();
     let source = Replay::new(header, journal.until().unwrap_or(Nanos(0)));
     let session = Session::of_journal(source, journal);
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
     let name = "<b>class.rec</b>".to_owned();
-    film(session.scene(None), &FilmPlan { name, from: None, until: None, size: SIZE, theme })
+    film(session.scene(None), &FilmPlan { name, from: None, until: None, size, theme })
 }
 
 /// The page of a film, as a file.
@@ -366,6 +372,37 @@ fn node_takes_the_player() {
         let script = format!("{}/assets/{script}", env!("CARGO_MANIFEST_DIR"));
         let out = Command::new(&node).args(["--check", &script]).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn a_film_that_is_damaged_says_so() {
+    let name = "a_film_that_is_damaged_says_so";
+    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
+    let page = page(&recorded("epoll.rec", SIZE), "damaged");
+    let text = std::fs::read_to_string(&page.0).unwrap();
+    let (before, after) = text.split_once("id=\"film\" type=\"text/plain\">").unwrap();
+    let cut = format!("{before}id=\"film\" type=\"text/plain\">{}</script>{}", &after[..400], {
+        after.split_once("</script>").unwrap().1
+    });
+    std::fs::write(&page.0, cut).unwrap();
+    browser.file(&page.0);
+    browser.until("return document.getElementById('why-text').textContent.startsWith('The film')");
+}
+
+#[test]
+fn every_kind_of_recording_can_be_filmed_at_any_size() {
+    for name in ["epoll", "poll", "select", "goroutine", "io-uring", "threads"] {
+        for size in [(3, 2), (60, 16), (200, 60)] {
+            let film = recorded(&format!("{name}.rec"), size);
+            let last = screens(&film).pop().unwrap().text();
+            assert_eq!(last.lines().count(), usize::from(size.1), "{name} {size:?}");
+            if size.1 > 10 {
+                assert!(film.frames.len() > 20, "{name}: {}", film.frames.len());
+                assert!(last.contains("REPLAY"), "{last}");
+                assert!(last.ends_with('┘') && !last.contains(" quit"), "{last}");
+            }
+        }
     }
 }
 

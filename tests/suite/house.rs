@@ -24,7 +24,7 @@ const TABLE: [(&str, &[&str]); 28] = [
     ("engine", &["event", "sys", "kernel"]),
     ("sink", &["event", "model", "text", "record", "share", "sys"]),
     ("history", &["event", "model", "journal", "sink"]),
-    ("export", &["event", "film"]),
+    ("export", &["event", "model", "text", "film", "journal", "record", "sink", "history"]),
     (
         "source",
         &["event", "model", "text", "kernel", "engine", "lesson", "history", "record", "sys"],
@@ -36,8 +36,8 @@ const TABLE: [(&str, &[&str]); 28] = [
     (
         "tui",
         &[
-            "event", "model", "text", "film", "journal", "history", "lesson", "compare", "share",
-            "sink", "source", "session", "error", "sys",
+            "event", "model", "text", "film", "journal", "record", "share", "sink", "history",
+            "export", "lesson", "compare", "source", "session", "error", "sys",
         ],
     ),
     ("reference", &["event", "model", "text", "lesson", "cli", "error", "tui"]),
@@ -49,8 +49,14 @@ const TABLE: [(&str, &[&str]); 28] = [
             "compare", "kernel", "share", "export", "tui",
         ],
     ),
+    (
+        "replay",
+        &[
+            "event", "cli", "error", "record", "export", "serve", "session", "sink", "source",
+            "sys", "tui",
+        ],
+    ),
     ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),
-    ("replay", &["event", "cli", "error", "record", "serve", "session", "sink", "source", "tui"]),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 

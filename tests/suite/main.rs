@@ -6,6 +6,7 @@ mod browser;
 mod cases;
 mod compare;
 mod divergences;
+mod exports;
 mod faults;
 mod film;
 mod findings;

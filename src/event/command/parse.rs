@@ -1,8 +1,8 @@
 //! From text to a command.
 
 use super::super::{
-    AcceptPolicy, Backend, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Settings, Trigger,
-    nearest,
+    AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy,
+    Settings, Trigger, nearest,
 };
 use super::{Command, CommandError, GRAMMAR, Order, Scope, Target, UNITS, View};
 
@@ -35,6 +35,17 @@ pub(super) fn ask(rest: &str) -> Result<Command, CommandError> {
 
 /// Answers to a question at the most.
 const ANSWERS: usize = 9;
+
+pub(super) fn export(rest: &str) -> Result<Command, CommandError> {
+    let (word, file) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if word.is_empty() {
+        return Ok(Command::Export(None, None));
+    }
+    match ExportKind::parse(word) {
+        Some(kind) => Ok(Command::Export(Some(kind), name(file.trim_start()))),
+        None => Err(none_of(word, &ExportKind::ALL.map(ExportKind::word))),
+    }
+}
 
 /// The name of a file, if there is one.
 pub(super) fn name(rest: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 /// A command, a word that can follow it, and what that asks for; first those that the grammar names,
 /// then examples where it asks for a number or a time. What is common to all commands and what is a
 /// mistake's name is not here.
-pub const VALUES: [(&str, &str, &str); 63] = [
+pub const VALUES: [(&str, &str, &str); 72] = [
     ("delay", "0", "full speed"),
     ("delay", "200", "slow enough for the eye"),
     ("delay", "1000", "a call a second"),
@@ -59,6 +59,15 @@ pub const VALUES: [(&str, &str, &str); 63] = [
     ("still", "on", "the view stands, the server goes on"),
     ("still", "off", "the newest event is followed again"),
     ("record", "off", "the recording ends; its file is whole"),
+    ("export", "page", "the screens in one file that any browser opens"),
+    ("export", "recording", "everything, for epollscope replay"),
+    ("export", "picture", "this screen as SVG"),
+    ("export", "text", "this screen, for a mail or a ticket"),
+    ("export", "cast", "the screens, for asciinema play"),
+    ("export", "trace", "tracks for ui.perfetto.dev"),
+    ("export", "strace", "the calls as strace prints them"),
+    ("export", "lines", "the lines that --headless prints"),
+    ("export", "spans", "the timeline's spans, for a spreadsheet"),
     ("share", "off", "nobody watches any more"),
     ("ask", "off", "no more answers are taken, and they are shown"),
     ("view", "overview", "everything at once"),

@@ -89,6 +89,9 @@ impl Timeline {
         if let Some(track) = self.track_mut(id).filter(|track| track.span != Some(span)) {
             track.span = Some(span);
             track.push(Mark { t: event.t, seq: event.seq, what: MarkKind::Span(span) }, cap);
+            if let Some(turned) = &mut self.turned {
+                turned.push(id);
+            }
         }
     }
 

@@ -113,6 +113,11 @@ impl Track {
         kept.or_else(|| self.base.filter(|_| t > self.dropped_until))
     }
 
+    /// The span that holds now.
+    pub fn span(&self) -> Option<Span> {
+        self.span
+    }
+
     /// When the track begins, as far as it is kept.
     pub fn begins(&self) -> Nanos {
         self.marks.front().map_or(Nanos(0), |mark| mark.t())

@@ -36,7 +36,9 @@ impl App {
         }
         match entry.command() {
             Ok(command) => {
-                self.ui.typed.push(entry.purpose, &entry.text);
+                if entry.purpose != Purpose::ExportName {
+                    self.ui.typed.push(entry.purpose, &entry.text);
+                }
                 self.ui.entry = None;
                 self.command(command, scene)
             }

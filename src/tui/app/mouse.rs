@@ -55,6 +55,7 @@ impl App {
                 self.visit(seq, scene);
             }
             Spot::Finding(row) => self.choose_finding(row, scene),
+            Spot::Row(n) if self.ui.export.is_some() => self.choose_export(n),
             // The menu of lessons and a comparison have screens of their own.
             Spot::Pane(_) | Spot::Cover | Spot::Row(_) => {}
         }

@@ -38,7 +38,11 @@ fn grammar(purpose: Purpose) -> &'static [Usage] {
     match purpose {
         Purpose::Command => &GRAMMAR,
         Purpose::Try => &line::GRAMMAR,
-        Purpose::Filter | Purpose::Send(_) | Purpose::Answer | Purpose::Search => &[],
+        Purpose::Filter
+        | Purpose::Send(_)
+        | Purpose::Answer
+        | Purpose::Search
+        | Purpose::ExportName => &[],
     }
 }
 

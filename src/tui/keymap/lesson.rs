@@ -58,7 +58,7 @@ pub static LESSON: &[Binding] = rows! {
         => "", "the way of one event; again for everything", "";
     LessonLook EVERY [ch('s')] Lesson(LessonAction::Part(Shown::Steps))
         => "", "the steps; again for everything", "steps";
-    LessonLook EVERY [ch('e'), plain(Key::Tab)] Lesson(LessonAction::Instance(Direction::On))
+    LessonLook EVERY [plain(Key::Tab)] Lesson(LessonAction::Instance(Direction::On))
         => "", "the next epoll instance", "epoll";
     LessonLook EVERY [plain(Key::BackTab)] Lesson(LessonAction::Instance(Direction::Back))
         => "", "the epoll instance before", "";
@@ -88,6 +88,8 @@ pub static LESSON: &[Binding] = rows! {
     LessonLook EVERY [ch('S')] KeyAction::Share
         => "", "let browsers watch; again: where they connect to", "";
     LessonLook EVERY [ch('y')] KeyAction::Copy => "", "copy the Why sentence (OSC 52)", "";
+    LessonLook EVERY [ch('e')] KeyAction::AskExport
+        => "", "write a file for others: a page, a picture, tracks, ...", "";
     Lesson NOW [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
         => "", "leave the lesson; asks first if answers would be lost", "leave";
     Lesson EARLIER [ch('q')] Lesson(LessonAction::Leave) => "", "", "leave";

@@ -187,6 +187,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "", "to the beginning", "";
     Entry TYPED [plain(Key::End), ctrl('e')] Edit(EditAction::Caret(Reach::End, Direction::On))
         => "", "to the end", "";
+    Program LOOK [ch('e')] KeyAction::AskExport
+        => "export page class.html", "write a file for others: a page, a picture, tracks, ...", "";
     Program VIEW [ch('R')] KeyAction::Record
         => "record class.rec, record off", "record what happens from now on, or end that", "";
     Program LOOK [ch('S')] KeyAction::Share

@@ -426,11 +426,20 @@ impl LessonApp {
             return None;
         }
         let (purpose, text) = (entry.purpose, entry.text.trim().to_owned());
+        if purpose == Purpose::ExportName {
+            let scene = self.session.scene(self.app.ui.poller);
+            self.app.update(KeyAction::Edit(EditAction::Submit), &scene);
+            return None;
+        }
         let done = match purpose {
             Purpose::Answer => self.submit_answer(&text),
             Purpose::Try if text.is_empty() => Ok(None),
             Purpose::Try => self.submit_try(text),
-            Purpose::Command | Purpose::Filter | Purpose::Send(_) | Purpose::Search => Ok(None),
+            Purpose::Command
+            | Purpose::Filter
+            | Purpose::Send(_)
+            | Purpose::Search
+            | Purpose::ExportName => Ok(None),
         };
         match done {
             Ok(wish) => {

@@ -18,6 +18,7 @@ use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
 use crate::source::script::{PlayerHandle, Script};
 use crate::tui::action::{KeyAction, LessonAction};
+use crate::tui::export::{ExportOrder, ExportView, Exports};
 use crate::tui::input::Input;
 use crate::tui::share::Sharing;
 use crate::tui::theme::Theme;
@@ -61,6 +62,8 @@ pub(crate) struct Lessons {
     goes_on_at: Option<Instant>,
     /// The screen's clock: slow motion goes by it.
     begun: Instant,
+    /// Files for others that are being written.
+    exports: Exports,
 }
 
 impl Lessons {
@@ -95,6 +98,7 @@ impl Lessons {
             plays_at: None,
             goes_on_at: None,
             begun: Instant::now(),
+            exports: Exports::default(),
         };
         first.map_or(Ok(()), |case| lessons.begin(*case))?;
         Ok(lessons)
@@ -150,6 +154,7 @@ impl Lessons {
             self.lesson.as_mut().map(LessonApp::go_through);
             self.changed();
         }
+        self.write_on();
         let now = clock(self.begun);
         let (played, due) = self.lesson.as_mut().map_or((false, None), |app| app.advance(now));
         self.goes_on_at = due.map(|due| self.begun + Duration::from_millis(due));
@@ -294,6 +299,39 @@ impl Lessons {
         }
         self.changed();
         Ok(on)
+    }
+
+    /// Writes the screen of the lesson for others, or begins to write what else was ordered.
+    pub(crate) fn export(&mut self, order: ExportOrder) {
+        let Some(app) = &mut self.lesson else { return };
+        let view = ExportView { theme: &self.theme, hidden: &[], wake: &self.bell };
+        let said = if order.kind.is_one_screen() {
+            let clock = app.scene().header.clock;
+            Some(Exports::screen(&order, clock, view, |camera| camera.lesson(app)))
+        } else {
+            let begun = self.exports.begin(order, None, app.scene(), view);
+            begun.err().map(Err)
+        };
+        if let Some(said) = said {
+            app.app.ui.tell(said);
+        }
+        self.dirty = true;
+    }
+
+    /// Goes on to write what was ordered.
+    fn write_on(&mut self) {
+        let Some(app) = &mut self.lesson else { return };
+        loop {
+            let progress = self.exports.go_on(app.scene().journal);
+            if let Some(said) = progress.said {
+                app.app.ui.tell(said);
+                self.dirty = true;
+            }
+            // A lesson's history is short.
+            if !progress.more {
+                return;
+            }
+        }
     }
 
     /// The terminal has another size, or has lost what was drawn.

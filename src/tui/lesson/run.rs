@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::lessons::Lessons;
 use crate::error::Error;
 use crate::lesson::progress::LessonProgress;
+use crate::tui::export::ExportOrder;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::tui::share::Sharing;
@@ -93,6 +94,10 @@ impl Front for Screen {
 
     fn resized(&mut self) {
         self.lessons.resized(self.terminal.size());
+    }
+
+    fn export(&mut self, order: ExportOrder) {
+        self.lessons.export(order);
     }
 
     fn terminal(&mut self) -> &mut Terminal {

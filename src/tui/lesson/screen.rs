@@ -9,7 +9,7 @@ use super::layout::{LayoutPlan, columns, layout};
 use super::pane::{LessonLook, Narration, StepList, TopRow};
 use crate::tui::draw::{Accent, heading, inside, sign_cuts};
 use crate::tui::layout::{Layout, Part, SMALLEST};
-use crate::tui::pane::{Help, Hints, Prompt, RenderContext, TooSmall};
+use crate::tui::pane::{ExportPane, Help, Hints, Prompt, RenderContext, TooSmall};
 use crate::tui::screen::{draw_borders, draw_slot};
 use crate::tui::spots::Spots;
 use crate::tui::theme::Theme;
@@ -76,6 +76,9 @@ pub(crate) fn draw(lesson: &LessonApp, theme: &Theme, spots: Option<&Spots>, buf
     if let Some(first) = lesson.app.ui.help {
         let below = Rect { y: 1, height: area.height - 2, ..area };
         Help(look, first).render(below, buf);
+    }
+    if let Some(dialog) = &lesson.app.ui.export {
+        ExportPane(look, dialog).render(area, buf);
     }
     if let Some(entry) = &lesson.app.ui.entry {
         Prompt(look, entry).render(area, buf);

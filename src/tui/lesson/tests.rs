@@ -461,14 +461,14 @@ fn back_and_forward_through_the_steps() {
 fn the_panes_turn_to_the_other_instance_and_back() {
     let mut class = Class::begin((120, 40));
     class.press(FIRST).shows(&["─ e ─ 1 ─ kernel", "epoll e, 1 of 2"]);
-    class.press("e").shows(&["─ f ─ 0 ─ kernel", "epoll f, 2 of 2", "the panes show f"]);
+    class.press("<Tab>").shows(&["─ f ─ 0 ─ kernel", "epoll f, 2 of 2", "the panes show f"]);
     class.press("[").shows(&["─ f ─ 0 ─ kernel", "PAST"]);
     class.press("<Tab>").shows(&["─ e ─ 1 ─ kernel", "PAST"]);
     class.press("g").shows(&["─ e ─ 1 ─ kernel"]);
     class.press("<S-Tab>").shows(&["─ f ─ 0 ─ kernel"]);
     // The next step speaks to e, and the panes follow.
     class.press("<Enter>").shows(&["─ e ─ 1 ─ kernel", "QUESTION"]);
-    class.press("e2").shows(&["─ e ─ 1 ─ kernel"]);
+    class.press("<Tab>2").shows(&["─ e ─ 1 ─ kernel"]);
 }
 
 #[test]

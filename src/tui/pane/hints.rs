@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::RenderContext;
 use crate::event::{Command, View};
 use crate::model::ThreadLane;
-use crate::tui::action::{KeyAction, LessonAction};
+use crate::tui::action::{ExportAction, KeyAction, LessonAction};
 use crate::tui::draw::{Row, cells};
 use crate::tui::key::KeyPress;
 use crate::tui::keymap::{self, Binding};
@@ -109,7 +109,9 @@ enum Rank {
 
 fn rank(action: &KeyAction) -> Rank {
     match action {
-        KeyAction::Quit | KeyAction::Lesson(LessonAction::Leave) => Rank::Always,
+        KeyAction::Quit
+        | KeyAction::Lesson(LessonAction::Leave)
+        | KeyAction::Export(ExportAction::Leave) => Rank::Always,
         KeyAction::Do(
             Command::Close(_)
             | Command::Reset(_)

@@ -60,7 +60,7 @@ impl Prompt<'_> {
                 let what = "Enter sends the line with its end; an empty line sends only that";
                 lines.push((what.to_owned(), Role::Text));
             }
-            Purpose::Answer | Purpose::Search => {}
+            Purpose::Answer | Purpose::Search | Purpose::ExportName => {}
             Purpose::Command | Purpose::Try => {
                 if let Some((word, usage, about)) = entry.usage() {
                     let text = format!("{word} {usage}: {about}");
@@ -128,6 +128,7 @@ impl Prompt<'_> {
             Purpose::Command | Purpose::Try => "Enter does it, Up: typed before",
             Purpose::Filter if entry.marked => "typing replaces it, arrows edit it, Esc gives up",
             Purpose::Filter => "Enter keeps it, Esc gives up, Up: typed before",
+            Purpose::ExportName => "Enter takes it, Esc gives up",
             Purpose::Answer => "Enter gives it, Esc looks around",
             Purpose::Search => "Enter begins the chosen one, Esc shows all",
             Purpose::Send(_) => "what the built-in client says, Up: said before",
@@ -142,6 +143,7 @@ impl Prompt<'_> {
             Purpose::Answer => "Your answer",
             Purpose::Search => "Search",
             Purpose::Try => "Try it",
+            Purpose::ExportName => "Name of the file",
             Purpose::Send(_) => "Send",
         }
     }
@@ -158,7 +160,8 @@ impl Widget for Prompt<'_> {
         self.line(last, buf);
         // What an answer depends on must stay in sight.
         let rows = match (self.1.purpose, &self.1.error) {
-            (Purpose::Answer, None) | (Purpose::Search, _) => return,
+            // What is asked stays in sight.
+            (Purpose::Answer, None) | (Purpose::Search | Purpose::ExportName, _) => return,
             (Purpose::Answer, Some(_)) => 1,
             (Purpose::Command | Purpose::Try, _) => (area.height / 4).clamp(ROWS.0, ROWS.1),
             (Purpose::Filter | Purpose::Send(_), _) => ROWS.0,

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, FAREWELL, Screen, TAKE, TuiOptions, end_of, failed, runtime, show};
 use crate::error::Error;
 use crate::event::Nanos;
+use crate::record::Hidden;
 use crate::session::Session;
 use crate::source::{Remote, Source};
 use crate::tui::share::Sharing;
@@ -47,6 +48,8 @@ pub struct ReplayBegin {
     pub state: ReplayState,
     /// What of it is missing, in words.
     pub warning: Option<String>,
+    /// What is left out in it.
+    pub hidden: Vec<Hidden>,
     /// The time; `None` is the beginning.
     pub at: Option<Nanos>,
     /// Whether it plays.
@@ -69,7 +72,8 @@ pub fn replay<S: Source>(
     // Nothing happens any more.
     let wake = Arc::new(Notify::new());
     let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
-    let ReplayBegin { state, warning, at, plays } = begin;
+    let ReplayBegin { state, warning, hidden, at, plays } = begin;
+    screen.hidden = hidden;
     let scene = screen.session.scene(None);
     screen.app.open_replay(state, at, &scene);
     if plays {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::tui::terminal::Mouse;
-use crate::tui::theme::{ASCII, Depth, Theme, ThemeName, UNICODE};
+use crate::tui::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
 
 /// How the screen is to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,15 @@ impl TuiOptions {
         let chosen = if set("NO_COLOR") { ThemeName::Mono } else { ThemeName::Dark };
         let many = has("TERM", "256color") || set("COLORTERM") || has("TERM", "direct");
         let depth = if many { Depth::Indexed } else { Depth::Sixteen };
-        let glyphs = if self.marks == Marks::Ascii { &ASCII } else { &UNICODE };
-        Theme::new(self.theme.unwrap_or(chosen), depth, glyphs)
+        Theme::new(self.theme.unwrap_or(chosen), depth, self.glyphs())
+    }
+
+    /// The theme of a picture, which has all colours whatever the environment is.
+    pub fn picture(self) -> Theme {
+        Theme::new(self.theme.unwrap_or_default(), Depth::Indexed, self.glyphs())
+    }
+
+    fn glyphs(self) -> &'static Glyphs {
+        if self.marks == Marks::Ascii { &ASCII } else { &UNICODE }
     }
 }

@@ -46,7 +46,7 @@ fn what_was_answered_is_not_lost_by_one_key() {
     class.press("<Enter>r").shows(&["r again begins again"]).hides(&["lost"]);
     class.press("<Enter><Enter>1r").shows(&["r again begins again: 1 answer would be lost"]);
     // A line that is typed on where none can be typed.
-    class.press("<Enter>vwrite p.wvdrain").hides(&["begins again"]);
+    class.press("<Enter>vwrite p.wvdrain<Esc><Esc>").hides(&["begins again"]);
     assert_eq!(class.wishes, []);
     class.press("rr");
     assert_eq!(class.wishes, [LessonCommand::Restart]);

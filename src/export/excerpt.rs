@@ -1,0 +1,92 @@
+//! A part of a history as a recording of its own, without what is hidden in it.
+
+use std::io::{self, Write};
+
+use super::ExportRange;
+use crate::event::{Event, Kind, Seq};
+use crate::journal::Journal;
+use crate::model::World;
+use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
+
+/// A recording of a part of a history that is being written, some events at a time.
+pub struct Excerpt<W> {
+    press: Press<Blocks<W>>,
+    world: World,
+    next: Seq,
+    last: Seq,
+}
+
+/// Blocks one after the other; of what went wrong, the first.
+struct Blocks<W> {
+    out: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Outlet for Blocks<W> {
+    fn put(&mut self, block: Block) -> bool {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(&block.encode()).err();
+        }
+        self.failed.is_none()
+    }
+}
+
+impl<W: Write> Excerpt<W> {
+    /// Begins one of that range.
+    ///
+    /// # Errors
+    /// If its first line cannot be written.
+    pub fn begin(range: &ExportRange<'_>, hidden: &[Hidden], mut out: W) -> io::Result<Self> {
+        let head = RecordingHead::new(range.header.clone(), hidden);
+        out.write_all(&head.line())?;
+        let world = range.before();
+        let press = Press::new(Blocks { out, failed: None }, &head, &world);
+        Ok(Self { press, world, next: range.first, last: range.last })
+    }
+
+    /// Takes so many events more; whether there are others.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn go_on(&mut self, journal: &Journal, most: u64) -> io::Result<bool> {
+        let end = Seq(self.next.0.saturating_add(most)).min(self.last.next());
+        let Self { press, world, next, .. } = self;
+        journal.forward_from(*next, |event| {
+            if event.seq < end {
+                take(press, world, event);
+            }
+            event.seq.next() < end
+        });
+        *next = end;
+        match self.press.outlet().failed.take() {
+            Some(error) => Err(error),
+            None => Ok(self.next <= self.last),
+        }
+    }
+
+    /// Which part of it is taken, in percent.
+    pub fn percent(&self, first: Seq) -> u64 {
+        let all = (self.last.0 + 1).saturating_sub(first.0).max(1);
+        self.next.0.saturating_sub(first.0).min(all) * 100 / all
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// If the end cannot be written.
+    pub fn finish(self) -> io::Result<W> {
+        let Blocks { mut out, failed } = self.press.finish(&self.world, "ended");
+        match failed {
+            Some(error) => Err(error),
+            None => out.flush().map(|()| out),
+        }
+    }
+}
+
+fn take<W: Write>(press: &mut Press<Blocks<W>>, world: &mut World, event: &Event) {
+    world.apply(event);
+    press.event(event, world);
+    if let Kind::Mark(note) = &event.kind {
+        press.mark(note);
+    }
+}
