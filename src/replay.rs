@@ -80,6 +80,12 @@ fn quietly(written: io::Result<()>) -> Result<u8, Error> {
     }
 }
 
+/// What it is called on a screen, which somebody else may see: where it lies is nobody's business.
+fn title(file: &Path) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    visible(name.to_string_lossy().as_bytes(), 200)
+}
+
 fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Result<u8, Error> {
     tui::terminal::require()?;
     // Before any thread starts, so that every thread inherits it.
@@ -93,7 +99,11 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
     let mut session = Session::of_journal(source, journal);
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
-        state: tui::ReplayState { name: name.to_owned(), speed: options.speed, idle: options.idle },
+        state: tui::ReplayState {
+            name: title(&options.file),
+            speed: options.speed,
+            idle: options.idle,
+        },
         warning: warning(name, recording, "shown"),
         hidden: recording.head().hidden.clone(),
         at: options.at,

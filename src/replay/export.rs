@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use super::{open, quietly, warning};
+use super::{open, quietly, title, warning};
 use crate::cli::ExportOptions;
 use crate::error::Error;
 use crate::export::{ExportRange, to_file};
@@ -35,7 +35,7 @@ pub fn run(options: &ExportOptions) -> Result<u8, Error> {
         hidden: options.hidden.clone(),
         size: options.size,
         theme: screen.picture(),
-        title: name,
+        title: title(&options.file),
     };
     let Some(path) = &options.out else {
         let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
