@@ -245,7 +245,8 @@
     const dpr = window.devicePixelRatio || 1;
     const wide = matchMedia('(min-width: 1100px) and (min-height: 560px)').matches;
     const room = document.documentElement.clientWidth - (wide ? 24 + 12 + 320 + 18 : matchMedia('(max-width: 699px)').matches ? 16 : 42);
-    const others = $('controls').offsetHeight + document.querySelector('header').offsetHeight + 46;
+    const asked = document.getElementById('ask')?.offsetHeight ?? 0;
+    const others = $('controls').offsetHeight + document.querySelector('header').offsetHeight + 46 + (asked && asked + 20);
     const large = stage.classList.contains('large');
     let w = room / cols;
     if (wide && !large) w = Math.min(w, (window.innerHeight - others) / count / 2.05);
@@ -591,7 +592,13 @@
     isLive = following = true;
     $('live').hidden = false;
     const size = matchMedia('(max-width: 699px)').matches ? '80x24' : '120x40';
-    const source = new EventSource(`${path}?size=${size}`);
+    const bits = crypto.getRandomValues(new Uint8Array(16));
+    const viewer = Array.from(bits, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    const source = new EventSource(`${path}?size=${size}&viewer=${viewer}`);
+    source.addEventListener('question', (event) => {
+      const detail = { asked: JSON.parse(event.data), path, viewer };
+      document.dispatchEvent(new CustomEvent('question', { detail }));
+    });
     source.onopen = () => note('');
     source.onmessage = (event) => { take(event.data); wake(); };
     source.addEventListener('bye', () => {

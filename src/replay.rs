@@ -21,7 +21,7 @@ use crate::source::Replay;
 use crate::source::script::RecordedLesson;
 use crate::sys::standard::Stdout;
 use crate::tui;
-use crate::tui::lesson::run::Start;
+use crate::tui::lesson::run::{LessonFiles, Start};
 use crate::tui::words::{count, plural};
 
 pub use export::run as export;
@@ -51,7 +51,8 @@ fn show_lesson(lesson: RecordedLesson, options: &ReplayOptions) -> Result<u8, Er
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let start = Start::Recorded(Box::new(lesson));
     let sharing = sharing(&options.share, false)?;
-    Ok(status(tui::lesson::run::run(start, None, "", screen, sharing, None, &token)?))
+    let files = LessonFiles::default();
+    Ok(status(tui::lesson::run::run(start, None, "", screen, sharing, files, &token)?))
 }
 
 /// Sees that there is a terminal, and has signals end the screen.

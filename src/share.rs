@@ -14,6 +14,7 @@
 //! No viewer can slow the server: what finds no room in the pipe is dropped, and a viewer who does
 //! not keep up loses its place in the ring. Both go on from a whole picture of how it is now.
 
+mod ask;
 mod bucket;
 mod code;
 mod http;
@@ -28,6 +29,7 @@ use std::net::SocketAddr;
 
 use crate::event::vocabulary;
 
+pub use ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 pub use code::ShareCode;
 pub use process::{Share, ShareLook};
 pub use serve::serve;

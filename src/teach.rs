@@ -19,7 +19,7 @@ use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look, sharing};
 use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
-use crate::tui::lesson::run::Start;
+use crate::tui::lesson::run::{ClassReport, LessonFiles, Start};
 
 /// How long a step may take without a screen.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -161,7 +161,17 @@ fn json(case: &Case, trace: bool) -> Result<u8, Error> {
     }
 }
 
+/// Begins the file that says how a class answers.
+fn report(path: &Path) -> Result<ClassReport, Error> {
+    let shown = visible(path.as_os_str().as_encoded_bytes(), 200);
+    ClassReport::create(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Usage(format!("{shown} exists: give another name")),
+        _ => Error::Usage(format!("cannot write the report {shown}: {error}")),
+    })
+}
+
 fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
+    let report = options.report.as_deref().map(report).transpose()?;
     tui::terminal::require().map_err(|_| {
         let instead = "--json runs a lesson without a screen, --print and --list print";
         Error::Usage(format!("standard input is no terminal, or TERM is dumb: {instead}"))
@@ -173,8 +183,9 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
-    let (sharing, record) = (sharing(&options.share, false)?, options.record.as_deref());
-    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, record, &token)?;
+    let sharing = sharing(&options.share, false)?;
+    let files = LessonFiles { record: options.record.as_deref(), report };
+    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

@@ -50,6 +50,11 @@ pub(super) struct LessonArgs {
     screen: Screen,
     #[command(flatten)]
     share: ShareWithLan,
+    /// Write how a class answers to this file, which must not be there yet: a line an answer, and
+    /// nobody's name
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["list", "print", "json", "new", "guide"])]
+    report: Option<PathBuf>,
     /// End after this time: 500ms, 2s, 3m
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     duration: Option<Duration>,
@@ -94,6 +99,8 @@ pub struct LessonOptions {
     pub strace_text: bool,
     /// Whether and how others watch.
     pub share: SharePlan,
+    /// The file that says how a class answers.
+    pub report: Option<PathBuf>,
     /// End after that time.
     pub run_for: Option<Duration>,
 }
@@ -115,8 +122,7 @@ impl LessonArgs {
         }
         let Screen { ascii, theme, mouse } = self.screen;
         let (remember, strace_text, run_for) = (!self.no_state, self.strace_text, self.duration);
-        let share = self.share.resolve();
-        let record = self.record;
+        let (share, record, report) = (self.share.resolve(), self.record, self.report);
         Ok(LessonOptions {
             what,
             name,
@@ -127,6 +133,7 @@ impl LessonArgs {
             mouse,
             strace_text,
             share,
+            report,
             run_for,
         })
     }

@@ -141,6 +141,8 @@ impl Handle {
             | Command::RecordOff
             | Command::Share(_)
             | Command::ShareOff
+            | Command::Ask(..)
+            | Command::AskOff
             | Command::Save(_)
             | Command::Export(..)
             | Command::Mark(_)

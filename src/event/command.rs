@@ -157,6 +157,10 @@ pub enum Command {
     Share(Option<SocketAddr>),
     /// Let nobody watch any more.
     ShareOff,
+    /// Ask those who watch, with these answers or by a field.
+    Ask(String, Vec<String>),
+    /// Take no more answers.
+    AskOff,
     /// Copy what is selected to the clipboard (OSC 52).
     Copy,
     /// Show or hide the help.
@@ -189,7 +193,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 41] = [
+pub const GRAMMAR: [(&str, &str, &str); 42] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -236,6 +240,7 @@ pub const GRAMMAR: [(&str, &str, &str); 41] = [
     ),
     ("mark", "[NOTE]", "mark this moment, to find it again"),
     ("share", "[ADDR|off]", "let browsers watch, or end that"),
+    ("ask", "QUESTION|off", "ask those who watch: ask Who wakes? | T1 | T2; off shows the answers"),
     ("copy", "", "copy what is selected"),
     ("help", "", "show or hide the help"),
     ("quit", "", "end the program"),
@@ -258,6 +263,8 @@ impl Command {
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
             "save" => return Ok(Self::Save(parse::name(rest))),
+            "ask" if rest == "off" => return Ok(Self::AskOff),
+            "ask" => return parse::ask(rest),
             "export" => return parse::export(rest),
             "mark" => return Ok(Self::Mark(rest.to_owned())),
             _ => {}
@@ -294,6 +301,8 @@ impl Command {
                 | Self::Export(..)
                 | Self::Share(_)
                 | Self::ShareOff
+                | Self::Ask(..)
+                | Self::AskOff
                 | Self::Copy
                 | Self::Help
         )

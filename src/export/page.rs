@@ -16,6 +16,8 @@ use crate::film::Film;
 const PAGE: &str = include_str!("../../assets/page.html");
 const STYLE: &str = include_str!("../../assets/page.css");
 const SCRIPT: &str = include_str!("../../assets/page.js");
+/// What only the page has that looks on: it shows questions, and takes answers.
+const ASK: &str = include_str!("../../assets/ask.js");
 
 /// What of a page is not the same in all.
 struct Filled<'a> {
@@ -47,11 +49,15 @@ pub fn live(title: &str, source: &str) -> String {
     Filled { title, source, film: "" }.page()
 }
 
-/// What the page may do, by Content Security Policy: run its own script, wear its own style, and
-/// ask whom it came from.
+/// What the page that looks on may do, by Content Security Policy: run its own script, wear its own
+/// style, and ask whom it came from.
 pub fn policy() -> String {
+    policy_of(&[SCRIPT, ASK].concat())
+}
+
+fn policy_of(script: &str) -> String {
     let hash = |text: &str| STANDARD.encode(digest::sha256(text.as_bytes()));
-    let (script, style) = (hash(SCRIPT), hash(STYLE));
+    let (script, style) = (hash(script), hash(STYLE));
     format!(
         "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -61,7 +67,8 @@ pub fn policy() -> String {
 impl Filled<'_> {
     /// The page: what is filled in is not looked at again.
     fn page(&self) -> String {
-        let policy = policy();
+        let script = if self.source.is_empty() { SCRIPT } else { &[SCRIPT, ASK].concat() };
+        let policy = policy_of(script);
         let mut page = String::with_capacity(PAGE.len() + SCRIPT.len() + self.film.len() + 20_000);
         let mut rest = PAGE;
         while let Some((before, name, after)) = hole(rest) {
@@ -71,7 +78,7 @@ impl Filled<'_> {
                 "title" => page.push_str(&escaped(self.title)),
                 "source" => page.push_str(&escaped(self.source)),
                 "style" => page.push_str(STYLE),
-                "script" => page.push_str(SCRIPT),
+                "script" => page.push_str(script),
                 _ => page.push_str(self.film),
             }
             rest = after;
@@ -158,9 +165,9 @@ mod tests {
         for word in
             ["innerHTML", "outerHTML", "insertAdjacent", "eval(", "Function(", "document.write"]
         {
-            assert!(!SCRIPT.contains(word), "{word}");
+            assert!(!SCRIPT.contains(word) && !ASK.contains(word), "{word}");
         }
-        assert!(!SCRIPT.contains("</") && !STYLE.contains("</"));
+        assert!([SCRIPT, ASK, STYLE].iter().all(|text| !text.contains("</")));
     }
 
     #[test]

@@ -315,6 +315,14 @@ impl Moment {
         }
     }
 
+    /// The step that was made, from 0, if it was one.
+    pub fn step(&self) -> Option<usize> {
+        match self.what {
+            What::Step(step) => Some(step),
+            What::Start | What::Try(_) => None,
+        }
+    }
+
     /// What the model and the kernel do not agree about.
     pub fn disagreements(&self) -> impl Iterator<Item = String> {
         let all = self.report.mismatches.iter();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::channel::{Channel, Sender};
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt as _, Collected, Either, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -22,6 +22,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use super::FilmSize;
+use super::ask::{LONGEST, Token, token};
 use super::bucket::Bucket;
 use super::hub::{Hub, Next, Seat, Watching};
 use super::progress::Progress;
@@ -99,7 +100,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
     let stalled = stream.stalled();
     let service = service_fn(|request| {
         let door = Rc::clone(&door);
-        async move { Ok::<_, Infallible>(answer(&request, peer.ip(), &door).await) }
+        async move { Ok::<_, Infallible>(answer(request, peer.ip(), &door).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -127,10 +128,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
     }
 }
 
-async fn answer(request: &Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Response<Answer> {
+async fn answer(request: Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Response<Answer> {
     let name = door.hub.borrow().name.clone();
+    let answers = request.method() == Method::POST;
     let plain = request.method() == Method::GET && request.body().is_end_stream();
-    if !plain || request.uri().authority().is_some() || !is_for(request, name.as_deref()) {
+    let known = request.uri().authority().is_none() && is_for(&request, name.as_deref());
+    if !known || !(plain || answers) {
         door.refuse();
         return not_found();
     }
@@ -141,10 +144,13 @@ async fn answer(request: &Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> R
         return guessed(from, door).await;
     }
     let page = !path.contains('/');
-    match (what, watched(request)) {
-        ("", _) if page => whole(&door.hub.borrow()),
-        ("film", Some(size)) => stream(door, Watching::Film(size)),
-        ("blocks", _) if door.hub.borrow().has_blocks => stream(door, Watching::Blocks),
+    match (what, watched(&request)) {
+        ("answer", _) if answers => return answered(request, door).await,
+        ("", _) if page && plain => whole(&door.hub.borrow()),
+        ("film", Some((size, token))) if plain => stream(door, Watching::Film(size), token),
+        ("blocks", _) if plain && door.hub.borrow().has_blocks => {
+            stream(door, Watching::Blocks, None)
+        }
         _ => {
             door.refuse();
             not_found()
@@ -152,10 +158,31 @@ async fn answer(request: &Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> R
     }
 }
 
-/// The size of the film that is asked for.
-fn watched(request: &Request<Incoming>) -> Option<FilmSize> {
-    let size = request.uri().query()?.strip_prefix("size=")?;
-    FilmSize::parse(size)
+/// The film that is asked for, and by which viewer, if it says so.
+fn watched(request: &Request<Incoming>) -> Option<(FilmSize, Option<Token>)> {
+    let query = request.uri().query()?.strip_prefix("size=")?;
+    match query.split_once("&viewer=") {
+        None => Some((FilmSize::parse(query)?, None)),
+        Some((size, viewer)) => Some((FilmSize::parse(size)?, Some(token(viewer)?))),
+    }
+}
+
+/// An answer of a viewer to an open question: the only thing that is taken from anybody.
+async fn answered(request: Request<Incoming>, door: &Door) -> Response<Answer> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let body = match length {
+        Some(1..=LONGEST) => {
+            let body = Limited::new(request.into_body(), LONGEST).collect();
+            timeout(READ, body).await.ok().and_then(Result::ok).map(Collected::to_bytes)
+        }
+        _ => None,
+    };
+    if !body.is_some_and(|body| door.hub.borrow_mut().answer(&body)) {
+        door.refuse();
+        return not_found();
+    }
+    with_headers(StatusCode::NO_CONTENT, Either::Left(Full::default()), &[])
 }
 
 /// Whether it is this machine that is asked, by an address or a name that it has: a page of somebody
@@ -236,8 +263,8 @@ fn whole(hub: &Hub) -> Response<Answer> {
 }
 
 /// A stream, for as long as it is read.
-fn stream(door: &Rc<Door>, what: Watching) -> Response<Answer> {
-    let Some(seat) = Seat::take(&door.hub, what) else {
+fn stream(door: &Rc<Door>, what: Watching, token: Option<Token>) -> Response<Answer> {
+    let Some(seat) = Seat::take(&door.hub, what, token) else {
         door.refuse();
         return text(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::FilmSize;
+use super::ask::{ClassPoll, ClassTally, Token};
 use super::bucket::Bucket;
 use super::code::ShareCode;
 use super::ring::Ring;
@@ -30,6 +31,8 @@ const FRESH: [usize; 2] = [64 << 10, 1 << 20];
 const SLOW: Duration = Duration::from_secs(3);
 /// Viewers at the most.
 const VIEWERS: usize = 200;
+/// And where they are asked.
+const ASKED: usize = 300;
 
 /// What a viewer watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(super) enum Next {
 #[derive(Debug)]
 struct Viewer {
     what: Watching,
+    /// Which one it is, if it may answer.
+    token: Option<Token>,
     /// Its place in the ring; `None` until there is a whole picture to begin with.
     place: Option<u64>,
     /// The first bytes have been sent.
@@ -107,6 +112,10 @@ pub(super) struct Hub {
     viewers: BTreeMap<u64, Viewer>,
     numbered: u64,
     pub(super) refused: u64,
+    /// The last question.
+    poll: Option<ClassPoll>,
+    /// It, as viewers are told of it.
+    question: Bytes,
     /// Nothing more comes.
     over: bool,
     /// Counts what is new.
@@ -139,6 +148,8 @@ impl Hub {
             viewers: BTreeMap::new(),
             numbered: 0,
             refused: 0,
+            poll: None,
+            question: Bytes::new(),
             over: false,
             news: watch::Sender::new(0),
             urgent: Rc::default(),
@@ -170,9 +181,57 @@ impl Hub {
                 self.answered(key);
             }
             Telling::Block(block) => self.block(&block, Instant::now()),
+            Telling::Ask(question) => {
+                let poll = ClassPoll::new(question);
+                self.show_question(&poll.json());
+                self.poll = Some(poll);
+            }
+            Telling::CloseAnswers(number) => self.poll_of(number, ClassPoll::close),
+            Telling::Solve(number, truth) => self.poll_of(number, |poll| poll.solve(truth)),
+            Telling::NoMoreQuestions => {
+                self.poll = None;
+                self.show_question("null");
+            }
             Telling::Bye(why) => self.end(&why),
         }
         self.tell();
+    }
+
+    /// Does that to the question with that number, if it is the last one.
+    fn poll_of(&mut self, number: u32, change: impl FnOnce(&mut ClassPoll)) {
+        if let Some(poll) = self.poll.as_mut().filter(|poll| poll.is(number)) {
+            change(poll);
+            let shown = poll.json();
+            self.show_question(&shown);
+            // The session waits for what they come to.
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Shows a question to all who watch, and to those who will.
+    fn show_question(&mut self, shown: &str) {
+        self.question = event(Some("question"), shown);
+        self.films.iter_mut().for_each(|film| film.push(self.question.clone(), false));
+    }
+
+    /// Takes an answer; whether it is one.
+    pub(super) fn answer(&mut self, body: &[u8]) -> bool {
+        let viewers = &self.viewers;
+        let watches = |token| viewers.values().any(|viewer| viewer.token == Some(token));
+        let poll = self.poll.as_mut();
+        poll.is_some_and(|poll| poll.take(body, watches, Instant::now()))
+    }
+
+    /// Whether no more answers are taken.
+    pub(super) fn is_closed(&self) -> bool {
+        self.poll.as_ref().is_some_and(ClassPoll::is_closed)
+    }
+
+    /// What the answers come to, if that is new.
+    pub(super) fn tally(&mut self) -> Option<ClassTally> {
+        let film = |viewer: &&Viewer| viewer.what != Watching::Blocks;
+        let viewers = self.viewers.values().filter(film).count();
+        self.poll.as_mut()?.news(viewers)
     }
 
     fn block(&mut self, block: &Block, now: Instant) {
@@ -220,12 +279,13 @@ impl Hub {
     }
 
     /// Lets one more watch; `None` if there are too many.
-    pub(super) fn enter(&mut self, what: Watching) -> Option<u64> {
-        if self.viewers.len() >= VIEWERS || self.over {
+    pub(super) fn enter(&mut self, what: Watching, token: Option<Token>) -> Option<u64> {
+        let most = if self.poll.is_some() { ASKED } else { VIEWERS };
+        if self.viewers.len() >= most || self.over {
             return None;
         }
         self.numbered += 1;
-        let viewer = Viewer { what, place: None, begun: false, lost_place: None };
+        let viewer = Viewer { what, token, place: None, begun: false, lost_place: None };
         self.viewers.insert(self.numbered, viewer);
         self.urgent.notify_one();
         Some(self.numbered)
@@ -273,7 +333,8 @@ impl Hub {
         // A film tells again what it is painted with; a recording has one head.
         if anew && (!viewer.begun || viewer.what != Watching::Blocks) {
             viewer.begun = true;
-            return Next::Bytes(stream.head.clone());
+            let asked = if viewer.what == Watching::Blocks { &[][..] } else { &self.question[..] };
+            return Next::Bytes([&stream.head[..], asked].concat().into());
         }
         match stream.ring.get(place) {
             Ok(Some(piece)) => {
@@ -332,8 +393,12 @@ pub(super) struct Seat {
 
 impl Seat {
     /// Takes a seat; `None` if there is none.
-    pub(super) fn take(hub: &Rc<RefCell<Hub>>, what: Watching) -> Option<Self> {
-        let viewer = hub.borrow_mut().enter(what)?;
+    pub(super) fn take(
+        hub: &Rc<RefCell<Hub>>,
+        what: Watching,
+        token: Option<Token>,
+    ) -> Option<Self> {
+        let viewer = hub.borrow_mut().enter(what, token)?;
         Some(Self { hub: Rc::clone(hub), viewer })
     }
 
@@ -350,119 +415,4 @@ impl Drop for Seat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Nanos, Seq};
-
-    fn hub() -> Rc<RefCell<Hub>> {
-        let code = ShareCode::parse("K7QM4X").expect("a code");
-        Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), true)))
-    }
-
-    fn frame(hub: &Rc<RefCell<Hub>>, key: bool, line: impl Into<String>) {
-        hub.borrow_mut().take(Telling::Film { size: FilmSize::Wide, key, line: line.into() });
-    }
-
-    /// All that a viewer can have now, as text.
-    fn all(seat: &Seat) -> String {
-        let next = || match seat.next() {
-            Next::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Next::Wait | Next::End => None,
-        };
-        std::iter::from_fn(next).collect::<String>().replace("data: ", "").replace("\n\n", " ")
-    }
-
-    #[test]
-    fn who_comes_late_asks_for_a_whole_picture_and_begins_there() {
-        let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
-        assert_eq!(hub.borrow().report(), ShareReport::default());
-        let first = Seat::take(&hub, film).expect("a seat");
-        assert_eq!(all(&first), "");
-        assert_eq!(hub.borrow().report().films, [Wanted::Whole, Wanted::No]);
-        hub.borrow_mut().take(Telling::FilmHead(FilmSize::Wide, "head".to_owned()));
-        frame(&hub, false, "lost");
-        frame(&hub, true, "key");
-        frame(&hub, false, "1");
-        assert_eq!(all(&first), "head key 1 ");
-        assert_eq!(hub.borrow().report().films, [Wanted::More, Wanted::No]);
-        frame(&hub, false, "2");
-        // The picture is still fresh.
-        let second = Seat::take(&hub, film).expect("a seat");
-        assert_eq!((all(&first), all(&second)), ("2 ".to_owned(), "head key 1 2 ".to_owned()));
-        frame(&hub, false, "x".repeat(FRESH[0]));
-        let third = Seat::take(&hub, film).expect("a seat");
-        assert_eq!(all(&third), "");
-        assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
-        frame(&hub, true, "key");
-        assert_eq!(all(&third), "head key ");
-        drop([first, second, third]);
-        // What was shown to nobody is not what is shown to whoever comes next.
-        frame(&hub, true, "old");
-        let fourth = Seat::take(&hub, film).expect("a seat");
-        assert_eq!(hub.borrow().report().viewers, 1);
-        hub.borrow_mut().end("over");
-        assert_eq!(all(&fourth), "head event: bye\n\"over\" ");
-        assert_eq!(fourth.next(), Next::End);
-    }
-
-    #[test]
-    fn who_is_slow_loses_its_place_and_nobody_else_does() {
-        let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
-        let [slow, fast] = [(); 2].map(|()| Seat::take(&hub, film).expect("a seat"));
-        frame(&hub, true, "key");
-        assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
-        for n in 0..100 {
-            frame(&hub, false, format!("{n}"));
-            assert_eq!(all(&fast), format!("{n} "));
-        }
-        assert_eq!((hub.borrow().report().slow, hub.borrow().report().viewers), (1, 2));
-        assert_eq!(all(&slow), "");
-        assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
-        frame(&hub, true, "key");
-        assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
-    }
-
-    #[test]
-    fn there_are_as_many_viewers_as_there_can_be() {
-        let hub = hub();
-        let seats: Vec<_> = (0..VIEWERS).map(|_| Seat::take(&hub, Watching::Blocks)).collect();
-        assert!(seats.iter().all(Option::is_some));
-        assert!(Seat::take(&hub, Watching::Blocks).is_none());
-        drop(seats);
-        assert!(Seat::take(&hub, Watching::Blocks).is_some());
-    }
-
-    /// A block whose body cannot be deflated.
-    fn block(kind: BlockKind, first: u64, bytes: usize) -> Block {
-        let mut random = first | 1;
-        let raw = std::iter::repeat_with(|| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            random.to_be_bytes()[0]
-        });
-        let (raw, first) = (raw.take(bytes).collect(), Seq(first));
-        Block { kind, first, count: 1, from: Nanos(0), until: Nanos(0), raw }
-    }
-
-    #[test]
-    fn a_flood_becomes_worlds() {
-        let hub = hub();
-        let seat = Seat::take(&hub, Watching::Blocks).expect("a seat");
-        let now = Instant::now();
-        hub.borrow_mut().take(Telling::Block(block(BlockKind::Key, 1, 1000)));
-        assert!(!all(&seat).is_empty());
-        assert_eq!(hub.borrow().report().blocks, Wanted::More);
-        for n in 0..60 {
-            hub.borrow_mut().block(&block(BlockKind::Events, n, 10_000), now);
-        }
-        assert_eq!(hub.borrow().report().blocks, Wanted::Whole);
-        let taken = std::iter::from_fn(|| match seat.next() {
-            Next::Bytes(bytes) => Some(bytes.len()),
-            Next::Wait | Next::End => None,
-        });
-        let taken: usize = taken.sum();
-        // What a second brings.
-        assert!((500_000..=530_000).contains(&taken), "{taken}");
-        hub.borrow_mut().block(&block(BlockKind::Key, 60, 10_000), now + Duration::from_secs(1));
-        assert_eq!(hub.borrow().report().blocks, Wanted::More);
-    }
-}
+mod tests;

@@ -12,8 +12,9 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use super::ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 use super::code::ShareCode;
-use super::wire::{SharePage, ShareReport, Telling, Wanted};
+use super::wire::{Reported, SharePage, ShareReport, Telling, Wanted};
 use super::{FilmSize, SUBCOMMAND, ShareOptions};
 use crate::error::Error;
 use crate::film::{FilmHead, Frame};
@@ -52,6 +53,9 @@ pub struct Share {
     reports: std::fs::File,
     bytes: Vec<u8>,
     report: ShareReport,
+    tally: ClassTally,
+    /// Questions so far.
+    asked: u32,
     address: SocketAddr,
     code: ShareCode,
     lan: bool,
@@ -106,6 +110,8 @@ impl Share {
             reports,
             bytes: Vec::new(),
             report: ShareReport::default(),
+            tally: ClassTally::default(),
+            asked: 0,
             address,
             code: code.clone(),
             lan: options.lan,
@@ -187,6 +193,42 @@ impl Share {
         true
     }
 
+    /// Tells something that must not be lost: it waits for room.
+    fn insist(&mut self, telling: &Telling) {
+        if let Ok(bytes) = pack(telling) {
+            self.waits.extend(bytes);
+            self.pass_on();
+        }
+    }
+
+    /// Asks all who watch; the number of the question.
+    pub fn ask(&mut self, text: String, form: ClassForm) -> u32 {
+        self.asked += 1;
+        let number = self.asked;
+        self.insist(&Telling::Ask(ClassQuestion { number, text, form }));
+        number
+    }
+
+    /// Takes no more answers to that question.
+    pub fn close_answers(&mut self, number: u32) {
+        self.insist(&Telling::CloseAnswers(number));
+    }
+
+    /// Tells what was right in it.
+    pub fn solve(&mut self, number: u32, truth: ClassTruth) {
+        self.insist(&Telling::Solve(number, truth));
+    }
+
+    /// Tells that there are no more questions.
+    pub fn ask_no_more(&mut self) {
+        self.insist(&Telling::NoMoreQuestions);
+    }
+
+    /// What the answers to that question come to, as of the last look.
+    pub fn tally(&self, number: u32) -> Option<&ClassTally> {
+        Some(&self.tally).filter(|tally| tally.number == number)
+    }
+
     /// Puts into the pipe what it takes.
     fn pass_on(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
@@ -203,7 +245,7 @@ impl Share {
     /// Looks what the process has reported; returns at once.
     pub fn look(&mut self) -> ShareLook {
         self.pass_on();
-        let before = self.report;
+        let before = (self.report, self.tally.clone());
         let mut chunk = [0; 4096];
         loop {
             match self.reports.read(&mut chunk) {
@@ -216,12 +258,17 @@ impl Share {
         }
         loop {
             match unpack(&mut self.bytes) {
-                Ok(Some(report)) => self.report = report,
+                Ok(Some(Reported::Watched(report))) => self.report = report,
+                Ok(Some(Reported::Answered(tally))) => self.tally = tally,
                 Ok(None) => break,
                 Err(error) => return ShareLook::Ended(error.to_string()),
             }
         }
-        if self.report == before { ShareLook::Same } else { ShareLook::Changed }
+        if (self.report, &self.tally) == (before.0, &before.1) {
+            ShareLook::Same
+        } else {
+            ShareLook::Changed
+        }
     }
 
     /// Why the process has ended.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::code::ShareCode;
 use super::http::{Door, accept};
 use super::hub::Hub;
-use super::wire::Telling;
+use super::wire::{Reported, Telling};
 use crate::error::Error;
 use crate::sys::message::{pack, unpack};
 use crate::sys::number;
@@ -115,13 +115,26 @@ impl Told {
 /// Tells the session who watches, until it is not there any more.
 async fn report(hub: Rc<RefCell<Hub>>, output: Sender) {
     let urgent = hub.borrow().urgent();
+    let mut told = Instant::now();
     loop {
         let begun = Instant::now();
-        let Ok(bytes) = pack(&hub.borrow().report()) else { return };
-        // It is shorter than what a pipe takes as a whole or not at all (pipe(7)).
-        match output.try_write(&bytes) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
-            Ok(_) | Err(_) => {}
+        let reports = {
+            let mut hub = hub.borrow_mut();
+            // One in so much time, and the last one at once.
+            let due = told.elapsed() >= REPORT || hub.is_closed();
+            let answered = due.then(|| hub.tally()).flatten().map(Reported::Answered);
+            if answered.is_some() {
+                told = begun;
+            }
+            std::iter::once(Reported::Watched(hub.report())).chain(answered)
+        };
+        for report in reports {
+            let Ok(bytes) = pack(&report) else { return };
+            // It is shorter than what a pipe takes as a whole or not at all (pipe(7)).
+            match output.try_write(&bytes) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => {}
+            }
         }
         tokio::select! {
             () = urgent.notified() => {}

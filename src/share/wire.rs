@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FilmSize;
+use super::ask::{ClassQuestion, ClassTally, ClassTruth};
 use crate::record::Block;
 
 /// The page that viewers get.
@@ -41,6 +42,14 @@ pub enum Telling {
     },
     /// A block of a recording; that of its head comes first.
     Block(Block),
+    /// A question to those who watch; none is open any more.
+    Ask(ClassQuestion),
+    /// No more answers are taken to the question with that number.
+    CloseAnswers(u32),
+    /// What was right in it.
+    Solve(u32, ClassTruth),
+    /// There are no more questions: viewers see how they did.
+    NoMoreQuestions,
     /// Nothing more comes, for this reason.
     Bye(String),
 }
@@ -58,6 +67,15 @@ pub enum Wanted {
 }
 
 /// What the process that serves viewers tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reported {
+    /// Who watches.
+    Watched(ShareReport),
+    /// What the answers to a question come to.
+    Answered(ClassTally),
+}
+
+/// Who watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShareReport {
     /// Who watches.

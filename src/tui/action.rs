@@ -174,6 +174,8 @@ pub enum KeyAction {
 /// A wish of a learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LessonAction {
+    /// Take no more answers of those who watch.
+    CloseClass,
     /// The next step.
     Next,
     /// The answer at this place, from 0.

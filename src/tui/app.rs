@@ -312,6 +312,10 @@ impl App {
                 self.ui.request = Some(UiRequest::Share(ShareWish::Begin(address)));
             }
             Command::ShareOff => self.ui.request = Some(UiRequest::Share(ShareWish::End)),
+            Command::Ask(text, answers) => {
+                self.ui.request = Some(UiRequest::Share(ShareWish::Ask(text, answers)));
+            }
+            Command::AskOff => self.ui.request = Some(UiRequest::Share(ShareWish::CloseAnswers)),
             Command::Copy => self.look(&KeyAction::Copy, scene),
             Command::Help => self.look(&KeyAction::Help, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),

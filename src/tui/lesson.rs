@@ -6,6 +6,7 @@
 //! program that shows nothing else.
 
 pub mod app;
+pub(crate) mod class;
 pub mod layout;
 pub(crate) mod lessons;
 pub mod menu;

@@ -4,6 +4,7 @@
 //! sleeps without any tick.
 
 mod beheld;
+mod options;
 mod watched;
 
 use std::cell::RefCell;
@@ -25,8 +26,8 @@ use super::lesson::lessons::{Lessons, Start};
 use super::pane::RenderContext;
 use super::screen;
 use super::share::Sharing;
-use super::terminal::{Mouse, Terminal};
-use super::theme::{ASCII, Depth, Glyphs, Theme, ThemeName, UNICODE};
+use super::terminal::Terminal;
+use super::theme::Theme;
 use super::ui::{ShareWish, Ui, UiRequest, clock};
 use super::watchdog;
 use crate::error::Error;
@@ -37,6 +38,7 @@ use crate::session::{Scene, Session};
 use crate::source::{Drained, RemoteNews, Source};
 
 pub use beheld::{ReplayBegin, replay, watch};
+pub use options::{Exit, Marks, TuiOptions};
 
 /// Between two frames when little happens.
 const CALM: Duration = Duration::from_millis(16);
@@ -52,62 +54,6 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(super) const TAKE: &str = "take the terminal";
 const READ: &str = "read the terminal";
 const DRAW: &str = "draw on the terminal";
-
-/// How the screen is to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TuiOptions {
-    /// The colours; `None` chooses by the environment (NO_COLOR).
-    pub theme: Option<ThemeName>,
-    /// The marks.
-    pub marks: Marks,
-    /// Whether a click selects.
-    pub mouse: Mouse,
-    /// The screen ends by itself after that time.
-    pub run_for: Option<Duration>,
-    /// Which lessons are gone through from a server is remembered.
-    pub remember: bool,
-}
-
-/// The set of marks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Marks {
-    /// Unicode.
-    #[default]
-    Unicode,
-    /// Only ASCII.
-    Ascii,
-}
-
-/// How the screen ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// The person ended it, or another part of the program did.
-    Quit,
-    /// A signal did; the exit status is 128 and its number.
-    Signal(i32),
-}
-
-impl TuiOptions {
-    /// The theme for this environment.
-    pub(super) fn theme(self) -> Theme {
-        let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-        let has = |name: &str, part: &str| std::env::var(name).is_ok_and(|v| v.contains(part));
-        // An explicit choice of a theme wins over NO_COLOR (no-color.org).
-        let chosen = if set("NO_COLOR") { ThemeName::Mono } else { ThemeName::Dark };
-        let many = has("TERM", "256color") || set("COLORTERM") || has("TERM", "direct");
-        let depth = if many { Depth::Indexed } else { Depth::Sixteen };
-        Theme::new(self.theme.unwrap_or(chosen), depth, self.glyphs())
-    }
-
-    /// The theme of a picture, which has all colours whatever the environment is.
-    pub fn picture(self) -> Theme {
-        Theme::new(self.theme.unwrap_or_default(), Depth::Indexed, self.glyphs())
-    }
-
-    fn glyphs(self) -> &'static Glyphs {
-        if self.marks == Marks::Ascii { &ASCII } else { &UNICODE }
-    }
-}
 
 /// Shows a session until the person quits or the token is cancelled.
 ///
@@ -480,6 +426,8 @@ impl<S: Source> Front for Screen<'_, S> {
         match wish {
             ShareWish::Begin(address) => self.let_watch(address),
             ShareWish::End => self.let_nobody_watch(),
+            ShareWish::Ask(text, answers) => self.ask(text, answers),
+            ShareWish::CloseAnswers => self.sharing.close_free(&mut self.app.ui),
         }
         self.dirty = true;
     }

@@ -11,7 +11,9 @@ use super::ui::{SharingState, Ui};
 use super::words;
 use crate::error::Error;
 use crate::event::TimeUnit;
-use crate::share::{FilmSize, Share, ShareLook, ShareOptions, SharePage, Wanted};
+use crate::share::{
+    ClassForm, ClassTally, ClassTruth, FilmSize, Share, ShareLook, ShareOptions, SharePage, Wanted,
+};
 use crate::sink::share::SharedSession;
 
 /// Between two frames that others see.
@@ -32,13 +34,30 @@ pub struct Sharing {
     due: Instant,
     /// The screen has changed since the last frame.
     changed: bool,
+    /// The question that is open.
+    asked: Option<u32>,
+    /// Those who watch see a question.
+    asks: bool,
+    /// One that is none of a lesson's, with its answers.
+    free: Option<(u32, Vec<String>)>,
 }
 
 impl Sharing {
     /// A screen that is not shared yet, but may be so, with that page.
     pub fn new(options: ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Self {
         let (cameras, due) = ([const { None }; FilmSize::ALL.len()], Instant::now());
-        Self { options, page, blocks, shared: None, cameras, due, changed: true }
+        Self {
+            options,
+            page,
+            blocks,
+            shared: None,
+            cameras,
+            due,
+            changed: true,
+            asked: None,
+            asks: false,
+            free: None,
+        }
     }
 
     /// Shares it from now on.
@@ -49,6 +68,93 @@ impl Sharing {
         let share = Share::start(&self.options, self.page, self.blocks)?;
         self.shared = Some(Rc::new(RefCell::new(share)));
         Ok(())
+    }
+
+    /// Whether others may watch.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Asks all who watch, if anybody does; the number of the question.
+    pub(super) fn ask(&mut self, text: String, form: ClassForm) -> Option<u32> {
+        let mut share = self.shared.as_ref()?.borrow_mut();
+        if share.report().viewers == 0 {
+            return None;
+        }
+        self.asked = Some(share.ask(text, form));
+        self.asks = true;
+        self.asked
+    }
+
+    /// Takes no more answers to that question.
+    pub(super) fn close_answers(&mut self, number: u32) {
+        if let Some(share) = &self.shared
+            && self.asked == Some(number)
+        {
+            share.borrow_mut().close_answers(number);
+            self.asked = None;
+        }
+    }
+
+    /// Tells what was right in it.
+    pub(super) fn solve(&self, number: u32, truth: ClassTruth) {
+        if let Some(share) = &self.shared {
+            share.borrow_mut().solve(number, truth);
+        }
+    }
+
+    /// There are no more questions.
+    pub(super) fn ask_no_more(&mut self) {
+        if let Some(share) = self.shared.as_ref().filter(|_| self.asks) {
+            share.borrow_mut().ask_no_more();
+        }
+        (self.asks, self.asked) = (false, None);
+    }
+
+    /// What the answers to that question come to.
+    pub(super) fn tally(&self, number: u32) -> Option<ClassTally> {
+        self.shared.as_ref()?.borrow().tally(number).cloned()
+    }
+
+    /// Asks all who watch something that is none of a lesson's.
+    pub(super) fn ask_freely(&mut self, text: String, answers: Vec<String>, ui: &mut Ui) {
+        let form = if answers.is_empty() {
+            ClassForm::Field("a few words".to_owned())
+        } else {
+            ClassForm::Choices(answers.clone())
+        };
+        match self.ask(text, form) {
+            Some(number) => {
+                self.free = Some((number, answers));
+                ui.say("they are asked: ask off takes no more answers, and shows them");
+            }
+            None => ui.warn("nobody watches now"),
+        }
+    }
+
+    /// Takes no more answers to it.
+    pub(super) fn close_free(&mut self, ui: &mut Ui) {
+        match self.free {
+            Some((number, _)) => self.close_answers(number),
+            None => ui.warn("nobody is asked"),
+        }
+    }
+
+    /// How many have answered it; once it is closed, what they did.
+    fn free(&mut self, ui: &mut Ui) -> Option<(u32, u32)> {
+        let (number, answers) = self.free.as_ref()?;
+        let tally = self.tally(*number)?;
+        if tally.closed {
+            let chosen = answers.iter().zip(&tally.choices);
+            let chosen = chosen.map(|(answer, count)| format!("{answer}: {count}"));
+            let typed = tally.typed.iter().map(|(text, count)| format!("{text}: {count}"));
+            let all: Vec<_> = chosen.chain(typed).collect();
+            let (answered, of) = (tally.answered, tally.of);
+            ui.say(format!("{answered} of {of} have answered: {}", all.join(", ")));
+            self.free = None;
+            return None;
+        }
+        Some((tally.answered, tally.of))
     }
 
     /// What others watch, if they may.
@@ -105,7 +211,7 @@ impl Sharing {
 
     fn forget(&mut self, ui: &mut Ui) {
         self.cameras = [const { None }; FilmSize::ALL.len()];
-        self.shared = None;
+        (self.shared, self.asked, self.asks, self.free) = (None, None, false, None);
         ui.sharing = None;
     }
 
@@ -118,12 +224,14 @@ impl Sharing {
             ui.warn(why.clone());
             return (true, Some(why));
         }
+        let free = self.free(ui);
         let share = share.borrow();
         let report = share.report();
         let state = SharingState {
             viewers: report.viewers,
             slow: report.slow,
             refused: report.refused,
+            asked: free,
             lan: share.is_lan(),
         };
         (ui.sharing.replace(state) != Some(state), None)

@@ -160,6 +160,8 @@ pub struct SharingState {
     pub slow: u32,
     /// Requests that were refused.
     pub refused: u64,
+    /// How many have answered what they were asked, and of how many.
+    pub asked: Option<(u32, u32)>,
     /// Other machines can watch.
     pub lan: bool,
 }
@@ -171,6 +173,7 @@ impl SharingState {
         for (n, what) in [(self.slow.into(), "slow"), (self.refused, "refused")] {
             told.extend((n > 0_u64).then(|| format!("{n} {what}")));
         }
+        told.extend(self.asked.map(|(answered, of)| format!("{answered} of {of} have answered")));
         told.join(", ") + if self.lan { " LAN " } else { " " }
     }
 }
@@ -211,12 +214,16 @@ pub enum UiRequest {
 }
 
 /// Whether others may watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShareWish {
     /// They may, and connect to that address or to the usual one.
     Begin(Option<SocketAddr>),
     /// They may no longer.
     End,
+    /// They are asked that, with these answers or by a field.
+    Ask(String, Vec<String>),
+    /// No more answers are taken.
+    CloseAnswers,
 }
 
 /// Where the person is.
@@ -243,6 +250,7 @@ pub enum UiContext {
 
 /// What a lesson takes now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an offer of its own")]
 pub struct LessonOffers {
     /// Actions of the learner's own.
     pub own: bool,
@@ -250,6 +258,8 @@ pub struct LessonOffers {
     pub undo: bool,
     /// Another lesson follows this one.
     pub following: bool,
+    /// Those who watch are asked.
+    pub class: bool,
 }
 
 /// The state of the screen.

@@ -406,9 +406,11 @@ fn node_takes_the_player() {
         eprintln!("SKIPPED node_takes_the_player: no node");
         return;
     };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/page.js");
-    let out = Command::new(node).args(["--check", script]).output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    for script in ["page.js", "ask.js"] {
+        let script = format!("{}/assets/{script}", env!("CARGO_MANIFEST_DIR"));
+        let out = Command::new(&node).args(["--check", &script]).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
 }
 
 #[test]

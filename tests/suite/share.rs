@@ -1,5 +1,6 @@
 //! A session that is shared, as viewers see it: over real connections, from a process of its own.
 
+mod ask;
 mod live;
 mod watched;
 
@@ -67,8 +68,9 @@ impl Viewer {
 
     /// Reads until that has come; all that has.
     fn until(&mut self, end: &str) -> &str {
-        let mut bytes = [0; 4096];
+        let (mut bytes, begun) = ([0; 4096], Instant::now());
         while !self.text.contains(end) {
+            assert!(begun.elapsed() < PATIENCE, "{end} does not come: {}", self.text);
             let read = self.stream.read(&mut bytes).unwrap();
             assert!(read > 0, "it ended: {}", self.text);
             self.text.push_str(&String::from_utf8_lossy(&bytes[..read]));

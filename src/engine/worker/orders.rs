@@ -103,6 +103,8 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::RecordOff
             | Command::Share(_)
             | Command::ShareOff
+            | Command::Ask(..)
+            | Command::AskOff
             | Command::Save(_)
             | Command::Export(..)
             | Command::Mark(_)

@@ -21,6 +21,21 @@ pub(super) fn find(rest: &str) -> Result<Command, CommandError> {
     }
 }
 
+/// A question, and its answers behind bars.
+pub(super) fn ask(rest: &str) -> Result<Command, CommandError> {
+    let mut parts = rest.split('|').map(|part| part.trim().to_owned());
+    let text = parts.next().unwrap_or_default();
+    let answers: Vec<_> = parts.filter(|answer| !answer.is_empty()).collect();
+    match (text.as_str(), answers.len()) {
+        ("", _) => Err(wrong("", "a question: Who wakes? | T1 | T2")),
+        (_, 0 | 2..=ANSWERS) => Ok(Command::Ask(text, answers)),
+        _ => Err(wrong("", format!("2 to {ANSWERS} answers, or none: then they are typed"))),
+    }
+}
+
+/// Answers to a question at the most.
+const ANSWERS: usize = 9;
+
 pub(super) fn export(rest: &str) -> Result<Command, CommandError> {
     let (word, file) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if word.is_empty() {

@@ -77,6 +77,11 @@ impl fmt::Display for Command {
             Self::Share(None) => f.write_str("share"),
             Self::Share(Some(address)) => write!(f, "share {address}"),
             Self::ShareOff => f.write_str("share off"),
+            Self::Ask(text, answers) => {
+                with_text(f, "ask", text)?;
+                answers.iter().try_for_each(|answer| write!(f, " | {answer}"))
+            }
+            Self::AskOff => f.write_str("ask off"),
             Self::Copy => f.write_str("copy"),
             Self::Help => f.write_str("help"),
             Self::Quit => f.write_str("quit"),

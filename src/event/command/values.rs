@@ -3,7 +3,7 @@
 /// A command, a word that can follow it, and what that asks for; first those that the grammar names,
 /// then examples where it asks for a number or a time. What is common to all commands and what is a
 /// mistake's name is not here.
-pub const VALUES: [(&str, &str, &str); 71] = [
+pub const VALUES: [(&str, &str, &str); 72] = [
     ("delay", "0", "full speed"),
     ("delay", "200", "slow enough for the eye"),
     ("delay", "1000", "a call a second"),
@@ -69,6 +69,7 @@ pub const VALUES: [(&str, &str, &str); 71] = [
     ("export", "lines", "the lines that --headless prints"),
     ("export", "spans", "the timeline's spans, for a spreadsheet"),
     ("share", "off", "nobody watches any more"),
+    ("ask", "off", "no more answers are taken, and they are shown"),
     ("view", "overview", "everything at once"),
     ("view", "timeline", "a track a thread and a descriptor, over time"),
     ("view", "calls", "every system call"),

@@ -33,6 +33,8 @@ pub static LESSON: &[Binding] = rows! {
     Lesson ASKED [plain(Key::Enter), ch('.'), ch(' ')] Lesson(LessonAction::AskAnswer)
         => "", "where the answer is typed: open its line again", "answer";
     Lesson ASKED [ch('x')] Lesson(LessonAction::Skip) => "", "go on without an answer", "no answer";
+    Lesson ASKED [ch('a')] Lesson(LessonAction::CloseClass)
+        => "", "before a class: take no more answers, and show them", "close";
     Lesson NOW [ch('[')] KeyAction::Seek(Direction::Back)
         => "", "one step back; the screen shows how it was", "back";
     Lesson NOW [ch(']')] KeyAction::Seek(Direction::On) => "", "one step forward again", "";

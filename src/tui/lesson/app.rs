@@ -1,6 +1,7 @@
 //! What keys do in a lesson: the course moves on, the screen looks elsewhere, and wishes for the
 //! player come out. Pure: reports come in as they are told.
 
+mod class;
 mod known;
 mod look;
 mod pace;
@@ -11,6 +12,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::class::{ClassRound, ClassStage};
 use super::story::Teller;
 use crate::event::{Command, Kind, Nanos, Seq, TimeUnit};
 use crate::journal::Limits;
@@ -79,6 +81,8 @@ pub struct LessonApp {
     before: Option<Seq>,
     /// When a recording wants to be looked after.
     due: Option<Duration>,
+    /// What those who watch were asked.
+    class: Option<ClassRound>,
 }
 
 impl Drop for LessonApp {
@@ -111,6 +115,7 @@ impl LessonApp {
             ended: false,
             before: None,
             due: None,
+            class: None,
         };
         lesson.tick();
         // Without an epoll instance there are no lists to see.
@@ -247,6 +252,7 @@ impl LessonApp {
             glyphs,
             kernel: self.kernel(),
             following: self.following.as_deref(),
+            class: self.class(),
             columns,
         }
     }
@@ -266,6 +272,7 @@ impl LessonApp {
             own: !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_)),
             undo: self.is_undoable(),
             following: self.following.is_some(),
+            class: self.class().is_some_and(|round| round.stage == ClassStage::Open),
         };
         self.app.observe(&self.session.scene(self.app.ui.poller));
     }
@@ -359,6 +366,7 @@ impl LessonApp {
             LessonAction::NotInThePast => {
                 self.app.ui.warn("this is the past: Enter leads back to now");
             }
+            LessonAction::CloseClass => self.close_class(),
             LessonAction::Play => return self.play(),
             LessonAction::ReadingSpeed(by) => self.set_reading_speed(by),
             LessonAction::SlowMotion => {

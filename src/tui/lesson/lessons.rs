@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use tokio::sync::Notify;
 
 use super::app::{LessonApp, LessonCommand};
+use super::class::ClassReport;
 use super::menu::{Menu, MenuChoice};
 use super::screen;
 use crate::error::Error;
@@ -59,6 +60,8 @@ pub(crate) struct Lessons {
     /// The lesson being gone through, with its process.
     lesson: Option<LessonApp>,
     dirty: bool,
+    /// How a class answers.
+    pub(crate) report: Option<ClassReport>,
     /// When it plays on by itself.
     plays_at: Option<Instant>,
     /// When slow motion goes on.
@@ -101,6 +104,7 @@ impl Lessons {
             progress,
             lesson: None,
             dirty: true,
+            report: None,
             plays_at: None,
             goes_on_at: None,
             begun: Instant::now(),
@@ -190,8 +194,12 @@ impl Lessons {
         }
     }
 
-    /// What others see.
+    /// What others see, and are asked.
     pub(crate) fn film(&mut self, sharing: &mut Sharing) {
+        match &mut self.lesson {
+            Some(app) => self.dirty |= app.ask_class(sharing, self.report.as_mut()),
+            None => sharing.ask_no_more(),
+        }
         let theme = &self.theme;
         match (&mut self.lesson, &mut self.menu) {
             (Some(app), _) => {

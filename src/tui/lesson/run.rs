@@ -18,10 +18,20 @@ use crate::tui::share::Sharing;
 use crate::tui::terminal::Terminal;
 use crate::tui::ui::{ShareWish, Ui};
 
+pub use super::class::ClassReport;
 pub use super::lessons::Start;
 
+/// Files that are made of lessons.
+#[derive(Default)]
+pub struct LessonFiles<'a> {
+    /// In this one, which must not be there yet, the first lesson is recorded.
+    pub record: Option<&'a Path>,
+    /// Into this one how a class answered is written.
+    pub report: Option<ClassReport>,
+}
+
 /// Shows lessons until the person quits or the token is cancelled; `progress` remembers those that
-/// were gone through, and in `record` the first one is recorded.
+/// were gone through.
 ///
 /// As for the screen of a server, signals must be blocked and the watchdog be started.
 ///
@@ -33,7 +43,7 @@ pub fn run(
     kernel: &str,
     options: TuiOptions,
     sharing: Sharing,
-    record: Option<&Path>,
+    files: LessonFiles<'_>,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
@@ -41,9 +51,10 @@ pub fn run(
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
-    if let Some(path) = record {
+    if let Some(path) = files.record {
         lessons.record(path).map_err(|error| Error::Usage(error.to_string()))?;
     }
+    lessons.report = files.report;
     if let Some(ui) = lessons.ui() {
         sharing.say(ui);
     }
@@ -80,6 +91,8 @@ impl Front for Screen {
         let _told_already = match wish {
             ShareWish::Begin(address) => self.sharing.begin(address, ui),
             ShareWish::End => self.sharing.end(ui),
+            // A lesson has its own questions, and no line to type others.
+            ShareWish::Ask(..) | ShareWish::CloseAnswers => false,
         };
         self.lessons.redraw();
     }

@@ -1,6 +1,7 @@
 //! The narration: what was just done, what changed, what is asked. Text with roles, wrapped to the
 //! width; nothing of the terminal.
 
+use super::class::ClassRound;
 use super::spelled;
 use crate::event::{Kind, Nanos, Seq, visible};
 use crate::journal::Journal;
@@ -30,6 +31,8 @@ pub struct Teller<'a> {
     pub kernel: &'a str,
     /// The title of the lesson that follows.
     pub following: Option<&'a str>,
+    /// What those who watch were asked.
+    pub class: Option<&'a ClassRound>,
     /// Columns of a line.
     pub columns: usize,
 }
@@ -165,7 +168,8 @@ impl Teller<'_> {
         }
         let mut answers = Vec::new();
         self.answers(&mut answers, ask);
-        vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers]
+        let class = ClassRound::lines(self.class, self.course.next, ask, None, self.glyphs);
+        vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers, class]
     }
 
     /// What was done last, in a line.
@@ -205,8 +209,13 @@ impl Teller<'_> {
                 None
             }
         };
+        let mut class = Vec::new();
         match (moment.verdict, step.and_then(|step| step.ask.as_ref())) {
-            (Some(verdict), Some(ask)) => self.judged(&mut told, moment, ask, &verdict),
+            (Some(verdict), Some(ask)) => {
+                self.judged(&mut told, moment, ask, &verdict);
+                let at = moment.step().unwrap_or(usize::MAX);
+                class = ClassRound::lines(self.class, at, ask, Some(&verdict), self.glyphs);
+            }
             _ => told.extend(self.said_so(step.and_then(|step| step.say.as_deref()), Role::Text)),
         }
         let mut done = Vec::new();
@@ -224,7 +233,7 @@ impl Teller<'_> {
                 self.said_so(Some(moment.why.as_str()).filter(|why| !why.is_empty()), Role::Dim)
             }
         };
-        vec![told, done, after]
+        vec![told, class, done, after]
     }
 
     /// The counters that a step shows.

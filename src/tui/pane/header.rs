@@ -96,7 +96,10 @@ impl HeaderPane<'_> {
 
     /// Who watches what is shown.
     fn sharing(&self) -> Option<Piece> {
-        let sharing = self.0.ui.sharing?;
+        // A server that others can reach says so itself.
+        let known = self.0.scene.header.facts.lan;
+        let mut sharing = self.0.ui.sharing?;
+        sharing.lan &= !known;
         Some(piece(0, Role::Badge, sharing.badge()))
     }
 

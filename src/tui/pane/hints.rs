@@ -49,6 +49,7 @@ impl Hints<'_> {
             KeyAction::Lesson(LessonAction::Instance(_)) => scene.world.pollers.len() > 1,
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
+            KeyAction::Lesson(LessonAction::CloseClass) => ui.offers.class,
             KeyAction::Lesson(LessonAction::AskTry) => ui.offers.own,
             KeyAction::Lesson(LessonAction::Undo) => ui.offers.undo,
             KeyAction::Lesson(LessonAction::Next) if ui.place == UiContext::Ended => {

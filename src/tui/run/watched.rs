@@ -67,6 +67,15 @@ impl<S: Source> Screen<'_, S> {
         }
     }
 
+    /// Asks those who watch.
+    pub(super) fn ask(&mut self, text: String, answers: Vec<String>) {
+        if !self.sharing.is_shared() {
+            self.app.ui.warn("nobody watches: S lets browsers watch");
+            return;
+        }
+        self.sharing.ask_freely(text, answers, &mut self.app.ui);
+    }
+
     /// Lets nobody watch any more: first the stream of events has its end.
     pub(super) fn let_nobody_watch(&mut self) {
         self.session.unshare();

@@ -558,6 +558,9 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::RecordOff),
         1 => any::<Option<std::net::SocketAddr>>().prop_map(Command::Share),
         1 => Just(Command::ShareOff),
+        1 => prop::collection::vec("[a-z0-9]{1,9}", 2..9)
+            .prop_map(|answers| Command::Ask("Is it?".to_owned(), answers)),
+        1 => Just(Command::AskOff),
         1 => option::of(any::<bool>()).prop_map(Command::Still),
         1 => select(&View::ALL[..]).prop_map(Command::View),
     ]

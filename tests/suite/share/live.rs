@@ -16,7 +16,7 @@ use super::{CODE, PATIENCE};
 use crate::browser::Browser;
 use crate::pty::Terminal;
 
-const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
+pub(super) const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
 
 pub(super) fn start(more: &[&str]) -> Terminal {
     let args = ["--listen", "127.0.0.1:0"];

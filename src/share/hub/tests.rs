@@ -1,0 +1,116 @@
+//! Who gets what, and who waits.
+
+use super::*;
+use crate::event::{Nanos, Seq};
+
+fn hub() -> Rc<RefCell<Hub>> {
+    let code = ShareCode::parse("K7QM4X").expect("a code");
+    Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), true)))
+}
+
+fn frame(hub: &Rc<RefCell<Hub>>, key: bool, line: impl Into<String>) {
+    hub.borrow_mut().take(Telling::Film { size: FilmSize::Wide, key, line: line.into() });
+}
+
+/// All that a viewer can have now, as text.
+fn all(seat: &Seat) -> String {
+    let next = || match seat.next() {
+        Next::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Next::Wait | Next::End => None,
+    };
+    std::iter::from_fn(next).collect::<String>().replace("data: ", "").replace("\n\n", " ")
+}
+
+#[test]
+fn who_comes_late_asks_for_a_whole_picture_and_begins_there() {
+    let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
+    assert_eq!(hub.borrow().report(), ShareReport::default());
+    let first = Seat::take(&hub, film, None).expect("a seat");
+    assert_eq!(all(&first), "");
+    assert_eq!(hub.borrow().report().films, [Wanted::Whole, Wanted::No]);
+    hub.borrow_mut().take(Telling::FilmHead(FilmSize::Wide, "head".to_owned()));
+    frame(&hub, false, "lost");
+    frame(&hub, true, "key");
+    frame(&hub, false, "1");
+    assert_eq!(all(&first), "head key 1 ");
+    assert_eq!(hub.borrow().report().films, [Wanted::More, Wanted::No]);
+    frame(&hub, false, "2");
+    // The picture is still fresh.
+    let second = Seat::take(&hub, film, None).expect("a seat");
+    assert_eq!((all(&first), all(&second)), ("2 ".to_owned(), "head key 1 2 ".to_owned()));
+    frame(&hub, false, "x".repeat(FRESH[0]));
+    let third = Seat::take(&hub, film, None).expect("a seat");
+    assert_eq!(all(&third), "");
+    assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
+    frame(&hub, true, "key");
+    assert_eq!(all(&third), "head key ");
+    drop([first, second, third]);
+    // What was shown to nobody is not what is shown to whoever comes next.
+    frame(&hub, true, "old");
+    let fourth = Seat::take(&hub, film, None).expect("a seat");
+    assert_eq!(hub.borrow().report().viewers, 1);
+    hub.borrow_mut().end("over");
+    assert_eq!(all(&fourth), "head event: bye\n\"over\" ");
+    assert_eq!(fourth.next(), Next::End);
+}
+
+#[test]
+fn who_is_slow_loses_its_place_and_nobody_else_does() {
+    let (hub, film) = (hub(), Watching::Film(FilmSize::Wide));
+    let [slow, fast] = [(); 2].map(|()| Seat::take(&hub, film, None).expect("a seat"));
+    frame(&hub, true, "key");
+    assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
+    for n in 0..100 {
+        frame(&hub, false, format!("{n}"));
+        assert_eq!(all(&fast), format!("{n} "));
+    }
+    assert_eq!((hub.borrow().report().slow, hub.borrow().report().viewers), (1, 2));
+    assert_eq!(all(&slow), "");
+    assert_eq!(hub.borrow().report().films[0], Wanted::Whole);
+    frame(&hub, true, "key");
+    assert_eq!((all(&slow), all(&fast)), ("key ".to_owned(), "key ".to_owned()));
+}
+
+#[test]
+fn there_are_as_many_viewers_as_there_can_be() {
+    let hub = hub();
+    let seats: Vec<_> = (0..VIEWERS).map(|_| Seat::take(&hub, Watching::Blocks, None)).collect();
+    assert!(seats.iter().all(Option::is_some));
+    assert!(Seat::take(&hub, Watching::Blocks, None).is_none());
+    drop(seats);
+    assert!(Seat::take(&hub, Watching::Blocks, None).is_some());
+}
+
+/// A block whose body cannot be deflated.
+fn block(kind: BlockKind, first: u64, bytes: usize) -> Block {
+    let mut random = first | 1;
+    let raw = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random.to_be_bytes()[0]
+    });
+    let (raw, first) = (raw.take(bytes).collect(), Seq(first));
+    Block { kind, first, count: 1, from: Nanos(0), until: Nanos(0), raw }
+}
+
+#[test]
+fn a_flood_becomes_worlds() {
+    let hub = hub();
+    let seat = Seat::take(&hub, Watching::Blocks, None).expect("a seat");
+    let now = Instant::now();
+    hub.borrow_mut().take(Telling::Block(block(BlockKind::Key, 1, 1000)));
+    assert!(!all(&seat).is_empty());
+    assert_eq!(hub.borrow().report().blocks, Wanted::More);
+    for n in 0..60 {
+        hub.borrow_mut().block(&block(BlockKind::Events, n, 10_000), now);
+    }
+    assert_eq!(hub.borrow().report().blocks, Wanted::Whole);
+    let taken = std::iter::from_fn(|| match seat.next() {
+        Next::Bytes(bytes) => Some(bytes.len()),
+        Next::Wait | Next::End => None,
+    });
+    let taken: usize = taken.sum();
+    // What a second brings.
+    assert!((500_000..=530_000).contains(&taken), "{taken}");
+    hub.borrow_mut().block(&block(BlockKind::Key, 60, 10_000), now + Duration::from_secs(1));
+    assert_eq!(hub.borrow().report().blocks, Wanted::More);
+}

@@ -1,0 +1,216 @@
+//! Questions to those who watch: two hundred of them, and what is no answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use epollscope::share::{ClassForm, ClassTruth, Share, ShareLook};
+
+use super::live::{SHARED, address as address_on};
+use super::{CODE, Viewer, address, answer, send, start, wait};
+use crate::browser::Browser;
+use crate::pty::Terminal;
+
+/// The request of an answer.
+fn request(share: &Share, body: &str) -> String {
+    let (length, host) = (body.len(), address(share));
+    format!(
+        "POST /{CODE}/answer HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn body(question: u32, token: u32, answer: &str) -> String {
+    format!(r#"{{"question":{question},"token":"{token:032x}","answer":{answer}}}"#)
+}
+
+fn is_taken(share: &Share, question: u32, token: u32, said: &str) -> bool {
+    let answered = answer(send(share, &request(share, &body(question, token, said))));
+    assert!(answered.starts_with("HTTP/1.1 204 ") || answered.starts_with("HTTP/1.1 404 "));
+    answered.starts_with("HTTP/1.1 204 ")
+}
+
+fn watches(share: &Share, token: u32) -> Viewer {
+    Viewer::new(share, &format!("120x40&viewer={token:032x}"))
+}
+
+fn choices() -> ClassForm {
+    ClassForm::Choices(vec!["yes".to_owned(), "no".to_owned()])
+}
+
+#[test]
+fn two_hundred_viewers_answer() {
+    let mut share = start();
+    let mut viewers: Vec<_> = (0..200).map(|token| watches(&share, token)).collect();
+    wait(&mut share, "all watch", |share| share.report().viewers == 200);
+    super::frame(&mut share, true, "whole");
+    let number = share.ask("Is it?".to_owned(), choices());
+    let asked = "event: question\ndata: {\"number\":1,\"text\":\"Is it?\",\"answers\":[\"yes\",\"no\"],\
+                 \"closed\":false}\n\n";
+    viewers[0].until(asked);
+    let begun = Instant::now();
+    let mut told = Vec::new();
+    std::thread::scope(|scope| {
+        let all = address(&share);
+        let voices: Vec<_> = (0..4)
+            .map(|part| {
+                let requests: Vec<_> = (part * 50..part * 50 + 50)
+                    .map(|token| request(&share, &body(number, token, &(token % 2).to_string())))
+                    .collect();
+                scope.spawn(move || {
+                    for request in requests {
+                        let mut stream = TcpStream::connect(all).unwrap();
+                        stream.write_all(request.as_bytes()).unwrap();
+                        let mut text = String::new();
+                        stream.read_to_string(&mut text).unwrap();
+                        assert!(text.starts_with("HTTP/1.1 204 "), "{text}");
+                    }
+                })
+            })
+            .collect();
+        // The session is told what they come to, and not more than once a second.
+        while voices.iter().any(|voice| !voice.is_finished()) {
+            assert!(!matches!(share.look(), ShareLook::Ended(_)));
+            let answered = share.tally(number).map_or(0, |tally| tally.answered);
+            if told.last() != Some(&answered) {
+                told.push(answered);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap();
+    assert!(told.len() <= seconds + 3, "{told:?} in {seconds} s");
+    share.close_answers(number);
+    wait(&mut share, "the last of them", |share| {
+        share.tally(number).is_some_and(|tally| tally.closed)
+    });
+    let tally = share.tally(number).unwrap().clone();
+    assert_eq!((tally.answered, tally.of, tally.choices), (200, 200, vec![100, 100]));
+    assert!(!is_taken(&share, number, 1, "0"), "it is closed");
+    share.solve(number, ClassTruth::Choice(1));
+    // Nothing of others is told before, and nothing but what was right afterwards.
+    let seen = viewers[7].until("\"solved\":{\"right\":1").to_owned();
+    assert!(!seen.contains("100") && seen.contains("\"closed\":true"), "{seen}");
+    // Who comes late sees it, too.
+    drop(viewers);
+    wait(&mut share, "they are gone", |share| share.report().viewers == 0);
+    let mut late = watches(&share, 500);
+    wait(&mut share, "one watches", |share| share.report().viewers == 1);
+    super::frame(&mut share, true, "whole");
+    late.until("\"solved\":{\"right\":1");
+}
+
+#[test]
+fn what_is_no_answer_is_refused_and_counted() {
+    let mut share = start();
+    let _viewer = watches(&share, 1);
+    wait(&mut share, "one watches", |share| share.report().viewers == 1);
+    assert!(!is_taken(&share, 1, 1, "0"), "nothing is asked");
+    let number = share.ask("Is it?".to_owned(), choices());
+    let begun = Instant::now();
+    while !is_taken(&share, number, 1, "0") {
+        assert!(begun.elapsed() < super::PATIENCE);
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    let refused = |share: &mut Share| {
+        assert!(matches!(share.look(), ShareLook::Same | ShareLook::Changed));
+        share.report().refused
+    };
+    wait(&mut share, "it is counted", |share| share.tally(number).is_some_and(|t| t.answered == 1));
+    let before = refused(&mut share);
+    assert!(!is_taken(&share, number + 1, 1, "0"), "another question");
+    assert!(!is_taken(&share, number, 2, "0"), "one who does not watch");
+    assert!(!is_taken(&share, number, 1, "2"), "no such answer");
+    assert!(!is_taken(&share, number, 1, "\"yes\""), "it is not typed");
+    let host = format!("Host: {}\r\n", address(&share));
+    let whole = body(number, 1, "1");
+    for no in [
+        format!("POST /{CODE}/answer HTTP/1.1\r\n{host}\r\n"),
+        format!(
+            "POST /{CODE}/answer HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        request(&share, &format!("{whole}{}", " ".repeat(257))),
+        request(&share, &whole[..20]),
+        request(&share, &whole).replace("/answer", "/film?size=120x40"),
+        request(&share, &whole).replace("POST", "PUT"),
+        request(&share, &whole).replace(CODE, "K7QM4Y"),
+    ] {
+        let answered = answer(send(&share, &no));
+        assert!(answered.starts_with("HTTP/1.1 404 "), "{no}: {answered}");
+    }
+    wait(&mut share, "they are counted", |share| share.report().refused == before + 11);
+    assert_eq!(share.tally(number).unwrap().choices, [1, 0]);
+}
+
+/// What the page shows of the question.
+const ASKED: &str = "document.getElementById('ask').hidden \
+                     ? '' : document.getElementById('ask').innerText";
+
+#[test]
+fn a_class_answers_a_lesson_in_a_browser() {
+    let test = "a_class_answers_a_lesson_in_a_browser";
+    let Some(browser) = Browser::open(test, (1280, 900), "dark") else { return };
+    let report = std::env::temp_dir().join(format!("epollscope-class-{}.csv", std::process::id()));
+    let more = ["lesson", "read-once", "--report", report.to_str().unwrap()];
+    let mut lesson = Terminal::start(40, 120, &[&more[..], &SHARED].concat());
+    browser.go(&format!("http://{}/{CODE}", address_on(&lesson)));
+    lesson.shows("SHARED 1");
+    while !lesson.text().contains("QUESTION") {
+        lesson.keys("\r");
+        lesson.settle();
+    }
+    lesson.shows("The class: 0 of 1 have answered. a closes.");
+    let shows = |text: &str| {
+        browser.until(&format!("return ({ASKED}).includes('{text}')"));
+    };
+    shows("What do you say?");
+    browser.run("document.querySelectorAll('#ask-choices button')[0].click()", &[]);
+    lesson.shows("The class: 1 of 1 have answered. a closes.");
+    shows("Your answer is in.");
+    lesson.keys("a");
+    lesson.until("it is closed", |screen| !screen.contains("a closes."));
+    shows("No more answers are taken; yours is in.");
+    lesson.keys("x");
+    lesson.shows("1 of 1 have answered, 1 of them rightly.");
+    shows("Right. You were right in 1 of 1.");
+    let (complaints, _) = browser.complaints_and_requests();
+    assert_eq!(complaints, Vec::<String>::new());
+    lesson.keys("qq");
+    assert!(lesson.ended().success());
+    let text = std::fs::read_to_string(&report).unwrap();
+    std::fs::remove_file(&report).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(lines[0], "lesson,step,question,answer,right,count,answered,of");
+    assert!(lines[1].starts_with("read-once,5,") && lines[1].ends_with(",yes,1,1,1"), "{text}");
+    assert!(lines[2].ends_with(",no,0,1,1"), "{text}");
+}
+
+#[test]
+fn a_free_question_of_a_live_server() {
+    let mut terminal =
+        Terminal::start(40, 120, &[&["--listen", "127.0.0.1:0"][..], &SHARED].concat());
+    let address = address_on(&terminal);
+    let connect = |text: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let film = format!("/{CODE}/film?size=80x24&viewer={:032x}", 7);
+    let stream = connect(&format!("GET {film} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+    let mut viewer = Viewer { stream, text: String::new() };
+    terminal.shows("SHARED 1");
+    terminal.keys(":ask Who wakes? | T1 | T2\r");
+    terminal.shows("0 of 1 have answered");
+    viewer.until(r#"{"number":1,"text":"Who wakes?","answers":["T1","T2"],"closed":false}"#);
+    let body = body(1, 7, "1");
+    let length = body.len();
+    let head = format!("POST /{CODE}/answer HTTP/1.1\r\nHost: {address}\r\n");
+    let taken = answer(connect(&format!("{head}Content-Length: {length}\r\n\r\n{body}")));
+    assert!(taken.starts_with("HTTP/1.1 204 "), "{taken}");
+    terminal.shows("1 of 1 have answered");
+    terminal.keys(":ask off");
+    terminal.keys("\r");
+    terminal.shows("1 of 1 have answered: T1: 0, T2: 1");
+    viewer.until(r#""closed":true"#);
+}
