@@ -18,7 +18,7 @@ use crate::tui::ui::ReplayState;
 /// Shows a session elsewhere, on that machine, until the person quits or the token is cancelled.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As [`super::run()`].
 pub fn watch(
     session: &mut Session<Remote>,
     options: TuiOptions,
@@ -59,7 +59,7 @@ pub struct ReplayBegin {
 /// Shows a session that is over until the person quits or the token is cancelled.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As [`super::run()`].
 pub fn replay<S: Source>(
     session: &mut Session<S>,
     options: TuiOptions,
