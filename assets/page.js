@@ -307,14 +307,15 @@
     const frame = frames[shown];
     const gone = `fd ${pinned} is not waited for at this moment.`;
     put('why-title', pinned === null ? 'Why' : `Why: fd ${pinned}`);
-    put('why-text', pinned === null ? words.says : words.why.get(pinned) ?? gone);
+    put('why-text', pinned === null ? words.says || 'Nothing on this screen has to be explained.' : words.why.get(pinned) ?? gone);
     $('why').classList.toggle('pinned', pinned !== null);
     $('unpin').hidden = pinned === null;
     const unit = frame.head.clock === 'Steps' ? '' : ' s';
     const moment = `${time(frame.t, frame.head)}${unit}`, event = `event ${count(frame.seq)}`;
     const small = document.createElement('small');
     small.textContent = event;
-    $('where').replaceChildren(moment, ' ', small);
+    // A menu is no moment of anything.
+    $('where').replaceChildren(...frame.seq > 0 ? [moment, ' ', small] : []);
     slider.max = frames.length - 1;
     slider.value = shown;
     slider.setAttribute('aria-valuetext', `${moment}, ${event}`);

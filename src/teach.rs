@@ -173,8 +173,8 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
-    let sharing = sharing(&options.share, false)?;
-    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, &token)?;
+    let (sharing, record) = (sharing(&options.share, false)?, options.record.as_deref());
+    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, record, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

@@ -1,5 +1,6 @@
 //! The command `lesson`: its options, and what they ask for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -38,6 +39,10 @@ pub(super) struct LessonArgs {
     /// Print how a lesson is written: every action, field, expectation and bound
     #[arg(long, conflicts_with_all = ["list", "print", "json", "name", "new"])]
     guide: bool,
+    /// Record the lesson in this file, which must not be there yet: replay shows it as it was
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "name")]
+    #[arg(conflicts_with_all = ["list", "print", "json", "new", "guide"])]
+    record: Option<PathBuf>,
     /// Do not remember which lessons were gone through
     #[arg(long)]
     no_state: bool,
@@ -77,6 +82,8 @@ pub struct LessonOptions {
     pub name: Option<String>,
     /// Remember which lessons were gone through.
     pub remember: bool,
+    /// The file in which it is recorded.
+    pub record: Option<PathBuf>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// The colours, if not chosen by the terminal.
@@ -109,6 +116,18 @@ impl LessonArgs {
         let Screen { ascii, theme, mouse } = self.screen;
         let (remember, strace_text, run_for) = (!self.no_state, self.strace_text, self.duration);
         let share = self.share.resolve();
-        Ok(LessonOptions { what, name, remember, ascii, theme, mouse, strace_text, share, run_for })
+        let record = self.record;
+        Ok(LessonOptions {
+            what,
+            name,
+            remember,
+            record,
+            ascii,
+            theme,
+            mouse,
+            strace_text,
+            share,
+            run_for,
+        })
     }
 }

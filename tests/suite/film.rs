@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use epollscope::event::{Fd, Nanos};
 use epollscope::export;
-use epollscope::film::{Film, FilmScreen, FilmWords};
+use epollscope::film::{Film, FilmHead, FilmScreen, FilmStyle, FilmWords, Rgb};
 use epollscope::record::Recording;
 use epollscope::session::Session;
 use epollscope::source::Replay;
@@ -200,6 +200,43 @@ const PIXELS: &str = r"
     });
 ";
 
+/// The head of a film as it is on the ground that somebody prefers.
+fn on_ground(head: &FilmHead, scheme: &str) -> FilmHead {
+    let turned = |colour: Rgb| {
+        let pair = head.turned.iter().find(|pair| pair.0 == colour);
+        pair.filter(|_| scheme == "light").map_or(colour, |pair| pair.1)
+    };
+    let style = |style: &FilmStyle| FilmStyle {
+        fg: style.fg.map(turned),
+        bg: style.bg.map(turned),
+        ..*style
+    };
+    let styles = head.styles.iter().map(style).collect();
+    FilmHead { fg: turned(head.fg), bg: turned(head.bg), styles, ..head.clone() }
+}
+
+/// Every text on the screen has the colours of its style.
+fn check_colours(browser: &Browser, head: &FilmHead) {
+    let seen = browser.run(
+        "return [...document.querySelectorAll('.row span')].map((span) => {
+             const style = getComputedStyle(span);
+             return [Number(span.className.match(/s([0-9]+)/)[1]), style.color, style.backgroundColor];
+         })",
+        &[],
+    );
+    let seen = seen.as_array().unwrap();
+    assert!(seen.len() > 100, "{}", seen.len());
+    let css = |Rgb([r, g, b]): Rgb| format!("rgb({r}, {g}, {b})");
+    for one in seen {
+        let style = u16::try_from(one[0].as_u64().unwrap()).unwrap();
+        let (fg, bg) = head.colours(style);
+        assert_eq!(one[1], css(fg), "style {style}");
+        let plain = head.styles[usize::from(style)].bg.is_none();
+        let bg = if plain { "rgba(0, 0, 0, 0)".to_owned() } else { css(bg) };
+        assert_eq!(one[2], bg, "style {style}");
+    }
+}
+
 #[test]
 fn every_symbol_is_seen_where_it_stands_in_the_dark_and_in_the_light() {
     let name = "every_symbol_is_seen_where_it_stands_in_the_dark_and_in_the_light";
@@ -212,6 +249,7 @@ fn every_symbol_is_seen_where_it_stands_in_the_dark_and_in_the_light() {
         browser.until("return document.getElementById('where').textContent !== ''");
         let n = film.frames.len() / 2;
         browser.run(LOOK, &[json!(n)]);
+        check_colours(&browser, &on_ground(&film.head, scheme));
         let place = browser.run(
             "const box = document.getElementById('screen').getBoundingClientRect();
              return [box.left, box.top, box.width / arguments[0], box.height / arguments[1]]",

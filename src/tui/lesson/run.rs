@@ -1,6 +1,7 @@
 //! Lessons in the loop of the screen.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::tui::ui::{ShareWish, Ui};
 pub use super::lessons::Start;
 
 /// Shows lessons until the person quits or the token is cancelled; `progress` remembers those that
-/// were gone through.
+/// were gone through, and in `record` the first one is recorded.
 ///
 /// As for the screen of a server, signals must be blocked and the watchdog be started.
 ///
@@ -32,6 +33,7 @@ pub fn run(
     kernel: &str,
     options: TuiOptions,
     sharing: Sharing,
+    record: Option<&Path>,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
@@ -39,6 +41,9 @@ pub fn run(
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
+    if let Some(path) = record {
+        lessons.record(path).map_err(|error| Error::Usage(error.to_string()))?;
+    }
     if let Some(ui) = lessons.ui() {
         sharing.say(ui);
     }
