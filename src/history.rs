@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::event::{Event, FileId, Header, Kind, LaneId, Nanos, Seq};
 use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
-use crate::sink::Sink;
+use crate::sink::{Beside, Sink};
 
 pub use folded::Folded;
 use timelines::Timelines;
@@ -141,6 +141,11 @@ impl History {
                 false
             }
         });
+    }
+
+    /// Tells what is no event.
+    pub(crate) fn beside(&mut self, beside: &Beside) {
+        self.tell(|sink, _| sink.beside(beside));
     }
 
     /// Tells every event from now on to this one too.

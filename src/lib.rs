@@ -21,7 +21,7 @@
 //! ```text
 //! it ...          room          imports, beside event, sys and error
 //! starts        │ teach       │ serve  lesson  tui  kernel  cli
-//!               │ replay      │ serve  session  source  sink  record  export  tui  cli
+//!               │ replay      │ serve  session  source  sink  record  export  lesson  tui  cli
 //!               │ watch       │ serve  session  source  journal  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine source session headless compare kernel share export tui journal cli

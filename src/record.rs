@@ -37,7 +37,7 @@ pub use block::{Block, BlockKind};
 pub(crate) use date::utc;
 pub use error::ReadError;
 pub use head::{Hidden, RecordingHead};
-pub use press::{Outlet, Press};
+pub use press::{Beside, Outlet, Press};
 pub use reader::{Damage, Recording};
 pub use stream::{BlockCodec, Received, StreamError};
 pub use veil::Veil;

@@ -18,8 +18,10 @@ use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::sink::jsonl::Lines;
 use crate::source::Replay;
+use crate::source::script::RecordedLesson;
 use crate::sys::standard::Stdout;
 use crate::tui;
+use crate::tui::lesson::run::Start;
 use crate::tui::words::{count, plural};
 
 pub use export::run as export;
@@ -33,7 +35,49 @@ pub fn run(options: &ReplayOptions) -> Result<u8, Error> {
     if options.json {
         return quietly(lines(&recording, options.strace_text));
     }
-    show(&name, &recording, options)
+    match RecordedLesson::read(&recording) {
+        Ok(Some(lesson)) => show_lesson(lesson, options),
+        Ok(None) => show(&name, &recording, options, None),
+        Err(why) => {
+            let why = format!("{name}: {why}; its events are shown");
+            show(&name, &recording, options, Some(why))
+        }
+    }
+}
+
+/// Its lesson, as it was gone through.
+fn show_lesson(lesson: RecordedLesson, options: &ReplayOptions) -> Result<u8, Error> {
+    let token = take_signals()?;
+    let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
+    let start = Start::Recorded(Box::new(lesson));
+    let sharing = sharing(&options.share, false)?;
+    Ok(status(tui::lesson::run::run(
+        start,
+        None,
+        "",
+        screen,
+        sharing,
+        tui::lesson::run::LessonFiles::default(),
+        &token,
+    )?))
+}
+
+/// Sees that there is a terminal, and has signals end the screen.
+fn take_signals() -> Result<CancellationToken, Error> {
+    tui::terminal::require()?;
+    // Before any thread starts, so that every thread inherits it.
+    tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
+    let token = CancellationToken::new();
+    tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
+        .map_err(|e| Error::runtime("clone", &e))?;
+    Ok(token)
+}
+
+fn status(exit: tui::Exit) -> u8 {
+    match exit {
+        tui::Exit::Signal(signal) => ended_by(signal),
+        tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
+    }
 }
 
 /// A recording, and what it is called.
@@ -86,13 +130,13 @@ fn title(file: &Path) -> String {
     visible(name.to_string_lossy().as_bytes(), 200)
 }
 
-fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Result<u8, Error> {
-    tui::terminal::require()?;
-    // Before any thread starts, so that every thread inherits it.
-    tui::watchdog::block().map_err(|e| Error::runtime("sigprocmask", &e))?;
-    let token = CancellationToken::new();
-    tui::watchdog::start(token.clone(), tui::terminal::leave_stalled)
-        .map_err(|e| Error::runtime("clone", &e))?;
+fn show(
+    name: &str,
+    recording: &Rc<Recording>,
+    options: &ReplayOptions,
+    why: Option<String>,
+) -> Result<u8, Error> {
+    let token = take_signals()?;
     let journal = recording.journal();
     let until = journal.until().unwrap_or_default();
     let source = Replay::new(recording.head().header.clone(), until);
@@ -104,17 +148,14 @@ fn show(name: &str, recording: &Rc<Recording>, options: &ReplayOptions) -> Resul
             speed: options.speed,
             idle: options.idle,
         },
-        warning: warning(name, recording, "shown"),
+        warning: why.or_else(|| warning(name, recording, "shown")),
         hidden: recording.head().hidden.clone(),
         at: options.at,
         plays: !options.paused,
     };
     let sharing = sharing(&options.share, false)?;
     let exit = tui::replay(&mut session, screen, begin, sharing, &token)?;
-    Ok(match exit {
-        tui::Exit::Signal(signal) => ended_by(signal),
-        tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
-    })
+    Ok(status(exit))
 }
 
 #[cfg(test)]

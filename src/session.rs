@@ -91,8 +91,7 @@ impl<S: Source> Session<S> {
     /// # Errors
     /// If something is recorded already, or the file is there, or cannot be made.
     pub fn record(&mut self, path: &Path) -> io::Result<()> {
-        let header = self.source.header();
-        self.recordings.start(path, header, &mut self.history, Since::Beginning).map(|_| ())
+        self.recordings.start(path, &self.source, &mut self.history, Since::Beginning).map(|_| ())
     }
 
     /// Lets others have the events from now on.
@@ -147,7 +146,7 @@ impl<S: Source> Session<S> {
         }
         self.history.flush();
         let ended = self.recordings.ended(&mut self.history);
-        if self.source.is_elsewhere() {
+        if self.source.tells_all() {
             self.remark = ended.map(Err).or(self.remark.take());
         } else if let Some(note) = ended {
             let t = drained.until.max(self.history.world().t);
@@ -160,7 +159,7 @@ impl<S: Source> Session<S> {
 
     /// Carries out a command that is told in no event.
     fn aside(&mut self, command: &Command) {
-        let phase = self.recordings.command(command, self.source.header(), &mut self.history);
+        let phase = self.recordings.command(command, &self.source, &mut self.history);
         self.remark = Some(match phase {
             CommandPhase::Failed(why) => Err(format!("{command}: {why}")),
             CommandPhase::Accepted | CommandPhase::Done(None) => Ok(command.to_string()),
@@ -170,7 +169,7 @@ impl<S: Source> Session<S> {
 
     /// Passes a command to the source and tells of it; how many events that are.
     fn pass_on(&mut self, t: Nanos, command: Command) -> usize {
-        if self.source.is_elsewhere() {
+        if self.source.tells_all() {
             self.aside(&command);
             return 0;
         }
@@ -185,7 +184,7 @@ impl<S: Source> Session<S> {
                 CommandPhase::Done(None)
             }
             Command::Record(_) | Command::RecordOff | Command::Save(_) => {
-                self.recordings.command(&command, self.source.header(), &mut self.history)
+                self.recordings.command(&command, &self.source, &mut self.history)
             }
             command => match self.source.send(id, command) {
                 Ok(()) => return 1,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::model::World;
+pub(crate) use crate::record::Beside;
 
 /// Takes every event of a session, in order.
 ///
@@ -25,6 +26,14 @@ pub trait Sink {
     /// # Errors
     /// As [`Sink::event`].
     fn resume(&mut self, _world: &World) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Takes what is no event.
+    ///
+    /// # Errors
+    /// As [`Sink::event`].
+    fn beside(&mut self, _beside: &Beside) -> io::Result<()> {
         Ok(())
     }
 

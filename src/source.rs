@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::event::{Command, Header, Nanos};
 use crate::history::History;
+use crate::record::Beside;
 
 pub use live::Live;
 pub use recording::Replay;
@@ -31,9 +32,14 @@ pub trait Source {
     /// If no such source can carry it out.
     fn send(&mut self, id: u32, command: Command) -> Result<(), Unsupported>;
 
-    /// Whether its events are numbered elsewhere: nothing of this process's own is told among them.
-    fn is_elsewhere(&self) -> bool {
+    /// Whether all that is told comes from it: nothing of the tool's own stands among its events.
+    fn tells_all(&self) -> bool {
         false
+    }
+
+    /// What a recording of it has beside events, so far.
+    fn beside(&self) -> Vec<Beside> {
+        Vec::new()
     }
 
     /// Asks to be woken by the next event. The caller drains once more before it sleeps.

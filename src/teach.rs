@@ -19,7 +19,7 @@ use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look, sharing};
 use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
-use crate::tui::lesson::run::{ClassReport, Start};
+use crate::tui::lesson::run::{ClassReport, LessonFiles, Start};
 
 /// How long a step may take without a screen.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -184,7 +184,8 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
     let sharing = sharing(&options.share, false)?;
-    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, report, &token)?;
+    let files = LessonFiles { record: options.record.as_deref(), report };
+    let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),
         tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),

@@ -39,6 +39,10 @@ pub(super) struct LessonArgs {
     /// Print how a lesson is written: every action, field, expectation and bound
     #[arg(long, conflicts_with_all = ["list", "print", "json", "name", "new"])]
     guide: bool,
+    /// Record the lesson in this file, which must not be there yet: replay shows it as it was
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "name")]
+    #[arg(conflicts_with_all = ["list", "print", "json", "new", "guide"])]
+    record: Option<PathBuf>,
     /// Do not remember which lessons were gone through
     #[arg(long)]
     no_state: bool,
@@ -83,6 +87,8 @@ pub struct LessonOptions {
     pub name: Option<String>,
     /// Remember which lessons were gone through.
     pub remember: bool,
+    /// The file in which it is recorded.
+    pub record: Option<PathBuf>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// The colours, if not chosen by the terminal.
@@ -117,10 +123,12 @@ impl LessonArgs {
         let Screen { ascii, theme, mouse } = self.screen;
         let (remember, strace_text, run_for) = (!self.no_state, self.strace_text, self.duration);
         let (share, report) = (self.share.resolve(), self.report);
+        let record = self.record;
         Ok(LessonOptions {
             what,
             name,
             remember,
+            record,
             ascii,
             theme,
             mouse,

@@ -1,6 +1,6 @@
 //! How far a lesson is: the steps made, what each came to, the questions and the answers. Pure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::{Action, Answer, Ask, Case, Step};
 use super::quiz::{self, Reply, Verdict};
@@ -14,6 +14,15 @@ pub enum What {
     Start,
     /// This step, from 0.
     Step(usize),
+    /// An action of the learner's own, as it was typed.
+    Try(String),
+}
+
+/// Something that was done, and can be done again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Done {
+    /// This step, from 0, with what was answered to its question.
+    Step(usize, Option<Reply>),
     /// An action of the learner's own, as it was typed.
     Try(String),
 }
@@ -300,6 +309,17 @@ impl Moment {
         match self.what {
             What::Step(step) => Some(step),
             What::Start | What::Try(_) => None,
+        }
+    }
+
+    /// What was done in it; nothing was in the first one, in which the actors were made.
+    pub fn done(&self) -> Option<Done> {
+        match &self.what {
+            What::Start => None,
+            What::Step(step) => {
+                Some(Done::Step(*step, self.verdict.and_then(|verdict| verdict.reply)))
+            }
+            What::Try(line) => Some(Done::Try(line.clone())),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Pure. The kernel decides: the author's mark counts only where an answer does not say when it is
 //! right.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::{Answer, Ask, Choice, Expect, Given, Label, Outcome, Seen, Take};
 use super::run::Report;
@@ -37,7 +37,7 @@ fn reported(label: &Label, report: &Report) -> Mask {
 }
 
 /// What a learner answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The choice at this place, from 0.
     Choice(usize),

@@ -19,6 +19,15 @@ const KEY_EVERY: usize = 256 << 10;
 /// How many times its own size a world is away from the one before it: 5 % of the whole.
 const KEY_TIMES: usize = 20;
 
+/// What a recording has beside events: the file of a lesson, and what its process reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Which of them.
+    pub kind: BlockKind,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
 /// Takes blocks.
 pub trait Outlet {
     /// Takes a block; whether it could.
@@ -145,6 +154,16 @@ impl<O: Outlet> Press<O> {
         }
         let (seq, t) = self.last;
         self.json(BlockKind::Mark, &Mark { seq: seq.0, t: t.0, note });
+    }
+
+    /// Puts what is no event, if nothing is to be left out: it is not looked through.
+    pub fn beside(&mut self, beside: &Beside) {
+        if self.veil.hides() || beside.raw.len() > LONGEST {
+            return;
+        }
+        let (first, from) = self.last;
+        let (kind, raw) = (beside.kind, beside.raw.clone());
+        self.out.put(Block { kind, first, count: 0, from, until: from, raw });
     }
 
     /// Tells where somebody looks: for those who look on.

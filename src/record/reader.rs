@@ -117,6 +117,12 @@ impl Recording {
         (damage.blocks > 0).then_some(damage)
     }
 
+    /// What is in the sound blocks of a kind.
+    pub fn bodies(&self, kind: BlockKind) -> impl Iterator<Item = Vec<u8>> {
+        let blocks = self.blocks.iter().filter(move |block| block.kind == kind);
+        blocks.filter_map(|block| block.body(&*self.bytes))
+    }
+
     /// The events of a block, if it is sound.
     pub(super) fn events(&self, block: BlockId) -> Option<Vec<Event>> {
         let block = self.blocks.get(block.0)?;

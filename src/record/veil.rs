@@ -28,6 +28,11 @@ impl Veil {
         Self { payload: hidden.contains(&Hidden::Payload), peers }
     }
 
+    /// Whether anything is left out.
+    pub(super) fn hides(&self) -> bool {
+        self.payload || self.peers.is_some()
+    }
+
     /// The event without what is left out.
     pub fn event<'a>(&mut self, event: &'a Event) -> Cow<'a, Event> {
         if !self.payload && self.peers.is_none() {

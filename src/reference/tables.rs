@@ -20,6 +20,7 @@ pub(super) fn named(name: &str) -> Option<String> {
         "options.compare" => options_of("compare"),
         "options.check" => options_of("check"),
         "options.replay" => options_of("replay"),
+        "options.export" => options_of("export"),
         "options.watch" => options_of("watch"),
         "statuses" => table(&["status", "when"], STATUSES.map(|(n, when)| [code(n), when.into()])),
         "keys.live" => groups(&Group::ALL),

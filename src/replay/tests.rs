@@ -7,12 +7,16 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::event::{Seq, View};
+use crate::lesson::course::{Done, Moment};
 use crate::record::{BlockKind, Recording, forged};
 use crate::session::Session;
 use crate::source::Replay;
+use crate::source::script::{RecordedLesson, Script};
 use crate::tui;
+use crate::tui::action::Shown;
 use crate::tui::app::App;
-use crate::tui::tests::painted;
+use crate::tui::lesson::app::LessonApp;
+use crate::tui::tests::{painted, painted_lesson};
 
 /// The recordings that are kept, in order of their names.
 fn kept() -> Vec<Vec<u8>> {
@@ -56,6 +60,65 @@ fn the_recordings_that_are_kept_are_looked_through() {
     }
 }
 
+/// Goes through a lesson as a person would; whether it is one.
+fn go_through(bytes: Vec<u8>) -> Option<LessonApp> {
+    let recording = Recording::read(bytes).ok()?;
+    let lesson = RecordedLesson::read(&recording).ok()??;
+    let done = lesson.done();
+    let mut app = LessonApp::new(Script::recorded(lesson), (80, 24));
+    app.replay(done);
+    for at in 0..app.course().moments.len().min(16) {
+        app.go_to(at);
+        for shown in [Shown::Overview, Shown::Timeline, Shown::Calls, Shown::Steps, Shown::Path] {
+            app.show(shown);
+            assert!(!painted_lesson(&app).is_empty());
+        }
+    }
+    app.show(Shown::Overview);
+    Some(app)
+}
+
+fn recorded_lesson() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/lesson.rec");
+    std::fs::read(path).expect("a file")
+}
+
+#[test]
+fn a_lesson_is_gone_through_as_it_was() {
+    let recording = Recording::read(recorded_lesson()).expect("a recording");
+    let lesson = RecordedLesson::read(&recording).expect("it is whole").expect("a lesson");
+    let done = lesson.done();
+    let answered = done.iter().filter(|done| matches!(done, Done::Step(_, Some(_)))).count();
+    let tried = done.iter().filter(|done| matches!(done, Done::Try(_))).count();
+    assert!(done.len() > 4 && answered > 0 && tried > 0, "{done:?}");
+    let mut app = go_through(recorded_lesson()).expect("a lesson");
+    let again: Vec<_> = app.course().moments.iter().filter_map(Moment::done).collect();
+    assert_eq!(again, done);
+    assert!(app.course().moments.iter().all(|moment| moment.unmet().count() == 0));
+    app.go_to(0);
+    let screen = painted_lesson(&app);
+    assert!(screen.contains("PAST") && screen.contains(&app.course().case.title), "{screen}");
+    // Its events are those that the panes showed.
+    let journal = Rc::new(recording).journal();
+    assert_eq!(journal.last(), Some(app.scene().live.seq));
+    journal.forward_from(Seq(1), |event| {
+        assert_eq!(app.scene().journal.get(event.seq).as_ref(), Some(event));
+        true
+    });
+}
+
+#[test]
+fn a_lesson_whose_beginning_is_missing_is_shown_by_its_events() {
+    let bytes = forged(&recorded_lesson(), |blocks| {
+        let first = blocks.iter().position(|block| block.kind == BlockKind::Report);
+        blocks.remove(first.expect("a report"));
+    });
+    let recording = Recording::read(bytes.clone()).expect("a recording");
+    let why = RecordedLesson::read(&recording).err();
+    assert_eq!(why.as_deref(), Some("the beginning of the lesson is missing"));
+    assert!(look_through(bytes));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -78,6 +141,24 @@ proptest! {
             }
         });
         look_through(bytes);
+    }
+
+    #[test]
+    fn a_forged_lesson_is_gone_through_or_refused(
+        changes in proptest::collection::vec((any::<Index>(), any::<Index>(), any::<u8>()), 1..6),
+    ) {
+        let bytes = forged(&recorded_lesson(), |blocks| {
+            for (block, place, byte) in changes {
+                let of_lesson = [BlockKind::Lesson, BlockKind::Report];
+                let mut reports: Vec<_> =
+                    blocks.iter_mut().filter(|block| of_lesson.contains(&block.kind)).collect();
+                let at = block.index(reports.len());
+                let raw = &mut reports[at].raw;
+                let at = place.index(raw.len());
+                raw[at] = byte;
+            }
+        });
+        go_through(bytes);
     }
 
     #[test]

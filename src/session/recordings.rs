@@ -5,12 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::event::{Command, CommandPhase, Event, Header, Kind};
+use crate::event::{Command, CommandPhase, Event, Kind};
 use crate::history::{History, SinkId};
 use crate::journal::Journal;
+use crate::model::World;
 use crate::record::RecordingOptions;
 use crate::sink::Sink as _;
 use crate::sink::record::{Recorder, RecordingProgress, unnamed};
+use crate::source::Source;
 
 /// From where on something is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,13 @@ impl Recordings {
     pub(super) fn command(
         &mut self,
         command: &Command,
-        header: &Header,
+        source: &impl Source,
         history: &mut History,
     ) -> CommandPhase {
         let path = |name: &Option<String>| name.as_ref().map_or_else(unnamed, PathBuf::from);
         let done = match command {
-            Command::Record(name) => self.start(&path(name), header, history, Since::Now),
-            Command::Save(name) => self.save(&path(name), header, history),
+            Command::Record(name) => self.start(&path(name), source, history, Since::Now),
+            Command::Save(name) => self.save(&path(name), source, history),
             _ => self.stop(history).ok_or_else(|| io::Error::other("nothing is recorded")),
         };
         match done {
@@ -57,7 +59,7 @@ impl Recordings {
     pub(super) fn start(
         &mut self,
         path: &Path,
-        header: &Header,
+        source: &impl Source,
         history: &mut History,
         since: Since,
     ) -> io::Result<String> {
@@ -66,8 +68,8 @@ impl Recordings {
             return Err(io::Error::other(format!("{name} is recorded: end that with record off")));
         }
         let recorder = match since {
-            Since::Now => Recorder::start(path, header, &self.options, history.world())?,
-            Since::Beginning => self.kept(path, header, history.journal())?,
+            Since::Now => self.begin(path, source, history.world())?,
+            Since::Beginning => self.kept(path, source, history.journal())?,
         };
         let progress = recorder.progress();
         let remark = format!("recording to {}", progress.borrow().name);
@@ -88,10 +90,17 @@ impl Recordings {
         over.then(|| self.stop(history)).flatten()
     }
 
+    /// A recording of what follows that world.
+    fn begin(&self, path: &Path, source: &impl Source, world: &World) -> io::Result<Recorder> {
+        let mut recorder = Recorder::start(path, source.header(), &self.options, world)?;
+        source.beside().iter().try_for_each(|beside| recorder.beside(beside))?;
+        Ok(recorder)
+    }
+
     /// A recording of what is kept.
-    fn kept(&self, path: &Path, header: &Header, journal: &Journal) -> io::Result<Recorder> {
+    fn kept(&self, path: &Path, source: &impl Source, journal: &Journal) -> io::Result<Recorder> {
         let mut world = journal.origin();
-        let mut recorder = Recorder::start(path, header, &self.options, &world)?;
+        let mut recorder = self.begin(path, source, &world)?;
         recorder.wait_for_all();
         let (mut next, mut done) = (world.seq.next(), Ok(()));
         journal.forward_from(journal.first().unwrap_or_default(), |event| {
@@ -112,9 +121,9 @@ impl Recordings {
     }
 
     /// Writes the history that is kept; says how much that was.
-    fn save(&self, path: &Path, header: &Header, history: &History) -> io::Result<String> {
+    fn save(&self, path: &Path, source: &impl Source, history: &History) -> io::Result<String> {
         let journal = history.journal();
-        let recorder = self.kept(path, header, journal)?;
+        let recorder = self.kept(path, source, journal)?;
         let progress = recorder.progress();
         Box::new(recorder).finish(history.world())?;
         let progress = progress.borrow();

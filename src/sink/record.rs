@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Sink;
+use super::{Beside, Sink};
 use crate::event::{Event, Header, Kind, visible};
 use crate::model::World;
 use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer, utc};
@@ -108,6 +108,11 @@ impl Sink for Recorder {
     fn resume(&mut self, world: &World) -> io::Result<()> {
         self.press.resume(world);
         self.opened = None;
+        Ok(())
+    }
+
+    fn beside(&mut self, beside: &Beside) -> io::Result<()> {
+        self.press.beside(beside);
         Ok(())
     }
 

@@ -168,7 +168,7 @@ impl Source for Remote {
         Err(Unsupported("who looks on asks nothing of the server"))
     }
 
-    fn is_elsewhere(&self) -> bool {
+    fn tells_all(&self) -> bool {
         true
     }
 

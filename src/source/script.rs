@@ -2,6 +2,7 @@
 //! that counts steps.
 
 mod player;
+mod recorded;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,12 +11,15 @@ use super::{Drained, Source, Unsupported};
 use crate::event::{Command, Header, Kind, LaneId, Nanos, Provenance, Seq, TimeUnit, Witness};
 use crate::history::History;
 use crate::lesson::case::{Action, Case, Label, Step, Who};
-use crate::lesson::course::{Course, is_call};
+use crate::lesson::course::{Course, Done, Moment, is_call};
 use crate::lesson::run::{LessonEvent, Report};
 use crate::model::World;
+use crate::record::Beside;
 use crate::text::{Subject, changes, why};
 
 pub use player::{PlayerEvent, PlayerHandle};
+pub use recorded::RecordedLesson;
+use recorded::RecordedMoment;
 
 /// A lesson being gone through.
 pub struct Script {
@@ -23,6 +27,10 @@ pub struct Script {
     /// How far it is.
     pub course: Course,
     player: Option<PlayerHandle>,
+    /// What a recording tells instead of one.
+    recorded: Option<VecDeque<RecordedMoment>>,
+    /// What a recording of it has beside events.
+    beside: Vec<Beside>,
     /// What came from elsewhere than the player.
     told: VecDeque<PlayerEvent>,
     /// What came of the last request, for whoever shows the lesson.
@@ -48,22 +56,69 @@ impl Script {
     pub fn new(case: Case, kernel: String, player: Option<PlayerHandle>) -> Self {
         let witnesses = vec![Witness::Calls, Witness::Fdinfo, Witness::Tasks, Witness::Model];
         let header = Header { kernel, clock: TimeUnit::Steps, witnesses, ..Header::default() };
+        let beside = vec![recorded::file(&case)];
         let course = Course::new(case);
-        Self { header, course, player, told: VecDeque::new(), outcome: None }
+        Self {
+            header,
+            course,
+            player,
+            recorded: None,
+            beside,
+            told: VecDeque::new(),
+            outcome: None,
+        }
+    }
+
+    /// A lesson that has been gone through.
+    pub fn recorded(lesson: RecordedLesson) -> Self {
+        let RecordedLesson { case, kernel, moments } = lesson;
+        let mut script = Self::new(case, kernel, None);
+        let mut moments: VecDeque<_> = moments.into();
+        let first = moments.pop_front().map(|first| PlayerEvent::Report(Box::new(first.report)));
+        script.told.extend(first);
+        script.recorded = Some(moments);
+        script
+    }
+
+    /// Whether it is one that has been gone through.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
     }
 
     /// Asks the player for the next step.
-    pub fn ask_step(&self) {
+    pub fn ask_step(&mut self) {
         if let Some(player) = &self.player {
             player.step();
         }
+        let next = self.course.next;
+        let left_out = "it could not be made when this was recorded";
+        self.ask_recording(|done| match done {
+            Some(Done::Step(step, _)) if *step == next => Ok(()),
+            Some(_) => Err(PlayerEvent::Refused(left_out.to_owned())),
+            None => Err(PlayerEvent::Stopped("the recording ends here".to_owned())),
+        });
     }
 
     /// Asks the player for a step of the learner's own.
-    pub fn ask_act(&self, step: Box<Step>) {
+    pub fn ask_act(&mut self, step: Box<Step>) {
         if let Some(player) = &self.player {
             player.act(step);
         }
+        self.ask_recording(|done| match done {
+            Some(Done::Try(_)) => Ok(()),
+            _ => Err(PlayerEvent::Refused("a recording has no kernel to try it on".to_owned())),
+        });
+    }
+
+    /// Takes what the recording tells next, if that is what is asked for.
+    fn ask_recording(&mut self, is: impl FnOnce(Option<&Done>) -> Result<(), PlayerEvent>) {
+        let Some(recorded) = &mut self.recorded else { return };
+        let next = recorded.front().and_then(|moment| moment.done.as_ref());
+        let event = match is(next) {
+            Ok(()) => recorded.pop_front().map(|it| PlayerEvent::Report(Box::new(it.report))),
+            Err(event) => Some(event),
+        };
+        self.told.extend(event);
     }
 
     /// Takes over what came of a request.
@@ -78,6 +133,7 @@ impl Script {
 
     /// Puts what a step did into the history.
     fn report(&mut self, mut report: Report, to: &mut History) {
+        let whole = report.clone();
         let mut happenings = std::mem::take(&mut report.events);
         if let Some(lane) = self.course.action().and_then(|action| acting(action, to.world())) {
             // Whom the call woke may have returned before it: the cause is told first. The look
@@ -111,6 +167,11 @@ impl Script {
         let calls: Vec<_> = calls.into_iter().map(|(seq, lane, _)| (seq, lane)).collect();
         let events = (first.unwrap_or(last), last);
         self.course.arrived(report, events, &calls, (changes(world), sentence));
+        let done = self.course.moments.last().and_then(Moment::done);
+        if let Some(beside) = recorded::told(done, whole) {
+            to.beside(&beside);
+            self.beside.push(beside);
+        }
     }
 
     /// Tells of the labels that got a number, which a duplicate has of its own.
@@ -173,6 +234,14 @@ impl Source for Script {
 
     fn send(&mut self, _: u32, _: Command) -> Result<(), Unsupported> {
         Err(Unsupported("a lesson has no server"))
+    }
+
+    fn tells_all(&self) -> bool {
+        true
+    }
+
+    fn beside(&self) -> Vec<Beside> {
+        self.beside.clone()
     }
 
     /// The player's bell rings for each of its events.

@@ -22,6 +22,8 @@ use ratatui::widgets::Widget;
 use super::action::Direction;
 use super::app::App;
 use super::key::{Key, KeyPress, ch, ctrl, plain};
+use super::lesson::app::LessonApp;
+use super::lesson::screen as lesson_screen;
 use super::pane::{Interest, Ready, RenderContext, TimelinePane, Waiting};
 use super::run::paint;
 use super::scenes::Stage;
@@ -50,6 +52,14 @@ fn shown(app: &App, stage: &Stage, glyphs: &'static Glyphs) -> String {
 /// A scene as text, on a screen of that app's size.
 pub(crate) fn painted(app: &App, scene: Scene<'_>) -> String {
     drawn(app, scene, &UNICODE)
+}
+
+/// A lesson as text.
+pub(crate) fn painted_lesson(app: &LessonApp) -> String {
+    let (width, height) = app.app.ui.size;
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+    lesson_screen::paint(app, &PLAIN, &mut buf);
+    text(&buf)
 }
 
 fn drawn(app: &App, scene: Scene<'_>, glyphs: &'static Glyphs) -> String {

@@ -110,6 +110,21 @@ fn of_a_damaged_recording_what_is_whole_is_exported() {
     assert!(strace.contains("observations are missing ---"), "{strace}");
 }
 
+/// The pictures of the README: which moments of which recording they are.
+#[test]
+fn the_pictures_of_the_readme_are_made_of_a_recording() {
+    for (name, at) in [("screen.svg", "2.99946"), ("edge.svg", "1.1451")] {
+        let out = export(&golden("class.rec"), Path::new("-"), &["--as", "picture", "--at", at]);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name);
+        if std::env::var_os("REFERENCE").is_some() {
+            std::fs::write(&file, &out.stdout).unwrap();
+        }
+        let kept = std::fs::read(&file).unwrap();
+        let told = "REFERENCE=update cargo test --test suite exports makes it anew";
+        assert!(out.stdout == kept, "{name} is not as the program makes it: {told}");
+    }
+}
+
 /// The calls of an export by their threads: each with when it was made and how long it took.
 fn calls(text: &str) -> Vec<(String, f64, String, f64)> {
     let call = |line: &str| {

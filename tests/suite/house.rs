@@ -52,8 +52,8 @@ const TABLE: [(&str, &[&str]); 28] = [
     (
         "replay",
         &[
-            "event", "cli", "error", "record", "export", "serve", "session", "sink", "source",
-            "sys", "tui",
+            "event", "cli", "error", "lesson", "record", "export", "serve", "session", "sink",
+            "source", "sys", "tui",
         ],
     ),
     ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),

@@ -48,6 +48,8 @@ pub static LESSON: &[Binding] = rows! {
         => "", "undo that: the lesson is made anew up to it", "undo";
     Lesson EARLIER [ch('v'), ch('u'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')]
         Lesson(LessonAction::NotInThePast) => "", "", "";
+    LessonLook EVERY [ch('R')] KeyAction::Record
+        => "", "record the lesson from here on, or end that", "";
     LessonLook EVERY [ch('w')] Lesson(LessonAction::Part(Shown::Why))
         => "", "the Why sentence; again for everything", "why";
     LessonLook EVERY [ch('t')] Lesson(LessonAction::Part(Shown::Timeline))

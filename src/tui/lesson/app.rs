@@ -8,13 +8,16 @@ mod pace;
 mod redo;
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 use super::class::{ClassRound, ClassStage};
 use super::story::Teller;
-use crate::event::{Kind, Nanos, Seq, TimeUnit};
+use crate::event::{Command, Kind, Nanos, Seq, TimeUnit};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Step};
-use crate::lesson::course::{Course, Moment, Phase, Score, is_typed};
+use crate::lesson::course::{Course, Done, Moment, Phase, Score, is_typed};
 use crate::lesson::line;
 use crate::lesson::quiz::{self, Reply};
 use crate::session::{Scene, Session};
@@ -28,7 +31,6 @@ use crate::tui::theme::Glyphs;
 use crate::tui::ui::{LessonOffers, UiContext, WhyTopic};
 use crate::tui::words;
 use known::known;
-pub use redo::Done;
 
 /// What the player is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub enum LessonCommand {
     Restart,
     /// Begin again, and do this before anything is shown.
     Redo(Vec<Done>),
+    /// Begin a recording, or end it.
+    Record,
     /// Leave the lesson.
     Leave,
     /// On to the lesson that follows.
@@ -77,6 +81,15 @@ pub struct LessonApp {
     before: Option<Seq>,
     /// What those who watch were asked.
     class: Option<ClassRound>,
+    /// When a recording wants to be looked after.
+    due: Option<Duration>,
+}
+
+impl Drop for LessonApp {
+    /// A recording comes to its end with the lesson.
+    fn drop(&mut self) {
+        let _told = self.session.finish(Duration::ZERO);
+    }
 }
 
 impl LessonApp {
@@ -102,6 +115,7 @@ impl LessonApp {
             ended: false,
             before: None,
             class: None,
+            due: None,
         };
         lesson.tick();
         // Without an epoll instance there are no lists to see.
@@ -132,7 +146,8 @@ impl LessonApp {
         let mut any = false;
         loop {
             let before = self.session.world().seq;
-            self.session.tick();
+            let drained = self.session.tick();
+            self.hear(drained.again);
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
             any = true;
             match outcome {
@@ -166,10 +181,40 @@ impl LessonApp {
     }
 
     /// Asks the player for what was wished for.
-    pub(crate) fn ask_player(&self, step: Option<Box<Step>>) {
+    pub(crate) fn ask_player(&mut self, step: Option<Box<Step>>) {
         match step {
-            None => self.session.source().ask_step(),
-            Some(step) => self.session.source().ask_act(step),
+            None => self.session.source_mut().ask_step(),
+            Some(step) => self.session.source_mut().ask_act(step),
+        }
+    }
+
+    /// Records it from its beginning.
+    pub(crate) fn record(&mut self, path: &Path) -> io::Result<()> {
+        self.session.record(path)?;
+        self.app.ui.recording = self.session.recording();
+        Ok(())
+    }
+
+    /// Begins a recording, or ends it.
+    pub(crate) fn record_or_not(&mut self) {
+        let stop = self.session.recording().is_some();
+        self.session.send(if stop { Command::RecordOff } else { Command::Record(None) });
+        self.tick();
+    }
+
+    /// When a recording wants to be looked after.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// How far a recording is, and what came of it.
+    fn hear(&mut self, again: Option<Duration>) {
+        self.due = again;
+        self.app.ui.recording = self.session.recording();
+        match self.session.remark() {
+            Some(Ok(remark)) => self.app.ui.say(remark),
+            Some(Err(why)) => self.app.ui.warn(why),
+            None => {}
         }
     }
 
@@ -294,6 +339,7 @@ impl LessonApp {
         match action {
             KeyAction::Lesson(action) => return self.lesson(action),
             KeyAction::Edit(EditAction::Submit) => return self.submit(),
+            KeyAction::Record => return Some(LessonCommand::Record),
             KeyAction::Seek(by) => self.seek(by),
             KeyAction::Live => self.live(),
             KeyAction::Track(by) => self.along_track(by),

@@ -1,6 +1,8 @@
 //! The menu and the lesson that is gone through, whatever they are shown on: keys, what the player
 //! told, the time to play on.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use crate::event::TimeUnit;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
-use crate::source::script::{PlayerHandle, Script};
+use crate::source::script::{PlayerHandle, RecordedLesson, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::export::{ExportOrder, ExportView, Exports};
 use crate::tui::input::Input;
@@ -35,6 +37,8 @@ pub enum Start {
     Lesson(Box<Case>, Vec<LessonTopic>),
     /// This lesson, which is in a file.
     File(Box<Case>, ReadAgain),
+    /// This lesson, as it was gone through.
+    Recorded(Box<RecordedLesson>),
 }
 
 /// What there is to learn, and how far it is learnt.
@@ -49,6 +53,8 @@ pub(crate) struct Lessons {
     back_to_menu: bool,
     /// Reads the file that the lesson is from.
     read_again: Option<ReadAgain>,
+    /// What a recording tells of the lesson.
+    recorded: Option<Box<RecordedLesson>>,
     /// Which lessons were gone through.
     progress: Option<LessonProgress>,
     /// The lesson being gone through, with its process.
@@ -78,10 +84,13 @@ impl Lessons {
     ) -> Result<Self, Error> {
         let done = progress.as_ref().map(LessonProgress::known).unwrap_or_default();
         let menu = |topics| Some(Menu::new(topics, &done, size));
-        let (menu, back_to_menu, read_again, first) = match start {
-            Start::Menu(topics) => (menu(topics), true, None, None),
-            Start::Lesson(case, topics) => (menu(topics), false, None, Some(case)),
-            Start::File(case, again) => (None, false, Some(again), Some(case)),
+        let (menu, back_to_menu, read_again, first, recorded) = match start {
+            Start::Menu(topics) => (menu(topics), true, None, None, None),
+            Start::Lesson(case, topics) => (menu(topics), false, None, Some(case), None),
+            Start::File(case, again) => (None, false, Some(again), Some(case), None),
+            Start::Recorded(lesson) => {
+                (None, false, None, Some(Box::new(lesson.case.clone())), Some(lesson))
+            }
         };
         let mut lessons = Self {
             theme,
@@ -91,6 +100,7 @@ impl Lessons {
             menu,
             back_to_menu,
             read_again,
+            recorded,
             progress,
             lesson: None,
             dirty: true,
@@ -108,6 +118,12 @@ impl Lessons {
     fn begin(&mut self, case: Case) -> Result<(), Error> {
         // The one before ends first: a process at a time.
         let before = self.lesson.take().map(|app| (app.words_a_minute, app.slow));
+        if let Some(recorded) = &self.recorded {
+            let mut app = LessonApp::new(Script::recorded((**recorded).clone()), self.size);
+            app.replay(recorded.done());
+            self.lesson = Some(app);
+            return Ok(());
+        }
         let bell = Arc::clone(&self.bell);
         let player = PlayerHandle::open(case.clone(), move || bell.notify_one());
         let player = player.map_err(|error| Error::runtime("start the lesson", &error))?;
@@ -119,6 +135,11 @@ impl Lessons {
         (app.words_a_minute, app.slow) = before.unwrap_or((app.words_a_minute, app.slow));
         self.lesson = Some(app);
         Ok(())
+    }
+
+    /// Records the lesson from its beginning.
+    pub(crate) fn record(&mut self, path: &Path) -> io::Result<()> {
+        self.lesson.as_mut().map_or(Ok(()), |app| app.record(path))
     }
 
     /// The lesson from its beginning, shown as it was.
@@ -201,7 +222,9 @@ impl Lessons {
     /// How long it stands until it plays on; `None` if it does not.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let next = [self.plays_at, self.goes_on_at].into_iter().flatten().min();
-        next.map(|turn| turn.saturating_duration_since(Instant::now()))
+        let next = next.map(|turn| turn.saturating_duration_since(Instant::now()));
+        let due = self.lesson.as_ref().and_then(LessonApp::due);
+        next.into_iter().chain(due).min()
     }
 
     /// It was long enough on the screen: it plays on.
@@ -224,6 +247,7 @@ impl Lessons {
             None => {}
             Some(LessonCommand::Step) => app.ask_player(None),
             Some(LessonCommand::Act(step)) => app.ask_player(Some(step)),
+            Some(LessonCommand::Record) => app.record_or_not(),
             Some(LessonCommand::Restart) => {
                 match self.read_again.as_ref().map_or(Ok(None), |read| read().map(Some)) {
                     Ok(new) => {

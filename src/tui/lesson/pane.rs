@@ -82,7 +82,7 @@ impl Widget for TopRow<'_> {
             right.truncate(2);
         }
         let right = right.join("  ");
-        let badge = badge(look.lesson);
+        let badge = [badge(look.lesson), recorded(look.lesson)].concat();
         let shared = look.lesson.app.ui.sharing.map(|sharing| sharing.badge()).unwrap_or_default();
         let (step, _) = look.step();
         let progress = format!("step {step} of {}", course.case.steps.len());
@@ -114,6 +114,12 @@ fn badge(lesson: &LessonApp) -> String {
         Phase::Ready if lesson.playing => " PLAYING ".to_owned(),
         Phase::Ready => String::new(),
     }
+}
+
+/// How much of it is recorded.
+fn recorded(lesson: &LessonApp) -> String {
+    let progress = lesson.app.ui.recording.as_ref();
+    progress.map_or_else(String::new, |progress| format!(" REC {} ", words::stored(progress.bytes)))
 }
 
 // --- the narration

@@ -1,6 +1,7 @@
 //! Lessons in the loop of the screen.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,17 @@ use crate::tui::ui::{ShareWish, Ui};
 pub use super::class::ClassReport;
 pub use super::lessons::Start;
 
+/// What is written of lessons.
+#[derive(Default)]
+pub struct LessonFiles<'a> {
+    /// The recording of the lesson.
+    pub record: Option<&'a Path>,
+    /// How a class answers.
+    pub report: Option<ClassReport>,
+}
+
 /// Shows lessons until the person quits or the token is cancelled; `progress` remembers those that
-/// were gone through.
+/// were gone through, and in `record` the first one is recorded.
 ///
 /// As for the screen of a server, signals must be blocked and the watchdog be started.
 ///
@@ -33,7 +43,7 @@ pub fn run(
     kernel: &str,
     options: TuiOptions,
     sharing: Sharing,
-    report: Option<ClassReport>,
+    files: LessonFiles<'_>,
     token: &CancellationToken,
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
@@ -41,7 +51,10 @@ pub fn run(
     let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
-    lessons.report = report;
+    lessons.report = files.report;
+    if let Some(path) = files.record {
+        lessons.record(path).map_err(|error| Error::Usage(error.to_string()))?;
+    }
     if let Some(ui) = lessons.ui() {
         sharing.say(ui);
     }

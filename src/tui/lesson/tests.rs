@@ -10,14 +10,14 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{Done, LessonApp, LessonCommand};
+use super::app::{LessonApp, LessonCommand};
 use super::screen::paint;
 use crate::event::{
     CtlOp, Delivery, Errno, Fd, FileKind, Kind, LaneId, Mask, Nanos, Output, Reason, Ret, Syscall,
     SyscallRecord, WakeupLog,
 };
 use crate::lesson::case::{Action, Case, Entry, Outcome, Seen};
-use crate::lesson::course::Phase;
+use crate::lesson::course::{Done, Phase};
 use crate::lesson::run::{Between, LessonEvent, Mismatch, Observed, Report};
 use crate::model::teller::Teller;
 use crate::source::script::{PlayerEvent, Script};

@@ -170,7 +170,7 @@ impl LessonApp {
     }
 
     /// Shows the lesson as it was at a moment.
-    pub(super) fn go_to(&mut self, at: usize) {
+    pub(crate) fn go_to(&mut self, at: usize) {
         let Some(moment) = self.course().moments.get(at) else { return };
         let seq = moment.events.1;
         if at + 1 == self.course().moments.len() && !self.shows_no_moment() {

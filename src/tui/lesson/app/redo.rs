@@ -4,18 +4,8 @@
 use std::collections::VecDeque;
 
 use super::{LessonApp, LessonCommand, known};
-use crate::lesson::course::{Moment, Phase, What};
+use crate::lesson::course::{Done, Moment, Phase, What};
 use crate::lesson::line;
-use crate::lesson::quiz::Reply;
-
-/// Something that was done, and can be done again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// This step, from 0, with what was answered to its question.
-    Step(usize, Option<Reply>),
-    /// An action of the learner's own, as it was typed.
-    Try(String),
-}
 
 impl LessonApp {
     /// Whether the last thing that was done is the learner's own.
@@ -33,7 +23,7 @@ impl LessonApp {
         }
         if self.is_undoable() {
             let (_, before) = self.course().moments.split_last()?;
-            return Some(LessonCommand::Redo(before.iter().filter_map(done).collect()));
+            return Some(LessonCommand::Redo(before.iter().filter_map(Moment::done).collect()));
         }
         self.app.ui.warn(if self.course().has_tried() {
             "a step was made since: u undoes an action of your own that was the last"
@@ -47,6 +37,13 @@ impl LessonApp {
     pub(crate) fn redo(&mut self, done: Vec<Done>) {
         self.redo = Some(done.into());
         self.app.ui.say("what was done before is done again");
+    }
+
+    /// Does what a recording tells of, and goes back to its beginning.
+    pub(crate) fn replay(&mut self, done: Vec<Done>) {
+        self.redo = Some(done.into());
+        self.go_on_with_redo();
+        self.tick();
     }
 
     /// The next of what is done again, once the one before is done; after the last one the screen is
@@ -84,19 +81,14 @@ impl LessonApp {
             self.ask_player(step);
             return;
         }
-        if self.redo.take().is_some() && self.course().phase == Phase::Ready {
+        if self.redo.take().is_none() {
+            return;
+        }
+        if self.session.source().is_recorded() {
+            self.go_to(0);
+            self.app.ui.say("a recording: ] and [ go through its steps, Enter to its end");
+        } else if self.course().phase == Phase::Ready {
             self.app.ui.say("undone: the lesson was made anew up to here");
         }
-    }
-}
-
-/// What was done in a moment; nothing was in the first one, in which the actors were made.
-fn done(moment: &Moment) -> Option<Done> {
-    match &moment.what {
-        What::Start => None,
-        What::Step(step) => {
-            Some(Done::Step(*step, moment.verdict.and_then(|verdict| verdict.reply)))
-        }
-        What::Try(line) => Some(Done::Try(line.clone())),
     }
 }

@@ -1,6 +1,7 @@
 //! What a learner asks for: to try, to play on, to begin again, to leave.
 
 use super::*;
+use crate::session::RecordingProgress;
 
 #[test]
 fn what_cannot_be_tried_is_said() {
@@ -102,4 +103,14 @@ fn texts_cannot_act_on_the_terminal() {
     class.app.tell(made(report));
     let screen = class.shown(&UNICODE);
     assert!(!screen.contains(['\u{1b}', '\u{202e}']), "{screen:?}");
+}
+
+#[test]
+fn a_recording_is_wished_for_and_a_sign_that_there_is_one_stands_in_the_first_row() {
+    let mut class = Class::begin((120, 40));
+    class.press("R");
+    assert_eq!(class.wishes, [LessonCommand::Record]);
+    let progress = RecordingProgress { bytes: 2_700, ..RecordingProgress::default() };
+    class.app.app.ui.recording = Some(progress);
+    class.shows(&[" REC 2.6K "]);
 }
