@@ -8,7 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -61,6 +63,8 @@ pub(crate) struct Terminal {
     reader: Option<(JoinHandle<()>, UnixStream)>,
     cooked: Termios,
     slave: Option<OwnedFd>,
+    /// Where the program runs: keys may have it write files.
+    folder: Option<PathBuf>,
 }
 
 /// How the program stands to its terminal.
@@ -170,7 +174,14 @@ impl Terminal {
     pub(crate) fn start(rows: u16, columns: u16, args: &[&str]) -> Self {
         let mut command = program();
         command.env("TERM", "xterm-256color").env_remove("NO_COLOR").args(args);
-        Self::spawn(rows, columns, &mut command, Tie::Session)
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("epollscope-terminal-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut terminal = Self::spawn(rows, columns, command.current_dir(&folder), Tie::Session);
+        terminal.folder = Some(folder);
+        terminal
     }
 
     /// Starts a prepared command.
@@ -192,7 +203,15 @@ impl Terminal {
         let (own, source) = (Arc::clone(&shared), master.try_clone().unwrap());
         let reader = std::thread::spawn(move || read_all(source, &stop, &own));
         let reader = Some((reader, ours));
-        Self { child, master: Some(master), shared, reader, cooked, slave: Some(slave) }
+        Self {
+            child,
+            master: Some(master),
+            shared,
+            reader,
+            cooked,
+            slave: Some(slave),
+            folder: None,
+        }
     }
 
     /// What has come so far.
@@ -373,5 +392,6 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.hang_up();
+        let _ = self.folder.take().map(std::fs::remove_dir_all);
     }
 }

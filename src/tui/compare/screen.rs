@@ -99,15 +99,15 @@ fn header(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {
         if all { "all active".to_owned() } else { format!("{} active", count(plan.active.into())) };
     let clients = words::plural(plan.clients.into(), "client");
     let noisy = app.board.is_noisy();
-    let noise = app.board.noise().map(|noise| {
-        let share = percent(noise);
-        if noisy { format!("noise {share} %: a busy machine") } else { format!("noise {share} %") }
-    });
+    let noise = app.board.noise().map(|noise| format!("noise {} %", percent(noise)));
+    let noise = noise.unwrap_or_default();
+    let much = if noisy { format!("{noise}: a busy machine") } else { String::new() };
     let busy = !matches!(app.board.phase, ComparePhase::Done | ComparePhase::Stopped);
     let pieces = [
         (format!("{clients}, {active}, {} B", count(plan.size.into())), Role::Text),
         (app.doing(), if busy { Role::Badge } else { Role::Good }),
-        (noise.unwrap_or_default(), if noisy { Role::Bad } else { Role::Text }),
+        (much, Role::Bad),
+        (noise, if noisy { Role::Bad } else { Role::Text }),
         (app.kernel.clone(), Role::Dim),
         (words::plural(app.cpus as u64, "cpu"), Role::Dim),
     ];
@@ -116,11 +116,15 @@ fn header(app: &CompareApp, theme: &Theme, area: Rect, buf: &mut Buffer) {
     row.put(name, theme.style(Role::Title));
     row.put("  ", theme.style(Role::Text));
     row.put(&words::plural(plan.loops.len() as u64, "loop"), theme.style(Role::Text));
+    let mut told = String::new();
     for (text, role) in pieces {
-        if text.is_empty() || words::width(&text) + 2 > usize::from(row.left()) {
+        // What is said at length is not said once more.
+        let known = text.is_empty() || told.starts_with(&text);
+        if known || words::width(&text) + 2 > usize::from(row.left()) {
             continue;
         }
         row.put("  ", theme.style(Role::Text)).put(&text, theme.style(role));
+        told = text;
     }
 }
 

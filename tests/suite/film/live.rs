@@ -43,7 +43,10 @@ impl Sharing {
         let page = export::page::live("class", "film");
         let (kind, body) = match asked.split(' ').nth(1) {
             Some("/CODE") => ("text/html; charset=utf-8", page.as_str()),
-            Some("/film?size=120x40") => ("text/event-stream", "retry: 1\n\n"),
+            // Behind the size stands who looks on.
+            Some(path) if path.starts_with("/film?size=120x40&viewer=") => {
+                ("text/event-stream", "retry: 1\n\n")
+            }
             _ => ("text/plain", ""),
         };
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");

@@ -556,7 +556,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => option::of(name()).prop_map(Command::Save),
         1 => option::of(name()).prop_map(Command::Record),
         1 => Just(Command::RecordOff),
-        1 => any::<Option<std::net::SocketAddr>>().prop_map(Command::Share),
+        1 => any::<Option<(std::net::IpAddr, u16)>>().prop_map(|to| Command::Share(to.map(Into::into))),
         1 => Just(Command::ShareOff),
         1 => prop::collection::vec("[a-z0-9]{1,9}", 2..9)
             .prop_map(|answers| Command::Ask("Is it?".to_owned(), answers)),
