@@ -169,12 +169,14 @@ fn hold(shared: &Shared) -> MutexGuard<'_, State> {
     shared.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Terminals of this process so far.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 impl Terminal {
     /// Starts the program and does not wait for its screen.
     pub(crate) fn start(rows: u16, columns: u16, args: &[&str]) -> Self {
         let mut command = program();
         command.env("TERM", "xterm-256color").env_remove("NO_COLOR").args(args);
-        static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("epollscope-terminal-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
