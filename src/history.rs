@@ -104,6 +104,7 @@ impl History {
         }
         self.journal.resume(&world);
         self.world = world;
+        self.timelines.resume();
         self.tell(|sink, world| sink.resume(world));
         missing
     }

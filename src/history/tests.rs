@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use super::*;
 use crate::event::{Mask, Reason};
-use crate::model::TrackId;
+use crate::model::scenario::{EDGE, LEVEL, Scenario};
 use crate::model::teller::Teller;
+use crate::model::{Track, TrackId};
 
 fn look(history: &mut History, t: u64, kinds: Vec<Kind>) {
     for kind in kinds {
@@ -125,4 +126,20 @@ fn a_sink_that_fails_is_let_go_and_the_others_are_told_on() {
     assert!(history.failure().is_none());
     let told = told.map(|told| told.borrow().iter().map(|seq| seq.0).collect::<Vec<_>>());
     assert_eq!(told, [vec![1, 2], vec![1, 2, 3, 4, 0]]);
+}
+
+#[test]
+fn who_begins_in_the_middle_has_the_tracks_of_what_is_there() {
+    let shared = Scenario::new().client(7, LEVEL).client(9, EDGE).arrive(9, 5);
+    let header = Header::default();
+    let mut late = History::new(Limits::default(), World::default());
+    late.resume(shared.world.clone());
+    late.push(shared.world.t, LaneId::TOOL, Kind::Idle);
+    let timeline = late.scene(&header, None).timeline;
+    for fd in [7, 9] {
+        let id = TrackId::Watch(shared.key(fd));
+        let span = shared.timeline.track(id).and_then(Track::span);
+        assert!(span.is_some());
+        assert_eq!(timeline.track(id).and_then(Track::span), span, "{fd}");
+    }
 }

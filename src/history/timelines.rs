@@ -55,6 +55,13 @@ impl Timelines {
         }
     }
 
+    /// The world is another one, of whose past nothing is known: with the next event its tracks
+    /// stand as they are in it.
+    pub(super) fn resume(&mut self) {
+        self.none.resume();
+        self.own.values_mut().for_each(Timeline::resume);
+    }
+
     /// From now on notes which tracks turn to another span.
     pub(super) fn note_turns(&mut self) {
         self.none.note_turns();

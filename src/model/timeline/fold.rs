@@ -322,6 +322,11 @@ impl Timeline {
         self.order.iter().copied().filter(|key| self.is_kept(*key)).collect()
     }
 
+    /// The world is another one: with the next event every track stands as it is in it.
+    pub fn resume(&mut self) {
+        self.lost = true;
+    }
+
     /// Which registrations are listed is not known any more.
     fn forget_spans(&mut self, event: &Event) {
         for key in self.live() {
