@@ -25,6 +25,29 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
+/// How often a driver is started: the port that it chooses may be taken for IPv6, and then it ends.
+const DRIVERS: usize = 5;
+
+/// A driver, and where it listens.
+fn start(driver: &Path) -> Option<(Child, u16)> {
+    let mut driver = Command::new(driver)
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = said.find_map(|line| {
+        let line = line.unwrap();
+        line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+    });
+    if port.is_none() {
+        driver.kill().ok();
+        driver.wait().unwrap();
+    }
+    Some((driver, port?))
+}
+
 impl Browser {
     /// Opens one with a window of that size; `None`, and a word, where there is none. What it is
     /// told to prefer is `dark` or `light`.
@@ -34,20 +57,9 @@ impl Browser {
             eprintln!("SKIPPED {test}: no chromium");
             return None;
         };
-        let mut driver = Command::new(driver)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = said.find_map(|line| {
-            let line = line.unwrap();
-            line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
-        });
+        let (driver, port) = (0..DRIVERS).find_map(|_| start(&driver)).expect("a driver");
         let profile = format!("epollscope-browser-{}-{test}", std::process::id());
         let profile = std::env::temp_dir().join(profile);
-        let port = port.expect("it says where it listens");
         let mut browser = Self { driver, port, session: String::new(), profile };
         let arguments = [
             "--headless",
