@@ -12,6 +12,7 @@
 
 mod chunk;
 pub(crate) mod pack;
+mod retell;
 mod shelf;
 
 use std::cell::RefCell;
@@ -22,6 +23,7 @@ use crate::event::{Event, Nanos, Seq};
 use crate::model::World;
 
 use chunk::{Base, CHUNK, Chunk, Kept};
+pub use retell::{Retelling, Told};
 pub use shelf::{BlockId, Shelf, Stretch};
 
 /// How much history is kept.
@@ -209,7 +211,7 @@ impl Journal {
         let seq = seq.max(self.first().unwrap_or(Seq(0)));
         let behind = self.chunks.partition_point(|c| c.last < seq);
         let holder = behind.min(self.chunks.len().saturating_sub(1));
-        let based = |at: usize| Some((at, self.before(self.chunks.get(at)?)?));
+        let based = |at: usize| Some((at, self.base_of(self.chunks.get(at)?)?));
         let based = (0..=holder).rev().find_map(based);
         let (based, mut world) = based.unwrap_or_else(|| (0, (*self.origin).clone()));
         for chunk in self.chunks.range(based..).take(holder + 1 - based) {
@@ -225,12 +227,21 @@ impl Journal {
 
     /// The world before the first event that is kept.
     pub fn origin(&self) -> World {
-        let first = self.chunks.front().and_then(|chunk| self.before(chunk));
+        let first = self.chunks.front().and_then(|chunk| self.base_of(chunk));
         first.unwrap_or_else(|| (*self.origin).clone())
     }
 
+    /// The world from which that event goes on. Behind events that are not to be had it is the one
+    /// that came instead of them, if one did: of that [`Journal::at`] of the event before knows
+    /// nothing.
+    pub fn before(&self, seq: Seq) -> World {
+        let holder = self.chunks.partition_point(|c| c.last < seq);
+        let begun = self.chunks.get(holder).filter(|chunk| chunk.first == seq);
+        begun.and_then(|chunk| self.base_of(chunk)).unwrap_or_else(|| self.at(seq.back()))
+    }
+
     /// The world before a chunk, if it is kept and can be had.
-    fn before(&self, chunk: &Chunk) -> Option<World> {
+    fn base_of(&self, chunk: &Chunk) -> Option<World> {
         match chunk.base.as_ref()? {
             Base::Here(world) => Some((**world).clone()),
             Base::Shelved(block) => self.shelf.as_ref()?.world(*block),
@@ -341,7 +352,7 @@ impl Journal {
         if self.chunks.front().is_none_or(|next| next.base.is_some()) {
             return;
         }
-        let mut world = self.before(&oldest).unwrap_or_default();
+        let mut world = self.base_of(&oldest).unwrap_or_default();
         self.visit(&oldest, |event| {
             world.apply(event);
             true

@@ -3,16 +3,14 @@
 use std::io::{self, Write};
 
 use super::ExportRange;
-use crate::event::{Event, Kind, Seq};
-use crate::journal::Journal;
-use crate::model::World;
+use crate::event::{Kind, Seq};
+use crate::journal::{Journal, Retelling, Told};
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 
 /// A recording of a part of a history that is being written, some events at a time.
 pub struct Excerpt<W> {
     press: Press<Blocks<W>>,
-    world: World,
-    next: Seq,
+    told: Retelling,
     last: Seq,
 }
 
@@ -41,7 +39,7 @@ impl<W: Write> Excerpt<W> {
         out.write_all(&head.line())?;
         let world = range.before();
         let press = Press::new(Blocks { out, failed: None }, &head, &world);
-        Ok(Self { press, world, next: range.first, last: range.last })
+        Ok(Self { press, told: Retelling::new(world, range.first), last: range.last })
     }
 
     /// Takes so many events more; whether there are others.
@@ -49,25 +47,22 @@ impl<W: Write> Excerpt<W> {
     /// # Errors
     /// If they cannot be written.
     pub fn go_on(&mut self, journal: &Journal, most: u64) -> io::Result<bool> {
-        let end = Seq(self.next.0.saturating_add(most)).min(self.last.next());
-        let Self { press, world, next, .. } = self;
-        journal.forward_from(*next, |event| {
-            if event.seq < end {
-                take(press, world, event);
-            }
-            event.seq.next() < end
+        let end = Seq(self.told.next().0.saturating_add(most)).min(self.last.next());
+        let Self { press, told, .. } = self;
+        told.go_on(journal, end, |told| {
+            take(press, told);
+            true
         });
-        *next = end;
         match self.press.outlet().failed.take() {
             Some(error) => Err(error),
-            None => Ok(self.next <= self.last),
+            None => Ok(self.told.next() <= self.last),
         }
     }
 
     /// Which part of it is taken, in percent.
     pub fn percent(&self, first: Seq) -> u64 {
         let all = (self.last.0 + 1).saturating_sub(first.0).max(1);
-        self.next.0.saturating_sub(first.0).min(all) * 100 / all
+        self.told.next().0.saturating_sub(first.0).min(all) * 100 / all
     }
 
     /// Ends it.
@@ -75,7 +70,7 @@ impl<W: Write> Excerpt<W> {
     /// # Errors
     /// If the end cannot be written.
     pub fn finish(self) -> io::Result<W> {
-        let Blocks { mut out, failed } = self.press.finish(&self.world, "ended");
+        let Blocks { mut out, failed } = self.press.finish(self.told.world(), "ended");
         match failed {
             Some(error) => Err(error),
             None => out.flush().map(|()| out),
@@ -83,10 +78,14 @@ impl<W: Write> Excerpt<W> {
     }
 }
 
-fn take<W: Write>(press: &mut Press<Blocks<W>>, world: &mut World, event: &Event) {
-    world.apply(event);
-    press.event(event, world);
-    if let Kind::Mark(note) = &event.kind {
-        press.mark(note);
+fn take<W: Write>(press: &mut Press<Blocks<W>>, told: Told<'_>) {
+    match told {
+        Told::Event(event, world) => {
+            press.event(event, world);
+            if let Kind::Mark(note) = &event.kind {
+                press.mark(note);
+            }
+        }
+        Told::World(world) => press.resume(world),
     }
 }

@@ -49,7 +49,7 @@ impl<'a> ExportRange<'a> {
     /// The world before the first event.
     pub fn before(&self) -> World {
         match self.journal.first() {
-            Some(first) if first < self.first => self.journal.at(self.first.back()),
+            Some(first) if first < self.first => self.journal.before(self.first),
             _ => self.journal.origin(),
         }
     }

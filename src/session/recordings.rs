@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::event::{Command, CommandPhase, Event, Kind};
+use crate::event::{Command, CommandPhase, Seq};
 use crate::history::{History, SinkId};
-use crate::journal::Journal;
+use crate::journal::{Journal, Retelling, Told};
 use crate::model::World;
 use crate::record::RecordingOptions;
 use crate::sink::Sink as _;
@@ -99,22 +99,17 @@ impl Recordings {
 
     /// A recording of what is kept.
     fn kept(&self, path: &Path, source: &impl Source, journal: &Journal) -> io::Result<Recorder> {
-        let mut world = journal.origin();
+        let world = journal.origin();
         let mut recorder = self.begin(path, source, &world)?;
         recorder.wait_for_all();
-        let (mut next, mut done) = (world.seq.next(), Ok(()));
-        journal.forward_from(journal.first().unwrap_or_default(), |event| {
-            if event.seq > next {
-                // The gap before it stands for more than one: the world after them goes on.
-                world = journal.at(event.seq.back());
-                done = recorder.resume(&world);
-            }
-            next = event.seq.next();
-            // What did not come is no event: it is missing there, too.
-            if done.is_ok() && !stands_for_others(event, journal) {
-                world.apply(event);
-                done = recorder.event(event, &world);
-            }
+        let mut done = Ok(());
+        let end = journal.last().map_or(Seq(0), Seq::next);
+        let first = journal.first().unwrap_or_default();
+        Retelling::new(world, first).go_on(journal, end, |told| {
+            done = match told {
+                Told::Event(event, world) => recorder.event(event, world),
+                Told::World(world) => recorder.resume(world),
+            };
             done.is_ok()
         });
         done.map(|()| recorder)
@@ -140,11 +135,4 @@ fn outcome(progress: &RecordingProgress) -> String {
         Some(why) => format!("recording ended: {why}"),
         None => format!("{} is recorded: {} bytes", progress.name, progress.bytes),
     }
-}
-
-/// Whether it stands in the place of events that are not to be had.
-fn stands_for_others(event: &Event, journal: &Journal) -> bool {
-    let many = matches!(event.kind, Kind::Gap { lost } if lost > 1);
-    // An event that tells of a loss has a place of its own, and the next one follows it.
-    many && journal.get(event.seq.next()).is_none() && journal.last() > Some(event.seq)
 }
