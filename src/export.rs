@@ -12,6 +12,7 @@
 pub mod cast;
 mod excerpt;
 mod file;
+mod markup;
 pub mod page;
 mod picture;
 mod range;

@@ -31,7 +31,7 @@
 //! joins         │ session     │ source  history  sink  journal  model  record
 //! makes a run   │ source      │ engine  kernel  lesson  history  text  model  record
 //! asks for      │ cli         │ lesson  compare  journal  record  share (what the command line asks for)
-//! compares      │ compare     │ engine               (loops side by side, each in a process of its own)
+//! compares      │ compare     │ engine  text         (loops side by side, each in a process of its own)
 //! makes events  │ engine      │ kernel               (threads that serve real sockets)
 //!               │ lesson      │ kernel  text  model  sim  sink (a case's steps, on kernel and its model)
 //! looks         │ kernel      │                      (fdinfo, queues, edge log: read, not deduced)

@@ -1,12 +1,14 @@
 //! Words: calls as strace writes them, events in a few words, and sentences that say why. The same
 //! for the screen, the JSON lines, lessons and exports: it knows no keys, no colours and no widths.
 
+mod csv;
 mod findings;
 mod gloss;
 pub mod strace;
 mod why;
 mod words;
 
+pub use csv::csv_field;
 pub use findings::{about_finding, finding};
 pub use gloss::{is_row, moment, row, row_parts};
 pub use why::{Subject, changes, unknown_list, why};

@@ -10,6 +10,7 @@ use super::statistics::QuartileSpread;
 use super::update::{ComparePhase, CompareUpdate, CurvePoint, ReadyPlace};
 use crate::engine::CallCounts;
 use crate::event::visible;
+use crate::text::csv_field;
 
 /// A line of JSON.
 #[derive(Serialize)]
@@ -271,7 +272,7 @@ const COLUMNS: &str = "loop,again,refused,rounds,requests,per_second,cpu_ns,cpu_
 pub fn csv(board: &CompareBoard) -> String {
     let mut text = format!("{COLUMNS}\n");
     for report in board.reports() {
-        let refused = report.refused.as_deref().map_or_else(String::new, quoted);
+        let refused = csv_field(report.refused.as_deref().unwrap_or_default());
         let head = format!("{},{},{refused}", report.name, report.again);
         let rest = report.cost.as_ref().map_or_else(|| ",".repeat(17), |cost| csv_row(board, cost));
         // Writing to a string cannot fail.
@@ -306,11 +307,6 @@ fn csv_row(board: &CompareBoard, cost: &RowCost) -> String {
         join(&ratios),
         join(&rest)
     )
-}
-
-/// A text as one field (RFC 4180).
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// What to say on standard error while it goes on; the line before is written over.

@@ -11,6 +11,7 @@ use base64::write::EncoderStringWriter;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
+use super::markup::escaped;
 use crate::film::Film;
 
 const PAGE: &str = include_str!("../../assets/page.html");
@@ -93,21 +94,6 @@ fn hole(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("{{")?;
     let (name, after) = rest.split_once("}}")?;
     Some((before, name, after))
-}
-
-/// Text that HTML takes for nothing else, in quotes too.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::markup::escaped;
 use super::shapes::{Arms, Block, Shape};
 use crate::film::{FilmHead, FilmScreen, Rgb, glyph_of};
 
@@ -231,21 +232,4 @@ fn rect(to: &mut String, run: &Run<'_>, fill: Rgb, block: Block) {
         let _ = write!(to, " fill-opacity=\"{}\"", f64::from(block.shade) / 4.0);
     }
     to.push_str("/>\n");
-}
-
-/// Text as XML has it; what no XML can have is a sign that says so (XML 1.0, 2.2).
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c if c.is_control() => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

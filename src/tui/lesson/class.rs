@@ -9,6 +9,7 @@ use crate::event::visible;
 use crate::lesson::case::{Answer, Ask};
 use crate::lesson::quiz::{self, Truth, Verdict};
 use crate::share::{ClassForm, ClassTally, ClassTruth};
+use crate::text::csv_field;
 use crate::tui::theme::{Glyphs, Role};
 
 /// Columns of the longest bar.
@@ -198,19 +199,10 @@ impl ClassReport {
             let numbers = [one.count, tally.answered, tally.of].map(|n| n.to_string());
             let fields = [lesson, &step, &plain(&ask.text), &one.answer, right];
             let fields = fields.into_iter().chain(numbers.iter().map(String::as_str));
-            text += &fields.map(quoted).collect::<Vec<_>>().join(",");
+            text += &fields.map(csv_field).collect::<Vec<_>>().join(",");
             text += "\r\n";
         }
         self.0.write_all(text.as_bytes())
-    }
-}
-
-/// A field, in quotes if it needs them.
-fn quoted(field: &str) -> String {
-    if field.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
     }
 }
 
@@ -278,12 +270,5 @@ mod tests {
         };
         assert!(texts.contains(&spelled) && !texts.contains(&"nonsense!".to_owned()));
         assert_eq!(shown, spelled);
-    }
-
-    #[test]
-    fn a_field_is_quoted_if_it_needs_to_be() {
-        for (field, expected) in [("a", "a"), ("a,b", "\"a,b\""), ("a \"b\"", "\"a \"\"b\"\"\"")] {
-            assert_eq!(quoted(field), expected);
-        }
     }
 }
