@@ -25,9 +25,9 @@ pub(super) fn named(name: &str) -> Option<String> {
         "statuses" => table(&["status", "when"], STATUSES.map(|(n, when)| [code(n), when.into()])),
         "keys.live" => groups(&Group::ALL),
         "keys.lesson" => groups(&[Group::Lesson, Group::LessonLook, Group::Menu]),
-        "keys.compare" => keys_of(Group::Compare),
-        "keys.replay" => keys_of(Group::Replay),
-        "keys.watch" => keys_of(Group::Watch),
+        "keys.compare" => keys_of(&[Group::Compare]),
+        "keys.replay" => keys_of(&[Group::Replay, Group::Recorded]),
+        "keys.watch" => keys_of(&[Group::Watch, Group::Recorded]),
         "commands" => commands(),
         "lesson.lines" => lines(),
         "mistakes" => mistakes(),
@@ -61,18 +61,20 @@ fn codes<'a>(words: impl Iterator<Item = &'a str>) -> String {
 
 /// Tables of keys, each under its heading.
 fn groups(groups: &[Group]) -> String {
-    let parts = groups.iter().map(|group| format!("### {}\n\n{}", group.title(), keys_of(*group)));
+    let parts =
+        groups.iter().map(|group| format!("### {}\n\n{}", group.title(), keys_of(&[*group])));
     parts.collect::<Vec<_>>().join("\n")
 }
 
-/// The keys of a group; a column of commands only where there are any.
-fn keys_of(group: Group) -> String {
+/// The keys of groups; a column of commands only where there are any.
+fn keys_of(groups: &[Group]) -> String {
+    let rows = || groups.iter().flat_map(|group| rows(*group));
     let names = |binding: &Binding| codes(keys(binding).split(' '));
-    if rows(group).all(|binding| binding.palette.is_empty()) {
-        let rows = rows(group).map(|binding| [names(binding), binding.help.to_owned()]);
+    if rows().all(|binding| binding.palette.is_empty()) {
+        let rows = rows().map(|binding| [names(binding), binding.help.to_owned()]);
         return table(&["key", "does"], rows);
     }
-    let rows = rows(group).map(|binding| {
+    let rows = rows().map(|binding| {
         [names(binding), binding.help.to_owned(), codes(binding.palette.split(", "))]
     });
     table(&["key", "does", "command"], rows)

@@ -109,14 +109,18 @@ pub enum Group {
     Replay,
     /// Looking on at a session elsewhere.
     Watch,
+    /// From one of the things that have happened to the next.
+    Recorded,
 }
 
 impl Group {
     /// Those of a recording, in the order of its help.
-    pub const REPLAY: [Self; 4] = [Self::Replay, Self::Look, Self::Program, Self::Entry];
+    pub const REPLAY: [Self; 5] =
+        [Self::Replay, Self::Recorded, Self::Look, Self::Program, Self::Entry];
 
     /// Those of a session elsewhere, in the order of its help.
-    pub const WATCH: [Self; 4] = [Self::Watch, Self::Look, Self::Program, Self::Entry];
+    pub const WATCH: [Self; 5] =
+        [Self::Watch, Self::Recorded, Self::Look, Self::Program, Self::Entry];
 
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
@@ -148,6 +152,7 @@ impl Group {
             Self::Compare => "Comparing loops",
             Self::Replay => "Going through a recording",
             Self::Watch => "Looking on",
+            Self::Recorded => "What has happened",
         }
     }
 }
@@ -173,8 +178,8 @@ pub struct Binding {
 
 /// Every binding.
 fn all() -> impl Iterator<Item = &'static Binding> {
-    let own = replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(LESSON);
-    own.chain(compare::COMPARE).chain(export::EXPORT)
+    let own = replay::REPLAY.iter().chain(watch::WATCH).chain(BINDINGS).chain(replay::RECORDED);
+    own.chain(LESSON).chain(compare::COMPARE).chain(export::EXPORT)
 }
 
 /// What `press` asks for in `mode`.

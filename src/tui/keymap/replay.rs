@@ -7,22 +7,29 @@ use crate::tui::action::{Direction, KeyAction};
 use crate::tui::key::{Key, ch, plain};
 
 const REPLAY_MODE: &[Mode] = &[Mode::Replay];
+/// Wherever there is no server to ask: these keys go to what has happened.
+const RECORDED_MODES: &[Mode] = &[Mode::Replay, Mode::Watch];
+
+/// The keys of whatever has happened elsewhere or earlier.
+pub(super) static RECORDED: &[Binding] = rows! {
+    Recorded RECORDED_MODES [ch('.')] KeyAction::ToCall(Direction::On)
+        => "", "the next call of the selected thread", "call";
+    Recorded RECORDED_MODES [ch(',')] KeyAction::ToCall(Direction::Back) => "", "its call before", "";
+    Recorded RECORDED_MODES [ch('>')] KeyAction::ToWait(Direction::On)
+        => "", "the next wait of the selected thread", "wait";
+    Recorded RECORDED_MODES [ch('<')] KeyAction::ToWait(Direction::Back) => "", "its wait before", "";
+    Recorded RECORDED_MODES [ch('n')] KeyAction::FindNext(Direction::On)
+        => "", "the next event of those that F looked for", "";
+    Recorded RECORDED_MODES [ch('N')] KeyAction::FindNext(Direction::Back)
+        => "", "the one before", "";
+    Recorded RECORDED_MODES [plain(Key::Esc)] KeyAction::Clear => "", "forget the filter", "";
+};
 
 /// All keys, in the order of the help and the hint bar.
 pub(super) static REPLAY: &[Binding] = rows! {
     Replay REPLAY_MODE [ch(' '), ch('p')] KeyAction::Stand => "", "play, or stand", "play";
     Replay REPLAY_MODE [ch('[')] KeyAction::Seek(Direction::Back) => "", "one event back", "back";
     Replay REPLAY_MODE [ch(']')] KeyAction::Seek(Direction::On) => "", "one event on", "on";
-    Replay REPLAY_MODE [ch('.')] KeyAction::ToCall(Direction::On)
-        => "", "the next call of the selected thread", "call";
-    Replay REPLAY_MODE [ch(',')] KeyAction::ToCall(Direction::Back) => "", "its call before", "";
-    Replay REPLAY_MODE [ch('>')] KeyAction::ToWait(Direction::On)
-        => "", "the next wait of the selected thread", "wait";
-    Replay REPLAY_MODE [ch('<')] KeyAction::ToWait(Direction::Back) => "", "its wait before", "";
-    Replay REPLAY_MODE [ch('n')] KeyAction::FindNext(Direction::On)
-        => "", "the next event of those that F looked for", "";
-    Replay REPLAY_MODE [ch('N')] KeyAction::FindNext(Direction::Back)
-        => "", "the one before", "";
     Replay REPLAY_MODE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "", "mark this moment; the file stays as it is", "mark";
     Replay REPLAY_MODE [ch('-')] KeyAction::Pace(Direction::Back) => "", "slower", "slower";
@@ -32,5 +39,4 @@ pub(super) static REPLAY: &[Binding] = rows! {
         => "", "slow motion: the last turn of the selected thread before the end", "";
     Replay REPLAY_MODE [plain(Key::Home)] KeyAction::Beginning => "", "to the beginning", "";
     Replay REPLAY_MODE [ch('g'), plain(Key::End)] KeyAction::Live => "", "to the end", "";
-    Replay REPLAY_MODE [plain(Key::Esc)] KeyAction::Clear => "", "forget the filter", "";
 };

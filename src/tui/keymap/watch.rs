@@ -4,7 +4,7 @@ use super::table::rows;
 use super::{Binding, Group, Mode};
 use crate::event::Command;
 use crate::tui::action::{Direction, KeyAction};
-use crate::tui::key::{Key, ch, plain};
+use crate::tui::key::ch;
 
 const WATCH_MODE: &[Mode] = &[Mode::Watch];
 
@@ -16,12 +16,6 @@ pub(super) static WATCH: &[Binding] = rows! {
         => "", "one event back in time; the session goes on", "back in time";
     Watch WATCH_MODE [ch(']')] KeyAction::Seek(Direction::On) => "", "one event on", "";
     Watch WATCH_MODE [ch('g')] KeyAction::Live => "", "back to now", "now";
-    Watch WATCH_MODE [ch('.')] KeyAction::ToCall(Direction::On)
-        => "", "the next call of the selected thread", "";
-    Watch WATCH_MODE [ch(',')] KeyAction::ToCall(Direction::Back) => "", "its call before", "";
-    Watch WATCH_MODE [ch('>')] KeyAction::ToWait(Direction::On)
-        => "", "the next wait of the selected thread", "";
-    Watch WATCH_MODE [ch('<')] KeyAction::ToWait(Direction::Back) => "", "its wait before", "";
     Watch WATCH_MODE [ch(' '), ch('p')] KeyAction::Stand
         => "", "slow motion: from the viewed event on; stand, or go on", "";
     Watch WATCH_MODE [ch('-')] KeyAction::Pace(Direction::Back) => "", "slow motion: slower", "";
@@ -31,12 +25,8 @@ pub(super) static WATCH: &[Binding] = rows! {
         => "", "slow motion: the selected thread's last turn; then back to now", "";
     Watch WATCH_MODE [ch('f')] KeyAction::Still
         => "", "keep the view still while the session goes on; again to follow it", "";
-    Watch WATCH_MODE [ch('n')] KeyAction::FindNext(Direction::On)
-        => "", "the next event of those that F looked for", "";
-    Watch WATCH_MODE [ch('N')] KeyAction::FindNext(Direction::Back) => "", "the one before", "";
     Watch WATCH_MODE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "", "mark this moment, for yourself", "mark";
     Watch WATCH_MODE [ch('R')] KeyAction::Record
         => "", "record what comes from now on, or end that", "record";
-    Watch WATCH_MODE [plain(Key::Esc)] KeyAction::Clear => "", "forget the filter", "";
 };
