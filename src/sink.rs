@@ -5,11 +5,27 @@ pub mod record;
 pub mod share;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::event::Event;
 use crate::model::World;
 pub(crate) use crate::record::Beside;
+
+/// Since when a block of events is open.
+#[derive(Clone, Copy, Debug, Default)]
+struct OpenBlock(Option<Instant>);
+
+impl OpenBlock {
+    /// Whether one is open now.
+    fn see(&mut self, open: bool) {
+        self.0 = open.then(|| self.0.unwrap_or_else(Instant::now));
+    }
+
+    /// After what time it is to be closed, if it may be open for so long.
+    fn due(self, most: Duration) -> Option<Duration> {
+        self.0.map(|opened| most.saturating_sub(opened.elapsed()))
+    }
+}
 
 /// Takes every event of a session, in order.
 ///

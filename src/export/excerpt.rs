@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::ExportRange;
-use crate::event::{Kind, Seq};
+use crate::event::Seq;
 use crate::journal::{Journal, Retelling, Told};
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 
@@ -80,12 +80,7 @@ impl<W: Write> Excerpt<W> {
 
 fn take<W: Write>(press: &mut Press<Blocks<W>>, told: Told<'_>) {
     match told {
-        Told::Event(event, world) => {
-            press.event(event, world);
-            if let Kind::Mark(note) = &event.kind {
-                press.mark(note);
-            }
-        }
+        Told::Event(event, world) => press.event(event, world),
         Told::World(world) => press.resume(world),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::block::{Block, BlockKind, LONGEST};
 use super::head::RecordingHead;
 use super::veil::Veil;
-use crate::event::{Event, Nanos, Seq, Viewpoint};
+use crate::event::{Event, Kind, Nanos, Seq, Viewpoint};
 use crate::journal::pack;
 use crate::model::World;
 
@@ -75,8 +75,11 @@ impl<O: Outlet> Press<O> {
             self.close();
             self.torn = true;
         }
-        let event = self.veil.event(event);
-        self.pack(&event, world);
+        let veiled = self.veil.event(event);
+        self.pack(&veiled, world);
+        if let Kind::Mark(note) = &event.kind {
+            self.mark(note);
+        }
     }
 
     fn pack(&mut self, event: &Event, world: &World) {
@@ -145,7 +148,7 @@ impl<O: Outlet> Press<O> {
     }
 
     /// Tells of a mark at the last event.
-    pub fn mark(&mut self, note: &str) {
+    fn mark(&mut self, note: &str) {
         #[derive(Serialize)]
         struct Mark<'a> {
             seq: u64,

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use super::{Beside, Sink};
-use crate::event::{Event, Header, Kind, visible};
+use super::{Beside, OpenBlock, Sink};
+use crate::event::{Event, Header, visible};
 use crate::model::World;
 use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer, utc};
 
@@ -30,8 +30,7 @@ pub struct RecordingProgress {
 /// A recording that is being made.
 pub struct Recorder {
     press: Press<Writer>,
-    /// When the open block was opened.
-    opened: Option<Instant>,
+    open: OpenBlock,
     progress: Rc<RefCell<RecordingProgress>>,
 }
 
@@ -56,7 +55,7 @@ impl Recorder {
         })?;
         let progress = RecordingProgress { name, bytes: writer.bytes(), ..Default::default() };
         let press = Press::new(writer, &head, world);
-        Ok(Self { press, opened: None, progress: Rc::new(RefCell::new(progress)) })
+        Ok(Self { press, open: OpenBlock::default(), progress: Rc::new(RefCell::new(progress)) })
     }
 
     /// How far it is, as of the last time that it was told something.
@@ -94,20 +93,13 @@ fn in_words(end: &WriteEnd) -> &str {
 impl Sink for Recorder {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
         self.press.event(event, world);
-        if let Kind::Mark(note) = &event.kind {
-            self.press.mark(note);
-        }
-        match self.press.is_open() {
-            true if self.opened.is_none() => self.opened = Some(Instant::now()),
-            true => {}
-            false => self.opened = None,
-        }
+        self.open.see(self.press.is_open());
         Ok(())
     }
 
     fn resume(&mut self, world: &World) -> io::Result<()> {
         self.press.resume(world);
-        self.opened = None;
+        self.open.see(false);
         Ok(())
     }
 
@@ -119,14 +111,14 @@ impl Sink for Recorder {
     fn flush(&mut self, world: &World) -> io::Result<()> {
         if self.due() == Some(Duration::ZERO) {
             self.press.flush(world);
-            self.opened = None;
+            self.open.see(false);
         }
         self.look();
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.opened.map(|opened| OPEN.saturating_sub(opened.elapsed()))
+        self.open.due(OPEN)
     }
 
     fn finish(mut self: Box<Self>, world: &World) -> io::Result<()> {

@@ -6,8 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::Sink;
-use crate::event::{Event, Header, Kind, Viewpoint};
+use super::{OpenBlock, Sink};
+use crate::event::{Event, Header, Viewpoint};
 use crate::model::World;
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 use crate::share::{Share, Wanted};
@@ -33,8 +33,7 @@ pub struct Relay {
     head: RecordingHead,
     /// There is one while somebody watches.
     press: Option<Press<Pipe>>,
-    /// When the open block was opened.
-    opened: Option<Instant>,
+    open: OpenBlock,
     /// Where the person before the screen looks.
     viewpoint: Rc<Cell<Viewpoint>>,
     /// What of that was told last, and when.
@@ -50,7 +49,7 @@ impl Relay {
         viewpoint: Rc<Cell<Viewpoint>>,
     ) -> Self {
         let head = RecordingHead::new(header.clone(), hidden);
-        Self { share, head, press: None, opened: None, viewpoint, looked: None }
+        Self { share, head, press: None, open: OpenBlock::default(), viewpoint, looked: None }
     }
 
     /// Tells where the person looks, if that is new and was not told just now.
@@ -69,40 +68,35 @@ impl Sink for Relay {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
         let Some(press) = &mut self.press else { return Ok(()) };
         press.event(event, world);
-        if let Kind::Mark(note) = &event.kind {
-            press.mark(note);
-        }
-        match press.is_open() {
-            true if self.opened.is_none() => self.opened = Some(Instant::now()),
-            true => {}
-            false => self.opened = None,
-        }
+        self.open.see(press.is_open());
         Ok(())
     }
 
     fn flush(&mut self, world: &World) -> io::Result<()> {
         let wanted = self.share.borrow().wants_blocks();
         if wanted == Wanted::No {
-            (self.press, self.opened, self.looked) = (None, None, None);
+            (self.press, self.looked) = (None, None);
+            self.open.see(false);
             return Ok(());
         }
         let begin = || Press::new(Pipe(Rc::clone(&self.share)), &self.head, world);
         let press = self.press.get_or_insert_with(begin);
         if wanted == Wanted::Whole && self.share.borrow().wants_blocks() == Wanted::Whole {
             press.whole(world);
-            (self.opened, self.looked) = (None, None);
+            self.open.see(false);
+            self.looked = None;
         } else if self.due() == Some(Duration::ZERO) {
             if let Some(press) = &mut self.press {
                 press.flush(world);
             }
-            self.opened = None;
+            self.open.see(false);
         }
         self.look();
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.opened.map(|opened| OPEN.saturating_sub(opened.elapsed()))
+        self.open.due(OPEN)
     }
 
     fn finish(self: Box<Self>, world: &World) -> io::Result<()> {

@@ -30,7 +30,7 @@ const TABLE: [(&str, &[&str]); 28] = [
         &["event", "model", "text", "kernel", "engine", "lesson", "history", "record", "sys"],
     ),
     ("session", &["event", "model", "journal", "record", "sink", "history", "source"]),
-    ("compare", &["event", "engine", "error", "sys"]),
+    ("compare", &["event", "engine", "text", "error", "sys"]),
     ("cli", &["event", "error", "journal", "lesson", "compare", "record", "share"]),
     ("headless", &["event", "sink", "source", "session", "error", "sys"]),
     (
