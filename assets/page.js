@@ -22,7 +22,7 @@
   let told = 0;
   /** Frames and calls that were dropped at the old end. */
   let dropped = 0;
-  const blankWords = () => ({ why: new Map(), rows: [], fd: -1, says: '' });
+  const blankWords = () => ({ why: new Map(), rows: [], fd: -1, says: '', story: '' });
   /** The cells, the words, and the frame that they are those of. */
   let cells = [], words = blankWords(), shown = -1;
   let dirty = new Set(), pinned = null, following = false, isLive = false;
@@ -98,7 +98,8 @@
     for (const [fd, text] of Object.entries(told.why ?? {})) {
       if (text === null) words.why.delete(+fd); else words.why.set(+fd, text);
     }
-    words = { why: words.why, rows: told.rows ?? words.rows, fd: told.fd ?? words.fd, says: told.says ?? words.says };
+    const now = (name) => told[name] ?? words[name];
+    words = { why: words.why, rows: now('rows'), fd: now('fd'), says: now('says'), story: now('story') };
   }
 
   const cell = (symbol, style, wide) => ({ symbol, style, wide });
@@ -307,8 +308,9 @@
   function say() {
     const frame = frames[shown];
     const gone = `fd ${pinned} is not waited for at this moment.`;
-    put('why-title', pinned === null ? 'Why' : `Why: fd ${pinned}`);
-    put('why-text', pinned === null ? words.says || 'Nothing on this screen has to be explained.' : words.why.get(pinned) ?? gone);
+    const itself = words.story || words.says || 'Nothing on this screen has to be explained.';
+    put('why-title', pinned !== null ? `Why: fd ${pinned}` : words.story ? 'The lesson' : 'Why');
+    put('why-text', pinned === null ? itself : words.why.get(pinned) ?? gone);
     $('why').classList.toggle('pinned', pinned !== null);
     $('unpin').hidden = pinned === null;
     const unit = frame.head.clock === 'Steps' ? '' : ' s';
@@ -360,7 +362,9 @@
   function drawCalls(keepPlace) {
     if (newest !== calls.length) sift();
     const now = current();
-    $('rows').style.height = `${hits.length * lineHeight}px`;
+    // What a lesson asks is not told before.
+    const listed = words.story ? now + 1 : hits.length;
+    $('rows').style.height = `${listed * lineHeight}px`;
     if (!keepPlace) {
       const place = now * lineHeight, room = list.clientHeight;
       if (place < list.scrollTop + lineHeight || place > list.scrollTop + room - 3 * lineHeight) {
@@ -368,7 +372,7 @@
       }
     }
     const first = Math.max(0, Math.floor(list.scrollTop / lineHeight) - 4);
-    const last = Math.min(hits.length, first + Math.ceil(list.clientHeight / lineHeight) + 9);
+    const last = Math.min(listed, first + Math.ceil(list.clientHeight / lineHeight) + 9);
     const made = [];
     for (let n = first; n < last; n++) made.push(drawCall(hits[n], n, now));
     $('rows').replaceChildren(...made);
@@ -401,6 +405,7 @@
 
   // ---- time -------------------------------------------------------------------------------------
 
+  /** For how long the frame that is shown has stood, and when that was looked at. */
   let playing = false, clock = 0, seen = 0, waiting = false;
 
   /** Draws at the next frame of the display. */
@@ -426,17 +431,21 @@
     clock += Math.min(now - seen, 100) * 1e6 * Number($('speed').value);
     seen = now;
     let to = shown;
-    while (to + 1 < frames.length && frames[to + 1].t <= clock) to++;
-    const next = frames[to + 1];
-    if (!next) { stand(); if (isLive) following = true; }
-    else if (next.t - clock > IDLE) clock = next.t - IDLE;
+    while (to + 1 < frames.length && clock >= stands(to)) clock -= stands(to++);
+    if (to + 1 >= frames.length) { stand(); if (isLive) following = true; }
     seek(to);
+  }
+
+  /** How long a frame stands while the film plays, in nanoseconds. */
+  function stands(n) {
+    const { reading, t } = frames[n];
+    return reading ? reading * 1e6 : Math.min(frames[n + 1].t - t, IDLE);
   }
 
   function play() {
     if (frames.length === 0) return;
     if (shown >= frames.length - 1 && !isLive) seek(0);
-    [playing, following, clock, seen] = [true, false, frames[shown].t, performance.now()];
+    [playing, following, clock, seen] = [true, false, 0, performance.now()];
     showPlaying();
     wake();
   }

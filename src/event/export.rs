@@ -73,6 +73,11 @@ impl ExportKind {
         matches!(self, Self::Picture | Self::Text)
     }
 
+    /// Whether it shows screens, one or many.
+    pub fn is_shown(self) -> bool {
+        self.is_one_screen() || matches!(self, Self::Page | Self::Cast)
+    }
+
     /// The one whose files end as that one does.
     pub fn of(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?;

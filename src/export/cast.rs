@@ -41,16 +41,25 @@ pub fn write(film: &Film, mut out: impl Write) -> io::Result<()> {
     let theme = Colours { fg: *fg, bg: *bg, palette: PALETTE };
     let head = Head { version: 2, width: *cols, height: *rows, idle_time_limit: 2, title, theme };
     writeln!(out, "{}", serde_json::to_string(&head)?)?;
-    let begin = film.frames.first().map_or(0, |frame| frame.t.0);
+    let mut passed = 0;
     for (n, frame) in film.frames.iter().enumerate() {
-        let passed = frame.t.0.saturating_sub(begin) / 1000;
-        let (seconds, micros) = (passed / 1_000_000, passed % 1_000_000);
+        let micros = passed / 1000;
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        passed += stands(frame, film.frames.get(n + 1));
         // Nobody types in it.
         let first = if n == 0 { "\x1b[?25l" } else { "" };
         let text = serde_json::to_string(&format!("{first}{}", written(frame, &film.head)))?;
         writeln!(out, "[{seconds}.{micros:06},\"o\",{text}]")?;
     }
     out.flush()
+}
+
+/// How long a frame stands, in nanoseconds.
+fn stands(frame: &Frame, next: Option<&Frame>) -> u64 {
+    match frame.reading {
+        0 => next.map_or(0, |next| next.t.since(frame.t).0),
+        ms => u64::from(ms) * 1_000_000,
+    }
 }
 
 /// What brings a terminal from the screen before to this one.
@@ -125,6 +134,7 @@ mod tests {
         let frame = |seq, t, key, spans| Frame {
             seq: Seq(seq),
             t: Nanos(t),
+            reading: 0,
             key,
             spans,
             words: FilmWords::default(),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::ExportRange;
 use crate::event::Seq;
 use crate::journal::{Journal, Retelling, Told};
-use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
+use crate::record::{Beside, Block, Hidden, Outlet, Press, RecordingHead};
 
 /// A recording of a part of a history that is being written, some events at a time.
 pub struct Excerpt<W> {
@@ -30,15 +30,23 @@ impl<W: Write> Outlet for Blocks<W> {
 }
 
 impl<W: Write> Excerpt<W> {
-    /// Begins one of that range.
+    /// Begins one of that range, with what was `beside` it, if nothing is hidden.
     ///
     /// # Errors
     /// If its first line cannot be written.
-    pub fn begin(range: &ExportRange<'_>, hidden: &[Hidden], mut out: W) -> io::Result<Self> {
+    pub fn begin(
+        range: &ExportRange<'_>,
+        hidden: &[Hidden],
+        beside: &[Beside],
+        mut out: W,
+    ) -> io::Result<Self> {
         let head = RecordingHead::new(range.header.clone(), hidden);
         out.write_all(&head.line())?;
         let world = range.before();
-        let press = Press::new(Blocks { out, failed: None }, &head, &world);
+        let mut press = Press::new(Blocks { out, failed: None }, &head, &world);
+        for beside in beside {
+            press.beside(beside);
+        }
         Ok(Self { press, told: Retelling::new(world, range.first), last: range.last })
     }
 

@@ -120,7 +120,10 @@ mod tests {
         };
         let spans = vec![FilmSpan { y: 0, x: 0, style: 0, text: PAYLOAD.to_owned(), wide: 0 }];
         let words = FilmWords::default();
-        Film { head, frames: vec![Frame { seq: Seq(1), t: Nanos(1), key: true, spans, words }] }
+        Film {
+            head,
+            frames: vec![Frame { seq: Seq(1), t: Nanos(1), reading: 0, key: true, spans, words }],
+        }
     }
 
     fn page() -> String {

@@ -26,6 +26,12 @@ impl<'a> ExportRange<'a> {
         Self { header, journal, first, last: journal.last().unwrap_or_default() }
     }
 
+    /// Whether it is all of a history.
+    pub fn is_whole(&self) -> bool {
+        let whole = Self::whole(self.header, self.journal);
+        (self.first, self.last) == (whole.first, whole.last)
+    }
+
     /// What happened from one time to another; `None` if nothing did.
     pub fn between(
         header: &'a Header,

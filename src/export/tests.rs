@@ -66,7 +66,8 @@ fn a_recording_of_a_part_has_its_lines() {
         let whole = ExportRange::whole(&head.header, &journal);
         for (first, last) in [(1, whole.last.0), (20, whole.last.0), (7, 30)] {
             let range = ExportRange { first: Seq(first), last: Seq(last), ..whole };
-            let mut excerpt = Excerpt::begin(&range, &head.hidden, Vec::new()).expect("memory");
+            let mut excerpt =
+                Excerpt::begin(&range, &head.hidden, &[], Vec::new()).expect("memory");
             while excerpt.go_on(&journal, 9).expect("memory") {}
             let (again, part) = opened(excerpt.finish().expect("memory"));
             let part = ExportRange::whole(&again.header, &part);
@@ -237,7 +238,7 @@ fn what_is_hidden_stays_hidden() {
     let (head, journal) = golden("class");
     let range = ExportRange::whole(&head.header, &journal);
     let excerpt = |hidden: &[Hidden]| {
-        let mut excerpt = Excerpt::begin(&range, hidden, Vec::new()).expect("memory");
+        let mut excerpt = Excerpt::begin(&range, hidden, &[], Vec::new()).expect("memory");
         excerpt.go_on(&journal, u64::MAX).expect("memory");
         opened(excerpt.finish().expect("memory"))
     };

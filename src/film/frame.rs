@@ -12,6 +12,10 @@ pub struct Frame {
     pub seq: Seq,
     /// The time of that.
     pub t: Nanos,
+    /// How long it is to be read, in milliseconds, where that is not the time until the next one; 0
+    /// if it is.
+    #[serde(default, skip_serializing_if = "is_no_time")]
+    pub reading: u32,
     /// Whether it stands for itself: spans lie on a blank screen, and all words are there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
@@ -48,6 +52,11 @@ pub struct FilmSpan {
     pub text: String,
     /// The columns of that symbol; 0 if it is a character a column.
     pub wide: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_no_time(ms: &u32) -> bool {
+    *ms == 0
 }
 
 #[derive(Serialize, Deserialize)]

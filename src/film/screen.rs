@@ -96,7 +96,14 @@ impl FilmScreen {
     /// A frame that stands for itself, of that event.
     pub fn key(&self, seq: Seq, t: Nanos) -> Frame {
         let blank = Self::new(self.columns, self.rows);
-        Frame { seq, t, key: true, spans: self.since(&blank), words: self.words.clone() }
+        Frame {
+            seq,
+            t,
+            reading: 0,
+            key: true,
+            spans: self.since(&blank),
+            words: self.words.clone(),
+        }
     }
 
     /// The cells that differ from those of another screen of that size.

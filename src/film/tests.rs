@@ -30,10 +30,11 @@ fn frame() -> Frame {
         rows: Some(vec![FilmRow(1, 2, 9, Fd(7))]),
         fd: Some(Fd(7)),
         says: None,
+        story: Some("Step 3".to_owned()),
         calls: vec![FilmCall(Seq(3), Nanos(5), "T1 close(9) = 0".to_owned())],
     };
     let spans = vec![span(0, 1, 0, "ab c", 0), span(1, 0, 1, "文", 2), span(2, 11, 1, "│", 0)];
-    Frame { seq: Seq(4), t: Nanos(6), key: false, spans, words }
+    Frame { seq: Seq(4), t: Nanos(6), reading: 1500, key: false, spans, words }
 }
 
 #[test]
@@ -41,9 +42,9 @@ fn a_line_is_what_it_says_and_is_read_again() {
     let line = frame().line();
     assert_eq!(
         line,
-        "{\"seq\":4,\"t\":6,\"spans\":[[0,1,0,\"ab c\"],[1,0,1,\"文\",2],[2,11,1,\"│\"]],\"words\":\
+        "{\"seq\":4,\"t\":6,\"reading\":1500,\"spans\":[[0,1,0,\"ab c\"],[1,0,1,\"文\",2],[2,11,1,\"│\"]],\"words\":\
          {\"why\":{\"7\":\"fd 7 waits.\",\"9\":null},\"rows\":[[1,2,9,7]],\"fd\":7,\
-         \"calls\":[[3,5,\"T1 close(9) = 0\"]]}}\n"
+         \"story\":\"Step 3\",\"calls\":[[3,5,\"T1 close(9) = 0\"]]}}\n"
     );
     assert_eq!(FilmLine::parse(&line), Some(FilmLine::Frame(frame())));
     let line = head().line();

@@ -24,6 +24,9 @@ pub struct FilmWords {
     /// What the Why pane says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+    /// What a lesson tells, if one is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub story: Option<String>,
     /// The calls since the screen before, the newest at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<FilmCall>,
@@ -95,6 +98,7 @@ impl FilmWords {
             rows: self.rows.clone().filter(|_| self.rows != before.rows),
             fd: self.fd.filter(|_| self.fd != before.fd),
             says: self.says.clone().filter(|_| self.says != before.says),
+            story: self.story.clone().filter(|_| self.story != before.story),
             calls: self.calls.clone(),
         }
     }
@@ -112,6 +116,9 @@ impl FilmWords {
         }
         if changed.says.is_some() {
             self.says.clone_from(&changed.says);
+        }
+        if changed.story.is_some() {
+            self.story.clone_from(&changed.story);
         }
         self.fd = changed.fd.or(self.fd);
         self.calls.extend_from_slice(&changed.calls);

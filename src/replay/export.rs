@@ -7,6 +7,7 @@ use crate::cli::ExportOptions;
 use crate::error::Error;
 use crate::export::{ExportRange, to_file};
 use crate::serve::look;
+use crate::source::script::RecordedLesson;
 use crate::sys::standard::Stdout;
 use crate::tui::export::ExportPlan;
 
@@ -25,7 +26,9 @@ pub fn run(options: &ExportOptions) -> Result<u8, Error> {
         let [begins, ends] = [journal.begins(), journal.until()].map(Option::unwrap_or_default);
         Error::Usage(format!("nothing happened then: {name} goes from {begins} to {ends}"))
     })?;
-    if let Some(warning) = warning(&name, &recording, "exported") {
+    let no_lesson = RecordedLesson::read(&recording).err();
+    let no_lesson = no_lesson.map(|why| format!("{name}: {why}; its events are exported"));
+    for warning in warning(&name, &recording, "exported").into_iter().chain(no_lesson) {
         // A program whose standard error is gone has nobody to tell.
         let _told = writeln!(io::stderr(), "epollscope: {warning}");
     }
@@ -39,9 +42,9 @@ pub fn run(options: &ExportOptions) -> Result<u8, Error> {
     };
     let Some(path) = &options.out else {
         let mut out = BufWriter::with_capacity(1 << 16, Stdout::default());
-        return quietly(plan.write(&range, &head.hidden, &mut out).and_then(|()| out.flush()));
+        return quietly(plan.write(&range, &recording, &mut out).and_then(|()| out.flush()));
     };
-    let written = to_file(path, options.kind, |out| plan.write(&range, &head.hidden, out));
+    let written = to_file(path, options.kind, |out| plan.write(&range, &recording, out));
     written.map(|_| 0).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::Usage(error.to_string()),
         _ => Error::runtime("write the export", &error),

@@ -8,16 +8,17 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use super::app::App;
-use super::film::{Camera, FilmPlan, Taken, film};
+use super::film::{Camera, FilmPlan, Taken, film, film_lesson, last_of_lesson};
 use super::theme::Theme;
 use super::ui::ReplayState;
 use crate::event::ExportKind;
 use crate::export::{self, Excerpt, ExportRange};
 use crate::film::{Film, FilmHead, FilmScreen};
 use crate::history::Folded;
-use crate::record::{Hidden, Recording};
+use crate::record::{Beside, Hidden, Recording};
 use crate::session::Scene;
 use crate::sink::jsonl::Lines;
+use crate::source::script::RecordedLesson;
 
 pub use dialog::{ExportDialog, ExportOrder, RangeChoice};
 pub(crate) use estimate::estimates;
@@ -39,39 +40,67 @@ pub struct ExportPlan {
 }
 
 impl ExportPlan {
-    /// Writes a part of a history in which `known` is hidden already.
+    /// Writes a part of a recording's history.
+    ///
+    /// A lesson is shown as one, and is one again in a recording of all of it; where something is
+    /// hidden of it, only its events are left.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn write(
         &self,
         range: &ExportRange<'_>,
-        known: &[Hidden],
+        recording: &Recording,
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        let mut hidden = known.to_vec();
+        let known = &recording.head().hidden;
+        let mut hidden = known.clone();
         hidden.extend(self.hidden.iter().filter(|what| !known.contains(what)));
+        let lesson = RecordedLesson::read(recording).ok().flatten();
         if self.kind == ExportKind::Recording {
-            return excerpt(range, &hidden, out).map(|_| ());
+            let beside = lesson.filter(|_| range.is_whole()).map(|lesson| lesson.beside());
+            return excerpt(range, &hidden, &beside.unwrap_or_default(), out).map(|_| ());
         }
-        if hidden.len() == known.len() {
-            return self.plainly(range, out);
+        if hidden.len() > known.len() {
+            // Nothing behind a recording can tell what is hidden in it.
+            let bytes = excerpt(range, &hidden, &[], Vec::new())?;
+            let recording = Rc::new(Recording::read(bytes).map_err(io::Error::other)?);
+            let journal = recording.journal();
+            return self.plainly(&ExportRange::whole(&recording.head().header, &journal), out);
         }
-        // Nothing behind a recording can tell what is hidden in it.
-        let bytes = excerpt(range, &hidden, Vec::new())?;
-        let recording = Recording::read(bytes).map_err(io::Error::other)?;
-        let recording = Rc::new(recording);
-        let journal = recording.journal();
-        self.plainly(&ExportRange::whole(&recording.head().header, &journal), out)
+        match lesson {
+            Some(lesson) if self.kind.is_shown() => self.lesson(lesson, range, out),
+            _ => self.plainly(range, out),
+        }
     }
 
+    /// Writes what was shown of a lesson.
+    fn lesson(
+        &self,
+        lesson: RecordedLesson,
+        range: &ExportRange<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let plan = self.film_plan(range);
+        match self.kind {
+            ExportKind::Page => export::page::write(&film_lesson(lesson, &plan), out),
+            ExportKind::Cast => export::cast::write(&film_lesson(lesson, &plan), out),
+            _ => {
+                let (camera, taken) = last_of_lesson(lesson, &plan);
+                let (head, screen) = shot(&camera, &taken);
+                self.screen(&head, &screen, out)
+            }
+        }
+    }
+
+    /// Writes what happened, or what was shown of it.
     fn plainly(&self, range: &ExportRange<'_>, out: &mut dyn Write) -> io::Result<()> {
         match self.kind {
             ExportKind::Trace => export::trace(range, out),
             ExportKind::Strace => export::strace(range, out),
             ExportKind::Lines => export::lines(range, Lines::default(), out),
             ExportKind::Spans => export::spans(range, out),
-            ExportKind::Recording => excerpt(range, &[], out).map(|_| ()),
+            ExportKind::Recording => excerpt(range, &[], &[], out).map(|_| ()),
             ExportKind::Page => export::page::write(&self.film(range), out),
             ExportKind::Cast => export::cast::write(&self.film(range), out),
             ExportKind::Picture | ExportKind::Text => {
@@ -99,14 +128,18 @@ impl ExportPlan {
 
     /// The screens of a range.
     fn film(&self, range: &ExportRange<'_>) -> Film {
-        let plan = FilmPlan {
+        let plan = self.film_plan(range);
+        staged(range, |scene| film(scene, &plan))
+    }
+
+    fn film_plan(&self, range: &ExportRange<'_>) -> FilmPlan {
+        FilmPlan {
             name: self.title.clone(),
             from: Some(range.begins()),
             until: Some(range.ends()),
             size: self.size,
             theme: self.theme,
-        };
-        staged(range, |scene| film(scene, &plan))
+        }
     }
 
     /// The screen at the end of a range, as somebody sees it who goes through the recording.
@@ -141,8 +174,13 @@ pub(crate) fn shot(camera: &Camera, taken: &Taken) -> (FilmHead, FilmScreen) {
     (head, screen)
 }
 
-fn excerpt<W: Write>(range: &ExportRange<'_>, hidden: &[Hidden], out: W) -> io::Result<W> {
-    let mut excerpt = Excerpt::begin(range, hidden, out)?;
+fn excerpt<W: Write>(
+    range: &ExportRange<'_>,
+    hidden: &[Hidden],
+    beside: &[Beside],
+    out: W,
+) -> io::Result<W> {
+    let mut excerpt = Excerpt::begin(range, hidden, beside, out)?;
     excerpt.go_on(range.journal, u64::MAX)?;
     excerpt.finish()
 }

@@ -10,6 +10,7 @@
 //! it costs nothing where nobody takes a screen.
 
 mod colour;
+mod lesson;
 mod recording;
 
 #[cfg(test)]
@@ -36,6 +37,8 @@ use crate::film::{
 use crate::session::Scene;
 use crate::text;
 
+pub use lesson::film_lesson;
+pub(crate) use lesson::last_of_lesson;
 pub use recording::{FilmPlan, film};
 
 /// What came of a look through a camera.
@@ -163,7 +166,11 @@ impl Camera {
             let spots = Spots::default();
             draw_lesson(lesson, theme, Some(&spots), buf);
             let look = RenderContext { scene, ui: &lesson.app.ui, theme, spots: Some(&spots) };
-            words(&look, rows, calls)
+            if look.ui.keyless {
+                recording::close(buf, buf.area.height - 1, theme);
+            }
+            let story = Some(lesson.told(theme.glyphs));
+            FilmWords { story, ..words(&look, rows, calls) }
         });
         lesson.app.ui.size = size;
         taken
@@ -232,7 +239,7 @@ impl Camera {
         self.words = FilmWords { calls: Vec::new(), ..words };
         let head = (self.told < self.head.styles.len()).then(|| self.head.clone());
         self.told = self.head.styles.len();
-        let frame = Frame { seq, t, key, spans, words: changed };
+        let frame = Frame { seq, t, reading: 0, key, spans, words: changed };
         let same = !key && frame.spans.is_empty() && frame.words.is_empty();
         if !same {
             self.since = Some(if key { 0 } else { self.since.map_or(0, |since| since + 1) });

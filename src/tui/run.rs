@@ -450,7 +450,8 @@ impl<S: Source> Front for Screen<'_, S> {
             return;
         }
         let scene = self.session.scene(self.app.ui.poller);
-        let view = ExportView { theme: &self.theme, hidden: &self.hidden, wake: &self.wake };
+        let view =
+            ExportView { theme: &self.theme, hidden: &self.hidden, beside: &[], wake: &self.wake };
         let one = order.kind.is_one_screen();
         let begun = if one && order.hidden.is_empty() {
             let clock = scene.header.clock;

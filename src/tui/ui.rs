@@ -291,6 +291,8 @@ pub struct Ui {
     pub past: Option<Past>,
     /// The recording that is looked at.
     pub replay: Option<ReplayState>,
+    /// The name of the lesson that is gone through, and its title.
+    pub lesson: Option<(String, String)>,
     /// The session elsewhere that is looked at.
     pub watching: Option<WatchState>,
     /// Moments that were marked here, in what is not one's own.
@@ -386,6 +388,7 @@ impl Default for Ui {
             offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
+            lesson: None,
             keyless: false,
         }
     }

@@ -46,6 +46,18 @@ impl RecordedLesson {
         Ok(Some(Self { case, kernel, moments }))
     }
 
+    /// What a recording of it has beside its events.
+    pub fn beside(&self) -> Vec<Beside> {
+        let reports = self.moments.iter();
+        let reports = reports.filter_map(|it| told(it.done.clone(), it.report.clone()));
+        std::iter::once(file(&self.case)).chain(reports).collect()
+    }
+
+    /// How many events it has at the least.
+    pub fn events(&self) -> u64 {
+        self.moments.iter().map(|moment| moment.report.events.len() as u64).sum()
+    }
+
     /// What was done, in order.
     pub fn done(&self) -> Vec<Done> {
         self.moments.iter().filter_map(|moment| moment.done.clone()).collect()

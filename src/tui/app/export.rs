@@ -10,7 +10,7 @@ use crate::tui::action::{Direction, ExportAction};
 use crate::tui::entry::{LineEntry, Purpose};
 use crate::tui::export::{ExportDialog, ExportPlan, RangeChoice, estimates};
 use crate::tui::theme::{Depth, Theme, ThemeName, UNICODE};
-use crate::tui::ui::{UiContext, UiRequest};
+use crate::tui::ui::UiRequest;
 
 impl App {
     /// Asks what is to be written.
@@ -26,17 +26,14 @@ impl App {
 
     /// What is asked before anything is chosen.
     fn dialog(&self) -> ExportDialog {
-        let name = match (&self.ui.replay, self.ui.place) {
+        let (name, title) = match (&self.ui.replay, &self.ui.lesson) {
             (Some(replay), _) => {
                 let stem = Path::new(&replay.name).file_stem().unwrap_or_default();
-                stem.to_string_lossy().into_owned()
+                (stem.to_string_lossy().into_owned(), replay.name.clone())
             }
-            (None, UiContext::Lesson | UiContext::Question | UiContext::Ended) => {
-                "lesson".to_owned()
-            }
-            (None, _) => "epollscope".to_owned(),
+            (None, Some(lesson)) => lesson.clone(),
+            (None, None) => ("epollscope".to_owned(), "epollscope".to_owned()),
         };
-        let title = self.ui.replay.as_ref().map_or_else(|| name.clone(), |it| it.name.clone());
         ExportDialog::new(name, title)
     }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::event::{ExportKind, Nanos, Seq, vocabulary};
+use crate::event::{ExportKind, Nanos, Seq, TimeUnit, vocabulary};
 use crate::record::Hidden;
 
 vocabulary! {
@@ -13,7 +13,7 @@ vocabulary! {
         /// All that is kept.
         #[default]
         All = "all",
-        /// The last ten seconds before the viewed event.
+        /// The last ten seconds, or steps, before the viewed event.
         Back = "10 s back",
         /// From the mark before the viewed event to the one after it.
         Marks = "mark to mark",
@@ -23,6 +23,14 @@ vocabulary! {
 }
 
 impl RangeChoice {
+    /// What it is called on that clock.
+    pub(crate) fn named(self, clock: TimeUnit) -> &'static str {
+        match (self, clock) {
+            (Self::Back, TimeUnit::Steps) => "10 steps back",
+            _ => self.word(),
+        }
+    }
+
     /// The one after it.
     pub(crate) fn next(self) -> Self {
         after(&Self::ALL, self)

@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use super::{ExportDialog, ExportPlan};
-use crate::event::{ExportKind, Nanos, Seq};
+use crate::event::{ExportKind, Seq};
 use crate::export::{self, ExportRange};
 use crate::film::FilmScreen;
 use crate::session::Scene;
-use crate::tui::film::{FilmPlan, film};
+use crate::tui::film::film;
 
 /// Events that are written, and screens that are filmed.
 const EVENTS: u64 = 128;
@@ -45,7 +45,7 @@ pub(crate) fn estimates(plan: &ExportPlan, dialog: &ExportDialog, scene: Scene<'
         let range = part(events.clamp(1, whole.events().max(1)));
         let mut counter = Counter::default();
         let plan = ExportPlan { kind, ..plan.clone() };
-        let filmed = || film(scene, &film_plan(&plan, &range));
+        let filmed = || film(scene, &plan.film_plan(&range));
         let done = match kind {
             ExportKind::Page => export::page::write(&filmed(), &mut counter),
             ExportKind::Cast => export::cast::write(&filmed(), &mut counter),
@@ -59,7 +59,7 @@ pub(crate) fn estimates(plan: &ExportPlan, dialog: &ExportDialog, scene: Scene<'
             | ExportKind::Trace
             | ExportKind::Strace
             | ExportKind::Lines
-            | ExportKind::Spans => plan.write(&range, &[], &mut counter),
+            | ExportKind::Spans => plan.plainly(&range, &mut counter),
         };
         // Nothing can go wrong: what is written is only counted.
         done.map_or(0, |()| counter.0)
@@ -75,15 +75,4 @@ pub(crate) fn estimates(plan: &ExportPlan, dialog: &ExportDialog, scene: Scene<'
         one + many.saturating_sub(one).saturating_mul(rest) / more
     };
     ExportKind::ALL.map(about).to_vec()
-}
-
-fn film_plan(plan: &ExportPlan, range: &ExportRange<'_>) -> FilmPlan {
-    let (from, until): (Nanos, Nanos) = (range.begins(), range.ends());
-    FilmPlan {
-        name: plan.title.clone(),
-        from: Some(from),
-        until: Some(until),
-        size: plan.size,
-        theme: plan.theme,
-    }
 }

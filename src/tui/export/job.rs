@@ -17,7 +17,7 @@ use super::{ExportOrder, ExportPlan, shot, staged};
 use crate::event::{Seq, TimeUnit, visible};
 use crate::export::{Excerpt, ExportRange, to_file};
 use crate::journal::Journal;
-use crate::record::{Hidden, Recording};
+use crate::record::{Beside, Hidden, Recording};
 use crate::session::Scene;
 use crate::sys::thread;
 use crate::tui::app::App;
@@ -37,6 +37,8 @@ pub(crate) struct ExportView<'a> {
     pub(crate) theme: &'a Theme,
     /// What the history does not have.
     pub(crate) hidden: &'a [Hidden],
+    /// What there is beside the history.
+    pub(crate) beside: &'a [Beside],
     /// Rung when the file is there.
     pub(crate) wake: &'a Arc<Notify>,
 }
@@ -115,15 +117,15 @@ impl Exports {
         }
         let (header, journal) = (scene.header, scene.journal);
         let (mut first, mut last) = order.events;
-        if app.is_some() {
-            // A screen may show anything of it.
+        if app.is_some() || !view.beside.is_empty() {
+            // A screen may show anything of it, and a lesson is whole or none.
             first = journal.first().unwrap_or(first);
             last = journal.last().unwrap_or(last);
         }
         let range = ExportRange { header, journal, first, last };
         let mut hidden = view.hidden.to_vec();
         hidden.extend(order.hidden.iter().filter(|what| !view.hidden.contains(what)));
-        let begun = unnamed().and_then(|file| Excerpt::begin(&range, &hidden, file));
+        let begun = unnamed().and_then(|file| Excerpt::begin(&range, &hidden, view.beside, file));
         let excerpt = begun.map_err(|error| format!("no file to work with: {error}"))?;
         let (plan, wake) = (plan(&order, view.theme), Arc::clone(view.wake));
         let stage = Stage::Saving(Box::new(excerpt));
@@ -218,10 +220,15 @@ fn make(
     let recording = Recording::of(file).map_err(|error| error.to_string())?;
     let recording = Rc::new(recording.map_err(|error| error.to_string())?);
     let (head, journal) = (recording.head(), recording.journal());
-    let range = ExportRange::whole(&head.header, &journal);
+    let whole = ExportRange::whole(&head.header, &journal);
     let Some(mut app) = app else {
-        return written(order, |out| plan.write(&range, &head.hidden, out));
+        // More may have been taken than was ordered.
+        let (first, last) = order.events;
+        let range =
+            ExportRange { first: first.max(whole.first), last: last.min(whole.last), ..whole };
+        return written(order, |out| plan.write(&range, &recording, out));
     };
+    let range = whole;
     let mut camera = Camera::new(&plan.title, head.header.clock, plan.size, &plan.theme);
     let taken = staged(&range, |scene| {
         app.see_again(&scene);

@@ -6,16 +6,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::*;
-use crate::event::Nanos;
-use crate::journal::Journal;
-use crate::record::RecordingHead;
+use crate::event::{Nanos, Seq, TimeUnit};
+use crate::film::{FilmLine, Frame};
+use crate::lesson::course::Done;
 use crate::tui::theme::{Depth, ThemeName, UNICODE};
 
-fn golden(name: &str) -> (RecordingHead, Journal) {
+fn golden(name: &str) -> Rc<Recording> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let bytes = std::fs::read(folder.join(format!("{name}.rec"))).expect("a file");
-    let recording = Rc::new(Recording::read(bytes).expect("a recording"));
-    (recording.head().clone(), recording.journal())
+    Rc::new(Recording::read(bytes).expect("a recording"))
 }
 
 fn plan(kind: ExportKind, hidden: &[Hidden]) -> ExportPlan {
@@ -29,10 +28,14 @@ fn plan(kind: ExportKind, hidden: &[Hidden]) -> ExportPlan {
 }
 
 fn exported(plan: &ExportPlan, until: Option<Nanos>) -> Vec<u8> {
-    let (head, journal) = golden("class");
+    exported_of(&golden("class"), plan, until)
+}
+
+fn exported_of(recording: &Rc<Recording>, plan: &ExportPlan, until: Option<Nanos>) -> Vec<u8> {
+    let (head, journal) = (recording.head(), recording.journal());
     let range = ExportRange::between(&head.header, &journal, None, until).expect("it is there");
     let mut out = Vec::new();
-    plan.write(&range, &head.hidden, &mut out).expect("memory takes everything");
+    plan.write(&range, recording, &mut out).expect("memory takes everything");
     out
 }
 
@@ -112,9 +115,9 @@ fn no_screen_shows_what_is_hidden() {
         assert!(told.is_empty() || !veiled.contains(told), "{kind}");
         assert!(!veiled.contains("what will"), "{kind}");
         assert!(!veiled.contains("good morn"), "{kind}");
-        let (_, journal) = golden("class");
+        let journal = golden("class").journal();
         let mut peers = 0;
-        for file in journal.at(crate::event::Seq(130)).files.values() {
+        for file in journal.at(Seq(130)).files.values() {
             if file.peer.is_some() {
                 peers += 1;
                 assert!(plain.contains(&*file.name) || !names, "{kind}: {}", file.name);
@@ -123,4 +126,84 @@ fn no_screen_shows_what_is_hidden() {
         }
         assert_eq!(peers, 3);
     }
+}
+
+fn film_of(page: &[u8]) -> Vec<Frame> {
+    let lines = unpacked(std::str::from_utf8(page).expect("text"));
+    let frames = lines.lines().filter_map(|line| match FilmLine::parse(line)? {
+        FilmLine::Frame(frame) => Some(frame),
+        FilmLine::Head(_) => None,
+    });
+    frames.collect()
+}
+
+#[test]
+fn the_page_of_a_lesson_asks_and_then_tells() {
+    let recording = golden("lesson");
+    let lesson = RecordedLesson::read(&recording).expect("it is whole").expect("a lesson");
+    let frames = film_of(&exported_of(&recording, &plan(ExportKind::Page, &[]), None));
+    let mut screen = FilmScreen::new(120, 40);
+    let (mut asked, mut slow, mut stories) = (0, 0, Vec::new());
+    let mut before: Option<(Seq, Nanos)> = None;
+    for frame in &frames {
+        assert!(before.is_none_or(|before| before <= (frame.seq, frame.t)), "time goes on");
+        before = Some((frame.seq, frame.t));
+        screen.apply(frame);
+        let text = screen.text();
+        let end = text.lines().last().expect("rows");
+        assert!(end.starts_with("└──") && end.ends_with("──┘"), "{end}");
+        assert!(!text.contains("Enter ") && !text.contains(" PAST "), "{text}");
+        assert!(frame.reading > 0);
+        slow += u32::from(text.contains("SLOW MOTION"));
+        let story = screen.words.story.clone().expect("a lesson tells something");
+        if text.contains(" QUESTION ") {
+            asked += 1;
+            let told = screen.words.why.values().flatten().chain(&screen.words.says);
+            told.for_each(|text| assert!(!text.contains("reports IN"), "{text}"));
+            assert!(story.contains("? ") && !story.contains("You said"), "{story}");
+            // Whoever reads it has the time to think.
+            assert!(frame.reading > 3000, "{}", frame.reading);
+        }
+        stories.push(story);
+    }
+    let steps = &lesson.case.steps;
+    let has_one = |done: &Done| matches!(done, Done::Step(step, _) if steps[*step].ask.is_some());
+    let questions = lesson.done().iter().filter(|done| has_one(done)).count();
+    assert!(asked == questions && asked > 0, "{asked} of {questions}");
+    assert!(slow > 10, "{slow}");
+    assert!(stories[0].contains(&lesson.case.title));
+    let reveal = steps.iter().find_map(|step| step.reveal.as_deref());
+    let reveal = reveal.expect("one").split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+    assert!(stories.iter().any(|story| story.contains(&reveal)), "{reveal}: {stories:?}");
+}
+
+#[test]
+fn a_lesson_is_one_again_in_a_recording_of_all_of_it() {
+    let recording = golden("lesson");
+    let again = |bytes| Recording::read(bytes).expect("a recording");
+    let whole = again(exported_of(&recording, &plan(ExportKind::Recording, &[]), None));
+    let lesson = RecordedLesson::read(&whole).expect("it is whole").expect("a lesson");
+    let own = RecordedLesson::read(&recording).expect("it is whole").expect("a lesson");
+    assert_eq!((&lesson.case, lesson.done()), (&own.case, own.done()));
+    assert_eq!(Rc::new(whole).journal().last(), recording.journal().last());
+    // Of a part, or without what was sent, there is no whole lesson.
+    let part = exported_of(&recording, &plan(ExportKind::Recording, &[]), Some(TimeUnit::STEP));
+    let veiled = exported_of(&recording, &plan(ExportKind::Recording, &[Hidden::Payload]), None);
+    for bytes in [part, veiled] {
+        assert!(RecordedLesson::read(&again(bytes)).expect("nothing is wrong").is_none());
+    }
+    let veiled =
+        film_of(&exported_of(&recording, &plan(ExportKind::Page, &[Hidden::Payload]), None));
+    assert!(veiled.iter().all(|frame| frame.words.story.is_none()));
+}
+
+#[test]
+fn a_text_of_a_lesson_is_its_screen_at_that_step() {
+    let recording = golden("lesson");
+    let text = |until| {
+        let text = exported_of(&recording, &plan(ExportKind::Text, &[]), until);
+        String::from_utf8(text).expect("text")
+    };
+    assert!(text(Some(Nanos(3 * TimeUnit::STEP.0))).contains("step 3 of "));
+    insta::assert_snapshot!("lesson", text(None));
 }

@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::ui::ReplayState;
 
-/// What is filmed of a recording, and how.
+/// What is filmed, and how.
 #[derive(Clone, Debug)]
 pub struct FilmPlan {
     /// The file's name, fit to be shown.
@@ -51,7 +51,7 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
     let mut frames = Vec::new();
     for seq in moments {
         app.go_on_to(seq, &scene);
-        frames.extend(camera.app_with(&mut app, scene, closed).frame);
+        frames.extend(camera.app_with(&mut app, scene, close_bar).frame);
     }
     Film { head: camera.head, frames }
 }
@@ -83,11 +83,17 @@ fn moments(scene: &Scene<'_>, (first, last): (Seq, Seq)) -> Vec<Seq> {
 }
 
 /// Closes the frame where the bar of a recording was.
-fn closed(buf: &mut Buffer, theme: &Theme) {
-    let Some(y) = buf.area.height.checked_sub(2).filter(|_| buf.area.width > 1) else { return };
+fn close_bar(buf: &mut Buffer, theme: &Theme) {
+    if let Some(y) = buf.area.height.checked_sub(2) {
+        close(buf, y, theme);
+    }
+}
+
+/// Closes the frame in that row, if there is one above it.
+pub(super) fn close(buf: &mut Buffer, y: u16, theme: &Theme) {
     let style = theme.style(Role::Border);
-    let right = buf.area.width - 1;
-    let is_framed = y > 0 && buf[(0, y - 1)].symbol() == theme.glyphs.vertical;
+    let right = buf.area.width.saturating_sub(1);
+    let is_framed = y > 0 && right > 0 && buf[(0, y - 1)].symbol() == theme.glyphs.vertical;
     if !is_framed {
         return;
     }

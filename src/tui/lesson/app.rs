@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use super::class::{ClassRound, ClassStage};
 use super::story::Teller;
-use crate::event::{Command, Kind, Nanos, Seq, TimeUnit};
+use crate::event::{Command, Kind, Nanos, Seq, TimeUnit, visible};
 use crate::journal::Limits;
-use crate::lesson::case::{Answer, Step};
+use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::course::{Course, Done, Moment, Phase, Score, is_typed};
+use crate::record::Beside;
 use crate::session::{Scene, Session};
+use crate::source::Source as _;
 use crate::source::script::{PlayerEvent, Script, StepOutcome};
 use crate::tui::action::{Direction as By, EditAction, KeyAction, LessonAction, Shown};
 use crate::tui::app::{App, ZOOMS};
@@ -96,6 +98,8 @@ impl LessonApp {
         let mut app = App::default();
         app.ui.size = size;
         app.ui.place = UiContext::Lesson;
+        let Case { id, title, .. } = &script.course.case;
+        app.ui.lesson = Some((id.clone(), visible(title.as_bytes(), 100)));
         app.ui.zoom = zoom(script.course.case.steps.len());
         let epoll = script.course.case.has_epoll();
         let mut lesson = Self {
@@ -186,6 +190,11 @@ impl LessonApp {
         }
     }
 
+    /// What a recording of it has beside its events.
+    pub(crate) fn beside(&self) -> Vec<Beside> {
+        self.session.source().beside()
+    }
+
     /// Records it from its beginning.
     pub(crate) fn record(&mut self, path: &Path) -> io::Result<()> {
         self.session.record(path)?;
@@ -251,8 +260,25 @@ impl LessonApp {
             kernel: self.kernel(),
             following: self.following.as_deref(),
             class: self.class(),
+            keyless: self.app.ui.keyless,
             columns,
         }
+    }
+
+    /// What the narration tells now, as plain text.
+    pub(crate) fn told(&self, glyphs: &'static Glyphs) -> String {
+        let story = self.teller(usize::MAX, glyphs).story(self.viewed, usize::MAX);
+        let lines: Vec<_> = story.into_iter().map(|(line, _)| line).collect();
+        lines.join("\n")
+    }
+
+    /// It is over.
+    pub(crate) fn finish(&mut self) {
+        self.course_mut().finish();
+        (self.playing, self.ended) = (false, true);
+        self.app.ui.looked.clear();
+        self.scroll = 0;
+        self.settle();
     }
 
     /// What the keyboard is for follows from how far the lesson is.
@@ -391,11 +417,7 @@ impl LessonApp {
         }
         match self.course().phase {
             Phase::Ready if self.course().step().is_none() => {
-                self.course_mut().finish();
-                (self.playing, self.ended) = (false, true);
-                self.app.ui.looked.clear();
-                self.scroll = 0;
-                self.settle();
+                self.finish();
                 None
             }
             Phase::Ready if self.course().asks() => {

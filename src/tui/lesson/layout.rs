@@ -27,6 +27,9 @@ const PATH: u16 = 8;
 /// The fewest rows of the timeline or of the calls, the title included.
 const LEAST_PANE: u16 = 4;
 
+/// Columns beyond which a line is hard to read.
+const READABLE: usize = 96;
+
 /// How a lesson is laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct LayoutPlan {
@@ -47,7 +50,7 @@ pub struct LayoutPlan {
 /// Columns of the narration's text.
 pub fn columns(size: (u16, u16), shown: Shown) -> usize {
     let frame = 4;
-    usize::from((size.0 - steps_width(size, shown)).saturating_sub(frame))
+    usize::from((size.0 - steps_width(size, shown)).saturating_sub(frame)).min(READABLE)
 }
 
 /// Columns of the list of steps beside the narration, if there is room for one.

@@ -328,7 +328,9 @@ impl Lessons {
     /// Writes the screen of the lesson for others, or begins to write what else was ordered.
     pub(crate) fn export(&mut self, order: ExportOrder) {
         let Some(app) = &mut self.lesson else { return };
-        let view = ExportView { theme: &self.theme, hidden: &[], wake: &self.bell };
+        let beside = app.beside();
+        let view =
+            ExportView { theme: &self.theme, hidden: &[], beside: &beside, wake: &self.bell };
         let said = if order.kind.is_one_screen() {
             let clock = app.scene().header.clock;
             Some(Exports::screen(&order, clock, view, |camera| camera.lesson(app)))

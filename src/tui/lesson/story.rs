@@ -33,6 +33,8 @@ pub struct Teller<'a> {
     pub following: Option<&'a str>,
     /// What those who watch were asked.
     pub class: Option<&'a ClassRound>,
+    /// Nobody has keys: nothing is said of them.
+    pub keyless: bool,
     /// Columns of a line.
     pub columns: usize,
 }
@@ -41,8 +43,6 @@ pub struct Teller<'a> {
 const CALLS: usize = 4;
 /// Changes of a moment that are shown.
 const CHANGES: usize = 4;
-/// Columns beyond which a line is hard to read.
-const READABLE: usize = 96;
 
 impl Teller<'_> {
     /// The story at a moment: `viewed` is an earlier one, `None` is now. Its parts stand apart if
@@ -74,7 +74,7 @@ impl Teller<'_> {
             Phase::Stopped(why) => self.stopped(why),
             Phase::Ready | Phase::Making => match course.moments.last() {
                 Some(moment) if moment.what == What::Start => {
-                    self.beginning("Enter makes the first step.")
+                    self.beginning(if self.keyless { "" } else { "Enter makes the first step." })
                 }
                 Some(moment) => self.moment(moment),
                 None => self.beginning(""),
@@ -105,10 +105,6 @@ impl Teller<'_> {
         steps.max().unwrap_or(0)
     }
 
-    fn width(&self) -> usize {
-        self.columns.min(READABLE)
-    }
-
     /// A text of the author: paragraphs stay apart, lines are broken anew.
     fn paragraphs(&self, text: &str) -> Vec<String> {
         let mut lines = Vec::new();
@@ -116,7 +112,7 @@ impl Teller<'_> {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
-            lines.extend(words::wrap(&flat(paragraph), self.width()));
+            lines.extend(words::wrap(&flat(paragraph), self.columns));
         }
         lines
     }
@@ -137,7 +133,7 @@ impl Teller<'_> {
     /// A text whose first line has a mark before it, and the others as much room.
     fn marked(&self, lines: &mut Vec<Line>, mark: &str, text: &str, role: Role) {
         let indent = words::width(mark);
-        let room = self.width().saturating_sub(indent).max(1);
+        let room = self.columns.saturating_sub(indent).max(1);
         for (n, line) in words::wrap(text, room).into_iter().enumerate() {
             let before = if n == 0 { mark.to_owned() } else { " ".repeat(indent) };
             lines.push((format!("{before}{line}"), role));
@@ -419,11 +415,8 @@ impl Teller<'_> {
             Some(title) => format!("Enter goes on to: {}. {after}", flat(title)),
             None => after.to_owned(),
         };
-        vec![
-            self.said_so(Some(&words), Role::Title),
-            answers,
-            self.said_so(Some(&after), Role::Key),
-        ]
+        let after = Some(after.as_str()).filter(|_| !self.keyless);
+        vec![self.said_so(Some(&words), Role::Title), answers, self.said_so(after, Role::Key)]
     }
 
     /// How a question came out, at the end: what the learner said, and what was right.

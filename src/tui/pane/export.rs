@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::RenderContext;
-use crate::event::ExportKind;
+use crate::event::{ExportKind, TimeUnit};
 use crate::record::Hidden;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::export::{ExportDialog, RangeChoice};
@@ -56,10 +56,11 @@ impl ExportPane<'_> {
         let mut row = Row::new(buf, area, u16::from(one));
         row.put(" range ", dim);
         for choice in RangeChoice::ALL {
+            let name = choice.named(look.world().clock);
             if choice == dialog.range {
-                row.put(&format!("[{choice}] "), title);
+                row.put(&format!("[{name}] "), title);
             } else {
-                row.put(&format!(" {choice}  "), text);
+                row.put(&format!(" {name}  "), text);
             }
         }
         let mut row = if one { row } else { Row::new(buf, area, 1) };
@@ -88,7 +89,14 @@ impl Widget for ExportPane<'_> {
         let (first, last) = dialog.events;
         let (from, until) = dialog.times;
         let events = plural((last.0 + 1).saturating_sub(first.0), "event");
-        let title = vec!["Export".to_owned(), format!("{events}, {from} to {until}")];
+        let times = match look.world().clock {
+            TimeUnit::Nanoseconds => format!("{from} to {until}"),
+            TimeUnit::Steps => {
+                let [from, until] = [from, until].map(|t| t.0 / TimeUnit::STEP.0);
+                format!("steps {from} to {until}")
+            }
+        };
+        let title = vec!["Export".to_owned(), format!("{events}, {times}")];
         frame(buf, over, &title, look.theme, Accent::Focus);
         let inner = inside(over);
         for (n, kind) in ExportKind::ALL.into_iter().enumerate() {

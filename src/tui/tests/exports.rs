@@ -131,7 +131,7 @@ impl Drop for Folder {
 fn carry_out(stage: &Stage, app: &mut App, order: ExportOrder) -> Result<String, String> {
     let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
     let (wake, scene) = (Arc::new(Notify::new()), stage.scene());
-    let view = ExportView { theme: &theme, hidden: &[], wake: &wake };
+    let view = ExportView { theme: &theme, hidden: &[], beside: &[], wake: &wake };
     let one = order.kind.is_one_screen();
     if one && order.hidden.is_empty() {
         let clock = scene.header.clock;

@@ -1,6 +1,7 @@
 //! How fast a lesson goes by: playing on by itself, and slow motion within a step.
 
 use super::{LessonApp, LessonCommand};
+use crate::event::Seq;
 use crate::lesson::course::Phase;
 use crate::tui::action::Direction as By;
 
@@ -42,9 +43,14 @@ impl LessonApp {
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
         }
+        Some(self.reading_ms())
+    }
+
+    /// How long it takes to read what is told now, at the chosen pace; in milliseconds.
+    pub(crate) fn reading_ms(&self) -> u64 {
         let story = self.teller(80, &crate::tui::theme::ASCII).story(None, 0);
         let letters: usize = story.iter().map(|(line, _)| line.len()).sum();
-        Some(((LOOK + letters as u64 * LETTER) * USUAL / self.words_a_minute).min(REST))
+        ((LOOK + letters as u64 * LETTER) * USUAL / self.words_a_minute).min(REST)
     }
 
     /// The time is over: the next step, unless there is a question.
@@ -60,12 +66,16 @@ impl LessonApp {
         // That the actors were made is no step.
         let wished = self.slow && self.course().moments.len() > 1;
         let now = self.app.ui.past.is_none() && self.course().phase == Phase::Ready;
-        if let Some(before) = self.before.take().filter(|_| wished && now) {
-            let scene = self.session.scene(self.app.ui.poller);
-            if self.app.play_since(before, &scene) {
-                self.app.ui.say("slow motion: every key cuts it short, m ends it for good");
-            }
+        if let Some(before) = self.before.take().filter(|_| wished && now)
+            && self.go_through_since(before)
+        {
+            self.app.ui.say("slow motion: every key cuts it short, m ends it for good");
         }
+    }
+
+    /// Goes through what came after that event; whether anything did.
+    pub(crate) fn go_through_since(&mut self, seen: Seq) -> bool {
+        self.app.play_since(seen, &self.session.scene(self.app.ui.poller))
     }
 
     /// Slow motion at a time of the screen's clock: whether anything changed, and when the next step

@@ -41,9 +41,29 @@ impl LessonApp {
 
     /// Does what a recording tells of, and goes back to its beginning.
     pub(crate) fn replay(&mut self, done: Vec<Done>) {
+        self.follow(done);
+        self.go_to(0);
+        if self.app.ui.message.is_none() {
+            self.app.ui.say("a recording: ] and [ go through its steps, Enter to its end");
+        }
+    }
+
+    /// Does what a recording tells of.
+    pub(crate) fn follow(&mut self, done: Vec<Done>) {
         self.redo = Some(done.into());
         self.go_on_with_redo();
         self.tick();
+    }
+
+    /// Opens the question that was answered by what a recording tells of next; whether it has one.
+    pub(crate) fn open_question(&mut self, next: &Done) -> bool {
+        let asked = matches!(next, Done::Step(step, _) if *step == self.course().next);
+        if asked && self.course().asks() {
+            self.open();
+            self.app.ui.entry = None;
+            return true;
+        }
+        false
     }
 
     /// The next of what is done again, once the one before is done; after the last one the screen is
@@ -81,13 +101,8 @@ impl LessonApp {
             self.ask_player(step);
             return;
         }
-        if self.redo.take().is_none() {
-            return;
-        }
-        if self.session.source().is_recorded() {
-            self.go_to(0);
-            self.app.ui.say("a recording: ] and [ go through its steps, Enter to its end");
-        } else if self.course().phase == Phase::Ready {
+        let made_anew = self.redo.take().is_some() && !self.session.source().is_recorded();
+        if made_anew && self.course().phase == Phase::Ready {
             self.app.ui.say("undone: the lesson was made anew up to here");
         }
     }
