@@ -6,6 +6,7 @@ mod export;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +51,7 @@ fn show_lesson(lesson: RecordedLesson, options: &ReplayOptions) -> Result<u8, Er
     let token = take_signals()?;
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let start = Start::Recorded(Box::new(lesson));
-    let sharing = sharing(&options.share, false)?;
+    let sharing = sharing(&options.share, false, &Arc::default())?;
     let files = LessonFiles::default();
     Ok(status(tui::lesson::run::run(start, None, "", screen, sharing, files, &token)?))
 }
@@ -146,7 +147,7 @@ fn show(
         at: options.at,
         plays: !options.paused,
     };
-    let sharing = sharing(&options.share, false)?;
+    let sharing = sharing(&options.share, false, &Arc::default())?;
     let exit = tui::replay(&mut session, screen, begin, sharing, &token)?;
     Ok(status(exit))
 }

@@ -61,8 +61,8 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
             .map_err(|e| Error::runtime("read the terminal", &e))?;
     }
     // Before the server begins to take the lowest numbers.
-    let sharing = sharing(&options.share, true)?;
     let bell = Arc::new(Notify::new());
+    let sharing = sharing(&options.share, true, &bell)?;
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));
     let config = EngineConfig {
@@ -107,13 +107,18 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     }
 }
 
-/// Whether and how others watch; if they do from the start, that begins now.
-pub(crate) fn sharing(plan: &SharePlan, blocks: bool) -> Result<Sharing, Error> {
+/// Whether and how others watch; if they do from the start, that begins now. The bell wakes the
+/// screen.
+pub(crate) fn sharing(
+    plan: &SharePlan,
+    blocks: bool,
+    bell: &Arc<Notify>,
+) -> Result<Sharing, Error> {
     let page = |code: &str| SharePage {
         html: page::live("epollscope", &format!("{code}/film")),
         policy: page::policy(),
     };
-    let mut sharing = Sharing::new(plan.options.clone(), page, blocks);
+    let mut sharing = Sharing::new(plan.options.clone(), page, blocks, Arc::clone(bell));
     if plan.now {
         sharing.start()?;
     }

@@ -113,6 +113,11 @@ impl<S: Source> Session<S> {
         true
     }
 
+    /// After what time a tick is wanted for those who take events; `None` if it need not be.
+    pub fn due(&self) -> Option<Duration> {
+        self.history.due()
+    }
+
     /// Tells those where the person before the screen looks.
     pub fn looks(&mut self, viewpoint: Viewpoint) {
         self.viewpoint.set(viewpoint);

@@ -21,6 +21,7 @@ mod http;
 mod hub;
 mod process;
 mod progress;
+mod reports;
 mod ring;
 mod serve;
 mod wire;

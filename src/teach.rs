@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -183,7 +184,7 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
-    let sharing = sharing(&options.share, false)?;
+    let sharing = sharing(&options.share, false, &Arc::default())?;
     let files = LessonFiles { record: options.record.as_deref(), report };
     let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {

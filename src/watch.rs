@@ -43,7 +43,7 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
     }
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     // What is on this screen can be shown to others in turn.
-    let sharing = sharing(&SharePlan::default(), false)?;
+    let sharing = sharing(&SharePlan::default(), false, &wake)?;
     let host = address.host().to_owned();
     let exit = tui::watch(&mut session, screen, host, sharing, &token, &wake)?;
     if let tui::Exit::Signal(signal) = exit {

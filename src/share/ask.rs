@@ -167,6 +167,11 @@ impl ClassPoll {
         self.truth = Some(truth);
     }
 
+    /// Whether what the answers come to has changed since it was told last.
+    pub(super) fn has_news(&self) -> bool {
+        self.changed
+    }
+
     /// What the answers come to, if that has changed since it was told last; among so many viewers.
     pub(super) fn news(&mut self, viewers: usize) -> Option<ClassTally> {
         std::mem::take(&mut self.changed).then(|| self.tally(viewers))

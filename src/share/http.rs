@@ -66,7 +66,7 @@ impl Door {
     }
 
     fn refuse(&self) {
-        self.hub.borrow_mut().refused += 1;
+        self.hub.borrow_mut().refuse();
     }
 }
 

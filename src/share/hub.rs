@@ -111,7 +111,7 @@ pub(super) struct Hub {
     torn: bool,
     viewers: BTreeMap<u64, Viewer>,
     numbered: u64,
-    pub(super) refused: u64,
+    refused: u64,
     /// The last question.
     poll: Option<ClassPoll>,
     /// It, as viewers are told of it.
@@ -122,6 +122,8 @@ pub(super) struct Hub {
     news: watch::Sender<u64>,
     /// The session is to be told at once.
     urgent: Rc<Notify>,
+    /// It is to be told in its time.
+    refusals: Rc<Notify>,
 }
 
 impl Hub {
@@ -153,6 +155,7 @@ impl Hub {
             over: false,
             news: watch::Sender::new(0),
             urgent: Rc::default(),
+            refusals: Rc::default(),
         }
     }
 
@@ -164,6 +167,22 @@ impl Hub {
     /// Told when the session is to know something at once.
     pub(super) fn urgent(&self) -> Rc<Notify> {
         Rc::clone(&self.urgent)
+    }
+
+    /// Told when a request is refused.
+    pub(super) fn refusals(&self) -> Rc<Notify> {
+        Rc::clone(&self.refusals)
+    }
+
+    /// A request is refused.
+    pub(super) fn refuse(&mut self) {
+        self.refused += 1;
+        self.refusals.notify_one();
+    }
+
+    /// Whether nothing changes with time: nobody watches, and what was answered has been told.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.viewers.is_empty() && !self.poll.as_ref().is_some_and(ClassPoll::has_news)
     }
 
     /// Takes what the session tells.

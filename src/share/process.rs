@@ -1,26 +1,27 @@
 //! The side of the session: it starts the process, tells it what is shown, and never waits for it.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 use super::code::ShareCode;
+use super::reports::{Came, listen as listen_to};
 use super::wire::{Reported, SharePage, ShareReport, Telling, Wanted};
 use super::{FilmSize, SUBCOMMAND, ShareOptions};
 use crate::error::Error;
 use crate::film::{FilmHead, Frame};
 use crate::record::{Block, BlockKind};
 use crate::sys::descriptor::{out_of_the_way, set_blocking};
-use crate::sys::message::{pack, unpack};
+use crate::sys::message::pack;
 
 /// Bytes that wait for a viewer in the kernel: one who is slow is to be noticed soon.
 const SEND_BUFFER: usize = 32 << 10;
@@ -50,8 +51,7 @@ pub struct Share {
     pipe: Option<std::fs::File>,
     /// Of what was told the pipe has not taken that yet.
     waits: Vec<u8>,
-    reports: std::fs::File,
-    bytes: Vec<u8>,
+    reports: Receiver<Came>,
     report: ShareReport,
     tally: ClassTally,
     /// Questions so far.
@@ -63,7 +63,8 @@ pub struct Share {
 
 impl Share {
     /// Shares a session: from now on viewers can connect, and see that page; if there are blocks to
-    /// be had, these, too.
+    /// be had, these, too. When there is something to [look](Self::look) at, `bell` is rung, on
+    /// another thread.
     ///
     /// # Errors
     /// If the address cannot be listened on, or is one that others can reach and need not, or the
@@ -72,9 +73,10 @@ impl Share {
         options: &ShareOptions,
         page: fn(&str) -> SharePage,
         blocks: bool,
+        bell: impl Fn() + Send + 'static,
     ) -> Result<Self, Error> {
         // It stays that of this program, even if its file is replaced (proc(5)).
-        Self::start_as(Path::new("/proc/self/exe"), options, page, blocks)
+        Self::start_as(Path::new("/proc/self/exe"), options, page, blocks, bell)
     }
 
     /// The same, by a process that runs `program`, which must be this one.
@@ -86,6 +88,7 @@ impl Share {
         options: &ShareOptions,
         page: fn(&str) -> SharePage,
         blocks: bool,
+        bell: impl Fn() + Send + 'static,
     ) -> Result<Self, Error> {
         if !options.lan && !options.address.ip().is_loopback() {
             return Err(Error::Usage("sharing beyond this machine needs --lan".to_owned()));
@@ -103,12 +106,12 @@ impl Share {
             .spawn()
             .map_err(failed)?;
         let (pipe, reports) = ends(&mut child).map_err(failed)?;
+        let reports = listen_to(reports, bell).map_err(failed)?;
         let mut share = Self {
             child,
             pipe: Some(pipe),
             waits: Vec::new(),
             reports,
-            bytes: Vec::new(),
             report: ShareReport::default(),
             tally: ClassTally::default(),
             asked: 0,
@@ -229,6 +232,12 @@ impl Share {
         Some(&self.tally).filter(|tally| tally.number == number)
     }
 
+    /// Whether something that must not be lost, or the rest of what was begun, waits for room: no
+    /// bell is rung when there is.
+    pub fn is_behind(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
     /// Puts into the pipe what it takes.
     fn pass_on(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
@@ -246,22 +255,13 @@ impl Share {
     pub fn look(&mut self) -> ShareLook {
         self.pass_on();
         let before = (self.report, self.tally.clone());
-        let mut chunk = [0; 4096];
         loop {
-            match self.reports.read(&mut chunk) {
-                Ok(0) => return ShareLook::Ended(self.why()),
-                Ok(read) => self.bytes.extend_from_slice(&chunk[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return ShareLook::Ended(error.to_string()),
-            }
-        }
-        loop {
-            match unpack(&mut self.bytes) {
-                Ok(Some(Reported::Watched(report))) => self.report = report,
-                Ok(Some(Reported::Answered(tally))) => self.tally = tally,
-                Ok(None) => break,
-                Err(error) => return ShareLook::Ended(error.to_string()),
+            match self.reports.try_recv() {
+                Ok(Ok(Reported::Watched(report))) => self.report = report,
+                Ok(Ok(Reported::Answered(tally))) => self.tally = tally,
+                Ok(Err(error)) => return ShareLook::Ended(error.to_string()),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return ShareLook::Ended(self.why()),
             }
         }
         if (self.report, &self.tally) == (before.0, &before.1) {
@@ -293,17 +293,9 @@ impl Drop for Share {
     fn drop(&mut self) {
         self.pipe = None;
         let until = Instant::now() + END;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            let mut ends = [PollFd::new(self.reports.as_fd(), PollFlags::POLLIN)];
-            let reported = poll(&mut ends, left).is_ok_and(|ready| ready > 0);
-            // Until it has closed its end, all that comes are reports.
-            let read = self.reports.read(&mut [0; 4096]);
-            if !reported || matches!(read, Ok(0)) {
-                break;
-            }
-        }
+        let left = || until.saturating_duration_since(Instant::now());
+        // Until it has closed its end, all that comes are reports.
+        while self.reports.recv_timeout(left()).is_ok() {}
         let _gone_already = self.child.kill();
         let _reaped = self.child.wait();
     }
@@ -333,15 +325,14 @@ fn listen(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Error> {
     Ok((listener.into(), address))
 }
 
-/// This side's ends of the pipes: no number of the server's stands behind them, and nobody waits.
+/// This side's ends of the pipes: no number of the server's stands behind them, and nobody waits
+/// for room.
 fn ends(child: &mut Child) -> io::Result<(std::fs::File, std::fs::File)> {
     let there = child.stdin.take().zip(child.stdout.take());
     let (input, output) = there.ok_or_else(|| io::Error::other("it has no pipes"))?;
     let (input, output) = (OwnedFd::from(input), OwnedFd::from(output));
     let (input, output) = (out_of_the_way(input), out_of_the_way(output));
-    for end in [&input, &output] {
-        set_blocking(end.as_fd(), false)?;
-    }
+    set_blocking(input.as_fd(), false)?;
     let _as_it_is = fcntl(&input, FcntlArg::F_SETPIPE_SZ(PIPE));
     Ok((input.into(), output.into()))
 }

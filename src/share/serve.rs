@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::task::{LocalSet, spawn_local};
@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::sys::message::{pack, unpack};
 use crate::sys::number;
 
-/// How often the session is told who watches.
+/// How often the session is told who watches, if that changes.
 const REPORT: Duration = Duration::from_secs(1);
 /// The least time between two such reports.
 const SOON: Duration = Duration::from_millis(50);
@@ -113,32 +113,40 @@ impl Told {
 }
 
 /// Tells the session who watches, until it is not there any more.
-async fn report(hub: Rc<RefCell<Hub>>, output: Sender) {
-    let urgent = hub.borrow().urgent();
-    let mut told = Instant::now();
+async fn report(hub: Rc<RefCell<Hub>>, mut output: Sender) {
+    let (urgent, refusals) = (hub.borrow().urgent(), hub.borrow().refusals());
+    let (mut last, mut tallied) = (None, Instant::now());
     loop {
         let begun = Instant::now();
         let reports = {
             let mut hub = hub.borrow_mut();
             // One in so much time, and the last one at once.
-            let due = told.elapsed() >= REPORT || hub.is_closed();
+            let due = tallied.elapsed() >= REPORT || hub.is_closed();
             let answered = due.then(|| hub.tally()).flatten().map(Reported::Answered);
             if answered.is_some() {
-                told = begun;
+                tallied = begun;
             }
-            std::iter::once(Reported::Watched(hub.report())).chain(answered)
+            let report = hub.report();
+            // What did not come of it is asked for again.
+            let new = last.replace(report) != Some(report) || report.waits();
+            new.then_some(Reported::Watched(report)).into_iter().chain(answered)
         };
         for report in reports {
             let Ok(bytes) = pack(&report) else { return };
-            // It is shorter than what a pipe takes as a whole or not at all (pipe(7)).
-            match output.try_write(&bytes) {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
-                Ok(_) | Err(_) => {}
+            if output.write_all(&bytes).await.is_err() {
+                return;
             }
         }
+        let later = async {
+            // While nobody watches, nothing else is new, and no clock ticks for it.
+            if hub.borrow().is_quiet() {
+                refusals.notified().await;
+            }
+            sleep_until(begun + REPORT).await;
+        };
         tokio::select! {
             () = urgent.notified() => {}
-            () = sleep_until(begun + REPORT) => {}
+            () = later => {}
         }
         sleep_until(begun + SOON).await;
     }

@@ -89,3 +89,10 @@ pub struct ShareReport {
     /// Whether blocks are.
     pub blocks: Wanted,
 }
+
+impl ShareReport {
+    /// Whether somebody waits for a whole picture of something.
+    pub(super) fn waits(&self) -> bool {
+        self.films.iter().chain([&self.blocks]).any(|wanted| *wanted == Wanted::Whole)
+    }
+}

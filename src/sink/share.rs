@@ -52,12 +52,17 @@ impl Relay {
         Self { share, head, press: None, open: OpenBlock::default(), viewpoint, looked: None }
     }
 
-    /// Tells where the person looks, if that is new and was not told just now.
+    /// After what time it is to be told where the person looks: if that is new, and not just now.
+    fn look_due(&self) -> Option<Duration> {
+        let (told, at) = self.looked.as_ref()?;
+        (*told != self.viewpoint.get()).then(|| OPEN.saturating_sub(at.elapsed()))
+    }
+
+    /// Tells it if it is time to.
     fn look(&mut self) {
-        let Some(press) = &mut self.press else { return };
-        let now = self.viewpoint.get();
-        let due = |(told, at): &(Viewpoint, Instant)| *told != now && at.elapsed() >= OPEN;
-        if self.looked.as_ref().is_none_or(due) {
+        let due = self.looked.is_none() || self.look_due() == Some(Duration::ZERO);
+        if let Some(press) = self.press.as_mut().filter(|_| due) {
+            let now = self.viewpoint.get();
             press.view(&now);
             self.looked = Some((now, Instant::now()));
         }
@@ -85,7 +90,7 @@ impl Sink for Relay {
             press.whole(world);
             self.open.see(false);
             self.looked = None;
-        } else if self.due() == Some(Duration::ZERO) {
+        } else if self.open.due(OPEN) == Some(Duration::ZERO) {
             if let Some(press) = &mut self.press {
                 press.flush(world);
             }
@@ -96,7 +101,7 @@ impl Sink for Relay {
     }
 
     fn due(&self) -> Option<Duration> {
-        self.open.due(OPEN)
+        self.open.due(OPEN).into_iter().chain(self.look_due()).min()
     }
 
     fn finish(self: Box<Self>, world: &World) -> io::Result<()> {

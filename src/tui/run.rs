@@ -341,8 +341,19 @@ impl<'a, S: Source> Screen<'a, S> {
     }
 }
 
+impl<S: Source> Screen<'_, S> {
+    /// How long to sleep if nothing happens, for all who want to be looked after.
+    fn pauses(&self, drained: &Drained, next: Option<Duration>) -> Option<Duration> {
+        let others = [next, self.sharing.pause(), self.session.due()];
+        self.pause(drained).into_iter().chain(others.into_iter().flatten()).min()
+    }
+}
+
 impl<S: Source> Front for Screen<'_, S> {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
+        // What they want, and where the person looks, is passed on with the events.
+        self.look_who_watches();
+        self.session.looks(self.app.viewpoint());
         let drained = self.take_events();
         let recording = self.session.recording();
         self.dirty |= recording != self.app.ui.recording;
@@ -354,7 +365,6 @@ impl<S: Source> Front for Screen<'_, S> {
         }
         let drained = Drained { more: drained.more || writes.more, ..drained };
         self.hear();
-        self.look_who_watches();
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
@@ -363,8 +373,7 @@ impl<S: Source> Front for Screen<'_, S> {
             let next = lessons.pause();
             self.draw()?;
             self.film();
-            let pauses = [self.pause(&drained), next, self.sharing.pause()];
-            return Ok(pauses.into_iter().flatten().min());
+            return Ok(self.pauses(&drained, next));
         }
         let now = clock(self.begun);
         let (played, due) = self.app.advance(now, &self.session.scene(self.app.ui.poller));
@@ -372,7 +381,7 @@ impl<S: Source> Front for Screen<'_, S> {
         self.draw()?;
         self.film();
         let next = due.map(|due| Duration::from_millis(due.saturating_sub(now)));
-        Ok([self.pause(&drained), next, self.sharing.pause()].into_iter().flatten().min())
+        Ok(self.pauses(&drained, next))
     }
 
     fn rested(&mut self) {

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::film::{Camera, Taken};
 use super::theme::Theme;
@@ -18,8 +21,8 @@ use crate::sink::share::SharedSession;
 
 /// Between two frames that others see.
 const FRAME: Duration = Duration::from_millis(100);
-/// How often it is looked who watches.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked whether there is room for what waits for it.
+const ROOM: Duration = Duration::from_millis(200);
 
 /// Whether the screen is shared, and how it can be.
 pub struct Sharing {
@@ -28,6 +31,8 @@ pub struct Sharing {
     page: fn(&str) -> SharePage,
     /// Whether there are events to be had, beside what the screen shows.
     blocks: bool,
+    /// Rung when there is something new of those who watch.
+    bell: Arc<Notify>,
     shared: Option<SharedSession>,
     cameras: [Option<Camera>; FilmSize::ALL.len()],
     /// The next frame may be taken from here on.
@@ -43,13 +48,19 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// A screen that is not shared yet, but may be so, with that page.
-    pub fn new(options: ShareOptions, page: fn(&str) -> SharePage, blocks: bool) -> Self {
+    /// A screen that is not shared yet, but may be so, with that page. The bell wakes it.
+    pub fn new(
+        options: ShareOptions,
+        page: fn(&str) -> SharePage,
+        blocks: bool,
+        bell: Arc<Notify>,
+    ) -> Self {
         let (cameras, due) = ([const { None }; FilmSize::ALL.len()], Instant::now());
         Self {
             options,
             page,
             blocks,
+            bell,
             shared: None,
             cameras,
             due,
@@ -65,9 +76,16 @@ impl Sharing {
     /// # Errors
     /// As [`Share::start`].
     pub fn start(&mut self) -> Result<(), Error> {
-        let share = Share::start(&self.options, self.page, self.blocks)?;
+        let bell = Arc::clone(&self.bell);
+        let ring = move || bell.notify_one();
+        let share = Share::start(&self.options, self.page, self.blocks, ring)?;
         self.shared = Some(Rc::new(RefCell::new(share)));
         Ok(())
+    }
+
+    /// What wakes the screen when there is something new of those who watch.
+    pub(super) fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
     }
 
     /// Whether others may watch.
@@ -242,12 +260,16 @@ impl Sharing {
         self.changed = true;
     }
 
-    /// After what time something is to be done for those who watch.
+    /// After what time something is to be done for those who watch, if the bell does not ring.
     pub(super) fn pause(&self) -> Option<Duration> {
         let share = self.shared.as_ref()?.borrow();
-        let watched = FilmSize::ALL.iter().any(|size| share.wants_film(*size) != Wanted::No);
-        let frame = self.due.saturating_duration_since(Instant::now());
-        Some(if watched && self.changed { frame.min(LOOK) } else { LOOK })
+        let filmed = FilmSize::ALL.iter().any(|size| match share.wants_film(*size) {
+            Wanted::No => false,
+            Wanted::More => self.changed,
+            Wanted::Whole => true,
+        });
+        let frame = filmed.then(|| self.due.saturating_duration_since(Instant::now()));
+        frame.into_iter().chain(share.is_behind().then_some(ROOM)).min()
     }
 
     /// Films the screen, which is called so and goes by that clock, if anybody watches and it is time

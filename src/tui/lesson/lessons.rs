@@ -221,6 +221,9 @@ impl Lessons {
 
     /// How long it stands until it plays on; `None` if it does not.
     pub(crate) fn pause(&self) -> Option<Duration> {
+        if self.dirty {
+            return Some(Duration::ZERO);
+        }
         let next = [self.plays_at, self.goes_on_at].into_iter().flatten().min();
         let next = next.map(|turn| turn.saturating_duration_since(Instant::now()));
         let due = self.lesson.as_ref().and_then(LessonApp::due);

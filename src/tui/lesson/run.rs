@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::lessons::Lessons;
@@ -48,7 +47,7 @@ pub fn run(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    let (size, bell) = (terminal.size(), Arc::new(Notify::new()));
+    let (size, bell) = (terminal.size(), sharing.bell());
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
     if let Some(path) = files.record {

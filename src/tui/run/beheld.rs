@@ -69,8 +69,8 @@ pub fn replay<S: Source>(
 ) -> Result<Exit, Error> {
     let runtime = runtime()?;
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
-    // Nothing happens any more.
-    let wake = Arc::new(Notify::new());
+    // Nothing happens any more, but others may come and watch.
+    let wake = sharing.bell();
     let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
     let ReplayBegin { state, warning, hidden, at, plays } = begin;
     screen.hidden = hidden;

@@ -34,6 +34,7 @@ impl<S: Source> Screen<'_, S> {
 
     /// What others see.
     pub(super) fn film(&mut self) {
+        // It may have gone on by itself.
         self.session.looks(self.app.viewpoint());
         if let Some(lessons) = &mut self.lessons {
             lessons.film(&mut self.sharing);

@@ -178,26 +178,83 @@ fn has(pid: Pid) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn the_observed_process_has_two_pipes_more_and_nothing_else() {
+fn the_observed_process_has_two_pipes_more_and_a_thread_that_sleeps() {
     let alone = Terminal::start(40, 120, &["--listen", "127.0.0.1:0"]);
     let shared = start(&[]);
     let mut film = Stream::new(address(&shared), "film?size=120x40");
     film.until("a picture", |screen| screen.contains("listener"));
     alone.shows("epoll_wait(");
     let ((with, threads), (mut without, others)) = (has(shared.pid()), has(alone.pid()));
-    assert_eq!(threads, others);
+    assert_eq!(threads, others + 1);
     without.extend(["pipe:".to_owned(), "pipe:".to_owned()]);
     without.sort_unstable();
     assert_eq!(with, without);
+}
+
+/// How often each thread of a process has gone to sleep (proc(5), `voluntary_ctxt_switches`).
+fn sleeps(pid: Pid) -> Vec<(String, u64)> {
+    let tasks = Path::new("/proc").join(pid.to_string()).join("task").read_dir().unwrap();
+    let of = |path: std::path::PathBuf| {
+        let name = std::fs::read_to_string(path.join("comm")).ok()?.trim().to_owned();
+        let status = std::fs::read_to_string(path.join("status")).ok()?;
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Some((name, count?.trim().parse().ok()?))
+    };
+    let mut sleeps: Vec<_> = tasks.filter_map(|task| of(task.unwrap().path())).collect();
+    sleeps.sort_unstable();
+    sleeps
+}
+
+/// Waits until a process sleeps for two seconds without waking. They are those of somebody who waits
+/// for what nobody sends.
+#[track_caller]
+fn sleeps_on(pid: Pid, what: &str) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    silent.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let begun = Instant::now();
+    let mut before = sleeps(pid);
+    loop {
+        silent.read(&mut [0]).expect_err("nothing comes");
+        let after = sleeps(pid);
+        if after == before {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: it wakes: {before:?} {after:?}");
+        before = after;
+    }
+}
+
+#[test]
+fn while_nothing_happens_nobody_wakes_for_those_who_watch() {
+    let session = start(&[]);
+    let address = address(&session);
+    let server = child_of(&session);
+    sleeps_on(session.pid(), "nobody watches");
+    sleeps_on(server, "the process that serves nobody");
+    let [mut film, mut blocks] =
+        ["film?size=120x40", "blocks"].map(|path| Stream::new(address, path));
+    film.until("both", |screen| screen.contains("SHARED 2"));
+    while blocks.body().is_empty() {
+        assert!(blocks.read());
+    }
+    sleeps_on(session.pid(), "two watch, and nothing is new to them");
+    let lesson = Terminal::start(40, 120, &[&["lesson", "read-once"][..], &SHARED].concat());
+    self::address(&lesson);
+    sleeps_on(lesson.pid(), "a lesson");
+}
+
+/// The process that serves the viewers of a program that has started no other.
+fn child_of(terminal: &Terminal) -> Pid {
+    let children = format!("/proc/{0}/task/{0}/children", terminal.pid());
+    Pid::from_raw(std::fs::read_to_string(children).unwrap().trim().parse().unwrap())
 }
 
 #[test]
 fn if_the_process_that_serves_is_killed_the_session_goes_on() {
     let mut terminal = start(&[]);
     let address = address(&terminal);
-    let children = format!("/proc/{0}/task/{0}/children", terminal.pid());
-    let child = std::fs::read_to_string(children).unwrap();
-    kill(Pid::from_raw(child.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    kill(child_of(&terminal), Signal::SIGKILL).unwrap();
     terminal.shows("! sharing ended: its process was ended by signal 9");
     terminal.until("no badge", |screen| !screen.contains("SHARED"));
     terminal.keys("3");

@@ -101,7 +101,8 @@ fn play_server() {
         assert!(!now, "asked to panic");
         ring.notify_one();
     });
-    let sharing = Sharing::new(ShareOptions::default(), |_| SharePage::default(), true);
+    let page = |_: &str| SharePage::default();
+    let sharing = Sharing::new(ShareOptions::default(), page, true, Arc::clone(&wake));
     let token = CancellationToken::new();
     run(&mut session, TuiOptions::default(), sharing, &token, &wake).unwrap();
 }
