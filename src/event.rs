@@ -25,8 +25,8 @@ mod vocabulary;
 
 pub use backend::{Backend, SwitchPhase};
 pub use command::{
-    Command, CommandError, GRAMMAR, Order, Scope, Target, VALUES, View, parse_duration,
-    print_duration,
+    Command, CommandError, Direction, GRAMMAR, Order, ReplaySpeed, Scope, ScreenCommand, Target,
+    VALUES, View, parse_duration, print_duration,
 };
 pub use errno::Errno;
 pub use export::ExportKind;

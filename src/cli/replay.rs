@@ -9,7 +9,7 @@ use super::ThemeChoice;
 use super::options::Screen;
 use super::share::{SharePlan, ShareWithLan};
 use super::values;
-use crate::event::Nanos;
+use crate::event::{Nanos, ReplaySpeed};
 
 /// The options of `replay`.
 #[derive(Args, Clone, Debug)]
@@ -23,7 +23,7 @@ pub(super) struct ReplayArgs {
     at: Option<Nanos>,
     /// How fast it plays: 1/4, 1/2, 1, 2, 4 or 8 times [default: 1]
     #[arg(long, value_name = "TIMES", value_parser = values::speed())]
-    speed: Option<u32>,
+    speed: Option<ReplaySpeed>,
     /// Shorten the waits that are longer than this, or none of them [default: 2s]
     #[arg(long, value_name = "DURATION|off", value_parser = values::idle)]
     idle: Option<values::Idle>,
@@ -53,8 +53,8 @@ pub struct ReplayOptions {
     pub file: PathBuf,
     /// Where to begin.
     pub at: Option<Nanos>,
-    /// How fast it plays, in quarters.
-    pub speed: u32,
+    /// How fast it plays.
+    pub speed: ReplaySpeed,
     /// Longer waits are shortened to this.
     pub idle: Option<Nanos>,
     /// It stands at the beginning.
@@ -83,7 +83,7 @@ impl ReplayArgs {
         ReplayOptions {
             file: self.file,
             at: self.at,
-            speed: self.speed.unwrap_or(4),
+            speed: self.speed.unwrap_or_default(),
             idle: idle.0,
             paused: self.paused,
             json: self.json,

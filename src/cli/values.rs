@@ -10,7 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, Value
 use crate::compare::ComparePlan;
 use crate::event::{
     AcceptPolicy, Application, Backend, Command, ExportKind, Mistake, Nanos, NetpollMode,
-    ReadPolicy, Trigger, WakeupLogMode, parse_duration,
+    ReadPolicy, ReplaySpeed, ScreenCommand, Trigger, WakeupLogMode, parse_duration,
 };
 use crate::record::Hidden;
 use crate::share::ShareCode;
@@ -204,20 +204,16 @@ pub(super) fn idle(text: &str) -> Result<Idle, String> {
     }
 }
 
-/// Speeds of a replay, and their quarters.
-const SPEEDS: [(&str, u32); 6] = [("1/4", 1), ("1/2", 2), ("1", 4), ("2", 8), ("4", 16), ("8", 32)];
-
 pub(super) fn speed() -> ValueParser {
-    let words = PossibleValuesParser::new(SPEEDS.map(|(word, _)| word));
-    ValueParser::new(words.try_map(|given| {
-        let speed = SPEEDS.iter().find(|(word, _)| *word == given);
-        speed.map(|(_, quarters)| *quarters).ok_or("expected one of the above")
-    }))
+    let words = PossibleValuesParser::new(ReplaySpeed::ALL.map(|(word, _)| word));
+    ValueParser::new(
+        words.try_map(|given| ReplaySpeed::parse(&given).ok_or("expected one of the above")),
+    )
 }
 
 pub(super) fn seconds(text: &str) -> Result<Nanos, String> {
     match Command::parse_joined(&format!("at:{text}")) {
-        Ok(Command::At(t)) => Ok(t),
+        Ok(Command::Screen(ScreenCommand::At(t))) => Ok(t),
         Ok(other) => Err(format!("expected a value, not `{other}`")),
         Err(error) => Err(format!("expected {}", error.expected)),
     }

@@ -126,28 +126,11 @@ impl Handle {
             Command::Send(..)
             | Command::Close(_)
             | Command::Reset(_)
-            | Command::Zoom(_)
-            | Command::At(_)
-            | Command::Seek(_)
-            | Command::Live
-            | Command::Filter(_)
-            | Command::Sort(_)
-            | Command::Still(_)
-            | Command::Select(_)
-            | Command::Lane(_)
-            | Command::View(_)
-            | Command::Find(_)
+            | Command::Screen(_)
             | Command::Record(_)
             | Command::RecordOff
-            | Command::Share(_)
-            | Command::ShareOff
-            | Command::Ask(..)
-            | Command::AskOff
             | Command::Save(_)
-            | Command::Export(..)
             | Command::Mark(_)
-            | Command::Copy
-            | Command::Help
             | Command::Quit => self.fail(order, "not a command for the server"),
         }
     }

@@ -4,18 +4,17 @@
 
 mod parse;
 mod print;
+mod screen;
 mod values;
 mod views;
 
 use std::fmt;
-use std::net::SocketAddr;
 
-use super::{
-    AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy, Trigger,
-};
+use super::{AcceptPolicy, Backend, Fd, LaneId, Mistake, NetpollMode, ReadPolicy, Trigger};
 
 pub use parse::parse_duration;
 pub use print::print_duration;
+pub use screen::{Direction, ReplaySpeed, ScreenCommand};
 pub use values::VALUES;
 pub use views::{Order, View};
 
@@ -121,50 +120,16 @@ pub enum Command {
     Backend(Option<Backend>),
     /// Who waits in `epoll_wait` for the files of goroutines.
     Netpoll(NetpollMode),
-    /// The timeline's width in time.
-    Zoom(Nanos),
-    /// Show the screen as it was at that time.
-    At(Nanos),
-    /// One event back (-1) or forward (1) in time.
-    Seek(i8),
-    /// Return to now.
-    Live,
-    /// Show only what matches; empty shows all.
-    Filter(String),
-    /// The order of the list of what is waited for; `None` is the next one.
-    Sort(Option<Order>),
-    /// Go to the next event that has all these words.
-    Find(String),
-    /// Keep the view still, or not; `None` toggles.
-    Still(Option<bool>),
-    /// Select a descriptor.
-    Select(Fd),
-    /// Select a thread.
-    Lane(LaneId),
-    /// Show a view, 1 to 5.
-    View(View),
     /// Record what happens from now on in that file, or in one that is named by the time.
     Record(Option<String>),
     /// End the recording.
     RecordOff,
     /// Write the history that is kept into that file, or into one that is named by the time.
     Save(Option<String>),
-    /// Write a file for others, of that kind, perhaps with that name; without a kind, ask for it.
-    Export(Option<ExportKind>, Option<String>),
     /// Mark this moment, perhaps with a note.
     Mark(String),
-    /// Let others watch from now on, who connect to that address or to the usual one.
-    Share(Option<SocketAddr>),
-    /// Let nobody watch any more.
-    ShareOff,
-    /// Ask those who watch, with these answers or by a field.
-    Ask(String, Vec<String>),
-    /// Take no more answers.
-    AskOff,
-    /// Copy what is selected to the clipboard (OSC 52).
-    Copy,
-    /// Show or hide the help.
-    Help,
+    /// What is for the screen alone.
+    Screen(ScreenCommand),
     /// End the program.
     Quit,
 }
@@ -193,7 +158,7 @@ impl std::error::Error for CommandError {}
 
 /// The grammar, a line a command: the word, its arguments, what it does. Help, palette, completion
 /// and reference are made from it.
-pub const GRAMMAR: [(&str, &str, &str); 42] = [
+pub const GRAMMAR: [(&str, &str, &str); 48] = [
     ("pause", "", "hold all server threads between two system calls"),
     ("run", "", "let them run"),
     ("step", "[T1]", "let a held thread make one system call"),
@@ -223,7 +188,13 @@ pub const GRAMMAR: [(&str, &str, &str); 42] = [
     ("zoom", "TIME", "width of the timeline: 500us, 20ms, 1s, 2m"),
     ("at", "SECONDS", "show the screen as it was at that time"),
     ("seek", "-1|1", "one event back or forward in time"),
+    ("call", "[-1|1]", "the next call of the selected thread, or the one before"),
+    ("wait", "[-1|1]", "where the selected thread waits next, or did before"),
+    ("play", "", "play what follows the viewed event"),
+    ("stand", "", "stop playing there"),
+    ("speed", "1/4|1/2|1|2|4|8", "how fast a recording plays"),
     ("live", "", "return to now"),
+    ("follow", "[on|off]", "look as whoever shares the session does"),
     ("filter", "[TEXT]", "show only what matches: fd=7, a peer, a kind"),
     ("sort", "[number|unread|state|activity]", "order of the interest list, or the next one"),
     ("find", "WORDS", "go to the event that has all of them: fd=7 EAGAIN, T2 accept4"),
@@ -259,11 +230,11 @@ impl Command {
         match word {
             "send" => return parse::send(rest),
             "find" => return parse::find(rest),
-            "filter" => return Ok(Self::Filter(rest.to_owned())),
+            "filter" => return Ok(ScreenCommand::Filter(rest.to_owned()).into()),
             "record" if rest == "off" => return Ok(Self::RecordOff),
             "record" => return Ok(Self::Record(parse::name(rest))),
             "save" => return Ok(Self::Save(parse::name(rest))),
-            "ask" if rest == "off" => return Ok(Self::AskOff),
+            "ask" if rest == "off" => return Ok(ScreenCommand::AskOff.into()),
             "ask" => return parse::ask(rest),
             "export" => return parse::export(rest),
             "mark" => return Ok(Self::Mark(rest.to_owned())),
@@ -285,27 +256,7 @@ impl Command {
 
     /// Whether the command acts on the server rather than on the screen.
     pub fn is_for_server(&self) -> bool {
-        !matches!(
-            self,
-            Self::Zoom(_)
-                | Self::At(_)
-                | Self::Seek(_)
-                | Self::Live
-                | Self::Filter(_)
-                | Self::Sort(_)
-                | Self::Find(_)
-                | Self::Still(_)
-                | Self::Select(_)
-                | Self::Lane(_)
-                | Self::View(_)
-                | Self::Export(..)
-                | Self::Share(_)
-                | Self::ShareOff
-                | Self::Ask(..)
-                | Self::AskOff
-                | Self::Copy
-                | Self::Help
-        )
+        !matches!(self, Self::Screen(_))
     }
 
     /// The command with the selected descriptor and thread filled in where none was named.
@@ -439,7 +390,15 @@ mod tests {
             "zoom 500us",
             "at 12.031",
             "seek -1",
+            "call 1",
+            "wait -1",
+            "play",
+            "stand",
+            "speed 1/4",
+            "speed 8",
             "live",
+            "follow",
+            "follow off",
             "filter fd=7",
             "filter",
             "sort",
@@ -479,6 +438,8 @@ mod tests {
                 "send client=x y",
                 "`x`: expected the number of a connection, 1 is the first accepted",
             ),
+            ("speed 3", "`3`: expected one of 1/4, 1/2, 1, 2, 4, 8"),
+            ("call 2", "`2`: expected -1 or 1"),
             ("read twice", "`twice`: expected drain or once"),
             (
                 "backend kqueue",

@@ -82,9 +82,14 @@ fn keys_of(groups: &[Group]) -> String {
 
 fn commands() -> String {
     let rows = GRAMMAR.map(|(word, arguments, help)| {
-        let keys = for_command(word).map(keys).collect::<Vec<_>>().join(" ");
-        let keys = keys.split(' ').filter(|key| !key.is_empty());
-        [code(format!("{word} {arguments}").trim_end()), help.to_owned(), codes(keys)]
+        let named = for_command(word).map(keys).collect::<Vec<_>>().join(" ");
+        let mut keys: Vec<&str> = Vec::new();
+        for key in named.split(' ').filter(|key| !key.is_empty()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        [code(format!("{word} {arguments}").trim_end()), help.to_owned(), codes(keys.into_iter())]
     });
     table(&["command", "does", "keys"], rows)
 }

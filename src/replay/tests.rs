@@ -6,7 +6,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::event::{Seq, View};
+use crate::event::{ReplaySpeed, Seq, View};
 use crate::lesson::course::{Done, Moment};
 use crate::record::{BlockKind, Recording, forged};
 use crate::session::Session;
@@ -38,7 +38,8 @@ fn look_through(bytes: Vec<u8>) -> bool {
     let session = Session::of_journal(source, journal);
     let scene = session.scene(None);
     let mut app = App::default();
-    let state = tui::ReplayState { name: "x.rec".to_owned(), speed: 4, idle: None };
+    let state =
+        tui::ReplayState { name: "x.rec".to_owned(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, None, &scene);
     for seq in [0, scene.live.seq.0 / 2, scene.live.seq.0] {
         app.go_to(Seq(seq), &scene);

@@ -1,15 +1,7 @@
 //! What a key or a palette line asks the screen to do.
 
+pub use crate::event::Direction;
 use crate::event::{Command, View};
-
-/// A direction: less or more, back or on, up or down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Towards the beginning, or less.
-    Back,
-    /// Towards the end, or more.
-    On,
-}
 
 /// How far a selection moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

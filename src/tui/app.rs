@@ -1,6 +1,7 @@
 //! What keys and palette lines do: the screen's state changes here, and commands for the server
 //! come out. Pure: everything it depends on is in the action, the scene and the state.
 
+mod command;
 mod export;
 mod find;
 mod line;
@@ -294,30 +295,7 @@ impl App {
     /// Carries out a command of the palette or of a key.
     fn command(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
         match command {
-            Command::Zoom(width) => self.set_zoom(width),
-            Command::At(t) => self.at(t, scene),
-            Command::Seek(by) => {
-                self.seek(if by < 0 { Direction::Back } else { Direction::On }, scene);
-            }
-            Command::Live => self.live(scene),
-            Command::Filter(text) => self.filter(&text, scene),
-            Command::Sort(order) => self.sort(order),
-            Command::Find(words) => self.find(&words, scene),
-            Command::Still(on) => self.still(on, scene),
-            Command::Select(fd) => self.select_fd(fd, scene),
-            Command::Lane(lane) => self.select_lane(lane, scene),
-            Command::View(view) => self.show(view, scene),
-            Command::Export(kind, name) => self.export_command(kind, name, scene),
-            Command::Share(address) => {
-                self.ui.request = Some(UiRequest::Share(ShareWish::Begin(address)));
-            }
-            Command::ShareOff => self.ui.request = Some(UiRequest::Share(ShareWish::End)),
-            Command::Ask(text, answers) => {
-                self.ui.request = Some(UiRequest::Share(ShareWish::Ask(text, answers)));
-            }
-            Command::AskOff => self.ui.request = Some(UiRequest::Share(ShareWish::CloseAnswers)),
-            Command::Copy => self.look(&KeyAction::Copy, scene),
-            Command::Help => self.look(&KeyAction::Help, scene),
+            Command::Screen(command) => self.screen(command, scene),
             Command::Quit => self.ui.request = Some(UiRequest::Quit),
             Command::Mark(note) if self.is_replay() || self.looks_on() => {
                 self.bookmark(&note, scene);

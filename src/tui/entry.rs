@@ -3,7 +3,7 @@
 mod suggest;
 mod typed;
 
-use crate::event::{Command, Fd};
+use crate::event::{Command, Fd, ScreenCommand};
 use crate::model::World;
 
 use super::action::{Direction, Reach};
@@ -241,11 +241,13 @@ impl LineEntry {
     pub fn command(&self) -> Result<Command, String> {
         match self.purpose {
             Purpose::Command => Command::parse(&self.text).map_err(|e| e.to_string()),
-            Purpose::Filter => Ok(Command::Filter(self.text.trim().to_owned())),
+            Purpose::Filter => Ok(ScreenCommand::Filter(self.text.trim().to_owned()).into()),
             Purpose::Send(fd) => Ok(Command::Send(Some(fd.into()), self.text.clone())),
             // These lines are the lesson's.
             Purpose::Answer | Purpose::Try | Purpose::Search => Err("no lesson is open".to_owned()),
-            Purpose::ExportName => Ok(Command::Export(None, Some(self.text.trim().to_owned()))),
+            Purpose::ExportName => {
+                Ok(ScreenCommand::Export(None, Some(self.text.trim().to_owned())).into())
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::app::App;
 use super::film::{Camera, FilmPlan, Taken, film, film_lesson, last_of_lesson};
 use super::theme::Theme;
 use super::ui::ReplayState;
-use crate::event::ExportKind;
+use crate::event::{ExportKind, ReplaySpeed};
 use crate::export::{self, Excerpt, ExportRange};
 use crate::film::{Film, FilmHead, FilmScreen};
 use crate::history::Folded;
@@ -146,7 +146,7 @@ impl ExportPlan {
     fn last_screen(&self, range: &ExportRange<'_>) -> (FilmHead, FilmScreen) {
         let mut app = App::default();
         let mut camera = Camera::new(&self.title, range.header.clock, self.size, &self.theme);
-        let state = ReplayState { name: self.title.clone(), speed: 4, idle: None };
+        let state = ReplayState { name: self.title.clone(), speed: ReplaySpeed::USUAL, idle: None };
         let taken = staged(range, |scene| {
             app.open_replay(state, None, &scene);
             app.go_on_to(range.last, &scene);

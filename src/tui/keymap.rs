@@ -252,12 +252,14 @@ fn names_of(binding: &Binding) -> Vec<String> {
 
 /// The commands that only the palette has.
 pub fn keyless() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    GRAMMAR.into_iter().filter(|(word, ..)| !BINDINGS.iter().any(|b| names(b).any(|n| n == *word)))
+    GRAMMAR.into_iter().filter(|(word, ..)| !all().any(|b| names(b).any(|n| n == *word)))
 }
 
-/// The bindings that ask for a command, by its word.
+/// The bindings that ask for a command, by its word; those of the live server first.
 pub(crate) fn for_command(word: &str) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |b| !b.help.is_empty() && names(b).any(|name| name == word))
+    let others = all().filter(|b| !BINDINGS.iter().any(|own| std::ptr::eq(own, *b)));
+    let all = BINDINGS.iter().chain(others);
+    all.filter(move |b| !b.help.is_empty() && names(b).any(|name| name == word))
 }
 
 /// The command words that a binding's palette text names.
@@ -317,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_palette_text_parses() {
-        for binding in BINDINGS {
+        for binding in all() {
             for usage in binding.palette.split(", ").filter(|u| !u.is_empty()) {
                 Command::parse(usage).unwrap_or_else(|e| panic!("{usage}: {e}"));
             }

@@ -10,7 +10,7 @@ use super::entry::{LineEntry, TypedLines};
 use super::export::{ExportDialog, ExportOrder};
 use super::filter::Filter;
 use super::keymap::Mode;
-use crate::event::{FileId, LaneId, Nanos, Order, Seq, View, WatchKey};
+use crate::event::{FileId, LaneId, Nanos, Order, ReplaySpeed, Seq, View, WatchKey};
 use crate::model::{Bookmark, Divergence, World};
 use crate::session::RecordingProgress;
 use crate::source::RemoteNews;
@@ -134,8 +134,8 @@ pub struct FindState {
 pub struct ReplayState {
     /// The file, fit to be shown.
     pub name: String,
-    /// How fast it plays, in quarters.
-    pub speed: u32,
+    /// How fast it plays.
+    pub speed: ReplaySpeed,
     /// Longer waits are shortened to this.
     pub idle: Option<Nanos>,
 }

@@ -88,28 +88,11 @@ impl<const OBSERVED: bool, L: Loop> Worker<'_, OBSERVED, L> {
             | Command::Threads(_)
             | Command::Backend(_)
             | Command::Netpoll(_)
-            | Command::Zoom(_)
-            | Command::At(_)
-            | Command::Seek(_)
-            | Command::Live
-            | Command::Filter(_)
-            | Command::Sort(_)
-            | Command::Still(_)
-            | Command::Select(_)
-            | Command::Lane(_)
-            | Command::View(_)
-            | Command::Find(_)
+            | Command::Screen(_)
             | Command::Record(_)
             | Command::RecordOff
-            | Command::Share(_)
-            | Command::ShareOff
-            | Command::Ask(..)
-            | Command::AskOff
             | Command::Save(_)
-            | Command::Export(..)
             | Command::Mark(_)
-            | Command::Copy
-            | Command::Help
             | Command::Quit => Err("not a command for a server thread".to_owned()),
         }
     }

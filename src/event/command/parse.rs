@@ -4,7 +4,10 @@ use super::super::{
     AcceptPolicy, Backend, ExportKind, Fd, LaneId, Mistake, Nanos, NetpollMode, ReadPolicy,
     Settings, Trigger, nearest,
 };
-use super::{Command, CommandError, GRAMMAR, Order, Scope, Target, UNITS, View};
+use super::{
+    Command, CommandError, Direction, GRAMMAR, Order, ReplaySpeed, Scope, ScreenCommand, Target,
+    UNITS, View,
+};
 
 pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
     let (first, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -17,7 +20,7 @@ pub(super) fn send(rest: &str) -> Result<Command, CommandError> {
 pub(super) fn find(rest: &str) -> Result<Command, CommandError> {
     match rest {
         "" => Err(wrong("", "words that an event has: fd=7 EAGAIN, T2 accept4")),
-        words => Ok(Command::Find(words.to_owned())),
+        words => Ok(ScreenCommand::Find(words.to_owned()).into()),
     }
 }
 
@@ -28,7 +31,7 @@ pub(super) fn ask(rest: &str) -> Result<Command, CommandError> {
     let answers: Vec<_> = parts.filter(|answer| !answer.is_empty()).collect();
     match (text.as_str(), answers.len()) {
         ("", _) => Err(wrong("", "a question: Who wakes? | T1 | T2")),
-        (_, 0 | 2..=ANSWERS) => Ok(Command::Ask(text, answers)),
+        (_, 0 | 2..=ANSWERS) => Ok(ScreenCommand::Ask(text, answers).into()),
         _ => Err(wrong("", format!("2 to {ANSWERS} answers, or none: then they are typed"))),
     }
 }
@@ -39,10 +42,10 @@ const ANSWERS: usize = 9;
 pub(super) fn export(rest: &str) -> Result<Command, CommandError> {
     let (word, file) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if word.is_empty() {
-        return Ok(Command::Export(None, None));
+        return Ok(ScreenCommand::Export(None, None).into());
     }
     match ExportKind::parse(word) {
-        Some(kind) => Ok(Command::Export(Some(kind), name(file.trim_start()))),
+        Some(kind) => Ok(ScreenCommand::Export(Some(kind), name(file.trim_start())).into()),
         None => Err(none_of(word, &ExportKind::ALL.map(ExportKind::word))),
     }
 }
@@ -147,7 +150,11 @@ impl<'a> Words<'a> {
     }
 
     fn word(&mut self) -> &'a str {
-        self.0.pop_front().unwrap_or("")
+        self.word_or("")
+    }
+
+    fn word_or(&mut self, usual: &'a str) -> &'a str {
+        self.0.pop_front().unwrap_or(usual)
     }
 }
 
@@ -155,10 +162,7 @@ pub(super) fn word(word: &str, words: &mut Words<'_>) -> Result<Command, Command
     Ok(match word {
         "pause" => Command::Pause,
         "run" => Command::Run,
-        "live" => Command::Live,
         "client" => Command::Client,
-        "copy" => Command::Copy,
-        "help" => Command::Help,
         "quit" => Command::Quit,
         "step" => Command::Step(words.lane()?),
         "turn" => Command::Turn(words.lane()?),
@@ -169,7 +173,6 @@ pub(super) fn word(word: &str, words: &mut Words<'_>) -> Result<Command, Command
         "oneshot" => Command::Oneshot(words.target()?, words.on_off()?),
         "exclusive" => Command::Exclusive(words.target()?, words.on_off()?),
         "watch" => Command::Watch(words.target()?, words.on_off()?),
-        "still" => Command::Still(words.on_off()?),
         "delay" => Command::Delay(words.number(0, Settings::MAX_DELAY_MS, "milliseconds")?),
         "max-events" => Command::MaxEvents(words.number(1, Settings::MAX_EVENTS, "events")?),
         "threads" => {
@@ -216,42 +219,64 @@ fn choice(word: &str, words: &mut Words<'_>) -> Result<Command, CommandError> {
             };
             Ok(Command::Mistake(mistake, words.on_off()?))
         }
-        "share" => match words.word() {
-            "" => Ok(Command::Share(None)),
-            "off" => Ok(Command::ShareOff),
-            address => address
-                .parse()
-                .map(|address| Command::Share(Some(address)))
-                .map_err(|_| wrong(address, "an address and a port, 127.0.0.1:8001, or off")),
-        },
-        "zoom" => parse_duration(words.word()).map(Command::Zoom),
-        "at" => seconds(words.word()).map(Command::At),
-        "seek" => match words.word() {
-            "-1" => Ok(Command::Seek(-1)),
-            "1" => Ok(Command::Seek(1)),
-            other => Err(wrong(other, "-1 or 1")),
-        },
+        other => screen(other, words).map(Command::Screen),
+    }
+}
+
+fn screen(word: &str, words: &mut Words<'_>) -> Result<ScreenCommand, CommandError> {
+    Ok(match word {
+        "live" => ScreenCommand::Live,
+        "play" => ScreenCommand::Play,
+        "stand" => ScreenCommand::Stand,
+        "copy" => ScreenCommand::Copy,
+        "help" => ScreenCommand::Help,
+        "still" => ScreenCommand::Still(words.on_off()?),
+        "follow" => ScreenCommand::Follow(words.on_off()?),
+        "seek" => ScreenCommand::Seek(along(words.word())?),
+        "call" => ScreenCommand::Call(along(words.word_or("1"))?),
+        "wait" => ScreenCommand::Wait(along(words.word_or("1"))?),
+        "zoom" => ScreenCommand::Zoom(parse_duration(words.word())?),
+        "at" => ScreenCommand::At(seconds(words.word())?),
         "select" => match words.fd()? {
-            Some(fd) => Ok(Command::Select(fd)),
-            None => Err(wrong(words.word(), "fd=N")),
+            Some(fd) => ScreenCommand::Select(fd),
+            None => return Err(wrong(words.word(), "fd=N")),
         },
         "lane" => match words.lane()? {
-            Some(lane) => Ok(Command::Lane(lane)),
-            None => Err(wrong("", "a thread, T1 to T200")),
+            Some(lane) => ScreenCommand::Lane(lane),
+            None => return Err(wrong("", "a thread, T1 to T200")),
         },
+        "share" => match words.word() {
+            "" => ScreenCommand::Share(None),
+            "off" => ScreenCommand::ShareOff,
+            address => {
+                let expected = "an address and a port, 127.0.0.1:8001, or off";
+                ScreenCommand::Share(Some(address.parse().map_err(|_| wrong(address, expected))?))
+            }
+        },
+        "speed" => {
+            let (name, all) = (words.word(), ReplaySpeed::ALL.map(|(word, _)| word));
+            ScreenCommand::Speed(ReplaySpeed::parse(name).ok_or_else(|| none_of(name, &all))?)
+        }
         "view" => {
-            let name = words.word();
-            View::parse(name)
-                .map(Command::View)
-                .ok_or_else(|| none_of(name, &View::ALL.map(View::word)))
+            let (name, all) = (words.word(), View::ALL.map(View::word));
+            ScreenCommand::View(View::parse(name).ok_or_else(|| none_of(name, &all))?)
         }
         "sort" => match words.word() {
-            "" => Ok(Command::Sort(None)),
-            name => Order::parse(name)
-                .map(|order| Command::Sort(Some(order)))
-                .ok_or_else(|| none_of(name, &Order::ALL.map(Order::word))),
+            "" => ScreenCommand::Sort(None),
+            name => {
+                let all = Order::ALL.map(Order::word);
+                ScreenCommand::Sort(Some(Order::parse(name).ok_or_else(|| none_of(name, &all))?))
+            }
         },
-        other => Err(unknown_word(other)),
+        other => return Err(unknown_word(other)),
+    })
+}
+
+fn along(word: &str) -> Result<Direction, CommandError> {
+    match word {
+        "-1" => Ok(Direction::Back),
+        "1" => Ok(Direction::On),
+        other => Err(wrong(other, "-1 or 1")),
     }
 }
 

@@ -14,7 +14,7 @@ pub fn print_duration(time: Nanos) -> String {
 }
 
 /// Prints nanoseconds as `at` reads them, without trailing zeros.
-fn print_seconds(t: Nanos) -> String {
+pub(super) fn print_seconds(t: Nanos) -> String {
     let text = format!("{}.{:09}", t.0 / 1_000_000_000, t.0 % 1_000_000_000);
     let short = text.trim_end_matches('0').trim_end_matches('.');
     short.to_owned()
@@ -52,44 +52,17 @@ impl fmt::Display for Command {
             Self::Backend(None) => f.write_str("backend"),
             Self::Backend(Some(to)) => write!(f, "backend {to}"),
             Self::Netpoll(by) => write!(f, "netpoll {by}"),
-            Self::Zoom(time) => write!(f, "zoom {}", print_duration(*time)),
-            Self::At(t) => write!(f, "at {}", print_seconds(*t)),
-            Self::Seek(by) => write!(f, "seek {by}"),
-            Self::Live => f.write_str("live"),
-            Self::Find(words) => with_text(f, "find", words),
-            Self::Filter(text) => with_text(f, "filter", text),
-            Self::Sort(None) => f.write_str("sort"),
-            Self::Sort(Some(order)) => write!(f, "sort {order}"),
-            Self::Still(on) => {
-                f.write_str("still")?;
-                print_on(f, *on)
-            }
-            Self::Select(fd) => write!(f, "select fd={fd}"),
-            Self::Lane(lane) => write!(f, "lane {lane}"),
-            Self::View(view) => write!(f, "view {}", view.word()),
             Self::Record(name) => with_text(f, "record", name.as_deref().unwrap_or("")),
             Self::RecordOff => f.write_str("record off"),
             Self::Save(name) => with_text(f, "save", name.as_deref().unwrap_or("")),
-            Self::Export(None, _) => f.write_str("export"),
-            Self::Export(Some(kind), None) => write!(f, "export {kind}"),
-            Self::Export(Some(kind), Some(name)) => write!(f, "export {kind} {name}"),
             Self::Mark(note) => with_text(f, "mark", note),
-            Self::Share(None) => f.write_str("share"),
-            Self::Share(Some(address)) => write!(f, "share {address}"),
-            Self::ShareOff => f.write_str("share off"),
-            Self::Ask(text, answers) => {
-                with_text(f, "ask", text)?;
-                answers.iter().try_for_each(|answer| write!(f, " | {answer}"))
-            }
-            Self::AskOff => f.write_str("ask off"),
-            Self::Copy => f.write_str("copy"),
-            Self::Help => f.write_str("help"),
+            Self::Screen(command) => command.fmt(f),
             Self::Quit => f.write_str("quit"),
         }
     }
 }
 
-fn with_text(f: &mut fmt::Formatter<'_>, word: &str, text: &str) -> fmt::Result {
+pub(super) fn with_text(f: &mut fmt::Formatter<'_>, word: &str, text: &str) -> fmt::Result {
     f.write_str(word)?;
     if text.is_empty() { Ok(()) } else { write!(f, " {text}") }
 }
@@ -112,7 +85,7 @@ fn with_target(
     print_on(f, on)
 }
 
-fn print_on(f: &mut fmt::Formatter<'_>, on: Option<bool>) -> fmt::Result {
+pub(super) fn print_on(f: &mut fmt::Formatter<'_>, on: Option<bool>) -> fmt::Result {
     match on {
         None => Ok(()),
         Some(true) => f.write_str(" on"),

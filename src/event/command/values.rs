@@ -3,7 +3,7 @@
 /// A command, a word that can follow it, and what that asks for; first those that the grammar names,
 /// then examples where it asks for a number or a time. What is common to all commands and what is a
 /// mistake's name is not here.
-pub const VALUES: [(&str, &str, &str); 72] = [
+pub const VALUES: [(&str, &str, &str); 84] = [
     ("delay", "0", "full speed"),
     ("delay", "200", "slow enough for the eye"),
     ("delay", "1000", "a call a second"),
@@ -47,6 +47,18 @@ pub const VALUES: [(&str, &str, &str); 72] = [
     ("zoom", "2m", "two minutes"),
     ("seek", "-1", "one event back"),
     ("seek", "1", "one event forward"),
+    ("call", "-1", "its call before"),
+    ("call", "1", "its next call"),
+    ("wait", "-1", "where it waited before"),
+    ("wait", "1", "where it waits next"),
+    ("speed", "1/4", "a second takes four"),
+    ("speed", "1/2", "a second takes two"),
+    ("speed", "1", "as it was"),
+    ("speed", "2", "two seconds in one"),
+    ("speed", "4", "four seconds in one"),
+    ("speed", "8", "eight seconds in one"),
+    ("follow", "on", "the teacher's view is one's own"),
+    ("follow", "off", "the view is one's own"),
     ("filter", "fd=7", "what is about descriptor 7"),
     ("filter", "127.0.0.1", "peers of that address"),
     ("filter", "client", "connections"),

@@ -9,8 +9,6 @@ use crate::tui::action::Direction;
 use crate::tui::ui::{Past, ReplayState, UiContext};
 use crate::tui::words;
 
-/// Speeds that `-` and `+` step through, in quarters.
-pub(crate) const SPEEDS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 /// So much time passes between two looks at the clock at the most, in milliseconds: a program that
 /// was suspended does not jump.
 const TICK_MAX: u64 = 100;
@@ -43,25 +41,20 @@ impl App {
     /// Faster or slower.
     pub(super) fn speed(&mut self, step: Direction) {
         let Some(replay) = &mut self.ui.replay else { return };
-        let next = match step {
-            Direction::Back => SPEEDS.iter().rev().find(|speed| **speed < replay.speed),
-            Direction::On => SPEEDS.iter().find(|speed| **speed > replay.speed),
-        };
-        replay.speed = *next.unwrap_or(&replay.speed);
+        replay.speed = replay.speed.changed(step);
     }
 
     /// The recording's time goes on by what has passed on the screen's clock, times its speed.
     pub(super) fn tick(&mut self, now: u64, scene: &Scene<'_>) -> (bool, Option<u64>) {
         let (speed, idle) =
-            self.ui.replay.as_ref().map_or((4, None), |replay| (replay.speed, replay.idle));
+            self.ui.replay.as_ref().map(|it| (it.speed, it.idle)).unwrap_or_default();
         let viewed = self.viewed(scene);
         let Some(clock) = self.ui.play.as_mut().and_then(|play| play.clock.as_mut()) else {
             return (false, None);
         };
         let passed = now.saturating_sub(*clock.seen.get_or_insert(now)).min(TICK_MAX);
         clock.seen = Some(now);
-        // A quarter of a millisecond is a whole number of nanoseconds.
-        clock.t.0 = clock.t.0.saturating_add(passed * 250_000 * u64::from(speed));
+        clock.t.0 = clock.t.0.saturating_add(speed.recorded(passed).0);
         let t = clock.t;
         let reached = scene.journal.seq_at(t).unwrap_or(viewed).max(viewed);
         self.go_on_to(reached, scene);
@@ -76,7 +69,7 @@ impl App {
             }
             self.ui.say(format!("{} in which nothing happened are left out", words::brief(cut)));
         }
-        let wait = left.0.min(idle.map_or(u64::MAX, |idle| idle.0)) / 250_000 / u64::from(speed);
+        let wait = speed.passes(idle.map_or(left, |idle| left.min(idle)));
         (true, Some(now + wait.clamp(FRAME, TICK_MAX)))
     }
 

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Camera;
-use crate::event::{Nanos, Seq};
+use crate::event::{Nanos, ReplaySpeed, Seq};
 use crate::film::{Film, Sampling};
 use crate::session::Scene;
 use crate::tui::app::App;
@@ -43,7 +43,7 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
         _ => Sampling::EachEvent,
     };
     let mut app = App::default();
-    let state = ReplayState { name: plan.name.clone(), speed: 4, idle: None };
+    let state = ReplayState { name: plan.name.clone(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, None, &scene);
     app.ui.keyless = true;
     // What was called before is not of the film.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::Fd;
+use crate::event::{Fd, ReplaySpeed};
 use crate::film::{FilmLine, FilmScreen};
 use crate::tui::scenes::Stage;
 use crate::tui::theme::{ASCII, Depth, ThemeName, UNICODE};
@@ -151,7 +151,11 @@ fn the_film_of_a_recording_has_a_screen_an_event_as_somebody_would_see_it() {
     assert_eq!(film.frames.len() as u64, last.0);
     assert!(film.frames[0].key);
     let mut app = stage.app(SIZE);
-    let state = crate::tui::ReplayState { name: "class.rec".to_owned(), speed: 4, idle: None };
+    let state = crate::tui::ReplayState {
+        name: "class.rec".to_owned(),
+        speed: ReplaySpeed::USUAL,
+        idle: None,
+    };
     app.open_replay(state, None, &stage.scene());
     app.ui.keyless = true;
     let mut screen = FilmScreen::new(SIZE.0, SIZE.1 - 1);

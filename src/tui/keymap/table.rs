@@ -147,7 +147,7 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
     Time LOOK [ch('Z')] KeyAction::Zoom(Direction::On)
         => "zoom 2m", "widen the timeline, up to 10 minutes", "";
     Time STILL [ch('p')] KeyAction::Play
-        => "", "slow motion: from the viewed event on, one each 400 ms", "";
+        => "play", "slow motion: from the viewed event on, one each 400 ms", "";
     Time VIEW [ch('P')] KeyAction::PlayTurn
         => "", "slow motion: the selected thread's last turn; then back to now", "slow motion";
     Time VIEW [ch('f')] KeyAction::Still

@@ -11,22 +11,22 @@ const WATCH_MODE: &[Mode] = &[Mode::Watch];
 /// All keys, in the order of the help and the hint bar.
 pub(super) static WATCH: &[Binding] = rows! {
     Watch WATCH_MODE [ch('V')] KeyAction::Follow
-        => "", "follow the teacher's view, or look around on your own", "follow";
+        => "follow", "follow the teacher's view, or look around on your own", "follow";
     Watch WATCH_MODE [ch('[')] KeyAction::Seek(Direction::Back)
-        => "", "one event back in time; the session goes on", "back in time";
-    Watch WATCH_MODE [ch(']')] KeyAction::Seek(Direction::On) => "", "one event on", "";
-    Watch WATCH_MODE [ch('g')] KeyAction::Live => "", "back to now", "now";
+        => "seek -1", "one event back in time; the session goes on", "back in time";
+    Watch WATCH_MODE [ch(']')] KeyAction::Seek(Direction::On) => "seek 1", "one event on", "";
+    Watch WATCH_MODE [ch('g')] KeyAction::Live => "live", "back to now", "now";
     Watch WATCH_MODE [ch(' '), ch('p')] KeyAction::Stand
-        => "", "slow motion: from the viewed event on; stand, or go on", "";
+        => "play, stand", "slow motion: from the viewed event on; stand, or go on", "";
     Watch WATCH_MODE [ch('-')] KeyAction::Pace(Direction::Back) => "", "slow motion: slower", "";
     Watch WATCH_MODE [ch('+'), ch('=')] KeyAction::Pace(Direction::On)
         => "", "slow motion: faster", "";
     Watch WATCH_MODE [ch('P')] KeyAction::PlayTurn
         => "", "slow motion: the selected thread's last turn; then back to now", "";
     Watch WATCH_MODE [ch('f')] KeyAction::Still
-        => "", "keep the view still while the session goes on; again to follow it", "";
+        => "still", "keep the view still while the session goes on; again to follow it", "";
     Watch WATCH_MODE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
-        => "", "mark this moment, for yourself", "mark";
+        => "mark", "mark this moment, for yourself", "mark";
     Watch WATCH_MODE [ch('R')] KeyAction::Record
-        => "", "record what comes from now on, or end that", "record";
+        => "record", "record what comes from now on, or end that", "record";
 };

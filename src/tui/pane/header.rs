@@ -177,11 +177,7 @@ impl HeaderPane<'_> {
         let t = playing.and_then(|play| play.clock).map_or(past.world.t, |clock| clock.t);
         let until = look.scene.journal.until().unwrap_or_default();
         let (seq, last) = (words::count(past.seq.0), words::count(look.scene.live.seq.0));
-        let speed = match replay.speed {
-            1 => "1/4".to_owned(),
-            2 => "1/2".to_owned(),
-            quarters => (quarters / 4).to_string(),
-        };
+        let speed = replay.speed.word();
         let state = match playing {
             Some(_) => format!("{} {speed}x", look.theme.glyphs.look),
             None => look.theme.glyphs.held.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::event::ExportKind;
+use crate::event::{ExportKind, ReplaySpeed};
 use crate::record::Hidden;
 use crate::tui::export::{ExportDialog, ExportOrder, ExportView, Exports, RangeChoice};
 use crate::tui::keymap::Mode;
@@ -68,7 +68,8 @@ fn a_range_is_what_its_name_says() {
     let stage = Stage::three_clients();
     let scene = stage.scene();
     let mut app = stage.app((120, 40));
-    let state = ReplayState { name: "a/class.rec".to_owned(), speed: 4, idle: None };
+    let state =
+        ReplayState { name: "a/class.rec".to_owned(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, Some(Nanos(3_000_000_000)), &scene);
     stage.press(&mut app, "M:at 6<Enter>M:at 8<Enter>Mk:at 7<Enter>");
     let viewed = scene.journal.seq_at(Nanos(7_000_000_000)).expect("it is there");

@@ -1,13 +1,14 @@
 //! A recording on the screen, as data: the time is a number.
 
 use super::*;
+use crate::event::ReplaySpeed;
 use crate::tui::keymap::Mode;
 use crate::tui::ui::{PlayClock, ReplayState};
 
 /// A recording of that, opened at its beginning.
 fn opened(stage: &Stage, size: (u16, u16)) -> App {
     let mut app = stage.app(size);
-    let state = ReplayState { name: "class.rec".to_owned(), speed: 4, idle: None };
+    let state = ReplayState { name: "class.rec".to_owned(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, None, &stage.scene());
     app
 }
@@ -234,4 +235,59 @@ fn on_a_screen_that_is_too_small_no_server_is_spoken_of() {
     let app = opened(&stage, (30, 8));
     let screen = shown(&app, &stage, &UNICODE);
     assert!(screen.contains("q quits") && !screen.contains("server"), "{screen}");
+}
+
+#[test]
+fn its_keys_have_words() {
+    let stage = Stage::three_clients();
+    let (mut typed, mut pressed) = (opened(&stage, (120, 40)), opened(&stage, (120, 40)));
+    for (words, keys) in [
+        (":call<Enter>", "."),
+        (":call 1<Enter>", "."),
+        (":wait<Enter>", ">"),
+        (":call -1<Enter>", ","),
+        (":wait -1<Enter>", "<"),
+        (":seek 1<Enter>", "]"),
+        (":seek -1<Enter>", "["),
+        (":live<Enter>", "<End>"),
+    ] {
+        stage.press(&mut typed, words);
+        stage.press(&mut pressed, keys);
+        assert_eq!(viewed(&typed), viewed(&pressed), "{words}");
+    }
+    let playing = |app: &App| app.ui.play.as_ref().map(|play| play.stands);
+    for (words, is) in [
+        (":stand<Enter>", None),
+        (":play<Enter>", Some(false)),
+        (":play<Enter>", Some(false)),
+        (":stand<Enter>", Some(true)),
+        (":stand<Enter>", Some(true)),
+        (":play<Enter>", Some(false)),
+    ] {
+        stage.press(&mut typed, words);
+        assert_eq!(playing(&typed), is, "{words}");
+    }
+    stage.press(&mut typed, ":speed 1/4<Enter>");
+    assert_eq!(typed.ui.replay.as_ref().map(|replay| replay.speed.word()), Some("1/4"));
+    stage.press(&mut typed, "-");
+    assert_eq!(typed.ui.replay.as_ref().map(|replay| replay.speed.word()), Some("1/4"));
+    stage.press(&mut typed, "++");
+    assert_eq!(typed.ui.replay.as_ref().map(|replay| replay.speed.word()), Some("1"));
+}
+
+#[test]
+fn without_a_recording_its_words_say_what_there_is_instead() {
+    let stage = Stage::three_clients();
+    let mut app = stage.app((120, 40));
+    for (words, said) in [
+        (":stand<Enter>", "nothing plays"),
+        (":speed 2<Enter>", "only a recording has a speed: - and + pace slow motion"),
+        (":follow<Enter>", "there is nobody to follow: epollscope watch looks on"),
+        (":play<Enter>", "this is now: [ and h go back in time, P plays the last turn"),
+    ] {
+        assert_eq!(stage.press(&mut app, words), [], "{words}");
+        assert_eq!(app.ui.message.as_ref().map(|message| message.text.as_str()), Some(said));
+    }
+    stage.press(&mut app, ":call -1<Enter>");
+    assert!(app.ui.past.is_some(), "a call is gone back to");
 }

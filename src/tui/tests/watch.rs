@@ -41,6 +41,10 @@ fn the_teachers_view_is_followed_until_a_key_moves() {
     assert_eq!(app.ui.message, None);
     stage.press(&mut app, "V[");
     assert!(app.ui.past.is_some() && !app.follows());
+    for (words, follows) in [("follow on", true), ("follow on", true), ("follow", false)] {
+        stage.press(&mut app, &format!(":{words}<Enter>"));
+        assert_eq!(app.follows(), follows, "{words}");
+    }
 }
 
 #[test]
