@@ -12,7 +12,7 @@ use crate::journal::{Journal, Limits};
 use crate::model::{Timeline, World};
 use crate::sink::{Beside, Sink};
 
-pub use folded::Folded;
+pub use folded::{Folded, Hindsight};
 use timelines::Timelines;
 pub use timelines::TrackOwner;
 
@@ -67,7 +67,7 @@ impl History {
     /// The history that a journal has already, up to its end.
     pub fn of(journal: Journal) -> Self {
         let last = journal.last().unwrap_or_default();
-        let end = Folded::at(&journal, last);
+        let end = Folded::at(&journal, last, Hindsight::Long);
         let Folded { world, timelines, .. } = end;
         Self { world, timelines, ..Self::with(journal) }
     }

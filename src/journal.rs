@@ -235,9 +235,22 @@ impl Journal {
     /// that came instead of them, if one did: of that [`Journal::at`] of the event before knows
     /// nothing.
     pub fn before(&self, seq: Seq) -> World {
+        self.begun(seq).unwrap_or_else(|| self.at(seq.back()))
+    }
+
+    /// The world that is kept before that event.
+    pub fn begun(&self, seq: Seq) -> Option<World> {
         let holder = self.chunks.partition_point(|c| c.last < seq);
         let begun = self.chunks.get(holder).filter(|chunk| chunk.first == seq);
-        begun.and_then(|chunk| self.base_of(chunk)).unwrap_or_else(|| self.at(seq.back()))
+        begun.and_then(|chunk| self.base_of(chunk))
+    }
+
+    /// The last event at or before that one, before which a world is kept; the first one kept if
+    /// there is none.
+    pub fn based(&self, seq: Seq) -> Option<Seq> {
+        let begun = self.chunks.partition_point(|c| c.first <= seq);
+        let based = self.chunks.range(..begun).rev().find(|chunk| chunk.base.is_some());
+        based.map(|chunk| chunk.first).or_else(|| self.first())
     }
 
     /// The world before a chunk, if it is kept and can be had.

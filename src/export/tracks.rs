@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::ExportRange;
 use crate::event::{Event, Nanos, Reason, Seq, Trigger};
-use crate::history::{Folded, TrackOwner};
+use crate::history::{Folded, Hindsight, TrackOwner};
+use crate::journal::Journal;
 use crate::model::{Span, TrackId, World};
 
 /// A span that has ended.
@@ -30,17 +31,19 @@ pub(super) struct EndedSpan {
 }
 
 /// The tracks of a range, as far as it has been gone through.
-pub(super) struct OpenSpans {
+pub(super) struct OpenSpans<'a> {
+    journal: &'a Journal,
     folded: Folded,
     open: BTreeMap<TrackOwner, EndedSpan>,
 }
 
-impl OpenSpans {
+impl<'a> OpenSpans<'a> {
     /// The tracks as they are before the first event of a range.
-    pub(super) fn before(range: &ExportRange<'_>) -> Self {
-        let mut folded = Folded::at(range.journal, range.first.back());
+    pub(super) fn before(range: &ExportRange<'a>) -> Self {
+        let journal = range.journal;
+        let mut folded = Folded::at(journal, range.first.back(), Hindsight::Long);
         let begun = folded.note_turns();
-        let mut spans = Self { folded, open: BTreeMap::new() };
+        let mut spans = Self { journal, folded, open: BTreeMap::new() };
         for (track, span) in begun {
             spans.begin(track, span, (range.begins(), range.first.back()), None);
         }
@@ -54,7 +57,7 @@ impl OpenSpans {
 
     /// Goes on by one event; what ended with it.
     pub(super) fn apply(&mut self, event: &Event) -> Vec<EndedSpan> {
-        self.folded.apply(event);
+        self.folded.apply(event, self.journal);
         let mut ended = Vec::new();
         for (track, span) in self.folded.take_turned() {
             if self.open.get(&track).is_some_and(|open| open.span == span) {

@@ -1,6 +1,6 @@
 //! A screen of cells that takes frames, and of which frames are made.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::frame::{FilmSpan, Frame};
 use super::words::FilmWords;
@@ -17,10 +17,13 @@ pub struct FilmCell {
 
 /// The columns of a symbol, and the character if it is one that takes a column.
 pub fn glyph_of(symbol: &str) -> (u16, Option<char>) {
+    if let [one @ b' '..=b'~'] = symbol.as_bytes() {
+        return (1, Some(char::from(*one)));
+    }
     let mut all = symbol.chars();
     match (all.next(), all.next()) {
-        (Some(' '..='~'), None) => (1, symbol.chars().next()),
-        (Some(one), None) if symbol.width() == 1 => (1, Some(one)),
+        // Of a control character it is not told; as a text it has a column.
+        (Some(one), None) if one.width().is_none_or(|columns| columns == 1) => (1, Some(one)),
         _ => (u16::try_from(symbol.width()).unwrap_or(1).max(1), None),
     }
 }

@@ -1,5 +1,7 @@
 //! Frames as JSON, and screens made of them.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::*;
 use crate::event::{Fd, Nanos, Seq, TimeUnit};
 
@@ -105,4 +107,15 @@ fn a_few_cells_between_two_that_changed_are_told_with_them() {
     // Four between are too many, and a row ends where it ends.
     assert_eq!(places, [1, 2, 3, 4, 5, 10, 11, 12, 13]);
     assert_eq!(cells[8].1, (1, 1));
+}
+
+#[test]
+fn a_character_that_takes_a_column_is_told_as_one() {
+    let mut symbol = [0; 4];
+    for one in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+        let symbol = &*one.encode_utf8(&mut symbol);
+        let columns = u16::try_from(symbol.width()).expect("a few");
+        let told = if columns == 1 { (1, Some(one)) } else { (columns.max(1), None) };
+        assert_eq!(glyph_of(symbol), told, "{one:?}");
+    }
 }

@@ -1,13 +1,29 @@
 //! The tracks of a moment that is far from now: folded again from the events before it.
 
-use crate::event::{Event, FileId, Seq};
+use crate::event::{Event, FileId, Kind, Seq};
 use crate::journal::Journal;
 use crate::model::{Span, Timeline, World};
 
 use super::timelines::{Timelines, TrackOwner};
 
-/// How many events before a moment its tracks are folded from.
-const BEFORE: u64 = 131_072;
+/// How far back from a moment its tracks are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindsight {
+    /// As far as it is worth while where somebody stands.
+    Long,
+    /// As far as it takes no time where somebody comes through: nothing is known of what is before.
+    Short,
+}
+
+impl Hindsight {
+    /// How many events before a moment its tracks are folded from.
+    fn events(self) -> u64 {
+        match self {
+            Self::Long => 131_072,
+            Self::Short => 16_384,
+        }
+    }
+}
 
 /// The world and the tracks of a moment.
 #[derive(Clone, Debug)]
@@ -16,56 +32,68 @@ pub struct Folded {
     first: Seq,
     /// It is the oldest one there is.
     whole: bool,
+    /// The next event may come after others that are not to be had.
+    torn: bool,
     pub(super) world: World,
     pub(super) timelines: Timelines,
 }
 
 impl Folded {
     /// Folds the events before `seq`, and that one.
-    pub fn at(journal: &Journal, seq: Seq) -> Self {
-        let first = Seq(seq.0.saturating_sub(BEFORE)).max(journal.first().unwrap_or_default());
-        let whole = journal.first().is_none_or(|oldest| first <= oldest);
+    pub fn at(journal: &Journal, seq: Seq, hindsight: Hindsight) -> Self {
+        let oldest = journal.first().unwrap_or_default();
+        let first = Seq(seq.0.saturating_sub(hindsight.events())).max(oldest);
+        let whole = first <= oldest;
         let world = if whole { journal.origin() } else { journal.at(first) };
-        let next = world.seq.next();
-        let mut folded = Self { first, whole, world, timelines: Timelines::default() };
-        folded.go_on(journal, next, seq);
+        let timelines = Timelines::begun(&world);
+        let mut folded = Self { first, whole, torn: !whole, world, timelines };
+        folded.go_on(journal, seq);
         folded
     }
 
     /// So many events are surely on a track that keeps the fewest.
     pub const NEAR: u64 = 4096;
 
-    /// Whether the tracks have what is to be seen of that moment.
-    pub fn has(&self, seq: Seq) -> bool {
-        let begun = self.whole || seq.0 >= self.first.0.saturating_add(BEFORE / 2);
-        begun && seq <= self.world.seq && self.world.seq.0 - seq.0 < Self::NEAR
-    }
-
-    /// Goes on to a later moment, if it is near.
-    pub fn follow(&mut self, journal: &Journal, seq: Seq) -> bool {
-        let near = seq >= self.world.seq && seq.0 - self.world.seq.0 < BEFORE / 2;
-        if near {
-            self.go_on(journal, self.world.seq.next(), seq);
+    /// Goes on to a later moment, if that is less than to fold it anew. Whether the tracks have what
+    /// is to be seen of that moment.
+    pub fn reach(&mut self, journal: &Journal, seq: Seq, hindsight: Hindsight) -> bool {
+        let before = hindsight.events();
+        if !self.whole && seq.0 < self.first.0.saturating_add(before / 2) {
+            return false;
         }
-        near
+        if seq <= self.world.seq {
+            return self.world.seq.0 - seq.0 < Self::NEAR;
+        }
+        let anew = journal.based(Seq(seq.0.saturating_sub(before)));
+        let nearer = anew.is_none_or(|anew| self.world.seq >= anew);
+        if nearer {
+            self.go_on(journal, seq);
+        }
+        nearer
     }
 
-    fn go_on(&mut self, journal: &Journal, from: Seq, until: Seq) {
+    fn go_on(&mut self, journal: &Journal, until: Seq) {
+        let from = self.world.seq.next();
         if from > until {
             return;
         }
-        let Self { world, timelines, .. } = self;
         journal.forward_from(from, |event| {
             if event.seq <= until {
-                world.apply(event);
-                timelines.apply(event, world);
+                self.apply(event, journal);
             }
             event.seq < until
         });
     }
 
-    /// Goes on by one event.
-    pub fn apply(&mut self, event: &Event) {
+    /// Goes on by one event. Behind events that are not to be had it goes on from the world that came
+    /// instead of them, if one did.
+    pub fn apply(&mut self, event: &Event, journal: &Journal) {
+        let torn = self.torn || event.seq > self.world.seq.next();
+        if let Some(world) = torn.then(|| journal.begun(event.seq)).flatten() {
+            self.world = world;
+            self.timelines.resume();
+        }
+        self.torn = matches!(event.kind, Kind::Gap { .. });
         self.world.apply(event);
         self.timelines.apply(event, &self.world);
     }
@@ -91,3 +119,6 @@ impl Folded {
         self.timelines.of(self.world.through(poller))
     }
 }
+
+#[cfg(test)]
+mod tests;

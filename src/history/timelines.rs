@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Event, FileId};
+use crate::event::{Event, FileId, Seq};
 use crate::model::{EpollView, Span, Timeline, Track, TrackId, World};
 
 /// A track, and the epoll instance whose timeline it is in: `None` for those of threads, which are in
@@ -34,6 +34,15 @@ fn goes_on(last: &Timeline, world: &World) -> Timeline {
 }
 
 impl Timelines {
+    /// Those of a world of whose past nothing is known.
+    pub(super) fn begun(world: &World) -> Self {
+        if world.seq == Seq(0) {
+            return Self::default();
+        }
+        let own = world.views().filter_map(|view| Some((view.id?, Timeline::begun(view))));
+        Self { none: Timeline::begun(world.through_none()), own: own.collect() }
+    }
+
     /// Folds an event that has just been folded into `world`.
     pub(super) fn apply(&mut self, event: &Event, world: &World) {
         if world.pollers.is_empty() {

@@ -26,7 +26,8 @@ const EP: Fd = Fd(3);
 pub(crate) struct Scenario {
     pub(crate) world: World,
     pub(crate) timeline: Timeline,
-    pub(crate) last: Option<Event>,
+    /// All events.
+    pub(crate) told: Vec<Event>,
     files: BTreeMap<i32, FileId>,
     next_file: u32,
     timeout_ms: i32,
@@ -50,7 +51,7 @@ impl Scenario {
         let scenario = Self {
             world: World::default(),
             timeline: Timeline::default(),
-            last: None,
+            told: Vec::new(),
             files: BTreeMap::new(),
             next_file: 100,
             timeout_ms: -1,
@@ -68,7 +69,7 @@ impl Scenario {
         };
         self.world.apply(&event);
         self.timeline.apply(&event, self.world.through(None));
-        self.last = Some(event);
+        self.told.push(event);
         self
     }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::EpollView;
 use crate::event::{Backend, LaneId, Nanos, Seq, Trigger, WatchKey};
 
 pub use track::Track;
@@ -123,6 +124,19 @@ impl Timeline {
     const CAP: (usize, usize) = (64, 4096);
     /// How many tracks of registrations that are gone are kept.
     pub(crate) const GONE: usize = 64;
+
+    /// The tracks of what is there in a world of whose past nothing is known: with the next event
+    /// they stand as they are in it.
+    pub fn begun(world: EpollView<'_>) -> Self {
+        let mut begun = Self { lost: true, ..Self::default() };
+        let unknown = || Track::unknown_until(world.t);
+        let alive = world.lanes.iter().filter(|lane| lane.is_alive());
+        begun.lanes = alive.map(|lane| (lane.id, unknown())).collect();
+        begun.watches = world.watched().map(|key| (key, unknown())).collect();
+        begun.order = begun.watches.keys().copied().collect();
+        begun.size();
+        begun
+    }
 
     /// The tracks of the threads alone.
     #[must_use]

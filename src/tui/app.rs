@@ -108,7 +108,9 @@ impl App {
         if !goes_on_playing(&action) {
             self.end_play();
         }
-        self.update(action, scene)
+        let command = self.update(action, scene);
+        self.refold(scene);
+        command
     }
 
     /// Takes pasted text; it goes to the line being typed, and nowhere else.

@@ -4,9 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::merge::MergeStrategy;
-use ratatui::widgets::{Block, Widget};
+use unicode_width::UnicodeWidthChar;
 
 use super::theme::{Role, Theme};
+use super::words::is_printable;
 
 /// A count as a screen coordinate; what does not fit is off the screen anyway.
 pub fn cells(n: usize) -> u16 {
@@ -63,8 +64,7 @@ impl<'a> Row<'a> {
     pub fn put(&mut self, text: &str, style: Style) -> &mut Self {
         let room = usize::from(self.left());
         if room > 0 {
-            let (x, _) = self.buf.set_stringn(self.x, self.y, text, room, style);
-            self.x = x.min(self.right);
+            self.x = write(self.buf, (self.x, self.y), text, room, style).min(self.right);
         }
         if is_cut(text, room) && self.right > self.left {
             self.buf[(self.right - 1, self.y)].set_symbol(CUT);
@@ -82,7 +82,7 @@ impl<'a> Row<'a> {
         }
         let room = usize::from(width.min(start + width - self.x));
         if room > 0 {
-            self.buf.set_stringn(self.x, self.y, text, room, style);
+            write(self.buf, (self.x, self.y), text, room, style);
             if is_cut(text, room) {
                 self.buf[(self.x + width - 1, self.y)].set_symbol(CUT);
             }
@@ -104,6 +104,41 @@ impl<'a> Row<'a> {
     pub fn fill(&mut self, style: Style) {
         let rest = Rect::new(self.x, self.y, self.left(), 1).intersection(self.buf.area);
         self.buf.set_style(rest, style);
+    }
+}
+
+/// Writes `text` into at most so many cells of the buffer, and gives the column behind it: what
+/// [`Buffer::set_stringn`] does, which looks for letters of several characters in all that is written.
+fn write(buf: &mut Buffer, (x, y): (u16, u16), text: &str, room: usize, style: Style) -> u16 {
+    let room = room.min(usize::from(buf.area.right().saturating_sub(x)));
+    if is_printable(text) {
+        let (from, columns) = (buf.index_of(x, y), text.len().min(room));
+        let cells = &mut buf.content[from..from + columns];
+        for (cell, byte) in cells.iter_mut().zip(text.bytes()) {
+            cell.set_char(byte.into()).set_style(style);
+        }
+        return x + self::cells(columns);
+    }
+    let mut all = text.chars();
+    match (all.next(), all.next()) {
+        (Some(one), None) if room > 0 && takes_a_cell(one) => {
+            buf[(x, y)].set_symbol(text).set_style(style);
+            x + 1
+        }
+        _ => buf.set_stringn(x, y, text, room, style).0,
+    }
+}
+
+/// Whether a character that stands alone takes one cell, on every terminal.
+fn takes_a_cell(one: char) -> bool {
+    // Voiced marks take a cell of their own on some.
+    one.width() == Some(1) && !matches!(one, '\u{ff9e}' | '\u{ff9f}')
+}
+
+/// Gives all cells, which are blank, the theme's ground.
+pub(crate) fn ground(buf: &mut Buffer, theme: &Theme) {
+    if theme.base() != Style::new() {
+        buf.set_style(buf.area, theme.base());
     }
 }
 
@@ -158,11 +193,8 @@ pub fn inside(area: Rect) -> Rect {
 pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
     let whole = buf.area;
     for accent in [Accent::None, Accent::Look, Accent::Focus] {
-        let block = Block::bordered()
-            .border_style(theme.style(accent.role()))
-            .merge_borders(MergeStrategy::Exact);
         for (area, _) in panes.iter().filter(|(_, of)| *of == accent) {
-            (&block).render(area.intersection(whole), buf);
+            outline(buf, area.intersection(whole), theme.style(accent.role()));
         }
     }
     let Some(joint) = theme.glyphs.joint else { return };
@@ -178,6 +210,30 @@ pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
                 _ => cell.set_symbol(joint),
             };
         }
+    }
+}
+
+/// Draws the frame of an area, joined to those that are there.
+fn outline(buf: &mut Buffer, area: Rect, style: Style) {
+    if area.is_empty() {
+        return;
+    }
+    let (left, top) = (area.x, area.y);
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    let mut put = |x, y, sign| {
+        buf[(x, y)].merge_symbol(sign, MergeStrategy::Exact).set_style(style);
+    };
+    for x in left + 1..right {
+        put(x, top, "─");
+        put(x, bottom, "─");
+    }
+    for y in top + 1..bottom {
+        put(left, y, "│");
+        put(right, y, "│");
+    }
+    let corners = [(right, bottom, "┘"), (right, top, "┐"), (left, bottom, "└"), (left, top, "┌")];
+    for (x, y, sign) in corners {
+        put(x, y, sign);
     }
 }
 
@@ -262,7 +318,67 @@ pub(crate) fn first_row(chosen: usize, len: usize, rows: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use ratatui::widgets::{Block, Widget};
+
     use super::*;
+    use crate::tui::theme::{Depth, ThemeName, UNICODE};
+
+    /// What is written by whom, and the column behind it.
+    fn written(write: impl Fn(&mut Buffer) -> u16) -> (Buffer, u16) {
+        let mut buf = Buffer::with_lines(["0123456789ab"]);
+        let end = write(&mut buf);
+        (buf, end)
+    }
+
+    fn check(text: &str, x: u16, room: usize) {
+        let style = Style::new().dim().on_red();
+        assert_eq!(
+            written(|buf| write(buf, (x, 0), text, room, style)),
+            written(|buf| buf.set_stringn(x, 0, text, room, style).0),
+            "{text:?} at {x} in {room}"
+        );
+    }
+
+    #[test]
+    fn every_character_is_written_as_the_library_writes_it() {
+        let mut symbol = [0; 4];
+        let (forms, rare) = (0xfe00..0x1_0000, (0x3100..0x11_0000).step_by(97));
+        for one in (0..0x3100).chain(forms).chain(rare).filter_map(char::from_u32) {
+            let text = one.encode_utf8(&mut symbol);
+            check(text, 3, 5);
+            check(text, 11, 5);
+        }
+        check("─", 3, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_written_as_the_library_writes_it(
+            text in "[ -~]{0,20}|\\PC{0,8}|[a·─…\u{301}\u{200d}\u{4e00}\u{fe0f}✂\t]{0,6}",
+            x in 0_u16..12,
+            room in 0_usize..16,
+        ) {
+            check(&text, x, room);
+        }
+    }
+
+    #[test]
+    fn frames_are_joined_as_the_library_joins_them() {
+        let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+        let panes = [(0, 0, 9, 4), (8, 0, 6, 4), (0, 3, 14, 3), (3, 5, 2, 2), (13, 6, 9, 9)];
+        let panes = panes.map(|(x, y, width, height)| (Rect { x, y, width, height }, Accent::None));
+        let area = Rect::new(0, 0, 14, 7);
+        let (mut ours, mut theirs) = (Buffer::empty(area), Buffer::empty(area));
+        borders(&mut ours, &panes, &theme);
+        let block = Block::bordered()
+            .border_style(theme.style(Role::Border))
+            .merge_borders(MergeStrategy::Exact);
+        for (area, _) in panes {
+            (&block).render(area.intersection(theirs.area), &mut theirs);
+        }
+        assert_eq!(ours, theirs);
+    }
 
     #[test]
     fn rows_around_the_chosen_one_are_those_that_counting_gives() {

@@ -14,7 +14,7 @@ use super::ui::ReplayState;
 use crate::event::{ExportKind, ReplaySpeed};
 use crate::export::{self, Excerpt, ExportRange};
 use crate::film::{Film, FilmHead, FilmScreen};
-use crate::history::Folded;
+use crate::history::{Folded, Hindsight};
 use crate::record::{Beside, Hidden, Recording};
 use crate::session::Scene;
 use crate::sink::jsonl::Lines;
@@ -159,7 +159,7 @@ impl ExportPlan {
 /// Does something with the scene of a whole history.
 fn staged<R>(range: &ExportRange<'_>, look: impl FnOnce(Scene<'_>) -> R) -> R {
     let journal = range.journal;
-    let folded = Folded::at(journal, journal.last().unwrap_or_default());
+    let folded = Folded::at(journal, journal.last().unwrap_or_default(), Hindsight::Long);
     let (world, timeline) = (folded.world(), folded.timeline(None));
     look(Scene { world, live: world, timeline, journal, header: range.header })
 }

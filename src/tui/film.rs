@@ -249,32 +249,31 @@ impl Camera {
 
     /// The cells that were painted.
     fn shots(&mut self) -> Vec<Shot> {
-        let area = Rect { height: self.buf.area.height.min(self.head.rows), ..self.buf.area };
+        let (columns, rows) = (self.buf.area.width, self.buf.area.height.min(self.head.rows));
         let buf = std::mem::take(&mut self.buf);
-        let mut shots = Vec::with_capacity(usize::from(area.width) * usize::from(area.height));
-        let (mut covered, mut last) = (0, None);
-        for (n, cell) in buf.content.iter().take(shots.capacity()).enumerate() {
-            let x = n % usize::from(area.width);
-            if x == 0 {
-                covered = 0;
+        let mut shots = Vec::with_capacity(usize::from(columns) * usize::from(rows));
+        let mut last = None;
+        for row in buf.content.chunks(usize::from(columns).max(1)).take(usize::from(rows)) {
+            let mut covered = 0;
+            for (cell, right) in row.iter().zip((0..columns).rev()) {
+                let look = (cell.fg, cell.bg, cell.modifier);
+                let style = match last {
+                    Some((known, style)) if known == look => style,
+                    _ => self.style(cell),
+                };
+                last = Some((look, style));
+                if covered > 0 {
+                    covered -= 1;
+                    // It looks as the symbol does that reaches over it.
+                    let style = shots.last().map_or(style, |shot: &Shot| shot.1);
+                    shots.push((COVERED, style));
+                    continue;
+                }
+                let (wide, one) = glyph_of(cell.symbol());
+                covered = (wide - 1).min(right);
+                let symbol = one.map_or_else(|| self.longer(cell.symbol()), u32::from);
+                shots.push((symbol, style));
             }
-            let look = (cell.fg, cell.bg, cell.modifier);
-            let style = match last {
-                Some((known, style)) if known == look => style,
-                _ => self.style(cell),
-            };
-            last = Some((look, style));
-            if covered > 0 {
-                covered -= 1;
-                // It looks as the symbol does that reaches over it.
-                let style = shots.last().map_or(style, |shot: &Shot| shot.1);
-                shots.push((COVERED, style));
-                continue;
-            }
-            let (wide, one) = glyph_of(cell.symbol());
-            covered = usize::from(wide - 1).min(usize::from(area.width) - 1 - x);
-            let symbol = one.map_or_else(|| self.longer(cell.symbol()), u32::from);
-            shots.push((symbol, style));
         }
         self.buf = buf;
         shots

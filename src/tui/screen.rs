@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::draw::{Accent, borders, heading, inside, sign_cuts};
+use super::draw::{Accent, borders, ground, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, beside_bar, layout};
 use super::pane::{
     Bar, Calls, ExportPane, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane,
@@ -16,7 +16,7 @@ use super::ui::{Pane, UiContext};
 /// Draws everything into `buf`.
 pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let area = buf.area;
-    buf.set_style(area, look.theme.base());
+    ground(buf, look.theme);
     let lanes = look.scene.world.lanes.len();
     let whole = (area.width, area.height);
     let body = beside_bar(look.ui, whole);

@@ -16,7 +16,12 @@ pub(crate) fn provenance(by: Provenance) -> &'static str {
 
 /// Columns that a text takes.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if is_printable(text) { text.len() } else { text.width() }
+}
+
+/// Whether a text has nothing but characters of ASCII that take a column each.
+pub(super) fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// A count with its thousands apart: `4,812`.

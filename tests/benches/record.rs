@@ -12,7 +12,7 @@ use epollscope::event::{
     Ret, Seq, Syscall, SyscallRecord, TimeUnit, WakeupLog,
 };
 use epollscope::film::{FilmLine, FilmScreen};
-use epollscope::history::Folded;
+use epollscope::history::{Folded, Hindsight};
 use epollscope::journal::Journal;
 use epollscope::model::World;
 use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
@@ -158,7 +158,7 @@ fn open_and_seek(c: &mut Criterion) {
     group.bench_function("open, and fold what the first screen shows", |b| {
         b.iter(|| {
             let journal = file.open();
-            black_box(Folded::at(&journal, journal.last().unwrap()));
+            black_box(Folded::at(&journal, journal.last().unwrap(), Hindsight::Long));
         });
     });
     let before = resident();
@@ -170,12 +170,25 @@ fn open_and_seek(c: &mut Criterion) {
     eprintln!("open, and gone through: {} KiB more than before", resident().saturating_sub(before));
     // 625,000 events a second, eight times as fast: 80,000 between two looks at the clock.
     let mut at = 1;
+    let mut next = || {
+        at = 1 + (at + 80_000) % LONG;
+        journal.seq_at(event(at).t).unwrap()
+    };
+    let mut folded = Folded::at(&journal, Seq(1), Hindsight::Short);
     group.bench_function("8x of a flood, a look at the clock", |b| {
         b.iter(|| {
-            at = 1 + (at + 80_000) % LONG;
-            let seq = journal.seq_at(event(at).t).unwrap();
+            let seq = next();
+            if !folded.reach(&journal, seq, Hindsight::Short) {
+                folded = Folded::at(&journal, seq, Hindsight::Short);
+            }
+            black_box(folded.world().clone());
+        });
+    });
+    group.bench_function("8x of a flood, as if it stood at each look", |b| {
+        b.iter(|| {
+            let seq = next();
             black_box(journal.at(seq).seq);
-            black_box(Folded::at(&journal, seq));
+            black_box(Folded::at(&journal, seq, Hindsight::Long));
         });
     });
     group.finish();

@@ -97,6 +97,11 @@ pub struct Track {
 }
 
 impl Track {
+    /// A track of which nothing is known up to that time.
+    pub(super) fn unknown_until(t: Nanos) -> Self {
+        Self { dropped_until: t, base: Some(Span::Unknown), ..Self::default() }
+    }
+
     /// The marks with `from <= t <= to`, oldest first.
     pub fn window(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = Mark> {
         let low = self.marks.partition_point(|m| m.t() < from);
@@ -128,7 +133,7 @@ impl Track {
         self.span == Some(Span::Gone)
     }
 
-    /// Before this time marks were dropped because of the bound.
+    /// Before this time marks were dropped because of the bound, or nothing was known.
     pub fn dropped_until(&self) -> Nanos {
         self.dropped_until
     }

@@ -20,7 +20,7 @@ impl Scenario {
     }
 
     fn why_last(&self) -> String {
-        let last = self.last.as_ref();
+        let last = self.told.last();
         last.map(|event| why(self.world.through(None), Subject::Event(event)).text)
             .unwrap_or_default()
     }

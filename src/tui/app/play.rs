@@ -182,6 +182,7 @@ impl App {
     pub(super) fn played_out(&mut self, scene: &Scene<'_>) {
         let returns = self.ui.play.as_ref().is_some_and(|play| play.returns);
         self.end_play();
+        self.refold(scene);
         if returns {
             self.live(scene);
             self.ui.message = None;

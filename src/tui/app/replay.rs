@@ -85,10 +85,14 @@ impl App {
         }
         let mut gap = false;
         if let Some(Past { seq: at, world, .. }) = &mut self.ui.past {
+            let mut folded = self.folded.as_mut().filter(|folded| folded.world().seq == before);
             scene.journal.forward_from(before.next(), |event| {
                 if event.seq <= seq {
                     world.apply(event);
                     *at = event.seq;
+                    if let Some(folded) = &mut folded {
+                        folded.apply(event, scene.journal);
+                    }
                 }
                 gap |= matches!(event.kind, Kind::Gap { .. });
                 event.seq < seq
@@ -101,6 +105,11 @@ impl App {
         }
         self.settle(scene);
         self.refold(scene);
+    }
+
+    /// Whether the view goes through a recording by its time, and nobody looks at one moment.
+    pub(super) fn passes(&self) -> bool {
+        self.ui.play.as_ref().is_some_and(|play| play.clock.is_some() && !play.stands)
     }
 
     /// The call of the selected thread before or after the viewed event.

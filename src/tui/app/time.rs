@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::event::{Nanos, Seq, Viewpoint};
-use crate::history::Folded;
+use crate::history::{Folded, Hindsight};
 use crate::model::{Mark, Track, TrackId};
 use crate::session::Scene;
 use crate::text;
@@ -37,25 +37,32 @@ impl App {
             past.world.apply(&event);
             past.seq = seq;
             past.hold = Hold::Past;
+            self.refold(scene);
         } else {
-            let world = scene.journal.at(seq);
+            self.fold(Some(seq), scene);
+            let folded = self.folded.as_ref().map(Folded::world).filter(|world| world.seq == seq);
+            let world = folded.cloned().unwrap_or_else(|| scene.journal.at(seq));
             self.ui.past = Some(Past { seq, hold: Hold::Past, world });
         }
         self.settle(scene);
-        self.refold(scene);
     }
 
-    /// Folds the tracks around the viewed event again, if those of now begin after it.
+    /// Folds the tracks around the viewed event again, if what is known of them is too little.
     pub(super) fn refold(&mut self, scene: &Scene<'_>) {
-        let far = |past: &&Past| scene.live.seq.0.saturating_sub(past.seq.0) >= Folded::NEAR;
-        let Some(seq) = self.ui.past.as_ref().filter(far).map(|past| past.seq) else {
+        self.fold(self.ui.past.as_ref().map(|past| past.seq), scene);
+    }
+
+    /// Folds the tracks around an event of the past, if those of now begin after it.
+    fn fold(&mut self, seq: Option<Seq>, scene: &Scene<'_>) {
+        let far = |seq: &Seq| scene.live.seq.0.saturating_sub(seq.0) >= Folded::NEAR;
+        let Some(seq) = seq.filter(far) else {
             self.folded = None;
             return;
         };
-        let has =
-            self.folded.as_mut().is_some_and(|it| it.has(seq) || it.follow(scene.journal, seq));
-        if !has {
-            self.folded = Some(Folded::at(scene.journal, seq));
+        let hindsight = if self.passes() { Hindsight::Short } else { Hindsight::Long };
+        let has = |folded: &mut Folded| folded.reach(scene.journal, seq, hindsight);
+        if !self.folded.as_mut().is_some_and(has) {
+            self.folded = Some(Folded::at(scene.journal, seq, hindsight));
         }
     }
 

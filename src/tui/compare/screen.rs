@@ -12,7 +12,7 @@ use crate::compare::ComparePhase;
 use crate::compare::why::{count, percent};
 use crate::event::Header;
 use crate::history::History;
-use crate::tui::draw::{Accent, Row, borders, cells, heading, inside, sign_cuts};
+use crate::tui::draw::{Accent, Row, borders, cells, ground, heading, inside, sign_cuts};
 use crate::tui::layout::{SMALLEST, WIDE, strip};
 use crate::tui::pane::{Help, Hints, RenderContext, TooSmall};
 use crate::tui::spots::{Spot, Spots, on_screen};
@@ -43,7 +43,7 @@ pub(super) fn under(app: &CompareApp, cell: (u16, u16)) -> Option<Spot> {
 /// The same; where something stands is written into `spots`.
 fn draw(app: &CompareApp, theme: &Theme, spots: Option<&Spots>, buf: &mut Buffer) {
     let area = buf.area;
-    buf.set_style(area, theme.base());
+    ground(buf, theme);
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         TooSmall(theme, "the comparison goes on; q quits").render(area, buf);
         return;

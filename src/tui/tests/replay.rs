@@ -100,6 +100,47 @@ fn an_hour_of_ticks_at_a_quarter_is_exact() {
     assert_eq!(clock(&app), Nanos(begins.0 + 900_000_000_000));
 }
 
+/// The tracks of a screen.
+fn tracks(app: &App, stage: &Stage) -> Vec<String> {
+    let screen = shown(app, stage, &UNICODE);
+    let rows = screen.lines().skip_while(|row| !row.contains("Timeline")).skip(1);
+    rows.take_while(|row| !row.contains("seconds")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_flood_that_plays_fast_has_its_last_moments_and_all_of_them_as_soon_as_it_stands() {
+    let mut stage = Stage::start();
+    stage.client(Fd(7));
+    stage.client(Fd(8));
+    for _ in 0..10_000 {
+        stage.arrive(Fd(7), 3);
+        stage.wait_returns(&[Fd(7)]);
+        stage.read(Fd(7), b"abc");
+        let wait = Syscall::EpollWait { ep: Fd(3), max: 64, timeout_ms: -1 };
+        stage.push(LaneId(1), Kind::Enter(wait));
+    }
+    let mut app = opened(&stage, (120, 40));
+    app.ui.zoom = Nanos(500_000_000);
+    stage.press(&mut app, "2+++ ");
+    app.advance(0, &stage.scene());
+    app.advance(100, &stage.scene());
+    assert!(viewed(&app) > Seq(32_769), "it goes by a world: {:?}", viewed(&app));
+    let quiet = |app: &App| {
+        let tracks = tracks(app, &stage);
+        tracks.into_iter().find(|row| row.contains(" 8 level")).expect("the row of fd 8")
+    };
+    let passing = quiet(&app);
+    assert!(passing.contains("···") && passing.contains("───"), "{passing}");
+    stage.press(&mut app, " ");
+    let standing = quiet(&app);
+    assert!(!standing.contains('·'), "{standing}");
+    let mut there = opened(&stage, (120, 40));
+    there.ui.zoom = app.ui.zoom;
+    stage.press(&mut there, "2");
+    there.go_to(viewed(&app), &stage.scene());
+    assert_eq!(tracks(&app, &stage), tracks(&there, &stage));
+}
+
 #[test]
 fn long_waits_are_shortened_and_said() {
     let mut stage = Stage::start();
