@@ -18,6 +18,8 @@
 
   /** The viewer's own answers, and whether they were right, by the numbers of the questions. */
   const mine = new Map(), right = new Map();
+  /** What is typed, until it has been taken. */
+  let typed = '';
   let asked = null, from = null, trouble = '';
 
   const score = () => {
@@ -32,7 +34,7 @@
       const response = await fetch(from.path.replace(/film$/, 'answer'), { method: 'POST', body });
       if (!response.ok) throw new Error('refused');
       mine.set(question, answer);
-      trouble = '';
+      trouble = typed = '';
     } catch {
       trouble = 'It was not taken: try again.';
     }
@@ -68,11 +70,11 @@
   function field() {
     const input = Object.assign(document.createElement('input'), {
       id: 'ask-field', type: 'text', maxLength: 40, placeholder: asked.field, disabled: asked.closed,
-      autocomplete: 'off', spellcheck: false, enterKeyHint: 'send', value: mine.get(asked.number) ?? '',
+      autocomplete: 'off', spellcheck: false, enterKeyHint: 'send', value: typed || (mine.get(asked.number) ?? ''),
     });
     input.setAttribute('aria-labelledby', 'ask-text');
     const go = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Send', disabled: asked.closed });
-    const submit = () => { if (input.value.trim()) send(input.value.trim()); };
+    const submit = () => { if (input.value.trim()) send(typed = input.value.trim()); };
     go.addEventListener('click', submit);
     input.addEventListener('keydown', (event) => {
       event.stopPropagation();
@@ -91,7 +93,10 @@
     }
     panel.hidden = false;
     title.textContent = asked.text;
+    const typing = document.activeElement?.id === 'ask-field';
     choices.replaceChildren(...(asked.answers ? asked.answers.map(button) : field()));
+    // Whoever types may go on.
+    if (typing) document.getElementById('ask-field')?.focus();
     status.textContent = said();
   }
 
@@ -108,7 +113,7 @@
       const own = mine.get(asked.number);
       right.set(asked.number, Array.isArray(solved.right) ? solved.right.includes(own) : solved.right === own);
     }
-    if (asked && !mine.has(asked.number)) trouble = '';
+    if (asked && !mine.has(asked.number)) trouble = typed = '';
     show();
   });
 })();

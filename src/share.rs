@@ -11,6 +11,9 @@
 //!                        watches       │
 //! ```
 //!
+//! A thread of the session's process sleeps until something is reported, and rings a bell: while
+//! nothing is new nobody wakes.
+//!
 //! No viewer can slow the server: what finds no room in the pipe is dropped, and a viewer who does
 //! not keep up loses its place in the ring. Both go on from a whole picture of how it is now.
 

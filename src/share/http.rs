@@ -27,8 +27,6 @@ use super::bucket::Bucket;
 use super::hub::{Hub, Next, Seat, Watching};
 use super::progress::Progress;
 
-/// Connections that are accepted a second; the others wait in the listener's queue.
-const ACCEPTS: u32 = 50;
 /// Connections at the most, those that watch among them.
 const CONNECTIONS: usize = 400;
 /// Bytes of a request.
@@ -37,10 +35,8 @@ const HEAD: usize = 8 << 10;
 const LINES: usize = 64;
 /// How long a request may take to come.
 const READ: Duration = Duration::from_secs(3);
-/// A viewer to whom nothing can be written for so long is gone.
-const STUCK: Duration = Duration::from_secs(20);
-/// How often it is looked whether one is.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked whether a viewer is stuck, in the time that it may be.
+const LOOKS: u32 = 20;
 /// A stream on which nothing happens says so that often.
 const QUIET: Duration = Duration::from_secs(15);
 /// How long whoever does not know the code waits for an answer.
@@ -52,17 +48,33 @@ const TURN: Duration = Duration::from_secs(3);
 
 type Answer = Either<Full<Bytes>, Channel<Bytes>>;
 
+/// How much is taken of viewers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DoorLimits {
+    /// Connections that are accepted a second; the others wait in the listener's queue.
+    pub(super) accepts: u32,
+    /// A viewer to whom nothing can be written for so long is gone.
+    pub(super) stuck: Duration,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self { accepts: 50, stuck: Duration::from_secs(20) }
+    }
+}
+
 /// What all connections know.
 pub(super) struct Door {
-    pub(super) hub: Rc<RefCell<Hub>>,
+    hub: Rc<RefCell<Hub>>,
+    limits: DoorLimits,
     /// Who guesses, by address.
     guesses: RefCell<HashMap<IpAddr, Rc<Semaphore>>>,
 }
 
 impl Door {
     /// The door of a hub.
-    pub(super) fn new(hub: Rc<RefCell<Hub>>) -> Rc<Self> {
-        Rc::new(Self { hub, guesses: RefCell::default() })
+    pub(super) fn new(hub: Rc<RefCell<Hub>>, limits: DoorLimits) -> Rc<Self> {
+        Rc::new(Self { hub, limits, guesses: RefCell::default() })
     }
 
     fn refuse(&self) {
@@ -73,7 +85,7 @@ impl Door {
 /// Accepts connections for ever.
 pub(super) async fn accept(listener: TcpListener, door: Rc<Door>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut rate = Bucket::new(ACCEPTS, Instant::now());
+    let mut rate = Bucket::new(door.limits.accepts, Instant::now());
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         while !rate.take(1, Instant::now()) {
@@ -97,7 +109,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
     // Frames are small, and are to be seen when they are made.
     let _as_it_is = stream.set_nodelay(true);
     let stream = Progress::new(stream);
-    let stalled = stream.stalled();
+    let (stalled, stuck) = (stream.stalled(), door.limits.stuck);
     let service = service_fn(|request| {
         let door = Rc::clone(&door);
         async move { Ok::<_, Infallible>(answer(request, peer.ip(), &door).await) }
@@ -120,7 +132,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, door: Rc<Door>) {
                 }
                 return;
             }
-            () = sleep(LOOK) => if stalled.time() > STUCK {
+            () = sleep(stuck / LOOKS) => if stalled.time() > stuck {
                 door.refuse();
                 return;
             },
@@ -307,3 +319,6 @@ async fn show(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

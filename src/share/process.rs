@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{self, Backlog, setsockopt, sockopt};
 
 use super::ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 use super::code::ShareCode;
@@ -309,7 +309,7 @@ fn answered(wanted: &mut Wanted, whole: bool) {
 }
 
 /// Listens on an address, for the process that is to be started.
-fn listen(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Error> {
+pub(super) fn listen(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Error> {
     let refused = |error: io::Error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => "address in use".to_owned(),
@@ -319,6 +319,8 @@ fn listen(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Error> {
     };
     let listener = TcpListener::bind(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
+    // A class comes all at once, and is let in one by one.
+    let _as_it_is = socket::listen(&listener, Backlog::MAXCONN);
     // Connections have what their listener has.
     let _as_it_is = setsockopt(&listener, sockopt::SndBuf, &SEND_BUFFER);
     let _as_it_is = setsockopt(&listener, sockopt::TcpUserTimeout, &UNANSWERED);

@@ -16,7 +16,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::code::ShareCode;
-use super::http::{Door, accept};
+use super::http::{Door, DoorLimits, accept};
 use super::hub::Hub;
 use super::wire::{Reported, Telling};
 use crate::error::Error;
@@ -71,7 +71,8 @@ async fn run(input: OwnedFd, output: OwnedFd, listener: OwnedFd) -> io::Result<(
     };
     let code = ShareCode::parse(&code).ok_or_else(|| io::Error::other("that is no code"))?;
     let hub = Rc::new(RefCell::new(Hub::new(code, name, page, blocks)));
-    let accepting = spawn_local(accept(listener, Door::new(Rc::clone(&hub))));
+    let accepting =
+        spawn_local(accept(listener, Door::new(Rc::clone(&hub), DoorLimits::default())));
     let reports = spawn_local(report(Rc::clone(&hub), Sender::from_owned_fd(output)?));
     while !reports.is_finished() {
         match told.next().await {

@@ -1,6 +1,7 @@
 //! A session that is shared, as viewers see it: over real connections, from a process of its own.
 
 mod ask;
+mod crowd;
 mod live;
 mod watched;
 

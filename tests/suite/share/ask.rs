@@ -1,10 +1,10 @@
-//! Questions to those who watch: two hundred of them, and what is no answer.
+//! Questions to those who watch, and what is no answer.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use epollscope::share::{ClassForm, ClassTruth, Share, ShareLook};
+use epollscope::share::{ClassForm, Share, ShareLook};
 
 use super::live::{SHARED, address as address_on};
 use super::{CODE, Viewer, address, answer, send, start, wait};
@@ -19,11 +19,11 @@ fn request(share: &Share, body: &str) -> String {
     )
 }
 
-fn body(question: u32, token: u32, answer: &str) -> String {
+pub(super) fn body(question: u32, token: u32, answer: &str) -> String {
     format!(r#"{{"question":{question},"token":"{token:032x}","answer":{answer}}}"#)
 }
 
-fn is_taken(share: &Share, question: u32, token: u32, said: &str) -> bool {
+pub(super) fn is_taken(share: &Share, question: u32, token: u32, said: &str) -> bool {
     let answered = answer(send(share, &request(share, &body(question, token, said))));
     assert!(answered.starts_with("HTTP/1.1 204 ") || answered.starts_with("HTTP/1.1 404 "));
     answered.starts_with("HTTP/1.1 204 ")
@@ -35,68 +35,6 @@ fn watches(share: &Share, token: u32) -> Viewer {
 
 fn choices() -> ClassForm {
     ClassForm::Choices(vec!["yes".to_owned(), "no".to_owned()])
-}
-
-#[test]
-fn two_hundred_viewers_answer() {
-    let mut share = start();
-    let mut viewers: Vec<_> = (0..200).map(|token| watches(&share, token)).collect();
-    wait(&mut share, "all watch", |share| share.report().viewers == 200);
-    super::frame(&mut share, true, "whole");
-    let number = share.ask("Is it?".to_owned(), choices());
-    let asked = "event: question\ndata: {\"number\":1,\"text\":\"Is it?\",\"answers\":[\"yes\",\"no\"],\
-                 \"closed\":false}\n\n";
-    viewers[0].until(asked);
-    let begun = Instant::now();
-    let mut told = Vec::new();
-    std::thread::scope(|scope| {
-        let all = address(&share);
-        let voices: Vec<_> = (0..4)
-            .map(|part| {
-                let requests: Vec<_> = (part * 50..part * 50 + 50)
-                    .map(|token| request(&share, &body(number, token, &(token % 2).to_string())))
-                    .collect();
-                scope.spawn(move || {
-                    for request in requests {
-                        let mut stream = TcpStream::connect(all).unwrap();
-                        stream.write_all(request.as_bytes()).unwrap();
-                        let mut text = String::new();
-                        stream.read_to_string(&mut text).unwrap();
-                        assert!(text.starts_with("HTTP/1.1 204 "), "{text}");
-                    }
-                })
-            })
-            .collect();
-        // The session is told what they come to, and not more than once a second.
-        while voices.iter().any(|voice| !voice.is_finished()) {
-            assert!(!matches!(share.look(), ShareLook::Ended(_)));
-            let answered = share.tally(number).map_or(0, |tally| tally.answered);
-            if told.last() != Some(&answered) {
-                told.push(answered);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    });
-    let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap();
-    assert!(told.len() <= seconds + 3, "{told:?} in {seconds} s");
-    share.close_answers(number);
-    wait(&mut share, "the last of them", |share| {
-        share.tally(number).is_some_and(|tally| tally.closed)
-    });
-    let tally = share.tally(number).unwrap().clone();
-    assert_eq!((tally.answered, tally.of, tally.choices), (200, 200, vec![100, 100]));
-    assert!(!is_taken(&share, number, 1, "0"), "it is closed");
-    share.solve(number, ClassTruth::Choice(1));
-    // Nothing of others is told before, and nothing but what was right afterwards.
-    let seen = viewers[7].until("\"solved\":{\"right\":1").to_owned();
-    assert!(!seen.contains("100") && seen.contains("\"closed\":true"), "{seen}");
-    // Who comes late sees it, too.
-    drop(viewers);
-    wait(&mut share, "they are gone", |share| share.report().viewers == 0);
-    let mut late = watches(&share, 500);
-    wait(&mut share, "one watches", |share| share.report().viewers == 1);
-    super::frame(&mut share, true, "whole");
-    late.until("\"solved\":{\"right\":1");
 }
 
 #[test]
@@ -183,6 +121,46 @@ fn a_class_answers_a_lesson_in_a_browser() {
     assert_eq!(lines[0], "lesson,step,question,answer,right,count,answered,of");
     assert!(lines[1].starts_with("read-once,5,") && lines[1].ends_with(",yes,1,1,1"), "{text}");
     assert!(lines[2].ends_with(",no,0,1,1"), "{text}");
+}
+
+#[test]
+fn what_is_typed_in_a_browser_is_counted_and_judged() {
+    let test = "what_is_typed_in_a_browser_is_counted_and_judged";
+    let Some(browser) = Browser::open(test, (1280, 900), "dark") else { return };
+    let mut lesson = Terminal::start(40, 120, &[&["lesson", "accept-once"][..], &SHARED].concat());
+    browser.go(&format!("http://{}/{CODE}", address_on(&lesson)));
+    lesson.shows("SHARED 1");
+    while !lesson.text().contains("QUESTION") {
+        lesson.keys("\r");
+        lesson.settle();
+    }
+    lesson.shows("The class: 0 of 1 have answered.");
+    let shows = |text: &str| {
+        browser.until(&format!("return ({ASKED}).includes('{text}')"));
+    };
+    shows("What do you say?");
+    browser.run("document.getElementById('ask-field').focus()", &[]);
+    // Keys of the page among them do nothing there.
+    browser.keys(&["g", "?", "["]);
+    let typed = "return document.getElementById('ask-field').value";
+    assert_eq!(browser.run(typed, &[]), "g?[");
+    browser.keys(&["\u{E003}", "\u{E003}", "\u{E003}", "7", "\u{E007}"]);
+    lesson.shows("The class: 1 of 1 have answered.");
+    shows("Your answer is in.");
+    // Whoever types goes on typing.
+    browser.keys(&["\u{E003}", "1", "\u{E007}"]);
+    browser.until("return document.getElementById('ask-field').value === '1'");
+    // The teacher's own line is left first.
+    lesson.shows("your answer>");
+    lesson.keys("\x1b");
+    lesson.until("no line", |screen| !screen.contains("your answer>"));
+    lesson.keys("a");
+    shows("No more answers are taken; yours is in.");
+    lesson.keys("x");
+    lesson.shows("1 of 1 have answered, 1 of them rightly.");
+    shows("Right. It is 1. You were right in 1 of 1.");
+    let (complaints, _) = browser.complaints_and_requests();
+    assert_eq!(complaints, Vec::<String>::new());
 }
 
 #[test]
