@@ -2,10 +2,11 @@
 //!
 //! Order of locks: a file's state, then the table. No lock of either is held at the gate.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+
+use rustc_hash::FxHashMap;
 
 use super::lock;
 use super::serve::{Connection, Wants};
@@ -98,8 +99,8 @@ pub(crate) struct Table {
 
 #[derive(Debug, Default)]
 struct Maps {
-    files: HashMap<FileId, Arc<Watched>>,
-    numbers: HashMap<Fd, FileId>,
+    files: FxHashMap<FileId, Arc<Watched>>,
+    numbers: FxHashMap<Fd, FileId>,
 }
 
 impl Table {

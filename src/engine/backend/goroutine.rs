@@ -214,7 +214,10 @@ impl Loop for GoLoop {
     }
 
     fn queued<const OBSERVED: bool>(worker: &mut GoWorker<'_, OBSERVED>, file: &Watched) {
-        wake(worker, file.file, GoWait::Queue);
+        // Who both reads and writes does not wait for that.
+        if worker.settings.app == Application::Chat {
+            wake(worker, file.file, GoWait::Queue);
+        }
     }
 
     fn has_room<const OBSERVED: bool>(worker: &mut GoWorker<'_, OBSERVED>, file: &Watched) {
