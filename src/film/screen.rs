@@ -16,6 +16,7 @@ pub struct FilmCell {
 }
 
 /// The columns of a symbol, and the character if it is one that takes a column.
+#[inline]
 pub fn glyph_of(symbol: &str) -> (u16, Option<char>) {
     if let [one @ b' '..=b'~'] = symbol.as_bytes() {
         return (1, Some(char::from(*one)));
@@ -112,8 +113,7 @@ impl FilmScreen {
     /// The cells that differ from those of another screen of that size.
     fn since(&self, before: &Self) -> Vec<FilmSpan> {
         let mut spans = SpanList::default();
-        let changed = |n: usize| self.cells[n] != before.cells[n];
-        for (n, at) in told(self.cells.len(), self.columns, changed) {
+        for (n, at) in told(&before.cells, &self.cells, self.columns) {
             let FilmCell { symbol, style } = &self.cells[n];
             let (columns, one) = glyph_of(symbol);
             if !symbol.is_empty() {
@@ -130,21 +130,24 @@ const BETWEEN: usize = 3;
 /// The cells to tell of, by rows, each with its column and row: those that changed and the few between
 /// two of them. A text that moved to another row stays whole then, and takes next to nothing when it
 /// is packed.
-pub fn told(
-    cells: usize,
+pub fn told<T: PartialEq>(
+    before: &[T],
+    now: &[T],
     columns: u16,
-    changed: impl Fn(usize) -> bool,
 ) -> impl Iterator<Item = (usize, (u16, u16))> {
     let columns = usize::from(columns.max(1));
-    let mut last: Option<usize> = None;
-    let runs = (0..cells).filter(move |n| changed(*n)).flat_map(move |n| {
-        let row = n - n % columns;
-        let near = last.filter(|last| *last >= row && n - last <= BETWEEN + 1);
-        last = Some(n);
-        near.map_or(n, |last| last + 1)..=n
-    });
     let place = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    runs.map(move |n| (n, (place(n % columns), place(n / columns))))
+    let rows = before.chunks(columns).zip(now.chunks(columns)).enumerate();
+    rows.filter(|(_, (before, now))| before != now).flat_map(move |(y, (before, now))| {
+        let mut last: Option<usize> = None;
+        let changed = (0..now.len()).filter(|x| before[*x] != now[*x]);
+        let runs = changed.flat_map(move |x| {
+            let near = last.filter(|last| x - last <= BETWEEN + 1);
+            last = Some(x);
+            near.map_or(x, |last| last + 1)..=x
+        });
+        runs.map(move |x| (y * columns + x, (place(x), place(y))))
+    })
 }
 
 /// Spans as they are put together from changed cells, by rows.

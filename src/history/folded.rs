@@ -11,17 +11,22 @@ use super::timelines::{Timelines, TrackOwner};
 pub enum Hindsight {
     /// As far as it is worth while where somebody stands.
     Long,
-    /// As far as it takes no time where somebody comes through: nothing is known of what is before.
+    /// As far as it takes next to no time where somebody comes through.
     Short,
 }
 
 impl Hindsight {
-    /// How many events before a moment its tracks are folded from.
+    /// How many events before a moment its tracks are folded from, at the least.
     fn events(self) -> u64 {
         match self {
             Self::Long => 131_072,
-            Self::Short => 16_384,
+            Self::Short => Folded::NEAR,
         }
+    }
+
+    /// Where it begins, if it has to begin anew: with a world that is kept.
+    fn begins(self, journal: &Journal, seq: Seq) -> Seq {
+        journal.based(Seq(seq.0.saturating_sub(self.events()))).unwrap_or_default()
     }
 }
 
@@ -41,12 +46,11 @@ pub struct Folded {
 impl Folded {
     /// Folds the events before `seq`, and that one.
     pub fn at(journal: &Journal, seq: Seq, hindsight: Hindsight) -> Self {
-        let oldest = journal.first().unwrap_or_default();
-        let first = Seq(seq.0.saturating_sub(hindsight.events())).max(oldest);
-        let whole = first <= oldest;
-        let world = if whole { journal.origin() } else { journal.at(first) };
+        let first = hindsight.begins(journal, seq);
+        let whole = journal.first().is_none_or(|oldest| first <= oldest);
+        let world = if whole { journal.origin() } else { journal.before(first) };
         let timelines = Timelines::begun(&world);
-        let mut folded = Self { first, whole, torn: !whole, world, timelines };
+        let mut folded = Self { first, whole, torn: false, world, timelines };
         folded.go_on(journal, seq);
         folded
     }
@@ -57,15 +61,13 @@ impl Folded {
     /// Goes on to a later moment, if that is less than to fold it anew. Whether the tracks have what
     /// is to be seen of that moment.
     pub fn reach(&mut self, journal: &Journal, seq: Seq, hindsight: Hindsight) -> bool {
-        let before = hindsight.events();
-        if !self.whole && seq.0 < self.first.0.saturating_add(before / 2) {
+        if !self.whole && seq.0 < self.first.0.saturating_add(hindsight.events() / 2) {
             return false;
         }
         if seq <= self.world.seq {
             return self.world.seq.0 - seq.0 < Self::NEAR;
         }
-        let anew = journal.based(Seq(seq.0.saturating_sub(before)));
-        let nearer = anew.is_none_or(|anew| self.world.seq >= anew);
+        let nearer = self.world.seq >= hindsight.begins(journal, seq);
         if nearer {
             self.go_on(journal, seq);
         }

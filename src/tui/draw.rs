@@ -1,6 +1,6 @@
 //! Writing text straight into cells, clipped to an area. Knows nothing of what is written.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::merge::MergeStrategy;
@@ -220,20 +220,22 @@ fn outline(buf: &mut Buffer, area: Rect, style: Style) {
     }
     let (left, top) = (area.x, area.y);
     let (right, bottom) = (area.right() - 1, area.bottom() - 1);
-    let mut put = |x, y, sign| {
-        buf[(x, y)].merge_symbol(sign, MergeStrategy::Exact).set_style(style);
+    let put = |cell: &mut Cell, sign| {
+        cell.merge_symbol(sign, MergeStrategy::Exact).set_style(style);
     };
-    for x in left + 1..right {
-        put(x, top, "─");
-        put(x, bottom, "─");
+    for y in [top, bottom] {
+        let row = buf.index_of(left, y);
+        let side = row + 1..row + usize::from((right - left).max(1));
+        buf.content[side].iter_mut().for_each(|cell| put(cell, "─"));
     }
     for y in top + 1..bottom {
-        put(left, y, "│");
-        put(right, y, "│");
+        let row = buf.index_of(left, y);
+        put(&mut buf.content[row], "│");
+        put(&mut buf.content[row + usize::from(right - left)], "│");
     }
     let corners = [(right, bottom, "┘"), (right, top, "┐"), (left, bottom, "└"), (left, top, "┌")];
     for (x, y, sign) in corners {
-        put(x, y, sign);
+        put(&mut buf[(x, y)], sign);
     }
 }
 

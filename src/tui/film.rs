@@ -53,14 +53,27 @@ pub struct Taken {
 /// What a cell looks like: its colours and emphases.
 type Look = (Color, Color, Modifier);
 
-/// A cell: the symbol by its character, or by its place among the longer ones, and the style.
-type Shot = (u32, u16);
+/// A cell: the symbol by its character, or by its place among the longer ones, and above that the
+/// style. Rows of numbers are compared as fast as anything is.
+type Shot = u64;
 
 /// Longer symbols are numbered from here on; no character is.
 const LONGER: u32 = 0x8000_0000;
 /// A cell that the symbol before it reaches over.
 const COVERED: u32 = 0;
-const BLANK: Shot = (b' ' as u32, 0);
+const BLANK: Shot = shot(b' ' as u32, 0);
+
+const fn shot(symbol: u32, style: u16) -> Shot {
+    (style as u64) << 32 | symbol as u64
+}
+
+fn symbol_of(shot: Shot) -> u32 {
+    u32::try_from(shot & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+fn style_of(shot: Shot) -> u16 {
+    u16::try_from(shot >> 32).unwrap_or(0)
+}
 
 /// Takes screens, and tells each as what differs from the one before.
 pub struct Camera {
@@ -250,29 +263,28 @@ impl Camera {
     /// The cells that were painted.
     fn shots(&mut self) -> Vec<Shot> {
         let (columns, rows) = (self.buf.area.width, self.buf.area.height.min(self.head.rows));
+        let (columns, rows) = (usize::from(columns), usize::from(rows));
         let buf = std::mem::take(&mut self.buf);
-        let mut shots = Vec::with_capacity(usize::from(columns) * usize::from(rows));
-        let mut last = None;
-        for row in buf.content.chunks(usize::from(columns).max(1)).take(usize::from(rows)) {
+        let mut shots = vec![BLANK; columns * rows];
+        let (mut last, mut style) = (None, 0);
+        for (row, shots) in buf.content.chunks(columns.max(1)).zip(shots.chunks_mut(columns.max(1)))
+        {
             let mut covered = 0;
-            for (cell, right) in row.iter().zip((0..columns).rev()) {
+            for x in 0..columns {
+                let cell = &row[x];
                 let look = (cell.fg, cell.bg, cell.modifier);
-                let style = match last {
-                    Some((known, style)) if known == look => style,
-                    _ => self.style(cell),
-                };
-                last = Some((look, style));
+                if last != Some(look) {
+                    (last, style) = (Some(look), self.style(cell));
+                }
                 if covered > 0 {
                     covered -= 1;
                     // It looks as the symbol does that reaches over it.
-                    let style = shots.last().map_or(style, |shot: &Shot| shot.1);
-                    shots.push((COVERED, style));
+                    shots[x] = shot(COVERED, style_of(shots[x - 1]));
                     continue;
                 }
                 let (wide, one) = glyph_of(cell.symbol());
-                covered = (wide - 1).min(right);
-                let symbol = one.map_or_else(|| self.longer(cell.symbol()), u32::from);
-                shots.push((symbol, style));
+                covered = usize::from(wide - 1).min(columns - 1 - x);
+                shots[x] = shot(one.map_or_else(|| self.longer(cell.symbol()), u32::from), style);
             }
         }
         self.buf = buf;
@@ -308,8 +320,8 @@ impl Camera {
     fn spans(&self, before: &[Shot], now: &[Shot]) -> Vec<FilmSpan> {
         let mut spans = SpanList::default();
         let mut symbol = [0; 4];
-        for (n, place) in told(now.len(), self.head.cols, |n| now[n] != before[n]) {
-            let (code, style) = now[n];
+        for (n, place) in told(before, now, self.head.cols) {
+            let (code, style) = (symbol_of(now[n]), style_of(now[n]));
             if code == COVERED {
                 continue;
             }

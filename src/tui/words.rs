@@ -20,6 +20,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// Whether a text has nothing but characters of ASCII that take a column each.
+#[inline]
 pub(super) fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
@@ -63,8 +64,8 @@ pub(crate) fn brief(time: Nanos) -> String {
 
 /// Columns of a descriptor's number beside others up to `last`: three at the least.
 pub(crate) fn number_columns(last: Option<Fd>) -> u16 {
-    let digits = last.map_or(0, |fd| fd.to_string().len());
-    super::draw::cells(digits.max(3))
+    let digits = last.and_then(|fd| fd.0.checked_ilog10()).map_or(0, |tens| tens + 1);
+    super::draw::cells(digits.max(3) as usize)
 }
 
 /// A number and its noun: `1 client`, `4 clients`.

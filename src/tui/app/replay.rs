@@ -12,8 +12,10 @@ use crate::tui::words;
 /// So much time passes between two looks at the clock at the most, in milliseconds: a program that
 /// was suspended does not jump.
 const TICK_MAX: u64 = 100;
-/// And so much at the least.
+/// And so much at the least; where so much happens that it goes by worlds that are kept, as much as
+/// between two pictures of a busy server.
 const FRAME: u64 = 16;
+const BUSY: u64 = 33;
 /// Over so many events it goes by a world that is kept.
 const FOLDED: u64 = 32_768;
 
@@ -70,7 +72,8 @@ impl App {
             self.ui.say(format!("{} in which nothing happened are left out", words::brief(cut)));
         }
         let wait = speed.passes(idle.map_or(left, |idle| left.min(idle)));
-        (true, Some(now + wait.clamp(FRAME, TICK_MAX)))
+        let least = if reached.0 - viewed.0 > FOLDED { BUSY } else { FRAME };
+        (true, Some(now + wait.clamp(least, TICK_MAX)))
     }
 
     /// Shows the screen as it was at a later event.

@@ -113,8 +113,9 @@ impl TimelinePane<'_> {
             TrackId::Watch(key) => Spot::File(key),
         };
         look.note_row(area, 0, whole);
+        let left = area.x + self.columns();
         for mark in track.window(window.from, window.until).filter(|mark| band.has(mark.what)) {
-            let x = area.x + self.columns() + window.column(mark.t);
+            let x = left + window.column(mark.t);
             let cell = Rect { x, width: 1, height: 1, ..area };
             look.note(cell, Spot::Mark(id, mark.seq));
         }
