@@ -20,9 +20,9 @@
 //!
 //! ```text
 //! it ...          room          imports, beside event, sys and error
-//! starts        │ teach       │ serve  lesson  tui  kernel  cli
-//!               │ replay      │ serve  session  source  sink  record  export  lesson  tui  cli
-//!               │ watch       │ serve  session  source  journal  tui  cli
+//! starts        │ teach       │ serve  share  lesson  tui  kernel  cli
+//!               │ replay      │ serve  session  source  sink  share  record  export  lesson  tui  cli
+//!               │ watch       │ serve  session  source  share  journal  tui  cli
 //!               │ measure     │ serve  compare  tui  kernel  cli
 //!               │ serve       │ engine source session headless compare kernel share export tui journal cli
 //! says all      │ reference   │ tui  lesson  text  model  cli     (pages for people, the manual page)

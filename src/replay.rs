@@ -17,6 +17,7 @@ use crate::export::ExportRange;
 use crate::record::{Damage, Recording};
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
+use crate::share::ShareBlocks;
 use crate::sink::jsonl::Lines;
 use crate::source::Replay;
 use crate::source::script::RecordedLesson;
@@ -51,7 +52,7 @@ fn show_lesson(lesson: RecordedLesson, options: &ReplayOptions) -> Result<u8, Er
     let token = take_signals()?;
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let start = Start::Recorded(Box::new(lesson));
-    let sharing = sharing(&options.share, false, &Arc::default())?;
+    let sharing = sharing(&options.share, ShareBlocks::Whole, &Arc::default())?;
     let files = LessonFiles::default();
     Ok(status(tui::lesson::run::run(start, None, "", screen, sharing, files, &token)?))
 }
@@ -133,7 +134,7 @@ fn show(
     let token = take_signals()?;
     let journal = recording.journal();
     let until = journal.until().unwrap_or_default();
-    let source = Replay::new(recording.head().header.clone(), until);
+    let source = Replay::of(recording, until);
     let mut session = Session::of_journal(source, journal);
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     let begin = tui::ReplayBegin {
@@ -147,9 +148,18 @@ fn show(
         at: options.at,
         plays: !options.paused,
     };
-    let sharing = sharing(&options.share, false, &Arc::default())?;
+    let sharing = sharing(&options.share, offered(recording), &Arc::default())?;
     let exit = tui::replay(&mut session, screen, begin, sharing, &token)?;
     Ok(status(exit))
+}
+
+/// Which blocks those can have who watch.
+fn offered(recording: &Recording) -> ShareBlocks {
+    if recording.stored() <= ShareBlocks::KEPT {
+        return ShareBlocks::Whole;
+    }
+    let most = ShareBlocks::KEPT >> 20;
+    ShareBlocks::None(format!("the recording has more than {most} MiB, its file is to be given"))
 }
 
 #[cfg(test)]

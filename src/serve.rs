@@ -19,7 +19,7 @@ use crate::headless;
 use crate::journal::Limits;
 use crate::kernel::port::{self, PortHolder};
 use crate::session::Session;
-use crate::share::SharePage;
+use crate::share::{ShareBlocks, SharePage};
 use crate::source::Live;
 use crate::sys;
 use crate::tui::terminal::Mouse;
@@ -62,7 +62,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     }
     // Before the server begins to take the lowest numbers.
     let bell = Arc::new(Notify::new());
-    let sharing = sharing(&options.share, true, &bell)?;
+    let sharing = sharing(&options.share, ShareBlocks::Passing, &bell)?;
     let ring = Arc::clone(&bell);
     let doorbell = Arc::new(Doorbell::new(move || ring.notify_one()));
     let config = EngineConfig {
@@ -111,7 +111,7 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
 /// screen.
 pub(crate) fn sharing(
     plan: &SharePlan,
-    blocks: bool,
+    blocks: ShareBlocks,
     bell: &Arc<Notify>,
 ) -> Result<Sharing, Error> {
     let page = |code: &str| SharePage {

@@ -9,6 +9,7 @@
 //! One [`Session::tick`] is bounded and never blocks; it says when the next one is wanted.
 
 mod recordings;
+mod shared;
 mod veiled;
 
 use std::cell::{Cell, RefCell};
@@ -23,12 +24,11 @@ use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
 use crate::record::RecordingOptions;
 use crate::sink::Sink;
-use crate::sink::share::{Relay, SharedSession};
+use crate::sink::share::SharedSession;
 
 use crate::source::{Drained, Source};
 
 use recordings::{Recordings, Since};
-use veiled::Veiled;
 
 pub use crate::history::Scene;
 pub use crate::sink::record::RecordingProgress;
@@ -47,6 +47,8 @@ pub struct Session<S> {
     remark: Option<Result<String, String>>,
     /// Who passes events on to those who watch.
     relay: Option<SinkId>,
+    /// What is to be told as a whole, as soon as somebody wants it.
+    whole: Option<SharedSession>,
     /// What they see, if something is left out of it.
     veiled: Option<(SinkId, Rc<RefCell<History>>)>,
     viewpoint: Rc<Cell<Viewpoint>>,
@@ -66,6 +68,7 @@ impl<S: Source> Session<S> {
             recordings,
             remark,
             relay: None,
+            whole: None,
             veiled: None,
             viewpoint: Rc::default(),
         }
@@ -94,41 +97,9 @@ impl<S: Source> Session<S> {
         self.recordings.start(path, &self.source, &mut self.history, Since::Beginning).map(|_| ())
     }
 
-    /// Lets others have the events from now on.
-    pub fn share(&mut self, share: SharedSession) {
-        let (header, hidden) = (self.source.header(), &self.recordings.options.hidden);
-        let relay = Relay::new(share, header, hidden, Rc::clone(&self.viewpoint));
-        self.relay = Some(self.history.add(Box::new(relay)));
-        let hidden = &self.recordings.options.hidden;
-        if !hidden.is_empty() {
-            let (veiled, history) = Veiled::new(hidden, self.history.world());
-            self.veiled = Some((self.history.add(Box::new(veiled)), history));
-        }
-    }
-
-    /// Shows the scene without what is left out, if something is; whether that is so.
-    pub fn veiled(&self, poller: Option<FileId>, show: impl FnOnce(Scene<'_>)) -> bool {
-        let Some((_, history)) = &self.veiled else { return false };
-        show(history.borrow().scene(self.source.header(), poller));
-        true
-    }
-
     /// After what time a tick is wanted for those who take events; `None` if it need not be.
     pub fn due(&self) -> Option<Duration> {
         self.history.due()
-    }
-
-    /// Tells those where the person before the screen looks.
-    pub fn looks(&mut self, viewpoint: Viewpoint) {
-        self.viewpoint.set(viewpoint);
-    }
-
-    /// Ends that.
-    pub fn unshare(&mut self) {
-        let veiled = self.veiled.take().map(|(sink, _)| sink);
-        for sink in self.relay.take().into_iter().chain(veiled) {
-            self.history.end(sink);
-        }
     }
 
     /// Tells something that the tool itself has to say.
@@ -145,6 +116,7 @@ impl<S: Source> Session<S> {
     /// Takes over what the source has produced, up to a bound, passes commands on, and returns at
     /// once.
     pub fn tick(&mut self) -> Drained {
+        self.begin_whole();
         let mut drained = self.source.drain(PER_TICK, &mut self.history);
         for command in std::mem::take(&mut self.commands) {
             drained.events += self.pass_on(drained.until, command);

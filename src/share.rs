@@ -37,7 +37,7 @@ pub use ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 pub use code::ShareCode;
 pub use process::{Share, ShareLook};
 pub use serve::serve;
-pub use wire::{SharePage, ShareReport, Telling, Wanted};
+pub use wire::{ShareBlocks, SharePage, ShareReport, Telling, Wanted};
 
 /// The word that makes this program such a process.
 pub const SUBCOMMAND: &str = "share-process";

@@ -5,11 +5,12 @@ pub mod recording;
 pub mod remote;
 pub mod script;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::event::{Command, Header, Nanos};
 use crate::history::History;
-use crate::record::Beside;
+use crate::record::{Beside, Recording};
 
 pub use live::Live;
 pub use recording::Replay;
@@ -40,6 +41,11 @@ pub trait Source {
     /// What a recording of it has beside events, so far.
     fn beside(&self) -> Vec<Beside> {
         Vec::new()
+    }
+
+    /// The recording that all of it is read from, if it is.
+    fn recording(&self) -> Option<Rc<Recording>> {
+        None
     }
 
     /// Asks to be woken by the next event. The caller drains once more before it sleeps.

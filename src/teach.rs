@@ -18,6 +18,7 @@ use crate::lesson::child::Player;
 use crate::lesson::progress::LessonProgress;
 use crate::lesson::{catalog, file, handout, jsonl, parse};
 use crate::serve::{ended_by, look, sharing};
+use crate::share::ShareBlocks;
 use crate::sys::standard::{Stdin, Stdout};
 use crate::tui;
 use crate::tui::lesson::run::{ClassReport, LessonFiles, Start};
@@ -184,7 +185,7 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
         .map_err(|e| Error::runtime("clone", &e))?;
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
-    let sharing = sharing(&options.share, false, &Arc::default())?;
+    let sharing = sharing(&options.share, ShareBlocks::Whole, &Arc::default())?;
     let files = LessonFiles { record: options.record.as_deref(), report };
     let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {

@@ -11,6 +11,7 @@ use crate::event::visible;
 use crate::journal::Limits;
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
+use crate::share::ShareBlocks;
 use crate::source::{Remote, RemoteAddress, RemoteError};
 use crate::tui;
 
@@ -43,7 +44,8 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
     }
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
     // What is on this screen can be shown to others in turn.
-    let sharing = sharing(&SharePlan::default(), false, &wake)?;
+    let why = "they are to be had where the session is shared first";
+    let sharing = sharing(&SharePlan::default(), ShareBlocks::None(why.to_owned()), &wake)?;
     let host = address.host().to_owned();
     let exit = tui::watch(&mut session, screen, host, sharing, &token, &wake)?;
     if let tui::Exit::Signal(signal) = exit {

@@ -100,6 +100,17 @@ impl Recording {
         (!self.ended || end < self.bytes.len()).then_some(end)
     }
 
+    /// How many bytes it has, but for the block that says that nothing follows.
+    pub fn stored(&self) -> usize {
+        let end = self.blocks.last().filter(|_| self.ended);
+        end.map_or(self.bytes.len(), |end| end.end() - end.len())
+    }
+
+    /// So many of its bytes from there on, if they can be had.
+    pub fn bytes(&self, at: usize, len: usize) -> Option<Vec<u8>> {
+        self.bytes.range(at, len)
+    }
+
     /// What is damaged, as far as that is known without unpacking everything.
     pub fn damage(&self) -> Option<Damage> {
         let checks = self.bytes.len() <= CHECKED;

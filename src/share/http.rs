@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt as _, Collected, Either, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +27,7 @@ use super::ask::{LONGEST, Token, token};
 use super::bucket::Bucket;
 use super::hub::{Hub, Next, Seat, Watching};
 use super::progress::Progress;
+use super::wire::ShareBlocks;
 
 /// Connections at the most, those that watch among them.
 const CONNECTIONS: usize = 400;
@@ -160,9 +162,7 @@ async fn answer(request: Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Re
         ("answer", _) if answers => return answered(request, door).await,
         ("", _) if page && plain => whole(&door.hub.borrow()),
         ("film", Some((size, token))) if plain => stream(door, Watching::Film(size), token),
-        ("blocks", _) if plain && door.hub.borrow().has_blocks => {
-            stream(door, Watching::Blocks, None)
-        }
+        ("blocks", _) if plain => blocks(door),
         _ => {
             door.refuse();
             not_found()
@@ -263,6 +263,23 @@ fn text(status: StatusCode, text: &'static str) -> Response<Answer> {
 
 fn not_found() -> Response<Answer> {
     text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+/// The blocks, or why there are none.
+fn blocks(door: &Rc<Door>) -> Response<Answer> {
+    let why = match &door.hub.borrow().offered {
+        ShareBlocks::None(why) => Some(why.clone()),
+        ShareBlocks::Passing | ShareBlocks::Whole => None,
+    };
+    let Some(why) = why else { return stream(door, Watching::Blocks, None) };
+    door.refuse();
+    let mut response = not_found();
+    *response.body_mut() = Either::Left(Full::new(format!("not found: {why}\n").into()));
+    // Whoever looks on reads no further than the first line.
+    if let Ok(why) = ReasonPhrase::try_from(why) {
+        response.extensions_mut().insert(why);
+    }
+    response
 }
 
 /// The page.

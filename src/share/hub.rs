@@ -1,5 +1,7 @@
 //! What is shown now, and who watches it.
 
+mod stream;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,9 +14,10 @@ use super::FilmSize;
 use super::ask::{ClassPoll, ClassTally, Token};
 use super::bucket::Bucket;
 use super::code::ShareCode;
-use super::ring::Ring;
-use super::wire::{SharePage, ShareReport, Telling, Wanted};
+use super::wire::{ShareBlocks, SharePage, ShareReport, Telling, Wanted};
 use crate::record::{Block, BlockKind};
+
+use stream::{Piece, Stream};
 
 /// Frames that are kept for those who are behind.
 const FRAMES: usize = 64;
@@ -64,36 +67,9 @@ struct Viewer {
     place: Option<u64>,
     /// The first bytes have been sent.
     begun: bool,
+    /// The last ones have.
+    done: bool,
     lost_place: Option<Instant>,
-}
-
-/// A piece of a stream; whether it needs none before it.
-#[derive(Debug)]
-struct Piece {
-    bytes: Bytes,
-    whole: bool,
-}
-
-/// A stream that any number of viewers watch.
-#[derive(Debug)]
-struct Stream {
-    /// What every viewer gets first.
-    head: Bytes,
-    ring: Ring<Piece>,
-    fresh: usize,
-}
-
-impl Stream {
-    fn push(&mut self, bytes: Bytes, whole: bool) {
-        let length = bytes.len();
-        self.ring.push(Piece { bytes, whole }, length);
-    }
-
-    /// Where one may begin who has seen nothing.
-    fn begins(&self) -> Option<u64> {
-        let place = self.ring.last_where(|piece| piece.whole)?;
-        (self.ring.bytes_after(place) <= self.fresh).then_some(place)
-    }
 }
 
 /// All that is shared.
@@ -102,7 +78,7 @@ pub(super) struct Hub {
     pub(super) name: Option<String>,
     pub(super) page: Bytes,
     pub(super) policy: String,
-    pub(super) has_blocks: bool,
+    pub(super) offered: ShareBlocks,
     films: [Stream; FilmSize::ALL.len()],
     blocks: Stream,
     /// Blocks that may be shown.
@@ -132,19 +108,18 @@ impl Hub {
         code: ShareCode,
         name: Option<String>,
         page: SharePage,
-        has_blocks: bool,
+        offered: ShareBlocks,
     ) -> Self {
-        let film =
-            || Stream { head: Bytes::new(), ring: Ring::new(FRAMES, FILM_BYTES), fresh: FRESH[0] };
-        let ring = Ring::new(BLOCKS.0, BLOCKS.1);
+        let kept = offered != ShareBlocks::Passing;
+        let room = if kept { (usize::MAX, ShareBlocks::KEPT) } else { BLOCKS };
         Self {
             code,
             name,
             page: page.html.into(),
             policy: page.policy,
-            has_blocks,
-            films: FilmSize::ALL.map(|_| film()),
-            blocks: Stream { head: Bytes::new(), ring, fresh: FRESH[1] },
+            offered,
+            films: FilmSize::ALL.map(|_| Stream::new((FRAMES, FILM_BYTES), FRESH[0], None)),
+            blocks: Stream::new(room, FRESH[1], kept.then_some(0)),
             budget: Bucket::new(BLOCK_RATE, Instant::now()),
             torn: false,
             viewers: BTreeMap::new(),
@@ -199,7 +174,18 @@ impl Hub {
                 self.films[size.index()].push(event(None, &line), key);
                 self.answered(key);
             }
+            Telling::Blocks(offered) => {
+                self.offered = offered;
+                self.begin_to_keep();
+            }
+            Telling::Block(block) if self.blocks.kept.is_some() => self.keep(&block),
             Telling::Block(block) => self.block(&block, Instant::now()),
+            Telling::Stored { first, bytes } => {
+                if first {
+                    self.begin_to_keep();
+                }
+                self.blocks.push(bytes.into(), false);
+            }
             Telling::Ask(question) => {
                 let poll = ClassPoll::new(question);
                 self.show_question(&poll.json());
@@ -253,10 +239,32 @@ impl Hub {
         self.poll.as_mut()?.news(viewers)
     }
 
+    /// What comes now is another recording: whoever has the one before may have it to its end.
+    fn begin_to_keep(&mut self) {
+        let Self { blocks, viewers, .. } = self;
+        if blocks.kept.is_some() {
+            let those = viewers.values().filter(|viewer| viewer.what == Watching::Blocks);
+            let places = those.filter_map(|viewer| viewer.place.filter(|_| !viewer.done));
+            let end = blocks.ring.end();
+            blocks.ring.forget(places.min().unwrap_or(end));
+            blocks.kept = Some(end);
+        }
+    }
+
+    fn keep(&mut self, block: &Block) {
+        let bytes = if block.kind == BlockKind::Head {
+            self.begin_to_keep();
+            first_bytes(block)
+        } else {
+            block.encode()
+        };
+        let (length, last) = (bytes.len(), block.kind == BlockKind::End);
+        self.blocks.ring.push(Piece { bytes: bytes.into(), whole: false, last }, length);
+    }
+
     fn block(&mut self, block: &Block, now: Instant) {
         if block.kind == BlockKind::Head {
-            // A recording begins with the line, and with it again under a checksum.
-            self.blocks.head = [block.raw.clone(), block.encode()].concat().into();
+            self.blocks.head = first_bytes(block).into();
             self.blocks.ring.clear();
             return;
         }
@@ -304,7 +312,8 @@ impl Hub {
             return None;
         }
         self.numbered += 1;
-        let viewer = Viewer { what, token, place: None, begun: false, lost_place: None };
+        let viewer =
+            Viewer { what, token, place: None, begun: false, done: false, lost_place: None };
         self.viewers.insert(self.numbered, viewer);
         self.urgent.notify_one();
         Some(self.numbered)
@@ -316,6 +325,7 @@ impl Hub {
         if !self.viewers.values().any(|other| other.what == what) {
             match what {
                 Watching::Film(size) => self.films[size.index()].ring.clear(),
+                Watching::Blocks if self.blocks.kept.is_some() => {}
                 Watching::Blocks => self.blocks.ring.clear(),
             }
         }
@@ -340,24 +350,32 @@ impl Hub {
             Watching::Film(size) => &self.films[size.index()],
             Watching::Blocks => &self.blocks,
         };
+        let kept = stream.kept.is_some();
         if viewer.place.is_some_and(|place| stream.ring.get(place).is_err()) {
+            // Of a whole, nobody goes on from elsewhere.
+            viewer.done |= kept;
             (viewer.place, viewer.lost_place) = (None, Some(Instant::now()));
             self.urgent.notify_one();
         }
+        if viewer.done {
+            return Next::End;
+        }
         // What is told at the end is all that is left to whoever has seen nothing yet.
-        let last = self.over.then(|| stream.ring.end().saturating_sub(1));
+        let last = (self.over && !kept).then(|| stream.ring.end().saturating_sub(1));
         let begins = || last.or_else(|| stream.begins());
-        let Some(place) = viewer.place.or_else(begins) else { return Next::Wait };
+        let Some(place) = viewer.place.or_else(begins) else {
+            return if self.over { Next::End } else { Next::Wait };
+        };
         let anew = viewer.place.replace(place).is_none();
         // A film tells again what it is painted with; a recording has one head.
-        if anew && (!viewer.begun || viewer.what != Watching::Blocks) {
+        if anew && !kept && (!viewer.begun || viewer.what != Watching::Blocks) {
             viewer.begun = true;
             let asked = if viewer.what == Watching::Blocks { &[][..] } else { &self.question[..] };
             return Next::Bytes([&stream.head[..], asked].concat().into());
         }
         match stream.ring.get(place) {
             Ok(Some(piece)) => {
-                viewer.place = Some(place + 1);
+                (viewer.place, viewer.done) = (Some(place + 1), piece.last);
                 Next::Bytes(piece.bytes.clone())
             }
             Ok(None) | Err(_) if self.over => Next::End,
@@ -396,6 +414,11 @@ impl Hub {
             Some(_) => Wanted::More,
         }
     }
+}
+
+/// How a recording begins: with the line, and with it again under a checksum.
+fn first_bytes(head: &Block) -> Vec<u8> {
+    [head.raw.clone(), head.encode()].concat()
 }
 
 /// An event of server-sent events (WHATWG HTML, 9.2), whose data is one line.

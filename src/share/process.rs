@@ -15,7 +15,7 @@ use nix::sys::socket::{self, Backlog, setsockopt, sockopt};
 use super::ask::{ClassForm, ClassQuestion, ClassTally, ClassTruth};
 use super::code::ShareCode;
 use super::reports::{Came, listen as listen_to};
-use super::wire::{Reported, SharePage, ShareReport, Telling, Wanted};
+use super::wire::{Reported, ShareBlocks, SharePage, ShareReport, Telling, Wanted};
 use super::{FilmSize, SUBCOMMAND, ShareOptions};
 use crate::error::Error;
 use crate::film::{FilmHead, Frame};
@@ -62,8 +62,8 @@ pub struct Share {
 }
 
 impl Share {
-    /// Shares a session: from now on viewers can connect, and see that page; if there are blocks to
-    /// be had, these, too. When there is something to [look](Self::look) at, `bell` is rung, on
+    /// Shares a session: from now on viewers can connect, and see that page, and have those blocks.
+    /// When there is something to [look](Self::look) at, `bell` is rung, on
     /// another thread.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Share {
     pub fn start(
         options: &ShareOptions,
         page: fn(&str) -> SharePage,
-        blocks: bool,
+        blocks: ShareBlocks,
         bell: impl Fn() + Send + 'static,
     ) -> Result<Self, Error> {
         // It stays that of this program, even if its file is replaced (proc(5)).
@@ -87,7 +87,7 @@ impl Share {
         program: &Path,
         options: &ShareOptions,
         page: fn(&str) -> SharePage,
-        blocks: bool,
+        blocks: ShareBlocks,
         bell: impl Fn() + Send + 'static,
     ) -> Result<Self, Error> {
         if !options.lan && !options.address.ip().is_loopback() {
@@ -169,6 +169,23 @@ impl Share {
         let told = self.tell(&Telling::Block(block));
         answered(&mut self.report.blocks, whole && told);
         told
+    }
+
+    /// Tells a block of a recording that is kept as a whole: none of it is lost.
+    pub fn keep_block(&mut self, block: Block) {
+        self.insist(&Telling::Block(block));
+        answered(&mut self.report.blocks, true);
+    }
+
+    /// Tells some bytes of one as they are in its file, which may be the first.
+    pub fn keep_stored(&mut self, first: bool, bytes: Vec<u8>) {
+        self.insist(&Telling::Stored { first, bytes });
+        answered(&mut self.report.blocks, true);
+    }
+
+    /// From now on there are these blocks to be had, which are another recording.
+    pub fn offer(&mut self, blocks: ShareBlocks) {
+        self.insist(&Telling::Blocks(blocks));
     }
 
     /// Tells a frame, and before it what it is painted with if that is new; whether they found room.

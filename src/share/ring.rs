@@ -57,6 +57,16 @@ impl<T> Ring<T> {
         self.items.iter().skip(at.saturating_add(1)).map(|(_, bytes)| bytes).sum()
     }
 
+    /// Forgets what is before that place.
+    pub(super) fn forget(&mut self, place: u64) {
+        while self.first < place
+            && let Some((_, bytes)) = self.items.pop_front()
+        {
+            self.bytes -= bytes;
+            self.first += 1;
+        }
+    }
+
     /// Forgets all; places stay what they are.
     pub(super) fn clear(&mut self) {
         self.first = self.end();
@@ -87,7 +97,10 @@ mod tests {
         assert_eq!((ring.get(4), ring.get(5)), (Err(Gone), Ok(Some(&5))));
         ring.push(6, 1000);
         assert_eq!((ring.get(5), ring.get(6)), (Err(Gone), Ok(Some(&6))));
+        ring.push(7, 10);
+        ring.forget(7);
+        assert_eq!((ring.get(6), ring.get(7), ring.end()), (Err(Gone), Ok(Some(&7)), 8));
         ring.clear();
-        assert_eq!((ring.get(6), ring.get(7)), (Err(Gone), Ok(None)));
+        assert_eq!((ring.get(7), ring.get(8)), (Err(Gone), Ok(None)));
     }
 }

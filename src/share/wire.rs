@@ -15,6 +15,22 @@ pub struct SharePage {
     pub policy: String,
 }
 
+/// Which blocks there are to be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShareBlocks {
+    /// None, for this reason.
+    None(String),
+    /// What happens from now on: whoever comes begins with the world as it is.
+    Passing,
+    /// All of what there is, for everybody from its beginning.
+    Whole,
+}
+
+impl ShareBlocks {
+    /// Bytes of what is kept from its beginning, at the most.
+    pub const KEPT: usize = 64 << 20;
+}
+
 /// What the session tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Telling {
@@ -26,9 +42,11 @@ pub enum Telling {
         name: Option<String>,
         /// The page that shows the film.
         page: SharePage,
-        /// Whether there are blocks to be had.
-        blocks: bool,
+        /// Which blocks there are to be had.
+        blocks: ShareBlocks,
     },
+    /// From now on there are these: what comes is another recording.
+    Blocks(ShareBlocks),
     /// What frames are painted with: a line of JSON.
     FilmHead(FilmSize, String),
     /// A frame: a line of JSON.
@@ -42,6 +60,13 @@ pub enum Telling {
     },
     /// A block of a recording; that of its head comes first.
     Block(Block),
+    /// Bytes of a recording as they are in its file.
+    Stored {
+        /// It begins with these.
+        first: bool,
+        /// They.
+        bytes: Vec<u8>,
+    },
     /// A question to those who watch; none is open any more.
     Ask(ClassQuestion),
     /// No more answers are taken to the question with that number.

@@ -1,6 +1,9 @@
 //! Events for those who watch: blocks, as of a recording, that are made only while somebody wants
 //! them.
 
+mod lending;
+mod whole;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -12,11 +15,48 @@ use crate::model::World;
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 use crate::share::{Share, Wanted};
 
+pub use lending::Lending;
+pub use whole::Whole;
+
 /// How long an event waits in an open block.
 const OPEN: Duration = Duration::from_millis(100);
 
 /// What is shared, for all who tell it something.
 pub type SharedSession = Rc<RefCell<Share>>;
+
+/// Whether somebody wants blocks of it.
+pub fn is_wanted(share: &SharedSession) -> bool {
+    share.borrow().wants_blocks() != Wanted::No
+}
+
+/// Where the person before the screen looks.
+struct Looks {
+    now: Rc<Cell<Viewpoint>>,
+    /// What of that was told last, and when.
+    told: Option<(Viewpoint, Instant)>,
+}
+
+impl Looks {
+    fn new(now: Rc<Cell<Viewpoint>>) -> Self {
+        Self { now, told: None }
+    }
+
+    /// After what time it is to be told again: if it is new, and was not told just now.
+    fn due(&self) -> Option<Duration> {
+        let (told, at) = self.told.as_ref()?;
+        (*told != self.now.get()).then(|| OPEN.saturating_sub(at.elapsed()))
+    }
+
+    /// What is to be told, if it is time to.
+    fn next(&mut self) -> Option<Viewpoint> {
+        let due = self.told.is_none() || self.due() == Some(Duration::ZERO);
+        due.then(|| {
+            let now = self.now.get();
+            self.told = Some((now, Instant::now()));
+            now
+        })
+    }
+}
 
 /// Where the blocks go.
 struct Pipe(SharedSession);
@@ -34,10 +74,7 @@ pub struct Relay {
     /// There is one while somebody watches.
     press: Option<Press<Pipe>>,
     open: OpenBlock,
-    /// Where the person before the screen looks.
-    viewpoint: Rc<Cell<Viewpoint>>,
-    /// What of that was told last, and when.
-    looked: Option<(Viewpoint, Instant)>,
+    looks: Looks,
 }
 
 impl Relay {
@@ -49,23 +86,8 @@ impl Relay {
         viewpoint: Rc<Cell<Viewpoint>>,
     ) -> Self {
         let head = RecordingHead::new(header.clone(), hidden);
-        Self { share, head, press: None, open: OpenBlock::default(), viewpoint, looked: None }
-    }
-
-    /// After what time it is to be told where the person looks: if that is new, and not just now.
-    fn look_due(&self) -> Option<Duration> {
-        let (told, at) = self.looked.as_ref()?;
-        (*told != self.viewpoint.get()).then(|| OPEN.saturating_sub(at.elapsed()))
-    }
-
-    /// Tells it if it is time to.
-    fn look(&mut self) {
-        let due = self.looked.is_none() || self.look_due() == Some(Duration::ZERO);
-        if let Some(press) = self.press.as_mut().filter(|_| due) {
-            let now = self.viewpoint.get();
-            press.view(&now);
-            self.looked = Some((now, Instant::now()));
-        }
+        let (open, looks) = (OpenBlock::default(), Looks::new(viewpoint));
+        Self { share, head, press: None, open, looks }
     }
 }
 
@@ -80,7 +102,7 @@ impl Sink for Relay {
     fn flush(&mut self, world: &World) -> io::Result<()> {
         let wanted = self.share.borrow().wants_blocks();
         if wanted == Wanted::No {
-            (self.press, self.looked) = (None, None);
+            (self.press, self.looks.told) = (None, None);
             self.open.see(false);
             return Ok(());
         }
@@ -89,19 +111,23 @@ impl Sink for Relay {
         if wanted == Wanted::Whole && self.share.borrow().wants_blocks() == Wanted::Whole {
             press.whole(world);
             self.open.see(false);
-            self.looked = None;
+            self.looks.told = None;
         } else if self.open.due(OPEN) == Some(Duration::ZERO) {
             if let Some(press) = &mut self.press {
                 press.flush(world);
             }
             self.open.see(false);
         }
-        self.look();
+        if let Some(press) = &mut self.press
+            && let Some(now) = self.looks.next()
+        {
+            press.view(&now);
+        }
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.open.due(OPEN).into_iter().chain(self.look_due()).min()
+        self.open.due(OPEN).into_iter().chain(self.looks.due()).min()
     }
 
     fn finish(self: Box<Self>, world: &World) -> io::Result<()> {

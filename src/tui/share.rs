@@ -15,7 +15,8 @@ use super::words;
 use crate::error::Error;
 use crate::event::TimeUnit;
 use crate::share::{
-    ClassForm, ClassTally, ClassTruth, FilmSize, Share, ShareLook, ShareOptions, SharePage, Wanted,
+    ClassForm, ClassTally, ClassTruth, FilmSize, Share, ShareBlocks, ShareLook, ShareOptions,
+    SharePage, Wanted,
 };
 use crate::sink::share::SharedSession;
 
@@ -29,8 +30,8 @@ pub struct Sharing {
     options: ShareOptions,
     /// The page that shows it to viewers with that code.
     page: fn(&str) -> SharePage,
-    /// Whether there are events to be had, beside what the screen shows.
-    blocks: bool,
+    /// Which events there are to be had, beside what the screen shows.
+    blocks: ShareBlocks,
     /// Rung when there is something new of those who watch.
     bell: Arc<Notify>,
     shared: Option<SharedSession>,
@@ -52,7 +53,7 @@ impl Sharing {
     pub fn new(
         options: ShareOptions,
         page: fn(&str) -> SharePage,
-        blocks: bool,
+        blocks: ShareBlocks,
         bell: Arc<Notify>,
     ) -> Self {
         let (cameras, due) = ([const { None }; FilmSize::ALL.len()], Instant::now());
@@ -78,7 +79,7 @@ impl Sharing {
     pub fn start(&mut self) -> Result<(), Error> {
         let bell = Arc::clone(&self.bell);
         let ring = move || bell.notify_one();
-        let share = Share::start(&self.options, self.page, self.blocks, ring)?;
+        let share = Share::start(&self.options, self.page, self.blocks.clone(), ring)?;
         self.shared = Some(Rc::new(RefCell::new(share)));
         Ok(())
     }
@@ -208,8 +209,12 @@ impl Sharing {
         };
         let open = if share.is_lan() { "  (not encrypted)" } else { "" };
         let short = format!("shared: http://{address}{open}");
-        let watch =
-            if self.blocks { format!("  or  epollscope watch {address}") } else { String::new() };
+        let watch = match self.blocks {
+            ShareBlocks::None(_) => String::new(),
+            ShareBlocks::Passing | ShareBlocks::Whole => {
+                format!("  or  epollscope watch {address}")
+            }
+        };
         let long = format!("shared: http://{address}{watch}{open}");
         let fits = words::width(&long) + 4 <= usize::from(ui.size.0);
         ui.say(if fits { long } else { short });

@@ -41,7 +41,7 @@ const TABLE: [(&str, &[&str]); 28] = [
         ],
     ),
     ("reference", &["event", "model", "text", "lesson", "cli", "error", "tui"]),
-    ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "sys", "tui"]),
+    ("teach", &["event", "cli", "error", "kernel", "lesson", "serve", "share", "sys", "tui"]),
     (
         "serve",
         &[
@@ -52,11 +52,11 @@ const TABLE: [(&str, &[&str]); 28] = [
     (
         "replay",
         &[
-            "event", "cli", "error", "lesson", "record", "export", "serve", "session", "sink",
-            "source", "sys", "tui",
+            "event", "cli", "error", "lesson", "record", "export", "serve", "session", "share",
+            "sink", "source", "sys", "tui",
         ],
     ),
-    ("watch", &["event", "cli", "error", "journal", "serve", "session", "source", "tui"]),
+    ("watch", &["event", "cli", "error", "journal", "serve", "session", "share", "source", "tui"]),
     ("measure", &["event", "cli", "compare", "error", "kernel", "serve", "sys", "tui"]),
 ];
 

@@ -3,6 +3,7 @@
 mod ask;
 mod crowd;
 mod live;
+mod past;
 mod watched;
 
 use std::io::{Read as _, Write as _};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use epollscope::share::{
-    FilmSize, Share, ShareCode, ShareLook, ShareOptions, SharePage, Telling, Wanted,
+    FilmSize, Share, ShareBlocks, ShareCode, ShareLook, ShareOptions, SharePage, Telling, Wanted,
 };
 
 const CODE: &str = "K7QM4X";
@@ -23,7 +24,7 @@ fn start() -> Share {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let options = ShareOptions { address, code, name: Some("class.test".to_owned()), lan: false };
     let program = Path::new(env!("CARGO_BIN_EXE_epollscope"));
-    Share::start_as(program, &options, page, true, || ()).unwrap()
+    Share::start_as(program, &options, page, ShareBlocks::Passing, || ()).unwrap()
 }
 
 fn page(code: &str) -> SharePage {
@@ -256,7 +257,8 @@ fn an_address_that_is_taken_or_that_others_can_reach_is_refused_at_once() {
     let program = Path::new(env!("CARGO_BIN_EXE_epollscope"));
     let refused = |address: SocketAddr| {
         let options = ShareOptions { address, ..ShareOptions::default() };
-        let error = Share::start_as(program, &options, page, true, || ()).unwrap_err();
+        let error =
+            Share::start_as(program, &options, page, ShareBlocks::Passing, || ()).unwrap_err();
         (error.to_string(), error.exit_code())
     };
     let taken = address(&share);

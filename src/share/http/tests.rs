@@ -17,7 +17,8 @@ fn served<F: Future<Output = ()>>(
     test: impl FnOnce(SocketAddr, Rc<RefCell<Hub>>) -> F,
 ) {
     let code = ShareCode::parse(CODE).expect("a code");
-    let hub = Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), false)));
+    let hub =
+        Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), ShareBlocks::Passing)));
     let (listener, address) = listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true).expect("it is one");

@@ -5,7 +5,7 @@ use crate::event::{Nanos, Seq};
 
 fn hub() -> Rc<RefCell<Hub>> {
     let code = ShareCode::parse("K7QM4X").expect("a code");
-    Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), true)))
+    Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), ShareBlocks::Passing)))
 }
 
 fn frame(hub: &Rc<RefCell<Hub>>, key: bool, line: impl Into<String>) {
@@ -113,4 +113,45 @@ fn a_flood_becomes_worlds() {
     assert!((500_000..=530_000).contains(&taken), "{taken}");
     hub.borrow_mut().block(&block(BlockKind::Key, 60, 10_000), now + Duration::from_secs(1));
     assert_eq!(hub.borrow().report().blocks, Wanted::More);
+}
+
+#[test]
+fn what_is_kept_is_had_by_all_from_its_beginning_and_ends_with_its_end() {
+    let code = ShareCode::parse("K7QM4X").expect("a code");
+    let none = ShareBlocks::None("nothing yet".to_owned());
+    let hub = Rc::new(RefCell::new(Hub::new(code, None, SharePage::default(), none)));
+    let tell = |kind, n| hub.borrow_mut().take(Telling::Block(block(kind, n, 10)));
+    let sit = || Seat::take(&hub, Watching::Blocks, None).expect("a seat");
+    let bytes = |seat: &Seat| {
+        let next = || match seat.next() {
+            Next::Bytes(bytes) => Some(bytes.to_vec()),
+            Next::Wait | Next::End => None,
+        };
+        std::iter::from_fn(next).collect::<Vec<_>>().concat()
+    };
+    hub.borrow_mut().take(Telling::Blocks(ShareBlocks::Whole));
+    let first = sit();
+    assert_eq!((first.next(), hub.borrow().report().blocks), (Next::Wait, Wanted::Whole));
+    tell(BlockKind::Head, 0);
+    tell(BlockKind::Events, 1);
+    assert_eq!(hub.borrow().report().blocks, Wanted::More);
+    let seen = bytes(&first);
+    drop(first);
+    let (late, slow) = (sit(), sit());
+    assert_eq!(bytes(&late), seen);
+    assert!(matches!(slow.next(), Next::Bytes(_)));
+    tell(BlockKind::Events, 2);
+    tell(BlockKind::End, 2);
+    let rest = bytes(&late);
+    assert!(!rest.is_empty() && late.next() == Next::End);
+    // Another one: whoever has the one before has it to its end, and no more.
+    hub.borrow_mut().take(Telling::Blocks(ShareBlocks::Whole));
+    let new = sit();
+    assert_eq!((new.next(), hub.borrow().report().blocks), (Next::Wait, Wanted::Whole));
+    hub.borrow_mut().take(Telling::Stored { first: true, bytes: b"stored".to_vec() });
+    assert_eq!(bytes(&new), b"stored");
+    let slow = (bytes(&slow), slow.next());
+    assert!(slow.0.ends_with(&rest) && slow.1 == Next::End);
+    hub.borrow_mut().end("over");
+    assert_eq!(new.next(), Next::End);
 }

@@ -8,6 +8,8 @@ use crate::record::{BlockCodec, Received, StreamError};
 
 /// The longest head of an answer.
 const HEAD: usize = 8 << 10;
+/// How whoever does not know the code is answered.
+const NOT_FOUND: &str = "404 Not Found";
 /// The longest line before a chunk.
 const LINE: usize = 1 << 10;
 
@@ -138,7 +140,8 @@ impl ResponseCodec {
         let status = status.and_then(|line| line.split_once(' ')).ok_or(HttpError::NoHttp)?.1;
         match status.get(..3) {
             Some("200") => {}
-            Some("404") => return Err(HttpError::WrongCode),
+            // With other words it is one who knows the code that is told them.
+            Some("404") if status == NOT_FOUND => return Err(HttpError::WrongCode),
             _ => return Err(HttpError::Refused(visible(status.as_bytes(), 80))),
         }
         let mut fields = lines.filter_map(|line| line.split_once(':'));

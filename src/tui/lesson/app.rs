@@ -21,6 +21,7 @@ use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::course::{Course, Done, Moment, Phase, Score, is_typed};
 use crate::record::Beside;
 use crate::session::{Scene, Session};
+use crate::sink::share::SharedSession;
 use crate::source::Source as _;
 use crate::source::script::{PlayerEvent, Script, StepOutcome};
 use crate::tui::action::{Direction as By, EditAction, KeyAction, LessonAction, Shown};
@@ -79,8 +80,6 @@ pub struct LessonApp {
     ended: bool,
     /// The newest event before what was made last, unless that has been seen before.
     before: Option<Seq>,
-    /// When a recording wants to be looked after.
-    due: Option<Duration>,
     /// What those who watch were asked.
     class: Option<ClassRound>,
 }
@@ -116,7 +115,6 @@ impl LessonApp {
             redo: None,
             ended: false,
             before: None,
-            due: None,
             class: None,
         };
         lesson.tick();
@@ -148,8 +146,9 @@ impl LessonApp {
         let mut any = false;
         loop {
             let before = self.session.world().seq;
-            let drained = self.session.tick();
-            self.hear(drained.again);
+            self.session.looks(self.app.viewpoint());
+            self.session.tick();
+            self.hear();
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
             any = true;
             match outcome {
@@ -209,14 +208,23 @@ impl LessonApp {
         self.tick();
     }
 
-    /// When a recording wants to be looked after.
+    /// Lets others have it from its beginning.
+    pub(crate) fn share(&mut self, share: SharedSession) {
+        self.session.share_whole(share);
+    }
+
+    /// Lets nobody have it any more.
+    pub(crate) fn unshare(&mut self) {
+        self.session.unshare();
+    }
+
+    /// When those who take its events want to be looked after.
     pub(crate) fn due(&self) -> Option<Duration> {
-        self.due
+        self.session.due()
     }
 
     /// How far a recording is, and what came of it.
-    fn hear(&mut self, again: Option<Duration>) {
-        self.due = again;
+    fn hear(&mut self) {
         self.app.ui.recording = self.session.recording();
         match self.session.remark() {
             Some(Ok(remark)) => self.app.ui.say(remark),

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use crate::event::TimeUnit;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
+use crate::share::ShareBlocks;
+use crate::sink::share::SharedSession;
 use crate::source::script::{PlayerHandle, RecordedLesson, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::export::{ExportOrder, ExportView, Exports};
@@ -62,6 +65,8 @@ pub(crate) struct Lessons {
     dirty: bool,
     /// How a class answers.
     pub(crate) report: Option<ClassReport>,
+    /// Those who watch, if they may have what happens in a lesson.
+    share: Option<SharedSession>,
     /// When it plays on by itself.
     plays_at: Option<Instant>,
     /// When slow motion goes on.
@@ -105,6 +110,7 @@ impl Lessons {
             lesson: None,
             dirty: true,
             report: None,
+            share: None,
             plays_at: None,
             goes_on_at: None,
             begun: Instant::now(),
@@ -116,6 +122,12 @@ impl Lessons {
 
     /// Begins a lesson.
     fn begin(&mut self, case: Case) -> Result<(), Error> {
+        self.begin_alone(case)?;
+        self.offer();
+        Ok(())
+    }
+
+    fn begin_alone(&mut self, case: Case) -> Result<(), Error> {
         // The one before ends first: a process at a time.
         let before = self.lesson.take().map(|app| (app.words_a_minute, app.slow));
         if let Some(recorded) = &self.recorded {
@@ -135,6 +147,29 @@ impl Lessons {
         (app.words_a_minute, app.slow) = before.unwrap_or((app.words_a_minute, app.slow));
         self.lesson = Some(app);
         Ok(())
+    }
+
+    /// Lets those have what happens in a lesson, from its beginning, or nobody any more.
+    pub(crate) fn share(&mut self, share: Option<SharedSession>) {
+        self.share = share;
+        match (&mut self.lesson, &self.share) {
+            (Some(lesson), None) => lesson.unshare(),
+            (_, Some(_)) => self.offer(),
+            (None, None) => {}
+        }
+    }
+
+    /// Tells them what there is to be had now.
+    fn offer(&mut self) {
+        let Some(share) = &self.share else { return };
+        let offered = match &mut self.lesson {
+            Some(lesson) => {
+                lesson.share(Rc::clone(share));
+                ShareBlocks::Whole
+            }
+            None => ShareBlocks::None("no lesson is open now".to_owned()),
+        };
+        share.borrow_mut().offer(offered);
     }
 
     /// Records the lesson from its beginning.
@@ -272,6 +307,7 @@ impl Lessons {
                     return Ok(false);
                 }
                 (self.lesson, self.plays_at) = (None, None);
+                self.offer();
             }
             Some(LessonCommand::Following) => {
                 let id = app.course().case.id.clone();

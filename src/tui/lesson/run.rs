@@ -57,6 +57,7 @@ pub fn run(
     if let Some(ui) = lessons.ui() {
         sharing.say(ui);
     }
+    lessons.share(sharing.shared());
     let mut screen = Screen { terminal, lessons, sharing };
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, &bell));
     drop(screen);
@@ -72,10 +73,14 @@ struct Screen {
 
 impl Front for Screen {
     fn turn(&mut self) -> io::Result<Option<Duration>> {
-        if let Some(ui) = self.lessons.ui()
-            && self.sharing.tick(ui).0
-        {
-            self.lessons.redraw();
+        if let Some(ui) = self.lessons.ui() {
+            let (changed, ended) = self.sharing.tick(ui);
+            if changed {
+                self.lessons.redraw();
+            }
+            if ended.is_some() {
+                self.lessons.share(None);
+            }
         }
         if self.lessons.tick() {
             self.terminal.draw(|buf| self.lessons.paint(buf))?;
@@ -86,13 +91,23 @@ impl Front for Screen {
     }
 
     fn share(&mut self, wish: ShareWish) {
+        if wish == ShareWish::End {
+            // First the stream of events has its end.
+            self.lessons.share(None);
+        }
         let Some(ui) = self.lessons.ui() else { return };
-        let _told_already = match wish {
+        let begun = match wish {
             ShareWish::Begin(address) => self.sharing.begin(address, ui),
-            ShareWish::End => self.sharing.end(ui),
+            ShareWish::End => {
+                self.sharing.end(ui);
+                false
+            }
             // A lesson has its own questions, and no line to type others.
             ShareWish::Ask(..) | ShareWish::CloseAnswers => false,
         };
+        if begun {
+            self.lessons.share(self.sharing.shared());
+        }
         self.lessons.redraw();
     }
 

@@ -71,6 +71,9 @@ pub fn replay<S: Source>(
     let terminal = Terminal::enter(options.mouse).map_err(failed(TAKE))?;
     // Nothing happens any more, but others may come and watch.
     let wake = sharing.bell();
+    if let Some(share) = sharing.shared() {
+        session.share(share);
+    }
     let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
     let ReplayBegin { state, warning, hidden, at, plays } = begin;
     screen.hidden = hidden;
@@ -84,6 +87,8 @@ pub fn replay<S: Source>(
     }
     let ended = runtime.block_on(show(&mut screen, options.run_for, token, &wake));
     drop(screen);
+    // Whoever has it from here has its end, too.
+    let _ = session.finish(FAREWELL);
     end_of(ended)
 }
 

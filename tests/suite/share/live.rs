@@ -33,13 +33,13 @@ pub(super) fn address(terminal: &Terminal) -> SocketAddr {
 }
 
 /// A stream that is read to its end, or to what is looked for.
-struct Stream {
+pub(super) struct Stream {
     stream: TcpStream,
     bytes: Vec<u8>,
 }
 
 impl Stream {
-    fn new(address: SocketAddr, path: &str) -> Self {
+    pub(super) fn new(address: SocketAddr, path: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "GET /{CODE}/{path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     /// Whether there was more.
-    fn read(&mut self) -> bool {
+    pub(super) fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         let read = self.stream.read(&mut bytes).unwrap();
         self.bytes.extend_from_slice(&bytes[..read]);
@@ -55,7 +55,7 @@ impl Stream {
     }
 
     /// What has come so far, without its chunks (RFC 9112, 7.1).
-    fn body(&self) -> Vec<u8> {
+    pub(super) fn body(&self) -> Vec<u8> {
         let end = self.bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let Some(mut rest) = end.map(|end| &self.bytes[end + 4..]) else { return Vec::new() };
         let mut body = Vec::new();
@@ -67,6 +67,11 @@ impl Stream {
             rest = rest.get(line + 4 + length..).unwrap_or_default();
         }
         body
+    }
+
+    /// All that has come, as it came.
+    pub(super) fn answer(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     fn text(&self) -> String {
@@ -86,7 +91,7 @@ impl Stream {
     }
 
     /// Reads until the screen is so.
-    fn until(&mut self, what: &str, is: impl Fn(&str) -> bool) -> String {
+    pub(super) fn until(&mut self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let screen = self.screen();
@@ -129,7 +134,7 @@ fn viewers_see_what_the_terminal_shows() {
     assert!(film.text().ends_with("event: bye\ndata: \"the session has ended\"\n\n"));
 }
 
-fn events(bytes: Vec<u8>) -> Vec<Event> {
+pub(super) fn events(bytes: Vec<u8>) -> Vec<Event> {
     let recording = Recording::read(bytes).unwrap();
     assert_eq!(recording.cut(), None);
     let mut events = Vec::new();
@@ -299,30 +304,6 @@ fn what_is_hidden_is_not_shown() {
     }
     let seen = format!("{:?}", events(blocks.body()));
     assert!(!seen.contains("topsecret") && !seen.contains(&peer), "{seen}");
-}
-
-#[test]
-fn a_lesson_and_a_recording_are_shared_as_film() {
-    let mut lesson = Terminal::start(40, 120, &[&["lesson", "read-once"][..], &SHARED].concat());
-    let mut film = Stream::new(address(&lesson), "film?size=120x40");
-    film.until("the lesson", |screen| screen.contains("step 0 of"));
-    lesson.keys("\r");
-    film.until("its step", |screen| !screen.contains("step 0 of"));
-    let mut none = Stream::new(address_of(&film), "blocks");
-    while none.read() {}
-    assert!(String::from_utf8_lossy(&none.bytes).starts_with("HTTP/1.1 404 "));
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings");
-    let golden = Path::new(golden).read_dir().unwrap().map(|file| file.unwrap().path());
-    let golden = golden.filter(|path| path.extension().is_some_and(|kind| kind == "rec")).min();
-    let golden = golden.unwrap();
-    let replay = ["replay", golden.to_str().unwrap(), "--paused"];
-    let replay = Terminal::start(40, 120, &[&replay[..], &SHARED].concat());
-    let mut film = Stream::new(address(&replay), "film?size=120x40");
-    film.until("the recording", |screen| screen.contains("REPLAY"));
-}
-
-fn address_of(stream: &Stream) -> SocketAddr {
-    stream.stream.peer_addr().unwrap()
 }
 
 #[test]

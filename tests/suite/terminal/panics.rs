@@ -11,7 +11,7 @@ use epollscope::engine::{Doorbell, Engine, EngineConfig};
 use epollscope::event::{Facts, WakeupLogMode};
 use epollscope::journal::Limits;
 use epollscope::session::Session;
-use epollscope::share::{ShareOptions, SharePage};
+use epollscope::share::{ShareBlocks, ShareOptions, SharePage};
 use epollscope::source::Live;
 use epollscope::tui::app::App;
 use epollscope::tui::run::paint;
@@ -102,7 +102,8 @@ fn play_server() {
         ring.notify_one();
     });
     let page = |_: &str| SharePage::default();
-    let sharing = Sharing::new(ShareOptions::default(), page, true, Arc::clone(&wake));
+    let sharing =
+        Sharing::new(ShareOptions::default(), page, ShareBlocks::Passing, Arc::clone(&wake));
     let token = CancellationToken::new();
     run(&mut session, TuiOptions::default(), sharing, &token, &wake).unwrap();
 }
