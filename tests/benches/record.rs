@@ -1,10 +1,15 @@
-//! What a recording costs: an event through the press, opening, going to a moment.
+//! What a recording costs: an event through the press, opening, going to a moment; and a film that
+//! many watch.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epollscope::event::{
@@ -17,6 +22,9 @@ use epollscope::journal::Journal;
 use epollscope::model::World;
 use epollscope::record::{Block, Outlet, Press, Recording, RecordingHead};
 use epollscope::session::Session;
+use epollscope::share::{
+    FilmSize, Share, ShareBlocks, ShareCode, ShareOptions, SharePage, Telling,
+};
 use epollscope::source::Replay;
 use epollscope::tui::app::App;
 use epollscope::tui::film::{Camera, FilmPlan, film};
@@ -232,5 +240,102 @@ fn filmed(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, press, open_and_seek, filmed);
+/// Viewers, and those of them who never read.
+const VIEWERS: usize = 100;
+const DEAF: usize = 5;
+/// Frames, ten a second.
+const FRAMES: u32 = 50;
+
+/// Processor time that a process has used (proc(5), `schedstat`).
+fn used(pid: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of = |task: PathBuf| {
+        let text = std::fs::read_to_string(task.join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    Duration::from_nanos(tasks.map(|task| of(task.unwrap().path())).sum())
+}
+
+/// Connects, and asks for the film.
+fn watch(address: &str, code: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET /{code}/film?size=120x40 HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+/// Reads all that comes to those, on a thread of its own; how many bytes that are.
+fn read_all(viewers: Vec<TcpStream>) -> JoinHandle<usize> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut reading = tokio::task::JoinSet::new();
+            for viewer in viewers {
+                viewer.set_nonblocking(true).unwrap();
+                let mut viewer = tokio::net::TcpStream::from_std(viewer).unwrap();
+                let mut sink = tokio::io::sink();
+                reading
+                    .spawn(async move { tokio::io::copy(&mut viewer, &mut sink).await.unwrap() });
+            }
+            let all: u64 = reading.join_all().await.into_iter().sum();
+            usize::try_from(all).unwrap()
+        })
+    })
+}
+
+/// What one frame costs whoever shares and the process that serves it to many.
+fn shared(_: &mut Criterion) {
+    let recording = Rc::new(Recording::read(recorded(2_000)).unwrap());
+    let source = Replay::new(Header::default(), Nanos(0));
+    let session = Session::of_journal(source, recording.journal());
+    let theme = Theme::new(ThemeName::Dark, Depth::Indexed, &UNICODE);
+    let plan = FilmPlan { name: "x".to_owned(), from: None, until: None, size: (120, 40), theme };
+    let lines: Vec<_> = film(session.scene(None), &plan).lines().collect();
+    let code = ShareCode::parse("K7QM4X").unwrap();
+    let address = ([127, 0, 0, 1], 0).into();
+    let options = ShareOptions { address, code: Some(code), name: None, lan: false };
+    let program = Path::new(env!("CARGO_BIN_EXE_epollscope"));
+    let page = |_: &str| SharePage::default();
+    let mut share = Share::start_as(program, &options, page, ShareBlocks::Passing, || ()).unwrap();
+    let at = share.addresses().remove(0);
+    let (address, code) = at.split_once('/').unwrap();
+    let mut viewers: Vec<_> = (0..VIEWERS).map(|_| watch(address, code)).collect();
+    let deaf = viewers.split_off(VIEWERS - DEAF);
+    while share.report().viewers < u32::try_from(VIEWERS).unwrap() {
+        share.look();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let reading = read_all(viewers);
+    share.tell(&Telling::FilmHead(FilmSize::Wide, lines[0].clone()));
+    let (mut telling, mut bytes, before) = (Duration::ZERO, 0, used(share.pid()));
+    let mut frames = lines.iter().filter_map(|line| match FilmLine::parse(line)? {
+        FilmLine::Frame(frame) => Some((frame.key, line)),
+        FilmLine::Head(_) => None,
+    });
+    for n in 0..FRAMES {
+        let (key, line) = frames.next().unwrap();
+        let frame = Telling::Film { size: FilmSize::Wide, key: key || n == 0, line: line.clone() };
+        bytes += line.len();
+        let begun = Instant::now();
+        assert!(share.tell(&frame), "there is room");
+        share.look();
+        telling += begun.elapsed();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let hub = used(share.pid()).saturating_sub(before);
+    drop(deaf);
+    share.end("over");
+    let read = reading.join().unwrap();
+    eprintln!(
+        "shared with {VIEWERS}, of whom {DEAF} never read: a frame of {} bytes costs the session \
+         {:.1?}, and the process that serves it {:.2?}, {:.2} % of a core at ten a second; \
+         {read} bytes were read",
+        bytes / FRAMES as usize,
+        telling / FRAMES,
+        hub / FRAMES,
+        hub.as_secs_f64() * 1000.0 / f64::from(FRAMES),
+    );
+}
+
+criterion_group!(benches, shared, press, open_and_seek, filmed);
 criterion_main!(benches);
