@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -214,6 +214,12 @@ impl Terminal {
             slave: Some(slave),
             folder: None,
         }
+    }
+
+    /// Where the program runs, if it was started in a folder of its own.
+    #[track_caller]
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_deref().expect("a folder of its own")
     }
 
     /// What has come so far.

@@ -1,6 +1,7 @@
 //! The program in a pseudo-terminal, read through a terminal emulator, with real clients.
 
 mod endings;
+mod exports;
 mod hands;
 mod lessons;
 mod looks;
