@@ -426,6 +426,9 @@ fn goes_on_playing(action: &KeyAction) -> bool {
             | KeyAction::Focus(_)
             | KeyAction::Copy
             | KeyAction::Suspend
+            // What is typed may be for it.
+            | KeyAction::AskCommand
+            | KeyAction::Edit(_)
     )
 }
 

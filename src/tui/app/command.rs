@@ -9,6 +9,9 @@ use crate::tui::ui::{ShareWish, UiRequest};
 impl App {
     /// Does what is asked of the screen.
     pub(super) fn screen(&mut self, command: ScreenCommand, scene: &Scene<'_>) {
+        if !goes_on_playing(&command) {
+            self.end_play();
+        }
         match command {
             ScreenCommand::Zoom(width) => self.set_zoom(width),
             ScreenCommand::At(t) => self.at(t, scene),
@@ -74,5 +77,35 @@ impl App {
             Some(_) => self.follow_or_not(scene),
             None => self.ui.warn("there is nobody to follow: epollscope watch looks on"),
         }
+    }
+}
+
+/// Whether what plays goes on beside that.
+fn goes_on_playing(command: &ScreenCommand) -> bool {
+    match command {
+        ScreenCommand::Play
+        | ScreenCommand::Stand
+        | ScreenCommand::Speed(_)
+        | ScreenCommand::Zoom(_)
+        | ScreenCommand::View(_)
+        | ScreenCommand::Share(_)
+        | ScreenCommand::ShareOff
+        | ScreenCommand::Ask(..)
+        | ScreenCommand::AskOff
+        | ScreenCommand::Copy => true,
+        ScreenCommand::At(_)
+        | ScreenCommand::Seek(_)
+        | ScreenCommand::Call(_)
+        | ScreenCommand::Wait(_)
+        | ScreenCommand::Live
+        | ScreenCommand::Follow(_)
+        | ScreenCommand::Filter(_)
+        | ScreenCommand::Sort(_)
+        | ScreenCommand::Find(_)
+        | ScreenCommand::Still(_)
+        | ScreenCommand::Select(_)
+        | ScreenCommand::Lane(_)
+        | ScreenCommand::Export(..)
+        | ScreenCommand::Help => false,
     }
 }
