@@ -213,7 +213,8 @@ pub fn borders(buf: &mut Buffer, panes: &[(Rect, Accent)], theme: &Theme) {
     }
 }
 
-/// Draws the frame of an area, joined to those that are there.
+/// Draws the frame of an area, joined to those that are there: what a bordered `Block` does, which gives
+/// all cells inside a style, too.
 fn outline(buf: &mut Buffer, area: Rect, style: Style) {
     if area.is_empty() {
         return;
