@@ -35,15 +35,7 @@ const OWN_NUMBERS: usize = 4;
 /// something that the tool needs.
 pub fn run(options: &ServeOptions) -> Result<u8, Error> {
     let headless = options.headless || !std::io::stdout().is_terminal();
-    if !headless && options.unobserved {
-        return Err(Error::Usage("--unobserved has nothing to show: give --headless".to_owned()));
-    }
-    if headless && options.share.now {
-        return Err(Error::Usage("--share shows the screen: give no --headless".to_owned()));
-    }
-    if !headless && options.strace_text {
-        return Err(Error::Usage("--strace-text is for lines of JSON: give --headless".to_owned()));
-    }
+    sensible(options, headless)?;
     if !headless {
         tui::terminal::require()?;
     }
@@ -105,6 +97,17 @@ pub fn run(options: &ServeOptions) -> Result<u8, Error> {
         (None, Some((lane, why))) => Err(Error::runtime(format!("{lane} died"), &why)),
         (None, None) => Ok(0),
     }
+}
+
+/// Refuses options that mean nothing with a screen, or without one.
+fn sensible(options: &ServeOptions, headless: bool) -> Result<(), Error> {
+    let wrong = match headless {
+        false if options.unobserved => "--unobserved has nothing to show: give --headless",
+        false if options.strace_text => "--strace-text is for lines of JSON: give --headless",
+        true if options.share.now => "--share shows the screen: give no --headless",
+        _ => return Ok(()),
+    };
+    Err(Error::Usage(wrong.to_owned()))
 }
 
 /// Whether and how others watch; if they do from the start, that begins now. The bell wakes the
