@@ -57,7 +57,7 @@
   function button(text, answer) {
     const one = document.createElement('button');
     one.type = 'button';
-    one.textContent = text;
+    one.textContent = `${answer + 1}  ${text}`;
     one.disabled = asked.closed;
     const own = mine.get(asked.number) === answer;
     one.setAttribute('aria-pressed', own);
@@ -102,6 +102,12 @@
 
   /** Whether what is shown already says so: what is being typed is not disturbed. */
   let shown = '';
+
+  // Nobody takes an answer any more.
+  document.addEventListener('ended', () => {
+    if (asked && !asked.solved) asked = { ...asked, closed: true };
+    show();
+  });
 
   document.addEventListener('question', ({ detail }) => {
     const { asked: now, ...where } = detail;

@@ -49,7 +49,7 @@
     if (!before || before.cols !== data.cols || before.rows !== data.rows) {
       [frames, calls, shown, dropped, told] = [[], [], -1, 0, 0];
       layOut();
-    } else if (before.title !== data.title || before.clock !== data.clock) {
+    } else if (before.title !== data.title || before.clock !== data.clock || before.run !== data.run) {
       told = 0;
     }
     paintStyles(data);
@@ -615,6 +615,7 @@
       isLive = following = false;
       $('live').hidden = true;
       note('The session has ended. What came can still be looked at.');
+      document.dispatchEvent(new CustomEvent('ended'));
       wake();
     });
     source.onerror = () => note(source.readyState === EventSource.CLOSED ? 'The session cannot be reached.' : 'The connection is lost; trying again …');

@@ -23,7 +23,7 @@ use crate::event::{Event, Nanos, Seq};
 use crate::model::World;
 
 use chunk::{Base, CHUNK, Chunk, Kept};
-pub use retell::{Retelling, Told};
+pub use retell::{Retelling, RetoldItem};
 pub use shelf::{BlockId, Shelf, Stretch};
 
 /// How much history is kept.

@@ -100,8 +100,8 @@ fn warning(name: &str, recording: &Rc<Recording>, used: &str) -> Option<String> 
         format!("{name} is cut at byte {}: it is {used} up to {until}", count(at as u64))
     });
     let damage = recording.damage().map(|Damage { blocks, of, events, at }| {
-        let is = if blocks == 1 { "block is" } else { "blocks are" };
-        let blocks = format!("{} of {} {is} damaged", count(blocks), count(of));
+        let is = if blocks == 1 { "is" } else { "are" };
+        let blocks = format!("{} of {} {is} damaged", count(blocks), plural(of, "block"));
         let are = if events == 1 { "is" } else { "are" };
         format!("{name}: {blocks}: {} {are} missing at {at}", plural(events, "event"))
     });
@@ -158,8 +158,7 @@ fn offered(recording: &Recording) -> ShareBlocks {
     if recording.stored() <= ShareBlocks::KEPT {
         return ShareBlocks::Whole;
     }
-    let most = ShareBlocks::KEPT >> 20;
-    ShareBlocks::None(format!("the recording has more than {most} MiB, its file is to be given"))
+    ShareBlocks::too_large("the recording")
 }
 
 #[cfg(test)]

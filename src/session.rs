@@ -22,7 +22,7 @@ use crate::event::{Command, CommandPhase, FileId, Header, Kind, LaneId, Nanos, V
 use crate::history::{History, SinkId};
 use crate::journal::{Journal, Limits};
 use crate::model::{LaneState, World};
-use crate::record::RecordingOptions;
+use crate::record::{Hidden, RecordingOptions};
 use crate::sink::Sink;
 use crate::sink::share::SharedSession;
 
@@ -89,6 +89,11 @@ impl<S: Source> Session<S> {
         self.recordings.options = options;
     }
 
+    /// What is left out of recordings, and of what others have.
+    pub fn hidden(&self) -> &[Hidden] {
+        &self.recordings.options.hidden
+    }
+
     /// Records what is kept and what happens from now on.
     ///
     /// # Errors
@@ -123,12 +128,13 @@ impl<S: Source> Session<S> {
         }
         self.history.flush();
         let ended = self.recordings.ended(&mut self.history);
-        if self.source.tells_all() {
-            self.remark = ended.map(Err).or(self.remark.take());
-        } else if let Some(note) = ended {
-            let t = drained.until.max(self.history.world().t);
-            self.history.push(t, LaneId::TOOL, Kind::Note(note.into()));
-            drained.events += 1;
+        if let Some(note) = ended {
+            if !self.source.tells_all() {
+                let t = drained.until.max(self.history.world().t);
+                self.history.push(t, LaneId::TOOL, Kind::Note(note.clone().into()));
+                drained.events += 1;
+            }
+            self.remark = Some(Err(note));
         }
         drained.again = drained.again.into_iter().chain(self.history.due()).min();
         drained
@@ -183,7 +189,8 @@ impl<S: Source> Session<S> {
         self.source.arm();
     }
 
-    /// What came of a recording in a session whose events are another's, told once.
+    /// What came of a recording in a session whose events are another's, or why one has ended by
+    /// itself; told once.
     pub fn remark(&mut self) -> Option<Result<String, String>> {
         self.remark.take()
     }

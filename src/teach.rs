@@ -173,7 +173,6 @@ fn report(path: &Path) -> Result<ClassReport, Error> {
 }
 
 fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
-    let report = options.report.as_deref().map(report).transpose()?;
     tui::terminal::require().map_err(|_| {
         let instead = "--json runs a lesson without a screen, --print and --list print";
         Error::Usage(format!("standard input is no terminal, or TERM is dumb: {instead}"))
@@ -186,6 +185,8 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     let look = look(options.theme, options.ascii, options.mouse, options.run_for);
     let progress = options.remember.then(LessonProgress::of_user).flatten();
     let sharing = sharing(&options.share, ShareBlocks::Whole, &Arc::default())?;
+    // A file is made when nothing else can be wrong.
+    let report = options.report.as_deref().map(report).transpose()?;
     let files = LessonFiles { record: options.record.as_deref(), report };
     let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {

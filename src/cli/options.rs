@@ -154,7 +154,8 @@ struct Run {
     /// End a recording before it is longer than this, such as 100M [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = values::record_limit)]
     record_limit: Option<u64>,
-    /// Leave out of recordings what is sent, or who sends it: payload, peers
+    /// Leave what is sent, or who sends it, out of recordings and exports, and of what others watch:
+    /// payload, peers
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = values::hidden())]
     hide: Vec<Hidden>,
     /// Do not remember which lessons were gone through from here

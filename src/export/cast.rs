@@ -15,8 +15,9 @@ struct Head<'a> {
     version: u8,
     width: u16,
     height: u16,
-    /// A player shortens longer waits to so many seconds.
-    idle_time_limit: u8,
+    /// A player shortens longer waits to so many seconds; what is to be read has its own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_time_limit: Option<u8>,
     title: &'a str,
     theme: Colours,
 }
@@ -39,17 +40,25 @@ const PALETTE: &str = "#000000:#cd0000:#00cd00:#cdcd00:#0000ee:#cd00cd:#00cdcd:#
 pub fn write(film: &Film, mut out: impl Write) -> io::Result<()> {
     let FilmHead { cols, rows, title, fg, bg, .. } = &film.head;
     let theme = Colours { fg: *fg, bg: *bg, palette: PALETTE };
-    let head = Head { version: 2, width: *cols, height: *rows, idle_time_limit: 2, title, theme };
+    let is_read = film.frames.iter().any(|frame| frame.reading > 0);
+    let idle_time_limit = (!is_read).then_some(2);
+    let head = Head { version: 2, width: *cols, height: *rows, idle_time_limit, title, theme };
     writeln!(out, "{}", serde_json::to_string(&head)?)?;
     let mut passed = 0;
-    for (n, frame) in film.frames.iter().enumerate() {
+    let mut line = |passed: u64, text: &str| {
         let micros = passed / 1000;
         let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-        passed += stands(frame, film.frames.get(n + 1));
+        writeln!(out, "[{seconds}.{micros:06},\"o\",{}]", serde_json::to_string(text)?)
+    };
+    for (n, frame) in film.frames.iter().enumerate() {
         // Nobody types in it.
         let first = if n == 0 { "\x1b[?25l" } else { "" };
-        let text = serde_json::to_string(&format!("{first}{}", written(frame, &film.head)))?;
-        writeln!(out, "[{seconds}.{micros:06},\"o\",{text}]")?;
+        line(passed, &format!("{first}{}", written(frame, &film.head)))?;
+        passed += stands(frame, film.frames.get(n + 1));
+    }
+    if is_read {
+        // The last screen is read, too.
+        line(passed, "")?;
     }
     out.flush()
 }
@@ -120,6 +129,7 @@ mod tests {
         ];
         let head = FilmHead {
             title: "cl\"ass\n.rec".to_owned(),
+            run: 0,
             cols: 20,
             rows: 4,
             clock: TimeUnit::Nanoseconds,
@@ -149,10 +159,26 @@ mod tests {
     }
 
     fn cast() -> Vec<serde_json::Value> {
+        cast_of(&film())
+    }
+
+    fn cast_of(film: &Film) -> Vec<serde_json::Value> {
         let mut out = Vec::new();
-        write(&film(), &mut out).expect("into memory");
+        write(film, &mut out).expect("into memory");
         let text = String::from_utf8(out).expect("text");
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn what_is_to_be_read_stands_as_long_as_that_takes() {
+        let mut film = film();
+        film.frames.iter_mut().for_each(|frame| frame.reading = 12_500);
+        let lines = cast_of(&film);
+        assert_eq!(lines[0]["idle_time_limit"], serde_json::Value::Null);
+        let times: Vec<_> = lines[1..].iter().map(|line| line[0].as_f64()).collect();
+        assert_eq!(times, [0.0, 12.5, 25.0, 37.5, 50.0].map(Some));
+        assert_eq!(lines[5][2], "");
+        assert_eq!(cast()[0]["idle_time_limit"], 2);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::ExportRange;
 use crate::event::Seq;
-use crate::journal::{Journal, Retelling, Told};
+use crate::journal::{Journal, Retelling, RetoldItem};
 use crate::record::{Beside, Block, Hidden, Outlet, Press, RecordingHead};
 
 /// A recording of a part of a history that is being written, some events at a time.
@@ -86,9 +86,9 @@ impl<W: Write> Excerpt<W> {
     }
 }
 
-fn take<W: Write>(press: &mut Press<Blocks<W>>, told: Told<'_>) {
+fn take<W: Write>(press: &mut Press<Blocks<W>>, told: RetoldItem<'_>) {
     match told {
-        Told::Event(event, world) => press.event(event, world),
-        Told::World(world) => press.resume(world),
+        RetoldItem::Event(event, world) => press.event(event, world),
+        RetoldItem::World(world) => press.resume(world),
     }
 }

@@ -109,6 +109,7 @@ mod tests {
     fn film() -> Film {
         let head = FilmHead {
             title: PAYLOAD.to_owned(),
+            run: 0,
             cols: 60,
             rows: 2,
             clock: TimeUnit::Nanoseconds,

@@ -206,6 +206,7 @@ fn film_head(cols: u16, rows: u16) -> FilmHead {
     let red = FilmStyle { fg: Some(Rgb([255, 0, 0])), bold: true, ..FilmStyle::default() };
     FilmHead {
         title: "x".to_owned(),
+        run: 0,
         cols,
         rows,
         clock: crate::event::TimeUnit::default(),

@@ -11,6 +11,9 @@ use crate::event::TimeUnit;
 pub struct FilmHead {
     /// What was filmed, in a few words.
     pub title: String,
+    /// The number of the run: the same may begin again.
+    #[serde(default)]
+    pub run: u32,
     /// Columns.
     pub cols: u16,
     /// Rows.

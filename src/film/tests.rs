@@ -14,6 +14,7 @@ fn head() -> FilmHead {
     let bold = FilmStyle { fg: Some(orange), bold: true, ..FilmStyle::default() };
     FilmHead {
         title: "class.rec".to_owned(),
+        run: 0,
         cols: 12,
         rows: 3,
         clock: TimeUnit::Nanoseconds,

@@ -6,7 +6,7 @@ use crate::model::World;
 
 /// What is told.
 #[derive(Clone, Copy, Debug)]
-pub enum Told<'a> {
+pub enum RetoldItem<'a> {
     /// An event, and the world after it.
     Event(&'a Event, &'a World),
     /// The events before it are not to be had: it goes on from this world.
@@ -39,7 +39,12 @@ impl Retelling {
     }
 
     /// Goes on, up to before `end`, as long as `take` wants to be told.
-    pub fn go_on(&mut self, journal: &Journal, end: Seq, mut take: impl FnMut(Told<'_>) -> bool) {
+    pub fn go_on(
+        &mut self,
+        journal: &Journal,
+        end: Seq,
+        mut take: impl FnMut(RetoldItem<'_>) -> bool,
+    ) {
         let Self { world, next, torn } = self;
         let mut wanted = true;
         journal.forward_from(*next, |event| {
@@ -48,12 +53,12 @@ impl Retelling {
             }
             if *torn || event.seq > *next {
                 *world = journal.before(event.seq);
-                wanted = take(Told::World(world));
+                wanted = take(RetoldItem::World(world));
             }
             (*next, *torn) = (event.seq.next(), false);
             if wanted && !stands_for_others(event, journal) {
                 world.apply(event);
-                wanted = take(Told::Event(event, world));
+                wanted = take(RetoldItem::Event(event, world));
             }
             wanted && *next < end
         });
@@ -104,11 +109,11 @@ mod tests {
                 let end = Seq(told.next().0 + part).min(Seq(31));
                 told.go_on(&journal, end, |told| {
                     match told {
-                        Told::Event(event, after) => {
+                        RetoldItem::Event(event, after) => {
                             assert_eq!(after.seq, event.seq);
                             events.push(event.seq.0);
                         }
-                        Told::World(world) => worlds.push((events.len(), world.seq)),
+                        RetoldItem::World(world) => worlds.push((events.len(), world.seq)),
                     }
                     true
                 });

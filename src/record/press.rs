@@ -77,7 +77,7 @@ impl<O: Outlet> Press<O> {
         }
         let veiled = self.veil.event(event);
         self.pack(&veiled, world);
-        if let Kind::Mark(note) = &event.kind {
+        if let Kind::Mark(note) = &veiled.kind {
             self.mark(note);
         }
     }

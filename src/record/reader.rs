@@ -15,6 +15,23 @@ use crate::model::World;
 /// A longer file is not read through when it is opened: what is damaged in it is found on the way.
 const CHECKED: usize = 64 << 20;
 
+/// Bytes in which a recording begins: the line, and it again in a block.
+const BEGIN: usize = 4 * LONGEST;
+/// Bytes that are taken of what is no regular file.
+const PIPED: u64 = 4 << 30;
+
+/// The first line, if it is that of a recording, and where it ends.
+fn first_line(begin: &[u8]) -> (Result<RecordingHead, ReadError>, usize) {
+    let most = &begin[..begin.len().min(LONGEST)];
+    let end = most.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    (RecordingHead::parse(&begin[..end]), end)
+}
+
+/// Whether a recording begins so.
+fn begins(begin: &Vec<u8>) -> bool {
+    first_line(begin).0.is_ok() || !scan(begin, 0).is_empty()
+}
+
 /// A recording: where its blocks are. What is in them is read when it is wanted.
 pub struct Recording {
     bytes: Box<dyn Backing>,
@@ -57,7 +74,11 @@ impl Recording {
             return Ok(Self::find(Box::new(FileBacking::new(file, about.len()))));
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        (&mut file).take(BEGIN as u64).read_to_end(&mut bytes)?;
+        // What does not begin as one, such as a device, may have no end.
+        if begins(&bytes) {
+            (&mut file).take(PIPED).read_to_end(&mut bytes)?;
+        }
         Ok(Self::read(bytes))
     }
 
@@ -70,9 +91,13 @@ impl Recording {
     }
 
     fn find(bytes: Box<dyn Backing>) -> Result<Self, ReadError> {
-        let begin = bytes.range(0, LONGEST.min(bytes.len())).unwrap_or_default();
-        let end = begin.iter().position(|byte| *byte == b'\n').unwrap_or(0);
-        let line = RecordingHead::parse(&begin[..end]);
+        let begin = bytes.range(0, BEGIN.min(bytes.len())).unwrap_or_default();
+        let (line, end) = first_line(&begin);
+        let line = match line {
+            // The rest is not read through.
+            Err(error) if scan(&begin, 0).is_empty() => return Err(error),
+            line => line,
+        };
         let blocks = scan(&*bytes, if line.is_ok() { end + 1 } else { 0 });
         let blocks = without_false_heads(blocks, &*bytes);
         let head = head(line, &blocks, &*bytes)?;
@@ -126,6 +151,11 @@ impl Recording {
             }
         }
         (damage.blocks > 0).then_some(damage)
+    }
+
+    /// How many blocks of a kind there are, damaged ones too.
+    pub fn count(&self, kind: BlockKind) -> usize {
+        self.blocks.iter().filter(|block| block.kind == kind).count()
     }
 
     /// What is in the sound blocks of a kind.

@@ -68,6 +68,7 @@ impl Veil {
                 Kind::Client(peer.name().into())
             }
             Kind::Note(text) => Kind::Note(self.text(text)),
+            Kind::Mark(note) => Kind::Mark(self.text(note)),
             _ => return Cow::Borrowed(event),
         };
         Cow::Owned(Event { kind, ..*event })
@@ -80,6 +81,9 @@ impl Veil {
         }
         let mut world = world.clone();
         world.rename_peers(&mut |peer| self.peer(peer));
+        for mark in &mut world.bookmarks {
+            mark.note = self.text(&mark.note);
+        }
         Cow::Owned(world)
     }
 

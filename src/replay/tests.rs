@@ -98,7 +98,7 @@ fn a_lesson_is_gone_through_as_it_was() {
     assert!(app.course().moments.iter().all(|moment| moment.unmet().count() == 0));
     app.go_to(0);
     let screen = painted_lesson(&app);
-    assert!(screen.contains("PAST") && screen.contains(&app.course().case.title), "{screen}");
+    assert!(screen.contains("REPLAY") && screen.contains(&app.course().case.title), "{screen}");
     // Its events are those that the panes showed.
     let journal = Rc::new(recording).journal();
     assert_eq!(journal.last(), Some(app.scene().live.seq));
@@ -117,6 +117,18 @@ fn a_lesson_whose_beginning_is_missing_is_shown_by_its_events() {
     let recording = Recording::read(bytes.clone()).expect("a recording");
     let why = RecordedLesson::read(&recording).err();
     assert_eq!(why.as_deref(), Some("the beginning of the lesson is missing"));
+    assert!(look_through(bytes));
+}
+
+#[test]
+fn a_lesson_of_which_a_step_is_damaged_is_shown_by_its_events() {
+    let bytes = forged(&recorded_lesson(), |blocks| {
+        let mut reports = blocks.iter_mut().filter(|block| block.kind == BlockKind::Report);
+        reports.nth(3).expect("a report").raw = vec![0xff; 3];
+    });
+    let recording = Recording::read(bytes.clone()).expect("a recording");
+    let why = RecordedLesson::read(&recording).err();
+    assert_eq!(why.as_deref(), Some("a step of the lesson is damaged"));
     assert!(look_through(bytes));
 }
 

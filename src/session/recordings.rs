@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::event::{Command, CommandPhase, Seq};
 use crate::history::{History, SinkId};
-use crate::journal::{Journal, Retelling, Told};
+use crate::journal::{Journal, Retelling, RetoldItem};
 use crate::model::World;
 use crate::record::RecordingOptions;
 use crate::sink::Sink as _;
@@ -107,8 +107,8 @@ impl Recordings {
         let first = journal.first().unwrap_or_default();
         Retelling::new(world, first).go_on(journal, end, |told| {
             done = match told {
-                Told::Event(event, world) => recorder.event(event, world),
-                Told::World(world) => recorder.resume(world),
+                RetoldItem::Event(event, world) => recorder.event(event, world),
+                RetoldItem::World(world) => recorder.resume(world),
             };
             done.is_ok()
         });

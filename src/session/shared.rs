@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::event::{FileId, Seq, Viewpoint};
-use crate::journal::{Retelling, Told};
+use crate::journal::{Retelling, RetoldItem};
 use crate::sink::Sink as _;
-use crate::sink::share::{Lending, Relay, SharedSession, Whole, is_wanted};
+use crate::sink::share::{RecordingRelay, Relay, SharedSession, WholeRelay, is_wanted};
 use crate::source::Source;
 
 use super::veiled::Veiled;
@@ -16,7 +16,7 @@ impl<S: Source> Session<S> {
     pub fn share(&mut self, share: SharedSession) {
         let viewpoint = Rc::clone(&self.viewpoint);
         if let Some(recording) = self.source.recording() {
-            let lending = Lending::new(share, recording, viewpoint);
+            let lending = RecordingRelay::new(share, recording, viewpoint);
             self.relay = Some(self.history.add(Box::new(lending)));
             return;
         }
@@ -42,13 +42,13 @@ impl<S: Source> Session<S> {
         let journal = self.history.journal();
         let (world, beside) = (journal.origin(), self.source.beside());
         let viewpoint = Rc::clone(&self.viewpoint);
-        let mut whole = Whole::new(share, (header, hidden), (&world, &beside), viewpoint);
+        let mut whole = WholeRelay::new(share, (header, hidden), (&world, &beside), viewpoint);
         let first = journal.first().unwrap_or_default();
         let end = journal.last().map_or(Seq(0), Seq::next);
         Retelling::new(world, first).go_on(journal, end, |told| {
             let told = match told {
-                Told::Event(event, world) => whole.event(event, world),
-                Told::World(world) => whole.resume(world),
+                RetoldItem::Event(event, world) => whole.event(event, world),
+                RetoldItem::World(world) => whole.resume(world),
             };
             told.is_ok()
         });

@@ -115,7 +115,7 @@ impl ClassPoll {
     pub(super) fn take(
         &mut self,
         body: &[u8],
-        watches: impl FnOnce(Token) -> bool,
+        watches: impl Fn(Token) -> bool,
         now: Instant,
     ) -> bool {
         let Ok(sent) = serde_json::from_slice::<Sent<'_>>(body) else { return false };
@@ -125,7 +125,11 @@ impl ClassPoll {
         }
         let known = self.answers.contains_key(&token);
         if !known && self.answers.len() >= VOICES {
-            return false;
+            // Those of pages that are gone make way.
+            self.answers.retain(|token, _| watches(*token));
+            if self.answers.len() >= VOICES {
+                return false;
+            }
         }
         let new = || (sent.answer.clone(), Bucket::new(RATE, now));
         let (answer, rate) = self.answers.entry(token).or_insert_with(new);
@@ -150,10 +154,17 @@ impl ClassPoll {
         }
     }
 
-    /// No more answers are taken.
-    pub(super) fn close(&mut self) {
+    /// No more answers are taken: those count whose pages are there now.
+    pub(super) fn close(&mut self, watches: impl Fn(Token) -> bool) {
+        if !self.closed {
+            self.answers.retain(|token, _| watches(*token));
+            (self.closed, self.changed) = (true, true);
+        }
+    }
+
+    /// Somebody came or went.
+    pub(super) fn recount(&mut self) {
         self.changed |= !self.closed;
-        self.closed = true;
     }
 
     /// Whether that is so.
@@ -162,8 +173,8 @@ impl ClassPoll {
     }
 
     /// That was right.
-    pub(super) fn solve(&mut self, truth: ClassTruth) {
-        self.close();
+    pub(super) fn solve(&mut self, truth: ClassTruth, watches: impl Fn(Token) -> bool) {
+        self.close(watches);
         self.truth = Some(truth);
     }
 
@@ -173,18 +184,27 @@ impl ClassPoll {
     }
 
     /// What the answers come to, if that has changed since it was told last; among so many viewers.
-    pub(super) fn news(&mut self, viewers: usize) -> Option<ClassTally> {
-        std::mem::take(&mut self.changed).then(|| self.tally(viewers))
+    /// While it is open, those of pages that are gone do not count: a page that is loaded again is
+    /// another viewer.
+    pub(super) fn news(
+        &mut self,
+        viewers: usize,
+        watches: impl Fn(Token) -> bool,
+    ) -> Option<ClassTally> {
+        let counts = |token: Token| self.closed || watches(token);
+        std::mem::take(&mut self.changed).then(|| self.tally(viewers, counts))
     }
 
-    fn tally(&self, viewers: usize) -> ClassTally {
+    fn tally(&self, viewers: usize, counts: impl Fn(Token) -> bool) -> ClassTally {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut choices = match &self.question.form {
             ClassForm::Choices(choices) => vec![0; choices.len()],
             ClassForm::Field(_) => Vec::new(),
         };
         let mut typed = HashMap::<&str, u32>::new();
-        for (said, _) in self.answers.values() {
+        let mut answered = 0;
+        for (_, (said, _)) in self.answers.iter().filter(|(token, _)| counts(**token)) {
+            answered += 1;
             match said {
                 Said::Choice(at) => {
                     if let Some(count) = choices.get_mut(*at as usize) {
@@ -200,9 +220,9 @@ impl ClassPoll {
         typed.truncate(DIFFERENT);
         ClassTally {
             number: self.question.number,
-            answered: count(self.answers.len()),
-            // Who has answered and left has answered.
-            of: count(viewers.max(self.answers.len())),
+            answered: count(answered),
+            // Who had answered when it was closed, and left, has answered.
+            of: count(viewers.max(answered)),
             closed: self.closed,
             choices,
             typed,
@@ -281,12 +301,19 @@ mod tests {
         assert!(!take(1, "0", 0), "that was too often");
         assert!(take(1, "1", 1));
         assert!(!take(4, "2", 0) && !take(4, "\"yes\"", 0) && !take(4, "-1", 0));
-        let tally = poll.news(9).expect("it is new");
+        let tally = poll.news(9, |_| true).expect("it is new");
         assert_eq!((tally.answered, tally.of, tally.choices), (3, 9, vec![1, 2]));
-        assert_eq!(poll.news(9), None);
-        poll.close();
+        assert_eq!(poll.news(9, |_| true), None);
+        // Who is gone does not count, and does when it is there again.
+        poll.recount();
+        let tally = poll.news(8, |token| token != 2).expect("it is new");
+        assert_eq!((tally.answered, tally.of, tally.choices), (2, 8, vec![0, 2]));
+        poll.close(|_| true);
         assert!(!poll.take(sent(3, 5, "0").as_bytes(), |_| true, at(5)));
-        assert!(poll.news(2).is_some_and(|tally| tally.closed && tally.of == 3));
+        let tally = poll.news(2, |_| false).expect("it is closed");
+        assert!(tally.closed && (tally.answered, tally.of) == (3, 3));
+        poll.recount();
+        assert_eq!(poll.news(1, |_| true), None, "nothing changes any more");
     }
 
     #[test]
@@ -321,9 +348,9 @@ mod tests {
         for answer in ["\"\"", "\" \"", "\"\\u001b[2J\"", "0", &format!("\"{}\"", "x".repeat(41))] {
             assert!(!poll.take(sent(3, 4, answer).as_bytes(), |_| true, now), "{answer}");
         }
-        let tally = poll.news(3).expect("it is new");
+        let tally = poll.news(3, |_| true).expect("it is new");
         assert_eq!(tally.typed, [("4".to_owned(), 2), ("EAGAIN".to_owned(), 1)]);
-        poll.solve(ClassTruth::Typed(vec!["4".to_owned()], "4".to_owned()));
+        poll.solve(ClassTruth::Typed(vec!["4".to_owned()], "4".to_owned()), |_| true);
         assert!(poll.json().ends_with(r#""solved":{"right":["4"],"spelled":"4"}}"#));
     }
 }

@@ -153,6 +153,10 @@ async fn answer(request: Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Re
     }
     let path = request.uri().path().strip_prefix('/').unwrap_or_default();
     let (code, what) = path.split_once('/').unwrap_or((path, ""));
+    // Browsers ask for it by themselves.
+    if path == "favicon.ico" {
+        return not_found();
+    }
     if !door.hub.borrow().code.is(code) {
         door.refuse();
         return guessed(from, door).await;

@@ -17,14 +17,16 @@ use super::code::ShareCode;
 use super::wire::{ShareBlocks, SharePage, ShareReport, Telling, Wanted};
 use crate::record::{Block, BlockKind};
 
-use stream::{Piece, Stream};
+use stream::{Stream, StreamPiece};
 
 /// Frames that are kept for those who are behind.
 const FRAMES: usize = 64;
 /// Bytes of them, for a screen that changes as a whole each time.
 const FILM_BYTES: usize = 2 << 20;
-/// Blocks that are kept, and bytes of them.
+/// Blocks that are kept for those who are behind, and bytes of them.
 const BLOCKS: (usize, usize) = (4096, 8 << 20);
+/// Bytes of where somebody looked, beside all that is kept for everybody: some hours.
+const VIEWS: usize = 16 << 20;
 /// Bytes of blocks a second: of what is more, worlds are shown instead.
 const BLOCK_RATE: u32 = 512 << 10;
 /// Whoever begins anew does so from a whole picture with no more than this behind it: from an older
@@ -81,11 +83,13 @@ pub(super) struct Hub {
     pub(super) offered: ShareBlocks,
     films: [Stream; FilmSize::ALL.len()],
     blocks: Stream,
+    /// Bytes of what is kept of them, if it is kept as a whole.
+    kept_bytes: usize,
     /// Blocks that may be shown.
     budget: Bucket,
     /// Events are missing: the next block is to be a world.
     torn: bool,
-    viewers: BTreeMap<u64, Viewer>,
+    viewers: Viewers,
     numbered: u64,
     refused: u64,
     /// The last question.
@@ -111,7 +115,8 @@ impl Hub {
         offered: ShareBlocks,
     ) -> Self {
         let kept = offered != ShareBlocks::Passing;
-        let room = if kept { (usize::MAX, ShareBlocks::KEPT) } else { BLOCKS };
+        // What is kept is bounded as a whole: its beginning never gives way.
+        let room = if kept { (usize::MAX, usize::MAX) } else { BLOCKS };
         Self {
             code,
             name,
@@ -120,6 +125,7 @@ impl Hub {
             offered,
             films: FilmSize::ALL.map(|_| Stream::new((FRAMES, FILM_BYTES), FRESH[0], None)),
             blocks: Stream::new(room, FRESH[1], kept.then_some(0)),
+            kept_bytes: 0,
             budget: Bucket::new(BLOCK_RATE, Instant::now()),
             torn: false,
             viewers: BTreeMap::new(),
@@ -184,15 +190,19 @@ impl Hub {
                 if first {
                     self.begin_to_keep();
                 }
-                self.blocks.push(bytes.into(), false);
+                self.push_kept(bytes, ShareBlocks::KEPT, false);
             }
             Telling::Ask(question) => {
                 let poll = ClassPoll::new(question);
                 self.show_question(&poll.json());
                 self.poll = Some(poll);
             }
-            Telling::CloseAnswers(number) => self.poll_of(number, ClassPoll::close),
-            Telling::Solve(number, truth) => self.poll_of(number, |poll| poll.solve(truth)),
+            Telling::CloseAnswers(number) => self.poll_of(number, |poll, viewers| {
+                poll.close(|token| watches(viewers, token));
+            }),
+            Telling::Solve(number, truth) => self.poll_of(number, |poll, viewers| {
+                poll.solve(truth, |token| watches(viewers, token));
+            }),
             Telling::NoMoreQuestions => {
                 self.poll = None;
                 self.show_question("null");
@@ -203,9 +213,9 @@ impl Hub {
     }
 
     /// Does that to the question with that number, if it is the last one.
-    fn poll_of(&mut self, number: u32, change: impl FnOnce(&mut ClassPoll)) {
+    fn poll_of(&mut self, number: u32, change: impl FnOnce(&mut ClassPoll, &Viewers)) {
         if let Some(poll) = self.poll.as_mut().filter(|poll| poll.is(number)) {
-            change(poll);
+            change(poll, &self.viewers);
             let shown = poll.json();
             self.show_question(&shown);
             // The session waits for what they come to.
@@ -221,10 +231,8 @@ impl Hub {
 
     /// Takes an answer; whether it is one.
     pub(super) fn answer(&mut self, body: &[u8]) -> bool {
-        let viewers = &self.viewers;
-        let watches = |token| viewers.values().any(|viewer| viewer.token == Some(token));
-        let poll = self.poll.as_mut();
-        poll.is_some_and(|poll| poll.take(body, watches, Instant::now()))
+        let (viewers, poll) = (&self.viewers, self.poll.as_mut());
+        poll.is_some_and(|poll| poll.take(body, |token| watches(viewers, token), Instant::now()))
     }
 
     /// Whether no more answers are taken.
@@ -235,8 +243,8 @@ impl Hub {
     /// What the answers come to, if that is new.
     pub(super) fn tally(&mut self) -> Option<ClassTally> {
         let film = |viewer: &&Viewer| viewer.what != Watching::Blocks;
-        let viewers = self.viewers.values().filter(film).count();
-        self.poll.as_mut()?.news(viewers)
+        let (viewers, all) = (self.viewers.values().filter(film).count(), &self.viewers);
+        self.poll.as_mut()?.news(viewers, |token| watches(all, token))
     }
 
     /// What comes now is another recording: whoever has the one before may have it to its end.
@@ -248,18 +256,41 @@ impl Hub {
             let end = blocks.ring.end();
             blocks.ring.forget(places.min().unwrap_or(end));
             blocks.kept = Some(end);
+            self.kept_bytes = 0;
         }
     }
 
     fn keep(&mut self, block: &Block) {
-        let bytes = if block.kind == BlockKind::Head {
+        let last = block.kind == BlockKind::End;
+        if block.kind == BlockKind::Head {
             self.begin_to_keep();
-            first_bytes(block)
-        } else {
-            block.encode()
-        };
-        let (length, last) = (bytes.len(), block.kind == BlockKind::End);
-        self.blocks.ring.push(Piece { bytes: bytes.into(), whole: false, last }, length);
+            self.push_kept(first_bytes(block), ShareBlocks::KEPT, false);
+        } else if block.kind == BlockKind::View {
+            // Where somebody looks is told as long as there is room for it.
+            self.push_kept(block.encode(), ShareBlocks::KEPT + VIEWS, false);
+        } else if !self.push_kept(block.encode(), ShareBlocks::KEPT, last) && self.is_kept() {
+            let (kind, raw) = (BlockKind::End, b"{\"why\":\"limit\"}".to_vec());
+            let end = Block { kind, count: 0, until: block.from, raw, ..block.clone() };
+            self.push_kept(end.encode(), ShareBlocks::KEPT, true);
+            self.offered = ShareBlocks::too_large("what happened");
+        }
+    }
+
+    /// Whether what comes is kept for everybody.
+    fn is_kept(&self) -> bool {
+        self.offered == ShareBlocks::Whole
+    }
+
+    /// Keeps a piece, if there are no more than `most` bytes then, or it is the last one; whether
+    /// that is so.
+    fn push_kept(&mut self, bytes: Vec<u8>, most: usize, last: bool) -> bool {
+        let length = bytes.len();
+        let kept = last || (self.is_kept() && self.kept_bytes + length <= most);
+        if kept {
+            self.kept_bytes += length;
+            self.blocks.ring.push(StreamPiece { bytes: bytes.into(), whole: false, last }, length);
+        }
+        kept
     }
 
     fn block(&mut self, block: &Block, now: Instant) {
@@ -315,12 +346,14 @@ impl Hub {
         let viewer =
             Viewer { what, token, place: None, begun: false, done: false, lost_place: None };
         self.viewers.insert(self.numbered, viewer);
+        self.poll.iter_mut().for_each(ClassPoll::recount);
         self.urgent.notify_one();
         Some(self.numbered)
     }
 
     fn leave(&mut self, viewer: u64) {
         let Some(Viewer { what, .. }) = self.viewers.remove(&viewer) else { return };
+        self.poll.iter_mut().for_each(ClassPoll::recount);
         // What nobody watches is not painted any more: who comes later begins anew.
         if !self.viewers.values().any(|other| other.what == what) {
             match what {
@@ -414,6 +447,14 @@ impl Hub {
             Some(_) => Wanted::More,
         }
     }
+}
+
+/// Those who watch, by numbers.
+type Viewers = BTreeMap<u64, Viewer>;
+
+/// Whether the page with that token is there.
+fn watches(viewers: &Viewers, token: Token) -> bool {
+    viewers.values().any(|viewer| viewer.token == Some(token))
 }
 
 /// How a recording begins: with the line, and with it again under a checksum.

@@ -62,7 +62,7 @@ fn ready() -> io::Result<[OwnedFd; 3]> {
 }
 
 async fn run(input: OwnedFd, output: OwnedFd, listener: OwnedFd) -> io::Result<()> {
-    let mut told = Told { input: Receiver::from_owned_fd(input)?, bytes: Vec::new() };
+    let mut told = SessionPipe { input: Receiver::from_owned_fd(input)?, bytes: Vec::new() };
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
@@ -93,12 +93,12 @@ async fn run(input: OwnedFd, output: OwnedFd, listener: OwnedFd) -> io::Result<(
 }
 
 /// What comes through the pipe.
-struct Told {
+struct SessionPipe {
     input: Receiver,
     bytes: Vec<u8>,
 }
 
-impl Told {
+impl SessionPipe {
     /// The next message; `None` at the end.
     async fn next(&mut self) -> io::Result<Option<Telling>> {
         loop {

@@ -29,6 +29,11 @@ pub enum ShareBlocks {
 impl ShareBlocks {
     /// Bytes of what is kept from its beginning, at the most.
     pub const KEPT: usize = 64 << 20;
+
+    /// There are none, because there would be more of them.
+    pub fn too_large(what: &str) -> Self {
+        Self::None(format!("{what} has more than {} MiB", Self::KEPT >> 20))
+    }
 }
 
 /// What the session tells.

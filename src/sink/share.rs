@@ -1,8 +1,8 @@
 //! Events for those who watch: blocks, as of a recording, that are made only while somebody wants
 //! them.
 
-mod lending;
-mod whole;
+mod recording_relay;
+mod whole_relay;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,8 +15,8 @@ use crate::model::World;
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
 use crate::share::{Share, Wanted};
 
-pub use lending::Lending;
-pub use whole::Whole;
+pub use recording_relay::RecordingRelay;
+pub use whole_relay::WholeRelay;
 
 /// How long an event waits in an open block.
 const OPEN: Duration = Duration::from_millis(100);

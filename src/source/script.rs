@@ -146,10 +146,15 @@ impl Script {
         let before = happenings.iter().filter(|one| !one.kind.is_look()).count();
         let (mut first, mut last) = (None, to.world().seq);
         let mut calls: Vec<(Seq, LaneId, bool)> = Vec::new();
-        for (n, LessonEvent { lane, kind, .. }) in happenings.into_iter().enumerate() {
+        for (n, LessonEvent { lane, mut kind, .. }) in happenings.into_iter().enumerate() {
+            let t = self.course.time(n.min(before), before + 1);
+            if let Kind::Return(record) = &mut kind {
+                // On a clock that counts steps no call takes time.
+                record.started = t;
+            }
             let enters = matches!(kind, Kind::Enter(_));
             let is_one = enters || is_call(&kind);
-            last = to.push(self.course.time(n.min(before), before + 1), lane, kind);
+            last = to.push(t, lane, kind);
             first = first.or(Some(last));
             if is_one {
                 // What returned in the same step need not be told twice.

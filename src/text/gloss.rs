@@ -261,7 +261,7 @@ fn gloss(world: &World, event: &Event, record: &SyscallRecord) -> String {
             format!("\"{text}\"{}", if cut { "..." } else { "" })
         }
         (_, Some(errno)) => failure(&record.call, errno).to_owned(),
-        (_, None) => success(event, record).to_owned(),
+        (_, None) => success(record).to_owned(),
     }
 }
 
@@ -299,11 +299,11 @@ fn failure(call: &Syscall, errno: Errno) -> &'static str {
     }
 }
 
-fn success(event: &Event, record: &SyscallRecord) -> &'static str {
+fn success(record: &SyscallRecord) -> &'static str {
     match (&record.call, record.ret.value()) {
         (Syscall::Read { .. }, Some(0)) => "the peer sent its end",
         (Syscall::EpollWait { timeout_ms: 0, .. }, Some(0)) => "nothing is ready; it did not wait",
-        (Syscall::EpollWait { .. }, Some(0)) if event.t > record.started => "timed out",
+        (Syscall::EpollWait { .. }, Some(0)) => "timed out",
         (Syscall::EpollCtl { op: CtlOp::Add, .. }, _) => "watched from now on",
         (Syscall::EpollCtl { op: CtlOp::Mod, .. }, _) => "changed, and polled at once",
         (Syscall::EpollCtl { op: CtlOp::Del, .. }, _) => "no longer watched",

@@ -69,7 +69,7 @@ impl ExportPlan {
             return self.plainly(&ExportRange::whole(&recording.head().header, &journal), out);
         }
         match lesson {
-            Some(lesson) if self.kind.is_shown() => self.lesson(lesson, range, out),
+            Some(lesson) if self.kind.is_shown() => self.lesson(&lesson, range, out),
             _ => self.plainly(range, out),
         }
     }
@@ -77,7 +77,7 @@ impl ExportPlan {
     /// Writes what was shown of a lesson.
     fn lesson(
         &self,
-        lesson: RecordedLesson,
+        lesson: &RecordedLesson,
         range: &ExportRange<'_>,
         out: &mut dyn Write,
     ) -> io::Result<()> {

@@ -41,6 +41,17 @@ pub use lesson::film_lesson;
 pub(crate) use lesson::last_of_lesson;
 pub use recording::{FilmPlan, film};
 
+/// What is filmed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FilmSubject<'a> {
+    /// What it is called.
+    pub(super) title: &'a str,
+    /// What its times count.
+    pub(super) clock: TimeUnit,
+    /// Which time it is shown: what begins again has other events.
+    pub(super) run: u32,
+}
+
 /// What came of a look through a camera.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
@@ -99,6 +110,7 @@ impl Camera {
         let (fg, bg) = colour::ground(&theme);
         let head = FilmHead {
             title: title.to_owned(),
+            run: 0,
             cols: size.0,
             rows: size.1,
             clock,
@@ -203,9 +215,10 @@ impl Camera {
 
     /// What comes from now on is something else, on another clock: it begins with a key frame, and
     /// what it is painted with stays as it was.
-    pub(super) fn turn_to(&mut self, title: &str, clock: TimeUnit) {
-        if self.head.title != title || self.head.clock != clock {
-            (self.head.title, self.head.clock) = (title.to_owned(), clock);
+    pub(super) fn turn_to(&mut self, FilmSubject { title, clock, run }: FilmSubject<'_>) {
+        let head = &mut self.head;
+        if head.title != title || head.clock != clock || head.run != run {
+            (head.title, head.clock, head.run) = (title.to_owned(), clock, run);
             (self.told, self.since, self.call) = (0, None, Seq(0));
         }
     }

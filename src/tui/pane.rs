@@ -107,10 +107,15 @@ impl<'a> RenderContext<'a> {
     }
 
     /// Whether the panes may say what the next `epoll_wait` will do: not while a question about
-    /// just that is open.
+    /// just that is open. Of a lesson elsewhere it is not known whether one is.
     pub(super) fn foretells(&self) -> bool {
         let now = self.scene.world.seq == self.scene.live.seq;
-        !(now && self.ui.place == UiContext::Question)
+        let asks = match self.ui.place {
+            UiContext::Question => true,
+            UiContext::Watch => self.scene.world.labelled,
+            _ => false,
+        };
+        !(now && asks)
     }
 
     /// Whether a step of a lesson is being gone through: its lists are read after it, and nothing is

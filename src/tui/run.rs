@@ -247,7 +247,7 @@ struct Screen<'a, S> {
     lessons: Option<Lessons>,
     /// Files for others that are being written.
     exports: Exports,
-    /// What is left out in the recording that is looked at.
+    /// What is left out of what others get: there, or already in the recording that is looked at.
     hidden: Vec<Hidden>,
     /// Whether it is remembered which of them were gone through.
     remember: bool,
@@ -272,7 +272,7 @@ impl<'a, S: Source> Screen<'a, S> {
         let mut app = App::default();
         app.ui.size = terminal.size();
         sharing.say(&mut app.ui);
-        let now = Instant::now();
+        let (now, hidden) = (Instant::now(), session.hidden().to_vec());
         Self {
             terminal,
             theme: options.theme(),
@@ -283,7 +283,7 @@ impl<'a, S: Source> Screen<'a, S> {
             wake,
             lessons: None,
             exports: Exports::default(),
-            hidden: Vec::new(),
+            hidden,
             remember: options.remember,
             dirty: true,
             due: now,
@@ -370,9 +370,10 @@ impl<S: Source> Front for Screen<'_, S> {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
                 self.sharing.changed();
             }
-            let next = lessons.pause();
             self.draw()?;
+            // What those who watch have done may be to be drawn.
             self.film();
+            let next = self.lessons.as_ref().and_then(Lessons::pause);
             return Ok(self.pauses(&drained, next));
         }
         let now = clock(self.begun);
@@ -462,7 +463,9 @@ impl<S: Source> Front for Screen<'_, S> {
         let view =
             ExportView { theme: &self.theme, hidden: &self.hidden, beside: &[], wake: &self.wake };
         let one = order.kind.is_one_screen();
-        let begun = if one && order.hidden.is_empty() {
+        // The history of a server has everything.
+        let whole = self.session.hidden().is_empty() && order.hidden.is_empty();
+        let begun = if one && whole {
             let clock = scene.header.clock;
             Exports::screen(&order, clock, view, |camera| camera.app(&mut self.app, scene))
                 .map(Some)

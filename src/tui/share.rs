@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::film::{Camera, Taken};
+use super::film::{Camera, FilmSubject, Taken};
 use super::theme::Theme;
 use super::ui::{SharingState, Ui};
 use super::words;
 use crate::error::Error;
-use crate::event::TimeUnit;
 use crate::share::{
     ClassForm, ClassTally, ClassTruth, FilmSize, Share, ShareBlocks, ShareLook, ShareOptions,
     SharePage, Wanted,
@@ -97,7 +96,8 @@ impl Sharing {
     /// Asks all who watch, if anybody does; the number of the question.
     pub(super) fn ask(&mut self, text: String, form: ClassForm) -> Option<u32> {
         let mut share = self.shared.as_ref()?.borrow_mut();
-        if share.report().viewers == 0 {
+        // Only the page can answer.
+        if share.report().films.iter().all(|film| *film == Wanted::No) {
             return None;
         }
         self.asked = Some(share.ask(text, form));
@@ -186,8 +186,10 @@ impl Sharing {
     pub(super) fn begin(&mut self, address: Option<SocketAddr>, ui: &mut Ui) -> bool {
         let is_new = self.shared.is_none();
         if is_new {
-            self.options.address = address.unwrap_or(self.options.address);
+            let usual = self.options.address;
+            self.options.address = address.unwrap_or(usual);
             if let Err(error) = self.start() {
+                self.options.address = usual;
                 ui.warn(error.to_string());
                 return false;
             }
@@ -281,7 +283,7 @@ impl Sharing {
     /// to.
     pub(super) fn film(
         &mut self,
-        (title, clock): (&str, TimeUnit),
+        subject: FilmSubject<'_>,
         theme: &Theme,
         mut take: impl FnMut(&mut Camera) -> Taken,
     ) {
@@ -299,9 +301,9 @@ impl Sharing {
                 *camera = None;
                 continue;
             }
-            let new = || Camera::new(title, clock, size.cells(), theme);
+            let new = || Camera::new(subject.title, subject.clock, size.cells(), theme);
             let camera = camera.get_or_insert_with(new);
-            camera.turn_to(title, clock);
+            camera.turn_to(subject);
             if wanted == Wanted::Whole {
                 camera.force_key();
             }

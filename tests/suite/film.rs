@@ -411,7 +411,7 @@ fn a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/lesson.rec");
     let recording = Recording::read(std::fs::read(path).unwrap()).unwrap();
     let lesson = RecordedLesson::read(&recording).unwrap().unwrap();
-    let film = film_lesson(lesson, &plan("lesson.rec", SIZE));
+    let film = film_lesson(&lesson, &plan("lesson.rec", SIZE));
     let screens = screens(&film);
     let file = page(&film, "lesson");
     browser.file(&file.0);

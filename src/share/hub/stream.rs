@@ -6,7 +6,7 @@ use super::super::ring::Ring;
 
 /// A piece of a stream.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct StreamPiece {
     pub(super) bytes: Bytes,
     /// It needs none before it.
     pub(super) whole: bool,
@@ -19,7 +19,7 @@ pub(super) struct Piece {
 pub(super) struct Stream {
     /// What every viewer gets first.
     pub(super) head: Bytes,
-    pub(super) ring: Ring<Piece>,
+    pub(super) ring: Ring<StreamPiece>,
     /// Bytes behind a whole picture from which one may still begin.
     fresh: usize,
     /// Where it begins for everybody, if it is kept as a whole.
@@ -35,7 +35,7 @@ impl Stream {
     /// Adds a piece.
     pub(super) fn push(&mut self, bytes: Bytes, whole: bool) {
         let length = bytes.len();
-        self.ring.push(Piece { bytes, whole, last: false }, length);
+        self.ring.push(StreamPiece { bytes, whole, last: false }, length);
     }
 
     /// Where one may begin who has seen nothing.

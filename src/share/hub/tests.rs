@@ -155,3 +155,30 @@ fn what_is_kept_is_had_by_all_from_its_beginning_and_ends_with_its_end() {
     hub.borrow_mut().end("over");
     assert_eq!(new.next(), Next::End);
 }
+
+#[test]
+fn what_is_kept_is_bounded_and_its_beginning_never_gives_way() {
+    let code = ShareCode::parse("K7QM4X").expect("a code");
+    let hub = Hub::new(code, None, SharePage::default(), ShareBlocks::Whole);
+    let hub = Rc::new(RefCell::new(hub));
+    let stored = vec![b'x'; ShareBlocks::KEPT];
+    hub.borrow_mut().take(Telling::Stored { first: true, bytes: stored });
+    let sit = || Seat::take(&hub, Watching::Blocks, None).expect("a seat");
+    let length = |seat: &Seat| match seat.next() {
+        Next::Bytes(bytes) => Some(bytes.len()),
+        Next::Wait | Next::End => None,
+    };
+    // Where somebody looks has room of its own.
+    hub.borrow_mut().take(Telling::Block(block(BlockKind::View, 1, 100)));
+    let late = sit();
+    assert_eq!(length(&late), Some(ShareBlocks::KEPT));
+    assert!(length(&late).is_some_and(|length| length < 1000));
+    assert_eq!(late.next(), Next::Wait);
+    // What happens more has none: that is the end, and nobody else begins.
+    hub.borrow_mut().take(Telling::Block(block(BlockKind::Events, 2, 100)));
+    let Next::Bytes(end) = late.next() else { panic!("it has an end") };
+    assert!(end.windows(5).any(|bytes| bytes == b"limit"));
+    assert_eq!(late.next(), Next::End);
+    let offered = hub.borrow().offered.clone();
+    assert_eq!(offered, ShareBlocks::None("what happened has more than 64 MiB".to_owned()));
+}

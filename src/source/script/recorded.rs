@@ -36,9 +36,12 @@ impl RecordedLesson {
         let Some(file) = recording.bodies(BlockKind::Lesson).next() else { return Ok(None) };
         let case = parse("the lesson", &file).map_err(|errors| errors.to_string());
         let case = case.map_err(|wrong| first_line(&wrong))?;
-        let moments = recording.bodies(BlockKind::Report);
-        let moments = moments.map_while(|body| postcard::from_bytes::<RecordedMoment>(&body).ok());
-        let moments: Vec<_> = moments.collect();
+        let bodies = recording.bodies(BlockKind::Report);
+        let moments = bodies.map(|body| postcard::from_bytes::<RecordedMoment>(&body).ok());
+        let moments: Option<Vec<_>> = moments.collect();
+        let moments = moments.filter(|all| all.len() == recording.count(BlockKind::Report));
+        // What follows it cannot be told without it.
+        let moments = moments.ok_or("a step of the lesson is damaged")?;
         if moments.first().is_none_or(|first| first.done.is_some()) {
             return Err("the beginning of the lesson is missing".to_owned());
         }

@@ -65,7 +65,10 @@ impl App {
 
     fn set_speed(&mut self, speed: ReplaySpeed) {
         match &mut self.ui.replay {
-            Some(replay) => replay.speed = speed,
+            Some(replay) => {
+                replay.speed = speed;
+                self.ui.say(format!("it plays at {}x", speed.word()));
+            }
             None => self.ui.warn("only a recording has a speed: - and + pace slow motion"),
         }
     }

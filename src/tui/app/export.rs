@@ -99,6 +99,9 @@ impl App {
                 let mut order = dialog.order();
                 if let Some(name) = name {
                     (order.path, order.named) = (name.into(), true);
+                    if order.path.extension().is_none() {
+                        order.path.set_extension(kind.ending());
+                    }
                 }
                 self.ui.request = Some(UiRequest::Export(Box::new(order)));
             }

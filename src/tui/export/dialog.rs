@@ -109,7 +109,8 @@ impl ExportDialog {
 
     /// The name of the file of a kind.
     pub fn file(&self, kind: ExportKind) -> String {
-        format!("{}.{}", self.name, kind.ending())
+        let ending = format!(".{}", kind.ending());
+        format!("{}{ending}", self.name.strip_suffix(&ending).unwrap_or(&self.name))
     }
 
     /// What is to be done.

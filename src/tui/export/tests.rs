@@ -86,8 +86,9 @@ fn every_word_of_a_picture_stands_at_its_column() {
 
 /// What is in a page, as lines.
 fn unpacked(page: &str) -> String {
-    let longest = page.split(['"', '>', '<']).max_by_key(|part| part.len()).expect("a part");
-    let packed = BASE64_STANDARD.decode(longest.trim()).expect("base64");
+    let (_, film) = page.split_once("id=\"film\" type=\"text/plain\">").expect("a film");
+    let (film, _) = film.split_once("</script>").expect("its end");
+    let packed = BASE64_STANDARD.decode(film.trim()).expect("base64");
     let mut lines = String::new();
     flate2::read::ZlibDecoder::new(&packed[..]).read_to_string(&mut lines).expect("deflated");
     lines
@@ -175,6 +176,28 @@ fn the_page_of_a_lesson_asks_and_then_tells() {
     let reveal = steps.iter().find_map(|step| step.reveal.as_deref());
     let reveal = reveal.expect("one").split_whitespace().take(5).collect::<Vec<_>>().join(" ");
     assert!(stories.iter().any(|story| story.contains(&reveal)), "{reveal}: {stories:?}");
+}
+
+#[test]
+fn a_part_of_a_lesson_is_filmed_however_short_it_is() {
+    let recording = golden("lesson");
+    let head = recording.head();
+    for (from, until) in [(0, 300_000_000), (3_000_000_000, 3_600_000_000), (0, 900_000_000)] {
+        let journal = recording.journal();
+        let range =
+            ExportRange::between(&head.header, &journal, Some(Nanos(from)), Some(Nanos(until)));
+        let mut out = Vec::new();
+        let plan = plan(ExportKind::Page, &[]);
+        plan.write(&range.expect("something happened"), &recording, &mut out).expect("memory");
+        let frames = film_of(&out);
+        assert!(frames.first().is_some_and(|frame| frame.key), "{from} to {until}");
+        assert!(frames.iter().all(|frame| frame.t >= Nanos(from)), "{from} to {until}");
+        let calls = frames.iter().flat_map(|frame| &frame.words.calls);
+        assert!(
+            from == 0 || calls.into_iter().all(|call| call.1 >= Nanos(from)),
+            "what was before"
+        );
+    }
 }
 
 #[test]

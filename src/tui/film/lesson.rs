@@ -12,50 +12,53 @@ use crate::tui::lesson::app::LessonApp;
 const SCREENS: u64 = 20_000;
 
 /// Films a lesson from one time to another.
-pub fn film_lesson(lesson: RecordedLesson, plan: &FilmPlan) -> Film {
-    let done = lesson.done();
+pub fn film_lesson(lesson: &RecordedLesson, plan: &FilmPlan) -> Film {
     let slow = lesson.events() <= SCREENS;
-    let mut take = Take::new(lesson, plan);
-    take.screen();
-    for done in done {
-        if take.lesson.open_question(&done) {
-            take.screen();
+    let mut filming = LessonFilming::new(lesson, plan);
+    filming.screen();
+    for done in lesson.done() {
+        if filming.lesson.open_question(&done) {
+            filming.screen();
         }
-        take.make(done, slow);
+        filming.make(done, slow);
     }
-    if take.is_over() {
-        take.lesson.finish();
-        take.screen();
+    if filming.is_over() {
+        filming.lesson.finish();
+        filming.screen();
     }
-    Film { head: take.camera.head, frames: take.frames }
+    if filming.frames.is_empty() {
+        // It is within the making of the actors, or between two steps.
+        let (camera, taken) = last_of_lesson(lesson, plan);
+        return Film { head: camera.head, frames: taken.frame.into_iter().collect() };
+    }
+    Film { head: filming.camera.head, frames: filming.frames }
 }
 
 /// The screen at the end of that time, and the camera that took it.
-pub(crate) fn last_of_lesson(lesson: RecordedLesson, plan: &FilmPlan) -> (Camera, Taken) {
-    let done = lesson.done();
-    let mut take = Take::new(lesson, plan);
-    for done in done {
-        if plan.until.is_some_and(|until| take.now() >= until) {
+pub(crate) fn last_of_lesson(lesson: &RecordedLesson, plan: &FilmPlan) -> (Camera, Taken) {
+    let mut filming = LessonFilming::new(lesson, plan);
+    for done in lesson.done() {
+        if plan.until.is_some_and(|until| filming.now() >= until) {
             break;
         }
-        take.lesson.follow(vec![done]);
+        filming.lesson.follow(vec![done]);
     }
-    let taken = take.camera.lesson(&mut take.lesson);
-    (take.camera, taken)
+    let taken = filming.camera.lesson(&mut filming.lesson);
+    (filming.camera, taken)
 }
 
 /// A lesson before a camera.
-struct Take<'a> {
+struct LessonFilming<'a> {
     lesson: LessonApp,
     camera: Camera,
     frames: Vec<Frame>,
     plan: &'a FilmPlan,
 }
 
-impl<'a> Take<'a> {
-    fn new(lesson: RecordedLesson, plan: &'a FilmPlan) -> Self {
+impl<'a> LessonFilming<'a> {
+    fn new(lesson: &RecordedLesson, plan: &'a FilmPlan) -> Self {
         let title = visible(lesson.case.title.as_bytes(), 100);
-        let mut lesson = LessonApp::new(Script::recorded(lesson), plan.size);
+        let mut lesson = LessonApp::new(Script::recorded(lesson.clone()), plan.size);
         lesson.app.ui.keyless = true;
         let camera = Camera::new(&title, TimeUnit::Steps, plan.size, &plan.theme);
         Self { lesson, camera, frames: Vec::new(), plan }
@@ -78,9 +81,11 @@ impl<'a> Take<'a> {
 
     /// Takes the screen, which stands for so many milliseconds.
     fn shoot(&mut self, ms: u64) {
-        let t = self.lesson.view().world.t;
+        let (seq, t) = (self.lesson.view().world.seq, self.lesson.view().world.t);
         let FilmPlan { from, until, .. } = self.plan;
         if from.is_some_and(|from| t < from) || until.is_some_and(|until| t > until) {
+            // What was called before is not of the film.
+            self.camera.call = seq;
             return;
         }
         if let Some(mut frame) = self.camera.lesson(&mut self.lesson).frame {

@@ -146,7 +146,7 @@ impl LessonApp {
         let mut any = false;
         loop {
             let before = self.session.world().seq;
-            self.session.looks(self.app.viewpoint());
+            self.looks();
             self.session.tick();
             self.hear();
             let Some(outcome) = self.session.source_mut().outcome() else { return any };
@@ -189,6 +189,11 @@ impl LessonApp {
         }
     }
 
+    /// Whether it is one that was gone through earlier.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.session.source().is_recorded()
+    }
+
     /// What a recording of it has beside its events.
     pub(crate) fn beside(&self) -> Vec<Beside> {
         self.session.source().beside()
@@ -216,6 +221,11 @@ impl LessonApp {
     /// Lets nobody have it any more.
     pub(crate) fn unshare(&mut self) {
         self.session.unshare();
+    }
+
+    /// Tells those where the person looks, who may have been led on.
+    pub(crate) fn looks(&mut self) {
+        self.session.looks(self.app.viewpoint());
     }
 
     /// When those who take its events want to be looked after.
@@ -275,7 +285,9 @@ impl LessonApp {
 
     /// What the narration tells now, as plain text.
     pub(crate) fn told(&self, glyphs: &'static Glyphs) -> String {
-        let story = self.teller(usize::MAX, glyphs).story(self.viewed, usize::MAX);
+        // Whoever reads it elsewhere has no keys, and sees the question by itself.
+        let teller = Teller { class: None, keyless: true, ..self.teller(usize::MAX, glyphs) };
+        let story = teller.story(self.viewed, usize::MAX);
         let lines: Vec<_> = story.into_iter().map(|(line, _)| line).collect();
         lines.join("\n")
     }
@@ -301,7 +313,8 @@ impl LessonApp {
             Some(Answer::Free { .. }) | None => 0,
         };
         self.app.ui.offers = LessonOffers {
-            own: !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_)),
+            own: !matches!(self.course().phase, Phase::Asking | Phase::Stopped(_))
+                && !self.is_recorded(),
             undo: self.is_undoable(),
             following: self.following.is_some(),
             class: self.class().is_some_and(|round| round.stage == ClassStage::Open),
@@ -331,6 +344,9 @@ impl LessonApp {
 
     /// What is asked before an action that loses what was done or answered: one key does not do it.
     fn would_lose(&self, action: LessonAction) -> Option<String> {
+        if self.is_recorded() {
+            return None;
+        }
         let answers = self.course().replies();
         let lost = words::plural(answers, "answer");
         match (action, answers) {

@@ -24,6 +24,7 @@ use crate::sink::share::SharedSession;
 use crate::source::script::{PlayerHandle, RecordedLesson, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::export::{ExportOrder, ExportView, Exports};
+use crate::tui::film::FilmSubject;
 use crate::tui::input::Input;
 use crate::tui::share::Sharing;
 use crate::tui::theme::Theme;
@@ -62,6 +63,8 @@ pub(crate) struct Lessons {
     progress: Option<LessonProgress>,
     /// The lesson being gone through, with its process.
     lesson: Option<LessonApp>,
+    /// How many have been begun.
+    runs: u32,
     dirty: bool,
     /// How a class answers.
     pub(crate) report: Option<ClassReport>,
@@ -108,6 +111,7 @@ impl Lessons {
             recorded,
             progress,
             lesson: None,
+            runs: 0,
             dirty: true,
             report: None,
             share: None,
@@ -128,6 +132,7 @@ impl Lessons {
     }
 
     fn begin_alone(&mut self, case: Case) -> Result<(), Error> {
+        self.runs = self.runs.wrapping_add(1);
         // The one before ends first: a process at a time.
         let before = self.lesson.take().map(|app| (app.words_a_minute, app.slow));
         if let Some(recorded) = &self.recorded {
@@ -232,17 +237,21 @@ impl Lessons {
     /// What others see, and are asked.
     pub(crate) fn film(&mut self, sharing: &mut Sharing) {
         match &mut self.lesson {
-            Some(app) => self.dirty |= app.ask_class(sharing, self.report.as_mut()),
+            Some(app) => {
+                app.looks();
+                self.dirty |= app.ask_class(sharing, self.report.as_mut());
+            }
             None => sharing.ask_no_more(),
         }
         let theme = &self.theme;
         match (&mut self.lesson, &mut self.menu) {
             (Some(app), _) => {
                 let (title, clock) = (app.course().case.title.clone(), app.view().header.clock);
-                sharing.film((&title, clock), theme, |camera| camera.lesson(app));
+                let about = FilmSubject { title: &title, clock, run: self.runs };
+                sharing.film(about, theme, |camera| camera.lesson(app));
             }
             (None, Some(menu)) => {
-                let about = ("lessons", TimeUnit::default());
+                let about = FilmSubject { title: "lessons", clock: TimeUnit::default(), run: 0 };
                 sharing.film(about, theme, |camera| camera.menu(menu));
             }
             (None, None) => {}

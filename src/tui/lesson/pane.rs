@@ -105,6 +105,7 @@ impl Widget for TopRow<'_> {
 /// What must not be overlooked.
 fn badge(lesson: &LessonApp) -> String {
     match &lesson.course().phase {
+        _ if lesson.viewed.is_some() && lesson.is_recorded() => " REPLAY ".to_owned(),
         _ if lesson.viewed.is_some() => " PAST ".to_owned(),
         _ if lesson.app.ui.play.is_some() => " SLOW MOTION ".to_owned(),
         Phase::Asking => " QUESTION ".to_owned(),
@@ -146,7 +147,7 @@ impl Narration<'_> {
             _ => format!("Step {step}"),
         });
         title.extend(look.chapter(step.max(1)));
-        if look.lesson.viewed.is_some() {
+        if look.lesson.viewed.is_some() && !look.lesson.is_recorded() {
             title.push("the past: Enter returns".to_owned());
         }
         title

@@ -412,7 +412,11 @@ impl Teller<'_> {
         let after = "[ goes back step by step, v tries something of your own, r begins again, q \
                      leaves.";
         let after = match self.following {
-            Some(title) => format!("Enter goes on to: {}. {after}", flat(title)),
+            Some(title) => {
+                let title = flat(title);
+                let stop = if title.ends_with(['?', '!', '.']) { "" } else { "." };
+                format!("Enter goes on to: {title}{stop} {after}")
+            }
             None => after.to_owned(),
         };
         let after = Some(after.as_str()).filter(|_| !self.keyless);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Screen;
 use crate::source::Source;
 use crate::tui::app::App;
+use crate::tui::film::FilmSubject;
 use crate::tui::lesson::lessons::Lessons;
 use crate::tui::ui::Ui;
 
@@ -46,7 +47,7 @@ impl<S: Source> Screen<'_, S> {
             format!("{} {addresses}", scene.world.settings.app)
         };
         let title = self.app.ui.replay.as_ref().map_or_else(server, |replay| replay.name.clone());
-        let about = (title.as_str(), scene.header.clock);
+        let about = FilmSubject { title: &title, clock: scene.header.clock, run: 0 };
         let (sharing, theme, app) = (&mut self.sharing, &self.theme, &mut self.app);
         let veiled = self.session.veiled(app.ui.poller, |scene| {
             // What is typed, looked for and answered is not veiled, and neither is the past.

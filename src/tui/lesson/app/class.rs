@@ -15,6 +15,9 @@ impl LessonApp {
     pub(super) fn close_class(&mut self) {
         match &mut self.class {
             Some(round) if round.stage == ClassStage::Open => round.stage = ClassStage::Closed,
+            _ if self.app.ui.sharing.is_some() => {
+                self.app.ui.say("nobody else is asked: no browser watches, or no question is open");
+            }
             _ => self.app.ui.say("nobody else is asked: S lets browsers watch"),
         }
     }
@@ -37,7 +40,11 @@ impl LessonApp {
             self.app.ui.offers.class = self.class.is_some();
             return self.class.is_some();
         }
-        let Some(round) = &mut self.class else { return false };
+        let Some(round) = &mut self.class else {
+            // A lesson that begins again has asked nothing yet.
+            sharing.ask_no_more();
+            return false;
+        };
         let before = round.clone();
         if open.is_none() && round.stage == ClassStage::Open {
             round.stage = ClassStage::Closed;

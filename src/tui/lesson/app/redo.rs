@@ -101,7 +101,7 @@ impl LessonApp {
             self.ask_player(step);
             return;
         }
-        let made_anew = self.redo.take().is_some() && !self.session.source().is_recorded();
+        let made_anew = self.redo.take().is_some() && !self.is_recorded();
         if made_anew && self.course().phase == Phase::Ready {
             self.app.ui.say("undone: the lesson was made anew up to here");
         }

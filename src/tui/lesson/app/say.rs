@@ -103,6 +103,10 @@ impl LessonApp {
     }
 
     pub(super) fn ask_try(&mut self) {
+        if self.is_recorded() {
+            self.app.ui.warn("a recording has no kernel to try it on");
+            return;
+        }
         match self.course().phase {
             Phase::Ready | Phase::Finished => {
                 self.app.ui.entry = Some(LineEntry::new(Purpose::Try, String::new()));

@@ -22,13 +22,13 @@ impl Outlet for Keeper {
 }
 
 /// Passes on all events of a session that is short, such as a lesson, and what it has beside them.
-pub struct Whole {
+pub struct WholeRelay {
     press: Press<Keeper>,
     open: OpenBlock,
     looks: Looks,
 }
 
-impl Whole {
+impl WholeRelay {
     /// Begins with that world, and is then to be told all that followed it.
     pub fn new(
         share: SharedSession,
@@ -45,7 +45,7 @@ impl Whole {
     }
 }
 
-impl Sink for Whole {
+impl Sink for WholeRelay {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
         self.press.event(event, world);
         self.open.see(self.press.is_open());

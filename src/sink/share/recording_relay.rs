@@ -17,7 +17,7 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Passes on the bytes of a recording once somebody wants them, and then where the one looks who
 /// goes through it. Its end is told when that is over.
-pub struct Lending {
+pub struct RecordingRelay {
     share: SharedSession,
     recording: Rc<Recording>,
     /// Bytes that have been told, and when the last ones were.
@@ -25,7 +25,7 @@ pub struct Lending {
     looks: Looks,
 }
 
-impl Lending {
+impl RecordingRelay {
     /// Lends that recording.
     pub fn new(
         share: SharedSession,
@@ -39,6 +39,7 @@ impl Lending {
     fn go_on(&mut self, at: usize) {
         let mut share = self.share.borrow_mut();
         if share.is_behind() {
+            self.told = Some((at, Instant::now()));
             return;
         }
         let length = CHUNK.min(self.recording.stored() - at);
@@ -61,7 +62,7 @@ impl Lending {
     }
 }
 
-impl Sink for Lending {
+impl Sink for RecordingRelay {
     /// All of them are in the file.
     fn event(&mut self, _: &Event, _: &World) -> io::Result<()> {
         Ok(())
