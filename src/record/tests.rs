@@ -301,6 +301,7 @@ fn what_is_left_out_is_in_no_event_and_in_no_world() {
         call(Syscall::Read { fd: Fd(7), len: 64 }, Ret::ok(6), Output::Data(sent)),
         Kind::Note(format!("{address} has gone").into()),
         Kind::Command { id: 1, text: send.into(), phase },
+        Kind::Mark(format!("see {address}").into()),
     ];
     let head = RecordingHead::new(Header::default(), &Hidden::ALL);
     let mut world = World::default();
@@ -324,6 +325,7 @@ fn what_is_left_out_is_in_no_event_and_in_no_world() {
     assert!(texts[1].contains("Numbered { number: 1, unix: false }"), "{texts:?}");
     assert!(texts[3].contains("client-1 has gone"), "{texts:?}");
     assert!(texts[4].contains("send fd=7 (hidden)"), "{texts:?}");
+    assert_eq!(texts[5], "Mark(\"see client-1\")");
 }
 
 #[test]

@@ -273,6 +273,7 @@ impl<'a, S: Source> Screen<'a, S> {
         app.ui.size = terminal.size();
         sharing.say(&mut app.ui);
         let (now, hidden) = (Instant::now(), session.hidden().to_vec());
+        app.ui.hidden.clone_from(&hidden);
         Self {
             terminal,
             theme: options.theme(),

@@ -12,6 +12,7 @@ use super::filter::Filter;
 use super::keymap::Mode;
 use crate::event::{FileId, LaneId, Nanos, Order, ReplaySpeed, Seq, View, WatchKey};
 use crate::model::{Bookmark, Divergence, World};
+use crate::record::Hidden;
 use crate::session::RecordingProgress;
 use crate::source::RemoteNews;
 
@@ -291,6 +292,8 @@ pub struct Ui {
     pub past: Option<Past>,
     /// The recording that is looked at.
     pub replay: Option<ReplayState>,
+    /// What is left out of what others get, whatever is chosen.
+    pub hidden: Vec<Hidden>,
     /// The name of the lesson that is gone through, and its title.
     pub lesson: Option<(String, String)>,
     /// The session elsewhere that is looked at.
@@ -388,6 +391,7 @@ impl Default for Ui {
             offers: LessonOffers::default(),
             back: 0,
             looked: Vec::new(),
+            hidden: Vec::new(),
             lesson: None,
             keyless: false,
         }

@@ -66,7 +66,7 @@ impl ExportPane<'_> {
         let mut row = if one { row } else { Row::new(buf, area, 1) };
         row.put(" hide ", dim);
         for what in Hidden::ALL {
-            let is = dialog.hidden.contains(&what);
+            let is = dialog.hidden.contains(&what) || look.ui.hidden.contains(&what);
             let (mark, style) = if is { ("[x]", title) } else { ("[ ]", text) };
             row.put(&format!("{mark} {what} "), style);
         }

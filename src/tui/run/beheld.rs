@@ -76,6 +76,7 @@ pub fn replay<S: Source>(
     }
     let mut screen = Screen::new(terminal, options, session, sharing, Arc::clone(&wake));
     let ReplayBegin { state, warning, hidden, at, plays } = begin;
+    screen.app.ui.hidden.clone_from(&hidden);
     screen.hidden = hidden;
     let scene = screen.session.scene(None);
     screen.app.open_replay(state, at, &scene);

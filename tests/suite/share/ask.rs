@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use epollscope::share::{ClassForm, Share, ShareLook};
 
-use super::live::{SHARED, address as address_on};
+use super::live::{SHARED, Stream, address as address_on};
 use super::{CODE, Viewer, address, answer, send, start, wait};
 use crate::browser::Browser;
-use crate::pty::Terminal;
+use crate::pty::{FREE, Terminal};
 
 /// The request of an answer.
 fn request(share: &Share, body: &str) -> String {
@@ -77,6 +77,36 @@ fn what_is_no_answer_is_refused_and_counted() {
     }
     wait(&mut share, "they are counted", |share| share.report().refused == before + 11);
     assert_eq!(share.tally(number).unwrap().choices, [1, 0]);
+}
+
+#[test]
+fn a_class_answers_a_lesson_that_was_opened_beside_a_server() {
+    let mut terminal = Terminal::start(40, 120, &[&FREE[..], &SHARED].concat());
+    let address = address_on(&terminal);
+    let film = "film?size=120x40&viewer=00000000000000000000000000000001";
+    let mut viewer = Stream::new(address, film);
+    viewer.until("the server", |screen| screen.contains("Interest list"));
+    terminal.keys("L");
+    terminal.shows("by topic");
+    terminal.keys("/read-once\r");
+    terminal.settle();
+    terminal.keys("\r");
+    while !terminal.text().contains("QUESTION") {
+        terminal.keys("\r");
+        terminal.settle();
+    }
+    terminal.shows("The class: 0 of 1 have answered. a closes.");
+    let body = body(1, 1, "0");
+    let head = format!("Host: {address}\r\nContent-Length: {}\r\n", body.len());
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "POST /{CODE}/answer HTTP/1.1\r\n{head}\r\n{body}").unwrap();
+    assert!(answer(stream).starts_with("HTTP/1.1 204 "));
+    // Nobody presses a key.
+    terminal.shows("The class: 1 of 1 have answered. a closes.");
+    // Whoever goes has not answered any more.
+    drop(viewer);
+    terminal.shows("The class: 0 of 0 have answered. a closes.");
+    terminal.keys("qqq");
 }
 
 /// What the page shows of the question.

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use epollscope::event::{Event, Kind, Output, Seq};
 use epollscope::record::{BlockKind, Recording};
 
@@ -82,4 +84,51 @@ fn of_a_session_that_is_looked_at_from_elsewhere_what_came() {
     assert!(events(recording).iter().any(sent));
     let text = std::fs::read_to_string(written(&mut viewer, 3, "txt")).unwrap();
     assert!(text.contains("WATCHING") && text.contains(r#""hello\n""#), "{text}");
+}
+
+#[test]
+fn of_a_server_nothing_that_is_left_out() {
+    let hide = ["--hide", "payload,peers"];
+    let mut terminal = Terminal::start(40, 120, &[&FREE[..], &hide].concat());
+    let mut client = terminal.connect();
+    let peer = client.local_addr().unwrap().to_string();
+    client.write_all(b"GEHEIM\n").unwrap();
+    client.read_exact(&mut [0; 7]).unwrap();
+    terminal.shows("GEHEIM");
+    for kind in
+        ["recording", "page", "picture", "text", "cast", "trace", "strace", "lines", "spans"]
+    {
+        terminal.keys(&format!(":export {kind} of\r"));
+        terminal.shows(" is written: ");
+        let files = terminal.folder().read_dir().unwrap().map(|file| file.unwrap().path());
+        let mut files = files.filter(|path| path.file_stem().is_some_and(|name| name == "of"));
+        let file = files.next().expect("a file");
+        let mut bytes = std::fs::read(&file).unwrap();
+        match kind {
+            "recording" => {
+                let recording = Recording::open(&file).unwrap().unwrap();
+                assert_eq!(recording.head().hidden.len(), 2);
+                bytes = format!("{:?}", events(recording)).into_bytes();
+            }
+            "page" => bytes = film(&bytes),
+            _ => {}
+        }
+        std::fs::remove_file(file).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.len() > 100, "{kind}: {text}");
+        assert!(!text.contains("GEHEIM"), "{kind}");
+        assert!(!text.contains(&peer), "{kind}");
+        terminal.keys("\u{1b}");
+        terminal.until("nothing is said", |screen| !screen.contains(" is written: "));
+    }
+}
+
+/// The film of a page.
+fn film(page: &[u8]) -> Vec<u8> {
+    let page = std::str::from_utf8(page).unwrap();
+    let (_, film) = page.split_once("id=\"film\" type=\"text/plain\">").unwrap();
+    let packed = STANDARD.decode(film.split_once("</script>").unwrap().0.trim()).unwrap();
+    let mut lines = Vec::new();
+    flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut lines).unwrap();
+    lines
 }
