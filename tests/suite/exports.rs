@@ -105,7 +105,7 @@ fn of_a_damaged_recording_what_is_whole_is_exported() {
     std::fs::write(&torn, bytes).unwrap();
     let (code, error) = said(&export(&torn, &folder.file("torn.strace"), &[]));
     assert_eq!(code, Some(0), "{error}");
-    assert!(error.contains("1 of ") && error.contains("block is damaged: "), "{error}");
+    assert!(error.contains("1 of ") && error.contains("is damaged: "), "{error}");
     let strace = std::fs::read_to_string(folder.file("torn.strace")).unwrap();
     assert!(strace.contains("observations are missing ---"), "{strace}");
 }

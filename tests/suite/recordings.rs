@@ -346,7 +346,7 @@ fn a_lesson_that_is_recorded_is_gone_through_again() {
     assert!(terminal.ended().success());
     let mut again = Terminal::start(40, 120, &["replay", file.text()]);
     let screen = again.shows("a recording: ] and [ go through its steps");
-    assert!(screen.contains("PAST"), "{screen}");
+    assert!(screen.contains("REPLAY"), "{screen}");
     again.keys("]");
     again.shows("step 1");
     again.keys("q");
