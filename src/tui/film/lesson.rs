@@ -68,7 +68,7 @@ impl<'a> LessonFilming<'a> {
         self.lesson.scene().live.t
     }
 
-    /// Whether the last step was made in the time that is filmed.
+    /// Whether the last step has been made.
     fn is_over(&self) -> bool {
         let course = self.lesson.course();
         course.phase == Phase::Ready && course.step().is_none()
