@@ -20,6 +20,7 @@ use super::http::{Door, DoorLimits, accept};
 use super::hub::Hub;
 use super::wire::{Reported, Telling};
 use crate::error::Error;
+use crate::sys::limits::let_others_go_first;
 use crate::sys::message::{pack, unpack};
 use crate::sys::number;
 
@@ -29,6 +30,8 @@ const REPORT: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(50);
 /// How long viewers have to read the end.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// By how much its nice value is raised.
+const NICE: u8 = 10;
 /// Bytes that are read of the pipe at a time.
 const CHUNK: usize = 64 << 10;
 
@@ -39,6 +42,8 @@ const CHUNK: usize = 64 << 10;
 /// If the process cannot be made ready.
 pub fn serve() -> Result<u8, Error> {
     let failed = |error: io::Error| Error::runtime("share", &error);
+    // The observed server does not wait for those who look at it.
+    let_others_go_first(NICE);
     let [input, output, listener] = ready().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = LocalSet::new().block_on(&runtime.map_err(failed)?, run(input, output, listener));

@@ -1,6 +1,6 @@
 //! Resource limits.
 
-#![expect(unsafe_code, reason = "mallopt(3) is not in nix")]
+#![expect(unsafe_code, reason = "mallopt(3) and nice(2) are not in nix")]
 
 use std::io;
 
@@ -26,6 +26,13 @@ pub fn raise_descriptor_limit() -> io::Result<(u64, u64)> {
 pub fn set_descriptor_limit(soft: u64) -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?)
+}
+
+/// Lets the other processes of the machine go first where there is not enough for all: raises the
+/// nice value of this one by so many (nice(2)), which is always allowed.
+pub fn let_others_go_first(by: u8) {
+    // SAFETY: nice(2) takes a number.
+    let _the_new_value = unsafe { nix::libc::nice(by.into()) };
 }
 
 /// Fixes how many arenas the allocator may have. glibc otherwise counts the processors when it

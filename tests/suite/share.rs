@@ -266,3 +266,17 @@ fn an_address_that_is_taken_or_that_others_can_reach_is_refused_at_once() {
     let all = SocketAddr::from(([0, 0, 0, 0], 0));
     assert_eq!(refused(all), ("sharing beyond this machine needs --lan".to_owned(), 2));
 }
+
+/// The nice value of a process (proc(5), `stat`).
+fn nice(pid: &str) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_process_that_serves_viewers_comes_after_the_server() {
+    let mut share = start();
+    let pid = share.pid().to_string();
+    wait(&mut share, "it is ready", |_| nice(&pid) == (nice("self") + 10).min(19));
+}
