@@ -10,20 +10,48 @@ use std::time::{Duration, Instant};
 use crate::event::Event;
 use crate::model::World;
 pub(crate) use crate::record::Beside;
+use crate::record::{Outlet, Press};
 
-/// Since when a block of events is open.
-#[derive(Clone, Copy, Debug, Default)]
-struct OpenBlock(Option<Instant>);
+/// A press none of whose blocks stays open for longer than a time.
+struct TimedPress<O> {
+    press: Press<O>,
+    most: Duration,
+    /// When the open block was begun, if one is open.
+    opened: Option<Instant>,
+}
 
-impl OpenBlock {
-    /// Whether one is open now.
-    fn see(&mut self, open: bool) {
-        self.0 = open.then(|| self.0.unwrap_or_else(Instant::now));
+impl<O: Outlet> TimedPress<O> {
+    fn new(press: Press<O>, most: Duration) -> Self {
+        Self { press, most, opened: None }
     }
 
-    /// After what time it is to be closed, if it may be open for so long.
-    fn due(self, most: Duration) -> Option<Duration> {
-        self.0.map(|opened| most.saturating_sub(opened.elapsed()))
+    fn event(&mut self, event: &Event, world: &World) {
+        self.press.event(event, world);
+        self.opened = self.press.is_open().then(|| self.opened.unwrap_or_else(Instant::now));
+    }
+
+    fn resume(&mut self, world: &World) {
+        self.press.resume(world);
+        self.opened = None;
+    }
+
+    /// As [`Press::whole`].
+    fn whole(&mut self, world: &World) {
+        self.press.whole(world);
+        self.opened = None;
+    }
+
+    /// Closes the open block, if it has been open for long enough.
+    fn flush(&mut self, world: &World) {
+        if self.due() == Some(Duration::ZERO) {
+            self.press.flush(world);
+            self.opened = None;
+        }
+    }
+
+    /// After what time the open block is to be closed.
+    fn due(&self) -> Option<Duration> {
+        self.opened.map(|opened| self.most.saturating_sub(opened.elapsed()))
     }
 }
 

@@ -63,8 +63,7 @@ pub struct Share {
 
 impl Share {
     /// Shares a session: from now on viewers can connect, and see that page, and have those blocks.
-    /// When there is something to [look](Self::look) at, `bell` is rung, on
-    /// another thread.
+    /// When there is something to [look](Self::look) at, `bell` is rung, on another thread.
     ///
     /// # Errors
     /// If the address cannot be listened on, or is one that others can reach and need not, or the

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use super::{Beside, OpenBlock, Sink};
+use super::{Beside, Sink, TimedPress};
 use crate::event::{Event, Header, visible};
 use crate::model::World;
 use crate::record::{Press, RecordingHead, RecordingOptions, WriteEnd, Writer, utc};
@@ -29,8 +29,7 @@ pub struct RecordingProgress {
 
 /// A recording that is being made.
 pub struct Recorder {
-    press: Press<Writer>,
-    open: OpenBlock,
+    timed: TimedPress<Writer>,
     progress: Rc<RefCell<RecordingProgress>>,
 }
 
@@ -54,8 +53,8 @@ impl Recorder {
             io::Error::new(error.kind(), format!("{name}: {why}"))
         })?;
         let progress = RecordingProgress { name, bytes: writer.bytes(), ..Default::default() };
-        let press = Press::new(writer, &head, world);
-        Ok(Self { press, open: OpenBlock::default(), progress: Rc::new(RefCell::new(progress)) })
+        let timed = TimedPress::new(Press::new(writer, &head, world), OPEN);
+        Ok(Self { timed, progress: Rc::new(RefCell::new(progress)) })
     }
 
     /// How far it is, as of the last time that it was told something.
@@ -65,13 +64,13 @@ impl Recorder {
 
     /// No event is lost from now on: the thread that writes is waited for.
     pub fn wait_for_all(&mut self) {
-        self.press.outlet().wait_for_all();
+        self.timed.press.outlet().wait_for_all();
     }
 
     fn look(&mut self) {
         let mut progress = self.progress.borrow_mut();
-        let lost = self.press.lost();
-        let writer = self.press.outlet();
+        let lost = self.timed.press.lost();
+        let writer = self.timed.press.outlet();
         (progress.bytes, progress.lost) = (writer.bytes(), lost);
         if progress.ended.is_none()
             && let Some(end) = writer.ended()
@@ -92,39 +91,34 @@ fn in_words(end: &WriteEnd) -> &str {
 
 impl Sink for Recorder {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
-        self.press.event(event, world);
-        self.open.see(self.press.is_open());
+        self.timed.event(event, world);
         Ok(())
     }
 
     fn resume(&mut self, world: &World) -> io::Result<()> {
-        self.press.resume(world);
-        self.open.see(false);
+        self.timed.resume(world);
         Ok(())
     }
 
     fn beside(&mut self, beside: &Beside) -> io::Result<()> {
-        self.press.beside(beside);
+        self.timed.press.beside(beside);
         Ok(())
     }
 
     fn flush(&mut self, world: &World) -> io::Result<()> {
-        if self.due() == Some(Duration::ZERO) {
-            self.press.flush(world);
-            self.open.see(false);
-        }
+        self.timed.flush(world);
         self.look();
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.open.due(OPEN)
+        self.timed.due()
     }
 
     fn finish(mut self: Box<Self>, world: &World) -> io::Result<()> {
         self.wait_for_all();
-        let Self { press, progress, .. } = *self;
-        let done = press.finish(world, "ended").finish();
+        let Self { timed, progress } = *self;
+        let done = timed.press.finish(world, "ended").finish();
         let mut progress = progress.borrow_mut();
         match done {
             Ok(bytes) => progress.bytes = bytes,

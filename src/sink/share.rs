@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{OpenBlock, Sink};
+use super::{Sink, TimedPress};
 use crate::event::{Event, Header, Viewpoint};
 use crate::model::World;
 use crate::record::{Block, Hidden, Outlet, Press, RecordingHead};
@@ -72,8 +72,7 @@ pub struct Relay {
     share: SharedSession,
     head: RecordingHead,
     /// There is one while somebody watches.
-    press: Option<Press<Pipe>>,
-    open: OpenBlock,
+    timed: Option<TimedPress<Pipe>>,
     looks: Looks,
 }
 
@@ -86,53 +85,46 @@ impl Relay {
         viewpoint: Rc<Cell<Viewpoint>>,
     ) -> Self {
         let head = RecordingHead::new(header.clone(), hidden);
-        let (open, looks) = (OpenBlock::default(), Looks::new(viewpoint));
-        Self { share, head, press: None, open, looks }
+        Self { share, head, timed: None, looks: Looks::new(viewpoint) }
     }
 }
 
 impl Sink for Relay {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
-        let Some(press) = &mut self.press else { return Ok(()) };
-        press.event(event, world);
-        self.open.see(press.is_open());
+        if let Some(timed) = &mut self.timed {
+            timed.event(event, world);
+        }
         Ok(())
     }
 
     fn flush(&mut self, world: &World) -> io::Result<()> {
-        let wanted = self.share.borrow().wants_blocks();
-        if wanted == Wanted::No {
-            (self.press, self.looks.told) = (None, None);
-            self.open.see(false);
+        if !is_wanted(&self.share) {
+            (self.timed, self.looks.told) = (None, None);
             return Ok(());
         }
         let begin = || Press::new(Pipe(Rc::clone(&self.share)), &self.head, world);
-        let press = self.press.get_or_insert_with(begin);
-        if wanted == Wanted::Whole && self.share.borrow().wants_blocks() == Wanted::Whole {
-            press.whole(world);
-            self.open.see(false);
+        let timed = self.timed.get_or_insert_with(|| TimedPress::new(begin(), OPEN));
+        // To begin may have been what was wanted.
+        if self.share.borrow().wants_blocks() == Wanted::Whole {
+            timed.whole(world);
             self.looks.told = None;
-        } else if self.open.due(OPEN) == Some(Duration::ZERO) {
-            if let Some(press) = &mut self.press {
-                press.flush(world);
-            }
-            self.open.see(false);
+        } else {
+            timed.flush(world);
         }
-        if let Some(press) = &mut self.press
-            && let Some(now) = self.looks.next()
-        {
-            press.view(&now);
+        if let Some(now) = self.looks.next() {
+            timed.press.view(&now);
         }
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.open.due(OPEN).into_iter().chain(self.looks.due()).min()
+        let block = self.timed.as_ref().and_then(TimedPress::due);
+        block.into_iter().chain(self.looks.due()).min()
     }
 
     fn finish(self: Box<Self>, world: &World) -> io::Result<()> {
-        if let Some(press) = self.press {
-            press.finish(world, "ended");
+        if let Some(timed) = self.timed {
+            timed.press.finish(world, "ended");
         }
         Ok(())
     }

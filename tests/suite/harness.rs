@@ -4,15 +4,28 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use epollscope::event::{Event, Seq};
+use epollscope::record::Recording;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 /// How long anything may take before a test gives up: far more than it takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// All events of a recording.
+pub(crate) fn events_of(recording: Recording) -> Vec<Event> {
+    let mut events = Vec::new();
+    Rc::new(recording).journal().forward_from(Seq(1), |event| {
+        events.push(event.clone());
+        true
+    });
+    events
+}
 
 type Lines = Arc<(Mutex<(Vec<Value>, bool)>, Condvar)>;
 

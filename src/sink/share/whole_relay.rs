@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::{Beside, OpenBlock, Sink};
+use super::super::{Beside, Sink, TimedPress};
 use super::{Looks, OPEN, SharedSession};
 use crate::event::{Event, Header, Viewpoint};
 use crate::model::World;
@@ -23,8 +23,7 @@ impl Outlet for Keeper {
 
 /// Passes on all events of a session that is short, such as a lesson, and what it has beside them.
 pub struct WholeRelay {
-    press: Press<Keeper>,
-    open: OpenBlock,
+    timed: TimedPress<Keeper>,
     looks: Looks,
 }
 
@@ -41,45 +40,40 @@ impl WholeRelay {
         for beside in beside {
             press.beside(beside);
         }
-        Self { press, open: OpenBlock::default(), looks: Looks::new(viewpoint) }
+        Self { timed: TimedPress::new(press, OPEN), looks: Looks::new(viewpoint) }
     }
 }
 
 impl Sink for WholeRelay {
     fn event(&mut self, event: &Event, world: &World) -> io::Result<()> {
-        self.press.event(event, world);
-        self.open.see(self.press.is_open());
+        self.timed.event(event, world);
         Ok(())
     }
 
     fn resume(&mut self, world: &World) -> io::Result<()> {
-        self.press.resume(world);
-        self.open.see(false);
+        self.timed.resume(world);
         Ok(())
     }
 
     fn beside(&mut self, beside: &Beside) -> io::Result<()> {
-        self.press.beside(beside);
+        self.timed.press.beside(beside);
         Ok(())
     }
 
     fn flush(&mut self, world: &World) -> io::Result<()> {
-        if self.open.due(OPEN) == Some(Duration::ZERO) {
-            self.press.flush(world);
-            self.open.see(false);
-        }
+        self.timed.flush(world);
         if let Some(now) = self.looks.next() {
-            self.press.view(&now);
+            self.timed.press.view(&now);
         }
         Ok(())
     }
 
     fn due(&self) -> Option<Duration> {
-        self.open.due(OPEN).into_iter().chain(self.looks.due()).min()
+        self.timed.due().into_iter().chain(self.looks.due()).min()
     }
 
     fn finish(self: Box<Self>, world: &World) -> io::Result<()> {
-        self.press.finish(world, "ended");
+        self.timed.press.finish(world, "ended");
         Ok(())
     }
 }

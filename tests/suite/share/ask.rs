@@ -91,10 +91,7 @@ fn a_class_answers_a_lesson_that_was_opened_beside_a_server() {
     terminal.keys("/read-once\r");
     terminal.settle();
     terminal.keys("\r");
-    while !terminal.text().contains("QUESTION") {
-        terminal.keys("\r");
-        terminal.settle();
-    }
+    to_the_question(&mut terminal);
     terminal.shows("The class: 0 of 1 have answered. a closes.");
     let body = body(1, 1, "0");
     let head = format!("Host: {address}\r\nContent-Length: {}\r\n", body.len());
@@ -113,24 +110,37 @@ fn a_class_answers_a_lesson_that_was_opened_beside_a_server() {
 const ASKED: &str = "document.getElementById('ask').hidden \
                      ? '' : document.getElementById('ask').innerText";
 
+fn page_shows(browser: &Browser, text: &str) {
+    browser.until(&format!("return ({ASKED}).includes('{text}')"));
+}
+
+/// Goes through a lesson up to its first question.
+fn to_the_question(lesson: &mut Terminal) {
+    while !lesson.text().contains("QUESTION") {
+        lesson.keys("\r");
+        lesson.settle();
+    }
+}
+
+/// A shared lesson whose first question the browser shows.
+fn asked(browser: &Browser, lesson: &[&str]) -> Terminal {
+    let mut lesson = Terminal::start(40, 120, &[lesson, &SHARED].concat());
+    browser.go(&format!("http://{}/{CODE}", address_on(&lesson)));
+    lesson.shows("SHARED 1");
+    to_the_question(&mut lesson);
+    lesson.shows("The class: 0 of 1 have answered.");
+    page_shows(browser, "What do you say?");
+    lesson
+}
+
 #[test]
 fn a_class_answers_a_lesson_in_a_browser() {
     let test = "a_class_answers_a_lesson_in_a_browser";
     let Some(browser) = Browser::open(test, (1280, 900), "dark") else { return };
     let report = std::env::temp_dir().join(format!("epollscope-class-{}.csv", std::process::id()));
     let more = ["lesson", "read-once", "--report", report.to_str().unwrap()];
-    let mut lesson = Terminal::start(40, 120, &[&more[..], &SHARED].concat());
-    browser.go(&format!("http://{}/{CODE}", address_on(&lesson)));
-    lesson.shows("SHARED 1");
-    while !lesson.text().contains("QUESTION") {
-        lesson.keys("\r");
-        lesson.settle();
-    }
-    lesson.shows("The class: 0 of 1 have answered. a closes.");
-    let shows = |text: &str| {
-        browser.until(&format!("return ({ASKED}).includes('{text}')"));
-    };
-    shows("What do you say?");
+    let mut lesson = asked(&browser, &more);
+    let shows = |text: &str| page_shows(&browser, text);
     browser.run("document.querySelectorAll('#ask-choices button')[0].click()", &[]);
     lesson.shows("The class: 1 of 1 have answered. a closes.");
     shows("Your answer is in.");
@@ -157,18 +167,8 @@ fn a_class_answers_a_lesson_in_a_browser() {
 fn what_is_typed_in_a_browser_is_counted_and_judged() {
     let test = "what_is_typed_in_a_browser_is_counted_and_judged";
     let Some(browser) = Browser::open(test, (1280, 900), "dark") else { return };
-    let mut lesson = Terminal::start(40, 120, &[&["lesson", "accept-once"][..], &SHARED].concat());
-    browser.go(&format!("http://{}/{CODE}", address_on(&lesson)));
-    lesson.shows("SHARED 1");
-    while !lesson.text().contains("QUESTION") {
-        lesson.keys("\r");
-        lesson.settle();
-    }
-    lesson.shows("The class: 0 of 1 have answered.");
-    let shows = |text: &str| {
-        browser.until(&format!("return ({ASKED}).includes('{text}')"));
-    };
-    shows("What do you say?");
+    let mut lesson = asked(&browser, &["lesson", "accept-once"]);
+    let shows = |text: &str| page_shows(&browser, text);
     browser.run("document.getElementById('ask-field').focus()", &[]);
     // Keys of the page among them do nothing there.
     browser.keys(&["g", "?", "["]);

@@ -3,10 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use epollscope::event::{Event, Seq};
+use epollscope::event::Event;
 use epollscope::film::{FilmLine, FilmScreen};
 use epollscope::record::Recording;
 use nix::sys::signal::{Signal, kill};
@@ -14,6 +13,7 @@ use nix::unistd::Pid;
 
 use super::{CODE, PATIENCE};
 use crate::browser::Browser;
+use crate::harness::events_of;
 use crate::pty::Terminal;
 
 pub(super) const SHARED: [&str; 4] = ["--share", "127.0.0.1:0", "--code", CODE];
@@ -137,12 +137,7 @@ fn viewers_see_what_the_terminal_shows() {
 pub(super) fn events(bytes: Vec<u8>) -> Vec<Event> {
     let recording = Recording::read(bytes).unwrap();
     assert_eq!(recording.cut(), None);
-    let mut events = Vec::new();
-    Rc::new(recording).journal().forward_from(Seq(1), |event| {
-        events.push(event.clone());
-        true
-    });
-    events
+    events_of(recording)
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use epollscope::event::{Event, Kind, Output, Seq};
+use epollscope::event::{Event, Kind, Output};
 use epollscope::record::{BlockKind, Recording};
 
 use super::lessons::EDGE;
+use crate::harness::events_of;
 use crate::pty::{FREE, Terminal};
 
 /// Presses `e`, chooses the kind so many below the first, and writes it; the file.
@@ -25,15 +25,6 @@ fn written(terminal: &mut Terminal, below: usize, ending: &str) -> PathBuf {
     let file = files.next().expect("a file");
     assert_eq!(files.next(), None);
     file
-}
-
-fn events(recording: Recording) -> Vec<Event> {
-    let mut events = Vec::new();
-    Rc::new(recording).journal().forward_from(Seq(1), |event| {
-        events.push(event.clone());
-        true
-    });
-    events
 }
 
 #[test]
@@ -81,7 +72,7 @@ fn of_a_session_that_is_looked_at_from_elsewhere_what_came() {
         }
         _ => false,
     };
-    assert!(events(recording).iter().any(sent));
+    assert!(events_of(recording).iter().any(sent));
     let text = std::fs::read_to_string(written(&mut viewer, 3, "txt")).unwrap();
     assert!(text.contains("WATCHING") && text.contains(r#""hello\n""#), "{text}");
 }
@@ -108,7 +99,7 @@ fn of_a_server_nothing_that_is_left_out() {
             "recording" => {
                 let recording = Recording::open(&file).unwrap().unwrap();
                 assert_eq!(recording.head().hidden.len(), 2);
-                bytes = format!("{:?}", events(recording)).into_bytes();
+                bytes = format!("{:?}", events_of(recording)).into_bytes();
             }
             "page" => bytes = film(&bytes),
             _ => {}
