@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -34,6 +35,8 @@ fn start(driver: &Path) -> Option<(Child, u16)> {
         .arg("--port=0")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // The browser is in it, too, and ends with it.
+        .process_group(0)
         .spawn()
         .unwrap();
     let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
@@ -217,9 +220,9 @@ impl Drop for Browser {
         if !self.session.is_empty() && !std::thread::panicking() {
             self.ask("DELETE", &format!("/session/{}", self.session), None);
         }
-        // It ends the browser with it.
-        let pid = nix::unistd::Pid::from_raw(self.driver.id().cast_signed());
-        let _gone = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        // A browser that nobody has ended does not end with the driver.
+        let group = nix::unistd::Pid::from_raw(self.driver.id().cast_signed());
+        let _gone = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
         let _ended = self.driver.wait();
         let _gone = std::fs::remove_dir_all(&self.profile);
     }
