@@ -322,7 +322,7 @@ impl<'a, S: Source> Screen<'a, S> {
         let load = self.events > LOAD;
         self.due = now + if load { BUSY } else { CALM };
         (self.dirty, self.events) = (false, 0);
-        self.sharing.changed();
+        self.sharing.changed(load);
         Ok(())
     }
 
@@ -369,7 +369,7 @@ impl<S: Source> Front for Screen<'_, S> {
         if let Some(lessons) = &mut self.lessons {
             if lessons.tick() {
                 self.terminal.draw(|buf| lessons.paint(buf))?;
-                self.sharing.changed();
+                self.sharing.changed(false);
             }
             self.draw()?;
             // What those who watch have done may be to be drawn.

@@ -21,6 +21,9 @@ use crate::sink::share::SharedSession;
 
 /// Between two frames that others see.
 const FRAME: Duration = Duration::from_millis(100);
+/// The same under load, when more happens than anybody can follow: a frame for a hundred viewers
+/// takes time from the server.
+const FRAME_UNDER_LOAD: Duration = Duration::from_millis(250);
 /// How often it is looked whether there is room for what waits for it.
 const ROOM: Duration = Duration::from_millis(200);
 
@@ -39,6 +42,8 @@ pub struct Sharing {
     due: Instant,
     /// The screen has changed since the last frame.
     changed: bool,
+    /// And is drawn of so many events that it is under load.
+    loaded: bool,
     /// The question that is open.
     asked: Option<u32>,
     /// Those who watch see a question.
@@ -65,6 +70,7 @@ impl Sharing {
             cameras,
             due,
             changed: true,
+            loaded: false,
             asked: None,
             asks: false,
             free: None,
@@ -262,9 +268,9 @@ impl Sharing {
         (ui.sharing.replace(state) != Some(state), None)
     }
 
-    /// What the screen shows has changed.
-    pub(super) fn changed(&mut self) {
-        self.changed = true;
+    /// What the screen shows has changed, by more events than can be followed or by fewer.
+    pub(super) fn changed(&mut self, loaded: bool) {
+        (self.changed, self.loaded) = (true, loaded);
     }
 
     /// After what time something is to be done for those who watch, if the bell does not ring.
@@ -279,6 +285,13 @@ impl Sharing {
         frame.into_iter().chain(share.is_behind().then_some(ROOM)).min()
     }
 
+    /// Whether anybody watches, and it is time for a frame.
+    pub(super) fn is_due(&self) -> bool {
+        let Some(share) = &self.shared else { return false };
+        let whole = |size: &FilmSize| share.borrow().wants_film(*size) == Wanted::Whole;
+        Instant::now() >= self.due && (self.changed || FilmSize::ALL.iter().any(whole))
+    }
+
     /// Films the screen, which is called so and goes by that clock, if anybody watches and it is time
     /// to.
     pub(super) fn film(
@@ -287,13 +300,8 @@ impl Sharing {
         theme: &Theme,
         mut take: impl FnMut(&mut Camera) -> Taken,
     ) {
-        let Some(share) = self.shared() else { return };
-        let now = Instant::now();
-        let whole = |size: &FilmSize| share.borrow().wants_film(*size) == Wanted::Whole;
-        if now < self.due || !(self.changed || FilmSize::ALL.iter().any(whole)) {
-            return;
-        }
-        let mut told = true;
+        let Some(share) = self.shared().filter(|_| self.is_due()) else { return };
+        let (begun, mut told) = (Instant::now(), true);
         for size in FilmSize::ALL {
             let camera = &mut self.cameras[size.index()];
             let wanted = share.borrow().wants_film(size);
@@ -315,6 +323,7 @@ impl Sharing {
                 told = false;
             }
         }
-        (self.due, self.changed) = (now + FRAME, !told);
+        let pause = if self.loaded { FRAME_UNDER_LOAD } else { FRAME };
+        (self.due, self.changed) = (begun + pause, !told);
     }
 }

@@ -1,8 +1,8 @@
-//! What being watched costs the server: the same engine unobserved, folded, written as JSON, and
-//! drawn, each serving 100 busy connections in turn, in slices of one run.
+//! What being watched costs the server: the same engine unobserved, folded, written as JSON,
+//! drawn, and drawn for many viewers as well, each serving 100 busy connections in turn, in slices of one run.
 //!
 //! `cargo bench --bench ratio` prints requests a second and server CPU a request, as ratios to the
-//! unobserved engine. Absolute figures move from machine to machine and are not printed as results.
+//! unobserved engine, or to the one that is only drawn. Absolute figures move from machine to machine and are not printed as results.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 use std::fs::File;
@@ -13,6 +13,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
+
+mod viewers;
+
+use viewers::{read_all, watch};
 
 /// Connections to each server.
 const CONNECTIONS: usize = 100;
@@ -25,24 +29,60 @@ const TURNS: usize = 25;
 /// Bytes of a request and of its answer.
 const REQUEST: usize = 64;
 
-/// A way of being watched.
+/// A way of being watched, and the one that it is compared with.
 struct Variant {
     name: &'static str,
+    to: usize,
     goal: &'static str,
     args: &'static [&'static str],
-    screen: bool,
+    watched: Watched,
 }
 
-const VARIANTS: [Variant; 4] = [
-    Variant { name: "unobserved", goal: "", args: &["--headless", "--unobserved"], screen: false },
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    /// Only its output is read.
+    Piped,
+    /// On a terminal.
+    Screen,
+    /// On a terminal, and by [`VIEWERS`].
+    Shared,
+}
+
+/// Browsers that look on, and those of them that never read.
+const VIEWERS: usize = 100;
+const DEAF: usize = 5;
+const CODE: &str = "K7QM4X";
+
+const VARIANTS: [Variant; 5] = [
+    Variant {
+        name: "unobserved",
+        to: 0,
+        goal: "",
+        args: &["--headless", "--unobserved"],
+        watched: Watched::Piped,
+    },
     Variant {
         name: "folded, no output",
+        to: 0,
         goal: ">= 0.95",
         args: &["--headless", "--output", "none"],
-        screen: false,
+        watched: Watched::Piped,
     },
-    Variant { name: "screen 120x40", goal: ">= 0.90", args: &[], screen: true },
-    Variant { name: "JSON lines", goal: ">= 0.80", args: &["--headless"], screen: false },
+    Variant { name: "screen 120x40", to: 0, goal: ">= 0.90", args: &[], watched: Watched::Screen },
+    Variant {
+        name: "JSON lines",
+        to: 0,
+        goal: ">= 0.80",
+        args: &["--headless"],
+        watched: Watched::Piped,
+    },
+    Variant {
+        name: "screen, 100 viewers",
+        to: 2,
+        goal: ">= 0.97",
+        args: &[],
+        watched: Watched::Shared,
+    },
 ];
 
 /// A server with its clients, and what was measured of it.
@@ -50,6 +90,8 @@ struct Subject {
     variant: &'static Variant,
     child: Child,
     clients: Vec<TcpStream>,
+    /// Viewers that never read: they only have to be there.
+    _deaf: Vec<TcpStream>,
     /// Requests a second, and server CPU nanoseconds a request, of each turn.
     turns: Vec<(f64, f64)>,
 }
@@ -70,7 +112,14 @@ fn start(variant: &'static Variant) -> Subject {
     let address = free_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_epollscope"));
     command.args(variant.args).args(["--listen", &address.to_string()]).stdin(Stdio::piped());
-    let child = if variant.screen { on_screen(&mut command) } else { piped(&mut command) };
+    let shared = free_port().to_string();
+    if variant.watched == Watched::Shared {
+        command.args(["--share", &shared, "--code", CODE]);
+    }
+    let child = match variant.watched {
+        Watched::Piped => piped(&mut command),
+        Watched::Screen | Watched::Shared => on_screen(&mut command),
+    };
     let deadline = Instant::now() + Duration::from_secs(10);
     let mut clients = Vec::new();
     while clients.len() < CONNECTIONS {
@@ -82,7 +131,8 @@ fn start(variant: &'static Variant) -> Subject {
             Err(error) => assert!(Instant::now() < deadline, "{}: {error}", variant.name),
         }
     }
-    Subject { variant, child, clients, turns: Vec::new() }
+    let deaf = if variant.watched == Watched::Shared { looked_on(&shared) } else { Vec::new() };
+    Subject { variant, child, clients, _deaf: deaf, turns: Vec::new() }
 }
 
 fn piped(command: &mut Command) -> Child {
@@ -100,6 +150,17 @@ fn on_screen(command: &mut Command) -> Child {
     let child = command.spawn().unwrap();
     swallow(File::from(pty.master));
     child
+}
+
+/// Lets viewers come, until each is served; those that never read.
+fn looked_on(address: &str) -> Vec<TcpStream> {
+    let mut viewers: Vec<_> = (0..VIEWERS).map(|_| watch(address, CODE)).collect();
+    for viewer in &viewers {
+        assert_eq!(viewer.peek(&mut [0]).unwrap(), 1, "a viewer is served");
+    }
+    let deaf = viewers.split_off(VIEWERS - DEAF);
+    read_all(viewers);
+    deaf
 }
 
 impl Subject {
@@ -181,15 +242,20 @@ fn main() {
     for _ in 0..TURNS {
         subjects.iter_mut().for_each(Subject::turn);
     }
-    let bare = subjects[0].turns.clone();
     println!("{CONNECTIONS} connections, {TURNS} turns of {SLICE:?} each; medians of ratios");
-    println!("{:<20} {:>10} {:>10}   goal", "watched", "requests/s", "CPU/req");
+    println!(
+        "{:<20} {:>10} {:>10}   {:<10} compared with",
+        "watched", "requests/s", "CPU/req", "goal"
+    );
+    for subject in &subjects {
+        let Variant { name, goal, to, .. } = *subject.variant;
+        let pairs = || subject.turns.iter().zip(&subjects[to].turns);
+        let speed = median(pairs().map(|(this, other)| this.0 / other.0).collect());
+        let cpu = median(pairs().map(|(this, other)| other.1 / this.1).collect());
+        let other = VARIANTS[to].name;
+        println!("{name:<20} {speed:>10.3} {cpu:>10.3}   {goal:<10} {other}");
+    }
     for subject in &mut subjects {
-        let pairs = || subject.turns.iter().zip(&bare);
-        let speed = median(pairs().map(|(this, bare)| this.0 / bare.0).collect());
-        let cpu = median(pairs().map(|(this, bare)| bare.1 / this.1).collect());
-        let Variant { name, goal, .. } = subject.variant;
-        println!("{name:<20} {speed:>10.3} {cpu:>10.3}   {goal}");
         let _ = subject.child.kill();
         let _ = subject.child.wait();
     }

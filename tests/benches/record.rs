@@ -3,12 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on may stop")]
 
 use std::hint::black_box;
-use std::io::Write;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::rc::Rc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -29,6 +26,10 @@ use epollscope::source::Replay;
 use epollscope::tui::app::App;
 use epollscope::tui::film::{Camera, FilmPlan, film};
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
+
+mod viewers;
+
+use viewers::{read_all, watch};
 
 const LANE: LaneId = LaneId(1);
 const EP: Fd = Fd(5);
@@ -254,33 +255,6 @@ fn used(pid: u32) -> Duration {
         text.split(' ').next().unwrap().parse::<u64>().unwrap()
     };
     Duration::from_nanos(tasks.map(|task| of(task.unwrap().path())).sum())
-}
-
-/// Connects, and asks for the film.
-fn watch(address: &str, code: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET /{code}/film?size=120x40 HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    stream
-}
-
-/// Reads all that comes to those, on a thread of its own; how many bytes that are.
-fn read_all(viewers: Vec<TcpStream>) -> JoinHandle<usize> {
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut reading = tokio::task::JoinSet::new();
-            for viewer in viewers {
-                viewer.set_nonblocking(true).unwrap();
-                let mut viewer = tokio::net::TcpStream::from_std(viewer).unwrap();
-                let mut sink = tokio::io::sink();
-                reading
-                    .spawn(async move { tokio::io::copy(&mut viewer, &mut sink).await.unwrap() });
-            }
-            let all: u64 = reading.join_all().await.into_iter().sum();
-            usize::try_from(all).unwrap()
-        })
-    })
 }
 
 /// What one frame costs whoever shares and the process that serves it to many.

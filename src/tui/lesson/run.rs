@@ -84,7 +84,7 @@ impl Front for Screen {
         }
         if self.lessons.tick() {
             self.terminal.draw(|buf| self.lessons.paint(buf))?;
-            self.sharing.changed();
+            self.sharing.changed(false);
         }
         self.lessons.film(&mut self.sharing);
         Ok([self.lessons.pause(), self.sharing.pause()].into_iter().flatten().min())

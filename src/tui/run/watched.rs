@@ -41,6 +41,10 @@ impl<S: Source> Screen<'_, S> {
             lessons.film(&mut self.sharing);
             return;
         }
+        // To leave out what is hidden takes time.
+        if !self.sharing.is_due() {
+            return;
+        }
         let scene = self.session.scene(self.app.ui.poller);
         let server = || {
             let addresses = scene.header.facts.addresses.join(" ");
