@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod app;
+pub mod class;
 pub mod compare;
 pub mod draw;
 pub mod entry;

@@ -79,6 +79,8 @@ pub enum KeyAction {
     Export(ExportAction),
     /// Let others watch, or say how they do.
     Share,
+    /// Take no more answers of those who watch; then put them away.
+    CloseAnswers,
     /// One call of the selected lane.
     StepCall,
     /// On to the next wait of the selected lane.

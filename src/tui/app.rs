@@ -272,6 +272,9 @@ impl App {
             KeyAction::Pace(step) => self.pace(step),
             KeyAction::Copy => self.ui.request = Some(UiRequest::Copy(self.copied(scene))),
             KeyAction::Share => self.ui.request = Some(UiRequest::Share(ShareWish::Begin(None))),
+            KeyAction::CloseAnswers => {
+                self.ui.request = Some(UiRequest::Share(ShareWish::CloseAnswers));
+            }
             KeyAction::Help => {
                 self.ui.help = if self.ui.help.is_some() { None } else { Some(0) };
             }

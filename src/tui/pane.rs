@@ -1,6 +1,7 @@
 //! The panes: each a pure function of a scene, the screen's state and a theme, drawn straight into
 //! cells, visible rows only.
 
+mod asked;
 mod bar;
 mod calls;
 mod completions;
@@ -28,6 +29,7 @@ mod too_small;
 mod waiting;
 mod why;
 
+pub(crate) use asked::AskedPane;
 pub(crate) use bar::Bar;
 pub(crate) use calls::Calls;
 pub(crate) use export::ExportPane;

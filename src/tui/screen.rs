@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 use super::draw::{Accent, borders, ground, heading, inside, sign_cuts};
 use super::layout::{Part, Slot, beside_bar, layout};
 use super::pane::{
-    Bar, Calls, ExportPane, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane, PathPane,
-    Prompt, Ready, RenderContext, TimelinePane, TooSmall, Waiting, Why,
+    AskedPane, Bar, Calls, ExportPane, FindingsPane, HeaderPane, Help, Hints, Interest, PagePane,
+    PathPane, Prompt, Ready, RenderContext, TimelinePane, TooSmall, Waiting, Why,
 };
 use super::spots::Spot;
 use super::ui::{Pane, UiContext};
@@ -44,6 +44,10 @@ pub fn draw(look: &RenderContext<'_>, buf: &mut Buffer) {
     let below = Rect { y: layout.hints.y + whole.1 - body.1, ..layout.hints };
     if below != layout.hints {
         Bar(*look).render(layout.hints, buf);
+    }
+    if let Some(question) = &look.ui.question {
+        let over = Rect { y: 1, height: layout.hints.y.saturating_sub(1), ..area };
+        AskedPane(*look, question).render(over, buf);
     }
     Hints(*look).render(below, buf);
     if let Some(first) = look.ui.help {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::class::FreeQuestion;
 use super::film::{Camera, FilmSubject, Taken};
 use super::theme::Theme;
 use super::ui::{SharingState, Ui};
@@ -48,8 +49,6 @@ pub struct Sharing {
     asked: Option<u32>,
     /// Those who watch see a question.
     asks: bool,
-    /// One that is none of a lesson's, with its answers.
-    free: Option<(u32, Vec<String>)>,
 }
 
 impl Sharing {
@@ -73,7 +72,6 @@ impl Sharing {
             loaded: false,
             asked: None,
             asks: false,
-            free: None,
         }
     }
 
@@ -143,42 +141,54 @@ impl Sharing {
 
     /// Asks all who watch something that is none of a lesson's.
     pub(super) fn ask_freely(&mut self, text: String, answers: Vec<String>, ui: &mut Ui) {
+        if ui.question.as_ref().is_some_and(|question| question.open) {
+            ui.warn("a question is open: a closes it");
+            return;
+        }
         let form = if answers.is_empty() {
             ClassForm::Field("a few words".to_owned())
         } else {
             ClassForm::Choices(answers.clone())
         };
-        match self.ask(text, form) {
+        match self.ask(text.clone(), form) {
             Some(number) => {
-                self.free = Some((number, answers));
-                ui.say("they are asked: ask off takes no more answers, and shows them");
+                let (tally, open) = (ClassTally::default(), true);
+                ui.question = Some(FreeQuestion { number, text, answers, tally, open });
             }
             None => ui.warn("nobody watches now"),
         }
     }
 
-    /// Takes no more answers to it.
+    /// Takes no more answers to it; if that is done already, puts it away.
     pub(super) fn close_free(&mut self, ui: &mut Ui) {
-        match self.free {
-            Some((number, _)) => self.close_answers(number),
-            None => ui.warn("nobody is asked"),
+        match &mut ui.question {
+            Some(question) if question.open => {
+                question.open = false;
+                self.close_answers(question.number);
+            }
+            Some(_) => {
+                ui.question = None;
+                self.ask_no_more();
+            }
+            None => ui.say("nobody is asked: `:ask Who wakes? | T1 | T2` asks who watches"),
         }
     }
 
-    /// How many have answered it; once it is closed, what they did.
-    fn free(&mut self, ui: &mut Ui) -> Option<(u32, u32)> {
-        let (number, answers) = self.free.as_ref()?;
-        let tally = self.tally(*number)?;
-        if tally.closed {
-            let chosen = answers.iter().zip(&tally.choices);
-            let chosen = chosen.map(|(answer, count)| format!("{answer}: {count}"));
-            let typed = tally.typed.iter().map(|(text, count)| format!("{text}: {count}"));
-            let all: Vec<_> = chosen.chain(typed).collect();
-            let (answered, of) = (tally.answered, tally.of);
-            ui.say(format!("{answered} of {of} have answered: {}", all.join(", ")));
-            self.free = None;
-            return None;
+    /// Takes over what has been answered to it; whether that is to be drawn.
+    fn hear_free(&self, ui: &mut Ui) -> bool {
+        let Some(question) = &mut ui.question else { return false };
+        let before = question.clone();
+        // Lessons have questions of their own.
+        question.open &= self.asked == Some(question.number);
+        if let Some(tally) = self.tally(question.number) {
+            question.tally = tally;
         }
+        *question != before
+    }
+
+    /// How many have answered the question that is open.
+    fn answered(&self) -> Option<(u32, u32)> {
+        let tally = self.tally(self.asked?)?;
         Some((tally.answered, tally.of))
     }
 
@@ -242,7 +252,8 @@ impl Sharing {
 
     fn forget(&mut self, ui: &mut Ui) {
         self.cameras = [const { None }; FilmSize::ALL.len()];
-        (self.shared, self.asked, self.asks, self.free) = (None, None, false, None);
+        (self.shared, self.asked, self.asks) = (None, None, false);
+        self.hear_free(ui);
         ui.sharing = None;
     }
 
@@ -255,17 +266,17 @@ impl Sharing {
             ui.warn(why.clone());
             return (true, Some(why));
         }
-        let free = self.free(ui);
+        let heard = self.hear_free(ui);
         let share = share.borrow();
         let report = share.report();
         let state = SharingState {
             viewers: report.viewers,
             slow: report.slow,
             refused: report.refused,
-            asked: free,
+            asked: self.answered(),
             lan: share.is_lan(),
         };
-        (ui.sharing.replace(state) != Some(state), None)
+        (ui.sharing.replace(state) != Some(state) || heard, None)
     }
 
     /// What the screen shows has changed, by more events than can be followed or by fewer.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::action::Direction;
+use super::class::FreeQuestion;
 use super::entry::{LineEntry, TypedLines};
 use super::export::{ExportDialog, ExportOrder};
 use super::filter::Filter;
@@ -326,6 +327,8 @@ pub struct Ui {
     pub help: Option<usize>,
     /// What is asked about a file for others, if it is.
     pub export: Option<ExportDialog>,
+    /// What those who watch are asked, or were.
+    pub question: Option<FreeQuestion>,
     /// The page that is open.
     pub page: Option<Page>,
     /// A message.
@@ -381,6 +384,7 @@ impl Default for Ui {
             typed: TypedLines::default(),
             help: None,
             export: None,
+            question: None,
             page: None,
             message: None,
             request: None,

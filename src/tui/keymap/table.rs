@@ -12,6 +12,8 @@ const LOOK: &[Mode] =
     &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay, Mode::Watch];
 /// These mean something else while the past is gone through.
 const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
+/// Where a session is shared.
+const SHARED: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay];
 const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
@@ -193,6 +195,8 @@ pub(crate) static BINDINGS: &[Binding] = rows! {
         => "record class.rec, record off", "record what happens from now on, or end that", "";
     Program LOOK [ch('S')] KeyAction::Share
         => "share, share off", "let browsers watch; again: where they connect to", "";
+    Program SHARED [ch('a')] KeyAction::CloseAnswers
+        => "ask off", "before a class: take no more answers, and show them; then put them away", "close";
     Program LIVE [ch('M')] KeyAction::Do(Command::Mark(String::new()))
         => "mark here", "mark this moment, to find it again", "";
     Program LOOK [ch('q')] KeyAction::Quit => "quit", "end the program", "quit";

@@ -5,17 +5,12 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::event::visible;
 use crate::lesson::case::{Answer, Ask};
 use crate::lesson::quiz::{self, Truth, Verdict};
 use crate::share::{ClassForm, ClassTally, ClassTruth};
 use crate::text::csv_field;
+use crate::tui::class::{self, ClassCount, SHOWN, plain};
 use crate::tui::theme::{Glyphs, Role};
-
-/// Columns of the longest bar.
-const BAR: u32 = 24;
-/// Typed answers that are shown.
-const SHOWN: usize = 8;
 
 /// A question that a class was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +57,6 @@ pub(super) fn truth(ask: &Ask, verdict: &Verdict, tally: &ClassTally) -> ClassTr
         }
         (Truth::Given(_) | Truth::NoChoice | Truth::Nothing, _) => ClassTruth::None,
     }
-}
-
-/// An answer of a class, how many gave it, and whether it was right, once that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClassCount {
-    pub(super) answer: String,
-    pub(super) count: u32,
-    pub(super) right: Option<bool>,
 }
 
 /// What a class answered: each choice, or what was typed, that of many first.
@@ -126,25 +113,11 @@ pub(super) fn lines(
     let title = if known { format!("{answered}, {right} of them rightly") } else { answered };
     let mut lines = vec![(format!("The class: {title}."), Role::Title)];
     let typed = matches!(ask.answer, Answer::Free { .. });
-    let most = counts.iter().map(|one| one.count).max().unwrap_or(0).max(1);
-    for (n, one) in counts.iter().enumerate().take(if typed { SHOWN } else { counts.len() }) {
-        let name = if typed { format!("{:<12}", one.answer) } else { (n + 1).to_string() };
-        let full = (one.count * BAR).div_ceil(most);
-        let bar = glyphs.shares[7].repeat(full as usize);
-        let role = match one.right {
-            Some(true) => Role::Good,
-            Some(false) => Role::Dim,
-            None => Role::Data,
-        };
-        lines.push((format!(" {name}  {bar} {}", one.count), role));
-    }
+    let shown = if typed { &counts[..counts.len().min(SHOWN)] } else { &counts };
+    lines.extend(class::bars(shown, glyphs, |n, one| {
+        if typed { format!("{:<12}", one.answer) } else { (n + 1).to_string() }
+    }));
     lines
-}
-
-/// A text in one line, of which nothing acts on a terminal.
-pub(super) fn plain(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    visible(words.join(" ").as_bytes(), 400)
 }
 
 impl ClassRound {

@@ -32,6 +32,9 @@ impl Hints<'_> {
             KeyAction::Follow if self.0.ui.watching.as_ref().is_some_and(|it| it.follows) => {
                 "own view"
             }
+            KeyAction::CloseAnswers if self.0.ui.question.as_ref().is_some_and(|it| !it.open) => {
+                "put away"
+            }
             KeyAction::Lesson(LessonAction::Answer(_)) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",
@@ -50,6 +53,7 @@ impl Hints<'_> {
             KeyAction::Lesson(LessonAction::Answer(_)) => ui.choices > 0,
             KeyAction::Lesson(LessonAction::AskAnswer) => ui.choices == 0,
             KeyAction::Lesson(LessonAction::CloseClass) => ui.offers.class,
+            KeyAction::CloseAnswers => ui.question.is_some(),
             KeyAction::Lesson(LessonAction::AskTry) => ui.offers.own,
             KeyAction::Lesson(LessonAction::Undo) => ui.offers.undo,
             KeyAction::Lesson(LessonAction::Next) if ui.place == UiContext::Ended => {

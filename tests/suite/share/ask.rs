@@ -217,8 +217,17 @@ fn a_free_question_of_a_live_server() {
     let taken = answer(connect(&format!("{head}Content-Length: {length}\r\n\r\n{body}")));
     assert!(taken.starts_with("HTTP/1.1 204 "), "{taken}");
     terminal.shows("1 of 1 have answered");
-    terminal.keys(":ask off");
-    terminal.keys("\r");
-    terminal.shows("1 of 1 have answered: T1: 0, T2: 1");
+    let open = terminal.text();
+    assert!(open.contains("1 T1 · 2 T2") && !open.contains("T2  ▇"), "{open}");
+    terminal.keys(":ask Another one?\r");
+    terminal.shows("a question is open: a closes it");
+    terminal.keys("a");
+    let closed = terminal.shows("▇ 1");
+    assert!(closed.contains(" T1   0 ") && closed.contains(" T2  ▇"), "{closed}");
     viewer.until(r#""closed":true"#);
+    terminal.keys("a");
+    terminal.until("no box", |screen| !screen.contains("The class"));
+    viewer.until("event: question\ndata: null");
+    terminal.keys("a");
+    terminal.shows("nobody is asked");
 }

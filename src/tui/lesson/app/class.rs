@@ -2,6 +2,7 @@
 
 use super::LessonApp;
 use crate::lesson::course::Phase;
+use crate::tui::class::plain;
 use crate::tui::lesson::class::{self, ClassReport, ClassRound, ClassStage};
 use crate::tui::share::Sharing;
 
@@ -35,7 +36,7 @@ impl LessonApp {
         if let Some(ask) = open
             && self.class.as_ref().is_none_or(|round| round.step != step)
         {
-            let asked = sharing.ask(class::plain(&ask.text), class::form(ask));
+            let asked = sharing.ask(plain(&ask.text), class::form(ask));
             self.class = asked.map(|number| ClassRound::new(step, number));
             self.app.ui.offers.class = self.class.is_some();
             return self.class.is_some();
