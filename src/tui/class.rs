@@ -70,7 +70,11 @@ impl FreeQuestion {
         if self.open {
             let numbered = |(n, answer): (usize, &String)| format!("{} {}", n + 1, plain(answer));
             let answers: Vec<_> = self.answers.iter().enumerate().map(numbered).collect();
-            lines.extend(wrapped(&answers.join(&format!(" {} ", glyphs.dot.trim())), Role::Text));
+            // What is typed has none.
+            if !answers.is_empty() {
+                let answers = answers.join(&format!(" {} ", glyphs.dot));
+                lines.extend(wrapped(&answers, Role::Text));
+            }
             // Who could answer is heard of within a second.
             let answered = match of {
                 0 => "Nobody has answered yet.".to_owned(),

@@ -170,7 +170,7 @@ impl Sharing {
                 ui.question = None;
                 self.ask_no_more();
             }
-            None => ui.say("nobody is asked: `:ask Who wakes? | T1 | T2` asks who watches"),
+            None => ui.say("nobody is asked: `:ask Who wakes? | T1 | T2` does"),
         }
     }
 

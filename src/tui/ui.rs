@@ -169,13 +169,14 @@ pub struct SharingState {
 }
 
 impl SharingState {
-    /// The badge that says so.
-    pub(crate) fn badge(&self) -> String {
+    /// The badge that says so, on a screen of so many columns.
+    pub(crate) fn badge(&self, columns: u16) -> String {
+        let answered = if columns < 80 { "" } else { " have answered" };
         let mut told = vec![format!(" SHARED {}", self.viewers)];
         for (n, what) in [(self.slow.into(), "slow"), (self.refused, "refused")] {
             told.extend((n > 0_u64).then(|| format!("{n} {what}")));
         }
-        told.extend(self.asked.map(|(answered, of)| format!("{answered} of {of} have answered")));
+        told.extend(self.asked.map(|(n, of)| format!("{n} of {of}{answered}")));
         told.join(", ") + if self.lan { " LAN " } else { " " }
     }
 }

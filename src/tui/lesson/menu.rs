@@ -271,7 +271,8 @@ impl Menu {
         let mut row = Row::new(buf, area, 0);
         row.put(" epollscope  ", theme.style(Role::Title)).put(&count, theme.style(Role::Text));
         if let Some(sharing) = &self.ui.sharing {
-            row.put("  ", theme.style(Role::Text)).put(&sharing.badge(), theme.style(Role::Badge));
+            row.put("  ", theme.style(Role::Text))
+                .put(&sharing.badge(area.width), theme.style(Role::Badge));
         }
         row.put("  predict what epoll does, then watch the kernel do it", theme.style(Role::Dim));
         let (list, next) = strip(area, 1, area.height - 2 - ABOUT);

@@ -83,7 +83,8 @@ impl Widget for TopRow<'_> {
         }
         let right = right.join("  ");
         let badge = [badge(look.lesson), recorded(look.lesson)].concat();
-        let shared = look.lesson.app.ui.sharing.map(|sharing| sharing.badge()).unwrap_or_default();
+        let shared = look.lesson.app.ui.sharing.map(|sharing| sharing.badge(area.width));
+        let shared = shared.unwrap_or_default();
         let (step, _) = look.step();
         let progress = format!("step {step} of {}", course.case.steps.len());
         let used = words::width(&right) + words::width(&badge) + words::width(&progress) + 8;

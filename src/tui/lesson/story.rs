@@ -165,7 +165,12 @@ impl Teller<'_> {
         let mut answers = Vec::new();
         self.answers(&mut answers, ask);
         let class = ClassRound::lines(self.class, self.course.next, ask, None, self.glyphs);
-        vec![self.before(), self.said_so(step.say.as_deref(), Role::Text), asked, answers, class]
+        let (before, said) = (self.before(), self.said_so(step.say.as_deref(), Role::Text));
+        if class.len() > 1 {
+            // The bars are what is looked at now: they are seen without scrolling.
+            return vec![asked, class, answers, before, said];
+        }
+        vec![before, said, asked, answers, class]
     }
 
     /// What was done last, in a line.

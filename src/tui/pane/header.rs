@@ -100,7 +100,7 @@ impl HeaderPane<'_> {
         let known = self.0.scene.header.facts.lan;
         let mut sharing = self.0.ui.sharing?;
         sharing.lan &= !known;
-        Some(piece(0, Role::Badge, sharing.badge()))
+        Some(piece(0, Role::Badge, sharing.badge(self.0.ui.size.0)))
     }
 
     fn warnings(&self, pieces: &mut Vec<Piece>) {
