@@ -3,6 +3,7 @@
 mod own_code;
 pub(crate) mod styles;
 
+mod asked;
 mod exports;
 mod lists;
 mod mouse;
