@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,20 @@ pub(crate) fn events_of(recording: Recording) -> Vec<Event> {
         true
     });
     events
+}
+
+/// Says that it is over, and ends what goes through those, at the latest when this is gone: whatever
+/// happens, a scope waits for its threads.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool, pub(crate) &'a [&'a TcpStream]);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        for stream in self.1 {
+            // It may have ended by itself.
+            let _ended = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 type Lines = Arc<(Mutex<(Vec<Value>, bool)>, Condvar)>;

@@ -13,7 +13,7 @@ use epollscope::record::Recording;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Client, PATIENCE, Server, program, write};
+use crate::harness::{Client, Over, PATIENCE, Server, program, write};
 use crate::pty::Terminal;
 
 /// A file of this test's own, which is not there.
@@ -194,8 +194,7 @@ fn a_recording_of_a_stretch_of_a_flood_is_whole() {
     let clients: Vec<_> = (0..100).map(|_| server.silent_client()).collect();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Whatever happens: the scope waits for those who pour.
-        let ends = Ends(&stop);
+        let over = Over(&stop, &[]);
         for some in clients.chunks(25) {
             scope.spawn(|| pour(some, &stop));
         }
@@ -206,7 +205,7 @@ fn a_recording_of_a_stretch_of_a_flood_is_whole() {
             std::thread::yield_now();
         }
         let off = server.command("record off");
-        drop(ends);
+        drop(over);
         assert_eq!(off["state"], "done", "{off}");
     });
     assert!(server.quit().success());
@@ -220,15 +219,6 @@ fn a_recording_of_a_stretch_of_a_flood_is_whole() {
         true
     });
     assert!(journal.len() > 4_096, "{} events", journal.len());
-}
-
-/// Says that it is over, at the latest when this is gone.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Sends and takes what comes back, until that is over.

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::backends::loops;
-use crate::harness::{Client, PATIENCE, Server};
+use crate::harness::{Client, Over, PATIENCE, Server};
 use crate::rings::has_ring;
 
 /// Descriptors of that process, and its threads.
@@ -229,7 +229,7 @@ fn across(args: &[&str], client: impl Fn(TcpStream) + Sync) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let talk = scope.spawn(|| {
-            let _over = Over(&over);
+            let _over = Over(&over, &[]);
             let stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             client(stream);
@@ -238,15 +238,6 @@ fn across(args: &[&str], client: impl Fn(TcpStream) + Sync) {
         talk.join().expect("the client");
     });
     assert!(server.quit().success());
-}
-
-/// Says that it is over, also when an assertion fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]
@@ -265,7 +256,7 @@ fn a_chat_passes_every_line_on_from_loop_to_loop() {
             });
         }
         scope.spawn(|| {
-            let _over = Over(&over);
+            let _over = Over(&over, &[]);
             for n in 0..2_000 {
                 writer.send(&format!("line {n}\n"));
                 if n % 10 == 0 {

@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{MsgFlags, send};
 
 use super::assert_answers;
-use crate::harness::{Client, PATIENCE, Server, is_call};
+use crate::harness::{Client, Over, PATIENCE, Server, is_call};
 
 #[test]
 fn twenty_restarts_on_the_same_port_after_the_server_closed_first() {
@@ -92,7 +93,9 @@ fn back_pressure_comes_and_goes_without_losing_a_byte() {
             let mut server = Server::start(&args);
             let (client, fd) = server.client();
             let bytes: Vec<_> = (0..TOTAL).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let stop = AtomicBool::new(false);
             std::thread::scope(|scope| {
+                let _over = Over(&stop, &[&client.0]);
                 let (mut sends, mut reads) = (&client.0, &client.0);
                 let all = &bytes;
                 scope.spawn(move || {
@@ -285,9 +288,10 @@ fn pauses_steps_and_changing_threads_under_load_lose_nothing() {
     for trigger in ["level", "edge"] {
         let mut server = Server::start(&["--threads", "8", "--trigger", trigger]);
         let address = server.address();
-        let over = std::sync::atomic::AtomicBool::new(false);
-        let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
+        let stop = AtomicBool::new(false);
+        let is_over = || stop.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
+            let _over = Over(&stop, &[]);
             for n in 0..4 {
                 let is_over = &is_over;
                 scope.spawn(move || {
@@ -311,7 +315,6 @@ fn pauses_steps_and_changing_threads_under_load_lose_nothing() {
                 server.tell("turn T1");
                 assert_eq!(server.command("run")["state"], "done");
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         assert_answers(&server);
         assert!(server.quit().success());

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
 use super::{assert_answers, is_refusal};
-use crate::harness::{PATIENCE, Server, resident};
+use crate::harness::{Over, PATIENCE, Server, resident};
 use crate::pty::{FREE, Terminal};
 
 /// A crowd takes most of the descriptors that the tests may have: there is one at a time.
@@ -94,9 +95,10 @@ fn client_that_never_reads_and_one_that_never_stops_do_not_keep_others_waiting()
         let (mut deaf, deaf_fd) = server.client();
         let (loud, _) = server.client();
         deaf.0.set_nonblocking(true).unwrap();
-        let over = std::sync::atomic::AtomicBool::new(false);
-        let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
+        let stop = AtomicBool::new(false);
+        let is_over = || stop.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
+            let over = Over(&stop, &[&loud.0]);
             let (mut sends, mut reads) = (&loud.0, &loud.0);
             scope.spawn(move || while sends.write_all(&[b'y'; 4096]).is_ok() {});
             scope.spawn(move || while reads.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
@@ -119,8 +121,7 @@ fn client_that_never_reads_and_one_that_never_stops_do_not_keep_others_waiting()
                 })
                 .collect();
             times.sort_unstable();
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-            loud.0.shutdown(std::net::Shutdown::Both).unwrap();
+            drop(over);
             assert!(times[4] < Duration::from_secs(1), "{trigger}: {times:?}");
         });
     }
@@ -238,9 +239,10 @@ fn greedy(trigger: &str, time: Duration) {
     let (deaf, loud, mut third) = (terminal.connect(), terminal.connect(), terminal.connect());
     let pid = terminal.child.id();
     deaf.set_nonblocking(true).unwrap();
-    let over = std::sync::atomic::AtomicBool::new(false);
-    let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
+    let stop = AtomicBool::new(false);
+    let is_over = || stop.load(Ordering::Relaxed);
     std::thread::scope(|scope| {
+        let over = Over(&stop, &[&loud]);
         let (mut sends, mut reads) = (&loud, &loud);
         scope.spawn(move || while sends.write_all(&[b'y'; 4096]).is_ok() {});
         scope.spawn(move || while reads.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
@@ -264,8 +266,7 @@ fn greedy(trigger: &str, time: Duration) {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
-        loud.shutdown(std::net::Shutdown::Both).unwrap();
+        drop(over);
         let half = &seen[seen.len() / 2..];
         let first = half[0].1;
         let most = half.iter().map(|(_, bytes)| *bytes).max().unwrap();

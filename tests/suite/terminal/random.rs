@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::PATIENCE;
+use crate::harness::{Over, PATIENCE};
 use crate::pty::{FREE, Terminal};
 use epollscope::lesson::random::Rng;
 
@@ -170,7 +170,7 @@ fn storm(seed: u64, time: Duration) {
     let (port, pid) = (terminal.port(), terminal.child.id());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let _end = End(&over);
+        let _over = Over(&over, &[]);
         for n in 0..3 {
             let over = &over;
             scope.spawn(move || talk(port, seed + n, over));
@@ -217,15 +217,6 @@ fn storm(seed: u64, time: Duration) {
     terminal.keys("q");
     assert_eq!(terminal.ended().code(), Some(0));
     terminal.is_restored();
-}
-
-/// Ends the traffic, also when an assertion fails.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The seed asked for, or this one.
