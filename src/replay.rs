@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ReplayOptions;
 use crate::error::Error;
-use crate::event::{Nanos, visible};
+use crate::event::visible;
 use crate::export::ExportRange;
 use crate::record::{Damage, Recording};
 use crate::serve::{ended_by, look, sharing};
@@ -24,7 +24,7 @@ use crate::source::script::RecordedLesson;
 use crate::sys::standard::Stdout;
 use crate::tui;
 use crate::tui::lesson::run::{LessonFiles, Start};
-use crate::tui::words::{count, plural};
+use crate::tui::words::{self, count, plural};
 
 pub use export::run as export;
 
@@ -95,7 +95,8 @@ fn lines(recording: &Rc<Recording>, strace: bool) -> io::Result<()> {
 
 /// What of it is missing, and up to which time it is there, to be `shown` or otherwise used.
 fn warning(name: &str, recording: &Rc<Recording>, used: &str) -> Option<String> {
-    let until: Nanos = recording.journal().until().unwrap_or_default();
+    let clock = recording.head().header.clock;
+    let until = words::time(clock, recording.journal().until().unwrap_or_default());
     let cut = recording.cut().map(|at| {
         format!("{name} is cut at byte {}: it is {used} up to {until}", count(at as u64))
     });
@@ -103,6 +104,7 @@ fn warning(name: &str, recording: &Rc<Recording>, used: &str) -> Option<String> 
         let is = if blocks == 1 { "is" } else { "are" };
         let blocks = format!("{} of {} {is} damaged", count(blocks), plural(of, "block"));
         let are = if events == 1 { "is" } else { "are" };
+        let at = words::time(clock, at);
         format!("{name}: {blocks}: {} {are} missing at {at}", plural(events, "event"))
     });
     let all: Vec<_> = cut.into_iter().chain(damage).collect();

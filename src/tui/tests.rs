@@ -13,6 +13,7 @@ mod path;
 mod play;
 mod replay;
 mod room;
+mod steps;
 mod watch;
 
 use proptest::prelude::*;

@@ -286,9 +286,36 @@ fn wordings(world: EpollView<'_>, entry: &ReadyEntry, foretold: bool) -> Vec<Str
 
 /// A time as the world's clock has it: seconds, or steps.
 pub fn moment(world: &World, t: Nanos) -> String {
-    match world.clock {
+    time(world.clock, t)
+}
+
+/// The same on that clock: `12.031`, `step 5`.
+pub fn time(clock: TimeUnit, t: Nanos) -> String {
+    match clock {
         TimeUnit::Steps => format!("step {}", t.0 / TimeUnit::STEP.0),
         TimeUnit::Nanoseconds => t.to_string(),
+    }
+}
+
+/// When that was: `at 12.031`, `in step 5`.
+pub fn when(world: &World, t: Nanos) -> String {
+    format!("{} {}", preposition(world), moment(world, t))
+}
+
+/// How far it is: `33.810 of 59.812 s`, `step 3 of 12`.
+pub fn reached(world: &World, t: Nanos, until: Nanos) -> String {
+    match world.clock {
+        TimeUnit::Steps => format!("{} of {}", moment(world, t), until.0 / TimeUnit::STEP.0),
+        TimeUnit::Nanoseconds => format!("{t} of {until} s"),
+    }
+}
+
+/// How long something lasts: `1.4 s`, `3 steps`.
+pub(crate) fn lasting(world: &World, span: Nanos) -> String {
+    match (world.clock, span.0 / TimeUnit::STEP.0) {
+        (TimeUnit::Nanoseconds, _) => brief(span),
+        (TimeUnit::Steps, 0) => "less than a step".to_owned(),
+        (TimeUnit::Steps, steps) => plural(steps, "step"),
     }
 }
 
@@ -339,8 +366,7 @@ fn put_back(world: EpollView<'_>, entry: &ReadyEntry) -> Vec<String> {
         Some(n) if n > 0 => words(&format!("{} unread", size(n)), &size(n)),
         _ if ready_bits(world, entry).any(Mask::OUT) => words("room to write", "room"),
         _ => {
-            let when = format!("{} {}", preposition(&world), moment(&world, entry.since));
-            vec![format!("put back {when}"), "put back".to_owned()]
+            vec![format!("put back {}", when(&world, entry.since)), "put back".to_owned()]
         }
     }
 }

@@ -69,7 +69,8 @@ impl App {
             if let Some(clock) = self.ui.play.as_mut().and_then(|play| play.clock.as_mut()) {
                 clock.t.0 += cut.0;
             }
-            self.ui.say(format!("{} in which nothing happened are left out", words::brief(cut)));
+            let cut = words::lasting(scene.live, cut);
+            self.ui.say(format!("{cut} in which nothing happened are left out"));
         }
         let wait = speed.passes(idle.map_or(left, |idle| left.min(idle)));
         let least = if reached.0 - viewed.0 > FOLDED { BUSY } else { FRAME };
@@ -164,7 +165,7 @@ impl App {
         let (seq, t) = (self.viewed(scene), self.world(scene).t);
         let place = self.ui.bookmarks.partition_point(|mark| mark.seq <= seq);
         self.ui.bookmarks.insert(place, Bookmark { seq, t, note: note.into() });
-        self.ui.say(format!("marked at {t}"));
+        self.ui.say(format!("marked {}", words::when(scene.live, t)));
     }
 
     /// The moment before or after the viewed event that was marked.
@@ -181,7 +182,8 @@ impl App {
         };
         self.visit(seq, scene);
         if !note.is_empty() {
-            self.ui.say(format!("{t}: {}", crate::event::visible(note.as_bytes(), 200)));
+            let note = crate::event::visible(note.as_bytes(), 200);
+            self.ui.say(format!("{}: {note}", words::moment(scene.live, t)));
         }
     }
 }

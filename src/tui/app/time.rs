@@ -8,6 +8,7 @@ use crate::session::Scene;
 use crate::text;
 use crate::tui::action::Direction;
 use crate::tui::ui::{Hold, Past, TrackChoice, Ui, WhyTopic};
+use crate::tui::words;
 
 impl App {
     /// The viewed event.
@@ -80,7 +81,8 @@ impl App {
         match step {
             Direction::Back if scene.journal.first().is_none_or(|first| now <= first) => {
                 let begins = scene.journal.begins().unwrap_or(Nanos(0));
-                self.ui.say(format!("the history begins at {begins}"));
+                let begins = words::when(scene.live, begins);
+                self.ui.say(format!("the history begins {begins}"));
             }
             Direction::Back => {
                 let mut before = now.back();
@@ -112,7 +114,8 @@ impl App {
                 self.go_to(seq, scene);
                 if let Some(begins) = scene.journal.begins().filter(|begins| t < *begins) {
                     self.ui.say(format!(
-                        "the history begins at {begins}: --history-events and --history-bytes keep more"
+                        "the history begins {}: --history-events and --history-bytes keep more",
+                        words::when(scene.live, begins)
                     ));
                 }
             }

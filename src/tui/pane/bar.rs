@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::Nanos;
+use crate::event::{Nanos, TimeUnit};
 use crate::tui::draw::{Row, cells};
 use crate::tui::theme::Role;
 use crate::tui::words;
@@ -14,9 +14,12 @@ use crate::tui::words;
 /// Draws the bar, a row.
 pub(crate) struct Bar<'a>(pub RenderContext<'a>);
 
-/// Seconds with one decimal.
-fn label(t: Nanos) -> String {
-    format!("{}.{}", t.0 / 1_000_000_000, t.0 / 100_000_000 % 10)
+/// Seconds with one decimal, or a step.
+fn label(clock: TimeUnit, t: Nanos) -> String {
+    match clock {
+        TimeUnit::Nanoseconds => format!("{}.{}", t.0 / 1_000_000_000, t.0 / 100_000_000 % 10),
+        TimeUnit::Steps => words::time(clock, t),
+    }
 }
 
 /// The column of a time between two others, of so many.
@@ -40,7 +43,7 @@ impl Widget for Bar<'_> {
         let glyphs = look.theme.glyphs;
         let journal = look.scene.journal;
         let span = (journal.begins().unwrap_or_default(), journal.until().unwrap_or_default());
-        let (begins, ends) = (label(span.0), label(span.1));
+        let [begins, ends] = [span.0, span.1].map(|t| label(look.world().clock, t));
         let beside = cells(words::width(&begins) + words::width(&ends) + 2);
         let Some(columns) = area.width.checked_sub(beside).filter(|columns| *columns > 1) else {
             return;
@@ -79,6 +82,8 @@ mod tests {
         let columns = [0, 5, 6, 55, 104, 105, u64::MAX].map(|t| column(Nanos(t), span, 11));
         assert_eq!(columns, [0, 0, 0, 5, 9, 10, 10]);
         assert_eq!(column(Nanos(9), (Nanos(9), Nanos(9)), 11), 0);
-        assert_eq!(label(Nanos(59_812_345_678)), "59.8");
+        let labels = [TimeUnit::Nanoseconds, TimeUnit::Steps]
+            .map(|clock| label(clock, Nanos(59_812_345_678)));
+        assert_eq!(labels, ["59.8", "step 59"]);
     }
 }

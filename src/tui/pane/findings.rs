@@ -67,8 +67,11 @@ impl FindingsPane<'_> {
         row.column(word, 5, Align::Left, look.style(role));
         let (first, last) = (finding.first.1, finding.last.1);
         let when = match finding.count {
-            1 => format!("seen at {first}"),
-            n => format!("seen {} times, {first} to {last}", words::count(n)),
+            1 => format!("seen {}", words::when(&look.world(), first)),
+            n => {
+                let [first, last] = [first, last].map(|t| words::moment(&look.world(), t));
+                format!("seen {} times, {first} to {last}", words::count(n))
+            }
         };
         row.put(&when, look.style(Role::Dim));
         let Sentence { text, remedy, .. } = text::finding(finding);
@@ -99,8 +102,9 @@ impl FindingsPane<'_> {
         row.put(marker, look.style(Role::Focus)).put(look.theme.glyphs.lost, bad);
         row.put(" ", bad).column("divergence", 19, Align::Left, bad);
         row.column(&about, 8, Align::Left, look.style(Role::Title));
-        let when = format!("event {} at {}", words::count(divergence.seq.0), divergence.t);
-        row.put(&format!("{when}, in {}", divergence.lane), look.style(Role::Dim));
+        let (seq, when) = (divergence.seq.0, words::when(&look.world(), divergence.t));
+        let when = format!("event {} {when}, in {}", words::count(seq), divergence.lane);
+        row.put(&when, look.style(Role::Dim));
         let below = Rect { x: area.x + 3, width: area.width.saturating_sub(4), ..area };
         self.sentence(&text, below, buf);
     }
@@ -153,7 +157,12 @@ impl FindingsPane<'_> {
             row.put(marker, look.style(Role::Focus));
             row.put(look.theme.glyphs.accept, look.style(Role::Key))
                 .put(" ", look.style(Role::Text));
-            row.column(&mark.t.to_string(), 10, Align::Left, look.style(Role::Title));
+            row.column(
+                &words::moment(&look.world(), mark.t),
+                10,
+                Align::Left,
+                look.style(Role::Title),
+            );
             let event = format!("event {}", words::count(mark.seq.0));
             row.column(&event, 17, Align::Left, look.style(Role::Dim));
             row.put(&visible(mark.note.as_bytes(), 200), look.style(Role::Text));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::RenderContext;
-use crate::event::{Backend, Nanos, ReadPolicy, Seq};
+use crate::event::{Backend, Nanos, ReadPolicy, Seq, TimeUnit};
 use crate::model::{Loss, Sync};
 use crate::text;
 use crate::tui::draw::Row;
@@ -140,7 +140,7 @@ impl HeaderPane<'_> {
         if refused > 0 {
             pieces.push(piece(1, Role::Bad, format!("refused {}", words::rough(refused))));
         }
-        pieces.push(piece(4, Role::Text, format!("{} ev/s", words::count(self.rate()))));
+        pieces.push(piece(4, Role::Text, self.rate()));
         pieces.push(self.lost());
         let rank = if clients == 0 { 3 } else { 7 };
         pieces.push(piece(rank, Role::Key, look.scene.header.facts.invitation.as_str()));
@@ -156,18 +156,25 @@ impl HeaderPane<'_> {
         }
         let known = world.check().sync == Sync::Following && world.t.since(at) >= A_SECOND;
         let (rank, role) = if known { (5, Role::Dim) } else { (0, Role::Bad) };
-        let since = if known { "whole since" } else { "last at" };
-        piece(rank, role, format!("lost {}, {since} {at}", words::rough(lost)))
+        let since = if known {
+            format!("whole since {}", words::moment(&world, at))
+        } else {
+            format!("last {}", words::when(&world, at))
+        };
+        piece(rank, role, format!("lost {}, {since}", words::rough(lost)))
     }
 
-    /// Events in the last second of event time.
-    fn rate(&self) -> u64 {
+    /// Events in the last second of event time, which of a lesson is a step.
+    fn rate(&self) -> String {
         let scene = &self.0.scene;
-        let Some(before) = scene.world.t.0.checked_sub(A_SECOND.0) else {
-            return scene.world.seq.0;
+        let before = scene.world.t.0.checked_sub(A_SECOND.0);
+        let before = before.and_then(|before| scene.journal.seq_at(Nanos(before)));
+        let events = scene.world.seq.0.saturating_sub(before.unwrap_or(Seq(0)).0);
+        let each = match scene.world.clock {
+            TimeUnit::Nanoseconds => "s",
+            TimeUnit::Steps => "step",
         };
-        let before = scene.journal.seq_at(Nanos(before)).unwrap_or(Seq(0));
-        scene.world.seq.0.saturating_sub(before.0)
+        format!("{} ev/{each}", words::count(events))
     }
 
     /// A recording: how it plays, and where it is.
@@ -186,7 +193,7 @@ impl HeaderPane<'_> {
         let mut pieces = vec![
             piece(0, Role::Badge, format!(" REPLAY {} ", replay.name)),
             piece(0, Role::Title, state),
-            piece(0, Role::Text, format!("{} of {until} s", t.min(until))),
+            piece(0, Role::Text, words::reached(&past.world, t.min(until), until)),
             piece(1, Role::Text, format!("event {seq} of {last}")),
         ];
         if marks > 0 {
@@ -212,7 +219,8 @@ impl HeaderPane<'_> {
                     Hold::Past => "PAST",
                     Hold::Still => "STILL",
                 };
-                pieces.push(piece(0, Role::Badge, format!(" {what} {} ", past.world.t)));
+                let t = words::moment(&past.world, past.world.t);
+                pieces.push(piece(0, Role::Badge, format!(" {what} {t} ")));
                 let (seq, last) = (past.seq.0, look.scene.live.seq.0);
                 let event = format!("event {} of {}", words::count(seq), words::count(last));
                 pieces.push(piece(2, Role::Text, event));
@@ -228,7 +236,7 @@ impl HeaderPane<'_> {
         }
         self.warnings(&mut pieces);
         pieces.push(piece(4, Role::Text, plural(world.clients() as u64, "client")));
-        pieces.push(piece(5, Role::Text, format!("{} ev/s", words::count(self.rate()))));
+        pieces.push(piece(5, Role::Text, self.rate()));
         let missing = watching.news.not_received;
         let (rank, role) = if missing == 0 { (6, Role::Dim) } else { (1, Role::Bad) };
         pieces.push(piece(rank, role, format!("not received {}", words::rough(missing))));
@@ -249,7 +257,7 @@ impl HeaderPane<'_> {
     fn past(&self, past: &Past) -> Vec<Piece> {
         let scene = &self.0.scene;
         let dot = self.0.theme.glyphs.dot;
-        let t = past.world.t;
+        let t = words::moment(&past.world, past.world.t);
         let title = match past.hold {
             Hold::Past if self.0.ui.play.is_some() => format!(" SLOW MOTION {t} "),
             Hold::Past => format!(" PAST {t} "),
@@ -273,6 +281,7 @@ impl HeaderPane<'_> {
             let what = scene.journal.get(past.seq).map(|event| text::moment(scene.live, &event));
             pieces.push(piece(3, Role::Data, what.unwrap_or_default()));
             let begins = scene.journal.begins().unwrap_or(Nanos(0));
+            let begins = words::moment(&past.world, begins);
             pieces.push(piece(4, Role::Dim, format!("{dot} history back to {begins}")));
         }
         pieces.push(piece(0, Role::Key, format!("{dot} {leave}")));

@@ -8,8 +8,8 @@ use ratatui::widgets::{Clear, Widget};
 use super::RenderContext;
 use super::calls::Calls;
 use super::file::queues;
-use crate::event::{Event, FileKind, Kind, Nanos, Trigger, WatchKey};
-use crate::model::{FileCounts, InterestEntry, LaneCounts, OpenFile, ThreadLane};
+use crate::event::{Event, FileKind, Kind, Nanos, TimeUnit, Trigger, WatchKey};
+use crate::model::{FileCounts, InterestEntry, LaneCounts, OpenFile, ThreadLane, World};
 use crate::text;
 use crate::tui::draw::{Accent, Align, Row, cells, frame, inside};
 use crate::tui::filter::Filter;
@@ -72,8 +72,9 @@ impl PagePane<'_> {
         };
         if lost > 0 && at >= since {
             let text = format!(
-                "{} were lost, the last at {at}: what is counted here may be too little",
-                plural(lost, "observation")
+                "{} were lost, the last {}: what is counted here may be too little",
+                plural(lost, "observation"),
+                words::when(&world, at)
             );
             facts.push(("lost", text, Role::Bad));
         }
@@ -83,13 +84,13 @@ impl PagePane<'_> {
     fn of_file(&self, key: WatchKey, file: &OpenFile) -> Vec<Fact> {
         let world = self.0.world();
         let counts = file.counts;
-        let mut facts = vec![fact("opened", format!("at {}", file.opened))];
+        let mut facts = vec![fact("opened", words::when(&world, file.opened))];
         facts.push(match world.instance.interest.get(key) {
-            Some(entry) => fact("registered", registered(entry)),
+            Some(entry) => fact("registered", registered(&world, entry)),
             None if world.watches(key) => fact("waited for", "by no epoll instance"),
             None => fact("registered", "on no list now"),
         });
-        facts.push(fact("reported", reported(counts, world.instance.interest.get(key))));
+        facts.push(fact("reported", reported(&world, counts, world.instance.interest.get(key))));
         let again = match counts.again {
             0 => String::new(),
             n => format!("; EAGAIN {}", times(n)),
@@ -117,7 +118,8 @@ impl PagePane<'_> {
         let world = self.0.world();
         let longest = match counts.waited {
             Some((time, at)) => {
-                format!("longest wait {}, up to event {}", words::brief(time), count(at.0))
+                let time = words::lasting(&world, time);
+                format!("longest wait {time}, up to event {}", count(at.0))
             }
             None if counts.reports > 0 => "the longest wait is not known".to_owned(),
             None => "no wait has ended".to_owned(),
@@ -125,7 +127,7 @@ impl PagePane<'_> {
         let now = match world.instance.ready.find(key) {
             _ if !world.knows_ready_list() => "; not known now".to_owned(),
             Some((_, entry)) => {
-                format!("; there since {}", entry.since)
+                format!("; there since {}", words::moment(&world, entry.since))
             }
             None => String::new(),
         };
@@ -139,12 +141,16 @@ impl PagePane<'_> {
             1 => "1 wait has returned".to_owned(),
             n => format!("{} waits have returned", count(n)),
         };
-        vec![
+        let mut facts = vec![
             fact("thread", format!("{} of the kernel", lane.tid)),
             fact("turns", format!("{turns}; {}", plural(lane.calls, "call"))),
-            fact("time", format!("{} up to {}", shares(spent), world.t)),
             fact("events", a_wait(spent.events, lane.turns)),
-        ]
+        ];
+        // On a clock that counts steps nothing takes time.
+        if world.clock == TimeUnit::Nanoseconds {
+            facts.insert(2, fact("time", format!("{} up to {}", shares(spent), world.t)));
+        }
+        facts
     }
 
     /// The last events, oldest first, and whether the search for more was given up.
@@ -184,20 +190,20 @@ impl PagePane<'_> {
 }
 
 /// How a file is registered.
-fn registered(entry: &InterestEntry) -> String {
+fn registered(world: &World, entry: &InterestEntry) -> String {
     let asked = entry.mask.asked();
     let mask = if asked.is_empty() { "none".to_owned() } else { asked.join(" ") };
     let trigger = match entry.trigger() {
         Trigger::Level => "level-triggered",
         Trigger::Edge => "edge-triggered",
     };
-    format!("{mask}, {trigger}, since {}", entry.changed.1)
+    format!("{mask}, {trigger}, since {}", words::moment(world, entry.changed.1))
 }
 
 /// How often it was handed over, and when last.
-fn reported(counts: FileCounts, entry: Option<&InterestEntry>) -> String {
+fn reported(world: &World, counts: FileCounts, entry: Option<&InterestEntry>) -> String {
     let last = entry.and_then(|entry| entry.delivered);
-    let last = last.map(|(_, t, mask)| format!(", last at {t} with {mask}"));
+    let last = last.map(|(_, t, mask)| format!(", last {} with {mask}", words::when(world, t)));
     format!("{}{}", times(counts.reports), last.unwrap_or_default())
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::{RenderContext, TimelinePane};
+use crate::event::TimeUnit;
 use crate::text::{Sentence, Subject, why};
 use crate::tui::draw::{Row, cells};
 use crate::tui::keymap;
@@ -70,9 +71,12 @@ impl Why<'_> {
         let ui = self.0.ui;
         let is_told = ui.topic == WhyTopic::Event && !ui.keyless;
         let crowd = TimelinePane::crowd(&self.0).filter(|_| is_told)?;
-        let within = words::brief(crowd.within);
+        let of = match self.0.world().clock {
+            TimeUnit::Nanoseconds => format!(" of {}", words::brief(crowd.within)),
+            TimeUnit::Steps => String::new(),
+        };
         let key = keymap::zoom_in();
-        Some(format!("{} marks share this column of {within}: {key} parts them.", crowd.count))
+        Some(format!("{} marks share this column{of}: {key} parts them.", crowd.count))
     }
 
     /// How to connect, as long as nobody is: in a sentence, and in few words.
