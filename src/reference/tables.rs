@@ -24,7 +24,7 @@ pub(super) fn named(name: &str) -> Option<String> {
         "options.watch" => options_of("watch"),
         "statuses" => table(&["status", "when"], STATUSES.map(|(n, when)| [code(n), when.into()])),
         "keys.live" => groups(&Group::ALL),
-        "keys.lesson" => groups(&[Group::Lesson, Group::LessonLook, Group::Menu]),
+        "keys.lesson" => groups(&[Group::Lesson, Group::LessonLook, Group::Retold, Group::Menu]),
         "keys.compare" => keys_of(&[Group::Compare]),
         "keys.replay" => keys_of(&[Group::Replay, Group::Recorded]),
         "keys.watch" => keys_of(&[Group::Watch, Group::Recorded]),

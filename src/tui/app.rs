@@ -104,7 +104,13 @@ impl App {
         self.ui.message = None;
         self.ui.find = None;
         self.ui.touched = true;
-        let action = keymap::action(self.ui.mode(), press)?;
+        let mode = self.ui.mode();
+        let Some(action) = keymap::action(mode, press) else {
+            if mode.is_serverless() {
+                self.refuse(press);
+            }
+            return None;
+        };
         if !goes_on_playing(&action) {
             self.end_play();
         }
@@ -319,12 +325,7 @@ impl App {
     /// Passes a command on to the server, if it can mean something; from the past it first returns
     /// to now and says so.
     fn server(&mut self, command: Command, scene: &Scene<'_>) -> Option<Command> {
-        let nobody = match self.ui.place {
-            UiContext::Replay => Some("a recording has no server"),
-            UiContext::Watch => Some("who looks on asks nothing of the server"),
-            _ => None,
-        };
-        if let Some(nobody) = nobody {
+        if let Some(nobody) = self.nobody() {
             self.ui.warn(nobody);
             return None;
         }

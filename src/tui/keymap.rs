@@ -45,17 +45,23 @@ pub enum Mode {
     Search,
     /// A comparison of loops.
     Compare,
+    /// A lesson that was gone through earlier.
+    Retold,
     /// A recording.
     Replay,
+    /// The page of a row of one.
+    ReplayPage,
     /// What is to be written for others is asked.
     Export,
     /// A session elsewhere.
     Watch,
+    /// The page of a row of one.
+    WatchPage,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Live,
         Self::Past,
         Self::Playing,
@@ -69,10 +75,18 @@ impl Mode {
         Self::Menu,
         Self::Search,
         Self::Compare,
+        Self::Retold,
         Self::Replay,
+        Self::ReplayPage,
         Self::Export,
         Self::Watch,
+        Self::WatchPage,
     ];
+
+    /// Whether there is no server to ask, where another one's or an earlier one's is looked at.
+    pub(crate) fn is_serverless(self) -> bool {
+        matches!(self, Self::Replay | Self::ReplayPage | Self::Watch | Self::WatchPage)
+    }
 
     /// Whether what is typed is text.
     fn types(self) -> bool {
@@ -101,6 +115,8 @@ pub enum Group {
     Lesson,
     /// Looking around in a lesson.
     LessonLook,
+    /// Going through a lesson that was gone through earlier.
+    Retold,
     /// Choosing a lesson.
     Menu,
     /// Comparing loops.
@@ -125,6 +141,9 @@ impl Group {
     /// Those of a lesson, in the order of its help.
     pub const LESSON: [Self; 4] = [Self::Lesson, Self::LessonLook, Self::Menu, Self::Entry];
 
+    /// Those of a lesson that was gone through earlier, in the order of its help.
+    pub(crate) const RETOLD: [Self; 2] = [Self::Retold, Self::LessonLook];
+
     /// Those of the server, in the order of its help.
     pub const ALL: [Self; 7] = [
         Self::Server,
@@ -148,6 +167,7 @@ impl Group {
             Self::Entry => "Typing a line",
             Self::Lesson => "Lesson",
             Self::LessonLook => "Looking around in a lesson",
+            Self::Retold => "Going through a recorded lesson",
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
             Self::Replay => "Going through a recording",
@@ -293,6 +313,7 @@ mod tests {
         let groups = Group::ALL
             .into_iter()
             .chain(Group::LESSON)
+            .chain(Group::RETOLD)
             .chain(Group::REPLAY)
             .chain(Group::WATCH)
             .chain([Group::Compare]);

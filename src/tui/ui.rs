@@ -263,6 +263,8 @@ pub struct LessonOffers {
     pub following: bool,
     /// Those who watch are asked.
     pub class: bool,
+    /// It was gone through earlier: nothing but to go through it again.
+    pub retold: bool,
 }
 
 /// The state of the screen.
@@ -417,15 +419,18 @@ impl Ui {
                 (UiContext::Menu, _) => Mode::Menu,
                 (UiContext::Compare, _) => Mode::Compare,
                 (UiContext::Server, true) if self.play.is_some() => Mode::Playing,
-                (UiContext::Server | UiContext::Replay | UiContext::Watch, _)
-                    if self.page.is_some() =>
-                {
-                    Mode::Page
-                }
+                (UiContext::Server, _) if self.page.is_some() => Mode::Page,
+                (UiContext::Replay, _) if self.page.is_some() => Mode::ReplayPage,
+                (UiContext::Watch, _) if self.page.is_some() => Mode::WatchPage,
                 (UiContext::Replay, _) => Mode::Replay,
                 (UiContext::Watch, _) => Mode::Watch,
                 (UiContext::Server, true) => Mode::Past,
                 (UiContext::Server, false) => Mode::Live,
+                (UiContext::Lesson | UiContext::Question | UiContext::Ended, _)
+                    if self.offers.retold =>
+                {
+                    Mode::Retold
+                }
                 (UiContext::Lesson | UiContext::Question | UiContext::Ended, true) => Mode::Earlier,
                 (UiContext::Lesson, false) => Mode::Lesson,
                 (UiContext::Question, false) => Mode::Question,

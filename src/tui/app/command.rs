@@ -4,6 +4,7 @@ use super::App;
 use crate::event::{ReplaySpeed, ScreenCommand};
 use crate::session::Scene;
 use crate::tui::action::KeyAction;
+use crate::tui::key::ch;
 use crate::tui::ui::{ShareWish, UiRequest};
 
 impl App {
@@ -26,6 +27,8 @@ impl App {
             ScreenCommand::Filter(text) => self.filter(&text, scene),
             ScreenCommand::Sort(order) => self.sort(order),
             ScreenCommand::Find(words) => self.find(&words, scene),
+            // It always shows one of its events.
+            ScreenCommand::Still(_) if self.is_replay() => self.refuse(ch('f')),
             ScreenCommand::Still(on) => self.still(on, scene),
             ScreenCommand::Select(fd) => self.select_fd(fd, scene),
             ScreenCommand::Lane(lane) => self.select_lane(lane, scene),

@@ -5,7 +5,9 @@ use super::App;
 use crate::event::{Event, Kind, Nanos, Seq};
 use crate::model::Bookmark;
 use crate::session::Scene;
-use crate::tui::action::Direction;
+use crate::tui::action::{Direction, KeyAction};
+use crate::tui::key::KeyPress;
+use crate::tui::keymap::{self, Mode};
 use crate::tui::ui::{Past, ReplayState, UiContext};
 use crate::tui::words;
 
@@ -23,6 +25,39 @@ impl App {
     /// Whether a recording is looked at.
     pub(super) fn is_replay(&self) -> bool {
         self.ui.place == UiContext::Replay
+    }
+
+    /// Why there is no server to ask, and what can be done instead; `None` if there is one.
+    pub(super) fn nobody(&self) -> Option<&'static str> {
+        match self.ui.place {
+            UiContext::Replay => {
+                Some("a recording has no server: . and , go by calls, F finds, e exports")
+            }
+            UiContext::Watch => {
+                Some("who looks on asks nothing of the server: [ goes back, F finds, e exports")
+            }
+            _ => None,
+        }
+    }
+
+    /// Says why a key that means something before a server does nothing here.
+    pub(super) fn refuse(&mut self, press: KeyPress) {
+        let Some(wished) = keymap::action(Mode::Live, press) else { return };
+        let why = match (wished, self.ui.place) {
+            (KeyAction::Lessons, _) => {
+                Some("the lessons are not here: epollscope lesson opens them")
+            }
+            (KeyAction::Record, UiContext::Replay) => {
+                Some("this is a recording already: e exports it, or a part of it")
+            }
+            (KeyAction::Still, UiContext::Replay) => {
+                Some("a recording stays where it is: space plays it, and stands")
+            }
+            _ => self.nobody(),
+        };
+        if let Some(why) = why {
+            self.ui.warn(why);
+        }
     }
 
     /// Opens a recording at that time, or at its beginning.

@@ -11,8 +11,11 @@ const ASKED: &[Mode] = &[Mode::Question];
 const EARLIER: &[Mode] = &[Mode::Earlier];
 const ENDED: &[Mode] = &[Mode::Ended];
 const GOING: &[Mode] = &[Mode::Lesson, Mode::Question];
+const RETOLD: &[Mode] = &[Mode::Retold];
 const NOW: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended];
-const EVERY: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended, Mode::Earlier];
+/// Where a lesson is gone through for the first time.
+const OWN: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended, Mode::Earlier];
+const EVERY: &[Mode] = &[Mode::Lesson, Mode::Question, Mode::Ended, Mode::Earlier, Mode::Retold];
 const MENU: &[Mode] = &[Mode::Menu];
 const SEARCH: &[Mode] = &[Mode::Search];
 /// The list of lessons, whether words are typed or not.
@@ -48,6 +51,18 @@ pub static LESSON: &[Binding] = rows! {
         => "", "undo that: the lesson is made anew up to it", "undo";
     Lesson EARLIER [ch('v'), ch('u'), ch('p'), ch('x'), ch('1'), ch('2'), ch('3'), ch('4')]
         Lesson(LessonAction::NotInThePast) => "", "", "";
+    Retold RETOLD [ch(']')] KeyAction::Seek(Direction::On) => "", "one step on", "on";
+    Retold RETOLD [ch('[')] KeyAction::Seek(Direction::Back) => "", "one step back", "back";
+    Retold RETOLD [ch(' '), ch('p')] Lesson(LessonAction::Play)
+        => "", "play it at the pace of reading, or stand", "play/stand";
+    Retold RETOLD [ch('-')] Lesson(LessonAction::ReadingSpeed(Direction::Back)) => "", "play slower", "";
+    Retold RETOLD [ch('+'), ch('=')] Lesson(LessonAction::ReadingSpeed(Direction::On))
+        => "", "play faster", "";
+    Retold RETOLD [plain(Key::Home), ch('r')] KeyAction::Beginning => "", "to the beginning", "";
+    Retold RETOLD [plain(Key::Enter), ch('g'), plain(Key::End)] KeyAction::Live
+        => "", "to the end", "end";
+    Retold RETOLD [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
+        => "", "leave the lesson", "leave";
     LessonLook EVERY [ch('R')] KeyAction::Record
         => "", "record the lesson from here on, or end that", "";
     LessonLook EVERY [ch('w')] Lesson(LessonAction::Part(Shown::Why))
@@ -71,17 +86,17 @@ pub static LESSON: &[Binding] = rows! {
         => "", "play slower", "";
     Lesson GOING [ch('+'), ch('=')] Lesson(LessonAction::ReadingSpeed(Direction::On))
         => "", "play faster", "";
-    Lesson EVERY [ch('m')] Lesson(LessonAction::SlowMotion)
+    Lesson OWN [ch('m')] Lesson(LessonAction::SlowMotion)
         => "", "slow motion after each step, or not", "";
-    Lesson EVERY [ch('r')] Lesson(LessonAction::Restart)
+    Lesson OWN [ch('r')] Lesson(LessonAction::Restart)
         => "", "begin again; a file of your own is read again", "restart";
     LessonLook EVERY [ch('j'), plain(Key::Down)] KeyAction::Move(Reach::Row, Direction::On)
         => "", "the next row: a registration, a call, a step", "";
     LessonLook EVERY [ch('k'), plain(Key::Up)] KeyAction::Move(Reach::Row, Direction::Back)
         => "", "the row before", "";
-    LessonLook EVERY [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
+    LessonLook OWN [plain(Key::Home)] KeyAction::Move(Reach::End, Direction::Back)
         => "", "the first row", "";
-    LessonLook EVERY [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
+    LessonLook OWN [plain(Key::End)] KeyAction::Move(Reach::End, Direction::On)
         => "", "the last row; of calls and steps: now", "";
     LessonLook EVERY [plain(Key::PageDown)] Lesson(LessonAction::Scroll(Direction::On))
         => "", "scroll the narration", "";

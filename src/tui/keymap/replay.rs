@@ -6,9 +6,11 @@ use crate::event::Command;
 use crate::tui::action::{Direction, KeyAction};
 use crate::tui::key::{Key, ch, plain};
 
-const REPLAY_MODE: &[Mode] = &[Mode::Replay];
+const REPLAY_MODE: &[Mode] = &[Mode::Replay, Mode::ReplayPage];
 /// Wherever there is no server to ask: these keys go to what has happened.
-const RECORDED_MODES: &[Mode] = &[Mode::Replay, Mode::Watch];
+const RECORDED_MODES: &[Mode] = &[Mode::Replay, Mode::ReplayPage, Mode::Watch, Mode::WatchPage];
+/// Where no page is open.
+const PANES: &[Mode] = &[Mode::Replay, Mode::Watch];
 
 /// The keys of whatever has happened elsewhere or earlier.
 pub(super) static RECORDED: &[Binding] = rows! {
@@ -22,7 +24,7 @@ pub(super) static RECORDED: &[Binding] = rows! {
         => "", "the next event of those that F looked for", "";
     Recorded RECORDED_MODES [ch('N')] KeyAction::FindNext(Direction::Back)
         => "", "the one before", "";
-    Recorded RECORDED_MODES [plain(Key::Esc)] KeyAction::Clear => "", "forget the filter", "";
+    Recorded PANES [plain(Key::Esc)] KeyAction::Clear => "", "forget the filter", "";
 };
 
 /// All keys, in the order of the help and the hint bar.

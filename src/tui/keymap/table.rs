@@ -8,8 +8,16 @@ use crate::tui::key::{Key, ch, ctrl, plain};
 
 const VIEW: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page];
 /// Looking around is the same before a server and before a recording.
-const LOOK: &[Mode] =
-    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay, Mode::Watch];
+const LOOK: &[Mode] = &[
+    Mode::Live,
+    Mode::Past,
+    Mode::Playing,
+    Mode::Page,
+    Mode::Replay,
+    Mode::ReplayPage,
+    Mode::Watch,
+    Mode::WatchPage,
+];
 /// These mean something else while the past is gone through.
 const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
 /// Where a session is shared.
@@ -18,7 +26,7 @@ const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
 const ROWS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Replay, Mode::Watch];
-const PAGE: &[Mode] = &[Mode::Page];
+const PAGE: &[Mode] = &[Mode::Page, Mode::ReplayPage, Mode::WatchPage];
 /// Where an event may be the newest.
 const NEWEST: &[Mode] = &[Mode::Live, Mode::Page];
 const ENTRY: &[Mode] = &[Mode::Entry];
@@ -26,9 +34,19 @@ const ENTRY: &[Mode] = &[Mode::Entry];
 const TYPED: &[Mode] = &[Mode::Entry, Mode::Search];
 const HELP: &[Mode] = &[Mode::Help];
 /// Lessons have rows of their own for these.
-const MOVE: &[Mode] =
-    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Replay, Mode::Watch];
-const ENDS: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Watch];
+const MOVE: &[Mode] = &[
+    Mode::Live,
+    Mode::Past,
+    Mode::Playing,
+    Mode::Page,
+    Mode::Help,
+    Mode::Replay,
+    Mode::ReplayPage,
+    Mode::Watch,
+    Mode::WatchPage,
+];
+const ENDS: &[Mode] =
+    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Help, Mode::Watch, Mode::WatchPage];
 const EVERY: &[Mode] = &Mode::ALL;
 
 /// A table of keys. A row is a group of the help, the modes in which the keys hold, the keys, what

@@ -6,7 +6,7 @@ use crate::event::Command;
 use crate::tui::action::{Direction, KeyAction};
 use crate::tui::key::ch;
 
-const WATCH_MODE: &[Mode] = &[Mode::Watch];
+const WATCH_MODE: &[Mode] = &[Mode::Watch, Mode::WatchPage];
 
 /// All keys, in the order of the help and the hint bar.
 pub(super) static WATCH: &[Binding] = rows! {

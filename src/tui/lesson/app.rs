@@ -27,7 +27,7 @@ use crate::source::script::{PlayerEvent, Script, StepOutcome};
 use crate::tui::action::{Direction as By, EditAction, KeyAction, LessonAction, Shown};
 use crate::tui::app::{App, ZOOMS};
 use crate::tui::key::KeyPress;
-use crate::tui::keymap;
+use crate::tui::keymap::{self, Mode};
 use crate::tui::theme::Glyphs;
 use crate::tui::ui::{LessonOffers, UiContext, WhyTopic};
 use crate::tui::words;
@@ -278,7 +278,8 @@ impl LessonApp {
             kernel: self.kernel(),
             following: self.following.as_deref(),
             class: self.class(),
-            keyless: self.app.ui.keyless,
+            // Where there is nothing to do but to go on, the last row says how.
+            keyless: self.app.ui.keyless || self.is_recorded(),
             columns,
         }
     }
@@ -318,6 +319,7 @@ impl LessonApp {
             undo: self.is_undoable(),
             following: self.following.is_some(),
             class: self.class().is_some_and(|round| round.stage == ClassStage::Open),
+            retold: self.is_recorded(),
         };
         self.app.observe(&self.session.scene(self.app.ui.poller));
     }
@@ -330,7 +332,13 @@ impl LessonApp {
         self.app.leave_play(&self.session.scene(self.app.ui.poller));
         self.app.ui.message = None;
         let asked = self.asked.take();
-        let action = keymap::action(self.app.ui.mode(), press)?;
+        let mode = self.app.ui.mode();
+        let Some(action) = keymap::action(mode, press) else {
+            if mode == Mode::Retold && is_of_learner(press) {
+                self.app.ui.warn(ONLY_TOLD);
+            }
+            return None;
+        };
         if let KeyAction::Lesson(action) = action
             && asked != Some(action)
             && let Some(question) = self.would_lose(action)
@@ -390,6 +398,7 @@ impl LessonApp {
             KeyAction::Record => return Some(LessonCommand::Record),
             KeyAction::Seek(by) => self.seek(by),
             KeyAction::Live => self.live(),
+            KeyAction::Beginning => self.go_to(0),
             KeyAction::Track(by) => self.along_track(by),
             KeyAction::Move(reach, by) => self.go(reach, by),
             other => {
@@ -467,6 +476,15 @@ impl LessonApp {
             self.ask_answer();
         }
     }
+}
+
+/// What is said to whoever would do something in a lesson that was gone through earlier.
+const ONLY_TOLD: &str = "a recording: nothing can be answered or tried; ] and [ go on, e exports";
+
+/// Whether a key does something in a lesson that is gone through for the first time.
+fn is_of_learner(press: KeyPress) -> bool {
+    let modes = [Mode::Lesson, Mode::Question, Mode::Ended];
+    modes.into_iter().any(|mode| keymap::action(mode, press).is_some())
 }
 
 /// The width of a timeline that shows so many steps, if it can.

@@ -105,8 +105,11 @@ impl Widget for TopRow<'_> {
 
 /// What must not be overlooked.
 fn badge(lesson: &LessonApp) -> String {
+    // A film of it shows it as it was gone through for the first time.
+    let again = lesson.is_recorded() && !lesson.app.ui.keyless;
     match &lesson.course().phase {
-        _ if lesson.viewed.is_some() && lesson.is_recorded() => " REPLAY ".to_owned(),
+        _ if again && lesson.playing => " PLAYING ".to_owned(),
+        _ if again => " REPLAY ".to_owned(),
         _ if lesson.viewed.is_some() => " PAST ".to_owned(),
         _ if lesson.app.ui.play.is_some() => " SLOW MOTION ".to_owned(),
         Phase::Asking => " QUESTION ".to_owned(),

@@ -3,6 +3,7 @@
 mod comforts;
 mod film;
 mod menu;
+mod retold;
 mod styles;
 mod wishes;
 

@@ -148,6 +148,9 @@ impl Help<'_> {
             UiContext::Compare => &[Group::Compare],
             UiContext::Replay => &Group::REPLAY[..],
             UiContext::Watch => &Group::WATCH[..],
+            UiContext::Lesson | UiContext::Question | UiContext::Ended if self.retold() => {
+                &Group::RETOLD
+            }
             UiContext::Lesson | UiContext::Question | UiContext::Ended => &Group::LESSON,
         };
         let rows = |group: Group| keymap::rows(group).filter(|row| self.holds(row));
@@ -165,7 +168,9 @@ impl Help<'_> {
             lines.rows(MARK, &COMPARED);
             return lines.all;
         }
-        let grammar: Vec<_> = if lesson {
+        let grammar: Vec<_> = if self.retold() {
+            Vec::new()
+        } else if lesson {
             lines.heading("What can be tried (press v first)");
             crate::lesson::line::GRAMMAR.to_vec()
         } else {
@@ -192,9 +197,15 @@ impl Help<'_> {
         let mode = match self.0.ui.place {
             UiContext::Replay => Mode::Replay,
             UiContext::Watch => Mode::Watch,
+            _ if self.retold() => Mode::Retold,
             _ => return true,
         };
         row.group == Group::Entry || row.modes.contains(&mode)
+    }
+
+    /// Whether it is that of a lesson which was gone through earlier.
+    fn retold(&self) -> bool {
+        self.0.ui.offers.retold
     }
 
     /// Whether it is that of a lesson, or of the menu of lessons.

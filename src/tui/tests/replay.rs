@@ -49,7 +49,60 @@ fn nothing_is_asked_of_a_server_that_is_not_there() {
         assert!(app.ui.past.is_some(), "{keys}");
     }
     let message = app.ui.message.expect("it says why").text;
-    assert_eq!(message, "a recording has no server");
+    assert_eq!(message, "a recording has no server: . and , go by calls, F finds, e exports");
+}
+
+#[test]
+fn no_key_of_a_server_is_silent_where_there_is_none() {
+    use crate::tui::keymap;
+    let stage = Stage::three_clients();
+    let mut watched = stage.app((120, 40));
+    watched.open_watch("192.168.1.20".to_owned());
+    let apps = [opened(&stage, (120, 40)), watched];
+    for (app, page) in apps.iter().flat_map(|app| [(app, false), (app, true)]) {
+        for press in ('!'..='~').map(ch) {
+            let mut app = app.clone();
+            if page {
+                stage.press(&mut app, "g<Enter>");
+                assert!(app.ui.page.is_some());
+            }
+            let (mode, seq) = (app.ui.mode(), app.ui.past.as_ref().map(|past| past.seq));
+            let here = keymap::action(mode, press);
+            if here.is_some() || keymap::action(Mode::Live, press).is_none() {
+                continue;
+            }
+            assert_eq!(app.key(press, &stage.scene()), None, "{press} in {mode:?}");
+            let said = app.ui.message.clone().unwrap_or_else(|| panic!("{press} in {mode:?}"));
+            assert!(crate::tui::words::width(&said.text) < 77, "{}", said.text);
+            assert_eq!(app.ui.past.as_ref().map(|past| past.seq), seq, "{press} in {mode:?}");
+            assert_eq!(app.ui.request, None, "{press} in {mode:?}");
+        }
+    }
+    let said = |keys: &str| {
+        let mut app = opened(&stage, (120, 40));
+        stage.press(&mut app, keys);
+        app.ui.message.map(|message| message.text).unwrap_or_default()
+    };
+    assert_eq!(said("R"), "this is a recording already: e exports it, or a part of it");
+    assert_eq!(said("g<Enter>R"), said("R"), "on the page of a row, too");
+    assert_eq!(said("L"), "the lessons are not here: epollscope lesson opens them");
+    assert_eq!(said(":still<Enter>"), said("f"));
+}
+
+#[test]
+fn a_page_of_a_recording_leaves_its_keys_what_they_are() {
+    let stage = Stage::three_clients();
+    let mut app = opened(&stage, (120, 40));
+    stage.press(&mut app, "g<Enter> ");
+    assert!(app.ui.page.is_some());
+    assert!(app.ui.play.as_ref().is_some_and(|play| play.clock.is_some()), "space plays it");
+    stage.press(&mut app, "<End>[");
+    assert_eq!(viewed(&app), stage.last().back());
+    let screen = shown(&app, &stage, &UNICODE);
+    let last = screen.lines().last().expect("a row");
+    assert!(last.contains("space play") && !last.contains("hold"), "{last}");
+    stage.press(&mut app, "<Esc>");
+    assert!(app.ui.page.is_none());
 }
 
 #[test]

@@ -68,7 +68,8 @@ fn nothing_is_asked_of_the_server_and_recordings_are_ones_own() {
         assert_eq!(stage.press(&mut app, keys), [], "{keys}");
     }
     let message = app.ui.message.as_ref().map(|message| message.text.as_str());
-    assert_eq!(message, Some("who looks on asks nothing of the server"));
+    let nothing = "who looks on asks nothing of the server: [ goes back, F finds, e exports";
+    assert_eq!(message, Some(nothing));
     stage.press(&mut app, "M");
     assert_eq!(app.ui.bookmarks.len(), 1);
     assert_eq!(stage.press(&mut app, "R"), [Command::Record(None)]);

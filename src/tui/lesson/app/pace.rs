@@ -20,8 +20,12 @@ impl LessonApp {
     pub(super) fn play(&mut self) -> Option<LessonCommand> {
         self.playing = !self.playing;
         let text = if self.playing { "it plays on by itself: p stops it" } else { "stopped" };
+        if self.playing && self.is_recorded() && self.viewed.is_none() {
+            self.go_to(0);
+        }
         self.app.ui.say(text);
-        (self.playing && self.course().phase == Phase::Ready).then(|| self.next()).flatten()
+        let own = self.playing && !self.is_recorded();
+        (own && self.course().phase == Phase::Ready).then(|| self.next()).flatten()
     }
 
     pub(super) fn set_reading_speed(&mut self, by: By) {
@@ -38,8 +42,12 @@ impl LessonApp {
     /// How long what is shown should be left there before the next step is made by itself, if that
     /// is wanted; in milliseconds.
     pub(crate) fn pause_ms(&self) -> Option<u64> {
-        let waits = self.playing && self.course().phase == Phase::Ready && self.viewed.is_none();
-        let waits = waits && self.app.ui.play.is_none();
+        let goes_on = if self.is_recorded() {
+            self.viewed.is_some()
+        } else {
+            self.course().phase == Phase::Ready && self.viewed.is_none()
+        };
+        let waits = self.playing && goes_on && self.app.ui.play.is_none();
         if !waits || self.app.ui.entry.is_some() || self.app.ui.help.is_some() {
             return None;
         }
@@ -48,7 +56,7 @@ impl LessonApp {
 
     /// How long it takes to read what is told now, at the chosen pace; in milliseconds.
     pub(crate) fn reading_ms(&self) -> u64 {
-        let story = self.teller(80, &crate::tui::theme::ASCII).story(None, 0);
+        let story = self.teller(80, &crate::tui::theme::ASCII).story(self.viewed, 0);
         let letters: usize = story.iter().map(|(line, _)| line.len()).sum();
         ((LOOK + letters as u64 * LETTER) * USUAL / self.words_a_minute).min(REST)
     }
@@ -56,6 +64,11 @@ impl LessonApp {
     /// The time is over: the next step, unless there is a question.
     pub(crate) fn play_on(&mut self) -> Option<LessonCommand> {
         self.pause_ms()?;
+        if self.is_recorded() {
+            self.seek(By::On);
+            self.playing &= self.viewed.is_some();
+            return None;
+        }
         let wish = self.next();
         self.playing &= self.course().phase != Phase::Finished;
         wish

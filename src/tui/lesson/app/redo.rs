@@ -42,9 +42,12 @@ impl LessonApp {
     /// Does what a recording tells of, and goes back to its beginning.
     pub(crate) fn replay(&mut self, done: Vec<Done>) {
         self.follow(done);
+        if self.course().phase == Phase::Ready && self.course().step().is_none() {
+            self.finish();
+        }
         self.go_to(0);
         if self.app.ui.message.is_none() {
-            self.app.ui.say("a recording: ] and [ go through its steps, Enter to its end");
+            self.app.ui.say("a recording: ] and [ go through its steps, p plays, Enter to its end");
         }
     }
 
