@@ -177,13 +177,14 @@ impl Sharing {
     /// Takes over what has been answered to it; whether that is to be drawn.
     fn hear_free(&self, ui: &mut Ui) -> bool {
         let Some(question) = &mut ui.question else { return false };
-        let before = question.clone();
         // Lessons have questions of their own.
-        question.open &= self.asked == Some(question.number);
-        if let Some(tally) = self.tally(question.number) {
+        let ended = question.open && self.asked != Some(question.number);
+        question.open &= !ended;
+        if let Some(tally) = self.tally(question.number).filter(|tally| *tally != question.tally) {
             question.tally = tally;
+            return true;
         }
-        *question != before
+        ended
     }
 
     /// How many have answered the question that is open.
