@@ -21,7 +21,8 @@ const LOOK: &[Mode] = &[
 /// These mean something else while the past is gone through.
 const STILL: &[Mode] = &[Mode::Live, Mode::Past, Mode::Page];
 /// Where a session is shared.
-const SHARED: &[Mode] = &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay];
+const SHARED: &[Mode] =
+    &[Mode::Live, Mode::Past, Mode::Playing, Mode::Page, Mode::Replay, Mode::ReplayPage];
 const PAST: &[Mode] = &[Mode::Past, Mode::Playing];
 const PLAYING: &[Mode] = &[Mode::Playing];
 const LIVE: &[Mode] = &[Mode::Live];
