@@ -329,13 +329,25 @@
   // ---- the calls --------------------------------------------------------------------------------
 
   let hits = [], sought = [], lineHeight = 28, newest = -1;
+  /** How many there were, and what was last said of it. */
+  let tally = '';
 
   /** The calls that have all the words. */
   function sift() {
     sought = $('find').value.toLowerCase().split(/\s+/).filter(Boolean);
     hits = sought.length === 0 ? calls : calls.filter((call) => sought.every((word) => has(call.key, word)));
     newest = calls.length;
-    put('found', sought.length === 0 ? '' : `${count(hits.length)} of ${count(calls.length)} calls · Enter: next, Shift+Enter: before`);
+  }
+
+  /** How many of these are listed now: what a lesson asks is not told before. */
+  const listed = (those) => words.story ? current(those) + 1 : those.length;
+
+  function sayFound() {
+    const all = `${count(listed(calls))} calls${words.story ? ' so far' : ''}`;
+    const now = sought.length === 0 ? '' : `${count(listed(hits))} of ${all} · Enter: next, Shift+Enter: before`;
+    const told = `${listed(hits)} ${now}`;
+    if (told !== tally) put('found', now);
+    tally = told;
   }
 
   /** Whether the word stands there; a number is not found in a longer one. */
@@ -349,22 +361,21 @@
     return false;
   }
 
-  /** The last one up to the frame that is shown, among those that are found. */
-  function current() {
-    let [low, high] = [0, hits.length];
+  /** The last one up to the frame that is shown, among these. */
+  function current(those) {
+    let [low, high] = [0, those.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (hits[middle].at - dropped <= shown) low = middle + 1; else high = middle;
+      if (those[middle].at - dropped <= shown) low = middle + 1; else high = middle;
     }
     return low - 1;
   }
 
   function drawCalls(keepPlace) {
     if (newest !== calls.length) sift();
-    const now = current();
-    // What a lesson asks is not told before.
-    const listed = words.story ? now + 1 : hits.length;
-    $('rows').style.height = `${listed * lineHeight}px`;
+    if (!keepPlace) sayFound();
+    const now = current(hits), all = listed(hits);
+    $('rows').style.height = `${all * lineHeight}px`;
     if (!keepPlace) {
       const place = now * lineHeight, room = list.clientHeight;
       if (place < list.scrollTop + lineHeight || place > list.scrollTop + room - 3 * lineHeight) {
@@ -372,7 +383,7 @@
       }
     }
     const first = Math.max(0, Math.floor(list.scrollTop / lineHeight) - 4);
-    const last = Math.min(listed, first + Math.ceil(list.clientHeight / lineHeight) + 9);
+    const last = Math.min(all, first + Math.ceil(list.clientHeight / lineHeight) + 9);
     const made = [];
     for (let n = first; n < last; n++) made.push(drawCall(hits[n], n, now));
     $('rows').replaceChildren(...made);
@@ -396,10 +407,12 @@
   /** To the next call that has the words. */
   function findNext(step) {
     sift();
-    const now = current();
+    const now = current(hits), all = listed(hits);
     let to = step > 0 ? now + 1 : now;
     if (step < 0) while (to >= 0 && hits[to].at - dropped >= shown) to--;
-    if (!hits[to]) return put('found', hits.length ? 'no other call there' : 'no call has these words');
+    const [where, upTo] = words.story ? ['up to here', ' up to here'] : ['there', ''];
+    if (to < 0 || to >= all) return put('found', all ? `no other call ${where}` : `no call${upTo} has these words`);
+    tally = '';
     go(hits[to].at - dropped);
   }
 

@@ -1,5 +1,6 @@
 //! Films in a browser: the page is the screen, cell by cell, whatever was filmed.
 
+mod lesson;
 mod live;
 
 use std::num::NonZero;
@@ -13,8 +14,7 @@ use epollscope::film::{Film, FilmHead, FilmScreen, FilmStyle, FilmWords, Rgb};
 use epollscope::record::Recording;
 use epollscope::session::Session;
 use epollscope::source::Replay;
-use epollscope::source::script::RecordedLesson;
-use epollscope::tui::film::{FilmPlan, film, film_lesson};
+use epollscope::tui::film::{FilmPlan, film};
 use epollscope::tui::theme::{Depth, Theme, ThemeName, UNICODE};
 use serde_json::{Value, json};
 
@@ -402,36 +402,6 @@ fn a_call_is_found_by_its_words_and_a_click_goes_there() {
         &[],
     );
     assert_eq!(small, 0);
-}
-
-#[test]
-fn a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before() {
-    let name = "a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before";
-    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/lesson.rec");
-    let recording = Recording::read(std::fs::read(path).unwrap()).unwrap();
-    let lesson = RecordedLesson::read(&recording).unwrap().unwrap();
-    let film = film_lesson(&lesson, &plan("lesson.rec", SIZE));
-    let screens = screens(&film);
-    let file = page(&film, "lesson");
-    browser.file(&file.0);
-    assert!(event(&browser, film.frames[0].seq.0));
-    let asked = screens.iter().position(|screen| screen.text().contains(" QUESTION "));
-    let asked = asked.expect("a question");
-    let seen = browser.run(LOOK, &[json!(asked)]);
-    assert_eq!(seen["why"], json!(screens[asked].words.story));
-    let heading = "return document.getElementById('why-title').textContent";
-    assert_eq!(browser.run(heading, &[]), "The lesson");
-    let listed = "return document.querySelectorAll('.call.later').length";
-    assert_eq!(browser.run(listed, &[]), 0);
-    let last = "return [...document.querySelectorAll('.call')].pop().className.includes('now')";
-    assert_eq!(browser.run(last, &[]), true);
-    // It stands as long as it takes to read it, and then goes on by itself.
-    browser.keys(&["+", "+", "+", " "]);
-    let place = "document.getElementById('slider').value";
-    browser.until(&format!("return {place} > {asked}"));
-    let (complaints, _) = browser.complaints_and_requests();
-    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! The page of a lesson: what it tells stays beside its screen, and no answer stands there before.
+
+use std::path::Path;
+
+use epollscope::film::{Film, FilmScreen};
+use epollscope::record::Recording;
+use epollscope::source::script::RecordedLesson;
+use epollscope::tui::film::film_lesson;
+use serde_json::json;
+
+use super::{LOOK, SIZE, event, page, plan, screens};
+use crate::browser::Browser;
+
+/// The film of the lesson that is kept with the tests, its screens, and the first that asks.
+fn lesson() -> (Film, Vec<FilmScreen>, usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/lesson.rec");
+    let recording = Recording::read(std::fs::read(path).unwrap()).unwrap();
+    let lesson = RecordedLesson::read(&recording).unwrap().unwrap();
+    let film = film_lesson(&lesson, &plan("lesson.rec", SIZE));
+    let screens = screens(&film);
+    let asked = screens.iter().position(|screen| screen.text().contains(" QUESTION "));
+    (film, screens, asked.expect("a question"))
+}
+
+#[test]
+fn a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before() {
+    let name = "a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before";
+    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
+    let (film, screens, asked) = lesson();
+    let file = page(&film, "lesson");
+    browser.file(&file.0);
+    assert!(event(&browser, film.frames[0].seq.0));
+    let seen = browser.run(LOOK, &[json!(asked)]);
+    assert_eq!(seen["why"], json!(screens[asked].words.story));
+    let heading = "return document.getElementById('why-title').textContent";
+    assert_eq!(browser.run(heading, &[]), "The lesson");
+    let listed = "return document.querySelectorAll('.call.later').length";
+    assert_eq!(browser.run(listed, &[]), 0);
+    let last = "return [...document.querySelectorAll('.call')].pop().className.includes('now')";
+    assert_eq!(browser.run(last, &[]), true);
+    // It stands as long as it takes to read it, and then goes on by itself.
+    browser.keys(&["+", "+", "+", " "]);
+    let place = "document.getElementById('slider').value";
+    browser.until(&format!("return {place} > {asked}"));
+    let (complaints, _) = browser.complaints_and_requests();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn what_a_lesson_has_not_come_to_is_not_found() {
+    let name = "what_a_lesson_has_not_come_to_is_not_found";
+    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
+    let (film, _, asked) = lesson();
+    let file = page(&film, "lesson-found");
+    browser.file(&file.0);
+    assert!(event(&browser, film.frames[0].seq.0));
+    let calls = |frames: std::ops::Range<usize>| {
+        film.frames[frames].iter().flat_map(|frame| &frame.words.calls).collect::<Vec<_>>()
+    };
+    let (before, later) = (calls(0..asked + 1), calls(asked + 1..film.frames.len()));
+    let of = |word: &str| before.iter().filter(|call| call.2.contains(word)).count();
+    let word = "read";
+    assert!(later.iter().any(|call| call.2.contains(word)), "{later:?}");
+    browser.run(LOOK, &[json!(asked)]);
+    browser.keys(&["/", "r", "e", "a", "d"]);
+    let found = format!("{} of {} calls so far", of(word), before.len());
+    let shown = "document.getElementById('found').textContent";
+    browser.until(&format!("return {shown}.startsWith('{found}')"));
+    browser.keys(&["\u{e007}"]);
+    let none = if of(word) > 0 { "no other call up to here" } else { "no call up to here has" };
+    browser.until(&format!("return {shown}.startsWith('{none}')"));
+    let place = "return Number(document.getElementById('slider').value)";
+    assert_eq!(browser.run(place, &[]), asked, "it does not go on to it");
+    // At the end all of them are there.
+    browser.run(LOOK, &[json!(film.frames.len() - 1)]);
+    let all = later.iter().filter(|call| call.2.contains(word)).count() + of(word);
+    let found = format!("{all} of {} calls so far", before.len() + later.len());
+    browser.until(&format!("return {shown}.startsWith('{found}')"));
+}
