@@ -309,10 +309,14 @@
     const frame = frames[shown];
     const gone = `fd ${pinned} is not waited for at this moment.`;
     const itself = words.story || words.says || 'Nothing on this screen has to be explained.';
-    put('why-title', pinned !== null ? `Why: fd ${pinned}` : words.story ? 'The lesson' : 'Why');
-    put('why-text', pinned === null ? itself : words.why.get(pinned) ?? gone);
-    $('why').classList.toggle('pinned', pinned !== null);
-    $('unpin').hidden = pinned === null;
+    put('why-title', words.story ? 'The lesson' : 'Why');
+    put('why-text', itself);
+    // What a lesson tells stays where it is.
+    $('own').hidden = pinned !== null && !words.story;
+    $('pinned').hidden = pinned === null;
+    put('pinned-title', pinned === null ? '' : `Why: fd ${pinned}`);
+    put('pinned-text', pinned === null ? '' : words.why.get(pinned) ?? gone);
+    $('why').classList.toggle('pinned', $('own').hidden);
     const unit = frame.head.clock === 'Steps' ? '' : ' s';
     const moment = `${time(frame.t, frame.head)}${unit}`, event = `event ${count(frame.seq)}`;
     const small = document.createElement('small');
@@ -467,7 +471,7 @@
     $('play').classList.toggle('playing', playing);
     $('play').setAttribute('aria-label', playing ? 'Stand' : 'Play');
     // Whoever listens is not told of every event of a film that plays.
-    $('why-text').setAttribute('aria-live', playing ? 'off' : 'polite');
+    for (const id of ['why-text', 'pinned-text']) $(id).setAttribute('aria-live', playing ? 'off' : 'polite');
   }
 
   /** To a frame, and stand there; the newest one is followed. */

@@ -134,6 +134,7 @@ const LOOK: &str = r"
             return line.join('').trimEnd();
         });
         done({ lines, off, why: document.getElementById('why-text').textContent,
+               pinned: document.getElementById('pinned-text').textContent,
                where: document.getElementById('where').textContent });
     })));
 ";
@@ -293,6 +294,17 @@ fn event(browser: &Browser, is: u64) -> bool {
     browser.until(&script) == json!(true)
 }
 
+/// Where on the page a cell of a screen is, `x` columns behind its beginning.
+fn point(browser: &Browser, cell: (u16, u16), x: f64) -> (f64, f64) {
+    let at = browser.run(
+        "const box = document.getElementById('screen').getBoundingClientRect();
+         return [box.left + box.width * (arguments[0] + arguments[2]) / 120,
+                 box.top + box.height * (arguments[1] + .5) / 38]",
+        &[json!(cell.0), json!(cell.1), json!(x)],
+    );
+    (at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+}
+
 #[test]
 fn keys_clicks_and_fingers_go_through_it() {
     let name = "keys_clicks_and_fingers_go_through_it";
@@ -330,24 +342,19 @@ fn keys_clicks_and_fingers_go_through_it() {
     let words = &screens[middle].words;
     let rows = words.rows.as_ref().unwrap();
     let row = rows.iter().find(|row| words.fd != Some(row.3) && row.1 < 10).unwrap();
-    let at = browser.run(
-        "const box = document.getElementById('screen').getBoundingClientRect();
-         return [box.left + box.width * (arguments[0] + 5) / 120,
-                 box.top + box.height * (arguments[1] + .5) / 38]",
-        &[json!(row.1), json!(row.0)],
-    );
-    let at = (at[0].as_f64().unwrap(), at[1].as_f64().unwrap());
+    let at = point(&browser, (row.1, row.0), 5.0);
     browser.click(at);
     let title = format!("Why: fd {}", row.3);
-    let script = "return document.getElementById('why-title').textContent";
+    let script = "return document.getElementById('pinned-title').textContent";
     browser.until(&format!("{script} === '{title}'"));
-    let why = browser.run("return document.getElementById('why-text').textContent", &[]);
+    let why = browser.run("return document.getElementById('pinned-text').textContent", &[]);
     assert_eq!(why, json!(words.why[&row.3]));
+    assert_eq!(browser.run("return document.getElementById('own').offsetHeight", &[]), 0);
     // At another event too, and it is marked on the screen.
     browser.keys(&["["]);
     let before = &screens[middle - 1].words;
     let said = browser.run(LOOK, &[json!(middle - 1)]);
-    assert_eq!(said["why"], json!(before.why[&row.3]));
+    assert_eq!(said["pinned"], json!(before.why[&row.3]));
     let pins = browser.run("return document.querySelectorAll('.pin').length", &[]);
     let of_it = before.rows.as_ref().unwrap().iter().filter(|other| other.3 == row.3).count();
     assert_eq!(pins, json!(of_it));
@@ -358,7 +365,8 @@ fn keys_clicks_and_fingers_go_through_it() {
     browser.keys(&[other.0]);
     browser.until(&format!("{script} === 'Why: fd {}'", all[other.1]));
     browser.keys(&[escape]);
-    browser.until(&format!("{script} === 'Why'"));
+    browser.until(&format!("{script} === ''"));
+    assert_ne!(browser.run("return document.getElementById('own').offsetHeight", &[]), 0);
 
     // A finger goes on by one, and back.
     let here = film.frames[middle - 1].seq.0;

@@ -8,7 +8,7 @@ use epollscope::source::script::RecordedLesson;
 use epollscope::tui::film::film_lesson;
 use serde_json::json;
 
-use super::{LOOK, SIZE, event, page, plan, screens};
+use super::{LOOK, SIZE, event, page, plan, point, screens};
 use crate::browser::Browser;
 
 /// The film of the lesson that is kept with the tests, its screens, and the first that asks.
@@ -20,6 +20,12 @@ fn lesson() -> (Film, Vec<FilmScreen>, usize) {
     let screens = screens(&film);
     let asked = screens.iter().position(|screen| screen.text().contains(" QUESTION "));
     (film, screens, asked.expect("a question"))
+}
+
+fn text_of(browser: &Browser, id: &str) -> String {
+    let text =
+        browser.run("return document.getElementById(arguments[0]).textContent", &[json!(id)]);
+    text.as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -76,4 +82,64 @@ fn what_a_lesson_has_not_come_to_is_not_found() {
     let all = later.iter().filter(|call| call.2.contains(word)).count() + of(word);
     let found = format!("{all} of {} calls so far", before.len() + later.len());
     browser.until(&format!("return {shown}.startsWith('{found}')"));
+}
+
+#[test]
+fn a_descriptor_that_is_chosen_stands_below_what_a_lesson_tells() {
+    let name = "a_descriptor_that_is_chosen_stands_below_what_a_lesson_tells";
+    let (film, screens, asked) = lesson();
+    let has_row = |screen: &FilmScreen| !screen.words.why.is_empty();
+    let last = screens.iter().rposition(has_row).expect("a descriptor");
+    for size in [(1280, 800), (390, 844)] {
+        let Some(browser) = Browser::open(name, size, "dark") else { return };
+        let file = page(&film, &format!("lesson-chosen-{}", size.0));
+        browser.file(&file.0);
+        assert!(event(&browser, film.frames[0].seq.0));
+        // At a question too, and where the lesson tells most.
+        for n in [asked, last] {
+            let words = &screens[n].words;
+            let Some(row) = words.rows.as_ref().unwrap().first() else { continue };
+            let seen = browser.run(LOOK, &[json!(n)]);
+            assert_eq!(seen["pinned"], "");
+            browser.run("window.scrollTo(0, 0)", &[]);
+            let click = || browser.click(point(&browser, (row.1, row.0), 2.0));
+            let title = "return document.getElementById('pinned-title').textContent";
+            let chosen = || browser.until(&format!("{title} === 'Why: fd {}'", row.3));
+            let let_go = || browser.until("return document.getElementById('pinned').hidden");
+            click();
+            chosen();
+            assert_eq!(text_of(&browser, "why-title"), "The lesson");
+            let why = text_of(&browser, "why-text");
+            assert_eq!(json!(why), json!(words.story), "{size:?}");
+            assert_eq!(json!(text_of(&browser, "pinned-text")), json!(words.why[&row.3]));
+            below(&browser);
+            // There are three ways to let it go.
+            browser.run("document.getElementById('unpin').click()", &[]);
+            let_go();
+            click();
+            chosen();
+            click();
+            let_go();
+            click();
+            chosen();
+            browser.keys(&["\u{e00c}"]);
+            let_go();
+            assert_eq!(json!(text_of(&browser, "why-text")), json!(words.story));
+        }
+    }
+}
+
+/// Both are seen, one above the other, within the pane.
+fn below(browser: &Browser) {
+    let boxes = browser.run(
+        "return ['why', 'own', 'pinned', 'unpin'].map((id) => {
+             const box = document.getElementById(id).getBoundingClientRect();
+             return [box.top, box.bottom];
+         })",
+        &[],
+    );
+    let at = |n: usize, m: usize| boxes[n][m].as_f64().unwrap();
+    assert!(at(1, 1) - at(1, 0) > 60.0, "the lesson is seen: {boxes}");
+    assert!(at(2, 0) >= at(1, 1) && at(2, 1) - at(2, 0) > 30.0, "{boxes}");
+    assert!(at(2, 1) <= at(0, 1) && at(3, 1) <= at(2, 1), "{boxes}");
 }
