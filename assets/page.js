@@ -305,6 +305,26 @@
   const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
   const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 
+  const moment = (t, head) => `${time(t, head)}${head.clock === 'Steps' ? '' : ' s'}`;
+
+  /** Says what is missing of what was filmed, and marks where. */
+  function sayMissing() {
+    const { gaps = [], cut } = head, last = frames.length - 1;
+    const events = gaps.reduce((sum, [, , n]) => sum + n, 0), one = events === 1;
+    const where = `${gaps.length > 1 ? ', the first' : ''} at ${moment(gaps[0]?.[1] ?? 0, head)}`;
+    const missing = events ? `${count(events)} event${one ? ' is' : 's are'} missing${where}.` : '';
+    const breaksOff = cut && last >= 0 ? `The recording breaks off at ${moment(frames[last].t, head)}: what followed is not in it.` : '';
+    put('missing', [missing, breaksOff].filter(Boolean).join(' '));
+    $('missing').hidden = !missing && !breaksOff;
+    const places = gaps.map(([seq]) => frames.findIndex((frame) => frame.seq >= seq)).map((n) => n < 0 ? last : n);
+    $('gaps').replaceChildren(...[...new Set(places)].map((n) => {
+      const mark = document.createElement('i');
+      // The middle of the slider's button is there.
+      mark.style.left = `calc(8px + (100% - 16px) * ${last > 0 ? n / last : 0})`;
+      return mark;
+    }));
+  }
+
   function say() {
     const frame = frames[shown];
     const gone = `fd ${pinned} is not waited for at this moment.`;
@@ -317,15 +337,14 @@
     put('pinned-title', pinned === null ? '' : `Why: fd ${pinned}`);
     put('pinned-text', pinned === null ? '' : words.why.get(pinned) ?? gone);
     $('why').classList.toggle('pinned', $('own').hidden);
-    const unit = frame.head.clock === 'Steps' ? '' : ' s';
-    const moment = `${time(frame.t, frame.head)}${unit}`, event = `event ${count(frame.seq)}`;
+    const now = moment(frame.t, frame.head), event = `event ${count(frame.seq)}`;
     const small = document.createElement('small');
     small.textContent = event;
     // A menu is no moment of anything.
-    $('where').replaceChildren(...frame.seq > 0 ? [moment, ' ', small] : []);
+    $('where').replaceChildren(...frame.seq > 0 ? [now, ' ', small] : []);
     slider.max = frames.length - 1;
     slider.value = shown;
-    slider.setAttribute('aria-valuetext', `${moment}, ${event}`);
+    slider.setAttribute('aria-valuetext', `${now}, ${event}`);
     $('live').classList.toggle('on', following);
     $('live').setAttribute('aria-pressed', following);
   }
@@ -609,6 +628,10 @@
     const text = await unpack($('film').textContent.trim());
     for (const line of text.split('\n')) take(line);
     note(SAMPLED(head?.sampling));
+    if (head) {
+      sayMissing();
+      layOut();
+    }
     const asked = Number(location.hash.slice(1));
     const at = asked > 0 ? frames.findLastIndex((frame) => frame.seq <= asked) : 0;
     if (frames.length) go(at);

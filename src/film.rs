@@ -23,7 +23,7 @@ mod tests;
 pub use frame::{FilmSpan, Frame};
 pub use line::FilmLine;
 pub use screen::{FilmCell, FilmScreen, SpanList, glyph_of, told};
-pub use style::{FilmHead, FilmStyle, Rgb, Sampling};
+pub use style::{FilmGap, FilmHead, FilmStyle, Rgb, Sampling};
 pub use words::{FilmCall, FilmRow, FilmWords, Sentences};
 
 /// A whole film: its head has the styles of all frames.

@@ -90,6 +90,8 @@ pub struct Journal {
     shelf: Option<Box<dyn Shelf>>,
     /// The world before the first event, if none is kept with it.
     origin: Box<World>,
+    /// What followed the last event is not to be had.
+    cut: bool,
 }
 
 impl Journal {
@@ -110,6 +112,7 @@ impl Journal {
             unpacked: RefCell::default(),
             shelf: None,
             origin: Box::default(),
+            cut: false,
         }
     }
 
@@ -124,6 +127,17 @@ impl Journal {
         let chunks = stretches.into_iter().map(|stretch| Chunk::shelved(&stretch)).collect();
         let (shelf, origin) = (Some(shelf), Box::new(before));
         Self { chunks, base: None, shelf, origin, ..Self::new(limits) }
+    }
+
+    /// The same, of what breaks off after its last event if it is `cut`.
+    #[must_use]
+    pub fn broken_off(self, cut: bool) -> Self {
+        Self { cut, ..self }
+    }
+
+    /// Whether it breaks off: what followed its last event is not to be had.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Appends an event that has just been folded into `world`.

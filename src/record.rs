@@ -37,6 +37,7 @@ pub use block::{Block, BlockKind};
 pub(crate) use date::utc;
 pub use error::ReadError;
 pub use head::{Hidden, RecordingHead};
+pub(crate) use press::CUT;
 pub use press::{Beside, Outlet, Press};
 pub use reader::{Damage, Recording};
 pub use stream::{BlockCodec, Received, StreamError};

@@ -137,6 +137,8 @@ mod tests {
             bg: Rgb([0x10; 3]),
             turned: Vec::new(),
             sampling: Sampling::EachEvent,
+            gaps: Vec::new(),
+            cut: false,
             styles,
         };
         let span =

@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use super::ExportRange;
 use crate::event::Seq;
 use crate::journal::{Journal, Retelling, RetoldItem};
-use crate::record::{Beside, Block, Hidden, Outlet, Press, RecordingHead};
+use crate::record::{Beside, Block, CUT, Hidden, Outlet, Press, RecordingHead};
 
 /// A recording of a part of a history that is being written, some events at a time.
 pub struct Excerpt<W> {
     press: Press<Blocks<W>>,
     told: Retelling,
     last: Seq,
+    /// What followed that is not to be had.
+    cut: bool,
 }
 
 /// Blocks one after the other; of what went wrong, the first.
@@ -47,7 +49,8 @@ impl<W: Write> Excerpt<W> {
         for beside in beside {
             press.beside(beside);
         }
-        Ok(Self { press, told: Retelling::new(world, range.first), last: range.last })
+        let told = Retelling::new(world, range.first);
+        Ok(Self { press, told, last: range.last, cut: range.is_cut() })
     }
 
     /// Takes so many events more; whether there are others.
@@ -78,7 +81,8 @@ impl<W: Write> Excerpt<W> {
     /// # Errors
     /// If the end cannot be written.
     pub fn finish(self) -> io::Result<W> {
-        let Blocks { mut out, failed } = self.press.finish(self.told.world(), "ended");
+        let why = if self.cut { CUT } else { "ended" };
+        let Blocks { mut out, failed } = self.press.finish(self.told.world(), why);
         match failed {
             Some(error) => Err(error),
             None => out.flush().map(|()| out),

@@ -117,6 +117,8 @@ mod tests {
             bg: Rgb([0; 3]),
             turned: Vec::new(),
             sampling: Sampling::EachEvent,
+            gaps: Vec::new(),
+            cut: false,
             styles: vec![FilmStyle::default()],
         };
         let spans = vec![FilmSpan { y: 0, x: 0, style: 0, text: PAYLOAD.to_owned(), wide: 0 }];

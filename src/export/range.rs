@@ -32,6 +32,11 @@ impl<'a> ExportRange<'a> {
         (self.first, self.last) == (whole.first, whole.last)
     }
 
+    /// Whether it breaks off: what followed its last event is not to be had.
+    pub fn is_cut(&self) -> bool {
+        self.journal.is_cut() && Some(self.last) == self.journal.last()
+    }
+
     /// What happened from one time to another; `None` if nothing did.
     pub fn between(
         header: &'a Header,

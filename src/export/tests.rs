@@ -214,6 +214,8 @@ fn film_head(cols: u16, rows: u16) -> FilmHead {
         bg: Rgb([0; 3]),
         turned: Vec::new(),
         sampling: Sampling::Shown,
+        gaps: Vec::new(),
+        cut: false,
         styles: vec![FilmStyle::default(), red],
     }
 }

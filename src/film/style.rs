@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::TimeUnit;
+use crate::event::{Nanos, Seq, TimeUnit};
 
 /// The first line of a film.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +29,20 @@ pub struct FilmHead {
     pub turned: Vec<(Rgb, Rgb)>,
     /// Which screens of what happened it has.
     pub sampling: Sampling,
+    /// Where events are missing, in order; of very many places the first ones, the last of which
+    /// stands for the rest too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<FilmGap>,
+    /// What followed the last screen is not to be had: what was filmed breaks off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// The styles; the first is that of blank cells.
     pub styles: Vec<FilmStyle>,
 }
+
+/// Events that are missing: `[seq, t, events]`, from which event and which time on, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilmGap(pub Seq, pub Nanos, pub u64);
 
 impl FilmHead {
     /// Its line of JSON, with the end.

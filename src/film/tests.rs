@@ -22,6 +22,8 @@ fn head() -> FilmHead {
         bg: Rgb([0; 3]),
         turned: vec![(orange, Rgb([0xaf, 0x5f, 0]))],
         sampling: Sampling::Evenly { screens: 20_000, events: 1_000_000 },
+        gaps: Vec::new(),
+        cut: false,
         styles: vec![FilmStyle::default(), bold],
     }
 }

@@ -34,6 +34,9 @@ pub trait Outlet {
     fn put(&mut self, block: Block) -> bool;
 }
 
+/// Why nothing follows in an excerpt of what was cut off there.
+pub(crate) const CUT: &str = "cut";
+
 /// Makes blocks.
 pub struct Press<O> {
     out: O,

@@ -8,6 +8,7 @@ use super::backing::{Backing, FileBacking};
 use super::block::{BlockKind, Found, scan};
 use super::error::ReadError;
 use super::head::{LONGEST, RecordingHead};
+use super::press::CUT;
 use crate::event::{Event, Nanos, Seq};
 use crate::journal::{BlockId, Stretch};
 use crate::model::World;
@@ -123,6 +124,13 @@ impl Recording {
     pub fn cut(&self) -> Option<usize> {
         let end = self.blocks.last().map_or(0, Found::end);
         (!self.ended || end < self.bytes.len()).then_some(end)
+    }
+
+    /// Whether it breaks off: it was cut off itself, or what it is made of was.
+    pub(super) fn breaks_off(&self) -> bool {
+        let end = self.bodies(BlockKind::End).last();
+        let end = end.and_then(|end| serde_json::from_slice::<serde_json::Value>(&end).ok());
+        self.cut().is_some() || end.is_some_and(|end| end["why"] == CUT)
     }
 
     /// How many bytes it has, but for the block that says that nothing follows.

@@ -31,6 +31,7 @@ impl Recording {
             before.apply(&Event { seq: first.back(), t: Nanos(0), lane: LaneId::TOOL, kind });
         }
         let shelf = Box::new(RecordingShelf(Rc::clone(self)));
-        Journal::shelved(shelf, self.stretches().iter().copied(), before)
+        let journal = Journal::shelved(shelf, self.stretches().iter().copied(), before);
+        journal.broken_off(self.breaks_off())
     }
 }

@@ -83,7 +83,11 @@ impl ExportPlan {
     ) -> io::Result<()> {
         let plan = self.film_plan(range);
         match self.kind {
-            ExportKind::Page => export::page::write(&film_lesson(lesson, &plan), out),
+            ExportKind::Page => {
+                let mut film = film_lesson(lesson, &plan);
+                film.head.cut = range.is_cut();
+                export::page::write(&film, out)
+            }
             ExportKind::Cast => export::cast::write(&film_lesson(lesson, &plan), out),
             _ => {
                 let (camera, taken) = last_of_lesson(lesson, &plan);

@@ -118,6 +118,8 @@ impl Camera {
             bg,
             turned: colour::turned(&theme),
             sampling: Sampling::Shown,
+            gaps: Vec::new(),
+            cut: false,
             styles: vec![FilmStyle::default()],
         };
         Self {

@@ -2,6 +2,7 @@
 
 mod lesson;
 mod live;
+mod missing;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};

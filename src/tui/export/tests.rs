@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::*;
 use crate::event::{Nanos, Seq, TimeUnit};
-use crate::film::{FilmLine, Frame};
+use crate::film::{FilmGap, FilmLine, Frame};
 use crate::lesson::course::Done;
 use crate::tui::theme::{Depth, ThemeName, UNICODE};
 
@@ -127,6 +127,78 @@ fn no_screen_shows_what_is_hidden() {
         }
         assert_eq!(peers, 3);
     }
+}
+
+fn head_of(page: &[u8]) -> FilmHead {
+    let lines = unpacked(std::str::from_utf8(page).expect("text"));
+    let Some(FilmLine::Head(head)) = lines.lines().next().and_then(FilmLine::parse) else {
+        panic!("no head");
+    };
+    head
+}
+
+/// Where the blocks of a recording begin.
+fn blocks(bytes: &[u8]) -> Vec<usize> {
+    let begins = |at: &usize| bytes[*at..].starts_with(&[0xeb, b'e', b'p', b'\n']);
+    (0..bytes.len()).filter(begins).collect()
+}
+
+/// One of the tests' recordings without its end, two blocks of which are damaged.
+fn torn() -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/class.rec");
+    let mut bytes = std::fs::read(path).expect("a file");
+    let blocks = blocks(&bytes);
+    for damaged in [4, 8] {
+        bytes[blocks[damaged + 1] - 1] ^= 1;
+    }
+    bytes.truncate(blocks[11]);
+    bytes
+}
+
+#[test]
+fn a_page_of_what_is_damaged_and_cut_knows_what_is_missing() {
+    let whole = head_of(&exported(&plan(ExportKind::Page, &[]), None));
+    assert_eq!((whole.gaps, whole.cut), (Vec::new(), false));
+    let torn = Rc::new(Recording::read(torn()).expect("a recording"));
+    let damage = torn.damage().expect("it is damaged");
+    let head = head_of(&exported_of(&torn, &plan(ExportKind::Page, &[]), None));
+    assert!(head.cut);
+    let lost = |head: &FilmHead| head.gaps.iter().map(|gap| gap.2).sum::<u64>();
+    assert_eq!((head.gaps.len(), lost(&head)), (2, damage.events));
+    let FilmGap(seq, t, events) = head.gaps[0];
+    assert_eq!(t, damage.at);
+    assert!(torn.journal().get(Seq(seq.0 + events)).is_some(), "what follows is there");
+    // A part has what is missing of it, and is ended by whoever takes it.
+    let part = head_of(&exported_of(&torn, &plan(ExportKind::Page, &[]), Some(Nanos(t.0 + 1))));
+    assert_eq!((part.gaps, part.cut), (head.gaps[..1].to_vec(), false));
+    let journal = torn.journal();
+    let all = ExportRange::whole(&torn.head().header, &journal);
+    let within = ExportRange { first: Seq(seq.0 + 1), ..all };
+    let mut out = Vec::new();
+    plan(ExportKind::Page, &[]).write(&within, &torn, &mut out).expect("memory");
+    assert_eq!(head_of(&out).gaps, head.gaps, "it begins where events are missing");
+    // What is made of it knows that too.
+    let hidden = head_of(&exported_of(&torn, &plan(ExportKind::Page, &[Hidden::Payload]), None));
+    assert_eq!((lost(&hidden), hidden.cut), (damage.events, true));
+    let again = exported_of(&torn, &plan(ExportKind::Recording, &[]), None);
+    let again = Rc::new(Recording::read(again).expect("a recording"));
+    assert_eq!(again.cut(), None, "its own end is there");
+    let again = head_of(&exported_of(&again, &plan(ExportKind::Page, &[]), None));
+    assert_eq!((lost(&again), again.cut), (damage.events, true));
+}
+
+#[test]
+fn a_page_of_a_lesson_that_was_cut_knows_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/lesson.rec");
+    let mut bytes = std::fs::read(path).expect("a file");
+    let end = *blocks(&bytes).last().expect("its end");
+    let head = |bytes: Vec<u8>| {
+        let recording = Rc::new(Recording::read(bytes).expect("a recording"));
+        head_of(&exported_of(&recording, &plan(ExportKind::Page, &[]), None))
+    };
+    assert!(!head(bytes.clone()).cut);
+    bytes.truncate(end);
+    assert!(head(bytes).cut);
 }
 
 fn film_of(page: &[u8]) -> Vec<Frame> {

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::Camera;
-use crate::event::{Nanos, ReplaySpeed, Seq};
-use crate::film::{Film, Sampling};
+use crate::event::{Kind, Nanos, ReplaySpeed, Seq};
+use crate::film::{Film, FilmGap, Sampling};
+use crate::journal::Journal;
 use crate::session::Scene;
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
@@ -28,6 +29,8 @@ pub struct FilmPlan {
 
 /// The most screens that are taken.
 const SCREENS: u64 = 20_000;
+/// The most places where events are missing that are told one by one.
+const GAPS: usize = 256;
 
 /// Films a recording: a screen an event, or if there are more than 20,000 so many evenly in time.
 pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
@@ -42,6 +45,8 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
         screens if screens < events => Sampling::Evenly { screens, events },
         _ => Sampling::EachEvent,
     };
+    camera.head.gaps = gaps(scene.journal, (first, last));
+    camera.head.cut = scene.journal.is_cut() && Some(last) == scene.journal.last();
     let mut app = App::default();
     let state = ReplayState { name: plan.name.clone(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, None, &scene);
@@ -63,6 +68,28 @@ fn range(scene: &Scene<'_>, plan: &FilmPlan) -> (Seq, Seq) {
     let at = |t: Nanos| journal.seq_at(t).unwrap_or(oldest);
     let last = plan.until.map_or(newest, at);
     (plan.from.map_or(oldest, at).min(last), last)
+}
+
+/// Where events are missing between these two.
+fn gaps(journal: &Journal, (first, last): (Seq, Seq)) -> Vec<FilmGap> {
+    let mut gaps: Vec<FilmGap> = Vec::new();
+    let mut from = first;
+    // What stands for those that are missing is where the first of them would be.
+    journal.back_from(first, |event| {
+        from = event.seq;
+        false
+    });
+    journal.forward_from(from, |event| {
+        if let Kind::Gap { lost } = event.kind {
+            let full = gaps.len() >= GAPS;
+            match gaps.last_mut().filter(|_| full) {
+                Some(FilmGap(_, _, rest)) => *rest = rest.saturating_add(lost),
+                None => gaps.push(FilmGap(event.seq, event.t, lost)),
+            }
+        }
+        event.seq < last
+    });
+    gaps
 }
 
 /// The events whose screens are taken.
