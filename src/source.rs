@@ -14,7 +14,9 @@ use crate::record::{Beside, Recording};
 
 pub use live::Live;
 pub use recording::Replay;
-pub use remote::{Remote, RemoteAddress, RemoteEnd, RemoteError, RemoteNews};
+pub use remote::{
+    LessonNews, Remote, RemoteAddress, RemoteEnd, RemoteError, RemoteLesson, RemoteNews,
+};
 pub use script::Script;
 
 /// Something that makes events: a server that runs, a lesson.

@@ -187,7 +187,7 @@ fn show(start: Start, options: &LessonOptions) -> Result<u8, Error> {
     let sharing = sharing(&options.share, ShareBlocks::Whole, &Arc::default())?;
     // A file is made when nothing else can be wrong.
     let report = options.report.as_deref().map(report).transpose()?;
-    let files = LessonFiles { record: options.record.as_deref(), report };
+    let files = LessonFiles { record: options.record.as_deref(), report, ..LessonFiles::default() };
     let exit = tui::lesson::run::run(start, progress, &release(), look, sharing, files, &token)?;
     Ok(match exit {
         tui::Exit::Signal(signal) => ended_by(signal),

@@ -12,8 +12,10 @@ use crate::journal::Limits;
 use crate::serve::{ended_by, look, sharing};
 use crate::session::Session;
 use crate::share::ShareBlocks;
-use crate::source::{Remote, RemoteAddress, RemoteError};
+use crate::source::{Remote, RemoteAddress, RemoteError, RemoteLesson};
 use crate::tui;
+use crate::tui::Sharing;
+use crate::tui::lesson::run::{self as lesson_run, LessonFiles, LessonPlace, Start};
 
 /// Looks on until the person, a signal, or the time ends it. Returns the exit status.
 ///
@@ -34,7 +36,11 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
     if let Some(signal) = tui::watchdog::caught() {
         return Ok(ended_by(signal));
     }
-    let mut session = Session::new(remote.map_err(|error| failure(&error))?, Limits::default());
+    let remote = match remote.map_err(|error| failure(&error))?.lesson() {
+        Ok(lesson) => return look_on(lesson, &address, options, &token, &wake),
+        Err(session) => *session,
+    };
+    let mut session = Session::new(remote, Limits::default());
     tui::terminal::require()?;
     // What is recorded begins with the world that comes first.
     session.tick();
@@ -43,9 +49,7 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
         session.record(path).map_err(|error| Error::Usage(error.to_string()))?;
     }
     let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
-    // What is on this screen can be shown to others in turn.
-    let why = "they are to be had where the session is shared first";
-    let sharing = sharing(&SharePlan::default(), ShareBlocks::None(why.to_owned()), &wake)?;
+    let sharing = in_turn(&wake)?;
     let host = address.host().to_owned();
     let exit = tui::watch(&mut session, screen, host, sharing, &token, &wake)?;
     if let tui::Exit::Signal(signal) = exit {
@@ -55,6 +59,35 @@ pub fn run(options: &WatchOptions) -> Result<u8, Error> {
         return Err(Error::runtime("recording ended", &why));
     }
     Ok(tui::watchdog::caught().map_or(0, ended_by))
+}
+
+/// What is on this screen can be shown to others in turn.
+fn in_turn(wake: &Arc<Notify>) -> Result<Sharing, Error> {
+    let why = "they are to be had where the session is shared first";
+    sharing(&SharePlan::default(), ShareBlocks::None(why.to_owned()), wake)
+}
+
+/// Looks on at a lesson, and at those that follow it, as at those of this program.
+fn look_on(
+    lesson: RemoteLesson,
+    address: &RemoteAddress,
+    options: &WatchOptions,
+    token: &CancellationToken,
+    wake: &Arc<Notify>,
+) -> Result<u8, Error> {
+    tui::terminal::require()?;
+    let screen = look(options.theme, options.ascii, options.mouse, options.run_for);
+    let host = address.host().to_owned();
+    let place = LessonPlace { host, page: format!("http://{address}") };
+    let start = Start::Watched(Box::new(lesson), place);
+    let record = options.record.as_deref();
+    let files =
+        LessonFiles { record, recording: options.recording.clone(), ..LessonFiles::default() };
+    let exit = lesson_run::run(start, None, "", screen, in_turn(wake)?, files, token)?;
+    Ok(match exit {
+        tui::Exit::Signal(signal) => ended_by(signal),
+        tui::Exit::Quit => tui::watchdog::caught().map_or(0, ended_by),
+    })
 }
 
 /// Why it cannot be looked at; only another version is a matter of what was asked for.

@@ -30,4 +30,7 @@ pub struct Viewpoint {
     pub view: View,
     /// The open file of the epoll instance that is looked at; `None` is the first one.
     pub poller: Option<FileId>,
+    /// The step of a lesson, counted from 0, about which a question is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<usize>,
 }

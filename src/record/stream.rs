@@ -6,6 +6,7 @@ use tokio_util::codec::Decoder;
 use super::block::{BlockKind, Found, HEAD, next_sync};
 use super::error::ReadError;
 use super::head::{LONGEST, RecordingHead};
+use super::press::Beside;
 use crate::event::{Event, Viewpoint};
 use crate::model::World;
 
@@ -20,7 +21,9 @@ pub enum Received {
     Events(Vec<Event>),
     /// Where the one looks whose session it is.
     View(Viewpoint),
-    /// Nothing follows.
+    /// What the recording has beside its events.
+    Beside(Beside),
+    /// Nothing follows but another recording, if there is one.
     End,
 }
 
@@ -68,6 +71,9 @@ impl BlockCodec {
         let Some(worlds) = self.begun else { return self.begin(bytes) };
         while let Some((block, body)) = next(bytes, more) {
             let received = received(&block, &body, worlds);
+            if received == Some(Received::End) {
+                self.begun = None;
+            }
             if received.is_some() {
                 return Ok(received);
             }
@@ -121,11 +127,10 @@ fn received(block: &Found, body: &[u8], worlds: bool) -> Option<Received> {
         }
         BlockKind::View => serde_json::from_slice(body).ok().map(Received::View),
         BlockKind::End => Some(Received::End),
+        BlockKind::Lesson | BlockKind::Report => {
+            Some(Received::Beside(Beside { kind: block.kind, raw: body.to_vec() }))
+        }
         // The line is known; marks are events, too.
-        BlockKind::Head
-        | BlockKind::Mark
-        | BlockKind::Lesson
-        | BlockKind::Report
-        | BlockKind::Other(_) => None,
+        BlockKind::Head | BlockKind::Mark | BlockKind::Other(_) => None,
     }
 }

@@ -37,6 +37,8 @@ const HEAD: usize = 8 << 10;
 const LINES: usize = 64;
 /// How long a request may take to come.
 const READ: Duration = Duration::from_secs(3);
+/// What is asked for to have the recordings that follow one, too.
+const FOLLOWING: &str = "following";
 /// How often it is looked whether a viewer is stuck, in the time that it may be.
 const LOOKS: u32 = 20;
 /// A stream on which nothing happens says so that often.
@@ -166,7 +168,10 @@ async fn answer(request: Request<Incoming>, from: IpAddr, door: &Rc<Door>) -> Re
         ("answer", _) if answers => return answered(request, door).await,
         ("", _) if page && plain => whole(&door.hub.borrow()),
         ("film", Some((size, token))) if plain => stream(door, Watching::Film(size), token),
-        ("blocks", _) if plain => blocks(door),
+        ("blocks", _) if plain => match request.uri().query() {
+            Some(FOLLOWING) => blocks(door, Watching::Recordings),
+            _ => blocks(door, Watching::Blocks),
+        },
         _ => {
             door.refuse();
             not_found()
@@ -270,12 +275,12 @@ fn not_found() -> Response<Answer> {
 }
 
 /// The blocks, or why there are none.
-fn blocks(door: &Rc<Door>) -> Response<Answer> {
+fn blocks(door: &Rc<Door>, what: Watching) -> Response<Answer> {
     let why = match &door.hub.borrow().offered {
         ShareBlocks::None(why) => Some(why.clone()),
         ShareBlocks::Passing | ShareBlocks::Whole => None,
     };
-    let Some(why) = why else { return stream(door, Watching::Blocks, None) };
+    let Some(why) = why else { return stream(door, what, None) };
     door.refuse();
     let mut response = not_found();
     *response.body_mut() = Either::Left(Full::new(format!("not found: {why}\n").into()));
@@ -309,7 +314,7 @@ fn stream(door: &Rc<Door>, what: Watching, token: Option<Token>) -> Response<Ans
     spawn_local(show(seat, what, news, sender));
     let kind = match what {
         Watching::Film(_) => "text/event-stream; charset=utf-8",
-        Watching::Blocks => "application/octet-stream",
+        Watching::Blocks | Watching::Recordings => "application/octet-stream",
     };
     let policy = (header::CONTENT_SECURITY_POLICY, NO_FRAME);
     with_headers(StatusCode::OK, Either::Right(body), &[(header::CONTENT_TYPE, kind), policy])
@@ -331,7 +336,7 @@ async fn show(
                 Ok(Ok(())) => continue,
                 Ok(Err(_)) => return,
                 // A recording has nothing that means nothing; a film has comments.
-                Err(_) if what == Watching::Blocks => continue,
+                Err(_) if what.is_blocks() => continue,
                 Err(_) => Bytes::from_static(b":\n\n"),
             },
         };

@@ -1,6 +1,7 @@
 //! What is shown now, and who watches it.
 
 mod stream;
+mod viewer;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use super::wire::{ShareBlocks, SharePage, ShareReport, Telling, Wanted};
 use crate::record::{Block, BlockKind};
 
 use stream::{Stream, StreamPiece};
+use viewer::Viewer;
+pub(super) use viewer::{Next, Watching};
 
 /// Frames that are kept for those who are behind.
 const FRAMES: usize = 64;
@@ -38,41 +41,6 @@ const SLOW: Duration = Duration::from_secs(3);
 const VIEWERS: usize = 200;
 /// And where they are asked.
 const ASKED: usize = 300;
-
-/// What a viewer watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watching {
-    /// The film, on a screen of that size.
-    Film(FilmSize),
-    /// The blocks.
-    Blocks,
-}
-
-/// What a viewer gets next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// This.
-    Bytes(Bytes),
-    /// Nothing yet.
-    Wait,
-    /// Nothing any more.
-    End,
-}
-
-/// One who watches.
-#[derive(Debug)]
-struct Viewer {
-    what: Watching,
-    /// Which one it is, if it may answer.
-    token: Option<Token>,
-    /// Its place in the ring; `None` until there is a whole picture to begin with.
-    place: Option<u64>,
-    /// The first bytes have been sent.
-    begun: bool,
-    /// The last ones have.
-    done: bool,
-    lost_place: Option<Instant>,
-}
 
 /// All that is shared.
 pub(super) struct Hub {
@@ -242,7 +210,7 @@ impl Hub {
 
     /// What the answers come to, if that is new.
     pub(super) fn tally(&mut self) -> Option<ClassTally> {
-        let film = |viewer: &&Viewer| viewer.what != Watching::Blocks;
+        let film = |viewer: &&Viewer| !viewer.what.is_blocks();
         let (viewers, all) = (self.viewers.values().filter(film).count(), &self.viewers);
         self.poll.as_mut()?.news(viewers, |token| watches(all, token))
     }
@@ -251,7 +219,7 @@ impl Hub {
     fn begin_to_keep(&mut self) {
         let Self { blocks, viewers, .. } = self;
         if blocks.kept.is_some() {
-            let those = viewers.values().filter(|viewer| viewer.what == Watching::Blocks);
+            let those = viewers.values().filter(|viewer| viewer.what.is_blocks());
             let places = those.filter_map(|viewer| viewer.place.filter(|_| !viewer.done));
             let end = blocks.ring.end();
             blocks.ring.forget(places.min().unwrap_or(end));
@@ -355,11 +323,11 @@ impl Hub {
         let Some(Viewer { what, .. }) = self.viewers.remove(&viewer) else { return };
         self.poll.iter_mut().for_each(ClassPoll::recount);
         // What nobody watches is not painted any more: who comes later begins anew.
-        if !self.viewers.values().any(|other| other.what == what) {
+        if !self.viewers.values().any(|other| other.what.is_like(what)) {
             match what {
                 Watching::Film(size) => self.films[size.index()].ring.clear(),
-                Watching::Blocks if self.blocks.kept.is_some() => {}
-                Watching::Blocks => self.blocks.ring.clear(),
+                _ if self.blocks.kept.is_some() => {}
+                Watching::Blocks | Watching::Recordings => self.blocks.ring.clear(),
             }
         }
     }
@@ -372,7 +340,7 @@ impl Hub {
     fn stream(&self, what: Watching) -> &Stream {
         match what {
             Watching::Film(size) => &self.films[size.index()],
-            Watching::Blocks => &self.blocks,
+            Watching::Blocks | Watching::Recordings => &self.blocks,
         }
     }
 
@@ -381,7 +349,7 @@ impl Hub {
         let Some(viewer) = self.viewers.get_mut(&viewer) else { return Next::End };
         let stream = match viewer.what {
             Watching::Film(size) => &self.films[size.index()],
-            Watching::Blocks => &self.blocks,
+            Watching::Blocks | Watching::Recordings => &self.blocks,
         };
         let kept = stream.kept.is_some();
         if viewer.place.is_some_and(|place| stream.ring.get(place).is_err()) {
@@ -401,14 +369,15 @@ impl Hub {
         };
         let anew = viewer.place.replace(place).is_none();
         // A film tells again what it is painted with; a recording has one head.
-        if anew && !kept && (!viewer.begun || viewer.what != Watching::Blocks) {
+        if anew && !kept && (!viewer.begun || !viewer.what.is_blocks()) {
             viewer.begun = true;
-            let asked = if viewer.what == Watching::Blocks { &[][..] } else { &self.question[..] };
+            let asked = if viewer.what.is_blocks() { &[][..] } else { &self.question[..] };
             return Next::Bytes([&stream.head[..], asked].concat().into());
         }
         match stream.ring.get(place) {
             Ok(Some(piece)) => {
-                (viewer.place, viewer.done) = (Some(place + 1), piece.last);
+                let over = piece.last && viewer.what != Watching::Recordings;
+                (viewer.place, viewer.done) = (Some(place + 1), over);
                 Next::Bytes(piece.bytes.clone())
             }
             Ok(None) | Err(_) if self.over => Next::End,
@@ -439,7 +408,7 @@ impl Hub {
     }
 
     fn wanted(&self, what: Watching) -> Wanted {
-        let those = || self.viewers.values().filter(|viewer| viewer.what == what);
+        let those = || self.viewers.values().filter(|viewer| viewer.what.is_like(what));
         let waits = those().any(|viewer| viewer.place.is_none());
         match those().next() {
             None => Wanted::No,

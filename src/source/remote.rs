@@ -1,7 +1,8 @@
 //! Another process's session as a source: what it shares comes as a recording without end.
 //!
 //! ```text
-//! GET /CODE/blocks ──> a thread: HTTP, blocks ──> a bounded queue ──> History, with their numbers
+//! GET /CODE/blocks?following ──> a thread: HTTP, blocks ──> a bounded queue
+//!   ──> of a session: History, with their numbers     ──> of a lesson: what was done in it
 //! ```
 //!
 //! Who is too slow is waited for by the queue, then by TCP, and at last passed over by whoever
@@ -9,6 +10,7 @@
 
 mod client;
 mod http;
+mod lesson;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,6 +28,7 @@ use crate::record::Received;
 
 use client::Incoming;
 pub use client::{RemoteAddress, RemoteError};
+pub use lesson::{LessonNews, RemoteLesson};
 
 /// So long is waited for an answer, and for the first that it tells.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -108,7 +111,7 @@ impl Remote {
                 self.end(RemoteEnd::Ended);
                 return 0;
             }
-            Received::Head(_) => 0,
+            Received::Head(_) | Received::Beside(_) => 0,
         };
         // What was before one came is no loss.
         self.news.borrow_mut().not_received += if self.begun { missing } else { 0 };

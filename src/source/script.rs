@@ -14,7 +14,7 @@ use crate::lesson::case::{Action, Case, Label, Step, Who};
 use crate::lesson::course::{Course, Done, Moment, is_call};
 use crate::lesson::run::{LessonEvent, Report};
 use crate::model::World;
-use crate::record::Beside;
+use crate::record::{Beside, BlockKind};
 use crate::text::{Subject, changes, why};
 
 pub use player::{PlayerEvent, PlayerHandle};
@@ -83,6 +83,22 @@ impl Script {
     /// Whether it is one that has been gone through.
     pub fn is_recorded(&self) -> bool {
         self.recorded.is_some()
+    }
+
+    /// Takes over what was done next in one that is gone through elsewhere, as its recording tells
+    /// it: what that is, or `None` if it cannot be told. Nothing was done to make the actors.
+    pub(crate) fn hear(&mut self, told: &Beside) -> Option<Vec<Done>> {
+        let moment = postcard::from_bytes::<RecordedMoment>(&told.raw).ok();
+        let Some(moment) = moment.filter(|_| told.kind == BlockKind::Report) else {
+            self.told.push_back(PlayerEvent::Stopped("a step of it is damaged".to_owned()));
+            return None;
+        };
+        let Some(done) = moment.done.clone() else {
+            self.told.push_back(PlayerEvent::Report(Box::new(moment.report)));
+            return Some(Vec::new());
+        };
+        self.recorded.get_or_insert_default().push_back(moment);
+        Some(vec![done])
     }
 
     /// Asks the player for the next step.

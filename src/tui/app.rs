@@ -11,7 +11,7 @@ mod page;
 mod play;
 mod replay;
 mod time;
-mod watch;
+pub(super) mod watch;
 
 use super::action::{Direction, KeyAction};
 use super::entry::{LineEntry, Purpose};

@@ -167,7 +167,7 @@ impl Group {
             Self::Entry => "Typing a line",
             Self::Lesson => "Lesson",
             Self::LessonLook => "Looking around in a lesson",
-            Self::Retold => "Going through a recorded lesson",
+            Self::Retold => "Going through a lesson that is only told",
             Self::Menu => "Choosing a lesson",
             Self::Compare => "Comparing loops",
             Self::Replay => "Going through a recording",

@@ -269,7 +269,7 @@ fn shared(bytes: Vec<u8>) -> SocketAddr {
         let mut asked = BufReader::new(stream.try_clone().unwrap()).lines();
         let line = asked.next().unwrap().unwrap();
         while asked.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-        let found = line == "GET /K7QM4X/blocks HTTP/1.1";
+        let found = line == "GET /K7QM4X/blocks?following HTTP/1.1";
         let head = if found { "200 OK" } else { "404 Not Found" };
         write!(stream, "HTTP/1.1 {head}\r\n\r\n").unwrap();
         if found {

@@ -41,6 +41,14 @@ fn a_stream_has_its_head_its_worlds_its_events_and_its_end() {
 }
 
 #[test]
+fn one_recording_follows_another() {
+    let (first, second) = (pressed(0, 20, &[], 0), pressed(5, 30, &[], 0));
+    let all = received(&[&first, &second]);
+    assert_eq!(all, [received(&[&first]), received(&[&second])].concat());
+    assert_eq!(all.iter().filter(|one| **one == Received::End).count(), 2);
+}
+
+#[test]
 fn where_the_teacher_looks_is_told() {
     let here = Viewpoint { seq: Some(Seq(7)), view: View::Calls, ..Viewpoint::default() };
     let mut press = Press::new(Bytes { all: head().line(), refuse: 0 }, &head(), &World::default());

@@ -157,6 +157,40 @@ fn what_is_kept_is_had_by_all_from_its_beginning_and_ends_with_its_end() {
 }
 
 #[test]
+fn who_wants_what_follows_has_one_recording_after_the_other() {
+    let code = ShareCode::parse("K7QM4X").expect("a code");
+    let hub = Hub::new(code, None, SharePage::default(), ShareBlocks::Whole);
+    let hub = Rc::new(RefCell::new(hub));
+    let tell = |kind, n| hub.borrow_mut().take(Telling::Block(block(kind, n, 10)));
+    let pieces = |seat: &Seat| {
+        let next = || match seat.next() {
+            Next::Bytes(bytes) => Some(bytes.len()),
+            Next::Wait | Next::End => None,
+        };
+        std::iter::from_fn(next).count()
+    };
+    let [one, all] = [Watching::Blocks, Watching::Recordings]
+        .map(|what| Seat::take(&hub, what, None).expect("a seat"));
+    for kind in [BlockKind::Head, BlockKind::Events, BlockKind::End] {
+        tell(kind, 1);
+    }
+    assert_eq!((pieces(&one), pieces(&all)), (3, 3));
+    assert_eq!((one.next(), all.next()), (Next::End, Next::Wait));
+    // Between two there is none.
+    hub.borrow_mut().take(Telling::Blocks(ShareBlocks::None("nothing".to_owned())));
+    assert_eq!(all.next(), Next::Wait);
+    hub.borrow_mut().take(Telling::Blocks(ShareBlocks::Whole));
+    assert_eq!(hub.borrow().report().blocks, Wanted::More);
+    for kind in [BlockKind::Head, BlockKind::Events] {
+        tell(kind, 1);
+    }
+    assert_eq!((pieces(&one), pieces(&all)), (0, 2));
+    drop(one);
+    hub.borrow_mut().end("over");
+    assert_eq!(all.next(), Next::End);
+}
+
+#[test]
 fn what_is_kept_is_bounded_and_its_beginning_never_gives_way() {
     let code = ShareCode::parse("K7QM4X").expect("a code");
     let hub = Hub::new(code, None, SharePage::default(), ShareBlocks::Whole);

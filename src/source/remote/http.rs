@@ -39,7 +39,9 @@ impl From<std::io::Error> for HttpError {
 /// What is sent to ask for the blocks.
 pub(super) fn request(server: &str, code: &str) -> String {
     let agent = concat!("epollscope/", env!("CARGO_PKG_VERSION"));
-    format!("GET /{code}/blocks HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {agent}\r\n\r\n")
+    format!(
+        "GET /{code}/blocks?following HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {agent}\r\n\r\n"
+    )
 }
 
 /// Where in the answer it is.

@@ -1,5 +1,7 @@
 //! A session elsewhere, of which a socket has the bytes.
 
+mod lesson;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
@@ -135,7 +137,10 @@ fn what_is_shared_is_what_is_seen() {
     let news = RemoteNews { ended: Some(RemoteEnd::Ended), ..RemoteNews::default() };
     assert_eq!(*remote.news().borrow(), news);
     let asked = asked.join().expect("it was asked");
-    assert!(asked.starts_with("GET /K7QM4X/blocks HTTP/1.1\r\nHost: 127.0.0.1:"), "{asked}");
+    assert!(
+        asked.starts_with("GET /K7QM4X/blocks?following HTTP/1.1\r\nHost: 127.0.0.1:"),
+        "{asked}"
+    );
 }
 
 #[test]

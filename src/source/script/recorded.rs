@@ -49,6 +49,12 @@ impl RecordedLesson {
         Ok(Some(Self { case, kernel, moments }))
     }
 
+    /// The lesson in that file, of which nothing has been done yet; `None` if it is none.
+    pub(crate) fn begun(file: &[u8], kernel: &str) -> Option<Self> {
+        let case = parse("the lesson", file).ok()?;
+        Some(Self { case, kernel: kernel.to_owned(), moments: Vec::new() })
+    }
+
     /// What a recording of it has beside its events.
     pub fn beside(&self) -> Vec<Beside> {
         let reports = self.moments.iter();

@@ -20,7 +20,7 @@ impl App {
     pub fn viewpoint(&self) -> Viewpoint {
         let Ui { past, watch, lane, view, poller, .. } = &self.ui;
         let seq = past.as_ref().map(|past| past.seq);
-        Viewpoint { seq, watch: *watch, lane: *lane, view: *view, poller: *poller }
+        Viewpoint { seq, watch: *watch, lane: *lane, view: *view, poller: *poller, asks: None }
     }
 
     /// Shows the screen as it was at `seq`.

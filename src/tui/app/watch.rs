@@ -6,6 +6,15 @@ use crate::session::Scene;
 use crate::source::{RemoteEnd, RemoteNews};
 use crate::tui::ui::{UiContext, WatchState};
 
+/// What is said when nothing more comes.
+pub(in crate::tui) fn over(end: &RemoteEnd) -> String {
+    let what = match end {
+        RemoteEnd::Ended => "the session has ended",
+        RemoteEnd::Lost => "the connection was lost",
+    };
+    format!("{what}; what came can be replayed and exported")
+}
+
 impl App {
     /// Whether a session elsewhere is looked at.
     pub(super) fn looks_on(&self) -> bool {
@@ -32,11 +41,7 @@ impl App {
         if before.ended.is_none()
             && let Some(end) = &news.ended
         {
-            let what = match end {
-                RemoteEnd::Ended => "the session has ended",
-                RemoteEnd::Lost => "the connection was lost",
-            };
-            self.ui.say(format!("{what}; what came can be replayed and exported"));
+            self.ui.say(over(end));
         }
         true
     }
@@ -66,7 +71,7 @@ impl App {
     fn look_from(&mut self, viewpoint: &Viewpoint, scene: &Scene<'_>) {
         self.end_play();
         let message = self.ui.message.take();
-        let Viewpoint { seq, watch, lane, view, poller } = *viewpoint;
+        let Viewpoint { seq, watch, lane, view, poller, .. } = *viewpoint;
         match seq {
             Some(seq) if self.viewed(scene) != seq || self.ui.past.is_none() => {
                 self.visit(seq, scene);

@@ -60,7 +60,7 @@ pub static LESSON: &[Binding] = rows! {
         => "", "play faster", "";
     Retold RETOLD [plain(Key::Home), ch('r')] KeyAction::Beginning => "", "to the beginning", "";
     Retold RETOLD [plain(Key::Enter), ch('g'), plain(Key::End)] KeyAction::Live
-        => "", "to the end", "end";
+        => "", "to the end; of a lesson elsewhere: to what is looked at there", "end";
     Retold RETOLD [ch('q'), plain(Key::Esc)] Lesson(LessonAction::Leave)
         => "", "leave the lesson", "leave";
     LessonLook EVERY [ch('R')] KeyAction::Record

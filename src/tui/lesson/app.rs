@@ -7,6 +7,7 @@ mod look;
 mod pace;
 mod redo;
 mod say;
+mod watched;
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +20,7 @@ use crate::event::{Command, Kind, Nanos, Seq, TimeUnit, visible};
 use crate::journal::Limits;
 use crate::lesson::case::{Answer, Case, Step};
 use crate::lesson::course::{Course, Done, Moment, Phase, Score, is_typed};
-use crate::record::Beside;
+use crate::record::{Beside, RecordingOptions};
 use crate::session::{Scene, Session};
 use crate::sink::share::SharedSession;
 use crate::source::Source as _;
@@ -32,6 +33,7 @@ use crate::tui::theme::Glyphs;
 use crate::tui::ui::{LessonOffers, UiContext, WhyTopic};
 use crate::tui::words;
 use known::known;
+pub use watched::LessonPlace;
 
 /// What the player is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +84,8 @@ pub struct LessonApp {
     before: Option<Seq>,
     /// What those who watch were asked.
     class: Option<ClassRound>,
+    /// Where it is gone through, if that is elsewhere.
+    elsewhere: Option<LessonPlace>,
 }
 
 impl Drop for LessonApp {
@@ -116,6 +120,7 @@ impl LessonApp {
             ended: false,
             before: None,
             class: None,
+            elsewhere: None,
         };
         lesson.tick();
         // Without an epoll instance there are no lists to see.
@@ -200,7 +205,8 @@ impl LessonApp {
     }
 
     /// Records it from its beginning.
-    pub(crate) fn record(&mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn record(&mut self, path: &Path, how: RecordingOptions) -> io::Result<()> {
+        self.session.record_so(how);
         self.session.record(path)?;
         self.app.ui.recording = self.session.recording();
         Ok(())
@@ -221,11 +227,6 @@ impl LessonApp {
     /// Lets nobody have it any more.
     pub(crate) fn unshare(&mut self) {
         self.session.unshare();
-    }
-
-    /// Tells those where the person looks, who may have been led on.
-    pub(crate) fn looks(&mut self) {
-        self.session.looks(self.app.viewpoint());
     }
 
     /// When those who take its events want to be looked after.
@@ -334,8 +335,8 @@ impl LessonApp {
         let asked = self.asked.take();
         let mode = self.app.ui.mode();
         let Some(action) = keymap::action(mode, press) else {
-            if mode == Mode::Retold && is_of_learner(press) {
-                self.app.ui.warn(ONLY_TOLD);
+            if mode == Mode::Retold {
+                self.refuse(press);
             }
             return None;
         };
@@ -347,7 +348,12 @@ impl LessonApp {
             self.app.ui.warn(question);
             return None;
         }
-        self.update(action)
+        let (before, leads_back) = (self.viewed, action == KeyAction::Live);
+        let wish = self.update(action);
+        if self.viewed != before && !leads_back {
+            self.own_or_not();
+        }
+        wish
     }
 
     /// What is asked before an action that loses what was done or answered: one key does not do it.
@@ -397,7 +403,7 @@ impl LessonApp {
             KeyAction::Edit(EditAction::Submit) => return self.submit(),
             KeyAction::Record => return Some(LessonCommand::Record),
             KeyAction::Seek(by) => self.seek(by),
-            KeyAction::Live => self.live(),
+            KeyAction::Live => self.go_to_now(),
             KeyAction::Beginning => self.go_to(0),
             KeyAction::Track(by) => self.along_track(by),
             KeyAction::Move(reach, by) => self.go(reach, by),
@@ -476,15 +482,6 @@ impl LessonApp {
             self.ask_answer();
         }
     }
-}
-
-/// What is said to whoever would do something in a lesson that was gone through earlier.
-const ONLY_TOLD: &str = "a recording: nothing can be answered or tried; ] and [ go on, e exports";
-
-/// Whether a key does something in a lesson that is gone through for the first time.
-fn is_of_learner(press: KeyPress) -> bool {
-    let modes = [Mode::Lesson, Mode::Question, Mode::Ended];
-    modes.into_iter().any(|mode| keymap::action(mode, press).is_some())
 }
 
 /// The width of a timeline that shows so many steps, if it can.

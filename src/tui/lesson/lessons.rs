@@ -1,6 +1,8 @@
 //! The menu and the lesson that is gone through, whatever they are shown on: keys, what the player
 //! told, the time to play on.
 
+mod watched;
+
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 use ratatui::buffer::Buffer;
 use tokio::sync::Notify;
 
-use super::app::{LessonApp, LessonCommand};
+use super::app::{LessonApp, LessonCommand, LessonPlace};
 use super::class::ClassReport;
 use super::menu::{Menu, MenuChoice};
 use super::screen;
@@ -19,8 +21,10 @@ use crate::event::TimeUnit;
 use crate::lesson::case::Case;
 use crate::lesson::catalog::LessonTopic;
 use crate::lesson::progress::LessonProgress;
+use crate::record::RecordingOptions;
 use crate::share::ShareBlocks;
 use crate::sink::share::SharedSession;
+use crate::source::RemoteLesson;
 use crate::source::script::{PlayerHandle, RecordedLesson, Script};
 use crate::tui::action::{KeyAction, LessonAction};
 use crate::tui::export::{ExportOrder, ExportView, Exports};
@@ -29,6 +33,7 @@ use crate::tui::input::Input;
 use crate::tui::share::Sharing;
 use crate::tui::theme::Theme;
 use crate::tui::ui::{Ui, clock};
+use watched::WatchedLessons;
 
 /// Reads a lesson's file again; what is wrong in it, in words, if it is no lesson.
 pub(crate) type ReadAgain = Box<dyn Fn() -> Result<Case, String>>;
@@ -43,6 +48,8 @@ pub enum Start {
     File(Box<Case>, ReadAgain),
     /// This lesson, as it was gone through.
     Recorded(Box<RecordedLesson>),
+    /// What is gone through there.
+    Watched(Box<RemoteLesson>, LessonPlace),
 }
 
 /// What there is to learn, and how far it is learnt.
@@ -59,6 +66,8 @@ pub(crate) struct Lessons {
     read_again: Option<ReadAgain>,
     /// What a recording tells of the lesson.
     recorded: Option<Box<RecordedLesson>>,
+    /// What is gone through elsewhere.
+    watched: Option<WatchedLessons>,
     /// Which lessons were gone through.
     progress: Option<LessonProgress>,
     /// The lesson being gone through, with its process.
@@ -92,10 +101,15 @@ impl Lessons {
     ) -> Result<Self, Error> {
         let done = progress.as_ref().map(LessonProgress::known).unwrap_or_default();
         let menu = |topics| Some(Menu::new(topics, &done, size));
+        let mut watched = None;
         let (menu, back_to_menu, read_again, first, recorded) = match start {
             Start::Menu(topics) => (menu(topics), true, None, None, None),
             Start::Lesson(case, topics) => (menu(topics), false, None, Some(case), None),
             Start::File(case, again) => (None, false, Some(again), Some(case), None),
+            Start::Watched(remote, place) => {
+                watched = Some(WatchedLessons { remote, place });
+                (None, false, None, None, None)
+            }
             Start::Recorded(lesson) => {
                 (None, false, None, Some(Box::new(lesson.case.clone())), Some(lesson))
             }
@@ -109,6 +123,7 @@ impl Lessons {
             back_to_menu,
             read_again,
             recorded,
+            watched,
             progress,
             lesson: None,
             runs: 0,
@@ -121,6 +136,7 @@ impl Lessons {
             exports: Exports::default(),
         };
         first.map_or(Ok(()), |case| lessons.begin(*case))?;
+        lessons.hear();
         Ok(lessons)
     }
 
@@ -178,8 +194,8 @@ impl Lessons {
     }
 
     /// Records the lesson from its beginning.
-    pub(crate) fn record(&mut self, path: &Path) -> io::Result<()> {
-        self.lesson.as_mut().map_or(Ok(()), |app| app.record(path))
+    pub(crate) fn record(&mut self, path: &Path, how: RecordingOptions) -> io::Result<()> {
+        self.lesson.as_mut().map_or(Ok(()), |app| app.record(path, how))
     }
 
     /// The lesson from its beginning, shown as it was.
@@ -211,6 +227,9 @@ impl Lessons {
 
     /// Takes over what the player has told; whether something is to be drawn.
     pub(crate) fn tick(&mut self) -> bool {
+        if self.hear() {
+            self.changed();
+        }
         if self.lesson.as_mut().is_some_and(LessonApp::tick) {
             self.lesson.as_mut().map(LessonApp::go_through);
             self.changed();

@@ -107,6 +107,17 @@ impl Widget for TopRow<'_> {
 fn badge(lesson: &LessonApp) -> String {
     // A film of it shows it as it was gone through for the first time.
     let again = lesson.is_recorded() && !lesson.app.ui.keyless;
+    if let Some(watching) = &lesson.app.ui.watching {
+        let what = match (lesson.viewed, &lesson.course().phase) {
+            _ if watching.news.ended.is_some() => "ended ",
+            (Some(_), _) if lesson.playing => "PLAYING ",
+            (Some(_), _) => "PAST ",
+            (None, _) if lesson.app.ui.play.is_some() => "SLOW MOTION ",
+            (None, Phase::Asking) => "QUESTION ",
+            (None, _) => "",
+        };
+        return format!(" WATCHING {} {what}", watching.host);
+    }
     match &lesson.course().phase {
         _ if again && lesson.playing => " PLAYING ".to_owned(),
         _ if again => " REPLAY ".to_owned(),

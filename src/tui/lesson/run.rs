@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::lessons::Lessons;
 use crate::error::Error;
 use crate::lesson::progress::LessonProgress;
+use crate::record::RecordingOptions;
 use crate::tui::export::ExportOrder;
 use crate::tui::input::Input;
 use crate::tui::run::{Exit, Front, Next, TAKE, TuiOptions, end_of, failed, runtime, show};
@@ -17,6 +18,7 @@ use crate::tui::share::Sharing;
 use crate::tui::terminal::Terminal;
 use crate::tui::ui::{ShareWish, Ui};
 
+pub use super::app::LessonPlace;
 pub use super::class::ClassReport;
 pub use super::lessons::Start;
 
@@ -25,6 +27,8 @@ pub use super::lessons::Start;
 pub struct LessonFiles<'a> {
     /// In this one, which must not be there yet, the first lesson is recorded.
     pub record: Option<&'a Path>,
+    /// How that is done.
+    pub recording: RecordingOptions,
     /// Into this one how a class answered is written.
     pub report: Option<ClassReport>,
 }
@@ -51,7 +55,7 @@ pub fn run(
     let theme = options.theme();
     let mut lessons = Lessons::new(start, progress, theme, kernel, size, Arc::clone(&bell))?;
     if let Some(path) = files.record {
-        lessons.record(path).map_err(|error| Error::Usage(error.to_string()))?;
+        lessons.record(path, files.recording).map_err(|error| Error::Usage(error.to_string()))?;
     }
     lessons.report = files.report;
     if let Some(ui) = lessons.ui() {

@@ -5,6 +5,7 @@ mod film;
 mod menu;
 mod retold;
 mod styles;
+mod watched;
 mod wishes;
 
 use proptest::prelude::*;

@@ -35,6 +35,7 @@ impl Hints<'_> {
             KeyAction::CloseAnswers if self.0.ui.question.as_ref().is_some_and(|it| !it.open) => {
                 "put away"
             }
+            KeyAction::Live if self.0.ui.watching.is_some() => "now",
             KeyAction::Lesson(LessonAction::Answer(_)) => match self.0.ui.choices {
                 2 => "or 2 answer",
                 3 => "to 3 answer",

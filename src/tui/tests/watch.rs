@@ -26,8 +26,14 @@ fn the_teachers_view_is_followed_until_a_key_moves() {
         .watch
         .filter(|key| key.fd == Fd(9))
         .or_else(|| stage.scene().world.through(None).watched().find(|key| key.fd == Fd(9)));
-    let there =
-        Viewpoint { seq: Some(Seq(20)), watch, lane: LaneId(1), view: View::Calls, poller: None };
+    let there = Viewpoint {
+        seq: Some(Seq(20)),
+        watch,
+        view: View::Calls,
+        lane: LaneId(1),
+        poller: None,
+        asks: None,
+    };
     assert!(teacher(&mut app, &stage, there));
     assert!(!teacher(&mut app, &stage, there), "nothing is new");
     assert_eq!(app.viewpoint(), there);

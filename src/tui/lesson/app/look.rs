@@ -156,6 +156,9 @@ impl LessonApp {
             By::Back if self.viewed.is_none() && self.shows_no_moment() => self.go_to(last),
             By::Back if at == 0 => self.app.ui.say("this is the beginning"),
             By::Back => self.go_to(at - 1),
+            By::On if self.viewed.is_none() && self.elsewhere.is_some() => {
+                self.app.ui.say("this is now: the next step is made where the lesson is shared");
+            }
             By::On if self.viewed.is_none() && self.is_recorded() => {
                 self.app.ui.say("this is the end of the recording: Home goes to its beginning");
             }

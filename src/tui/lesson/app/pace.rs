@@ -67,6 +67,7 @@ impl LessonApp {
         if self.is_recorded() {
             self.seek(By::On);
             self.playing &= self.viewed.is_some();
+            self.own_or_not();
             return None;
         }
         let wish = self.next();
