@@ -101,7 +101,7 @@ fn a_lesson_that_is_replayed_is_looked_on_at_as_one() {
     teacher.keys("\x1b[H");
     teacher.until("the beginning", |screen| screen.contains("step 0 of"));
     teacher.keys("u");
-    teacher.shows("a recording: nothing can be answered or tried");
+    teacher.shows("a recording: nothing to answer or to try");
     teacher.keys("q");
     assert!(teacher.ended().success());
     viewer.shows("the session has ended; what came can be replayed and exported");

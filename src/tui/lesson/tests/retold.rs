@@ -79,7 +79,7 @@ fn it_plays_to_its_end_and_again_from_its_beginning() {
 
 #[test]
 fn what_only_a_learner_does_is_refused_in_words() {
-    let nothing = "a recording: nothing can be answered or tried; ] and [ go on, e exports";
+    let nothing = "a recording: nothing to answer or to try; ] and [ go on, e exports";
     for at in ["<Home>", "<End>"] {
         for key in ["v", "u", "x", "1", "4", "m"] {
             let mut app = retold();
