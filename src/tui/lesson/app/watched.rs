@@ -116,9 +116,7 @@ impl LessonApp {
         }
         let why = match &self.elsewhere {
             Some(place) => format!("you look on: a browser takes answers at {}", place.page),
-            None => {
-                "a recording: nothing to answer or to try; ] and [ go on, e exports".to_owned()
-            }
+            None => "a recording: nothing to answer or to try; ] and [ go on, e exports".to_owned(),
         };
         self.app.ui.warn(why);
     }
