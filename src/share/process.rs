@@ -25,6 +25,9 @@ use crate::sys::message::pack;
 
 /// Bytes that wait for a viewer in the kernel: one who is slow is to be noticed soon.
 const SEND_BUFFER: usize = 32 << 10;
+/// Bytes of a segment at the most. On the way to this machine itself one may be longer than all that
+/// waits to be sent, and of what is less the other end says only after 40 ms that it is there.
+const SEGMENT: u32 = 8 << 10;
 /// After what time without an answer a connection is given up by the kernel (tcp(7)), in ms.
 const UNANSWERED: u32 = 20_000;
 /// Bytes that a pipe may hold without a privilege (pipe(7)).
@@ -340,6 +343,7 @@ pub(super) fn listen(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Error
     // Connections have what their listener has.
     let _as_it_is = setsockopt(&listener, sockopt::SndBuf, &SEND_BUFFER);
     let _as_it_is = setsockopt(&listener, sockopt::TcpUserTimeout, &UNANSWERED);
+    let _as_it_is = setsockopt(&listener, sockopt::TcpMaxSeg, &SEGMENT);
     Ok((listener.into(), address))
 }
 

@@ -15,6 +15,8 @@ use epollscope::share::{
     FilmSize, Share, ShareBlocks, ShareCode, ShareLook, ShareOptions, SharePage, Telling, Wanted,
 };
 
+use nix::sys::socket::{getsockopt, sockopt};
+
 const CODE: &str = "K7QM4X";
 const PAGE: &str = "<!doctype html><title>page</title>";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,6 +99,16 @@ fn whole_is_wanted(share: &Share) -> bool {
 
 fn frame(share: &mut Share, key: bool, line: &str) -> bool {
     share.tell(&Telling::Film { size: FilmSize::Wide, key, line: line.to_owned() })
+}
+
+/// Of what waits for a viewer in the kernel some segments are full: whoever reads says at once that
+/// they have come.
+#[test]
+fn segments_are_shorter_than_what_waits_to_be_sent() {
+    let share = start();
+    let stream = TcpStream::connect(address(&share)).unwrap();
+    let segment = getsockopt(&stream, sockopt::TcpMaxSeg).unwrap();
+    assert!(segment <= 8 << 10, "{segment}");
 }
 
 #[test]
