@@ -21,10 +21,12 @@
   /** What is typed, until it has been taken. */
   let typed = '';
   let asked = null, from = null, trouble = '';
+  /** Something was asked in a lesson. */
+  let ofLesson = false;
 
   const score = () => {
     const judged = [...right.values()];
-    return judged.length ? `You were right in ${judged.filter(Boolean).length} of ${judged.length}.` : '';
+    return judged.length ? `Your answers: ${judged.filter(Boolean).length} of ${judged.length} right.` : '';
   };
 
   async function send(answer) {
@@ -87,8 +89,9 @@
     if (!asked) {
       title.textContent = score();
       choices.replaceChildren();
-      status.textContent = '';
       panel.hidden = !title.textContent;
+      // A lesson on the screen has a score of its own.
+      status.textContent = ofLesson && !panel.hidden ? "Those on the screen are the teacher's." : '';
       return;
     }
     panel.hidden = false;
@@ -115,6 +118,7 @@
     if (said === shown) return;
     [shown, asked, from] = [said, now, where];
     const solved = asked?.solved;
+    ofLesson ||= where.lesson;
     if (solved && solved.right !== null) {
       const own = mine.get(asked.number);
       right.set(asked.number, Array.isArray(solved.right) ? solved.right.includes(own) : solved.right === own);

@@ -645,7 +645,7 @@
     const viewer = Array.from(bits, (byte) => byte.toString(16).padStart(2, '0')).join('');
     const source = new EventSource(`${path}?size=${size}&viewer=${viewer}`);
     source.addEventListener('question', (event) => {
-      const detail = { asked: JSON.parse(event.data), path, viewer };
+      const detail = { asked: JSON.parse(event.data), path, viewer, lesson: words.story !== '' };
       document.dispatchEvent(new CustomEvent('question', { detail }));
     });
     source.onopen = () => note('');

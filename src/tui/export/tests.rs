@@ -237,6 +237,7 @@ fn the_page_of_a_lesson_asks_and_then_tells() {
             // Whoever reads it has the time to think.
             assert!(frame.reading > 3000, "{}", frame.reading);
         }
+        assert!(!story.contains("You predicted") && !text.contains("You predicted"), "{story}");
         stories.push(story);
     }
     let steps = &lesson.case.steps;

@@ -402,7 +402,7 @@ impl Teller<'_> {
         let score = self.course.score();
         let words = match (score.asked, score.right) {
             (0, _) => "The end.".to_owned(),
-            (asked, right) => format!("The end. You predicted {right} of {asked}."),
+            (asked, right) => format!("The end. {} predicted {right} of {asked}.", self.who()),
         };
         let mut answers = Vec::new();
         for moment in &self.course.moments {
@@ -461,6 +461,11 @@ impl Teller<'_> {
         self.marked(lines, &format!("{mark} "), &format!("step {step}: {text}"), role);
     }
 
+    /// Whose answers those were: whoever reads it elsewhere has none here.
+    fn who(&self) -> &'static str {
+        if self.keyless { "Who went through it" } else { "You" }
+    }
+
     fn stopped(&self, why: &str) -> Vec<Vec<Line>> {
         let at = match self.course.moments.len() {
             0 => "This lesson cannot begin here.".to_owned(),
@@ -470,7 +475,7 @@ impl Teller<'_> {
         let why = visible(why.as_bytes(), 1000);
         self.marked(&mut reason, &format!("{} ", self.glyphs.stuck), &why, Role::Bad);
         let score = self.course.score();
-        let words = format!("You predicted {} of {}.", score.right, score.asked);
+        let words = format!("{} predicted {} of {}.", self.who(), score.right, score.asked);
         let words = Some(words.as_str()).filter(|_| score.asked > 0);
         let after = "[ goes back step by step, r begins again, q leaves.";
         vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]

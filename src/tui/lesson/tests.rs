@@ -313,6 +313,9 @@ fn the_score_counts_what_was_predicted() {
     let score = class.app.course().score();
     assert_eq!((score.asked, score.answered, score.right), (3, 0, 0));
     class.shows(&["You predicted 0 of 3."]);
+    // Whoever reads it elsewhere has predicted nothing.
+    let told = class.app.told(&UNICODE);
+    assert!(told.starts_with("The end. Who went through it predicted 0 of 3."), "{told}");
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_class_answers_a_lesson_in_a_browser() {
     shows("No more answers are taken; yours is in.");
     lesson.keys("x");
     lesson.shows("1 of 1 have answered, 1 of them rightly.");
-    shows("Right. You were right in 1 of 1.");
+    shows("Right. Your answers: 1 of 1 right.");
     let (complaints, _) = browser.complaints_and_requests();
     assert_eq!(complaints, Vec::<String>::new());
     lesson.keys("qq");
@@ -188,7 +188,18 @@ fn what_is_typed_in_a_browser_is_counted_and_judged() {
     shows("No more answers are taken; yours is in.");
     lesson.keys("x");
     lesson.shows("1 of 1 have answered, 1 of them rightly.");
-    shows("Right. It is 1. You were right in 1 of 1.");
+    shows("Right. It is 1. Your answers: 1 of 1 right.");
+    // The teacher, who has said nothing, has another score.
+    while !lesson.text().contains("The end.") {
+        lesson.keys(if lesson.text().contains("QUESTION") { "x" } else { "\r" });
+        lesson.settle();
+    }
+    lesson.shows("You predicted 0 of 3.");
+    shows("Those on the screen are the teacher");
+    shows("Your answers: 1 of 3 right.");
+    let told = "document.getElementById('why-text').textContent";
+    let whose = "The end. Who went through it predicted 0 of 3.";
+    browser.until(&format!("return {told}.startsWith('{whose}')"));
     let (complaints, _) = browser.complaints_and_requests();
     assert_eq!(complaints, Vec::<String>::new());
 }
