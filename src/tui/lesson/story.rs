@@ -402,7 +402,7 @@ impl Teller<'_> {
         let score = self.course.score();
         let words = match (score.asked, score.right) {
             (0, _) => "The end.".to_owned(),
-            (asked, right) => format!("The end. {} predicted {right} of {asked}.", self.who()),
+            (asked, right) => format!("The end. {}", self.predicted(right, asked)),
         };
         let mut answers = Vec::new();
         for moment in &self.course.moments {
@@ -461,9 +461,13 @@ impl Teller<'_> {
         self.marked(lines, &format!("{mark} "), &format!("step {step}: {text}"), role);
     }
 
-    /// Whose answers those were: whoever reads it elsewhere has none here.
-    fn who(&self) -> &'static str {
-        if self.keyless { "Who went through it" } else { "You" }
+    /// How many answers were right: whoever reads it elsewhere has given none of them.
+    fn predicted(&self, right: u64, asked: u64) -> String {
+        if self.keyless {
+            format!("{right} of {asked} were predicted.")
+        } else {
+            format!("You predicted {right} of {asked}.")
+        }
     }
 
     fn stopped(&self, why: &str) -> Vec<Vec<Line>> {
@@ -475,7 +479,7 @@ impl Teller<'_> {
         let why = visible(why.as_bytes(), 1000);
         self.marked(&mut reason, &format!("{} ", self.glyphs.stuck), &why, Role::Bad);
         let score = self.course.score();
-        let words = format!("{} predicted {} of {}.", self.who(), score.right, score.asked);
+        let words = self.predicted(score.right, score.asked);
         let words = Some(words.as_str()).filter(|_| score.asked > 0);
         let after = "[ goes back step by step, r begins again, q leaves.";
         vec![reason, self.said_so(words, Role::Text), self.said_so(Some(after), Role::Key)]

@@ -198,7 +198,7 @@ fn what_is_typed_in_a_browser_is_counted_and_judged() {
     shows("Those on the screen are the teacher");
     shows("Your answers: 1 of 3 right.");
     let told = "document.getElementById('why-text').textContent";
-    let whose = "The end. Who went through it predicted 0 of 3.";
+    let whose = "The end. 0 of 3 were predicted.";
     browser.until(&format!("return {told}.startsWith('{whose}')"));
     let (complaints, _) = browser.complaints_and_requests();
     assert_eq!(complaints, Vec::<String>::new());
