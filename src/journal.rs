@@ -135,9 +135,9 @@ impl Journal {
         Self { cut, ..self }
     }
 
-    /// Whether it breaks off: what followed its last event is not to be had.
-    pub fn is_cut(&self) -> bool {
-        self.cut
+    /// Whether it breaks off after that event: what followed is not to be had.
+    pub fn breaks_off_after(&self, seq: Seq) -> bool {
+        self.cut && self.last() == Some(seq)
     }
 
     /// Appends an event that has just been folded into `world`.

@@ -34,7 +34,7 @@ impl<'a> ExportRange<'a> {
 
     /// Whether it breaks off: what followed its last event is not to be had.
     pub fn is_cut(&self) -> bool {
-        self.journal.is_cut() && Some(self.last) == self.journal.last()
+        self.journal.breaks_off_after(self.last)
     }
 
     /// What happened from one time to another; `None` if nothing did.

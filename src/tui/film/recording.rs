@@ -46,7 +46,7 @@ pub fn film(scene: Scene<'_>, plan: &FilmPlan) -> Film {
         _ => Sampling::EachEvent,
     };
     camera.head.gaps = gaps(scene.journal, (first, last));
-    camera.head.cut = scene.journal.is_cut() && Some(last) == scene.journal.last();
+    camera.head.cut = scene.journal.breaks_off_after(last);
     let mut app = App::default();
     let state = ReplayState { name: plan.name.clone(), speed: ReplaySpeed::USUAL, idle: None };
     app.open_replay(state, None, &scene);
