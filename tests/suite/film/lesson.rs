@@ -8,7 +8,7 @@ use epollscope::source::script::RecordedLesson;
 use epollscope::tui::film::film_lesson;
 use serde_json::json;
 
-use super::{LOOK, SIZE, event, page, plan, point, screens};
+use super::{LOOK, Made, SIZE, event, page, plan, point, screens};
 use crate::browser::Browser;
 
 /// The film of the lesson that is kept with the tests, its screens, and the first that asks.
@@ -22,6 +22,15 @@ fn lesson() -> (Film, Vec<FilmScreen>, usize) {
     (film, screens, asked.expect("a question"))
 }
 
+/// Its page in a browser of that size, at its first screen, and the page's file.
+fn opened(name: &str, size: (u32, u32), film: &Film) -> Option<(Browser, Made)> {
+    let browser = Browser::open(name, size, "dark")?;
+    let file = page(film, &format!("{name}-{}", size.0));
+    browser.file(&file.0);
+    assert!(event(&browser, film.frames[0].seq.0));
+    Some((browser, file))
+}
+
 fn text_of(browser: &Browser, id: &str) -> String {
     let text =
         browser.run("return document.getElementById(arguments[0]).textContent", &[json!(id)]);
@@ -31,11 +40,8 @@ fn text_of(browser: &Browser, id: &str) -> String {
 #[test]
 fn a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before() {
     let name = "a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before";
-    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
     let (film, screens, asked) = lesson();
-    let file = page(&film, "lesson");
-    browser.file(&file.0);
-    assert!(event(&browser, film.frames[0].seq.0));
+    let Some((browser, _file)) = opened(name, (1280, 800), &film) else { return };
     let seen = browser.run(LOOK, &[json!(asked)]);
     assert_eq!(seen["why"], json!(screens[asked].words.story));
     let heading = "return document.getElementById('why-title').textContent";
@@ -55,11 +61,8 @@ fn a_lesson_is_told_beside_its_screen_and_no_answer_stands_there_before() {
 #[test]
 fn what_a_lesson_has_not_come_to_is_not_found() {
     let name = "what_a_lesson_has_not_come_to_is_not_found";
-    let Some(browser) = Browser::open(name, (1280, 800), "dark") else { return };
     let (film, _, asked) = lesson();
-    let file = page(&film, "lesson-found");
-    browser.file(&file.0);
-    assert!(event(&browser, film.frames[0].seq.0));
+    let Some((browser, _file)) = opened(name, (1280, 800), &film) else { return };
     let calls = |frames: std::ops::Range<usize>| {
         film.frames[frames].iter().flat_map(|frame| &frame.words.calls).collect::<Vec<_>>()
     };
@@ -91,10 +94,8 @@ fn a_descriptor_that_is_chosen_stands_below_what_a_lesson_tells() {
     let has_row = |screen: &FilmScreen| !screen.words.why.is_empty();
     let last = screens.iter().rposition(has_row).expect("a descriptor");
     for size in [(1280, 800), (390, 844)] {
-        let Some(browser) = Browser::open(name, size, "dark") else { return };
-        let file = page(&film, &format!("lesson-chosen-{}", size.0));
-        browser.file(&file.0);
-        assert!(event(&browser, film.frames[0].seq.0));
+        let Some((browser, _file)) = opened(name, size, &film) else { return };
+        let mut clicked = 0;
         // At a question too, and where the lesson tells most.
         for n in [asked, last] {
             let words = &screens[n].words;
@@ -108,6 +109,7 @@ fn a_descriptor_that_is_chosen_stands_below_what_a_lesson_tells() {
             let let_go = || browser.until("return document.getElementById('pinned').hidden");
             click();
             chosen();
+            clicked += 1;
             assert_eq!(text_of(&browser, "why-title"), "The lesson");
             let why = text_of(&browser, "why-text");
             assert_eq!(json!(why), json!(words.story), "{size:?}");
@@ -126,6 +128,7 @@ fn a_descriptor_that_is_chosen_stands_below_what_a_lesson_tells() {
             let_go();
             assert_eq!(json!(text_of(&browser, "why-text")), json!(words.story));
         }
+        assert!(clicked > 0, "{size:?}");
     }
 }
 

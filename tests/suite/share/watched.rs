@@ -72,6 +72,11 @@ fn a_lesson_is_looked_on_at_with_its_story_and_so_is_the_one_after_it() {
     assert!(title(&second) != first && second.contains("step 0 of"), "{second}");
     teacher.keys("q");
     teacher.shows("by topic");
+    both_end(teacher, viewer);
+}
+
+/// The session is left where it is shared, which is said where it is looked on at.
+fn both_end(mut teacher: Terminal, mut viewer: Terminal) {
     teacher.keys("q");
     assert!(teacher.ended().success());
     viewer.shows("the session has ended; what came can be replayed and exported");
@@ -102,9 +107,5 @@ fn a_lesson_that_is_replayed_is_looked_on_at_as_one() {
     teacher.until("the beginning", |screen| screen.contains("step 0 of"));
     teacher.keys("u");
     teacher.shows("a recording: nothing to answer or to try");
-    teacher.keys("q");
-    assert!(teacher.ended().success());
-    viewer.shows("the session has ended; what came can be replayed and exported");
-    viewer.keys("q");
-    assert!(viewer.ended().success());
+    both_end(teacher, viewer);
 }
