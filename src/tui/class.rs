@@ -68,7 +68,7 @@ impl FreeQuestion {
         let ClassTally { answered, of, .. } = self.tally;
         let mut lines: Vec<_> = wrapped(&plain(&self.text), Role::Title).collect();
         if self.open {
-            let numbered = |(n, answer): (usize, &String)| format!("{} {}", n + 1, plain(answer));
+            let numbered = |(n, answer): (usize, &String)| format!("{}) {}", n + 1, plain(answer));
             let answers: Vec<_> = self.answers.iter().enumerate().map(numbered).collect();
             // What is typed has none.
             if !answers.is_empty() {
@@ -128,7 +128,10 @@ mod tests {
     fn nothing_of_what_was_chosen_shows_before_it_is_closed() {
         let mut question = question();
         let open = texts(&question, 58);
-        assert_eq!(open, ["Who wakes?", "1 T1 / 2 all of them", "4 of 6 have answered. a closes."]);
+        assert_eq!(
+            open,
+            ["Who wakes?", "1) T1 / 2) all of them", "4 of 6 have answered. a closes."]
+        );
         question.tally.choices = vec![3, 1];
         assert_eq!(texts(&question, 58), open);
     }

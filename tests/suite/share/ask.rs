@@ -229,7 +229,7 @@ fn a_free_question_of_a_live_server() {
     assert!(taken.starts_with("HTTP/1.1 204 "), "{taken}");
     terminal.shows("1 of 1 have answered");
     let open = terminal.text();
-    assert!(open.contains("1 T1 · 2 T2") && !open.contains("T2  ▇"), "{open}");
+    assert!(open.contains("1) T1 · 2) T2") && !open.contains("T2  ▇"), "{open}");
     terminal.keys(":ask Another one?\r");
     terminal.shows("a question is open: a closes it");
     terminal.keys("a");
