@@ -72,7 +72,8 @@
   function field() {
     const input = Object.assign(document.createElement('input'), {
       id: 'ask-field', type: 'text', maxLength: 40, placeholder: asked.field, disabled: asked.closed,
-      autocomplete: 'off', spellcheck: false, enterKeyHint: 'send', value: typed || (mine.get(asked.number) ?? ''),
+      autocomplete: 'off', spellcheck: false, enterKeyHint: 'send', // What came too late is not the answer that counts.
+      value: (!asked.closed && typed) || (mine.get(asked.number) ?? ''),
     });
     input.setAttribute('aria-labelledby', 'ask-text');
     const go = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Send', disabled: asked.closed });

@@ -180,6 +180,10 @@ fn what_is_typed_in_a_browser_is_counted_and_judged() {
     // Whoever types goes on typing.
     browser.keys(&["\u{E003}", "1", "\u{E007}"]);
     browser.until("return document.getElementById('ask-field').value === '1'");
+    // It is on its way until it has been taken.
+    let taken =
+        "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/answer'))";
+    browser.until(&format!("return {taken}.length === 2"));
     // The teacher's own line is left first.
     lesson.shows("your answer>");
     lesson.keys("\x1b");
